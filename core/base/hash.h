@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POD_BASE_HASH_H
+#define POD_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* CRC-32 (ISO-HDLC: polynomial 0xEDB88320 reflected, as in GPT). Start with crc = 0; chainable. */
+uint32_t pod_crc32(uint32_t crc, const void *data, size_t len);
+
+#endif

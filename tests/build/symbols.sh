@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What the core asks of the outside, per target, must be on the list of that target: the four memory functions, and the compiler's own
+# helpers for 64-bit arithmetic on 32-bit machines.
+pass=0 fail=0
+for target in host x64 ia32 aa64 bios; do
+	case $target in
+	host | aa64) allow='memcpy|memmove|memset|memcmp|_GLOBAL_OFFSET_TABLE_' ;;
+	x64) allow='memcpy|memmove|memset|memcmp|_fltused' ;;
+	ia32) allow='_memcpy|_memmove|_memset|_memcmp|__fltused|__aullshr|__allshl|__allmul' ;;
+	bios) allow='memcpy|memmove|memset|memcmp|__lshrdi3|__ashldi3|__muldi3' ;;
+	esac
+	lib="${B:-build}/$target/libpod.a"
+	llvm-nm --defined-only -j "$lib" 2>/dev/null | sort -u >"${TMPDIR:-/tmp}/pod-def.$$"
+	bad=$(llvm-nm -u -j "$lib" 2>/dev/null | grep -v -e ':$' -e '^$' | sort -u |
+		comm -23 - "${TMPDIR:-/tmp}/pod-def.$$" | grep -v -x -E "$allow")
+	rm -f "${TMPDIR:-/tmp}/pod-def.$$"
+	if [ ! -s "$lib" ] || [ -n "$bad" ]; then
+		echo "$lib: not allowed:" $bad
+		fail=$((fail + 1))
+	else
+		pass=$((pass + 1))
+	fi
+done
+echo "$pass passed, $fail failed"
+[ "$fail" -eq 0 ]

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Format, static checks, scripts and translations. Each check is one result.
+B=${B:-build}
+pass=0 fail=0
+run() {
+	what=$1
+	shift
+	if out=$("$@" 2>&1); then
+		pass=$((pass + 1))
+	else
+		fail=$((fail + 1))
+		printf '%s\n' "$out" | tail -n 40
+		echo "FAILED $what"
+	fi
+}
+c_files=$(git ls-files '*.c' '*.h')
+sh_files=$(git ls-files '*.sh' .ci/run)
+py_files=$(git ls-files '*.py')
+# shellcheck disable=SC2086
+{
+	run "clang-format (make format mends it)" clang-format --dry-run -Werror $c_files
+	run "shellcheck" shellcheck -S warning $sh_files
+	run "python compiles" /usr/bin/python3 -W error -c 'import sys
+for f in sys.argv[1:]: compile(open(f, encoding="utf-8").read(), f, "exec")' $py_files
+	run "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability -I. --inline-suppr -D__x86_64__ \
+		--suppress=missingInclude --suppress=missingIncludeSystem -j 2 core linux boot cli
+	run "menu is translated" make -s B="$B" lint-menu
+	run "licence line in every source" sh -c 'for f in "$@"; do head -n 3 "$f" | grep -q "SPDX-License-Identifier: BSD-2-Clause" || { echo "$f"; bad=1; }; done; [ -z "$bad" ]' - $c_files $sh_files $py_files
+}
+echo "$pass passed, $fail failed"
+[ "$fail" -eq 0 ]

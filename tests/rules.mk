@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make check` runs every bounded suite, even after one failed, and ends with the sum.
+CHECK_SUITES      := lint unit fuzz interop build bios boot
+CHECK_LONG_SUITES := unit fuzz-long interop build bios boot-long
+
+.PHONY: check check-long check-build
+
+check: deps
+	@B='$(B)' tests/check.sh $(CHECK_SUITES)
+
+check-long: deps
+	@B='$(B)' tests/check.sh $(CHECK_LONG_SUITES)
+
+# The core's undefined symbols, two-folder reproducibility, no binaries in the tree.
+check-build: all core
+	@tests/run-suite.sh build tests/build/symbols.sh tests/build/reproducible.sh tests/build/blobs.sh
+
+.PHONY: check-lint lint format
+check-lint lint:
+	@B='$(B)' tests/run-suite.sh lint tests/lint.sh
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i

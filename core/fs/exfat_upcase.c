@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The up-case table that we give to new volumes: the mapping the specification recommends (7.2.5.1), held here as ranges of
+ * consecutive (or every second) code units with a common difference, and brought into the specification's own compressed form.
+ */
+#include "core/fs/exfat_upcase.h"
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+
+enum {
+	EVERY_SECOND = 0x100,
+	SKIP_MIN = 512, /* shorter identity runs are spelled out, as in the recommended table */
+};
+
+static const struct {
+	uint16_t first, count, delta;
+} ranges[] = {
+	{0x0061, 26, 0xffe0},  {0x00e0, 23, 0xffe0},  {0x00f8, 7, 0xffe0},   {0x00ff, 1, 0x0079},   {0x0101, 280, 0xffff},
+	{0x0133, 259, 0xffff}, {0x013a, 264, 0xffff}, {0x014b, 279, 0xffff}, {0x017a, 259, 0xffff}, {0x0180, 1, 0x00c3},
+	{0x0183, 258, 0xffff}, {0x0188, 1, 0xffff},   {0x018c, 1, 0xffff},   {0x0192, 1, 0xffff},   {0x0195, 1, 0x0061},
+	{0x0199, 1, 0xffff},   {0x019a, 1, 0x00a3},   {0x019e, 1, 0x0082},   {0x01a1, 259, 0xffff}, {0x01a8, 1, 0xffff},
+	{0x01ad, 1, 0xffff},   {0x01b0, 1, 0xffff},   {0x01b4, 258, 0xffff}, {0x01b9, 1, 0xffff},   {0x01bd, 1, 0xffff},
+	{0x01bf, 1, 0x0038},   {0x01c6, 1, 0xfffe},   {0x01c9, 1, 0xfffe},   {0x01cc, 1, 0xfffe},   {0x01ce, 264, 0xffff},
+	{0x01dd, 1, 0xffb1},   {0x01df, 265, 0xffff}, {0x01f3, 1, 0xfffe},   {0x01f5, 1, 0xffff},   {0x01f9, 276, 0xffff},
+	{0x0223, 265, 0xffff}, {0x023a, 1, 0x2a2b},   {0x023c, 1, 0xffff},   {0x023e, 1, 0x2a28},   {0x0242, 1, 0xffff},
+	{0x0247, 261, 0xffff}, {0x0253, 1, 0xff2e},   {0x0254, 1, 0xff32},   {0x0256, 2, 0xff33},   {0x0259, 1, 0xff36},
+	{0x025b, 1, 0xff35},   {0x0260, 1, 0xff33},   {0x0263, 1, 0xff31},   {0x0268, 1, 0xff2f},   {0x0269, 1, 0xff2d},
+	{0x026b, 1, 0x29f7},   {0x026f, 1, 0xff2d},   {0x0272, 1, 0xff2b},   {0x0275, 1, 0xff2a},   {0x027d, 1, 0x29e7},
+	{0x0280, 1, 0xff26},   {0x0283, 1, 0xff26},   {0x0288, 1, 0xff26},   {0x0289, 1, 0xffbb},   {0x028a, 2, 0xff27},
+	{0x028c, 1, 0xffb9},   {0x0292, 1, 0xff25},   {0x037b, 3, 0x0082},   {0x03ac, 1, 0xffda},   {0x03ad, 3, 0xffdb},
+	{0x03b1, 17, 0xffe0},  {0x03c2, 1, 0xffe1},   {0x03c3, 9, 0xffe0},   {0x03cc, 1, 0xffc0},   {0x03cd, 2, 0xffc1},
+	{0x03d9, 268, 0xffff}, {0x03f2, 1, 0x0007},   {0x03f8, 1, 0xffff},   {0x03fb, 1, 0xffff},   {0x0430, 32, 0xffe0},
+	{0x0450, 16, 0xffb0},  {0x0461, 273, 0xffff}, {0x048b, 283, 0xffff}, {0x04c2, 263, 0xffff}, {0x04cf, 1, 0xfff1},
+	{0x04d1, 290, 0xffff}, {0x0561, 38, 0xffd0},  {0x1d7d, 1, 0x0ee6},   {0x1e01, 331, 0xffff}, {0x1ea1, 301, 0xffff},
+	{0x1f00, 8, 0x0008},   {0x1f10, 6, 0x0008},   {0x1f20, 8, 0x0008},   {0x1f30, 8, 0x0008},   {0x1f40, 6, 0x0008},
+	{0x1f51, 260, 0x0008}, {0x1f60, 8, 0x0008},   {0x1f70, 2, 0x004a},   {0x1f72, 4, 0x0056},   {0x1f76, 2, 0x0064},
+	{0x1f78, 2, 0x0080},   {0x1f7a, 2, 0x0070},   {0x1f7c, 2, 0x007e},   {0x1f80, 8, 0x0008},   {0x1f90, 8, 0x0008},
+	{0x1fa0, 8, 0x0008},   {0x1fb0, 2, 0x0008},   {0x1fb3, 1, 0x0009},   {0x1fcc, 1, 0xfff7},   {0x1fd0, 2, 0x0008},
+	{0x1fe0, 2, 0x0008},   {0x1fe5, 1, 0x0007},   {0x1ffc, 1, 0xfff7},   {0x214e, 1, 0xffe4},   {0x2170, 16, 0xfff0},
+	{0x2184, 1, 0xffff},   {0x24d0, 26, 0xffe6},  {0x2c30, 47, 0xffd0},  {0x2c61, 1, 0xffff},   {0x2c68, 259, 0xffff},
+	{0x2c76, 1, 0xffff},   {0x2c81, 306, 0xffff}, {0x2d00, 38, 0xe3a0},  {0xff41, 26, 0xffe0},
+};
+
+void pod_exfat_upcase_fill(uint16_t *map)
+{
+	for (uint32_t i = 0; i < POD_EXFAT_UPCASE_UNITS; i++)
+		map[i] = (uint16_t)i;
+	for (uint32_t i = 0; i < POD_ARRAY_LEN(ranges); i++) {
+		uint32_t step = ranges[i].count & EVERY_SECOND ? 2 : 1, n = ranges[i].count & 0xFF;
+		for (uint32_t k = 0, u = ranges[i].first; k < n; k++, u += step)
+			map[u] = (uint16_t)(u + ranges[i].delta);
+	}
+}
+
+size_t pod_exfat_upcase_pack(const uint16_t *map, uint8_t *out)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < POD_EXFAT_UPCASE_UNITS;) {
+		uint32_t same = 0;
+		while (i + same < POD_EXFAT_UPCASE_UNITS && map[i + same] == i + same)
+			same++;
+		if (same >= SKIP_MIN) {
+			pod_put_le16(out + n, 0xFFFF);
+			pod_put_le16(out + n + 2, (uint16_t)same);
+			n += 4;
+			i += same;
+			continue;
+		}
+		for (uint32_t k = same ? same : 1; k; k--, n += 2)
+			pod_put_le16(out + n, map[i++]);
+	}
+	return n;
+}
+
+enum pod_status pod_exfat_upcase_unpack(const uint8_t *in, size_t len, uint16_t *map)
+{
+	uint32_t at = 0;
+	for (uint32_t i = 0; i < POD_EXFAT_UPCASE_UNITS; i++)
+		map[i] = (uint16_t)i; /* what a short table leaves out maps to itself */
+	for (size_t i = 0; i + 2 <= len; i += 2) {
+		uint16_t u = pod_get_le16(in + i);
+		if (u == 0xFFFF && i + 4 <= len) {
+			i += 2;
+			at += pod_get_le16(in + i);
+		} else if (at < POD_EXFAT_UPCASE_UNITS) {
+			map[at++] = u;
+		}
+		if (at > POD_EXFAT_UPCASE_UNITS)
+			return POD_E_CORRUPT;
+	}
+	return POD_OK;
+}

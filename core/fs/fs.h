@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Filesystems: one file and one const descriptor each. A filesystem is opened on a device that starts at
+ * the volume's first byte; everything it says about places is a byte offset on that device.
+ */
+#ifndef POD_FS_FS_H
+#define POD_FS_FS_H
+
+#include "core/disk/dev.h"
+
+#define POD_NAME_MAX  1024 /* bytes of UTF-8 incl. NUL: 255 UTF-16 units are at most 765 bytes */
+#define POD_PATH_MAX  4096
+#define POD_DEPTH_MAX 32
+
+/* A run of a file's data. Files are lists of runs; a run with hole = true reads as zeros. */
+struct pod_extent {
+	uint64_t file_bytes; /* offset in the file */
+	uint64_t dev_bytes;  /* offset on the filesystem's device */
+	uint64_t length_bytes;
+	bool hole;
+};
+
+/* What identifies a file or directory to its filesystem. Plain data: may be copied and kept. */
+struct pod_node {
+	bool is_dir;
+	bool is_link; /* a symbolic link; only ops->readdir reports them, see readlink */
+	uint64_t size_bytes;
+	uint64_t valid_bytes; /* exFAT ValidDataLength; elsewhere = size_bytes. Beyond it zeros are read */
+	uint64_t priv[4];     /* the filesystem's own: first cluster, flags, extent... */
+	uint64_t entry_bytes; /* device offset of the (first) directory entry; what an overlay patches */
+	uint32_t entry_len;   /* its length in bytes */
+	int64_t mtime;	      /* seconds since 1970, 0 if unknown; without time-zone claims */
+};
+
+struct pod_dirent {
+	char name[POD_NAME_MAX];
+	struct pod_node node;
+};
+
+struct pod_fs;
+
+/* Position in a directory; zero-initialised by pod_dir_open. */
+struct pod_dir {
+	struct pod_fs *fs;
+	struct pod_node node;
+	uint64_t pos;
+	uint64_t priv[6];
+	uint32_t steps; /* chain-loop limit */
+};
+
+struct pod_fs_ops {
+	const char *name; /* "exfat", "fat32", "iso9660" */
+	/* POD_E_FORMAT if it is not this filesystem, else opens it. May allocate through fs->alloc; on failure nothing is left
+	 * allocated (close is not called). */
+	enum pod_status (*open)(struct pod_fs *fs, struct pod_diag *diag);
+	void (*close)(struct pod_fs *fs);
+	enum pod_status (*root)(struct pod_fs *fs, struct pod_node *out);
+	/* Next entry or POD_END. "." and ".." are never reported. Names that cannot be represented are skipped. */
+	enum pod_status (*readdir)(struct pod_dir *dir, struct pod_dirent *out);
+	/* Calls `cb` for each run in file order until the whole size is covered or cb returns not POD_OK. Adjacent runs are
+	 * merged. Holes cover [valid_bytes, size_bytes). */
+	enum pod_status (*extents)(struct pod_fs *fs, const struct pod_node *file,
+				   enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx);
+	bool case_sensitive;
+	/* The target of a symbolic link, NUL-terminated; POD_E_LIMIT if it does not fit. NULL where the format has no links. */
+	enum pod_status (*readlink)(struct pod_fs *fs, const struct pod_node *link, char *buf, size_t size);
+};
+
+struct pod_fs {
+	const struct pod_fs_ops *ops;
+	struct pod_dev *dev;
+	struct pod_alloc *alloc;
+	uint32_t cluster_size; /* allocation unit in bytes */
+	uint64_t total_bytes;  /* what the volume claims to span */
+	uint32_t serial;       /* volume serial number, 0 if the format has none */
+	char label[128];       /* volume label, UTF-8 */
+	uint64_t priv[16];     /* small private state */
+	void *priv_mem;	       /* larger private state, owned by ops */
+};
+
+extern const struct pod_fs_ops pod_fs_exfat, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet;
+
+/* Tries the descriptors exfat, fat, iso9660 in turn. POD_E_FORMAT if none knows the device. */
+enum pod_status POD_MUST_USE pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);
+/* Opens with one descriptor. */
+enum pod_status POD_MUST_USE pod_fs_open_as(struct pod_fs *fs, const struct pod_fs_ops *ops, struct pod_dev *dev,
+					    struct pod_alloc *a, struct pod_diag *diag);
+void pod_fs_close(struct pod_fs *fs); /* NULL and never-opened (zeroed) are legal */
+
+enum pod_status POD_MUST_USE pod_dir_open(struct pod_dir *dir, struct pod_fs *fs, const struct pod_node *node);
+/* Symbolic links are not reported; pod_fs_lookup follows them. */
+enum pod_status POD_MUST_USE pod_dir_next(struct pod_dir *dir, struct pod_dirent *out);
+
+/* Looks up "/a/b" ('/' separated, leading slash optional; empty = root). Case as the filesystem compares: exact match first,
+ * else ASCII-case-insensitive. `scratch` is a caller's pod_dirent (they are large). */
+enum pod_status POD_MUST_USE pod_fs_lookup(struct pod_fs *fs, const char *path, struct pod_node *out, struct pod_dirent *scratch);
+/* Reads exactly len bytes of a file at off; POD_E_RANGE beyond its size. */
+enum pod_status POD_MUST_USE pod_fs_read(struct pod_fs *fs, const struct pod_node *file, uint64_t off, void *buf, size_t len);
+/* Collects a file's runs in a freshly allocated array; the caller frees it with pod_free. */
+enum pod_status POD_MUST_USE pod_fs_extents(struct pod_fs *fs, const struct pod_node *file, struct pod_alloc *a,
+					    struct pod_extent **out, size_t *n_out);
+
+#endif

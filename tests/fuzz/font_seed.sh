@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# A font of a few narrow and wide glyphs in three blocks.
+hex=$1/small.hex
+{
+	echo "0100:00000000182424427E42424242420000"
+	echo "0101:000000001E11111E1111111E00000000"
+	echo "4E2D:01000100010001003FF821082108210821083FF821080100010001000100010F"
+	echo "6587:0200010001000000FFFE1010101008200820044002800100028004401830E00E"
+	echo "FF01:00000000010001000100010001000100010000000100010000000000000000FF"
+} >"$hex"
+"$(dirname "$0")/../../tools/mkfont.py" bin "$hex" "$1/small.bin"
+rm "$hex"
+printf '\0\0\0\0' >>"$1/small.bin"

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The shim's reader of /isopod/map. The checksum is repaired so that the fuzzer gets past it; whatever parses must keep its
+ * promises: runs inside the data partition, in units of the device, covering the image, and never adjacent. */
+#include "tests/fuzz/fuzz.h"
+#include "core/base/hash.h"
+/* The shim is no part of the core's archive. */
+#include "linux/handover.c"
+
+static void check_runs(const struct pod_ho_record *r, uint32_t align)
+{
+	struct pod_ho_cursor c = {0, 0};
+	struct pod_ho_run run, last = {0, 0};
+	uint64_t sum = 0, part_end = r->part_start_bytes + r->part_length_bytes;
+	uint32_t n = 0;
+	while (pod_ho_next_run(r, align, &c, &run)) {
+		FUZZ_REQUIRE(run.length_bytes > 0 && (run.start_bytes & (UNIT - 1)) == 0);
+		FUZZ_REQUIRE(run.start_bytes >= r->part_start_bytes && run.start_bytes < part_end);
+		FUZZ_REQUIRE(run.start_bytes + run.length_bytes <= part_end + align);
+		FUZZ_REQUIRE(n == 0 || run.start_bytes != last.start_bytes + last.length_bytes);
+		sum += run.length_bytes;
+		last = run;
+		n++;
+	}
+	FUZZ_REQUIRE(sum >= r->image_bytes && sum - r->image_bytes < align);
+	FUZZ_REQUIRE(n > 0 && n <= r->extent_count && n == pod_ho_run_count(r, align));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct pod_ho_record r;
+	struct pod_diag diag = {0};
+	uint8_t *copy = malloc(size ? size : 1);
+	FUZZ_REQUIRE(copy);
+	memcpy(copy, data, size);
+	if (size >= POD_HO_HEADER_SIZE) {
+		uint32_t total = pod_get_le32(copy + 8);
+		if (total >= POD_HO_HEADER_SIZE && total <= size) {
+			memset(copy + 12, 0, 4);
+			pod_put_le32(copy + 12, pod_crc32(0, copy, total));
+		}
+	}
+	if (pod_ho_parse(&r, copy, size, &diag) == POD_OK) {
+		FUZZ_REQUIRE(r.path_len <= POD_HO_PATH_MAX);
+		for (uint32_t i = 0; i < r.path_len; i++)
+			FUZZ_REQUIRE((const uint8_t *)r.path + i < copy + size);
+		check_runs(&r, 512);
+		check_runs(&r, 4096);
+		check_runs(&r, 1);
+	} else {
+		FUZZ_REQUIRE(diag.what);
+	}
+	free(copy);
+	return 0;
+}

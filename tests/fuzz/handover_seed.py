@@ -1,0 +1,25 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Seeds for handover_fuzz: sound records, one run and several, with a cluster tail, with neighbours."""
+import os, struct, sys
+
+MIB = 1 << 20
+
+
+def record(extents, image, path=b"/images/x.iso", flags=0):
+    ext = b"".join(struct.pack("<QQ", *e) for e in extents)
+    return struct.pack("<8sIIII16sQQIIIIQIIII", b"ISOPODH1", 0x60 + len(ext) + len(path), 0, flags, 0x11223344, bytes(16), MIB, 64 * MIB,
+                       1, 0x55667788, 512, 0, image, len(extents), 0x60 + len(ext), len(path), 0) + ext + path
+
+
+SEEDS = {
+    "one": record([(2 * MIB, 3 * MIB)], 3 * MIB),
+    "tail": record([(2 * MIB, 3 * MIB)], 3 * MIB - 700),
+    "three": record([(2 * MIB, MIB), (5 * MIB, MIB), (9 * MIB, MIB)], 3 * MIB - 2048, flags=1),
+    "neighbours": record([(2 * MIB, MIB), (3 * MIB, MIB), (9 * MIB, MIB), (10 * MIB, 4096)], 3 * MIB + 100),
+    "beyond": record([(2 * MIB, MIB), (60 * MIB, 9 * MIB)], 2 * MIB),
+    "short": record([(2 * MIB, 512)], 12, path=b""),
+}
+for name, data in SEEDS.items():
+    with open(os.path.join(sys.argv[1], name), "wb") as f:
+        f.write(data)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Partition tables. Whatever is accepted lies inside the device and can be written and read again. Repairs the GPT
+ * checksums of the input, so that the fuzzer gets past them, unless the first byte's lowest bit is set.
+ */
+#include "core/base/bytes.h"
+#include "core/base/hash.h"
+#include "core/disk/parttab.h"
+#include "tests/fuzz/fuzz.h"
+
+static void mend(uint8_t *d, size_t len, size_t at)
+{
+	if (at + 512 > len || memcmp(d + at, "EFI PART", 8) != 0)
+		return;
+	uint64_t lba = pod_get_le64(d + at + 72), n = (uint64_t)pod_get_le32(d + at + 80) * pod_get_le32(d + at + 84);
+	uint32_t size = pod_get_le32(d + at + 12);
+	if (lba < len / 512 && n <= len - lba * 512)
+		pod_put_le32(d + at + 88, pod_crc32(0, d + lba * 512, (size_t)n));
+	pod_put_le32(d + at + 16, 0);
+	if (size <= 512)
+		pod_put_le32(d + at + 16, pod_crc32(0, d + at, size));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static uint8_t copy[256 * 1024];
+	static struct pod_parttab t;
+	struct fuzz_env e;
+	if (len < 4 || len > sizeof copy)
+		return 0;
+	memcpy(copy, data, len);
+	if (!(copy[0] & 1)) {
+		mend(copy, len, 512);
+		mend(copy, len, ((len - 4) & ~(size_t)511) - (len >= 516 ? 512 : 0));
+	}
+	fuzz_init(&e, copy, len, 512, 0, 0);
+	if (pod_parttab_read(&e.dev, &e.alloc, &t, NULL) == POD_OK) {
+		FUZZ_REQUIRE(t.count <= POD_PART_MAX);
+		FUZZ_REQUIRE(t.kind != POD_PARTTAB_NONE || t.count == 0);
+		for (uint32_t i = 0; i < t.count; i++) {
+			FUZZ_REQUIRE(t.part[i].number >= 1);
+			FUZZ_REQUIRE(pod_in_range(t.part[i].start_bytes, t.part[i].length_bytes, e.dev.size_bytes));
+			FUZZ_REQUIRE(memchr(t.part[i].name, 0, sizeof t.part[i].name));
+		}
+		/* Written to a disk of the same size, it must read back with as many partitions. */
+		uint32_t count = t.count;
+		struct pod_memdev m;
+		uint8_t *out = calloc(1, len);
+		pod_memdev_init(&m, out, len - 4, 512, false);
+		e.fail_alloc = e.allocs + 1 + (e.fail_alloc & 3);
+		if (pod_parttab_write(&m.dev, &e.alloc, &t, NULL) == POD_OK) {
+			e.fail_alloc = 0;
+			FUZZ_REQUIRE(pod_parttab_read(&m.dev, &e.alloc, &t, NULL) == POD_OK && t.count == count);
+		}
+		free(out);
+	}
+	fuzz_done(&e);
+	return 0;
+}

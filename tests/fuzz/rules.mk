@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Every tests/fuzz/<name>_fuzz.c becomes one libFuzzer program, $(B)/fuzz/<name>. Its seeds are
+#   - what the executable tests/fuzz/<name>_seed.{py,sh} writes into the folder named by its argument, if there is one, and
+#   - tests/fuzz/corpus/<name>/: inputs that found something once, as *.hex (see hex.py), expanded into the same folder.
+# `check-fuzz` replays them and runs each target for FUZZ_SECONDS; `check-fuzz-long` for FUZZ_LONG_SECONDS.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_NAMES := $(patsubst tests/fuzz/%_fuzz.c,%,$(FUZZ_SRC))
+FUZZ_BIN := $(addprefix $(B)/fuzz/,$(FUZZ_NAMES))
+FUZZ_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=fuzzer,$(SAN) -fno-sanitize-recover=all
+FUZZ_SECONDS ?= 10
+FUZZ_LONG_SECONDS ?= 600
+
+$(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $(B)/san/libpod.a
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -D_GNU_SOURCE $(TEST_DEPS) -o $@ $< $(B)/san/libpod.a
+-include $(FUZZ_BIN:=.d)
+
+.PHONY: fuzz check-fuzz check-fuzz-long
+fuzz: $(FUZZ_BIN)
+check-fuzz: $(FUZZ_BIN)
+	@B=$(B) FUZZ_NAMES="$(FUZZ_NAMES)" FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-suite.sh fuzz tests/fuzz/run.sh
+check-fuzz-long: $(FUZZ_BIN)
+	@B=$(B) FUZZ_NAMES="$(FUZZ_NAMES)" FUZZ_SECONDS=$(FUZZ_LONG_SECONDS) tests/run-suite.sh fuzz-long tests/fuzz/run.sh

@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Replays the seeds of each target in $FUZZ_NAMES and runs it for $FUZZ_SECONDS; two results per target. What a run finds
+# stays in $B/fuzz/found/<name>/ and is named; the seeds themselves are made afresh in $B/fuzz/seed/<name>/.
+B=${B:-build}
+here=$(dirname "$0")
+pass=0 fail=0
+result() {
+	if [ "$1" -eq 0 ]; then
+		pass=$((pass + 1))
+	else
+		fail=$((fail + 1))
+		echo "FAILED $2 (status $1)"
+	fi
+}
+for name in $FUZZ_NAMES; do
+	seed=$B/fuzz/seed/$name found=$B/fuzz/found/$name grown=$B/fuzz/grown/$name log=$B/fuzz/$name.log
+	rm -rf "$seed"
+	mkdir -p "$seed" "$found" "$grown"
+	st=0
+	for gen in "$here/${name}_seed.py" "$here/${name}_seed.sh"; do
+		if [ -x "$gen" ]; then
+			"$gen" "$seed" >"$log" 2>&1 || { st=$?; tail -n 20 "$log"; }
+		fi
+	done
+	result "$st" "$name: seeds made"
+	st=0
+	if [ -d "$here/corpus/$name" ]; then
+		python3 "$here/hex.py" unpack "$here/corpus/$name" "$seed" || st=$?
+	fi
+	# A target without a single seed is run on nothing but noise, and that is worth a failure.
+	[ -n "$(ls "$seed")" ] || { echo "$name: no seeds"; st=1; }
+	if [ "$st" -eq 0 ]; then
+		"$B/fuzz/$name" -runs=0 -rss_limit_mb=512 -timeout=10 -artifact_prefix="$found/" "$seed" >"$log" 2>&1 || {
+			st=$?
+			tail -n 30 "$log"
+		}
+	fi
+	result "$st" "$name: replay"
+	st=0
+	"$B/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-10}" -rss_limit_mb=512 -timeout=10 -max_len=262144 \
+		-artifact_prefix="$found/" "$grown" "$seed" >"$log" 2>&1 || {
+		st=$?
+		tail -n 30 "$log"
+	}
+	result "$st" "$name: ${FUZZ_SECONDS:-10} s of mutation"
+done
+echo "$pass passed, $fail failed"
+[ "$fail" -eq 0 ]

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is this file? Looks at an image's own structures (never trusts its name alone) and says what can
+ * start it: ISO 9660 with El Torito (BIOS no-emulation, floppy and hard-disk emulation; UEFI), isohybrid,
+ * raw disk and floppy images, EFI programs, WIM, VHD, VHDX.
+ */
+#ifndef POD_IMAGE_IMAGE_H
+#define POD_IMAGE_IMAGE_H
+
+#include "core/fs/fs.h"
+#include "core/disk/parttab.h"
+
+enum pod_image_kind {
+	POD_IMAGE_UNKNOWN,
+	POD_IMAGE_ISO,
+	POD_IMAGE_DISK,	  /* raw hard-disk image: MBR or GPT */
+	POD_IMAGE_FLOPPY, /* raw floppy image: boot sector, and one of the standard sizes */
+	POD_IMAGE_EFI,	  /* PE32+ / PE32 EFI application */
+	POD_IMAGE_WIM,
+	POD_IMAGE_VHD,
+	POD_IMAGE_VHDX,
+	POD_IMAGE_KIND_COUNT
+};
+
+/* What can start an image; a bit set. */
+enum {
+	POD_FW_BIOS = 1u << 0,
+	POD_FW_X64 = 1u << 1,
+	POD_FW_IA32 = 1u << 2,
+	POD_FW_AA64 = 1u << 3,
+};
+
+/* El Torito 1.0: boot catalogue entries (clause 2.0 ff.). */
+enum pod_eltorito_media {
+	POD_ET_NOEMUL = 0,
+	POD_ET_FLOPPY_1200 = 1,
+	POD_ET_FLOPPY_1440 = 2,
+	POD_ET_FLOPPY_2880 = 3,
+	POD_ET_HARDDISK = 4,
+};
+
+struct pod_eltorito_entry {
+	uint8_t platform; /* 0 = 80x86, 0xEF = EFI */
+	bool bootable;
+	uint8_t media;	       /* enum pod_eltorito_media */
+	uint16_t load_segment; /* 0 means 07C0h */
+	uint8_t system_type;
+	uint16_t sector_count; /* in 512-byte units, as on disk */
+	uint32_t lba;	       /* in 2048-byte units */
+	uint64_t entry_bytes;  /* where the 32-byte entry lies in the image */
+	uint64_t length_bytes; /* best estimate of the image's true length (from FAT BPB, MBR or sector count) */
+	uint32_t firmware;     /* POD_FW_* bits this entry starts (EFI: from loaders found in its FAT) */
+};
+
+#define POD_ELTORITO_MAX 16
+
+struct pod_image {
+	enum pod_image_kind kind;
+	char label[128];       /* volume label; "" if none */
+	uint32_t firmware;     /* POD_FW_* */
+	uint64_t size_bytes;   /* of the file */
+	uint64_t volume_bytes; /* what the volume itself says it spans; 0 if unknown */
+	bool truncated;	       /* volume_bytes > size_bytes by more than the 300 KiB padding writers leave out */
+	bool joliet, rock_ridge;
+	bool hybrid_mbr, hybrid_gpt;
+	uint64_t catalog_bytes; /* El Torito boot catalogue; 0 = none */
+	uint32_t boot_count;
+	struct pod_eltorito_entry boot[POD_ELTORITO_MAX];
+	/* UEFI start through the ISO's own tree where no El Torito EFI entry exists: bits of /EFI/BOOT/BOOT*.EFI found */
+	uint32_t tree_efi;
+};
+
+/* "iso", "disk", "floppy", "efi", "wim", "vhd", "vhdx", "unknown". */
+const char *pod_image_kind_text(enum pod_image_kind k);
+/* What the menu shows without reading a byte: the kind by file name extension (.iso .img .ima .raw .efi .wim .vhd .vhdx), or
+ * UNKNOWN. */
+enum pod_image_kind pod_image_kind_of_name(const char *name);
+/* Examines an image. A file of no known kind is POD_OK with kind UNKNOWN; an ISO that breaks its rules so that it cannot be used
+ * is POD_E_CORRUPT. */
+enum pod_status POD_MUST_USE pod_image_probe(struct pod_dev *image, const char *name, struct pod_alloc *a, struct pod_image *out,
+					     struct pod_diag *diag);
+/* The removable-media loader path for a firmware bit: "EFI/BOOT/BOOTX64.EFI"... NULL for BIOS. */
+const char *pod_efi_loader_path(uint32_t firmware_bit);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is this file? The formats are asked in the order in which they shadow each other: an ISO may carry anything in its
+ * first 32 KiB (an MBR, a GPT, an MZ header), a Linux kernel is a PE program and looks like a boot sector.
+ *
+ * Cost of an ISO: its first KiB, its volume descriptors (2 KiB each, four as a rule), the first sector of the root directory,
+ * the boot catalogue, and of each EFI image the boot sector and a few sectors of FAT and directories.
+ */
+#include "core/image/internal.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/fs/iso9660.h"
+
+/* Writers pad ISOs with 300 KiB (150 sectors, for drives that read ahead), and downloads sometimes lack that. */
+#define PADDING_BYTES (300u << 10)
+
+const char *pod_image_kind_text(enum pod_image_kind k)
+{
+	static const char *const text[POD_IMAGE_KIND_COUNT] = {
+		[POD_IMAGE_UNKNOWN] = "unknown", [POD_IMAGE_ISO] = "iso",   [POD_IMAGE_DISK] = "disk",
+		[POD_IMAGE_FLOPPY] = "floppy",	 [POD_IMAGE_EFI] = "efi",   [POD_IMAGE_WIM] = "wim",
+		[POD_IMAGE_VHD] = "vhd",	 [POD_IMAGE_VHDX] = "vhdx",
+	};
+	return (unsigned)k < POD_IMAGE_KIND_COUNT ? text[k] : text[POD_IMAGE_UNKNOWN];
+}
+
+enum pod_image_kind pod_image_kind_of_name(const char *name)
+{
+	static const struct {
+		const char *suffix;
+		enum pod_image_kind kind;
+	} known[] = {
+		{".iso", POD_IMAGE_ISO}, {".img", POD_IMAGE_DISK}, {".raw", POD_IMAGE_DISK}, {".ima", POD_IMAGE_FLOPPY},
+		{".efi", POD_IMAGE_EFI}, {".wim", POD_IMAGE_WIM},  {".vhd", POD_IMAGE_VHD},  {".vhdx", POD_IMAGE_VHDX},
+	};
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
+		if (pod_ends_with_nocase(name, known[i].suffix))
+			return known[i].kind;
+	return POD_IMAGE_UNKNOWN;
+}
+
+enum pod_status image_probe_iso(struct probe *p)
+{
+	struct pod_image *im = p->out;
+	struct pod_fs fs;
+	enum pod_status st = pod_fs_open_as(&fs, &pod_fs_iso9660, p->dev, p->alloc, p->diag);
+	if (st != POD_OK)
+		return st;
+	im->kind = POD_IMAGE_ISO;
+	pod_strlcpy(im->label, fs.label, sizeof im->label);
+	im->volume_bytes = fs.total_bytes;
+	im->truncated = im->volume_bytes > im->size_bytes && im->volume_bytes - im->size_bytes > PADDING_BYTES;
+	im->joliet = pod_iso9660_flags(&fs) & POD_ISO_HAS_JOLIET;
+	im->rock_ridge = pod_iso9660_flags(&fs) & POD_ISO_ROCK_RIDGE;
+	im->catalog_bytes = pod_iso9660_catalog(&fs);
+	uint64_t end;
+	im->hybrid_mbr = image_mbr_plausible(p->head, &end);
+	im->hybrid_gpt = memcmp(p->head + 512, "EFI PART", 8) == 0;
+	if (im->catalog_bytes)
+		st = image_read_catalog(p);
+	for (uint32_t i = 0; st == POD_OK && i < im->boot_count; i++)
+		im->firmware |= im->boot[i].firmware;
+	/* Without an EFI boot image the loaders may still lie in the tree, for whoever can read it. */
+	if (st == POD_OK && !(im->firmware & ~(uint32_t)POD_FW_BIOS)) {
+		st = image_efi_loaders(p, &fs, &im->tree_efi);
+		im->firmware |= im->tree_efi;
+	}
+	pod_fs_close(&fs);
+	return st;
+}
+
+enum pod_status pod_image_probe(struct pod_dev *image, const char *name, struct pod_alloc *a, struct pod_image *out,
+				struct pod_diag *diag)
+{
+	static enum pod_status (*const probes[])(struct probe *) = {
+		image_probe_iso, image_probe_wim, image_probe_vhdx, image_probe_vhd, image_probe_efi, image_probe_disk,
+	};
+	(void)name; /* names lie; the kind by name is pod_image_kind_of_name */
+	memset(out, 0, sizeof *out);
+	out->size_bytes = image->size_bytes;
+	struct probe *p = pod_zalloc(a, 1, sizeof *p);
+	if (!p)
+		return POD_E_NOMEM;
+	p->dev = image;
+	p->alloc = a;
+	p->out = out;
+	p->diag = diag;
+	enum pod_status st = pod_dev_read(image, 0, p->head, (size_t)pod_min_u64(sizeof p->head, image->size_bytes));
+	if (st == POD_OK) {
+		st = POD_E_FORMAT;
+		for (size_t i = 0; i < POD_ARRAY_LEN(probes) && st == POD_E_FORMAT; i++)
+			st = probes[i](p);
+		if (st == POD_E_FORMAT)
+			st = POD_OK; /* of no known kind */
+	}
+	pod_free(a, p);
+	return st;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * /isopod/map: what the boot manager tells the initramfs shim about where the image lies.
+ * One flat little-endian record; written by core/plan, read by linux/. See doc/FORMATS/handover.md.
+ *
+ *   +0x00  8  magic "ISOPODH1"
+ *   +0x08  4  total length in bytes
+ *   +0x0C  4  CRC-32 of the record with this field zero
+ *   +0x10  4  flags (POD_HO_*)
+ *   +0x14  4  disk signature (MBR, offset 0x1B8)
+ *   +0x18 16  GPT disk GUID, or zeros
+ *   +0x28  8  data partition: first byte on the disk
+ *   +0x30  8  data partition: length in bytes
+ *   +0x38  4  data partition: number (1-based)
+ *   +0x3C  4  data volume serial number (exFAT VolumeSerialNumber, FAT volume ID)
+ *   +0x40  4  logical sector size of the stick in bytes
+ *   +0x44  4  CRC-32 of the image's 2048 bytes at image offset 32768 (the ISO's first volume descriptor), 0 if
+ *             the image is shorter
+ *   +0x48  8  image size in bytes
+ *   +0x50  4  number of extents
+ *   +0x54  4  offset of the path in this record
+ *   +0x58  4  length of the path in bytes (UTF-8, not terminated)
+ *   +0x5C  4  zero
+ *   +0x60     extents: 16 bytes each, { u64 first byte on the disk, u64 length in bytes }, in image order
+ */
+#ifndef POD_MAP_HANDOVER_H
+#define POD_MAP_HANDOVER_H
+
+#define POD_HO_MAGIC	   "ISOPODH1"
+#define POD_HO_HEADER_SIZE 0x60u
+#define POD_HO_EXTENT_SIZE 16u
+#define POD_HO_EXTENT_MAX  65536u
+
+enum {
+	POD_HO_GPT = 1u << 0, /* the GUID counts, not only the signature */
+};
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of core/plan share; nobody outside includes this. */
+#ifndef POD_PLAN_INTERNAL_H
+#define POD_PLAN_INTERNAL_H
+
+#include "core/base/str.h"
+#include "core/plan/plan.h"
+
+/* A file worth knowing while the plan is made. */
+struct pod_found {
+	char path[256]; /* inside its tree, no leading slash */
+	struct pod_node node;
+	uint64_t start_bytes; /* first byte of its data on the tree's device; UINT64_MAX for empty files */
+};
+
+/* One directory record, to find every name of the same data. */
+struct pod_record {
+	uint64_t start_bytes, entry_bytes;
+	uint32_t entry_len;
+};
+
+/* What a walk through one tree (ISO 9660, Joliet, FAT) brings together. */
+struct pod_scan {
+	struct pod_alloc *alloc;
+	struct pod_fs *fs;
+	struct pod_found *initrd, *kernel, *config;
+	size_t initrd_count, initrd_cap, kernel_count, kernel_cap, config_count, config_cap;
+	struct pod_record *record;
+	size_t record_count, record_cap;
+	struct pod_dirent *entry; /* scratch */
+	bool cut_short;		  /* a limit stopped the walk */
+};
+
+/* Walks the directories where loaders keep kernels, breadth first, within a budget of directory bytes. */
+enum pod_status POD_MUST_USE pod_scan_tree(struct pod_scan *s, struct pod_fs *fs, struct pod_alloc *a);
+void pod_scan_free(struct pod_scan *s);
+/* Adds what the loaders' configuration files name as initrd, drops candidates whose content is none, and calls `cb` for each
+ * that is left, once per place of data. `found_by` is the configuration's path or "content". */
+enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s,
+					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
+					      void *ctx);
+/* Calls `cb` for each initrd path in a loader's configuration text. */
+void pod_config_initrds(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
+
+/* Which Linux lies beside the initrd at `path`? */
+enum pod_machine pod_kernel_machine(struct pod_scan *s, const char *path, uint32_t firmware);
+
+/* cpio "newc" archives. */
+struct pod_cpio {
+	uint8_t *out; /* NULL: only count */
+	size_t len, cap;
+	uint32_t ino;
+};
+void pod_cpio_add(struct pod_cpio *c, const char *name, uint32_t mode, uint32_t nlink, uint32_t ino, const void *data,
+		  size_t len);
+/* Only the header of a file whose data follows from elsewhere: zeros behind the name make the archive a
+ * multiple of `align` bytes so far. */
+void pod_cpio_add_header(struct pod_cpio *c, const char *name, uint32_t mode, uint32_t ino, size_t data_len, size_t align);
+/* That data, padded. */
+void pod_cpio_put(struct pod_cpio *c, const void *data, size_t len);
+void pod_cpio_end(struct pod_cpio *c, size_t align);
+
+/* The archives around an initrd, as pieces for the map to show: built once per plan, the second once per machine. */
+struct pod_handover {
+	const struct pod_plan_request *rq;
+	struct pod_plan *plan;
+	struct pod_dev *image; /* as it was before patches, through the plan's cache */
+	bool have_pre;
+	uint64_t pre;				/* blob offset of POD_PRE_LEN bytes */
+	struct pod_map post[POD_MACHINE_COUNT]; /* segments only; memory is the plan's blob. Empty until asked for */
+};
+enum { POD_PRE_LEN = 2048 };
+enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
+enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces);
+void pod_handover_fini(struct pod_handover *h);
+/* Appends another map's segments; both count in the same blob. */
+enum pod_status POD_MUST_USE pod_plan_append(struct pod_map *to, const struct pod_map *pieces);
+
+/* Appends the image's runs to an empty map, as they lie on the stick. */
+enum pod_status POD_MUST_USE pod_plan_base_map(const struct pod_plan_request *rq, struct pod_map *m);
+/* A warning more than the plan holds is dropped. */
+void pod_plan_warn(struct pod_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_kind kind, uint64_t start, uint64_t len,
+					   const char *path, const char *reason);
+enum pod_status POD_MUST_USE pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64_t start, uint64_t len,
+						 enum pod_machine machine, const char *found_by);
+
+/* Serves the initrds of the ISO's own trees and re-points their directory records. */
+enum pod_status POD_MUST_USE pod_plan_iso_initrds(struct pod_handover *h, struct pod_dev *image, struct pod_diag *diag);
+/* The same for initrds inside the FAT of El Torito entry `index`: the FAT is served rebuilt, past the end. */
+enum pod_status POD_MUST_USE pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *image, uint32_t index,
+						  struct pod_diag *diag);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/plan/internal.h"
+#include "core/base/mem.h"
+
+/* A line of one ISO sector: the structures lie far apart, and on a slow stick every byte read beside them is waited for. */
+enum { CACHE_LINES = 64, CACHE_LINE = 2048, OVERLAY_MAX = 4096, ISO_SECTOR = 2048 };
+
+void pod_plan_warn(struct pod_plan *p, const char *fmt, ...)
+{
+	if (p->warning_count == POD_PLAN_WARNING_MAX)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	(void)pod_vsnprintf(p->warning[p->warning_count++], sizeof p->warning[0], fmt, ap);
+	va_end(ap);
+}
+
+enum pod_status pod_plan_note(struct pod_plan *p, enum pod_overlay_kind kind, uint64_t start, uint64_t len, const char *path,
+			      const char *reason)
+{
+	void *v = p->overlay;
+	enum pod_status st =
+		pod_grow(p->alloc, &v, p->overlay_count, &p->overlay_cap, p->overlay_count + 1, sizeof *p->overlay, OVERLAY_MAX);
+	p->overlay = v;
+	if (st != POD_OK)
+		return st;
+	struct pod_overlay *o = &p->overlay[p->overlay_count++];
+	o->kind = kind;
+	o->start_bytes = start;
+	o->length_bytes = len;
+	pod_strlcpy(o->path, path, sizeof o->path);
+	pod_strlcpy(o->reason, reason, sizeof o->reason);
+	return POD_OK;
+}
+
+enum pod_status pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64_t start, uint64_t len, enum pod_machine machine,
+				    const char *found_by)
+{
+	void *v = p->initrd;
+	enum pod_status st = pod_grow(p->alloc, &v, p->initrd_count, &p->initrd_cap, p->initrd_count + 1, sizeof *p->initrd,
+				      POD_PLAN_INITRD_MAX);
+	p->initrd = v;
+	if (st != POD_OK)
+		return st;
+	struct pod_initrd *i = &p->initrd[p->initrd_count++];
+	pod_strlcpy(i->path, path, sizeof i->path);
+	i->start_bytes = start;
+	i->length_bytes = len;
+	i->machine = machine;
+	pod_strlcpy(i->found_by, found_by, sizeof i->found_by);
+	return POD_OK;
+}
+
+enum pod_status pod_plan_base_map(const struct pod_plan_request *rq, struct pod_map *m)
+{
+	for (size_t i = 0; i < rq->extent_count; i++) {
+		const struct pod_extent *e = &rq->extent[i];
+		if (e->file_bytes != m->size_bytes ||
+		    (!e->hole && !pod_in_range(e->dev_bytes, e->length_bytes, rq->disk->size_bytes)))
+			return POD_E_RANGE;
+		POD_TRY(pod_map_append(m, e->hole ? POD_SEG_ZERO : POD_SEG_DEV, e->dev_bytes, e->length_bytes));
+	}
+	return m->size_bytes == rq->image_bytes ? POD_OK : POD_E_RANGE;
+}
+
+/* Which boot entry starts the image, per firmware. */
+static void choose_entries(struct pod_plan *p)
+{
+	const struct pod_image *im = &p->image;
+	bool disk_like = im->kind == POD_IMAGE_DISK || im->kind == POD_IMAGE_FLOPPY;
+	p->bios_entry = disk_like && (im->firmware & POD_FW_BIOS) ? -1 : -2;
+	for (uint32_t i = 0; i < im->boot_count && p->bios_entry == -2; i++)
+		if (im->boot[i].platform == 0 && im->boot[i].bootable && (im->boot[i].firmware & POD_FW_BIOS))
+			p->bios_entry = (int)i;
+	for (int bit = 0; bit < 4; bit++) {
+		uint32_t fw = 1u << bit;
+		p->efi_entry[bit] = -2;
+		if (fw == POD_FW_BIOS)
+			continue;
+		for (uint32_t i = 0; i < im->boot_count && p->efi_entry[bit] == -2; i++)
+			if (im->boot[i].platform == 0xef && (im->boot[i].firmware & fw))
+				p->efi_entry[bit] = (int)i;
+		if (p->efi_entry[bit] == -2 && im->kind == POD_IMAGE_ISO ? (im->tree_efi & fw) != 0 : (im->firmware & fw) != 0)
+			p->efi_entry[bit] = p->efi_entry[bit] == -2 ? -1 : p->efi_entry[bit];
+	}
+}
+
+static void warn_about_image(struct pod_plan *p)
+{
+	const struct pod_image *im = &p->image;
+	char have[16], want[16];
+	if (im->truncated)
+		pod_plan_warn(p, "The file holds %s, its volume says %s: it was not copied completely.",
+			      pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
+	if (!im->firmware)
+		pod_plan_warn(p, "Nothing in this image starts on any firmware: it has no boot entry that is known.");
+}
+
+static enum pod_status patch_initrds(struct pod_plan *p, const struct pod_plan_request *rq, struct pod_dev *image,
+				     struct pod_diag *diag)
+{
+	struct pod_handover h = {.rq = rq, .plan = p, .image = image};
+	if (p->image.kind != POD_IMAGE_ISO || !rq->shim)
+		return POD_OK;
+	for (size_t i = 0; i < rq->extent_count; i++) {
+		if (rq->extent[i].hole) { /* the running system could only be shown what is on the stick */
+			pod_plan_warn(p, "The file has parts that were never written: a live system in it cannot be served.");
+			return POD_OK;
+		}
+	}
+	enum pod_status st = pod_plan_iso_initrds(&h, image, diag);
+	for (uint32_t i = 0; st == POD_OK && i < p->image.boot_count; i++)
+		if (p->image.boot[i].platform == 0xef)
+			st = pod_plan_fat_initrds(&h, image, i, diag);
+	pod_handover_fini(&h);
+	return st;
+}
+
+enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *p, struct pod_diag *diag)
+{
+	memset(p, 0, sizeof *p);
+	p->alloc = a;
+	pod_map_init(&p->map, a);
+	struct pod_mapdev md;
+	struct pod_cache cache = {0};
+	enum pod_status st = pod_plan_base_map(rq, &p->map);
+	if (st != POD_OK)
+		(void)pod_fail(diag, st, "file extents", 0, rq->image_bytes, p->map.size_bytes);
+	pod_mapdev_init(&md, &p->map, rq->disk, ISO_SECTOR);
+	if (st == POD_OK)
+		st = pod_cache_init(&cache, &md.dev, a, CACHE_LINES,
+				    md.dev.sector_size > CACHE_LINE ? md.dev.sector_size : CACHE_LINE);
+	if (st == POD_OK)
+		st = pod_image_probe(&cache.dev, rq->path, a, &p->image, diag);
+	if (st == POD_OK) {
+		p->sector_size = p->image.kind == POD_IMAGE_ISO ? ISO_SECTOR : 512;
+		choose_entries(p);
+		warn_about_image(p);
+		st = patch_initrds(p, rq, &cache.dev, diag);
+	}
+	/* Firmware and BIOS services count in whole sectors. */
+	if (st == POD_OK)
+		st = pod_map_pad(&p->map, p->sector_size);
+	if (cache.line)
+		pod_cache_fini(&cache, a);
+	if (st != POD_OK)
+		pod_plan_free(p);
+	return st;
+}
+
+void pod_plan_free(struct pod_plan *p)
+{
+	if (!p || !p->alloc)
+		return;
+	pod_map_fini(&p->map);
+	pod_free(p->alloc, p->overlay);
+	pod_free(p->alloc, p->initrd);
+	p->overlay = NULL;
+	p->initrd = NULL;
+	p->alloc = NULL;
+}

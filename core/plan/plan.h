@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The plan: what will start an image on each firmware, and what is patched in its virtual disk, and why.
+ * The boot manager carries it out; `isopod plan` prints it; it is the same code.
+ */
+#ifndef POD_PLAN_PLAN_H
+#define POD_PLAN_PLAN_H
+
+#include "core/image/image.h"
+#include "core/map/map.h"
+
+/* Which Linux the kernel beside an initrd is; decides which shim goes in. */
+enum pod_machine { POD_MACHINE_X64, POD_MACHINE_IA32, POD_MACHINE_AA64, POD_MACHINE_COUNT };
+
+/* Where the stick, its data partition and the image are; goes into the hand-over record. */
+struct pod_stick_id {
+	bool gpt;
+	uint32_t mbr_signature;
+	uint8_t disk_guid[16];
+	uint64_t part_start_bytes, part_length_bytes;
+	uint32_t part_number;
+	uint32_t volume_serial;
+	uint32_t sector_size;
+};
+
+/* A shim: its bytes, or where they lie on the disk, so that they need not be read before a loader asks for them. */
+#define POD_SHIM_EXTENT_MAX 8
+#define POD_SHIM_ALIGN	    2048u /* with extents, the length is a multiple of this */
+struct pod_shim {
+	size_t len;
+	const void *data;    /* stays valid until the plan is made; NULL: the extents say where */
+	size_t extent_count; /* whole sectors, dev_bytes absolute on the disk, no holes */
+	struct pod_extent extent[POD_SHIM_EXTENT_MAX];
+};
+
+#define POD_SHIM_SIZE_MAX (256u << 10)
+
+/* Fills `out` with the place of a shim file on the ESP, whose volume starts at `esp_start_bytes` of the disk. POD_E_CORRUPT if
+ * the file is not one that `isopod create` wrote: empty, too large, not padded to POD_SHIM_ALIGN, in too many runs. */
+enum pod_status POD_MUST_USE pod_shim_by_reference(struct pod_fs *esp, uint64_t esp_start_bytes, const struct pod_node *file,
+						   struct pod_shim *out);
+
+struct pod_plan_request {
+	struct pod_dev *disk;		 /* the stick (or the host file itself) */
+	const struct pod_extent *extent; /* the image's runs; dev_bytes absolute on `disk` */
+	size_t extent_count;
+	uint64_t image_bytes;
+	const char *path;	       /* of the image on the stick, "/images/x.iso" */
+	const struct pod_stick_id *id; /* NULL: planned for a file on the host; a zeroed identity is used */
+	/* Gives the shim for a machine. NULL function: no hand-over overlays. */
+	enum pod_status (*shim)(void *ctx, enum pod_machine m, struct pod_shim *out);
+	void *shim_ctx;
+};
+
+enum pod_overlay_kind {
+	POD_OVERLAY_INITRD,  /* initrd served with the shim: bytes appended past the end */
+	POD_OVERLAY_DIRENT,  /* directory record re-pointed at it */
+	POD_OVERLAY_FAT,     /* FAT inside an El Torito image rebuilt */
+	POD_OVERLAY_CATALOG, /* boot catalogue entry re-pointed */
+};
+
+struct pod_overlay {
+	enum pod_overlay_kind kind;
+	uint64_t start_bytes, length_bytes; /* of the virtual disk */
+	char path[256];			    /* file inside the image, "" if none */
+	char reason[128];		    /* English sentence */
+};
+
+struct pod_initrd {
+	char path[256];
+	uint64_t start_bytes, length_bytes; /* of the original in the image */
+	enum pod_machine machine;
+	char found_by[96]; /* "boot/grub/grub.cfg", or "content" */
+};
+
+#define POD_PLAN_INITRD_MAX  64
+#define POD_PLAN_WARNING_MAX 16
+
+struct pod_plan {
+	struct pod_alloc *alloc;
+	struct pod_image image;
+	struct pod_map map;
+	uint32_t sector_size; /* of the virtual disk: 2048 for ISO, 512 for disks and floppies */
+	/* BIOS: index in image.boot[] of the entry to start, or -1: boot LBA 0 of the disk or floppy image; -2: cannot */
+	int bios_entry;
+	/* UEFI: index of the EFI El Torito entry, or -1: loader in the image's own filesystem; -2: cannot. Per firmware bit
+	 * position. */
+	int efi_entry[4];
+	struct pod_overlay *overlay;
+	size_t overlay_count, overlay_cap;
+	struct pod_initrd *initrd;
+	size_t initrd_count, initrd_cap;
+	uint32_t warning_count;
+	char warning[POD_PLAN_WARNING_MAX][160];
+};
+
+/* On failure nothing is left allocated. */
+enum pod_status POD_MUST_USE pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *out,
+					   struct pod_diag *diag);
+void pod_plan_free(struct pod_plan *p);
+
+#endif

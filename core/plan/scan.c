@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Finding kernels, initrds and loader configurations in an image without reading the whole of its tree. */
+#include "core/plan/internal.h"
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+
+enum {
+	DEPTH_MAX = 5,
+	DIRS_MAX = 1024,
+	DIR_BYTES_MAX = 192 << 10,   /* of one directory */
+	TREE_BYTES_MAX = 1024 << 10, /* of all directories walked */
+	FOUND_MAX = 256,	     /* of each sort */
+	RECORDS_MAX = 16384,
+	CONFIG_BYTES_MAX = 64 << 10, /* of one configuration file; a longer one is read so far */
+	CONFIGS_BYTES_MAX = 512 << 10,
+};
+
+struct pending {
+	struct pod_node node;
+	uint32_t depth;
+	char path[256];
+};
+
+struct walk {
+	struct pending *dir;
+	size_t count, cap;
+	uint64_t bytes;
+};
+
+/* Directories that hold packages, sources or loader modules by the thousand, and never an initrd. */
+static bool is_bulk(const char *name)
+{
+	static const char *const bulk[] = {"pool",     "dists",	  "packages", "repodata",   "repo",	 "rpms",
+					   "firmware", "doc",	  "docs",     "fonts",	    "themes",	 "locale",
+					   "locales",  "i386-pc", "i386-efi", "x86_64-efi", "arm64-efi", "sources",
+					   "support",  "upgrade", "autorun",  "pics",	    "manual"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(bulk); i++)
+		if (pod_strcasecmp(name, bulk[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool has_any(const char *name, const char *const *part, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pod_strcasestr(name, part[i]))
+			return true;
+	return false;
+}
+
+/* Names under which distributions ship initrds; the content decides afterwards. */
+static bool initrd_name(const char *name)
+{
+	static const char *const part[] = {"initr",   "ramdisk",   "minirt",	 "corepure",
+					   "core.gz", "rootfs.gz", "rootfs.cgz", "bootcd.gz"};
+	return has_any(name, part, POD_ARRAY_LEN(part)) && !pod_ends_with_nocase(name, ".cfg") &&
+	       !pod_ends_with_nocase(name, ".conf") && !pod_ends_with_nocase(name, ".txt") &&
+	       !pod_ends_with_nocase(name, ".c32") && !pod_ends_with_nocase(name, ".mod");
+}
+
+static bool kernel_name(const char *name)
+{
+	static const char *const part[] = {"vmlinu", "bzimage", "kernel"};
+	return has_any(name, part, POD_ARRAY_LEN(part)) || pod_strncasecmp(name, "linux", 5) == 0 ||
+	       pod_strcasecmp(name, "image") == 0;
+}
+
+static enum pod_status first_run(void *ctx, const struct pod_extent *e)
+{
+	uint64_t *start = ctx;
+	if (!e->hole)
+		*start = e->dev_bytes;
+	return POD_END; /* one is enough */
+}
+
+static enum pod_status add_found(struct pod_alloc *a, struct pod_found **v, size_t *n, size_t *cap, const struct pod_found *f)
+{
+	void *p = *v;
+	if (*n == FOUND_MAX)
+		return POD_OK;
+	enum pod_status st = pod_grow(a, &p, *n, cap, *n + 1, sizeof **v, FOUND_MAX);
+	*v = p;
+	if (st == POD_OK)
+		(*v)[(*n)++] = *f;
+	return st;
+}
+
+static enum pod_status add_record(struct pod_scan *s, uint64_t start, const struct pod_node *node)
+{
+	void *p = s->record;
+	if (s->record_count == RECORDS_MAX) {
+		s->cut_short = true;
+		return POD_OK;
+	}
+	enum pod_status st =
+		pod_grow(s->alloc, &p, s->record_count, &s->record_cap, s->record_count + 1, sizeof *s->record, RECORDS_MAX);
+	s->record = p;
+	if (st == POD_OK)
+		s->record[s->record_count++] = (struct pod_record){start, node->entry_bytes, node->entry_len};
+	return st;
+}
+
+/* "dir/name" into out[256]; false if it does not fit. */
+static bool join(char out[256], const char *dir, const char *name)
+{
+	return pod_snprintf(out, 256, "%s%s%s", dir, *dir ? "/" : "", name) < 256;
+}
+
+static enum pod_status take_file(struct pod_scan *s, const char *dir)
+{
+	struct pod_found f = {.node = s->entry->node, .start_bytes = UINT64_MAX};
+	const char *name = s->entry->name;
+	if (!f.node.size_bytes)
+		return POD_OK;
+	enum pod_status st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
+	if (st != POD_OK && st != POD_END)
+		return st;
+	POD_TRY(add_record(s, f.start_bytes, &f.node));
+	if (!join(f.path, dir, name))
+		return POD_OK;
+	if (initrd_name(name))
+		return add_found(s->alloc, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
+	if (kernel_name(name))
+		return add_found(s->alloc, &s->kernel, &s->kernel_count, &s->kernel_cap, &f);
+	if (pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf"))
+		return add_found(s->alloc, &s->config, &s->config_count, &s->config_cap, &f);
+	return POD_OK;
+}
+
+static enum pod_status push_dir(struct pod_scan *s, struct walk *w, const char *dir, uint32_t depth)
+{
+	const struct pod_node *node = &s->entry->node;
+	if (depth > DEPTH_MAX || is_bulk(s->entry->name))
+		return POD_OK;
+	if (w->count == DIRS_MAX || node->size_bytes > DIR_BYTES_MAX) {
+		s->cut_short = true;
+		return POD_OK;
+	}
+	void *p = w->dir;
+	enum pod_status st = pod_grow(s->alloc, &p, w->count, &w->cap, w->count + 1, sizeof *w->dir, DIRS_MAX);
+	w->dir = p;
+	if (st != POD_OK)
+		return st;
+	struct pending *d = &w->dir[w->count];
+	d->node = *node;
+	d->depth = depth;
+	if (join(d->path, dir, s->entry->name))
+		w->count++;
+	return POD_OK;
+}
+
+static enum pod_status read_dir(struct pod_scan *s, struct walk *w, size_t i)
+{
+	struct pod_dir dir;
+	enum pod_status st = pod_dir_open(&dir, s->fs, &w->dir[i].node);
+	while (st == POD_OK) {
+		st = pod_dir_next(&dir, s->entry);
+		if (st != POD_OK)
+			break;
+		/* w->dir may move while a directory is pushed: take its path anew each time. */
+		st = s->entry->node.is_dir ? push_dir(s, w, w->dir[i].path, w->dir[i].depth + 1) : take_file(s, w->dir[i].path);
+	}
+	return st == POD_END ? POD_OK : st;
+}
+
+enum pod_status pod_scan_tree(struct pod_scan *s, struct pod_fs *fs, struct pod_alloc *a)
+{
+	struct walk w = {0};
+	memset(s, 0, sizeof *s);
+	s->alloc = a;
+	s->fs = fs;
+	s->entry = pod_zalloc(a, 1, sizeof *s->entry);
+	w.cap = 32;
+	w.dir = pod_zalloc(a, w.cap, sizeof *w.dir);
+	enum pod_status st = s->entry && w.dir ? fs->ops->root(fs, &w.dir[0].node) : POD_E_NOMEM;
+	w.count = 1;
+	for (size_t i = 0; st == POD_OK && i < w.count; i++) {
+		w.bytes += w.dir[i].node.size_bytes;
+		if (w.bytes > TREE_BYTES_MAX) {
+			s->cut_short = true;
+			break;
+		}
+		st = read_dir(s, &w, i);
+		/* A damaged directory below the root hides its files; the rest can still boot. */
+		if (st == POD_E_CORRUPT && i > 0) {
+			s->cut_short = true;
+			st = POD_OK;
+		}
+	}
+	pod_free(a, w.dir);
+	if (st != POD_OK)
+		pod_scan_free(s);
+	return st;
+}
+
+void pod_scan_free(struct pod_scan *s)
+{
+	if (!s->alloc)
+		return;
+	pod_free(s->alloc, s->initrd);
+	pod_free(s->alloc, s->kernel);
+	pod_free(s->alloc, s->config);
+	pod_free(s->alloc, s->record);
+	pod_free(s->alloc, s->entry);
+	memset(s, 0, sizeof *s);
+}
+
+/* --- which candidates are initrds ----------------------------------------------------------------------- */
+
+/* The compressions the kernel knows (lib/decompress.c) and cpio "newc" and "crc". */
+static bool initrd_content(const uint8_t *p)
+{
+	static const struct {
+		uint8_t len;
+		uint8_t magic[6];
+	} known[] = {
+		{6, {'0', '7', '0', '7', '0', '1'}}, {6, {'0', '7', '0', '7', '0', '2'}}, {2, {0x1f, 0x8b}},	{2, {0x1f, 0x9e}},
+		{6, {0xfd, '7', 'z', 'X', 'Z', 0}},  {4, {0x28, 0xb5, 0x2f, 0xfd}},	  {3, {'B', 'Z', 'h'}}, {3, {0x5d, 0, 0}},
+		{4, {0x02, 0x21, 0x4c, 0x18}},	     {4, {0x89, 'L', 'Z', 'O'}},
+	};
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
+		if (memcmp(p, known[i].magic, known[i].len) == 0)
+			return true;
+	return false;
+}
+
+struct named {
+	struct pod_scan *s;
+	const char *config; /* path of the configuration being read */
+	const char **by;    /* per initrd candidate: which configuration named it, or NULL */
+	size_t by_cap;
+	enum pod_status st;
+};
+
+static void base_dir(const char *path, size_t *len)
+{
+	*len = 0;
+	for (size_t i = 0; path[i]; i++)
+		if (path[i] == '/')
+			*len = i;
+}
+
+/* Resolves "." and ".." in place; what climbs above the root stays at it. */
+static void normalise(char *path)
+{
+	size_t out = 0;
+	for (size_t i = 0; path[i];) {
+		size_t n = 0;
+		while (path[i + n] && path[i + n] != '/')
+			n++;
+		if (n == 2 && path[i] == '.' && path[i + 1] == '.') {
+			while (out && path[--out] != '/')
+				;
+		} else if (n && !(n == 1 && path[i] == '.')) {
+			if (out)
+				path[out++] = '/';
+			memmove(path + out, path + i, n);
+			out += n;
+		}
+		i += n + (path[i + n] == '/');
+	}
+	path[out] = 0;
+}
+
+/* A configuration names `path`: relative names count from the configuration's own folder (isolinux) or from the root. */
+static void name_initrd(void *ctx, const char *path, size_t len)
+{
+	struct named *n = ctx;
+	struct pod_scan *s = n->s;
+	struct pod_found f = {.start_bytes = UINT64_MAX};
+	size_t dir_len;
+	if (n->st != POD_OK)
+		return;
+	bool absolute = path[0] == '/' || path[0] == '\\';
+	base_dir(n->config, &dir_len);
+	for (int attempt = absolute; attempt < 2; attempt++) {
+		size_t at = 0;
+		if (attempt == 0 && dir_len && dir_len + 1 + len < sizeof f.path) {
+			memcpy(f.path, n->config, dir_len);
+			f.path[dir_len] = '/';
+			at = dir_len + 1;
+		}
+		size_t skip = 0;
+		while (skip < len && (path[skip] == '/' || path[skip] == '\\'))
+			skip++;
+		for (size_t i = skip; i < len && at < sizeof f.path - 1; i++)
+			f.path[at++] = path[i] == '\\' ? '/' : path[i];
+		f.path[at] = 0;
+		normalise(f.path);
+		enum pod_status st = pod_fs_lookup(s->fs, f.path, &f.node, s->entry);
+		if (st == POD_E_NOMEM || st == POD_E_IO)
+			n->st = st;
+		if (st == POD_OK && !f.node.is_dir && f.node.size_bytes)
+			break;
+		if (attempt == 1)
+			return;
+	}
+	enum pod_status st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
+	if (st != POD_OK && st != POD_END)
+		return;
+	for (size_t i = 0; i < s->initrd_count; i++) {
+		if (s->initrd[i].start_bytes == f.start_bytes) {
+			if (!n->by[i])
+				n->by[i] = n->config;
+			return;
+		}
+	}
+	size_t before = s->initrd_count;
+	n->st = add_found(s->alloc, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
+	if (s->initrd_count > before) {
+		n->by[before] = n->config;
+		for (size_t i = 0; i < s->record_count; i++)
+			if (s->record[i].entry_bytes == f.node.entry_bytes)
+				return;
+		n->st = n->st == POD_OK ? add_record(s, f.start_bytes, &f.node) : n->st; /* outside the walked folders */
+	}
+}
+
+static enum pod_status read_configs(struct named *n)
+{
+	struct pod_scan *s = n->s;
+	uint64_t total = 0;
+	char *text = s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX);
+	if (!text)
+		return POD_E_NOMEM;
+	for (size_t i = 0; n->st == POD_OK && i < s->config_count && total < CONFIGS_BYTES_MAX; i++) {
+		size_t len = (size_t)pod_min_u64(s->config[i].node.size_bytes, CONFIG_BYTES_MAX);
+		total += len;
+		if (pod_fs_read(s->fs, &s->config[i].node, 0, text, len) != POD_OK)
+			continue; /* the loader will meet the same error, and say so */
+		n->config = s->config[i].path;
+		pod_config_initrds(text, len, name_initrd, n);
+	}
+	pod_free(s->alloc, text);
+	return n->st;
+}
+
+enum pod_status pod_scan_initrds(struct pod_scan *s,
+				 enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by), void *ctx)
+{
+	struct named n = {.s = s, .by_cap = FOUND_MAX};
+	n.by = pod_zalloc(s->alloc, n.by_cap, sizeof *n.by);
+	if (!n.by)
+		return POD_E_NOMEM;
+	enum pod_status st = read_configs(&n);
+	for (size_t i = 0; st == POD_OK && i < s->initrd_count; i++) {
+		struct pod_found *f = &s->initrd[i];
+		uint8_t head[6];
+		bool twice = false;
+		for (size_t j = 0; j < i && !twice; j++)
+			twice = s->initrd[j].start_bytes == f->start_bytes;
+		if (twice || f->node.size_bytes < sizeof head || f->start_bytes == UINT64_MAX)
+			continue;
+		if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK || !initrd_content(head))
+			continue;
+		st = cb(ctx, f, n.by[i] ? n.by[i] : "content");
+	}
+	pod_free(s->alloc, n.by);
+	return st;
+}
+
+/* --- which Linux ---------------------------------------------------------------------------------------- */
+
+/* Linux/x86 boot protocol: "HdrS" at 0x202, xloadflags at 0x236 (bit 0: 64-bit entry). arm64 Image: "ARMd" at 0x38. PE: COFF
+ * machine behind the offset at 0x3C (EFI stub, also compressed "zimg" kernels). */
+static bool kernel_machine(struct pod_scan *s, const struct pod_found *k, enum pod_machine *out)
+{
+	uint8_t h[0x240], pe[6];
+	if (k->node.size_bytes < sizeof h || pod_fs_read(s->fs, &k->node, 0, h, sizeof h) != POD_OK)
+		return false;
+	if (memcmp(h + 0x202, "HdrS", 4) == 0) {
+		bool has_flags = pod_get_le16(h + 0x206) >= 0x20c;
+		*out = has_flags && (h[0x236] & 1) ? POD_MACHINE_X64 : POD_MACHINE_IA32;
+		return true;
+	}
+	if (memcmp(h + 0x38, "ARMd", 4) == 0) {
+		*out = POD_MACHINE_AA64;
+		return true;
+	}
+	uint32_t at = pod_get_le32(h + 0x3c);
+	if (h[0] == 'M' && h[1] == 'Z' && pod_in_range(at, sizeof pe, k->node.size_bytes) &&
+	    pod_fs_read(s->fs, &k->node, at, pe, sizeof pe) == POD_OK && memcmp(pe, "PE\0\0", 4) == 0) {
+		uint16_t machine = pod_get_le16(pe + 4);
+		*out = machine == 0xaa64 ? POD_MACHINE_AA64 : machine == 0x14c ? POD_MACHINE_IA32 : POD_MACHINE_X64;
+		return machine == 0xaa64 || machine == 0x14c || machine == 0x8664;
+	}
+	return false;
+}
+
+/* How well does kernel `k` fit the initrd? Same folder counts most, then the parent's, then the longest common end of the names
+ * ("-6.1.0-9-686"). */
+static uint32_t affinity(const char *k, const char *initrd)
+{
+	size_t kd, id, kn = pod_strlen(k), in = pod_strlen(initrd);
+	base_dir(k, &kd);
+	base_dir(initrd, &id);
+	uint32_t score = 0;
+	if (kd == id && pod_strncasecmp(k, initrd, kd) == 0)
+		score = 2000;
+	else if (kd < id && pod_strncasecmp(k, initrd, kd) == 0)
+		score = 1000 + (uint32_t)kd;
+	for (uint32_t same = 0; same < kn - kd && same < in - id && k[kn - 1 - same] == initrd[in - 1 - same]; same++)
+		score++;
+	return score;
+}
+
+enum pod_machine pod_kernel_machine(struct pod_scan *s, const char *path, uint32_t firmware)
+{
+	enum pod_machine best = POD_MACHINE_X64, m;
+	uint32_t best_score = 0;
+	for (size_t i = 0; i < s->kernel_count; i++) {
+		uint32_t score = affinity(s->kernel[i].path, path) + 1;
+		if (score > best_score && kernel_machine(s, &s->kernel[i], &m)) {
+			best = m;
+			best_score = score;
+		}
+	}
+	if (best_score)
+		return best;
+	if (firmware == POD_FW_AA64)
+		return POD_MACHINE_AA64;
+	return firmware == POD_FW_IA32 ? POD_MACHINE_IA32 : POD_MACHINE_X64;
+}

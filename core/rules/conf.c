@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Parser and linter of /isopod.conf; the format is told in conf.h. */
+#include "core/rules/conf.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_COUNT };
+
+static const char *const key_name[KEY_COUNT] = {"timeout", "default", "language", "view"};
+
+struct span {
+	const char *p;
+	size_t len;
+};
+
+struct line {
+	uint32_t number;
+	struct span key, value;
+	bool empty;	/* blank or a comment */
+	bool no_equals; /* text without '=' */
+};
+
+struct reader {
+	const char *p, *end;
+	uint32_t number;
+};
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static struct span trim(const char *a, const char *b)
+{
+	while (a < b && is_space(*a))
+		a++;
+	while (b > a && is_space(b[-1]))
+		b--;
+	return (struct span){a, (size_t)(b - a)};
+}
+
+static bool span_is(struct span s, const char *t)
+{
+	return pod_strlen(t) == s.len && pod_strncasecmp(s.p, t, s.len) == 0;
+}
+
+static void reader_init(struct reader *r, const char *text, size_t len)
+{
+	if (len > POD_CONF_SIZE_MAX)
+		len = POD_CONF_SIZE_MAX;
+	*r = (struct reader){text, text + len, 0};
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		r->p += 3;
+}
+
+static bool next_line(struct reader *r, struct line *out)
+{
+	if (r->p == r->end)
+		return false;
+	const char *start = r->p, *nl = start;
+	while (nl < r->end && *nl != '\n')
+		nl++;
+	r->p = nl < r->end ? nl + 1 : nl;
+	*out = (struct line){.number = ++r->number};
+	struct span all = trim(start, nl);
+	if (!all.len || all.p[0] == '#') {
+		out->empty = true;
+		return true;
+	}
+	const char *eq = all.p, *stop = all.p + all.len;
+	while (eq < stop && *eq != '=')
+		eq++;
+	out->key = trim(all.p, eq);
+	if (eq == stop)
+		out->no_equals = true;
+	else
+		out->value = trim(eq + 1, stop);
+	return true;
+}
+
+static bool parse_seconds(struct span v, uint32_t *out)
+{
+	uint32_t n = 0;
+	if (!v.len || v.len > 9)
+		return false;
+	for (size_t i = 0; i < v.len; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return false;
+		n = n * 10 + (uint32_t)(v.p[i] - '0');
+	}
+	if (n > POD_CONF_TIMEOUT_MAX)
+		return false;
+	*out = n;
+	return true;
+}
+
+/* A path: any UTF-8 without control characters. Backslashes become slashes, a leading slash is added. */
+static bool parse_path(struct span v, char out[POD_CONF_PATH_MAX])
+{
+	size_t n = 0;
+	if (!v.len || v.len + 2 > POD_CONF_PATH_MAX)
+		return false;
+	for (const char *p = v.p, *end = v.p + v.len; p < end;) {
+		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
+		if (cp < 0x20 || cp == 0x7f || cp == 0xfffd)
+			return false;
+	}
+	if (v.p[0] != '/' && v.p[0] != '\\')
+		out[n++] = '/';
+	for (size_t i = 0; i < v.len; i++)
+		out[n++] = v.p[i] == '\\' ? '/' : v.p[i];
+	out[n] = 0;
+	return true;
+}
+
+/* Applies one line. Returns NULL, or why it was skipped; *key is the key found, KEY_COUNT if none. */
+static const char *apply(struct pod_conf *c, const struct line *l, enum key *key)
+{
+	*key = KEY_COUNT;
+	if (l->no_equals)
+		return "no '=' in this line";
+	if (!l->key.len)
+		return "no key before '='";
+	unsigned k = 0;
+	while (k < KEY_COUNT && !span_is(l->key, key_name[k]))
+		k++;
+	*key = (enum key)k;
+	switch (*key) {
+	case KEY_TIMEOUT:
+		if (!parse_seconds(l->value, &c->timeout_seconds))
+			return "not a number of seconds from 0 to 3600";
+		c->has_timeout = true;
+		return NULL;
+	case KEY_DEFAULT:
+		return parse_path(l->value, c->default_path) ? NULL : "not a path of at most 1022 bytes of UTF-8";
+	case KEY_LANGUAGE:
+		if (span_is(l->value, "en"))
+			c->language = POD_LANG_EN;
+		else if (span_is(l->value, "zh_CN"))
+			c->language = POD_LANG_ZH_CN;
+		else
+			return "not a language the menu knows (en, zh_CN)";
+		return NULL;
+	case KEY_VIEW:
+		if (span_is(l->value, "flat"))
+			c->view = POD_VIEW_FLAT;
+		else if (span_is(l->value, "folders"))
+			c->view = POD_VIEW_FOLDERS;
+		else
+			return "not a view (flat, folders)";
+		return NULL;
+	case KEY_COUNT:
+		break;
+	}
+	return "unknown key (known: timeout, default, language, view)";
+}
+
+void pod_conf_init(struct pod_conf *c)
+{
+	memset(c, 0, sizeof *c);
+}
+
+void pod_conf_parse(struct pod_conf *c, const char *text, size_t len)
+{
+	struct reader r;
+	struct line l;
+	enum key k;
+	pod_conf_init(c);
+	reader_init(&r, text, len);
+	while (next_line(&r, &l))
+		if (!l.empty)
+			(void)apply(c, &l, &k);
+}
+
+struct lint_run {
+	const struct pod_conf_lint *l;
+	uint32_t count;
+};
+
+static void report(struct lint_run *run, uint32_t line, const char *what, struct span key)
+{
+	run->count++;
+	if (run->l->report)
+		run->l->report(run->l->ctx, &(struct pod_conf_finding){line, what, key.p, key.len});
+}
+
+uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t len, struct pod_conf *scratch)
+{
+	struct lint_run run = {l, 0};
+	struct line seen[KEY_COUNT], ln;
+	struct reader r;
+	enum key k;
+	memset(seen, 0, sizeof seen);
+	pod_conf_init(scratch);
+	if (len > POD_CONF_SIZE_MAX)
+		report(&run, 0, "the file is longer than 64 KiB: the rest is not read", (struct span){"", 0});
+	reader_init(&r, text, len);
+	while (next_line(&r, &ln)) {
+		if (ln.empty)
+			continue;
+		const char *why = apply(scratch, &ln, &k);
+		if (why)
+			report(&run, ln.number, why, ln.key);
+		if (k == KEY_COUNT)
+			continue;
+		if (seen[k].number)
+			report(&run, ln.number, "given twice: the last valid line counts", ln.key);
+		if (!why || !seen[k].number)
+			seen[k] = ln;
+	}
+	if (scratch->default_path[0] && l->exists && !l->exists(l->ctx, scratch->default_path))
+		report(&run, seen[KEY_DEFAULT].number, "names no image on this stick", seen[KEY_DEFAULT].key);
+	if (scratch->has_timeout && !scratch->default_path[0])
+		report(&run, seen[KEY_TIMEOUT].number, "has no effect without a default", seen[KEY_TIMEOUT].key);
+	return run.count;
+}

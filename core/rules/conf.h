@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stick's configuration, /isopod.conf on the data partition: UTF-8, one `key = value` per line, `#` starts a comment
+ * line. Lines may end in CR LF; a byte-order mark is skipped. Spaces around key and value do not count; keys are
+ * case-insensitive.
+ *
+ *   timeout   seconds (0..3600) until `default` starts by itself; without `default` it has no effect
+ *   default   path of an image on the data partition, "/images/debian.iso"
+ *   language  en | zh_CN
+ *   view      flat | folders
+ *
+ * Parsing never fails: a line that makes no sense is skipped, and the last valid line for a key counts. pod_conf_lint says what
+ * was skipped and why.
+ */
+#ifndef POD_RULES_CONF_H
+#define POD_RULES_CONF_H
+
+#include "core/base/status.h"
+
+#define POD_CONF_FILE	     "isopod.conf"
+#define POD_CONF_SIZE_MAX    (64u << 10)
+#define POD_CONF_PATH_MAX    1024u /* bytes of `default`, incl. NUL */
+#define POD_CONF_TIMEOUT_MAX 3600u
+
+enum pod_conf_language { POD_LANG_EN, POD_LANG_ZH_CN, POD_LANG_COUNT };
+enum pod_conf_view { POD_VIEW_FLAT, POD_VIEW_FOLDERS };
+
+struct pod_conf {
+	bool has_timeout;
+	uint32_t timeout_seconds;
+	char default_path[POD_CONF_PATH_MAX]; /* "" if none; always starts with '/' otherwise */
+	enum pod_conf_language language;
+	enum pod_conf_view view;
+};
+
+/* Values without a file. */
+void pod_conf_init(struct pod_conf *c);
+/* Fills `c` from `len` bytes of text (all values not named get their defaults). Only the first POD_CONF_SIZE_MAX bytes count. */
+void pod_conf_parse(struct pod_conf *c, const char *text, size_t len);
+
+/* One finding; `line` is 1-based, `what` a static English sentence, `key` the key's text as written (not terminated). */
+struct pod_conf_finding {
+	uint32_t line;
+	const char *what;
+	const char *key;
+	size_t key_len;
+};
+
+struct pod_conf_lint {
+	/* Called for each finding, in line order. */
+	void (*report)(void *ctx, const struct pod_conf_finding *f);
+	/* Does this path name an image on the stick? NULL: not checked. */
+	bool (*exists)(void *ctx, const char *path);
+	void *ctx;
+};
+/* Returns the number of findings. `scratch` is a caller's struct (they are large). */
+uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t len, struct pod_conf *scratch);
+
+#endif

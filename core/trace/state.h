@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The state file: /ISOPOD/STATE.BIN on the ESP, preallocated and contiguous, written by sector and never
+ * through the filesystem. It holds the one-shot choice now; the flight recorder's ring follows behind it.
+ *
+ * One-shot choice: two slots of 4096 bytes at file offsets 0 and 4096; the valid slot with the higher sequence
+ * number counts, a write goes to the other one, so that a torn write leaves the old choice.
+ *   +0x000  8  magic "ISOPODN1"
+ *   +0x008  4  CRC-32 of the 4096 bytes with this field zero
+ *   +0x00C  4  sequence number
+ *   +0x010  4  length of the path in bytes; 0 = nothing chosen
+ *   +0x014     path on the data partition, UTF-8, not terminated, at most 3072 bytes
+ */
+#ifndef POD_TRACE_STATE_H
+#define POD_TRACE_STATE_H
+
+#include "core/disk/dev.h"
+
+#define POD_STATE_FILE	   "ISOPOD/STATE.BIN"
+#define POD_STATE_SIZE	   (256u << 10)
+#define POD_STATE_SLOT	   4096u
+#define POD_STATE_NEXT_MAX 3072u
+
+/* `state` is a device (window) over the state file's contiguous bytes. */
+/* Reads the choice into path (size bytes); "" when none or when both slots are damaged. */
+enum pod_status POD_MUST_USE pod_state_next_get(struct pod_dev *state, struct pod_alloc *a, char *path, size_t size);
+/* Writes it; NULL or "" clears. Flushes. */
+enum pod_status POD_MUST_USE pod_state_next_set(struct pod_dev *state, struct pod_alloc *a, const char *path);
+
+#endif

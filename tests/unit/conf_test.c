@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/rules/conf.h"
+#include "tests/unit/test.h"
+
+static struct pod_conf c;
+
+static void parse(const char *t)
+{
+	pod_conf_parse(&c, t, strlen(t));
+}
+
+TEST(reads_every_key)
+{
+	parse("timeout = 10\ndefault = /images/debian.iso\nlanguage = zh_CN\nview = folders\n");
+	CHECK(c.has_timeout);
+	CHECK_EQ(c.timeout_seconds, 10);
+	CHECK_STR(c.default_path, "/images/debian.iso");
+	CHECK_EQ(c.language, POD_LANG_ZH_CN);
+	CHECK_EQ(c.view, POD_VIEW_FOLDERS);
+}
+
+TEST(has_defaults)
+{
+	memset(&c, 0xff, sizeof c);
+	parse("");
+	CHECK(!c.has_timeout);
+	CHECK_STR(c.default_path, "");
+	CHECK_EQ(c.language, POD_LANG_EN);
+	CHECK_EQ(c.view, POD_VIEW_FLAT);
+}
+
+TEST(takes_what_windows_editors_write)
+{
+	parse("\xef\xbb\xbfTIMEOUT=5\r\n\r\n  # remark = 7\r\nDefault = images\\启动 盘.iso \r\nview=FOLDERS");
+	CHECK_EQ(c.timeout_seconds, 5);
+	CHECK_STR(c.default_path, "/images/启动 盘.iso");
+	CHECK_EQ(c.view, POD_VIEW_FOLDERS);
+}
+
+TEST(skips_what_makes_no_sense_and_the_last_valid_line_counts)
+{
+	parse("timeout = 3\ntimeout = soon\ntimeout = 3601\ntimeout = -1\ntimeout =\nview = tree\nnonsense\n= x\nfoo = bar\n"
+	      "default = /a\x01.iso\ndefault = /bad\xff.iso\nlanguage = fr\n");
+	CHECK_EQ(c.timeout_seconds, 3);
+	CHECK_EQ(c.view, POD_VIEW_FLAT);
+	CHECK_STR(c.default_path, "");
+	CHECK_EQ(c.language, POD_LANG_EN);
+	parse("default = /a.iso\ndefault = /b.iso\ndefault =\n");
+	CHECK_STR(c.default_path, "/b.iso");
+}
+
+TEST(path_length_bounds)
+{
+	static char t[4096];
+	size_t n = (size_t)sprintf(t, "default = ");
+	memset(t + n, 'x', 1022);
+	pod_conf_parse(&c, t, n + 1022);
+	CHECK_EQ(strlen(c.default_path), 1023);
+	memset(t + n, 'x', 1023);
+	pod_conf_parse(&c, t, n + 1023);
+	CHECK_STR(c.default_path, "");
+}
+
+TEST(reads_only_the_first_64_kib)
+{
+	static char t[POD_CONF_SIZE_MAX + 64];
+	memset(t, '\n', sizeof t);
+	memcpy(t + POD_CONF_SIZE_MAX + 1, "timeout = 9\n", 12);
+	pod_conf_parse(&c, t, sizeof t);
+	CHECK(!c.has_timeout);
+}
+
+static char report[4096];
+
+static void collect(void *ctx, const struct pod_conf_finding *f)
+{
+	(void)ctx;
+	size_t n = strlen(report);
+	snprintf(report + n, sizeof report - n, "%u %.*s: %s\n", f->line, (int)f->key_len, f->key, f->what);
+}
+
+static bool exists(void *ctx, const char *path)
+{
+	return strcmp(ctx, path) == 0;
+}
+
+static uint32_t lint(const char *t, const char *there)
+{
+	struct pod_conf_lint l = {collect, there ? exists : NULL, (void *)(uintptr_t)there};
+	report[0] = 0;
+	return pod_conf_lint(&l, t, strlen(t), &c);
+}
+
+TEST(lint_is_silent_on_a_sound_file)
+{
+	CHECK_EQ(lint("# Isopod\ntimeout = 10\ndefault = /a.iso\nlanguage = en\nview = flat\n", "/a.iso"), 0);
+	CHECK_STR(report, "");
+}
+
+TEST(lint_names_lines)
+{
+	CHECK_EQ(lint("timeout = 10\ncolour = red\ntimeout = x\n\nno sense\ndefault = /gone.iso\nview = tree\nLanguage=fr\n",
+		      "/a.iso"),
+		 7);
+	CHECK_STR(report, "2 colour: unknown key (known: timeout, default, language, view)\n"
+			  "3 timeout: not a number of seconds from 0 to 3600\n"
+			  "3 timeout: given twice: the last valid line counts\n"
+			  "5 no sense: no '=' in this line\n"
+			  "7 view: not a view (flat, folders)\n"
+			  "8 Language: not a language the menu knows (en, zh_CN)\n"
+			  "6 default: names no image on this stick\n");
+}
+
+TEST(lint_knows_that_a_timeout_needs_a_default)
+{
+	CHECK_EQ(lint("\ntimeout = 10\n", NULL), 1);
+	CHECK_STR(report, "2 timeout: has no effect without a default\n");
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Initrd names in loaders' configurations, in the forms distributions write them. */
+#include "tests/unit/test.h"
+#include "core/plan/internal.h"
+
+static char seen[1024];
+
+static void note(void *ctx, const char *path, size_t len)
+{
+	(void)ctx;
+	size_t at = strlen(seen);
+	if (at + len + 2 < sizeof seen) {
+		memcpy(seen + at, path, len);
+		strcpy(seen + at + len, " ");
+	}
+}
+
+static const char *in(const char *text)
+{
+	seen[0] = 0;
+	pod_config_initrds(text, strlen(text), note, NULL);
+	return seen;
+}
+
+TEST(config_grub)
+{
+	CHECK_STR(in("menuentry 'x' {\n\tlinux /live/vmlinuz boot=live\n\tinitrd /live/initrd.img\n}\n"), "/live/initrd.img ");
+	CHECK_STR(in("initrd ($root)/a/ucode.img ${prefix}/b\n"), "/a/ucode.img /b ");
+	CHECK_STR(in("if true; then\n initrdefi /x;\nfi"), "/x ");
+	CHECK_STR(in("  initrdefi  \"/with space/i.gz\"\r\n"), "/with space/i.gz ");
+	CHECK_STR(in("initrd /$kernel/initrd\n# initrd /no\n"), "");
+	CHECK_STR(in("set x=1; initrd /semi\n"), "/semi ");
+}
+
+TEST(config_syslinux_and_systemd_boot)
+{
+	CHECK_STR(in("LABEL l\n  KERNEL /live/vmlinuz\n  APPEND initrd=/live/a.img,/live/b.img quiet\n"),
+		  "/live/a.img /live/b.img ");
+	CHECK_STR(in("INITRD ../u.img,initrd.img\n"), "../u.img initrd.img ");
+	CHECK_STR(in("kernel vmlinuz initrd=initrd.gz --\n"), "initrd.gz ");
+	CHECK_STR(in("title Arch\nlinux /arch/vmlinuz\ninitrd  /arch/initramfs.img\noptions archisobasedir=arch\n"),
+		  "/arch/initramfs.img ");
+}
+
+TEST(config_hostile_text_ends)
+{
+	char big[5000];
+	memset(big, 'a', sizeof big);
+	memcpy(big, "initrd ", 7);
+	seen[0] = 0;
+	pod_config_initrds(big, sizeof big, note, NULL);
+	CHECK_STR(seen, "");
+	CHECK_STR(in("initrd \"unclosed\ninitrd '"), "unclosed ");
+	CHECK_STR(in(";;;}}}\n\n\r"), "");
+}

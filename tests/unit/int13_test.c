@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The resident INT 13h server on the host, against a BIOS made of arrays: low memory, memory above 1 MiB, and a stick
+ * whose handler checks what old BIOSes are strict about (127 sectors, no DMA across 64 KiB, no wrap of the offset).
+ */
+#include "tests/unit/test.h"
+#include "boot/bios/int13.c"
+
+#define LOW_SIZE    0x110000u
+#define HIGH_BASE   0x1000000u
+#define HIGH_SIZE   (1u << 20)
+#define STICK_SIZE  (4u << 20)
+#define BOUNCE	    0x9e000u
+#define SEGMENT	    0x9c00u
+#define DISK_COUNT  3
+#define VIRTUAL_MAX (3u << 20)
+
+struct i13_state i13;
+static uint8_t low[LOW_SIZE], high[HIGH_SIZE], stick[STICK_SIZE], want_disk[VIRTUAL_MAX], before[LOW_SIZE];
+static bool v86, a20_stuck;
+static uint32_t violations, bios_calls, resets, flaky;
+static uint64_t bad_from, bad_to; /* stick sectors that cannot be read */
+static struct i13_regs seen;
+
+static uint32_t rnd_state = 1;
+static uint32_t rnd(uint32_t below)
+{
+	rnd_state = rnd_state * 1664525u + 1013904223u;
+	return below ? (rnd_state >> 8) % below : 0;
+}
+
+/* --- the machine ------------------------------------------------------------------------------------------- */
+
+void i13_get(void *to, uint32_t linear, uint32_t len)
+{
+	memcpy(to, low + linear, len);
+}
+
+void i13_put(uint32_t linear, const void *from, uint32_t len)
+{
+	memcpy(low + linear, from, len);
+}
+
+void i13_far_copy(uint32_t to, uint32_t from, uint32_t len)
+{
+	violations += len > 0x8000;
+	memmove(low + to, low + from, len);
+}
+
+void i13_far_zero(uint32_t to, uint32_t len)
+{
+	violations += len > 0x8000;
+	memset(low + to, 0, len);
+}
+
+static uint8_t *phys(uint32_t a, uint32_t len)
+{
+	if (a >= HIGH_BASE && pod_in_range(a - HIGH_BASE, len, HIGH_SIZE))
+		return high + (a - HIGH_BASE);
+	if (pod_in_range(a, len, LOW_SIZE))
+		return low + a;
+	violations++;
+	return NULL;
+}
+
+static bool flat(uint32_t to, uint32_t from, uint32_t len)
+{
+	uint8_t *t = phys(to, len), *f = phys(from, len);
+	if (!t || !f)
+		return false;
+	memmove(t, f, len);
+	return true;
+}
+
+bool i13_flat_copy(uint32_t to, uint32_t from, uint32_t len)
+{
+	violations += v86;
+	return !a20_stuck && flat(to, from, len);
+}
+
+bool i13_in_v86(void)
+{
+	return v86;
+}
+
+uint16_t i13_segment(void)
+{
+	return SEGMENT;
+}
+
+static uint32_t descriptor_base(const uint8_t *d)
+{
+	return (uint32_t)d[2] | (uint32_t)d[3] << 8 | (uint32_t)d[4] << 16 | (uint32_t)d[7] << 24;
+}
+
+void i13_old15(struct i13_regs *r)
+{
+	violations += r->eax >> 8 != 0x87 || r->es != SEGMENT;
+	uint32_t from = descriptor_base(i13_move_table + 16), to = descriptor_base(i13_move_table + 24);
+	/* A V86 monitor knows conventional memory only where it is. */
+	violations += to < BOUNCE || to >= BOUNCE + i13.bounce_size;
+	r->flags = !flat(to, from, r->ecx * 2);
+}
+
+static uint32_t stick_heads = 4, stick_spt = 17;
+
+void i13_old13(struct i13_regs *r)
+{
+	uint8_t op = (uint8_t)(r->eax >> 8);
+	uint32_t size = 1u << i13.stick_shift, count, linear;
+	uint64_t lba;
+	seen = *r;
+	bios_calls++;
+	r->flags = 0;
+	if (op == 0x00) {
+		resets++;
+		return;
+	}
+	if (op == 0x42) {
+		violations += (uint8_t)r->edx != i13.stick_drive || r->ds != SEGMENT || i13_packet[0] != 16;
+		count = pod_get_le16(i13_packet + 2);
+		lba = pod_get_le64(i13_packet + 8);
+		uint32_t off = pod_get_le16(i13_packet + 4);
+		linear = (uint32_t)pod_get_le16(i13_packet + 6) * 16 + off;
+		violations += off + (count << i13.stick_shift) > 0x10000;
+	} else if (op == 0x02) {
+		count = r->eax & 0xff;
+		uint32_t s = r->ecx & 0x3f, cyl = (r->ecx >> 8 & 0xff) | (r->ecx & 0xc0) << 2, head = r->edx >> 8 & 0xff;
+		violations += !s || s + count - 1 > stick_spt || head >= stick_heads || (uint8_t)r->edx != i13.stick_drive;
+		lba = (cyl * stick_heads + head) * stick_spt + s - 1;
+		linear = (uint32_t)r->es * 16 + (uint16_t)r->ebx;
+	} else {
+		r->eax = 0x0100, r->flags = 1;
+		return;
+	}
+	violations += !count || count > 127;
+	violations += (linear >> 16) != ((linear + (count << i13.stick_shift) - 1) >> 16) && linear < 0x100000;
+	if (flaky && flaky-- == 1) {
+		r->eax = 0x8000, r->flags = 1;
+		pod_put_le16(i13_packet + 2, 0);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if ((lba + i >= bad_from && lba + i < bad_to) || (lba + i + 1) * size > STICK_SIZE) {
+			r->eax = 0x1000, r->flags = 1;
+			if (op == 0x42)
+				pod_put_le16(i13_packet + 2, (uint16_t)i);
+			return;
+		}
+		memcpy(low + linear + i * size, stick + (lba + i) * size, size);
+	}
+	r->eax &= 0xff;
+}
+
+/* --- a random map --------------------------------------------------------------------------------------------- */
+
+static void reset_machine(void)
+{
+	memset(&i13, 0, sizeof i13);
+	for (uint32_t i = 0; i < STICK_SIZE; i++)
+		stick[i] = (uint8_t)rnd(256);
+	for (uint32_t i = 0; i < HIGH_SIZE; i++)
+		high[i] = (uint8_t)rnd(256);
+	for (uint32_t i = 0; i < LOW_SIZE; i++)
+		low[i] = (uint8_t)(i * 7);
+	low[BDA_DISK_COUNT] = DISK_COUNT;
+	low[0x410] = 0x41;
+	v86 = a20_stuck = false;
+	violations = bios_calls = resets = flaky = 0;
+	bad_from = bad_to = 0;
+	i13.drive[0] = 0xe0;
+	i13.drive[1] = I13_NO_DRIVE;
+	i13.stick_drive = 0x80;
+	i13.stick_edd = 1;
+	i13.stick_shift = 9;
+	i13.stick_heads = stick_heads;
+	i13.stick_track_sectors = stick_spt;
+	i13.bounce = BOUNCE;
+	i13.bounce_size = 1024;
+	i13.mem = HIGH_BASE;
+}
+
+/* `n` segments with boundaries on multiples of `align`; the table goes to high memory if long. */
+static void make_map(uint32_t n, uint32_t align)
+{
+	static struct i13_seg seg[2000];
+	uint64_t at = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t most = (VIRTUAL_MAX - (uint32_t)at) / (n - i) / align;
+		uint64_t len = (uint64_t)(1 + rnd(most ? most : 1)) * align;
+		uint32_t kind = rnd(8) ? (rnd(4) ? POD_SEG_DEV : POD_SEG_MEM) : POD_SEG_ZERO;
+		if (kind == POD_SEG_MEM && len > HIGH_SIZE / 4)
+			kind = POD_SEG_DEV;
+		uint64_t src = 0, room = (kind == POD_SEG_DEV ? STICK_SIZE : HIGH_SIZE / 2) - len;
+		if (kind != POD_SEG_ZERO)
+			src = rnd((uint32_t)(room / align)) * (uint64_t)align;
+		seg[i] = (struct i13_seg){.start_bytes = at, .source = (uint64_t)kind << I13_KIND_SHIFT | src};
+		if (kind == POD_SEG_ZERO)
+			memset(want_disk + at, 0, len);
+		else
+			memcpy(want_disk + at, (kind == POD_SEG_DEV ? stick : high) + src, len);
+		at += len;
+	}
+	i13.size_bytes = at;
+	i13.seg_count = n;
+	i13.seg_table = HIGH_BASE + HIGH_SIZE / 2;
+	memcpy(high + HIGH_SIZE / 2, seg, n * sizeof *seg);
+	i13.window_first = ~0u;
+	if (n <= I13_PAGE) {
+		memcpy(i13.window, seg, n * sizeof *seg);
+		i13.window_first = 0;
+		i13.seg_table = 0; /* must not be read */
+	}
+	i13.unit[0] = (struct i13_unit){.sectors = at >> 11, .kind = I13_CD, .shift = 11};
+}
+
+static struct i13_regs call(uint32_t ax, uint32_t bx, uint32_t cx, uint32_t dx, uint16_t es, uint16_t ds, uint32_t si)
+{
+	struct i13_regs r = {.eax = 0xaaaa0000 | ax,
+			     .ebx = 0xbbbb0000 | bx,
+			     .ecx = 0xcccc0000 | cx,
+			     .edx = 0xdddd0000 | dx,
+			     .es = es,
+			     .ds = ds,
+			     .esi = si,
+			     .edi = 0x77777777,
+			     .ebp = 0x66666666};
+	i13_serve(&r);
+	return r;
+}
+
+#define DAP 0x600u
+
+static struct i13_regs edd(uint8_t op, uint8_t drive, uint64_t lba, uint32_t count, uint32_t buffer)
+{
+	pod_put_le16(low + DAP, 16);
+	pod_put_le16(low + DAP + 2, (uint16_t)count);
+	pod_put_le16(low + DAP + 4, (uint16_t)(buffer & 0xf));
+	pod_put_le16(low + DAP + 6, (uint16_t)(buffer >> 4));
+	pod_put_le64(low + DAP + 8, lba);
+	memcpy(before, low, sizeof low);
+	return call((uint32_t)op << 8, 0, 0, drive, 0, 0x50, 0x100);
+}
+
+/* True if low memory changed only where it may: buffer, packet count, status byte, bounce buffer. */
+static bool only_changed(uint32_t buffer, uint32_t len)
+{
+	for (uint32_t i = 0; i < LOW_SIZE; i++) {
+		bool may = (i >= buffer && i < buffer + len) || (i >= BOUNCE && i < BOUNCE + i13.bounce_size) ||
+			   (i >= DAP && i < DAP + 4) || i == BDA_DISK_STATUS || i == BDA_FLOPPY_STATUS;
+		if (!may && low[i] != before[i])
+			return false;
+	}
+	return true;
+}
+
+static void random_reads(uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t sectors = (uint32_t)i13.unit[0].sectors, lba = rnd(sectors), count = rnd(40) + (rnd(9) == 0) * 120;
+		if (count > sectors - lba)
+			count = sectors - lba;
+		uint32_t buffer = 0x10000 + rnd(0x30000);
+		if (rnd(3))
+			buffer &= ~0xfffu;
+		struct i13_regs r = edd(0x42, 0xe0, lba, count, buffer);
+		CHECK(!(r.flags & 1));
+		CHECK_EQ(r.eax, 0xaaaa0000);
+		CHECK(r.ebx == 0xbbbb0000 && r.ecx == 0xcccc0000 && r.edx == 0xdddd00e0 && r.edi == 0x77777777);
+		CHECK(memcmp(low + buffer, want_disk + ((uint64_t)lba << 11), count << 11) == 0);
+		CHECK_EQ(pod_get_le16(low + DAP + 2), count);
+		CHECK(only_changed(buffer, count << 11));
+	}
+	CHECK_EQ(violations, 0);
+}
+
+TEST(reads_are_right_whatever_the_map)
+{
+	static const uint32_t counts[] = {1, 2, 7, 64, 65, 129, 1000}, aligns[] = {2048, 512, 1};
+	for (uint32_t a = 0; a < 3; a++)
+		for (uint32_t c = 0; c < POD_ARRAY_LEN(counts); c++) {
+			reset_machine();
+			make_map(counts[c], aligns[a]);
+			random_reads(40);
+		}
+}
+
+TEST(reads_are_right_on_4k_sticks_in_v86_and_by_chs)
+{
+	for (int mode = 0; mode < 3; mode++) {
+		reset_machine();
+		v86 = mode == 1;
+		if (mode == 0)
+			i13.stick_shift = 12, i13.bounce_size = 4096;
+		if (mode == 2)
+			i13.stick_edd = 0;
+		make_map(90, 2048);
+		random_reads(60);
+	}
+}
+
+TEST(whole_sectors_go_straight_to_the_caller)
+{
+	reset_machine();
+	make_map(1, 2048);
+	i13.window[0].source = (uint64_t)POD_SEG_DEV << I13_KIND_SHIFT | 4096;
+	struct i13_regs r = edd(0x42, 0xe0, 0, 31, 0x20000);
+	CHECK(!(r.flags & 1));
+	CHECK_EQ(bios_calls, 1);
+	CHECK(memcmp(low + 0x20000, stick + 4096, 31 << 11) == 0);
+}
+
+TEST(outside_the_disk_is_an_error_and_touches_nothing)
+{
+	reset_machine();
+	make_map(5, 2048);
+	uint64_t end = i13.unit[0].sectors;
+	uint64_t lbas[] = {end, end - 1, end + 1, ~0ull, 1ull << 53};
+	for (uint32_t i = 0; i < POD_ARRAY_LEN(lbas); i++) {
+		struct i13_regs r = edd(0x42, 0xe0, lbas[i], 2, 0x20000);
+		CHECK(r.flags & 1);
+		CHECK_EQ(r.eax >> 8 & 0xff, SECTOR_NOT_FOUND);
+		CHECK_EQ(pod_get_le16(low + DAP + 2), 0);
+		CHECK(only_changed(0, 0));
+	}
+	CHECK_EQ(low[BDA_DISK_STATUS], SECTOR_NOT_FOUND);
+	CHECK_EQ(call(0x0100, 0, 0, 0xe0, 0, 0, 0).eax & 0xffff, SECTOR_NOT_FOUND << 8 | SECTOR_NOT_FOUND);
+}
+
+TEST(a_bad_sector_is_passed_on_with_what_came_before)
+{
+	reset_machine();
+	make_map(1, 2048);
+	i13.window[0].source = (uint64_t)POD_SEG_DEV << I13_KIND_SHIFT | 0;
+	bad_from = 42, bad_to = 43; /* in the eleventh 2048-byte sector */
+	struct i13_regs r = edd(0x42, 0xe0, 2, 20, 0x20000);
+	CHECK(r.flags & 1);
+	CHECK_EQ(r.eax >> 8 & 0xff, 0x10);
+	CHECK_EQ(pod_get_le16(low + DAP + 2), 8);
+	CHECK(memcmp(low + 0x20000, stick + (2 << 11), 8 << 11) == 0);
+	CHECK_EQ(resets, 2);
+	/* Through the bounce buffer too, and when only verifying. */
+	r = edd(0x42, 0xe0, 10, 1, 0x2ff01);
+	CHECK((r.flags & 1) && pod_get_le16(low + DAP + 2) == 0);
+	r = edd(0x44, 0xe0, 9, 4, 0);
+	CHECK((r.flags & 1) && pod_get_le16(low + DAP + 2) == 1);
+	CHECK(only_changed(0, 0));
+	r = edd(0x44, 0xe0, 11, 4, 0);
+	CHECK(!(r.flags & 1) && only_changed(0, 0));
+	/* One hiccup is got over by a reset. */
+	bad_from = bad_to = 0, flaky = 1;
+	r = edd(0x42, 0xe0, 2, 4, 0x20000);
+	CHECK(!(r.flags & 1) && memcmp(low + 0x20000, stick + (2 << 11), 4 << 11) == 0);
+	a20_stuck = true;
+	i13.window[0].source = (uint64_t)POD_SEG_MEM << I13_KIND_SHIFT;
+	r = edd(0x42, 0xe0, 2, 4, 0x20000);
+	CHECK((r.flags & 1) && (r.eax >> 8 & 0xff) == CONTROLLER_FAILURE);
+}
+
+TEST(flat_buffer_addresses)
+{
+	reset_machine();
+	make_map(3, 2048);
+	edd(0x42, 0xe0, 1, 2, 0x20000);
+	low[DAP] = 24;
+	memset(low + DAP + 4, 0xff, 4);
+	pod_put_le64(low + DAP + 16, 0x23456);
+	struct i13_regs r = call(0x4200, 0, 0, 0xe0, 0, 0x60, 0);
+	CHECK(!(r.flags & 1) && memcmp(low + 0x23456, want_disk + 2048, 4096) == 0);
+	pod_put_le64(low + DAP + 16, 0x100000000);
+	CHECK(call(0x4200, 0, 0, 0xe0, 0, 0x60, 0).flags & 1);
+	low[DAP] = 16;
+	CHECK(call(0x4200, 0, 0, 0xe0, 0, 0x60, 0).flags & 1);
+}
+
+static void make_disk(uint8_t kind, uint8_t drive, uint64_t start, uint32_t c, uint32_t h, uint32_t s)
+{
+	i13.unit[1] = i13.unit[0];
+	i13.drive[1] = 0xe0;
+	i13.unit[0] = (struct i13_unit){.start_bytes = start,
+					.sectors = (uint64_t)c * h * s,
+					.kind = kind,
+					.shift = 9,
+					.cylinders = c,
+					.heads = h,
+					.track_sectors = s,
+					.floppy_type = 4};
+	i13.drive[0] = drive;
+	i13.eltorito = 1;
+	i13.packet[0] = 19;
+	i13.packet[2] = drive;
+}
+
+TEST(floppy_by_chs)
+{
+	reset_machine();
+	make_map(20, 512);
+	make_disk(I13_FLOPPY, 0, 4096, 20, 2, 18);
+	for (uint32_t i = 0; i < 300; i++) {
+		uint32_t c = rnd(20), h = rnd(2), s = 1 + rnd(18), n = 1 + rnd(18), lba = (c * 2 + h) * 18 + s - 1;
+		if (lba + n > 720 || (uint64_t)(lba + n) * 512 + 4096 > i13.size_bytes)
+			continue;
+		struct i13_regs r = call(0x0200 | n, 0x1230, c << 8 | s, h << 8, 0x2000, 0, 0);
+		CHECK(!(r.flags & 1));
+		CHECK_EQ(r.eax, 0xaaaa0000 | n);
+		CHECK(memcmp(low + 0x21230, want_disk + 4096 + lba * 512, n * 512) == 0);
+	}
+	struct i13_regs r = call(0x0201, 0, 0 << 8 | 19, 0, 0x2000, 0, 0);
+	CHECK((r.flags & 1) && (r.eax & 0xffff) == 0x0400);
+	r = call(0x0201, 0, 20 << 8 | 1, 0, 0x2000, 0, 0);
+	CHECK((r.flags & 1) && (r.eax & 0xffff) == 0x0400);
+	r = call(0x0301, 0, 1, 0, 0x2000, 0, 0);
+	CHECK((r.flags & 1) && (r.eax >> 8 & 0xff) == WRITE_PROTECTED);
+	CHECK_EQ(low[BDA_FLOPPY_STATUS], WRITE_PROTECTED);
+	r = call(0x0800, 0, 0, 0, 0, 0, 0);
+	CHECK(!(r.flags & 1));
+	CHECK_EQ(r.ecx & 0xffff, 19 << 8 | 18);
+	CHECK_EQ(r.edx & 0xffff, 1 << 8 | 2); /* two drives, by the equipment word */
+	CHECK_EQ(r.ebx & 0xffff, 4);
+	CHECK(r.es == SEGMENT);
+	r = call(0x1500, 0, 0, 0, 0, 0, 0);
+	CHECK(!(r.flags & 1) && (r.eax >> 8 & 0xff) == 1);
+	CHECK(call(0x4100, 0x55aa, 0, 0, 0, 0, 0).flags & 1);
+	CHECK_EQ(violations, 0);
+}
+
+TEST(disk_emulation_and_the_drives_behind_it)
+{
+	reset_machine();
+	make_map(20, 512);
+	make_disk(I13_DISK, 0x80, 2048, 40, 16, 63);
+	i13.unit[0].sectors = 1000;
+	i13.shift_last = 0x83;
+	struct i13_regs r = call(0x4100, 0x55aa, 0, 0x80, 0, 0, 0);
+	CHECK(!(r.flags & 1) && (r.ebx & 0xffff) == 0xaa55 && (r.ecx & 1) && (r.eax >> 8 & 0xff) == 0x30);
+	r = edd(0x42, 0x80, 7, 3, 0x20000);
+	CHECK(!(r.flags & 1) && memcmp(low + 0x20000, want_disk + 2048 + 7 * 512, 3 * 512) == 0);
+	r = call(0x0203, 0, 8, 0x80, 0x3000, 0, 0);
+	CHECK(!(r.flags & 1) && memcmp(low + 0x30000, want_disk + 2048 + 7 * 512, 3 * 512) == 0);
+	r = call(0x0800, 0, 0, 0x80, 0, 0, 0);
+	CHECK_EQ(r.ecx & 0xffff, 39 << 8 | 63);
+	CHECK_EQ(r.edx & 0xffff, 15 << 8 | DISK_COUNT);
+	r = call(0x1500, 0, 0, 0x80, 0, 0, 0);
+	CHECK(!(r.flags & 1) && (r.eax >> 8 & 0xff) == 3 && (r.ecx & 0xffff) == 0 && (r.edx & 0xffff) == 1000);
+	pod_put_le16(low + 0x700, 30);
+	r = call(0x4800, 0, 0, 0x80, 0, 0x70, 0);
+	CHECK(!(r.flags & 1));
+	CHECK_EQ(pod_get_le64(low + 0x710), 1000);
+	CHECK_EQ(pod_get_le16(low + 0x718), 512);
+	/* 82h is the BIOS's 81h; AH=08h tells the number of drives, not one fewer. */
+	r = call(0x4b7f, 0, 0, 0x82, 0, 0, 0);
+	CHECK_EQ(seen.edx & 0xff, 0x81);
+	CHECK_EQ(r.edx & 0xff, 0x82);
+	call(0x0800, 0, 0, 0x81, 0, 0, 0);
+	CHECK_EQ(seen.edx & 0xff, 0x80);
+	/* 4B00h ends it. */
+	r = call(0x4b00, 0, 0, I13_TERMINATE, 0, 0x80, 4);
+	CHECK(!(r.flags & 1) && low[0x804] == 19 && low[0x806] == 0x80);
+	CHECK(i13.drive[0] == I13_NO_DRIVE && !i13.shift_last && low[BDA_DISK_COUNT] == DISK_COUNT - 1);
+	CHECK(!(edd(0x42, 0xe0, 1, 1, 0x20000).flags & 1));
+	CHECK_EQ(violations, 0);
+}
+
+TEST(cd_answers)
+{
+	reset_machine();
+	make_map(4, 2048);
+	i13.eltorito = 1;
+	i13.packet[0] = 19, i13.packet[2] = 0xe0;
+	i13.catalog_lba = 3;
+	pod_put_le16(low + 0x700, 26);
+	struct i13_regs r = call(0x4800, 0, 0, 0xe0, 0, 0x70, 0);
+	CHECK(!(r.flags & 1));
+	CHECK_EQ(pod_get_le64(low + 0x710), i13.size_bytes >> 11);
+	CHECK_EQ(pod_get_le16(low + 0x718), 2048);
+	pod_put_le16(low + 0x700, 25);
+	CHECK(call(0x4800, 0, 0, 0xe0, 0, 0x70, 0).flags & 1);
+	r = call(0x4b01, 0, 0, 0xe0, 0, 0x80, 4);
+	CHECK(!(r.flags & 1) && memcmp(low + 0x804, i13.packet, 19) == 0 && i13.drive[0] == 0xe0);
+	pod_put_le16(low + 0x900, 0x0108);
+	pod_put_le16(low + 0x902, 0x10);
+	pod_put_le16(low + 0x904, 0x2000);
+	pod_put_le16(low + 0x906, 1);
+	r = call(0x4d00, 0, 0, 0xe0, 0, 0x90, 0);
+	CHECK(!(r.flags & 1) && memcmp(low + 0x20010, want_disk + 4 * 2048, 2048) == 0);
+	CHECK(call(0x4300, 0, 0, 0xe0, 0, 0x60, 0).flags & 1);
+	CHECK_EQ(call(0x0000, 0, 0, 0xe0, 0, 0, 0).eax, 0xaaaa0000);
+	static const uint8_t refused[] = {0x02, 0x08, 0x4a, 0x4c, 0x4e, 0xff};
+	for (uint32_t i = 0; i < sizeof refused; i++)
+		CHECK(call((uint32_t)refused[i] << 8 | 1, 0, 1, 0xe0, 0x2000, 0, 0).flags & 1);
+	i13.eltorito = 0;
+	CHECK(call(0x4b01, 0, 0, 0xe0, 0, 0x80, 4).flags & 1);
+}

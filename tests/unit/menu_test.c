@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The menu as a user meets it: sticks in memory, keys from a script, and what the screens then show. */
+#include "tests/unit/menu_stick.h"
+#include "boot/menu/menu.h"
+
+static struct stick stick;
+static struct fake fake;
+static uint8_t iso[ISO_SIZE];
+static char shot[8][65536], serial_shot[8][65536];
+static size_t serial_from;
+
+/* Keeps screen n, and what went to the serial port since the last look. */
+static void keep(struct fake *f, unsigned n)
+{
+	snprintf(shot[n], sizeof shot[n], "%s", fake_text(f));
+	snprintf(serial_shot[n], sizeof serial_shot[n], "%s", f->serial + serial_from);
+	serial_from = f->serial_len;
+}
+
+#define RUN(...)                                                                                                                 \
+	do {                                                                                                                     \
+		static const uint32_t script_[] = {__VA_ARGS__};                                                                 \
+		memset(shot, 0, sizeof shot);                                                                                    \
+		serial_from = 0;                                                                                                 \
+		fake_run(&fake, script_, POD_ARRAY_LEN(script_), keep);                                                          \
+	} while (0)
+
+#define HAS(n, text)   CHECK(strstr(shot[n], text))
+#define LACKS(n, text) CHECK(!strstr(shot[n], text))
+
+/* What a VT100 of 80 x 24 would show after these bytes (CUP, ED, SGR and printable UTF-8 only). */
+static const char *terminal(const char *bytes, size_t len)
+{
+	static uint32_t cell[24][80];
+	static char out[24 * 80 * 4 + 64];
+	unsigned row = 0, col = 0;
+	for (const char *p = bytes, *end = bytes + len; p < end;) {
+		if (*p == 27) {
+			unsigned a[4] = {0}, n = 0;
+			for (p += 2; p < end && ((*p >= '0' && *p <= '9') || *p == ';'); p++)
+				if (*p == ';')
+					n++;
+				else
+					a[n & 3] = a[n & 3] * 10 + (unsigned)(*p - '0');
+			if (*p == 'H') {
+				row = a[0] ? a[0] - 1 : 0;
+				col = a[1] ? a[1] - 1 : 0;
+			} else if (*p == 'J') {
+				memset(cell, 0, sizeof cell);
+			}
+			p++;
+			continue;
+		}
+		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
+		if (cp == '\r')
+			col = 0;
+		else if (cp == '\n')
+			row++;
+		else if (row < 24 && col < 80) {
+			cell[row][col++] = cp;
+			if (cell_width(cp) == 2 && col < 80)
+				cell[row][col++] = 0xffffffff;
+		}
+	}
+	size_t at = 0;
+	for (row = 0; row < 24; row++) {
+		for (col = 0; col < 80; col++)
+			if (cell[row][col] != 0xffffffff)
+				at += pod_utf8_put(out + at, cell[row][col] ? cell[row][col] : ' ');
+		while (at && out[at - 1] == ' ')
+			at--;
+		out[at++] = '\n';
+	}
+	out[at] = 0;
+	return out;
+}
+
+static void small_stick(const char *conf)
+{
+	struct ex_dir images = {0}, tools = {0}, skipped = {0};
+	stick_begin(&stick, 16 << 20, FONT_FILE);
+	size_t n = make_iso(iso, "DEBIAN");
+	if (conf)
+		ex_file(&stick.ex, &stick.root, "isopod.conf", strlen(conf), conf, strlen(conf));
+	ex_file(&stick.ex, &images, "debian-12.iso", ISO_SIZE, iso, n);
+	ex_file(&stick.ex, &images, "debian-9.ISO", ISO_SIZE, iso, n);
+	ex_file(&stick.ex, &images, "notes.txt", 10, "0123456789", 10);
+	ex_file(&stick.ex, &images, "._debian-12.iso", 100, NULL, 0);
+	ex_file(&stick.ex, &tools, "启动修复 工具.iso", ISO_SIZE, iso, n);
+	ex_file(&stick.ex, &stick.root, "Zeta.iso", 0, NULL, 0);
+	ex_file(&stick.ex, &skipped, "thrown-away.iso", ISO_SIZE, iso, n);
+	ex_subdir(&stick.ex, &images, "更多", &tools);
+	ex_subdir(&stick.ex, &stick.root, "Images", &images);
+	ex_subdir(&stick.ex, &stick.root, "$RECYCLE.BIN", &skipped);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+}
+
+TEST(shows_all_images_in_natural_order)
+{
+	small_stick(NULL);
+	RUN(SHOT(0));
+	HAS(0, "Isopod ");
+	HAS(0, "4 images");
+	HAS(0, "All images");
+	HAS(0, "debian-9.ISO");
+	HAS(0, "/Images");
+	HAS(0, "80 KiB");
+	HAS(0, "启 动 修 复");
+	LACKS(0, "notes.txt");
+	LACKS(0, "thrown-away");
+	LACKS(0, "._debian");
+	CHECK(strstr(shot[0], "debian-9.ISO") < strstr(shot[0], "debian-12.iso"));
+	CHECK(strstr(shot[0], "debian-12.iso") < strstr(shot[0], "Zeta.iso"));
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(the_serial_terminal_shows_the_same)
+{
+	small_stick(NULL);
+	RUN(SHOT(0), POD_KEY_DOWN, POD_KEY_DOWN, POD_KEY_UP, POD_KEY_F1 + 3, SHOT(1), POD_KEY_DOWN, POD_KEY_ENTER, SHOT(2));
+	const char *t = terminal(serial_shot[0], strlen(serial_shot[0]));
+	CHECK(strstr(t, "Isopod "));
+	CHECK(strstr(t, "4 images"));
+	CHECK(strstr(t, "> debian-9.ISO"));
+	CHECK(strstr(t, "启动修复 工具.iso"));
+	CHECK(strstr(t, "/Images/更多"));
+	/* the marker is one piece of bytes */
+	CHECK(strstr(serial_shot[0], "Isopod "));
+	t = terminal(fake.serial, fake.serial_len);
+	stick_free(&stick);
+}
+
+TEST(only_changes_are_sent)
+{
+	small_stick(NULL);
+	RUN(SHOT(0), POD_KEY_DOWN, SHOT(1), POD_KEY_UP, SHOT(2), 'L' - 64, SHOT(3));
+	CHECK(strlen(serial_shot[1]) > 0 && strlen(serial_shot[1]) < 400);
+	CHECK(strlen(serial_shot[3]) > 1.2 * strlen(serial_shot[1]));
+	CHECK(strstr(serial_shot[3], "\x1b[2J"));
+	CHECK(!strstr(serial_shot[1], "\x1b[2J"));
+	/* after the changes the terminal equals one that was painted afresh */
+	static char mirrored[24 * 80 * 4];
+	size_t upto = (size_t)(strstr(fake.serial + 10, "\x1b[2J") - fake.serial);
+	snprintf(mirrored, sizeof mirrored, "%s", terminal(fake.serial, upto));
+	CHECK_STR(mirrored, terminal(serial_shot[3], strlen(serial_shot[3])));
+	stick_free(&stick);
+}
+
+TEST(folders_open_and_close)
+{
+	small_stick("view = folders\n");
+	RUN(SHOT(0), POD_KEY_ENTER, SHOT(1), POD_KEY_ENTER, SHOT(2), POD_KEY_BACKSPACE, SHOT(3), POD_KEY_ESC, SHOT(4));
+	HAS(0, "Images/");
+	HAS(0, "Zeta.iso");
+	LACKS(0, "debian");
+	LACKS(0, "RECYCLE");
+	HAS(1, "/Images\n");
+	HAS(1, "debian-12.iso");
+	HAS(1, "更 多 /");
+	HAS(2, "启 动 修 复");
+	LACKS(2, "debian");
+	HAS(3, "> 更 多");
+	CHECK_STR(shot[0], shot[4]);
+	stick_free(&stick);
+}
+
+TEST(typing_searches_all_words)
+{
+	small_stick(NULL);
+	RUN('I', 'M', 'A', ' ', 'd', 'e', 'b', ' ', '9', SHOT(0), POD_KEY_ESC, SHOT(1), 'q', 'q', SHOT(2), POD_KEY_BACKSPACE,
+	    POD_KEY_BACKSPACE, 0x5de5, SHOT(3), POD_KEY_ESC);
+	HAS(0, "IMA deb 9_");
+	HAS(0, "1 found");
+	HAS(0, "debian-9.ISO");
+	LACKS(0, "debian-12");
+	HAS(1, "Zeta.iso");
+	HAS(2, "No image matches");
+	HAS(3, "修 复  工 具 .iso");
+	HAS(3, "1 found");
+	stick_free(&stick);
+}
+
+/* "live" is in every name; the one it is, but for the extension, is what Enter would start. */
+TEST(the_best_answer_to_a_search_is_selected)
+{
+	stick_begin(&stick, 16 << 20, FONT_FILE);
+	static const char *const name[] = {"alive.iso", "fatlive.iso", "live-2.iso", "live.iso"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(name); i++)
+		ex_file(&stick.ex, &stick.root, name[i], 0, NULL, 0);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	RUN('l', 'i', 'v', SHOT(0), 'e', SHOT(1), '.', 'i', SHOT(2), 's', 'o', SHOT(3), POD_KEY_ESC, 'a', 't', 'l', SHOT(4),
+	    POD_KEY_ESC);
+	HAS(0, "> live-2.iso");
+	HAS(1, "> live.iso");
+	HAS(2, "> live.iso");
+	HAS(3, "> live.iso");
+	HAS(3, "3 found"); /* live-2.iso has no "live.iso" in it */
+	HAS(4, "> fatlive.iso");
+	stick_free(&stick);
+}
+
+TEST(enter_plans_and_starts)
+{
+	small_stick(NULL);
+	fake.fw.firmware_bit = POD_FW_X64;
+	RUN(POD_KEY_ENTER, SHOT(0), 'x', SHOT(1));
+	/* the little ISO starts on BIOS only: said in a sentence that stays */
+	CHECK_EQ(fake.starts, 0);
+	HAS(0, "nothing in this image starts on UEFI x64");
+	HAS(0, "it starts on:\n    BIOS.");
+	HAS(0, "Press any key");
+	LACKS(1, "Press any key");
+	HAS(1, "debian-9.ISO");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+/* On BIOS nothing leaves the menu, so the test lets the start do it: by taking the whole run down to the script's end. */
+TEST(a_loader_that_exits_comes_back)
+{
+	small_stick(NULL);
+	fake.fw.name = "BIOS";
+	fake.fw.firmware_bit = POD_FW_BIOS;
+	fake.start_msg = "The loader gave control back.";
+	/* leaving needs the UEFI action list: switch the bit back once the start was seen */
+	static const uint32_t script[] = {POD_KEY_ENTER, SHOT(0), 'x', SHOT(1)};
+	memset(shot, 0, sizeof shot);
+	serial_from = 0;
+	fake.script = script;
+	fake.len = POD_ARRAY_LEN(script);
+	fake.look = keep;
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	pod_boot_main(&fake.fw);
+	CHECK_EQ(fake.starts, 1);
+	CHECK_STR(fake.started, "/Images/debian-9.ISO");
+	HAS(0, "The loader gave control back.");
+	HAS(0, "Back in Isopod");
+	HAS(1, "4 images");
+	CHECK(strstr(fake.serial, "Starting debian-9.ISO ...\r\n"));
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(a_failed_start_is_told)
+{
+	small_stick(NULL);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	fake.start_status = POD_E_IO;
+	RUN(POD_KEY_ENTER, SHOT(0), POD_KEY_ESC, SHOT(1));
+	HAS(0, "debian-9.ISO: could not be started: read or write error.");
+	HAS(1, "4 images");
+	stick_free(&stick);
+}
+
+TEST(empty_and_cut_files_are_told)
+{
+	small_stick(NULL);
+	/* valid data length shorter than the file: what is left when a stick is pulled out during a copy */
+	struct stick *s = &stick;
+	uint8_t *p = NULL;
+	for (size_t i = 0; i + 64 < s->data_len; i += 32)
+		if (s->ex.vol[i] == 0x85 && s->ex.vol[i + 32] == 0xc0 && s->ex.vol[i + 64] == 0xc1 && s->ex.vol[i + 66] == 'd' &&
+		    s->ex.vol[i + 66 + 14] == '9')
+			p = s->ex.vol + i;
+	REQUIRE(p);
+	pod_put_le64(p + 32 + 8, 40960);
+	uint16_t sum = 0;
+	for (int i = 0; i < 3; i++)
+		sum = ex_sum16(sum, p + i * 32, 32, i == 0);
+	pod_put_le16(p + 2, sum);
+	RUN(POD_KEY_ENTER, SHOT(0), ' ', 'z', 'e', 't', POD_KEY_ENTER, SHOT(1), ' ', POD_KEY_ESC);
+	HAS(0, "debian-9.ISO: the file was not copied completely: only 40 KiB of 80 KiB");
+	HAS(1, "Zeta.iso: the file is empty.");
+	CHECK_EQ(fake.starts, 0);
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(a_cut_image_is_told_before_it_starts)
+{
+	stick_begin(&stick, 16 << 20, NULL);
+	size_t n = make_iso(iso, "CUT");
+	pod_put_le32(iso + 16 * 2048 + 80, 1 << 20); /* the volume's blocks: 2 GiB */
+	ex_file(&stick.ex, &stick.root, "cut.iso", ISO_SIZE, iso, n);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(POD_KEY_ENTER, SHOT(0), ' ', SHOT(1));
+	HAS(0, "Not whole");
+	HAS(0, "its volume says 2.0");
+	HAS(0, "Enter starts it all the same");
+	HAS(1, "1 image");
+	LACKS(1, "Cannot start");
+	CHECK_EQ(fake.starts, 0);
+	RUN(POD_KEY_ENTER, POD_KEY_ENTER);
+	CHECK_EQ(fake.starts, 1);
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(a_damaged_image_is_told)
+{
+	stick_begin(&stick, 16 << 20, NULL);
+	size_t n = make_iso(iso, "BROKEN");
+	memset(iso + 16 * 2048 + 120, 0, 60); /* the volume descriptor's sizes */
+	ex_file(&stick.ex, &stick.root, "broken.iso", ISO_SIZE, iso, n);
+	for (size_t i = 0; i < sizeof iso; i++)
+		iso[i] = (uint8_t)(i * 7);
+	ex_file(&stick.ex, &stick.root, "noise.iso", ISO_SIZE, iso, ISO_SIZE);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(POD_KEY_ENTER, SHOT(0), ' ', SHOT(1), POD_KEY_DOWN, POD_KEY_ENTER, SHOT(2), ' ', POD_KEY_TAB, SHOT(3), POD_KEY_ESC);
+	CHECK_EQ(fake.starts, 0);
+	HAS(0, "broken.iso: ");
+	HAS(0, "Press any key");
+	HAS(1, "noise.iso");
+	HAS(2, "noise.iso: ");
+	HAS(3, "/noise.iso");
+	stick_free(&stick);
+}
+
+TEST(a_read_error_is_told)
+{
+	small_stick(NULL);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	uint8_t *at = memmem(stick.disk, stick.size, "\1CD001\1", 7);
+	REQUIRE(at);
+	/* the first image laid down is the second of the list */
+	stick.fail_at = (uint64_t)(at - stick.disk);
+	stick.fail_len = 2048;
+	RUN(POD_KEY_DOWN, POD_KEY_ENTER, SHOT(0), ' ', SHOT(1));
+	HAS(0, "the stick reported a read error");
+	HAS(1, "4 images");
+	stick_free(&stick);
+}
+
+TEST(an_empty_stick_says_what_to_do)
+{
+	stick_begin(&stick, 8 << 20, NULL);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(0), POD_KEY_ENTER, POD_KEY_TAB, POD_KEY_DOWN, POD_KEY_F1 + 3, SHOT(1));
+	HAS(0, "There are no images on this stick yet.");
+	HAS(0, "copy ISO files");
+	HAS(0, "0 images");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(no_filesystem_no_partition_no_table)
+{
+	stick_begin(&stick, 8 << 20, NULL);
+	fake_init(&fake, &stick, 80, 25); /* data partition without a filesystem */
+	RUN(SHOT(0));
+	HAS(0, "no filesystem that Isopod reads");
+	memset(stick.disk + 446, 0, 16);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(1));
+	HAS(1, "has no data partition");
+	memset(stick.disk, 0, 512);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(2));
+	HAS(2, "has no data partition");
+	stick.fail_at = 0;
+	stick.fail_len = 512;
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(3));
+	HAS(3, "cannot be read");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(details_show_the_plan)
+{
+	small_stick(NULL);
+	RUN(POD_KEY_TAB, SHOT(0), POD_KEY_ESC, SHOT(1), POD_KEY_F1 + 1, SHOT(2));
+	HAS(0, "/Images/debian-9.ISO");
+	HAS(0, "81920 bytes");
+	HAS(0, "1 (contiguous)");
+	HAS(0, "El Torito entry 1 (no emulation) at sector 20");
+	HAS(0, "2024-05-17");
+	HAS(0, "DEBIAN");
+	HAS(1, "4 images");
+	CHECK_STR(shot[0], shot[2]);
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(chinese_from_the_configuration_and_by_key)
+{
+	small_stick("\xef\xbb\xbf# a comment\r\nLanguage = zh_CN\r\n");
+	RUN(SHOT(0), POD_KEY_F1 + 2, SHOT(1), POD_KEY_F1, SHOT(2), 'x', '|', '?', SHOT(3));
+	HAS(0, "全 部 映 像");
+	HAS(1, "All images");
+	HAS(2, "Isopod starts the images");
+	HAS(3, "重 绘 屏 幕");
+	stick_free(&stick);
+}
+
+TEST(texts_of_the_planner_are_translated)
+{
+	char buf[400];
+	CHECK_STR(menu_translate_filled(POD_LANG_ZH_CN,
+					"The file holds 1.0 MiB, its volume says 2.0 GiB: it was not copied completely.", buf,
+					sizeof buf),
+		  "文件大小为 1.0 MiB，而卷中记录为 2.0 GiB：文件没有完整复制。");
+	CHECK_STR(menu_translate_filled(POD_LANG_ZH_CN,
+					"live/initrd.img: the initrd is split or cut off; it is served unchanged.", buf,
+					sizeof buf),
+		  "live/initrd.img：initrd 不连续或不完整，保持原样。");
+	CHECK_STR(menu_translate_filled(POD_LANG_ZH_CN, "Joliet directory record points at the served initrd", buf, sizeof buf),
+		  "Joliet 目录记录指向附加助手后的 initrd");
+	CHECK_STR(menu_translate_filled(POD_LANG_ZH_CN, "something new: with 7 words", buf, sizeof buf),
+		  "something new: with 7 words");
+	CHECK_STR(menu_translate_filled(POD_LANG_EN, "hard disk", buf, sizeof buf), "hard disk");
+	/* a small buffer is filled, not overrun */
+	menu_translate_filled(POD_LANG_ZH_CN, "The file holds 1.0 MiB, its volume says 2.0 GiB: it was not copied completely.",
+			      buf, 20);
+	CHECK_EQ(strlen(buf), 19);
+}
+
+TEST(timeout_starts_the_default_and_a_key_stops_it)
+{
+	small_stick("timeout = 3\ndefault = Images/debian-12.iso\n");
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(WAIT(1500), SHOT(0), WAIT(3000), SHOT(1));
+	HAS(0, "Starting in 2 s: debian-12.iso");
+	CHECK_EQ(fake.starts, 1);
+	CHECK_STR(fake.started, "/Images/debian-12.iso");
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(WAIT(500), POD_KEY_DOWN, WAIT(9000), SHOT(0));
+	CHECK_EQ(fake.starts, 0);
+	LACKS(0, "Starting in");
+	HAS(0, "> debian-12.iso");
+	stick_free(&stick);
+}
+
+TEST(a_default_that_is_gone_is_told)
+{
+	small_stick("timeout = 0\ndefault = /gone.iso\n");
+	RUN(SHOT(0));
+	HAS(0, "the default is not on the stick: /gone.iso");
+	CHECK_EQ(fake.starts, 0);
+	stick_free(&stick);
+}
+
+static void choose(const char *path)
+{
+	struct pod_window w;
+	CHECK(pod_window_init(&w, &stick.dev, stick.esp_start + stick.state, POD_STATE_SIZE) == POD_OK);
+	CHECK(pod_state_next_set(&w.dev, &test_alloc, path) == POD_OK);
+}
+
+TEST(the_one_shot_choice_is_followed_once)
+{
+	small_stick(NULL);
+	choose("/images/DEBIAN-12.iso"); /* case as Windows users write it */
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(SHOT(0));
+	CHECK_EQ(fake.starts, 1);
+	CHECK_STR(fake.started, "/Images/debian-12.iso");
+	CHECK(strstr(fake.serial, "Starting debian-12.iso ..."));
+	/* the list was not shown before the start */
+	CHECK(!strstr(fake.serial, "4 images") || strstr(fake.serial, "4 images") > strstr(fake.serial, "Starting"));
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(SHOT(1));
+	CHECK_EQ(fake.starts, 0);
+	HAS(1, "4 images");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(a_choice_that_comes_back_is_not_followed_by_the_default)
+{
+	small_stick("default = /Images/debian-9.ISO\ntimeout = 0\n");
+	choose("/Images/debian-12.iso");
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(SHOT(0));
+	CHECK_EQ(fake.starts, 1);
+	CHECK_STR(fake.started, "/Images/debian-12.iso");
+	HAS(0, "> debian-12.iso");
+	/* the default itself, and a waiting key that stops it */
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(WAIT(1000), SHOT(0));
+	CHECK_EQ(fake.starts, 1);
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(POD_KEY_UP, SHOT(0));
+	CHECK_EQ(fake.starts, 0);
+	stick_free(&stick);
+}
+
+TEST(a_choice_that_is_gone_or_cannot_be_cleared)
+{
+	small_stick(NULL);
+	choose("/gone/away.iso");
+	RUN(SHOT(0), ' ', SHOT(1));
+	HAS(0, "not on the stick: /gone/away.iso");
+	HAS(1, "4 images");
+	choose("/Zeta.iso");
+	stick.write_protected = true;
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(2), ' ', SHOT(3));
+	HAS(2, "Zeta.iso: the file is empty.");
+	CHECK(strstr(fake.serial, "could not be cleared (write-protected)"));
+	HAS(3, "could not be cleared");
+	stick_free(&stick);
+}
+
+TEST(restart_and_the_list_of_actions)
+{
+	small_stick(NULL);
+	RUN(POD_KEY_ESC, SHOT(0), '1', SHOT(1), ' ', POD_KEY_ESC, POD_KEY_DOWN, POD_KEY_ENTER, ' ');
+	HAS(0, "1  Restart the computer");
+	HAS(0, "2  Power off");
+	LACKS(0, "Firmware setup");
+	HAS(1, "The firmware did not carry this out.");
+	CHECK_EQ(fake.reboots, 2);
+	stick_free(&stick);
+}
+
+TEST(serial_keys)
+{
+	static const char *const f2[] = {"\x1bOQ", "\x1b[12~", "\x1b[[B"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(f2); i++) {
+		small_stick(NULL);
+		uint32_t script[16];
+		size_t n = 0;
+		for (const char *p = f2[i]; *p; p++)
+			script[n++] = SERIAL_BYTE(*p);
+		script[n++] = SHOT(0);
+		memset(shot, 0, sizeof shot);
+		fake_run(&fake, script, n, keep);
+		HAS(0, "81920 bytes");
+		stick_free(&stick);
+	}
+	small_stick(NULL);
+	/* arrows, a lone ESC, UTF-8 */
+	RUN(SERIAL_BYTE(27), SERIAL_BYTE('['), SERIAL_BYTE('B'), SHOT(0), SERIAL_BYTE(27), WAIT(300), SHOT(1), SERIAL_BYTE(27),
+	    WAIT(300), SERIAL_BYTE(0xe5), SERIAL_BYTE(0xb7), SERIAL_BYTE(0xa5), SHOT(2), SERIAL_BYTE(0x7f), SHOT(3),
+	    SERIAL_BYTE('\r'), SHOT(4), ' ');
+	HAS(0, "> debian-12.iso");
+	HAS(1, "What next?");
+	HAS(2, "1 found");
+	HAS(3, "All images");
+	HAS(4, "nothing in this image starts");
+	stick_free(&stick);
+}
+
+TEST(six_hundred_images_in_one_folder)
+{
+	struct ex_dir d = {0};
+	char name[64];
+	stick_begin(&stick, 16 << 20, NULL);
+	for (unsigned i = 0; i < 600; i++) {
+		snprintf(name, sizeof name, "some-image-%u.iso", i * 7 % 600);
+		ex_file(&stick.ex, &d, name, 4096, NULL, 0);
+	}
+	ex_subdir(&stick.ex, &stick.root, "images", &d);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(0), POD_KEY_PGDN, SHOT(1), POD_KEY_END, SHOT(2), POD_KEY_HOME, SHOT(3));
+	HAS(0, "600 images");
+	HAS(0, "some-image-0.iso");
+	HAS(0, "some-image-18.iso");
+	HAS(1, "> some-image-20.iso");
+	HAS(2, "> some-image-599.iso");
+	CHECK_STR(shot[0], shot[3]);
+	CHECK(stick.bytes_read < 160 << 10);
+	stick_free(&stick);
+}
+
+TEST(three_hundred_folders_read_little)
+{
+	char name[64];
+	stick_begin(&stick, 64 << 20, NULL);
+	for (unsigned f = 0; f < 300; f++) {
+		struct ex_dir d = {0};
+		for (unsigned i = 0; i < 30; i++) {
+			snprintf(name, sizeof name, "distribution-%u-%u-amd64.iso", f, i);
+			ex_file(&stick.ex, &d, name, 4096, NULL, 0);
+		}
+		snprintf(name, sizeof name, "folder %u", f);
+		ex_subdir(&stick.ex, &stick.root, name, &d);
+	}
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(0), POD_KEY_F1 + 3, POD_KEY_LEFT, POD_KEY_HOME, SHOT(1));
+	HAS(0, "9000 images");
+	HAS(1, "folder 2/");
+	CHECK(strstr(shot[1], "folder 2/") < strstr(shot[1], "folder 10/"));
+	CHECK(stick.bytes_read < 3 << 19); /* 1.5 MiB */
+	stick_free(&stick);
+}
+
+TEST(a_folder_that_contains_itself_ends)
+{
+	struct ex_dir d = {0};
+	stick_begin(&stick, 8 << 20, NULL);
+	ex_file(&stick.ex, &d, "a.iso", 4096, NULL, 0);
+	ex_entry(&d, "loop", true, stick.ex.next, 4096, 4096);
+	ex_entry(&d, "loop2", true, stick.ex.next, 4096, 4096);
+	ex_subdir(&stick.ex, &stick.root, "loop", &d);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(0));
+	HAS(0, "more files or folders than the menu can hold");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+/* Memory may run out at any allocation: the menu then says so or goes on, and gives everything back. */
+TEST(no_memory_anywhere)
+{
+	static const uint32_t script[] = {POD_KEY_TAB, ' ', POD_KEY_ESC, POD_KEY_ENTER, ' '};
+	small_stick("view = flat\n");
+	for (long at = 1; at < 400; at++) {
+		fake_init(&fake, &stick, 80, 25);
+		test_alloc_count = 0;
+		test_alloc_live = 0;
+		test_alloc_fail_at = at;
+		fake_run(&fake, script, POD_ARRAY_LEN(script), keep);
+		if (test_alloc_live) {
+			printf("allocation %ld failed: %ld not given back\n", at, test_alloc_live);
+			CHECK(test_alloc_live == 0);
+			break;
+		}
+		if (test_alloc_count < at)
+			break;
+	}
+	test_alloc_fail_at = 0;
+	CHECK(test_alloc_count > 10);
+	stick_free(&stick);
+}
+
+/* Every glyph of the source font comes out of FONT.BIN, and nothing else does. */
+TEST(the_font_file_holds_unifont)
+{
+	static uint8_t font[4 << 20];
+	static char line[256];
+	static bool seen[0x10000];
+	FILE *f = fopen(FONT_FILE, "rb"), *hex = fopen("/usr/share/unifont/unifont.hex", "r");
+	REQUIRE(f && hex);
+	size_t n = fread(font, 1, sizeof font, f);
+	fclose(f);
+	CHECK(n <= 1700 << 10);
+	struct pod_memdev mem;
+	struct menu_font mf = {0};
+	struct menu_glyph g;
+	pod_memdev_init(&mem, font, n, 512, true);
+	REQUIRE(menu_font_open(&mf, &mem.dev, NULL) == POD_OK);
+	unsigned wrong = 0, count = 0;
+	while (fgets(line, sizeof line, hex)) {
+		unsigned code, b;
+		int at;
+		if (sscanf(line, "%x:%n", &code, &at) != 1 || code > 0xffff || code < 0x20 || (code >= 0xd800 && code < 0xf900))
+			continue;
+		seen[code] = true;
+		count++;
+		bool ok = menu_font_glyph(&mf, code, &g) && g.code == code && g.wide == (strlen(line + at) > 60);
+		for (unsigned i = 0; ok && i < (g.wide ? 32u : 16u); i++)
+			ok = sscanf(line + at + 2 * i, "%2x", &b) == 1 && b == g.bits[i];
+		wrong += !ok;
+	}
+	fclose(hex);
+	CHECK_EQ(wrong, 0);
+	CHECK(count > 50000);
+	for (uint32_t c = 0; c < 0x10000; c++)
+		if (!seen[c])
+			wrong += menu_font_glyph(&mf, c, &g);
+	CHECK_EQ(wrong, 0);
+	font[0x30] ^= 1;
+	CHECK_EQ(menu_font_open(&mf, &mem.dev, NULL), POD_E_CORRUPT);
+}
+
+static void nothing(struct fake *f, unsigned n)
+{
+	(void)f;
+	(void)n;
+}
+
+/* Every page on small and odd screens: the sanitizers watch the bounds. */
+TEST(all_pages_on_odd_screens)
+{
+	static const uint32_t script[] = {
+		POD_KEY_DOWN,	SHOT(0),    POD_KEY_TAB,  POD_KEY_PGDN, POD_KEY_ESC, POD_KEY_F1,  POD_KEY_END,	  POD_KEY_ESC,
+		POD_KEY_F1 + 2, POD_KEY_F1, POD_KEY_DOWN, POD_KEY_PGUP, 'x',	     POD_KEY_ESC, POD_KEY_UP,	  POD_KEY_ESC,
+		POD_KEY_ENTER,	'x',	    'd',	  'e',		'b',	     POD_KEY_ESC, POD_KEY_F1 + 3, POD_KEY_LEFT};
+	static const uint32_t text[][2] = {{40, 12}, {41, 13}, {80, 25}, {132, 60}, {200, 100}};
+	static const uint32_t fb[][3] = {{320, 200, 0}, {641, 479, 3}, {800, 600, 64}, {1366, 768, 0}, {3840, 2160, 0}};
+	small_stick("timeout = 1\ndefault = /nowhere.iso\n");
+	for (size_t i = 0; i < POD_ARRAY_LEN(text); i++) {
+		fake_init(&fake, &stick, text[i][0], text[i][1]);
+		fake_run(&fake, script, POD_ARRAY_LEN(script), keep);
+		HAS(0, "debian-12");
+	}
+	for (size_t i = 0; i < POD_ARRAY_LEN(fb); i++) {
+		fake_init(&fake, &stick, 0, 0);
+		fake.fw.text_put = NULL;
+		uint32_t pitch = (fb[i][0] + fb[i][2]) * 4;
+		/* exactly as many bytes as the mode has */
+		uint8_t *base = malloc((size_t)pitch * (fb[i][1] - 1) + fb[i][0] * 4);
+		fake.fw.fb = (struct pod_fb){base, fb[i][0], fb[i][1], pitch, i & 1};
+		fake_run(&fake, script, POD_ARRAY_LEN(script), nothing);
+		free(base);
+	}
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+static uint32_t fb_mem[600][800];
+
+static void look_at_pixels(struct fake *f, unsigned n)
+{
+	(void)f;
+	/* row 3 of the list holds the selection first, row 4 after one key down; cells are 8 x 24 */
+	uint32_t a = fb_mem[3 * 24 + 1][400], b = fb_mem[4 * 24 + 1][400];
+	CHECK(n == 0 ? a != b : fb_mem[5 * 24 + 1][400] == a);
+	static uint32_t first;
+	if (n == 0)
+		first = a;
+	else
+		CHECK(b == first);
+	unsigned ink = 0;
+	for (int y = 3 * 24; y < 4 * 24; y++)
+		for (int x = 16; x < 16 + 8 * 12; x++)
+			ink += fb_mem[y][x] != fb_mem[3 * 24 + 1][400];
+	CHECK(ink > 100 && ink < 1500);
+}
+
+TEST(the_frame_buffer_shows_the_selection)
+{
+	small_stick(NULL);
+	fake_init(&fake, &stick, 0, 0);
+	fake.fw.text_put = NULL;
+	fake.fw.fb = (struct pod_fb){(uint8_t *)fb_mem, 800, 600, 3200, true};
+	static const uint32_t script[] = {SHOT(0), POD_KEY_DOWN, SHOT(1)};
+	fake_run(&fake, script, POD_ARRAY_LEN(script), look_at_pixels);
+	stick_free(&stick);
+}
+
+TEST(natural_order)
+{
+	CHECK(scan_natural_compare("a2", "a10") < 0);
+	CHECK(scan_natural_compare("a10", "A2") > 0);
+	CHECK(scan_natural_compare("a02", "a2") == 0);
+	CHECK(scan_natural_compare("a", "B") < 0);
+	CHECK(scan_natural_compare("a", "a1") < 0);
+	CHECK(scan_natural_compare("1.10", "1.9") > 0);
+	CHECK(scan_natural_compare("x99999999999999999999998", "x99999999999999999999999") < 0);
+	CHECK(scan_natural_compare("x1y", "x1z") < 0);
+	CHECK(scan_natural_compare("", "") == 0);
+}
+
+TEST(lines_wrap_at_spaces_and_between_ideographs)
+{
+	size_t skip;
+	CHECK_EQ(text_wrap("hello world", 8, &skip), 5);
+	CHECK_EQ(skip, 1);
+	CHECK_EQ(text_wrap("hello world", 5, &skip), 5);
+	CHECK_EQ(skip, 1);
+	CHECK_EQ(text_wrap("hello", 5, &skip), 5);
+	CHECK_EQ(skip, 0);
+	CHECK_EQ(text_wrap("abcdefgh", 3, &skip), 3);
+	CHECK_EQ(text_wrap("ab\ncd", 20, &skip), 2);
+	CHECK_EQ(skip, 1);
+	CHECK_EQ(text_wrap("\nab", 20, &skip), 0);
+	CHECK_EQ(text_wrap("中文字符", 5, &skip), 6);
+	CHECK_EQ(skip, 0);
+	/* a full stop does not start a line */
+	CHECK_EQ(text_wrap("中文。", 4, &skip), 3);
+	/* a character wider than the line still makes progress */
+	CHECK(text_wrap("中", 1, &skip) > 0);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shows the image as a block device, by the first way that works:
+ *
+ *   1. a partition that covers the image (BLKPG; include/uapi/linux/blkpg.h): the kernel's view of the data partition is
+ * replaced, nothing on the disk changes. Needs the image in one run.
+ *   2. device-mapper linear over all runs.
+ *   3. a loop device: on the disk at an offset, if the image is one run; else on the file itself, the data partition being
+ * mounted read-only in the watcher's own mount namespace.
+ *
+ * ISO 9660 has blocks of 2048 bytes and cannot be mounted from a device with larger sectors. On such a stick a loop device, which
+ * has sectors of 512 bytes, goes first (over device-mapper if there are several runs).
+ *
+ * Whatever is shown is read-only: Isopod never changes the file on the stick.
+ */
+#include "linux/attach.h"
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+
+enum { BLKROSET = 0x125d, BLKSSZGET = 0x1268, BLKPG = 0x1269 };
+enum { BLKPG_ADD_PARTITION = 1, BLKPG_DEL_PARTITION = 2 };
+
+#define BUSY_STEP_MS  10u /* the first pause; each is twice the one before */
+#define BUSY_PAUSE_MS 200u
+#define BUSY_SAY_MS   3000u
+#define BUSY_LIMIT_MS 60000u
+
+#define ISO_BLOCK   2048u
+#define LOOP_SECTOR 512u
+
+struct blkpg_partition_arg {
+	long long start, length;
+	int number;
+	char name[64], volume[64];
+};
+
+struct blkpg_arg {
+	int op, flags, size;
+	void *data;
+};
+
+/* A partition of a disk as sysfs shows it. */
+struct part {
+	const char *disk;
+	uint32_t number;
+	bool found;
+	char name[40];
+	uint64_t start_bytes, length_bytes;
+	uint32_t major, minor;
+};
+
+static bool read_attr(const char *disk, const char *part, const char *attr, char *text, size_t size)
+{
+	char path[160];
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/%s/%s", disk, part, attr);
+	return pod_read_text(path, text, size) > 0;
+}
+
+static bool look_at_part(void *ctx, const char *name)
+{
+	struct part *p = ctx;
+	char text[32];
+	size_t prefix = pod_strlen(p->disk);
+	if (pod_strncasecmp(name, p->disk, prefix) != 0 || pod_strlen(name) >= sizeof p->name)
+		return true;
+	if (!read_attr(p->disk, name, "partition", text, sizeof text) || pod_parse_u64(text) != p->number)
+		return true;
+	if (!read_attr(p->disk, name, "dev", text, sizeof text) || !pod_parse_dev(text, &p->major, &p->minor))
+		return true;
+	/* sysfs counts units of 512 bytes, whatever the sector size */
+	p->start_bytes = read_attr(p->disk, name, "start", text, sizeof text) ? pod_parse_u64(text) << 9 : 0;
+	p->length_bytes = read_attr(p->disk, name, "size", text, sizeof text) ? pod_parse_u64(text) << 9 : 0;
+	(void)pod_strlcpy(p->name, name, sizeof p->name);
+	p->found = true;
+	return false;
+}
+
+static void find_part(struct part *p, const struct pod_disk *disk, uint32_t number)
+{
+	char path[96];
+	*p = (struct part){.disk = disk->name, .number = number};
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s", disk->name);
+	(void)pod_each_name(path, look_at_part, p);
+}
+
+static long blkpg(int fd, int op, uint32_t number, uint64_t start_bytes, uint64_t length_bytes)
+{
+	struct blkpg_partition_arg part;
+	memset(&part, 0, sizeof part);
+	part.start = (long long)start_bytes;
+	part.length = (long long)length_bytes;
+	part.number = (int)number;
+	struct blkpg_arg arg = {op, 0, (int)sizeof part, &part};
+	return pod_sys_ioctl(fd, BLKPG, &arg);
+}
+
+long pod_drop_partition(int fd, uint32_t number)
+{
+	return blkpg(fd, BLKPG_DEL_PARTITION, number, 0, 0);
+}
+
+static void set_read_only(uint32_t major, uint32_t minor)
+{
+	int on = 1;
+	long fd = pod_open_node("shown", SYS_S_IFBLK, major, minor, SYS_O_RDONLY);
+	if (fd < 0)
+		return;
+	(void)pod_sys_ioctl((int)fd, BLKROSET, &on);
+	pod_sys_close((int)fd);
+}
+
+static bool show_partition(const struct pod_watch *w, const struct pod_disk *disk, int fd, const struct pod_ho_run *run,
+			   struct pod_shown *out, struct pod_try *t)
+{
+	const struct pod_ho_record *r = &w->record;
+	struct part p;
+	find_part(&p, disk, r->part_number);
+	bool is_data = p.found && p.start_bytes == r->part_start_bytes && p.length_bytes == r->part_length_bytes;
+	bool is_image = p.found && p.start_bytes == run->start_bytes && p.length_bytes == run->length_bytes;
+	if (p.found && !is_data && !is_image)
+		return pod_try_fail(t, "the kernel has another partition by that number", 0);
+	if (!is_image || is_data) {
+		long ret = p.found ? pod_drop_partition(fd, r->part_number) : 0;
+		if (ret < 0 && ret != -SYS_ENXIO) /* ENXIO: somebody else deleted it */
+			return pod_try_fail(t, "the kernel did not let the data partition go", ret);
+		ret = blkpg(fd, BLKPG_ADD_PARTITION, r->part_number, run->start_bytes, run->length_bytes);
+		if (ret < 0) {
+			if (p.found)
+				(void)blkpg(fd, BLKPG_ADD_PARTITION, r->part_number, r->part_start_bytes, r->part_length_bytes);
+			(void)pod_try_fail(t, "the kernel did not add the partition", ret);
+			t->busy = false; /* it overlaps another one, and will tomorrow */
+			return false;
+		}
+		find_part(&p, disk, r->part_number);
+	}
+	if (p.found)
+		set_read_only(p.major, p.minor);
+	(void)pod_snprintf(out->name, sizeof out->name, "%s", p.found ? p.name : disk->name);
+	out->major = p.major;
+	out->minor = p.minor;
+	return true;
+}
+
+/* The kernel's name for the data partition's file system. */
+static const char *volume_type(int fd, uint64_t start)
+{
+	uint8_t b[512], super[2];
+	if (pod_sys_pread(fd, b, sizeof b, start) != (long)sizeof b)
+		return NULL;
+	if (memcmp(b + 3, "EXFAT   ", 8) == 0)
+		return "exfat";
+	if (memcmp(b + 82, "FAT32   ", 8) == 0 || memcmp(b + 54, "FAT1", 4) == 0)
+		return "vfat";
+	if (memcmp(b + 3, "NTFS    ", 8) == 0)
+		return "ntfs3";
+	if (pod_sys_pread(fd, super, sizeof super, start + 1024 + 0x38) == (long)sizeof super && pod_get_le16(super) == 0xef53)
+		return "ext4";
+	return NULL;
+}
+
+static bool show_file(const struct pod_watch *w, const struct pod_disk *disk, int fd, struct pod_shown *out, struct pod_try *t)
+{
+	static char path[sizeof POD_DIR "/volume/" + POD_HO_PATH_MAX];
+	const struct pod_ho_record *r = &w->record;
+	struct part p;
+	find_part(&p, disk, r->part_number);
+	if (!p.found || p.start_bytes != r->part_start_bytes)
+		return pod_try_fail(t, "the data partition is not there", 0);
+	const char *type = volume_type(fd, r->part_start_bytes);
+	if (!type)
+		return pod_try_fail(t, "the data partition's file system is unknown", 0);
+	long node = pod_open_node("volume", SYS_S_IFBLK, p.major, p.minor, SYS_O_RDONLY);
+	if (node >= 0)
+		pod_sys_close((int)node);
+	(void)pod_sys_mkdir(POD_DIR "/volume", 0755);
+	const unsigned long read_only = 1;
+	const char *opt = pod_streq(type, "vfat") ? "utf8" : NULL;
+	long ret = pod_sys_mount(POD_DEV_DIR "/volume", POD_DIR "/volume", type, read_only, opt);
+	if (ret == -SYS_ENODEV) {
+		pod_modprobe(type);
+		ret = pod_sys_mount(POD_DEV_DIR "/volume", POD_DIR "/volume", type, read_only, opt);
+	}
+	if (ret < 0)
+		return pod_try_fail(t, "the data partition cannot be mounted", ret);
+	size_t head = pod_strlen(POD_DIR "/volume/");
+	memcpy(path, POD_DIR "/volume/", head);
+	memcpy(path + head, r->path, r->path_len);
+	path[head + r->path_len] = 0;
+	long file = pod_sys_open(path, SYS_O_RDONLY);
+	bool done = file >= 0 && pod_loop_show(w, (int)file, 0, 0, out, t);
+	if (file < 0)
+		(void)pod_try_fail(t, "the image is not found on the data partition", file);
+	else
+		pod_sys_close((int)file);
+	out->over_volume = done;
+	/* The loop device keeps the file, and with it the volume. */
+	(void)pod_sys_umount_detach(POD_DIR "/volume");
+	return done;
+}
+
+static bool show_loop(const struct pod_watch *w, const struct pod_disk *disk, int fd, uint32_t sector, uint32_t runs,
+		      const struct pod_ho_run *run, struct pod_shown *out, struct pod_try *t)
+{
+	uint64_t length = pod_align_up(w->record.image_bytes, LOOP_SECTOR);
+	if (runs == 1)
+		return pod_loop_show(w, fd, run->start_bytes, length, out, t);
+	if (sector <= ISO_BLOCK)
+		return pod_try_fail(t, "the image is not in one piece", 0);
+	/* Several runs on large sectors: join them first, then make the sectors small. */
+	struct pod_shown joined;
+	if (!pod_dm_show(w, disk, sector, &joined, t))
+		return false;
+	long dm = pod_open_node("joined", SYS_S_IFBLK, joined.major, joined.minor, SYS_O_RDONLY);
+	if (dm < 0)
+		return pod_try_fail(t, "the joined device cannot be opened", dm);
+	bool done = pod_loop_show(w, (int)dm, 0, length, out, t);
+	pod_sys_close((int)dm);
+	return done;
+}
+
+static void say_shown(const struct pod_watch *w, const struct pod_disk *disk, const struct pod_shown *s, uint32_t runs,
+		      uint64_t start)
+{
+	const struct pod_ho_record *r = &w->record;
+	char size[16], at[16];
+	pod_format_size(size, r->image_bytes);
+	pod_format_size(at, start);
+	if (runs == 1)
+		pod_say(POD_SAY_INFO, "%s now shows %s (%s at %s)", s->name, w->path, size, at);
+	else
+		pod_say(POD_SAY_INFO, "%s now shows %s (%s in %u pieces)", s->name, w->path, size, (unsigned)runs);
+	if (s->over_volume)
+		pod_say(POD_SAY_INFO, "the stick's files: mount -o ro /dev/" POD_VOLUME_NODE " /mnt && mount -o remount,rw /mnt");
+	else
+		pod_say(POD_SAY_INFO, "the stick's files: mount -o loop,offset=%llu,sizelimit=%llu /dev/%s /mnt",
+			(unsigned long long)r->part_start_bytes, (unsigned long long)r->part_length_bytes, disk->name);
+}
+
+/* What all ways have in common. */
+struct attach {
+	struct pod_watch *w;
+	const struct pod_disk *disk;
+	int fd;
+	uint32_t sector, runs;
+	struct pod_ho_run first;
+	struct pod_shown shown;
+	struct pod_try t;
+};
+
+static bool try_once(struct attach *a, enum pod_use use)
+{
+	switch (use) {
+	case POD_USE_BLKPG:
+		if (a->runs != 1 || (a->first.start_bytes & (a->sector - 1)) != 0)
+			return pod_try_fail(&a->t, "the image is not in one piece", 0);
+		return show_partition(a->w, a->disk, a->fd, &a->first, &a->shown, &a->t);
+	case POD_USE_DM:
+		return pod_dm_show(a->w, a->disk, a->sector, &a->shown, &a->t);
+	case POD_USE_LOOP:
+		return show_loop(a->w, a->disk, a->fd, a->sector, a->runs, &a->first, &a->shown, &a->t);
+	case POD_USE_FILE:
+		return show_file(a->w, a->disk, a->fd, &a->shown, &a->t);
+	default:
+		return false;
+	}
+}
+
+/* Waits while somebody has the data partition open: probing takes moments, a mounted one may never be let go. All ways together
+ * wait no longer than BUSY_LIMIT_MS. */
+static bool try_patiently(struct attach *a, enum pod_use use, uint32_t since_ms, bool *said)
+{
+	for (unsigned pause_ms = BUSY_STEP_MS;; pause_ms = pause_ms * 2 < BUSY_PAUSE_MS ? pause_ms * 2 : BUSY_PAUSE_MS) {
+		a->t.busy = false;
+		if (try_once(a, use))
+			return true;
+		uint32_t waited = pod_sys_now_ms() - since_ms;
+		if (!a->t.busy || waited >= BUSY_LIMIT_MS)
+			return false;
+		if (waited >= BUSY_SAY_MS && !*said) {
+			*said = true;
+			pod_say(POD_SAY_ERROR, "the stick's partition on %s is in use; waiting up to %u seconds to show %s",
+				a->disk->name, (unsigned)(BUSY_LIMIT_MS / 1000), a->w->path);
+		}
+		pod_sleep_ms(pause_ms);
+	}
+}
+
+/* Only the data partition's own name is lent out. */
+static void name_shown(const struct attach *a)
+{
+	struct part p;
+	find_part(&p, a->disk, a->w->record.part_number);
+	bool ours = p.found && p.start_bytes == a->w->record.part_start_bytes;
+	pod_name_shown(&a->shown, ours ? p.name : "", p.major, p.minor);
+}
+
+bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd)
+{
+	static const enum pod_use small[] = {POD_USE_BLKPG, POD_USE_DM, POD_USE_LOOP, POD_USE_FILE};
+	static const enum pod_use large[] = {POD_USE_LOOP, POD_USE_FILE, POD_USE_BLKPG, POD_USE_DM};
+	struct attach a = {.w = w, .disk = disk, .fd = fd, .sector = 512, .t = {"no way fits", 0, false}};
+	struct pod_ho_cursor c = {0, 0};
+	int sector_size = 0;
+	if (pod_sys_ioctl(fd, BLKSSZGET, &sector_size) >= 0 && sector_size >= 512 && sector_size <= 65536)
+		a.sector = (uint32_t)sector_size;
+	a.runs = pod_ho_run_count(&w->record, a.sector);
+	if (!pod_ho_next_run(&w->record, a.sector, &c, &a.first))
+		return false;
+	uint32_t since_ms = pod_sys_now_ms();
+	bool said = false;
+	for (size_t i = 0; i < POD_ARRAY_LEN(small); i++) {
+		enum pod_use use = a.sector <= ISO_BLOCK ? small[i] : large[i];
+		if (w->use != POD_USE_ANY && w->use != use)
+			continue;
+		if (try_patiently(&a, use, since_ms, &said)) {
+			if (use != POD_USE_BLKPG)
+				name_shown(&a);
+			pod_hide_boot_partition(&w->record, fd);
+			say_shown(w, disk, &a.shown, a.runs, a.first.start_bytes);
+			return true;
+		}
+	}
+	pod_say(POD_SAY_ERROR, "%s on %s cannot be shown to the system: %s (error %u)", w->path, disk->name, a.t.why,
+		(unsigned)-a.t.err);
+	return false;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ways to show the image as a block device; shared by attach.c, attach_dm.c and attach_loop.c. */
+#ifndef POD_LINUX_ATTACH_H
+#define POD_LINUX_ATTACH_H
+
+#include "linux/shim.h"
+
+/* A block device that shows the image. */
+struct pod_shown {
+	char name[64]; /* "sda1", "dm-0", "loop0" */
+	uint32_t major, minor;
+	bool over_volume; /* the data partition is mounted underneath */
+};
+
+/* Where a way does not work, `why` (a short phrase) and `err` (-errno or 0) tell the reason. */
+struct pod_try {
+	const char *why;
+	long err;
+	bool busy; /* it may work when somebody lets go of the data partition */
+};
+
+static inline bool pod_try_fail(struct pod_try *t, const char *why, long err)
+{
+	t->busy = err == -SYS_EBUSY;
+	t->why = why;
+	t->err = err;
+	return false;
+}
+
+/* One linear target per run, on the whole disk; device "isopod", read-only. */
+bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_t align, struct pod_shown *out,
+		 struct pod_try *t);
+/* A read-only loop device on `fd`, from `offset`, `length` bytes (0: to the end), with sectors of 512 bytes. */
+bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, struct pod_shown *out, struct pod_try *t);
+
+/* Lets the names of the data partition `part` ("": there is none) and of the image's label lead to `s`; the partition itself is
+ * then /dev/isopod-volume. */
+#define POD_VOLUME_NODE "isopod-volume"
+void pod_name_shown(const struct pod_shown *s, const char *part, uint32_t part_major, uint32_t part_minor);
+
+/* Takes a partition out of the kernel's view of the disk `fd`; -errno. */
+long pod_drop_partition(int fd, uint32_t number);
+/* Does so with the stick's boot partition, if nobody uses it. */
+void pod_hide_boot_partition(const struct pod_ho_record *r, int fd);
+
+/* Opens a control device by its number in sysfs, else by its well-known minor (which makes the kernel load the module by itself),
+ * else after asking modprobe of the initramfs for `module`. */
+long pod_open_control(const char *sysfs_name, uint32_t minor, const char *module, int flags);
+/* Runs the initramfs' modprobe. */
+void pod_modprobe(const char *module);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reader of /isopod/map (layout: core/map/handover.h, doc/FORMATS/handover.md). Portable: the shim, the unit tests and the
+ * fuzzer compile the same file. */
+#ifndef POD_LINUX_HANDOVER_H
+#define POD_LINUX_HANDOVER_H
+
+#include "core/base/status.h"
+#include "core/map/handover.h"
+
+/* A record never gets longer than this: header, extents, and a path of at most 4096 bytes. */
+#define POD_HO_PATH_MAX	  4096u
+#define POD_HO_RECORD_MAX (POD_HO_HEADER_SIZE + POD_HO_EXTENT_MAX * POD_HO_EXTENT_SIZE + POD_HO_PATH_MAX)
+
+/* Points into the bytes it was parsed from. */
+struct pod_ho_record {
+	uint32_t flags;
+	uint32_t disk_signature;
+	const uint8_t *disk_guid; /* 16 bytes */
+	uint64_t part_start_bytes, part_length_bytes;
+	uint32_t part_number;
+	uint32_t volume_serial;
+	uint32_t sector_size;
+	uint32_t image_crc; /* of 2048 bytes at image offset 32768 */
+	uint64_t image_bytes;
+	uint32_t extent_count;
+	const uint8_t *extent;
+	const char *path; /* not terminated */
+	uint32_t path_len;
+};
+
+/* A run of the image on the disk. */
+struct pod_ho_run {
+	uint64_t start_bytes, length_bytes;
+};
+
+/* POD_E_FORMAT: not a record. POD_E_CORRUPT: checksum, or a number that breaks the rules; `diag` names the field. The record may
+ * be followed by other bytes. */
+enum pod_status POD_MUST_USE pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t size, struct pod_diag *diag);
+
+struct pod_ho_cursor {
+	uint32_t at;	       /* next extent */
+	uint64_t before_bytes; /* what the extents before it hold */
+};
+
+/* Walks the image in runs that are as long as possible: neighbouring extents are one run, and what the extents hold past the
+ * image's end is cut off, but for the rest of the last sector of `align` bytes (a power of two). Start with a zeroed cursor;
+ * false: no more. */
+bool pod_ho_next_run(const struct pod_ho_record *r, uint32_t align, struct pod_ho_cursor *c, struct pod_ho_run *run);
+/* How many runs pod_ho_next_run will give. */
+uint32_t pod_ho_run_count(const struct pod_ho_record *r, uint32_t align);
+
+#endif

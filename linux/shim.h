@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the shim share. */
+#ifndef POD_LINUX_SHIM_H
+#define POD_LINUX_SHIM_H
+
+#include "core/base/str.h"
+#include "linux/handover.h"
+#include "linux/sys.h"
+
+/* The watcher's own view: file systems mounted over /isopod in a mount namespace nobody else sees. */
+#define POD_DIR	     "/isopod"
+#define POD_SYS_DIR  POD_DIR "/sys"
+#define POD_PROC_DIR POD_DIR "/proc"
+#define POD_DEV_DIR  POD_DIR "/dev"
+
+enum pod_say_level { POD_SAY_ERROR = 3, POD_SAY_INFO = 6 };
+
+/* Opens /dev/kmsg and /dev/console of the private view. */
+void pod_say_open(void);
+/* One line, "isopod: ..." in the kernel's log. An error also reaches the console, by the log's own rules or directly where these
+ * keep errors from it. */
+void pod_say(enum pod_say_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A whole disk found in /sys/block. */
+struct pod_disk {
+	char name[40];
+	uint32_t major, minor;
+	uint64_t size_bytes;
+};
+
+enum pod_use { POD_USE_ANY, POD_USE_BLKPG, POD_USE_DM, POD_USE_LOOP, POD_USE_FILE, POD_USE_OFF };
+
+/* Everything the watcher knows. */
+struct pod_watch {
+	struct pod_ho_record record;
+	char path[256]; /* of the image, shortened, safe to print */
+	enum pod_use use;
+	uint32_t start_ms;
+};
+
+/* How long no block device may have come or gone before the disk, which is the stick, is taken to be the only one. */
+uint32_t pod_settle_ms(const char *disk);
+
+/* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
+bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);
+
+/* Reads a small text file; terminates and strips the newline. Returns its length or -errno. */
+long pod_read_text(const char *path, char *buf, size_t size);
+/* Opens a block or character device by number, through a node in the private view. */
+long pod_open_node(const char *name, uint32_t type, uint32_t major, uint32_t minor, int flags);
+/* "8:1" */
+bool pod_parse_dev(const char *text, uint32_t *major, uint32_t *minor);
+uint64_t pod_parse_u64(const char *text);
+void pod_sleep_ms(unsigned ms);
+/* Calls `cb` for each name in a folder until it returns false; -errno if the folder cannot be read. */
+long pod_each_name(const char *dir, bool (*cb)(void *ctx, const char *name), void *ctx);
+
+/* The watcher's life; never returns. */
+_Noreturn void pod_watch_run(char *own_name);
+
+_Noreturn void pod_shim_main(long *stack);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the BIOS port share. */
+#ifndef POD_BIOS_BIOS_H
+#define POD_BIOS_BIOS_H
+
+#include "boot/boot.h"
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "boot/bios/int13.h"
+
+/* Conventional memory that stage 2 uses; see stage2.ld. */
+#define BIOS_BOUNCE	 0x70000u /* 64 KiB, on a 64 KiB boundary: DMA never crosses one */
+#define BIOS_BOUNCE_SIZE 0x10000u
+#define BIOS_LOW_END	 0x80000u /* stage 2 uses nothing from here on */
+
+/* --- real mode (stage2.S) ----------------------------------------------------------------------------- */
+struct bios_regs {
+	uint32_t edi, esi, ebp, ebx, edx, ecx, eax;
+	uint16_t ds, es, flags, zero;
+};
+#define BIOS_CF 1u
+#define BIOS_ZF 0x40u
+
+/* INT `vector` with these registers, interrupts on, on the stack below 0x7C00. Registers and flags come back. */
+void bios_int(struct bios_regs *r, uint8_t vector);
+/* The same for a far routine that ends in IRET. */
+void bios_far_call(struct bios_regs *r, uint16_t seg, uint16_t off);
+/* Sleeps until the next interrupt. */
+void bios_halt(void);
+_Noreturn void bios_reset(void);
+extern const uint8_t bios_fault_stub[]; /* 32 entries of 16 bytes */
+extern const uint8_t bios_resident_image[], bios_resident_end[];
+extern const uint8_t image_end[];
+
+static inline uint8_t bios_inb(uint16_t port)
+{
+	uint8_t v;
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline void bios_outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+/* Memory at a physical address; the compiler must not reason about objects near address 0. */
+static inline uint8_t *bios_ptr(uint32_t address)
+{
+	__asm__("" : "+r"(address));
+	return (uint8_t *)address; // NOLINT
+}
+
+static inline uint16_t bios_peek16(uint32_t address)
+{
+	return pod_get_le16(bios_ptr(address));
+}
+
+static inline uint32_t bios_peek32(uint32_t address)
+{
+	return pod_get_le32(bios_ptr(address));
+}
+
+/* A far pointer in memory, as a linear address. */
+static inline uint32_t bios_far_ptr(uint32_t address)
+{
+	return (uint32_t)bios_peek16(address) + ((uint32_t)bios_peek16(address + 2) << 4);
+}
+
+/* --- memory.c ----------------------------------------------------------------------------------------- */
+#define BIOS_E820_MAX I13_E820_MAX
+struct bios_memory {
+	struct i13_e820 map[BIOS_E820_MAX];
+	uint32_t count;
+	bool from_e820; /* the BIOS has INT 15h AX=E820h; else the map was made up from E801h or 88h */
+	uint64_t usable_bytes;
+	uint32_t heap_start, heap_end;
+};
+extern struct bios_memory bios_memory;
+/* Reads the memory map and sets the heap up; false if there is too little. */
+bool bios_memory_init(void);
+extern struct pod_alloc bios_heap;
+/* From the top of the heap, aligned to `align` (power of two). */
+void *bios_heap_top(size_t size, size_t align);
+/* Cuts [start, end) out of a map: what was there becomes reserved. False if the table would overflow. */
+bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, uint64_t end);
+
+/* --- disk.c ------------------------------------------------------------------------------------------- */
+struct bios_disk {
+	struct pod_dev dev;
+	uint8_t drive;
+	bool edd;
+	uint32_t sector_shift;
+	uint32_t heads, sectors; /* CHS, for BIOSes without EDD */
+	uint64_t reach_sectors;	 /* what the BIOS can address; the drive may be larger */
+};
+/* False if the drive cannot be read at all. */
+bool bios_disk_init(struct bios_disk *d, uint8_t drive);
+
+/* --- console.c, video.c -------------------------------------------------------------------------------- */
+void bios_console_init(struct pod_fw *fw);
+void bios_serial_text(const char *s);
+uint8_t bios_cp437(uint32_t cp);
+uint32_t bios_cp437_to_unicode(uint8_t c);
+void bios_video_init(struct pod_fw *fw); /* graphics if there is a mode we like */
+void bios_video_text(void);		 /* text mode 3 */
+void bios_text_put(uint32_t col, uint32_t row, uint32_t cp, uint8_t attr);
+
+/* --- start.c, fault.c ---------------------------------------------------------------------------------- */
+enum pod_status bios_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
+void bios_fault_init(void);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the boot manager needs from a firmware. boot/efi and boot/bios each fill one `struct pod_fw` and call
+ * pod_boot_main() (boot/menu), which scans the stick, shows the menu, plans, and calls fw->start.
+ */
+#ifndef POD_BOOT_BOOT_H
+#define POD_BOOT_BOOT_H
+
+#include "core/plan/plan.h"
+#include "core/disk/parttab.h"
+
+/* Keys: Unicode code points, or these (above Unicode). */
+enum pod_key {
+	POD_KEY_NONE = 0,
+	POD_KEY_BACKSPACE = 8,
+	POD_KEY_TAB = 9,
+	POD_KEY_ENTER = 13,
+	POD_KEY_ESC = 27,
+	POD_KEY_UP = 0x110000,
+	POD_KEY_DOWN,
+	POD_KEY_LEFT,
+	POD_KEY_RIGHT,
+	POD_KEY_PGUP,
+	POD_KEY_PGDN,
+	POD_KEY_HOME,
+	POD_KEY_END,
+	POD_KEY_DEL,
+	POD_KEY_F1, /* F1..F12 follow each other */
+	POD_KEY_F12 = POD_KEY_F1 + 11,
+};
+
+/* A linear frame buffer, 32 bits a pixel. */
+struct pod_fb {
+	uint8_t *base;
+	uint32_t width, height, pitch_bytes;
+	bool bgr; /* true: byte order B,G,R,x (the usual); false: R,G,B,x */
+};
+
+struct pod_fw {
+	const char *name;      /* "UEFI x64", "BIOS" */
+	uint32_t firmware_bit; /* POD_FW_* of this build */
+	struct pod_alloc *alloc;
+	struct pod_dev *disk; /* the whole stick; reads at any alignment; writes for the state file if the stick allows */
+	void *ctx;
+
+	/* Console. fb.base == NULL: no graphics, text_* is used. */
+	struct pod_fb fb;
+	uint32_t text_cols, text_rows; /* of the text console; 0 = none at all */
+	/* Draws one cell of the text console: cp is a Unicode code point the port maps as well as it can; attr as VGA. */
+	void (*text_put)(struct pod_fw *fw, uint32_t col, uint32_t row, uint32_t cp, uint8_t attr);
+	/* First serial port; NULL if there is none. */
+	void (*serial_write)(struct pod_fw *fw, const char *s, size_t len);
+	/* Next byte from the serial port if the port delivers raw bytes, or -1. May be NULL (keys come through get_key). */
+	int (*serial_read)(struct pod_fw *fw);
+	/* Next key of the firmware's keyboard (enum pod_key or a code point), or POD_KEY_NONE at once. */
+	uint32_t (*get_key)(struct pod_fw *fw);
+	/* Milliseconds since some start; monotonic, never trapped at midnight. */
+	uint64_t (*millis)(struct pod_fw *fw);
+	/* Sleeps the processor for a few milliseconds or until a key may be there. */
+	void (*idle)(struct pod_fw *fw);
+
+	/* Starts a planned image. Does not return if the loader takes over (BIOS). Returns POD_OK when a loader came back by
+	 * itself (UEFI), and fills msg (an English sentence, or "") with what happened either way. The port restores the console
+	 * before returning. */
+	enum pod_status (*start)(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
+	void (*reboot)(struct pod_fw *fw);
+	void (*power_off)(struct pod_fw *fw);	   /* NULL if not possible */
+	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */
+	uint64_t memory_bytes;			   /* usable, for the details page; 0 unknown */
+};
+
+/* Runs the boot manager. Returns only if the user asked to leave (UEFI: back to the firmware). */
+void pod_boot_main(struct pod_fw *fw);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the UEFI port share. One boot manager runs at a time, so there is one `struct pod_efi`. */
+#ifndef POD_EFI_EFI_H
+#define POD_EFI_EFI_H
+
+#include "boot/boot.h"
+#include "boot/efi/uefi.h"
+
+/* --- devpath.c: device paths (UEFI 2.10 clause 10) --- */
+
+/* Length in bytes without the end node; 0 if the path is malformed (a node shorter than its header). */
+size_t pod_efi_path_len(const EFI_DEVICE_PATH_PROTOCOL *p);
+/* True if `p` starts with all nodes of `prefix`. *rest, if not NULL, is the first node behind the prefix. */
+bool pod_efi_path_extends(const EFI_DEVICE_PATH_PROTOCOL *p, const EFI_DEVICE_PATH_PROTOCOL *prefix,
+			  const EFI_DEVICE_PATH_PROTOCOL **rest);
+/* The node after this one. */
+const EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_next(const EFI_DEVICE_PATH_PROTOCOL *p);
+bool pod_efi_path_is(const EFI_DEVICE_PATH_PROTOCOL *p, uint8_t type, uint8_t subtype);
+/* A new path: `base` (NULL: empty), one node of `type`, `subtype` with `len` bytes of data, end. NULL when out of memory. */
+EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_append(struct pod_alloc *a, const EFI_DEVICE_PATH_PROTOCOL *base, uint8_t type,
+					      uint8_t subtype, const void *data, size_t len);
+
+/* --- disk.c: a whole disk of the firmware as a pod_dev --- */
+
+struct pod_efi_disk {
+	struct pod_dev dev;
+	EFI_BLOCK_IO_PROTOCOL *bio;
+	uint32_t media_id;
+	uint32_t block_shift;
+	uint32_t align_mask; /* buffers of the caller must have these address bits clear */
+	size_t chunk_bytes;  /* most bytes of one firmware call */
+	uint8_t *bounce;     /* POD_EFI_BOUNCE bytes, page-aligned */
+	uint8_t first[512];  /* of LBA 0, to know the medium again */
+	bool first_valid;
+};
+
+#define POD_EFI_BOUNCE (64u << 10)
+
+/* `bounce` is POD_EFI_BOUNCE bytes on a page boundary. POD_E_UNSUPPORTED for block sizes we cannot serve, POD_E_CHANGED without
+ * a medium. */
+enum pod_status POD_MUST_USE pod_efi_disk_open(struct pod_efi_disk *d, EFI_BLOCK_IO_PROTOCOL *bio, uint8_t *bounce);
+/* Firmware status to ours. */
+enum pod_status POD_MUST_USE pod_efi_status(EFI_STATUS st);
+
+/* --- vdisk.c: the virtual disk, served to the firmware --- */
+
+struct pod_efi_vdisk {
+	EFI_BLOCK_IO_PROTOCOL bio; /* first: the firmware calls us with this address */
+	EFI_BLOCK_IO_MEDIA media;
+	EFI_BOOT_SERVICES *bs;
+	const struct pod_map *map; /* NULL: withdrawn; reads answer EFI_NO_MEDIA */
+	struct pod_dev *stick;
+	uint64_t base_bytes, size_bytes; /* the part of the map that is shown */
+	EFI_HANDLE handle;
+	EFI_DEVICE_PATH_PROTOCOL *path; /* owned */
+	struct pod_alloc *alloc;
+	enum pod_status read_error; /* the first failed read, for the message afterwards */
+	uint64_t read_error_bytes;  /* where in the virtual disk */
+};
+
+struct pod_efi_vdisk_args {
+	const struct pod_map *map;
+	struct pod_dev *stick;
+	uint64_t base_bytes, size_bytes;
+	uint32_t block_size;
+	uint32_t io_align;		/* what the stick's firmware driver wants; passed on as advice */
+	bool partition;			/* LogicalPartition: the part of another disk */
+	EFI_DEVICE_PATH_PROTOCOL *path; /* taken over, also on failure */
+};
+
+/* Fills *v without telling the firmware (so that host tests can call the server). POD_E_INVALID if the sizes make no disk. */
+enum pod_status POD_MUST_USE pod_efi_vdisk_init(struct pod_efi_vdisk *v, EFI_BOOT_SERVICES *bs, struct pod_alloc *a,
+						const struct pod_efi_vdisk_args *args);
+/* Allocates, fills and installs on a new handle. NULL with *st set on failure. */
+struct pod_efi_vdisk *pod_efi_vdisk_install(EFI_BOOT_SERVICES *bs, struct pod_alloc *a, const struct pod_efi_vdisk_args *args,
+					    EFI_STATUS *st);
+/* Disconnects the drivers, uninstalls and frees. If a driver does not let go, the disk stays as an empty drive and its
+ * memory is leaked on purpose: the firmware still holds the pointers. NULL is legal. */
+void pod_efi_vdisk_remove(struct pod_efi_vdisk *v);
+
+/* --- sfs.c: a read-only file system of the core, served to the firmware --- */
+
+struct pod_efi_sfs;
+/* Installs EFI_SIMPLE_FILE_SYSTEM_PROTOCOL for the volume `dev` on `handle`; `dev` must outlive it. */
+struct pod_efi_sfs *pod_efi_sfs_install(EFI_BOOT_SERVICES *bs, struct pod_alloc *a, EFI_HANDLE handle, struct pod_dev *dev);
+void pod_efi_sfs_remove(struct pod_efi_sfs *s); /* NULL is legal */
+
+/* --- the whole --- */
+
+struct pod_efi {
+	struct pod_fw fw;
+	struct pod_alloc alloc;
+	EFI_HANDLE image;
+	EFI_SYSTEM_TABLE *st;
+	EFI_BOOT_SERVICES *bs;
+	EFI_HANDLE boot_device; /* the volume we were loaded from; NULL if unknown */
+	struct pod_efi_disk disk;
+
+	/* console.c */
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+	uint32_t gop_mode_before, gop_mode_ours;
+	int32_t text_mode_before, text_attr_before;
+	bool cursor_before;
+	CHAR16 run[256]; /* characters of one row not yet written */
+	size_t run_len;
+	uint32_t run_col, run_row;
+	uint8_t run_attr;
+
+	/* input.c */
+	EFI_SIMPLE_TEXT_INPUT_EX_PROTOCOL *in_ex;
+	EFI_SERIAL_IO_PROTOCOL *serial;
+	bool serial_dead;
+	EFI_EVENT tick;
+	uint64_t clock_last, clock_ms;
+	uint32_t clock_per_ms;
+};
+
+static inline struct pod_efi *pod_efi_of(struct pod_fw *fw)
+{
+	return fw->ctx;
+}
+
+/* console.c: takes the screen (fills fw.fb or fw.text_*), and gives it back as it was found. */
+void pod_efi_console_take(struct pod_efi *e);
+void pod_efi_console_give_back(struct pod_efi *e);
+void pod_efi_console_flush(struct pod_efi *e);
+
+/* input.c: keys, serial port, clock. stop() closes every event, so that nothing of ours fires under a loader. */
+void pod_efi_input_start(struct pod_efi *e);
+void pod_efi_input_stop(struct pod_efi *e);
+
+/* start.c: struct pod_fw.start */
+enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
+
+/* start.c: does the volume, as the firmware reads it, hold this file? */
+bool pod_efi_has_file(struct pod_efi *e, EFI_HANDLE volume, const CHAR16 *name);
+
+/* "Not Found (14)" */
+char *pod_efi_status_text(EFI_STATUS st, char *buf, size_t size);
+
+extern const EFI_GUID pod_efi_guid_block_io, pod_efi_guid_device_path, pod_efi_guid_loaded_image, pod_efi_guid_sfs;
+
+#endif

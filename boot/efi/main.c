@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * UEFI entry: finds the stick, fills struct pod_fw, runs the menu.
+ *
+ * Which disk is ours: the one that holds the volume we were loaded from. Firmware may have loaded us from elsewhere (the
+ * network, a copy on its own disk, another boot manager that took the file into memory); then the first volume that
+ * holds ISOPOD\STATE.BIN, removable disks first.
+ */
+#include "boot/efi/efi.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+EFI_STATUS efi_main(EFI_HANDLE ImageHandle, EFI_SYSTEM_TABLE *SystemTable);
+
+static struct pod_efi the;
+
+static const EFI_GUID guid_global = EFI_GLOBAL_VARIABLE;
+
+#define STATE_FILE u"\\ISOPOD\\STATE.BIN"
+
+/* --- memory: pool allocations, aligned to 16 as struct pod_alloc promises (the pool aligns to 8) --- */
+
+#define BIG_ALLOCATION (256u << 10)
+
+struct chunk {
+	void *pool; /* NULL: pages */
+	size_t pages;
+	EFI_PHYSICAL_ADDRESS base;
+};
+
+static void *efi_alloc(struct pod_alloc *a, size_t size)
+{
+	struct pod_efi *e = a->ctx;
+	struct chunk c = {NULL, 0, 0};
+	uintptr_t p;
+
+	if (size > SIZE_MAX - 8192)
+		return NULL;
+	if (size >= BIG_ALLOCATION) {
+		/* Large pieces as whole pages: some firmware keeps pool headers in lists it walks. The header has a page of its
+		 * own, so that the memory itself is page-aligned for the disk's IoAlign. */
+		c.pages = (size + 4095) / 4096 + 1;
+		if (EFI_ERROR(e->bs->AllocatePages(AllocateAnyPages, EfiLoaderData, c.pages, &c.base)))
+			return NULL;
+		p = (uintptr_t)c.base + 4096;
+	} else {
+		if (EFI_ERROR(e->bs->AllocatePool(EfiLoaderData, size + sizeof(c) + 16, &c.pool)) || !c.pool)
+			return NULL;
+		p = ((uintptr_t)c.pool + sizeof(c) + 15) & ~(uintptr_t)15;
+	}
+	memcpy((void *)(p - sizeof(c)), &c, sizeof(c));
+	return (void *)p;
+}
+
+static void efi_release(struct pod_alloc *a, void *p)
+{
+	struct pod_efi *e = a->ctx;
+	struct chunk c;
+
+	if (!p)
+		return;
+	memcpy(&c, (uint8_t *)p - sizeof(c), sizeof(c));
+	if (c.pool)
+		(void)e->bs->FreePool(c.pool);
+	else
+		(void)e->bs->FreePages(c.base, c.pages);
+}
+
+static uint64_t memory_bytes(struct pod_efi *e)
+{
+	UINTN size = 0, key, desc = 0;
+	uint32_t version;
+	EFI_MEMORY_DESCRIPTOR *map = NULL;
+	uint64_t pages = 0;
+
+	(void)e->bs->GetMemoryMap(&size, NULL, &key, &desc, &version);
+	if (desc < sizeof(EFI_MEMORY_DESCRIPTOR) || desc > 4096)
+		return 0;
+	size += 16 * desc; /* the allocation itself splits entries */
+	if (EFI_ERROR(e->bs->AllocatePool(EfiLoaderData, size, (void **)&map)))
+		return 0;
+	if (!EFI_ERROR(e->bs->GetMemoryMap(&size, map, &key, &desc, &version)))
+		for (UINTN off = 0; off + sizeof(*map) <= size; off += desc) {
+			EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)((uint8_t *)map + off);
+
+			if ((d->Type >= EfiLoaderCode && d->Type <= EfiBootServicesData) || d->Type == EfiConventionalMemory)
+				pages += d->NumberOfPages;
+		}
+	(void)e->bs->FreePool(map);
+	return pages << 12;
+}
+
+/* --- the stick --- */
+
+/* The whole disk under a volume: the handle with Block I/O, no partition, whose device path is the longest true beginning of the
+ * volume's (or the volume itself, if the stick is formatted without a partition table). */
+static EFI_BLOCK_IO_PROTOCOL *disk_under(struct pod_efi *e, EFI_HANDLE volume)
+{
+	EFI_DEVICE_PATH_PROTOCOL *vp = NULL, *p;
+	EFI_BLOCK_IO_PROTOCOL *bio, *best = NULL;
+	EFI_HANDLE *h = NULL;
+	UINTN n = 0;
+	size_t best_len = 0;
+
+	if (!volume || EFI_ERROR(e->bs->HandleProtocol(volume, &pod_efi_guid_device_path, (void **)&vp)) || !vp ||
+	    EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_block_io, NULL, &n, &h)))
+		return NULL;
+	for (UINTN i = 0; i < n; i++) {
+		p = NULL;
+		bio = NULL;
+		if (EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_device_path, (void **)&p)) || !p ||
+		    EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_block_io, (void **)&bio)) || !bio || !bio->Media)
+			continue;
+		if (bio->Media->LogicalPartition || !bio->Media->MediaPresent || !pod_efi_path_extends(vp, p, NULL) ||
+		    pod_efi_path_len(p) <= best_len)
+			continue;
+		best = bio;
+		best_len = pod_efi_path_len(p);
+	}
+	(void)e->bs->FreePool(h);
+	return best;
+}
+
+/* Looks through all volumes of the firmware. */
+static EFI_BLOCK_IO_PROTOCOL *search_volumes(struct pod_efi *e)
+{
+	EFI_BLOCK_IO_PROTOCOL *found = NULL, *bio;
+	EFI_HANDLE *h = NULL;
+	UINTN n = 0;
+
+	if (EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_sfs, NULL, &n, &h)))
+		return NULL;
+	for (UINTN i = 0; i < n; i++) {
+		if (!pod_efi_has_file(e, h[i], STATE_FILE))
+			continue;
+		bio = disk_under(e, h[i]);
+		if (!bio || (found && !bio->Media->RemovableMedia))
+			continue;
+		if (!found || !found->Media->RemovableMedia) {
+			found = bio;
+			e->boot_device = h[i];
+		}
+	}
+	(void)e->bs->FreePool(h);
+	return found;
+}
+
+/* A "fast boot" firmware connects only what it boots from; bring up everything else. */
+static void connect_all(struct pod_efi *e)
+{
+	EFI_HANDLE *h = NULL;
+	UINTN n = 0;
+
+	if (EFI_ERROR(e->bs->LocateHandleBuffer(AllHandles, NULL, NULL, &n, &h)))
+		return;
+	for (UINTN i = 0; i < n; i++)
+		(void)e->bs->ConnectController(h[i], NULL, NULL, 1);
+	(void)e->bs->FreePool(h);
+}
+
+static EFI_BLOCK_IO_PROTOCOL *find_stick(struct pod_efi *e)
+{
+	EFI_LOADED_IMAGE_PROTOCOL *loaded = NULL;
+	EFI_BLOCK_IO_PROTOCOL *bio = NULL, *other;
+
+	if (!EFI_ERROR(e->bs->HandleProtocol(e->image, &pod_efi_guid_loaded_image, (void **)&loaded)) && loaded &&
+	    loaded->DeviceHandle) {
+		e->boot_device = loaded->DeviceHandle;
+		bio = disk_under(e, loaded->DeviceHandle);
+		if (bio && pod_efi_has_file(e, loaded->DeviceHandle, STATE_FILE))
+			return bio;
+	}
+	other = search_volumes(e);
+	if (!other) {
+		connect_all(e);
+		other = search_volumes(e);
+	}
+	/* Nothing bears our mark: then the disk we came from, so that the menu can say what is wrong with it. */
+	return other ? other : bio;
+}
+
+/* With no disk at all the menu still comes up and says so. */
+static enum pod_status no_disk_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	(void)d;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return POD_E_CHANGED;
+}
+
+static void open_stick(struct pod_efi *e)
+{
+	EFI_BLOCK_IO_PROTOCOL *bio = find_stick(e);
+	EFI_PHYSICAL_ADDRESS bounce = 0;
+
+	e->fw.disk = &e->disk.dev;
+	if (bio && !EFI_ERROR(e->bs->AllocatePages(AllocateAnyPages, EfiLoaderData, POD_EFI_BOUNCE / 4096, &bounce))) {
+		if (pod_efi_disk_open(&e->disk, bio, (uint8_t *)(uintptr_t)bounce) == POD_OK)
+			return;
+		(void)e->bs->FreePages(bounce, POD_EFI_BOUNCE / 4096);
+	}
+	memset(&e->disk, 0, sizeof(e->disk));
+	e->disk.dev.sector_size = 512;
+	e->disk.dev.size_bytes = 512;
+	e->disk.dev.read_only = true;
+	e->disk.dev.read = no_disk_read;
+}
+
+/* --- leaving --- */
+
+static void leave(struct pod_efi *e, EFI_RESET_TYPE type)
+{
+	pod_efi_input_stop(e);
+	e->st->RuntimeServices->ResetSystem(type, EFI_SUCCESS, 0, NULL);
+}
+
+static void reboot(struct pod_fw *fw)
+{
+	leave(pod_efi_of(fw), EfiResetCold);
+}
+
+static void power_off(struct pod_fw *fw)
+{
+	leave(pod_efi_of(fw), EfiResetShutdown);
+}
+
+static bool setup_supported(struct pod_efi *e)
+{
+	uint64_t supported = 0;
+	UINTN size = sizeof(supported);
+
+	return !EFI_ERROR(
+		       e->st->RuntimeServices->GetVariable(u"OsIndicationsSupported", &guid_global, NULL, &size, &supported)) &&
+	       (supported & EFI_OS_INDICATIONS_BOOT_TO_FW_UI);
+}
+
+/* Clause 8.5.4: the bit asks the firmware to stop in its setup at the next start. */
+static void firmware_setup(struct pod_fw *fw)
+{
+	struct pod_efi *e = pod_efi_of(fw);
+	EFI_RUNTIME_SERVICES *rt = e->st->RuntimeServices;
+	uint64_t value = 0;
+	UINTN size = sizeof(value);
+
+	if (EFI_ERROR(rt->GetVariable(u"OsIndications", &guid_global, NULL, &size, &value)))
+		value = 0;
+	value |= EFI_OS_INDICATIONS_BOOT_TO_FW_UI;
+	if (!EFI_ERROR(rt->SetVariable(u"OsIndications", &guid_global,
+				       EFI_VARIABLE_NON_VOLATILE | EFI_VARIABLE_BOOTSERVICE_ACCESS | EFI_VARIABLE_RUNTIME_ACCESS,
+				       sizeof(value), &value)))
+		leave(e, EfiResetCold);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE ImageHandle, EFI_SYSTEM_TABLE *SystemTable)
+{
+	struct pod_efi *e = &the;
+	struct pod_fw *fw = &e->fw;
+
+	e->image = ImageHandle;
+	e->st = SystemTable;
+	e->bs = SystemTable->BootServices;
+	e->alloc.alloc = efi_alloc;
+	e->alloc.release = efi_release;
+	e->alloc.ctx = e;
+	fw->alloc = &e->alloc;
+	fw->ctx = e;
+#if defined(__x86_64__)
+	fw->name = "UEFI x64";
+	fw->firmware_bit = POD_FW_X64;
+#elif defined(__i386__)
+	fw->name = "UEFI ia32";
+	fw->firmware_bit = POD_FW_IA32;
+#else
+	fw->name = "UEFI aa64";
+	fw->firmware_bit = POD_FW_AA64;
+#endif
+	fw->start = pod_efi_start;
+	fw->reboot = reboot;
+	fw->power_off = power_off;
+	fw->firmware_setup = setup_supported(e) ? firmware_setup : NULL;
+
+	/* The firmware armed five minutes for us (clause 3.1.2); a menu may wait longer. */
+	(void)e->bs->SetWatchdogTimer(0, 0, 0, NULL);
+	open_stick(e);
+	fw->memory_bytes = memory_bytes(e);
+	pod_efi_console_take(e);
+	pod_efi_input_start(e);
+	pod_boot_main(fw);
+	pod_efi_input_stop(e);
+	pod_efi_console_give_back(e);
+	if (e->disk.bounce)
+		(void)e->bs->FreePages((EFI_PHYSICAL_ADDRESS)(uintptr_t)e->disk.bounce, POD_EFI_BOUNCE / 4096);
+	return EFI_SUCCESS;
+}

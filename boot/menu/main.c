@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The boot manager's main loop, one for both firmwares. */
+#include "boot/menu/menu.h"
+#include "core/trace/state.h"
+
+uint32_t menu_wait_key(struct menu *m, uint64_t deadline)
+{
+	for (;;) {
+		uint32_t k = m->fw->get_key(m->fw);
+		if (k == POD_KEY_NONE)
+			k = serial_key(m);
+		if (k != POD_KEY_NONE)
+			return k;
+		if (deadline && m->fw->millis(m->fw) >= deadline)
+			return POD_KEY_NONE;
+		m->fw->idle(m->fw);
+	}
+}
+
+static void read_conf(struct menu *m)
+{
+	struct menu_stick *s = &m->stick;
+	pod_conf_init(m->conf);
+	if (!s->has_conf || !s->conf_node.size_bytes)
+		return;
+	size_t n = (size_t)pod_min_u64(s->conf_node.size_bytes, POD_CONF_SIZE_MAX);
+	char *text = m->alloc->alloc(m->alloc, n);
+	if (text && pod_fs_read(&s->data, &s->conf_node, 0, text, n) == POD_OK)
+		pod_conf_parse(m->conf, text, n);
+	pod_free(m->alloc, text);
+	m->language = m->conf->language;
+	m->view.flat = m->conf->view == POD_VIEW_FLAT;
+}
+
+/* What the scan has to say, on the line above the keys. */
+static void note_scan(struct menu *m)
+{
+	const struct menu_stick *s = &m->stick;
+	if (s->unreadable)
+		pod_snprintf(m->note, sizeof m->note, T("%u folders could not be read: check the stick's filesystem."),
+			     s->unreadable);
+	else if (s->limited)
+		pod_snprintf(m->note, sizeof m->note,
+			     T("There are more files or folders than the menu can hold; only %zu images are shown."),
+			     s->image_count);
+}
+
+/* The one-shot choice: taken back before it is followed, so that a start that hangs is not repeated. Returns whether there was
+ * one. */
+static bool follow_choice(struct menu *m)
+{
+	char *path = pod_zalloc(m->alloc, 1, POD_STATE_NEXT_MAX + 1);
+	if (!path || !m->stick.has_state ||
+	    pod_state_next_get(&m->stick.state.dev, m->alloc, path, POD_STATE_NEXT_MAX + 1) != POD_OK || !path[0]) {
+		pod_free(m->alloc, path);
+		return false;
+	}
+	enum pod_status st = pod_state_next_set(&m->stick.state.dev, m->alloc, NULL);
+	if (st != POD_OK)
+		pod_snprintf(m->note, sizeof m->note,
+			     T("The one-shot choice could not be cleared (%s): it will be followed again."), menu_status(m, st));
+	size_t i = scan_find(&m->stick, path, m->path, sizeof m->path);
+	if (i == SIZE_MAX) {
+		char text[700];
+		pod_snprintf(text, sizeof text, T("The image chosen for this start is not on the stick: %s"), path);
+		page_message(m, T("Chosen once"), text);
+	} else {
+		view_select_image(m, i);
+		start_image(m, i);
+	}
+	pod_free(m->alloc, path);
+	return true;
+}
+
+static void draw(struct menu *m)
+{
+	for (uint32_t i = 0; i < m->screens; i++)
+		view_draw(m, &m->screen[i]);
+	screen_flush(m);
+}
+
+/* Counts down to the default image. Returns a key that stopped it, or POD_KEY_NONE when the time is over. */
+static uint32_t countdown(struct menu *m)
+{
+	for (;;) {
+		uint64_t now = m->fw->millis(m->fw);
+		if (now >= m->countdown_end)
+			return POD_KEY_NONE;
+		uint32_t left = (uint32_t)(m->countdown_end - now); /* at most an hour */
+		m->countdown_left = (left + 999) / 1000;
+		draw(m);
+		uint64_t next = m->countdown_end - (uint64_t)(m->countdown_left - 1) * 1000;
+		uint32_t k = menu_wait_key(m, next);
+		if (k != POD_KEY_NONE)
+			return k;
+	}
+}
+
+static void start_default(struct menu *m)
+{
+	if (!m->conf->default_path[0])
+		return;
+	size_t i = scan_find(&m->stick, m->conf->default_path, m->path, sizeof m->path);
+	if (i == SIZE_MAX) {
+		pod_snprintf(m->note, sizeof m->note, T("isopod.conf: the default is not on the stick: %s"),
+			     m->conf->default_path);
+		return;
+	}
+	view_select_image(m, i);
+	if (!m->conf->has_timeout)
+		return;
+	/* a key that waits already also stops a timeout of 0 */
+	uint64_t now = m->fw->millis(m->fw);
+	uint32_t k;
+	if (m->conf->timeout_seconds) {
+		m->countdown_end = now + (uint64_t)m->conf->timeout_seconds * 1000;
+		k = countdown(m);
+		m->countdown_end = 0;
+	} else {
+		k = menu_wait_key(m, now ? now : 1);
+	}
+	if (k == POD_KEY_NONE || k == POD_KEY_ENTER)
+		start_image(m, i);
+}
+
+static enum pod_status prepare(struct menu *m)
+{
+	struct menu_stick *s = &m->stick;
+	m->entry = pod_zalloc(m->alloc, 1, sizeof *m->entry);
+	m->conf = pod_zalloc(m->alloc, 1, sizeof *m->conf);
+	if (!m->entry || !m->conf)
+		return POD_E_NOMEM;
+	m->view.flat = true;
+	POD_TRY(screen_init(m));
+	stick_open(m);
+	enum pod_status st = scan_run(m);
+	if (st != POD_OK && st != POD_E_NOMEM) {
+		s->data_status = st;
+		st = POD_OK;
+	}
+	POD_TRY(st);
+	read_conf(m);
+	m->view.row = pod_zalloc(m->alloc, s->image_count + s->folder_count + 1, sizeof *m->view.row);
+	if (!m->view.row)
+		return POD_E_NOMEM;
+	view_build(m);
+	note_scan(m);
+	return POD_OK;
+}
+
+void pod_boot_main(struct pod_fw *fw)
+{
+	struct menu *m = pod_zalloc(fw->alloc, 1, sizeof *m);
+	if (!m)
+		return;
+	m->fw = fw;
+	m->alloc = fw->alloc;
+	enum pod_status st = prepare(m);
+	if (st == POD_E_NOMEM && m->screens) {
+		m->view.count = 0;
+		page_message(m, T("Cannot start"), T("There is not enough memory."));
+		m->leave = true;
+	} else if (st != POD_OK) {
+		m->leave = true;
+	} else if (!follow_choice(m)) {
+		/* when the choice comes back, somebody is there to read why: nothing starts by itself then */
+		start_default(m);
+	}
+	while (!m->leave) {
+		draw(m);
+		view_key(m, menu_wait_key(m, 0));
+	}
+	screen_fini(m);
+	stick_close(m);
+	pod_free(m->alloc, m->view.row);
+	pod_free(m->alloc, m->entry);
+	pod_free(m->alloc, m->conf);
+	pod_free(m->alloc, m);
+}

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pages besides the list: a message, help, the details of an image, and the list of actions. */
+#include "boot/menu/menu.h"
+
+/* --- a box in the middle ------------------------------------------------------------------------------------------ */
+
+static void draw_box(struct menu_screen *s, const char *title, const char *text, const char *foot)
+{
+	uint32_t width = s->cols > 84 ? 76 : s->cols - 8, lines = 0;
+	size_t skip;
+	for (const char *p = text; *p; lines++) {
+		size_t n = text_wrap(p, width, &skip);
+		p += n + skip;
+	}
+	uint32_t max = s->rows > 8 ? s->rows - 8 : 1;
+	if (lines > max)
+		lines = max;
+	uint32_t left = (s->cols - width - 4) / 2, top = (s->rows - lines - 6) / 2;
+	for (uint32_t r = 0; r < lines + 6; r++)
+		screen_fill(s, left, top + r, width + 4, STYLE_BOX);
+	screen_text(s, left + 2, top + 1, width, STYLE_BOX_TITLE, title);
+	for (uint32_t r = 0; r < lines; r++) {
+		char line[400];
+		size_t n = text_wrap(text, width, &skip);
+		pod_strlcpy(line, text, n + 1 < sizeof line ? n + 1 : sizeof line);
+		screen_text(s, left + 2, top + 3 + r, width, STYLE_BOX, line);
+		text += n + skip;
+	}
+	screen_text(s, left + 2, top + 4 + lines, width, STYLE_BOX_DIM, foot);
+}
+
+/* Returns the key that ended it. */
+static uint32_t run_box(struct menu *m, const char *title, const char *text, const char *foot)
+{
+	for (;;) {
+		for (uint32_t i = 0; i < m->screens; i++) {
+			view_draw(m, &m->screen[i]);
+			draw_box(&m->screen[i], title, text, foot);
+		}
+		screen_flush(m);
+		uint32_t key = menu_wait_key(m, 0);
+		if (key != 'L' - 64)
+			return key;
+		screen_invalidate(m);
+	}
+}
+
+void page_message(struct menu *m, const char *title, const char *text)
+{
+	(void)run_box(m, title, text, T("Press any key to go back to the menu."));
+}
+
+bool page_ask(struct menu *m, const char *title, const char *text)
+{
+	return run_box(m, title, text, T("Enter starts it all the same, any other key goes back to the menu.")) == POD_KEY_ENTER;
+}
+
+/* --- pages of text ------------------------------------------------------------------------------------------------ */
+
+/* Lines of text, one string; a line may start with a mark. */
+enum { MARK_HEAD = 1, MARK_WARN = 2 };
+
+struct pager {
+	char *text;
+	size_t len, cap;
+	bool short_of_memory;
+};
+
+#define PAGER_MAX (256u << 10)
+
+static void add_marked(struct menu *m, struct pager *p, char mark, const char *t)
+{
+	size_t n = pod_strlen(t);
+	void *v = p->text;
+	if (p->short_of_memory || pod_grow(m->alloc, &v, p->len, &p->cap, p->len + n + 3, 1, PAGER_MAX) != POD_OK) {
+		p->short_of_memory = true;
+		return;
+	}
+	p->text = v;
+	if (mark)
+		p->text[p->len++] = mark;
+	memcpy(p->text + p->len, t, n);
+	p->len += n;
+	p->text[p->len++] = '\n';
+	p->text[p->len] = 0;
+}
+
+static void add(struct menu *m, struct pager *p, const char *t)
+{
+	add_marked(m, p, 0, t);
+}
+
+static void add_pair(struct menu *m, struct pager *p, const char *what, const char *value)
+{
+	char t[512];
+	size_t at = pod_strlcpy(t, what, 64);
+	unsigned w = text_width(what);
+	if (at > 63)
+		at = pod_strlen(t);
+	do
+		t[at++] = ' ';
+	while (++w < 20);
+	pod_strlcpy(t + at, value, sizeof t - at);
+	add(m, p, t);
+}
+
+/* Draws from wrapped line `top`; returns how many lines there are in all. */
+static size_t draw_pager(struct menu_screen *s, const char *title, const char *text, size_t top, const char *foot)
+{
+	uint32_t width = s->cols - 4, rows = s->rows - 3;
+	size_t line_no = 0, skip;
+	enum menu_style st = STYLE_TEXT;
+	bool fresh = true;
+	screen_clear(s, STYLE_TEXT);
+	screen_fill(s, 0, 0, s->cols, STYLE_TITLE);
+	screen_name(s, 2, 0, width, STYLE_TITLE, title);
+	for (const char *p = text; *p; line_no++) {
+		if (fresh) {
+			st = *p == MARK_HEAD ? STYLE_ACCENT : *p == MARK_WARN ? STYLE_WARN : STYLE_TEXT;
+			p += *p == MARK_HEAD || *p == MARK_WARN;
+		}
+		size_t n = text_wrap(p, width, &skip);
+		fresh = skip && p[n] == '\n';
+		if (line_no >= top && line_no < top + rows) {
+			char line[1600];
+			pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
+			screen_text(s, 2, 2 + (uint32_t)(line_no - top), width, st, line);
+		}
+		p += n + skip;
+	}
+	screen_fill(s, 0, s->rows - 1, s->cols, STYLE_STATUS);
+	screen_text(s, 2, s->rows - 1, width, STYLE_STATUS, foot);
+	if (line_no > top + rows)
+		screen_text(s, s->cols - 4, s->rows - 1, 2, STYLE_KEY, "↓");
+	return line_no;
+}
+
+static void run_pager(struct menu *m, const char *title, const struct pager *p)
+{
+	size_t top = 0, lines = 0;
+	for (;;) {
+		size_t rows = 0;
+		for (uint32_t i = 0; i < m->screens; i++) {
+			lines = draw_pager(&m->screen[i], title, p->text ? p->text : T("There is not enough memory."), top,
+					   T("Arrow and page keys scroll, any other key goes back."));
+			rows = m->screen[i].rows - 3;
+			if (m->screens > 1 && i == 0)
+				rows = rows < SERIAL_ROWS - 3 ? rows : SERIAL_ROWS - 3;
+		}
+		screen_flush(m);
+		size_t last = lines > rows ? lines - rows : 0;
+		switch (menu_wait_key(m, 0)) {
+		case POD_KEY_DOWN:
+		case 'N' - 64:
+			top = top < last ? top + 1 : last;
+			break;
+		case POD_KEY_UP:
+		case 'P' - 64:
+			top -= top > 0;
+			break;
+		case POD_KEY_PGDN:
+		case 'F' - 64:
+		case ' ':
+			top = top + rows < last ? top + rows : last;
+			break;
+		case POD_KEY_PGUP:
+		case 'B' - 64:
+			top = top > rows ? top - rows : 0;
+			break;
+		case POD_KEY_HOME:
+			top = 0;
+			break;
+		case POD_KEY_END:
+			top = last;
+			break;
+		case 'L' - 64:
+			screen_invalidate(m);
+			break;
+		default:
+			return;
+		}
+	}
+}
+
+void page_help(struct menu *m)
+{
+	struct pager p = {0};
+	add_marked(m, &p, MARK_HEAD, T("Isopod starts the images you copied onto this stick."));
+	add(m, &p, "");
+	add_pair(m, &p, "↑ ↓", T("choose (also Ctrl-P, Ctrl-N)"));
+	add_pair(m, &p, "PgUp PgDn", T("a page at a time (also Ctrl-B, Ctrl-F)"));
+	add_pair(m, &p, "Home End", T("first, last (also Ctrl-A, Ctrl-E)"));
+	add_pair(m, &p, "Enter", T("start the image, or open the folder"));
+	add_pair(m, &p, T("letters, digits"), T("search: all words must occur in the name or the folder"));
+	add_pair(m, &p, "Backspace", T("take back a letter; without a search, one folder up"));
+	add_pair(m, &p, "Tab, F2", T("what this image is, and what starts it on which firmware"));
+	add_pair(m, &p, "F3, |", T("English or Chinese"));
+	add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
+	add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
+	add_pair(m, &p, "F1, ?", T("this help"));
+	add_pair(m, &p, "Ctrl-L", T("draw the screen again"));
+	add(m, &p, "");
+	add(m, &p, T("Every key also works from a terminal on the first serial port."));
+	add(m, &p, "");
+	add_marked(m, &p, MARK_HEAD, T("Settings: the file isopod.conf beside your folders"));
+	add(m, &p, "");
+	add(m, &p, "  default  = /images/debian.iso");
+	add(m, &p, "  timeout  = 10");
+	add(m, &p, "  language = en | zh_CN");
+	add(m, &p, "  view     = flat | folders");
+	run_pager(m, T("Help"), &p);
+	pod_free(m->alloc, p.text);
+}
+
+/* What the planner says, so that the catalogue holds it; in the planner itself texts stay English. */
+static const char *const plan_text[] __attribute__((unused)) = {
+	N_("initrd served with the shim around it, so that the system finds its medium"),
+	N_("directory record points at the served initrd"),
+	N_("Joliet directory record points at the served initrd"),
+	N_("FAT of the boot image served larger, with the shim around its initrd"),
+	N_("boot catalogue entry points at the rebuilt FAT"),
+	N_("The FAT of a boot image is damaged: its initrds are served unchanged."),
+	N_("%.80s: the initrd is split or cut off; it is served unchanged."),
+	N_("More than %d initrds: the rest is served unchanged."),
+	N_("The Joliet tree is damaged and left alone."),
+	N_("The file holds %s, its volume says %s: it was not copied completely."),
+	N_("Nothing in this image starts on any firmware: it has no boot entry that is known."),
+	N_("The file has parts that were never written: a live system in it cannot be served."),
+};
+
+/* --- details ------------------------------------------------------------------------------------------------------ */
+
+static const char *media_text(uint8_t media)
+{
+	switch (media) {
+	case POD_ET_NOEMUL:
+		return N_("no emulation");
+	case POD_ET_FLOPPY_1200:
+		return N_("1.2 MB floppy");
+	case POD_ET_FLOPPY_1440:
+		return N_("1.44 MB floppy");
+	case POD_ET_FLOPPY_2880:
+		return N_("2.88 MB floppy");
+	case POD_ET_HARDDISK:
+		return N_("hard disk");
+	default:
+		return "?";
+	}
+}
+
+static void add_start(struct menu *m, struct pager *p, const char *fw, const struct pod_plan *plan, int entry, bool bios)
+{
+	char t[160];
+	if (entry == -2) {
+		add_pair(m, p, fw, T("nothing to start"));
+		return;
+	}
+	if (entry < 0 || (uint32_t)entry >= plan->image.boot_count) {
+		add_pair(m, p, fw, bios ? T("the boot sector of the image") : T("the loader in the image's own filesystem"));
+		return;
+	}
+	const struct pod_eltorito_entry *e = &plan->image.boot[entry];
+	pod_snprintf(t, sizeof t, T("El Torito entry %d (%s) at sector %u"), entry + 1,
+		     menu_translate(m->language, media_text(e->media)), e->lba);
+	add_pair(m, p, fw, t);
+}
+
+static void add_plan(struct menu *m, struct pager *p, const struct pod_plan *plan)
+{
+	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
+	char t[800];
+	add_pair(m, p, T("Kind"), pod_image_kind_text(plan->image.kind));
+	if (plan->image.label[0])
+		add_pair(m, p, T("Label"), plan->image.label);
+	if (plan->image.kind == POD_IMAGE_ISO && (plan->image.hybrid_mbr || plan->image.hybrid_gpt))
+		add_pair(m, p, T("Hybrid"), plan->image.hybrid_gpt ? "MBR + GPT" : "MBR");
+	add(m, p, "");
+	add_marked(m, p, MARK_HEAD, T("What starts it"));
+	add_start(m, p, "BIOS", plan, plan->bios_entry, true);
+	for (unsigned i = 1; i < 4; i++)
+		add_start(m, p, efi_name[i], plan, plan->efi_entry[i], false);
+	if (plan->warning_count) {
+		add(m, p, "");
+		for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
+			char w[400];
+			pod_snprintf(t, sizeof t, "! %s", menu_translate_filled(m->language, plan->warning[i], w, sizeof w));
+			add_marked(m, p, MARK_WARN, t);
+		}
+	}
+	if (plan->initrd_count) {
+		add(m, p, "");
+		add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
+		for (size_t i = 0; i < plan->initrd_count; i++) {
+			const struct pod_initrd *r = &plan->initrd[i];
+			char size[16];
+			pod_snprintf(t, sizeof t, "%s  %s  (%s)", r->path[0] ? r->path : "?",
+				     pod_format_size(size, r->length_bytes), r->found_by);
+			add(m, p, t);
+		}
+	}
+	if (plan->overlay_count) {
+		add(m, p, "");
+		add_marked(m, p, MARK_HEAD, T("Changed in memory only; the file on the stick stays as it is"));
+		for (size_t i = 0; i < plan->overlay_count; i++) {
+			const struct pod_overlay *o = &plan->overlay[i];
+			char why[300];
+			pod_snprintf(t, sizeof t, "0x%llx + %llu  %s%s%s", (unsigned long long)o->start_bytes,
+				     (unsigned long long)o->length_bytes, o->path, o->path[0] ? ": " : "",
+				     menu_translate_filled(m->language, o->reason, why, sizeof why));
+			add(m, p, t);
+		}
+	}
+}
+
+/* Civil date from days since 1970 (the well-known proleptic Gregorian arithmetic, 32-bit only). */
+static void format_date(char *buf, size_t size, int64_t seconds)
+{
+	uint32_t days = 0;
+	for (uint64_t left = (uint64_t)seconds; left >= 86400u << 14; left -= 86400u << 14)
+		days += 1u << 14;
+	uint64_t rest = (uint64_t)seconds;
+	for (uint32_t i = 0; i < days >> 14; i++)
+		rest -= 86400u << 14;
+	uint32_t sec = (uint32_t)rest; /* below 2^31 */
+	days += sec / 86400;
+	uint32_t year = 1970, month = 0;
+	static const uint8_t len[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	for (;; year++) {
+		uint32_t n = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
+		if (days < n)
+			break;
+		days -= n;
+	}
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	for (;; month++) {
+		uint32_t n = len[month] + (month == 1 && leap ? 1u : 0u);
+		if (days < n)
+			break;
+		days -= n;
+	}
+	pod_snprintf(buf, size, "%04u-%02u-%02u", year, month + 1, days + 1);
+}
+
+void page_details(struct menu *m, size_t image)
+{
+	const struct menu_image *im = &m->stick.image[image];
+	struct pager p = {0};
+	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
+	char *text = pod_zalloc(m->alloc, 1, 2048);
+	size_t extents = 0;
+	if (!plan || !text) {
+		pod_free(m->alloc, plan);
+		pod_free(m->alloc, text);
+		page_message(m, T("Details"), T("There is not enough memory."));
+		return;
+	}
+	m->busy = T("Reading the image ...");
+	for (uint32_t i = 0; i < m->screens; i++)
+		view_draw(m, &m->screen[i]);
+	screen_flush(m);
+	m->busy = NULL;
+	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	char t[64], size[16];
+	scan_image_path(&m->stick, image, m->path, sizeof m->path);
+	add_pair(m, &p, T("Path"), m->path);
+	pod_snprintf(t, sizeof t, T("%s (%llu bytes)"), pod_format_size(size, im->node.size_bytes),
+		     (unsigned long long)im->node.size_bytes);
+	add_pair(m, &p, T("Size"), t);
+	if (im->node.mtime > 0 && im->node.mtime < (int64_t)1 << 33) {
+		format_date(t, sizeof t, im->node.mtime);
+		add_pair(m, &p, T("Date"), t);
+	}
+	if (extents) {
+		pod_snprintf(t, sizeof t, "%zu%s", extents, extents > 1 ? T(" (fragmented)") : T(" (contiguous)"));
+		add_pair(m, &p, T("Extents"), t);
+	}
+	if (st == POD_OK) {
+		add_plan(m, &p, plan);
+		pod_plan_free(plan);
+	} else {
+		add(m, &p, "");
+		add_marked(m, &p, MARK_WARN, text);
+	}
+	run_pager(m, im->name, &p);
+	pod_free(m->alloc, p.text);
+	pod_free(m->alloc, plan);
+	pod_free(m->alloc, text);
+}
+
+/* --- actions ------------------------------------------------------------------------------------------------------ */
+
+enum action { ACT_RESTART, ACT_POWER_OFF, ACT_SETUP, ACT_LEAVE, ACT_BACK };
+
+static void draw_actions(struct menu *m, struct menu_screen *s, const enum action *act, size_t n, size_t sel)
+{
+	uint32_t width = s->cols < 46 ? s->cols - 2 : 44, left = (s->cols - width) / 2, top = (s->rows - (uint32_t)n - 4) / 2;
+	view_draw(m, s);
+	for (uint32_t r = 0; r < n + 4; r++)
+		screen_fill(s, left, top + r, width, STYLE_BOX);
+	screen_text(s, left + 2, top + 1, width - 4, STYLE_BOX_TITLE, T("What next?"));
+	for (uint32_t i = 0; i < n; i++) {
+		const char *label[] = {T("Restart the computer"), T("Power off"), T("Firmware setup"),
+				       T("Leave Isopod, back to the firmware"), T("Back to the menu")};
+		char t[120];
+		pod_snprintf(t, sizeof t, "%u  %s", i + 1, label[act[i]]);
+		enum menu_style st = i == sel ? STYLE_SELECTED : STYLE_BOX;
+		/* reverse boxes on a terminal need another mark than reverse */
+		if (i == sel) {
+			if (s->kind == SCREEN_SERIAL)
+				st = STYLE_TEXT;
+			screen_fill(s, left + 1, top + 3 + i, width - 2, st);
+		}
+		screen_text(s, left + 3, top + 3 + i, width - 5, st, t);
+	}
+}
+
+void page_actions(struct menu *m)
+{
+	enum action act[5];
+	size_t n = 0, sel = 0;
+	act[n++] = ACT_RESTART;
+	if (m->fw->power_off)
+		act[n++] = ACT_POWER_OFF;
+	if (m->fw->firmware_setup)
+		act[n++] = ACT_SETUP;
+	if (m->fw->firmware_bit != POD_FW_BIOS)
+		act[n++] = ACT_LEAVE;
+	act[n++] = ACT_BACK;
+	for (;;) {
+		for (uint32_t i = 0; i < m->screens; i++)
+			draw_actions(m, &m->screen[i], act, n, sel);
+		screen_flush(m);
+		uint32_t k = menu_wait_key(m, 0);
+		if (k >= '1' && k < '1' + n) {
+			sel = k - '1';
+			k = POD_KEY_ENTER;
+		}
+		if (k == POD_KEY_UP || k == 'P' - 64) {
+			sel = sel ? sel - 1 : n - 1;
+		} else if (k == POD_KEY_DOWN || k == 'N' - 64) {
+			sel = sel + 1 < n ? sel + 1 : 0;
+		} else if (k == 'L' - 64) {
+			screen_invalidate(m);
+		} else if (k == POD_KEY_ESC || k == POD_KEY_BACKSPACE || k == POD_KEY_LEFT) {
+			return;
+		} else if (k == POD_KEY_ENTER) {
+			break;
+		}
+	}
+	switch (act[sel]) {
+	case ACT_RESTART:
+		m->fw->reboot(m->fw);
+		break;
+	case ACT_POWER_OFF:
+		m->fw->power_off(m->fw);
+		break;
+	case ACT_SETUP:
+		m->fw->firmware_setup(m->fw);
+		break;
+	case ACT_LEAVE:
+		m->leave = true;
+		return;
+	case ACT_BACK:
+		return;
+	}
+	/* the firmware did not do it */
+	screen_invalidate(m);
+	page_message(m, T("Not possible"), T("The firmware did not carry this out. Use the computer's power button."));
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The serial mirror: VT100 control sequences (ECMA-48 CUP, ED, SGR) and UTF-8, 80 x 24, only what changed; and the decoder of
+ * what a terminal sends for its keys (VT100 SS3 and CSI forms, xterm and Linux variants).
+ */
+#include "boot/menu/menu.h"
+
+/* A byte this long after ESC is no longer part of its sequence. */
+#define ESC_TIMEOUT_MS 120u
+
+static const char *const sgr[STYLE_COUNT] = {
+	[STYLE_TEXT] = "0",	   [STYLE_DIM] = "0;36",	[STYLE_TITLE] = "0;1;7",      [STYLE_TITLE_DIM] = "0;7",
+	[STYLE_HEAD] = "0;4",	   [STYLE_SELECTED] = "0;7",	[STYLE_SELECTED_DIM] = "0;7", [STYLE_FOLDER] = "0;1;33",
+	[STYLE_ACCENT] = "0;1;36", [STYLE_STATUS] = "0",	[STYLE_KEY] = "0;1",	      [STYLE_WARN] = "0;1;33",
+	[STYLE_BOX] = "0;7",	   [STYLE_BOX_TITLE] = "0;1;7", [STYLE_BOX_DIM] = "0;7",
+};
+
+void serial_drain(struct menu *m)
+{
+	struct menu_serial *s = &m->serial;
+	if (s->out_len)
+		m->fw->serial_write(m->fw, s->out, s->out_len);
+	s->out_len = 0;
+}
+
+void serial_out(struct menu *m, const char *t, size_t n)
+{
+	struct menu_serial *s = &m->serial;
+	while (n) {
+		size_t room = sizeof s->out - s->out_len, take = n < room ? n : room;
+		memcpy(s->out + s->out_len, t, take);
+		s->out_len += take;
+		t += take;
+		n -= take;
+		if (s->out_len == sizeof s->out)
+			serial_drain(m);
+	}
+}
+
+static void out_text(struct menu *m, const char *t)
+{
+	serial_out(m, t, pod_strlen(t));
+}
+
+/* A run of cells that differ, with gaps of a few equal ones, so that words stay whole in a log. */
+static uint32_t run_end(const struct menu_screen *s, const uint32_t *want, const uint32_t *shown, uint32_t col)
+{
+	uint32_t end = col + 1, same = 0;
+	for (uint32_t i = col + 1; i < s->cols; i++) {
+		if (want[i] != shown[i]) {
+			end = i + 1;
+			same = 0;
+		} else if (++same > 8) {
+			break;
+		}
+	}
+	return end;
+}
+
+void serial_flush_screen(struct menu *m, struct menu_screen *s, bool everything)
+{
+	int style = -1;
+	bool sent = false;
+	char t[24];
+	if (everything) {
+		out_text(m, "\x1b[0m\x1b[2J\x1b[H");
+		for (uint32_t i = 0; i < s->cols * s->rows; i++)
+			s->shown[i] = ' ' | (uint32_t)STYLE_TEXT << 24;
+		sent = true;
+	}
+	for (uint32_t row = 0; row < s->rows; row++) {
+		uint32_t *want = s->want + row * s->cols, *shown = s->shown + row * s->cols;
+		for (uint32_t col = 0; col < s->cols;) {
+			if (want[col] == shown[col]) {
+				col++;
+				continue;
+			}
+			uint32_t end = run_end(s, want, shown, col);
+			if (cell_code(want[col]) == CELL_TAIL && col)
+				col--; /* never start in the middle of a wide character */
+			pod_snprintf(t, sizeof t, "\x1b[%u;%uH", row + 1, col + 1);
+			out_text(m, t);
+			sent = true;
+			for (; col < end || (col < s->cols && cell_code(want[col]) == CELL_TAIL); col++) {
+				uint32_t c = want[col];
+				shown[col] = c;
+				if (cell_code(c) == CELL_TAIL)
+					continue;
+				/* the last cell of the last row would scroll some terminals */
+				if (row + 1 == s->rows && col + 1 == s->cols)
+					continue;
+				if ((int)cell_style(c) != style) {
+					style = (int)cell_style(c);
+					pod_snprintf(t, sizeof t, "\x1b[%sm", sgr[style]);
+					out_text(m, t);
+				}
+				serial_out(m, t, pod_utf8_put(t, cell_code(c)));
+			}
+		}
+	}
+	if (sent) {
+		/* the cursor rests where a line of somebody else's output does least harm */
+		pod_snprintf(t, sizeof t, "\x1b[0m\x1b[%u;1H", s->rows);
+		out_text(m, t);
+	}
+	serial_drain(m);
+}
+
+struct csi_key {
+	uint8_t number;
+	uint32_t key;
+};
+
+static const struct csi_key tilde_key[] = {
+	{1, POD_KEY_HOME},    {2, POD_KEY_NONE},    {3, POD_KEY_DEL},	  {4, POD_KEY_END},	 {5, POD_KEY_PGUP},
+	{6, POD_KEY_PGDN},    {7, POD_KEY_HOME},    {8, POD_KEY_END},	  {11, POD_KEY_F1},	 {12, POD_KEY_F1 + 1},
+	{13, POD_KEY_F1 + 2}, {14, POD_KEY_F1 + 3}, {15, POD_KEY_F1 + 4}, {17, POD_KEY_F1 + 5},	 {18, POD_KEY_F1 + 6},
+	{19, POD_KEY_F1 + 7}, {20, POD_KEY_F1 + 8}, {21, POD_KEY_F1 + 9}, {23, POD_KEY_F1 + 10}, {24, POD_KEY_F1 + 11},
+};
+
+static uint32_t letter_key(uint8_t c)
+{
+	switch (c) {
+	case 'A':
+		return POD_KEY_UP;
+	case 'B':
+		return POD_KEY_DOWN;
+	case 'C':
+		return POD_KEY_RIGHT;
+	case 'D':
+		return POD_KEY_LEFT;
+	case 'H':
+		return POD_KEY_HOME;
+	case 'F':
+		return POD_KEY_END;
+	case 'P':
+		return POD_KEY_F1;
+	case 'Q':
+		return POD_KEY_F1 + 1;
+	case 'R':
+		return POD_KEY_F1 + 2;
+	case 'S':
+		return POD_KEY_F1 + 3;
+	default:
+		return POD_KEY_NONE;
+	}
+}
+
+/* A finished sequence (after ESC) to a key; unknown ones are swallowed. */
+static uint32_t sequence_key(const uint8_t *p, uint32_t n)
+{
+	uint8_t last = p[n - 1];
+	if (p[0] == 'O' || n == 2)
+		return letter_key(last);
+	if (p[1] == '[') /* the Linux console: ESC [ [ A .. E are F1 .. F5 */
+		return last >= 'A' && last <= 'E' ? POD_KEY_F1 + (uint32_t)(last - 'A') : POD_KEY_NONE;
+	uint32_t number = 0;
+	for (uint32_t i = 1; i < n && p[i] >= '0' && p[i] <= '9'; i++)
+		number = number * 10 + (uint32_t)(p[i] - '0');
+	if (last != '~')
+		return letter_key(last);
+	for (size_t i = 0; i < POD_ARRAY_LEN(tilde_key); i++)
+		if (tilde_key[i].number == number)
+			return tilde_key[i].key;
+	return POD_KEY_NONE;
+}
+
+static bool sequence_done(const struct menu_serial *s)
+{
+	uint8_t last = s->esc[s->esc_len - 1];
+	if (s->esc_len == 1)
+		return last != '[' && last != 'O';
+	if (s->esc_len == 2 && s->esc[0] == '[' && last == '[')
+		return false;
+	return last >= 0x40 || s->esc_len == sizeof s->esc;
+}
+
+static uint32_t plain_key(struct menu_serial *s, uint8_t c)
+{
+	if (s->utf8_left) {
+		if ((c & 0xc0) == 0x80) {
+			s->utf8_code = s->utf8_code << 6 | (c & 0x3f);
+			return --s->utf8_left ? (uint32_t)POD_KEY_NONE : s->utf8_code;
+		}
+		s->utf8_left = 0;
+	}
+	if (c >= 0xc2 && c < 0xf5) {
+		s->utf8_left = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+		s->utf8_code = c & (0x3fu >> s->utf8_left);
+		return POD_KEY_NONE;
+	}
+	if (c == '\n')
+		return POD_KEY_ENTER;
+	return c == 0x7f ? (uint32_t)POD_KEY_BACKSPACE : c < 0x80 ? c : (uint32_t)POD_KEY_NONE;
+}
+
+uint32_t serial_key(struct menu *m)
+{
+	struct menu_serial *s = &m->serial;
+	if (!m->fw->serial_read)
+		return POD_KEY_NONE;
+	for (unsigned i = 0; i < 64; i++) {
+		int c = m->fw->serial_read(m->fw);
+		if (c < 0)
+			break;
+		if (s->esc_since) {
+			if (c == 27) { /* ESC ESC: the first was the key itself */
+				s->esc_len = 0;
+				s->esc_since = m->fw->millis(m->fw) + 1;
+				return POD_KEY_ESC;
+			}
+			s->esc[s->esc_len++] = (uint8_t)c;
+			if (!sequence_done(s))
+				continue;
+			uint32_t n = s->esc_len;
+			s->esc_len = 0;
+			s->esc_since = 0;
+			if (n == 1) { /* ESC and an ordinary key (Alt): both count */
+				s->pending = plain_key(s, (uint8_t)c);
+				return POD_KEY_ESC;
+			}
+			uint32_t k = sequence_key(s->esc, n);
+			if (k != POD_KEY_NONE)
+				return k;
+			continue;
+		}
+		if (c == 27) {
+			s->esc_since = m->fw->millis(m->fw) + 1; /* + 1: 0 means no sequence */
+			continue;
+		}
+		uint32_t k = plain_key(s, (uint8_t)c);
+		if (k != POD_KEY_NONE)
+			return k;
+	}
+	if (s->pending) {
+		uint32_t k = s->pending;
+		s->pending = 0;
+		return k;
+	}
+	if (s->esc_since && m->fw->millis(m->fw) + 1 - s->esc_since > ESC_TIMEOUT_MS) {
+		bool lone = s->esc_len == 0;
+		s->esc_len = 0;
+		s->esc_since = 0;
+		return lone ? (uint32_t)POD_KEY_ESC : (uint32_t)POD_KEY_NONE;
+	}
+	return POD_KEY_NONE;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a chosen image to fw->start: extents, plan, and what is said when one of them fails. */
+#include "boot/menu/menu.h"
+
+/* The sentence for a failed plan. */
+static void explain(struct menu *m, const char *name, enum pod_status st, const struct pod_diag *d, char *text, size_t size)
+{
+	unsigned long long at = d->offset_bytes;
+	const char *what = d->what ? d->what : menu_status(m, st);
+	if (m->stick.shim_missing) {
+		pod_snprintf(
+			text, size,
+			T("%s: the stick's own file %s on the ESP is missing or damaged. Repair the stick with: isopod update"),
+			name, m->stick.shim_missing);
+		return;
+	}
+	switch (st) {
+	case POD_E_CORRUPT:
+		pod_snprintf(text, size,
+			     T("%s: the image is damaged (%s at 0x%llx). Copy the file again, or check it with: isopod plan %s"),
+			     name, what, at, name);
+		break;
+	case POD_E_FORMAT:
+		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, what);
+		break;
+	case POD_E_UNSUPPORTED:
+		pod_snprintf(text, size, T("%s: the image uses something Isopod cannot start yet (%s at 0x%llx)."), name, what,
+			     at);
+		break;
+	case POD_E_IO:
+		pod_snprintf(text, size,
+			     T("%s: the stick reported a read error (%s at 0x%llx). Try another USB port; if it comes back, the "
+			       "stick is failing."),
+			     name, what, at);
+		break;
+	case POD_E_NOMEM:
+		pod_snprintf(text, size, T("%s: there is not enough memory to prepare this image."), name);
+		break;
+	case POD_E_RANGE:
+		pod_snprintf(text, size,
+			     T("%s: the image ends too early, or lies beyond what this firmware reads of the drive (%s at "
+			       "0x%llx). Copy it again, or start this computer in UEFI mode."),
+			     name, what, at);
+		break;
+	case POD_E_LIMIT:
+		pod_snprintf(text, size, T("%s: the image is beyond a limit of Isopod (%s)."), name, what);
+		break;
+	default:
+		pod_snprintf(text, size, T("%s: cannot be started: %s (%s at 0x%llx)."), name, menu_status(m, st), what, at);
+	}
+}
+
+/* The runs of the file, absolute on the stick; says so if part of the file was never written. */
+static enum pod_status image_extents(struct menu *m, const struct menu_image *im, struct pod_extent **out, size_t *n, char *text,
+				     size_t size)
+{
+	struct pod_diag d = {"file extents", im->node.entry_bytes, 0, 0};
+	if (!im->node.size_bytes) {
+		pod_snprintf(text, size, T("%s: the file is empty."), im->name);
+		return POD_E_CORRUPT;
+	}
+	enum pod_status st = pod_fs_extents(&m->stick.data, &im->node, m->alloc, out, n);
+	if (st != POD_OK) {
+		explain(m, im->name, st, &d, text, size);
+		return st;
+	}
+	for (size_t i = 0; i < *n; i++) {
+		if (!(*out)[i].hole) {
+			(*out)[i].dev_bytes += m->stick.id.part_start_bytes;
+			continue;
+		}
+		char have[16], all[16];
+		pod_snprintf(text, size,
+			     T("%s: the file was not copied completely: only %s of %s are there. Copy it again, and eject the "
+			       "stick before you pull it out."),
+			     im->name, pod_format_size(have, (*out)[i].file_bytes), pod_format_size(all, im->node.size_bytes));
+		pod_free(m->alloc, *out);
+		*out = NULL;
+		return POD_E_CORRUPT;
+	}
+	return POD_OK;
+}
+
+enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+{
+	const struct menu_image *im = &m->stick.image[image];
+	struct pod_extent *e = NULL;
+	size_t n = 0;
+	POD_TRY(image_extents(m, im, &e, &n, text, size));
+	scan_image_path(&m->stick, image, m->path, sizeof m->path);
+	/* the planner looks at many small structures: a cache over the whole stick, only while planning */
+	struct pod_cache *c = &m->stick.plan_cache;
+	uint32_t line = m->fw->disk->sector_size > 2048 ? m->fw->disk->sector_size : 2048;
+	bool cached = pod_cache_init(c, m->fw->disk, m->alloc, 64, line) == POD_OK;
+	struct pod_plan_request rq = {
+		.disk = cached ? &c->dev : m->fw->disk,
+		.extent = e,
+		.extent_count = n,
+		.image_bytes = im->node.size_bytes,
+		.path = m->path,
+		.id = &m->stick.id,
+		.shim = stick_shim,
+		.shim_ctx = m,
+	};
+	struct pod_diag d = {0};
+	m->stick.shim_missing = NULL;
+	enum pod_status st = pod_plan_make(&rq, m->alloc, plan, &d);
+	if (cached)
+		pod_cache_fini(c, m->alloc);
+	pod_free(m->alloc, e);
+	*extents = n;
+	if (st != POD_OK)
+		explain(m, im->name, st, &d, text, size);
+	return st;
+}
+
+/* Is there anything for this firmware to start? If not, says what would. */
+static bool startable(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
+{
+	static const char *const fw_name[4] = {"BIOS", "UEFI x64", "UEFI ia32", "UEFI aa64"};
+	unsigned bit = 0;
+	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
+		bit++;
+	if (p->image.kind == POD_IMAGE_UNKNOWN) {
+		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, T("no known structure found"));
+		return false;
+	}
+	if (bit == 0 ? p->bios_entry != -2 : p->efi_entry[bit] != -2)
+		return true;
+	char can[64];
+	size_t at = 0;
+	can[0] = 0;
+	for (unsigned i = 0; i < 4; i++)
+		if (i == 0 ? p->bios_entry != -2 : p->efi_entry[i] != -2)
+			at += (size_t)pod_snprintf(can + at, sizeof can - at, "%s%s", at ? ", " : "", fw_name[i]);
+	if (at)
+		pod_snprintf(text, size, T("%s: nothing in this image starts on %s; it starts on: %s."), name, m->fw->name, can);
+	else
+		pod_snprintf(text, size, T("%s: nothing in this image can be started (kind: %s). Tab shows the details."), name,
+			     pod_image_kind_text(p->image.kind));
+	return false;
+}
+
+/* An image that was cut off may even show its own menu before it fails in words of its loader that nobody understands: so this is
+ * said first. True: start it. */
+static bool whole_or_wanted(struct menu *m, const struct pod_image *im, const char *name, char *text, size_t size)
+{
+	char have[16], want[16];
+	if (!im->truncated)
+		return true;
+	pod_snprintf(text, size, T("%s: the file holds %s, its volume says %s: it was not copied completely. Copy it again."),
+		     name, pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
+	screen_restore(m);
+	if (!page_ask(m, T("Not whole"), text))
+		return false;
+	screen_plain(m);
+	return true;
+}
+
+void start_image(struct menu *m, size_t image)
+{
+	const char *name = m->stick.image[image].name;
+	char *text = pod_zalloc(m->alloc, 1, 2048);
+	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
+	if (!text || !plan) {
+		pod_free(m->alloc, text);
+		pod_free(m->alloc, plan);
+		page_message(m, T("Cannot start"), T("There is not enough memory."));
+		return;
+	}
+	size_t extents;
+	pod_snprintf(text, 2048, T("Starting %s ..."), name);
+	screen_plain(m);
+	screen_line(m, text);
+	if (m->note[0])
+		screen_line(m, m->note);
+	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	if (st == POD_OK) {
+		if (!startable(m, plan, name, text, 2048)) {
+			st = POD_E_UNSUPPORTED;
+		} else if (!whole_or_wanted(m, &plan->image, name, text, 2048)) {
+			text[0] = 0; /* it has been said */
+		} else {
+			text[0] = 0;
+			/* the path lives in m->path, which start_plan filled */
+			st = m->fw->start(m->fw, plan, m->path, text, 2048);
+			if (st != POD_OK && !text[0])
+				pod_snprintf(text, 2048, T("%s: could not be started: %s."), name, menu_status(m, st));
+		}
+		pod_plan_free(plan);
+	}
+	screen_restore(m);
+	if (text[0])
+		page_message(m, st == POD_OK ? T("Back in Isopod") : T("Cannot start"), text);
+	pod_free(m->alloc, plan);
+	pod_free(m->alloc, text);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a machine says on its serial port: stripped of terminal control, searched for a text. */
+#ifndef POD_CLI_CONSOLE_H
+#define POD_CLI_CONSOLE_H
+
+#include <stddef.h>
+#include <stdbool.h>
+
+struct cli_console {
+	const char *expect; /* NULL: nothing */
+	bool seen;
+	int escape; /* state of the control sequence we are in */
+	char *tail; /* the last bytes of plain text, at least as long as `expect` */
+	size_t tail_len, tail_cap;
+	char line[200]; /* the last line that was not empty, for messages */
+	char current[200];
+	size_t current_len;
+};
+
+void cli_console_init(struct cli_console *c, const char *expect);
+void cli_console_free(struct cli_console *c);
+void cli_console_feed(struct cli_console *c, const char *data, size_t len);
+
+#endif

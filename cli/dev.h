@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A file or block device of the host as a struct pod_dev. */
+#ifndef POD_CLI_DEV_H
+#define POD_CLI_DEV_H
+
+#include <sys/types.h>
+#include "core/disk/dev.h"
+
+struct cli_dev {
+	struct pod_dev dev; /* first: reads and writes go through it */
+	int fd;
+	char *path;
+	bool is_block;
+	dev_t rdev; /* block devices: its number */
+	dev_t file_dev;
+	ino_t file_ino; /* regular files: what they are */
+	int lock_fd;	/* a loop device: the file behind it, locked; else -1 */
+	int last_errno; /* of the last failed call, for the message */
+};
+
+/* Opens for reading only, or for reading and writing (a block device then exclusively; a file is locked against a
+ * second isopod and against QEMU). Says what is wrong and returns false on failure; `d` is then closed. */
+bool cli_dev_open(struct cli_dev *d, const char *path, bool writable);
+/* A regular file, created if need be (0666 less the umask), for writing. */
+bool cli_dev_create(struct cli_dev *d, const char *path);
+void cli_dev_close(struct cli_dev *d);
+/* Changes a regular file's length; sparse. POD_E_* on failure. */
+enum pod_status POD_MUST_USE cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes);
+/* Maps an errno of a read or write to the core's status. */
+enum pod_status cli_errno_status(int err);
+
+/* Called before each write and flush (off = UINT64_MAX) if not NULL: what the fault tests link in. A write may be cut short by
+ * the hook ending the process. */
+extern void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What lies on the ESP of a stick. */
+#ifndef POD_CLI_ESP_H
+#define POD_CLI_ESP_H
+
+#include "core/disk/dev.h"
+
+#define CLI_ESP_FILES 8
+
+struct cli_esp_files {
+	void *data[CLI_ESP_FILES];
+	size_t len[CLI_ESP_FILES];
+};
+
+/* Reads them from where they are installed; says what is missing and returns false. */
+bool cli_esp_load(struct cli_esp_files *f);
+void cli_esp_free(struct cli_esp_files *f);
+/* Formats `esp`, a window on the stick, and fills it. */
+enum pod_status POD_MUST_USE cli_esp_create(struct pod_dev *esp, const struct cli_esp_files *f, uint32_t serial,
+					    uint64_t partition_offset_bytes, struct pod_diag *diag);
+/* Replaces the files that differ, each at once or not at all, and makes those that are missing. */
+enum pod_status POD_MUST_USE cli_esp_update(struct pod_dev *esp, const struct cli_esp_files *f, bool *changed,
+					    struct pod_diag *diag);
+
+#endif

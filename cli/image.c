@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* FILE or TARGET:PATH, as plan and export take them. */
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "cli/stickfiles.h"
+#include "cli/target.h"
+
+static const char *const shim_name[POD_MACHINE_COUNT] = {
+	[POD_MACHINE_X64] = "SHIMX64",
+	[POD_MACHINE_IA32] = "SHIMIA32",
+	[POD_MACHINE_AA64] = "SHIMAA64",
+};
+
+/* Where TARGET ends and PATH begins: the first colon that leaves the name of something that exists. A file whose own name holds a
+ * colon is found before that. */
+static char *split(const char *arg, const char **path)
+{
+	if (access(arg, F_OK) == 0)
+		return NULL;
+	for (const char *c = strchr(arg, ':'); c; c = strchr(c + 1, ':')) {
+		char *target = strndup(arg, (size_t)(c - arg));
+
+		if (target && access(target, F_OK) == 0) {
+			*path = c + 1;
+			return target;
+		}
+		free(target);
+	}
+	return NULL;
+}
+
+static bool open_host_file(struct cli_image *im, const char *arg)
+{
+	char *copy;
+
+	if (!cli_dev_open(&im->file, arg, false))
+		return false;
+	im->disk = &im->file.dev;
+	im->size_bytes = im->file.dev.size_bytes;
+	im->extent = cli_xzalloc(sizeof *im->extent);
+	im->extent->length_bytes = im->size_bytes;
+	im->extent_count = im->size_bytes ? 1 : 0;
+	copy = cli_xstrdup(arg);
+	/* The name it gets when it is added: the plan is then the same on the stick. */
+	im->path = cli_xasprintf("/images/%s", basename(copy));
+	free(copy);
+	return true;
+}
+
+static bool open_on_stick(struct cli_image *im, const char *target, const char *path)
+{
+	struct pod_node node;
+	enum pod_status st;
+
+	im->path = cli_normal_path(path);
+	if (!im->path) {
+		cli_error(_("%s: a path on a stick cannot hold '.' or '..'"), path);
+		return false;
+	}
+	im->target = cli_target_open(target, false);
+	if (!im->target || !cli_target_find(im->target, im->path, &node))
+		return false;
+	st = pod_fs_extents(&im->target->data, &node, &cli_alloc, &im->extent, &im->extent_count);
+	if (st != POD_OK) {
+		cli_fail_status(path, _("cannot read where the file lies"), st, NULL);
+		return false;
+	}
+	for (size_t i = 0; i < im->extent_count; i++)
+		if (!im->extent[i].hole)
+			im->extent[i].dev_bytes += im->target->data_part->start_bytes;
+	im->disk = &im->target->file.dev;
+	im->size_bytes = node.size_bytes;
+	return true;
+}
+
+bool cli_image_open(struct cli_image *im, const char *arg)
+{
+	const char *path = NULL;
+	char *target = split(arg, &path);
+	bool ok;
+
+	memset(im, 0, sizeof *im);
+	ok = target ? open_on_stick(im, target, path) : open_host_file(im, arg);
+	free(target);
+	if (!ok)
+		cli_image_close(im);
+	return ok;
+}
+
+void cli_image_close(struct cli_image *im)
+{
+	cli_target_close(im->target);
+	if (!im->target)
+		cli_dev_close(&im->file);
+	pod_free(&cli_alloc, im->extent);
+	free(im->path);
+	for (size_t i = 0; i < POD_MACHINE_COUNT; i++)
+		free(im->shim[i]);
+	memset(im, 0, sizeof *im);
+}
+
+bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out)
+{
+	pod_map_init(map, &cli_alloc);
+	for (size_t i = 0; i < im->extent_count; i++) {
+		const struct pod_extent *e = &im->extent[i];
+
+		if (pod_map_append(map, e->hole ? POD_SEG_ZERO : POD_SEG_DEV, e->hole ? 0 : e->dev_bytes, e->length_bytes) !=
+		    POD_OK) {
+			pod_map_fini(map);
+			cli_error("%s: %s", im->path, cli_status_text(POD_E_NOMEM));
+			return false;
+		}
+	}
+	pod_mapdev_init(out, map, im->disk, 512);
+	return true;
+}
+
+/* The shim from where the boot manager would take it: the stick's own ESP, or for a host file the installed one. */
+static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim *out)
+{
+	struct cli_image *im = ctx;
+	struct cli_target *t = im->target;
+
+	if (m >= POD_MACHINE_COUNT)
+		return POD_E_NOT_FOUND;
+	if (t) {
+		struct pod_node node;
+		char path[32];
+
+		if (!t->esp.ops)
+			return POD_E_NOT_FOUND;
+		snprintf(path, sizeof path, "ISOPOD/%s", shim_name[m]);
+		POD_TRY(pod_fs_lookup(&t->esp, path, &node, &t->scratch));
+		return pod_shim_by_reference(&t->esp, t->esp_win.start_bytes, &node, out);
+	}
+	if (!im->shim[m])
+		im->shim[m] = cli_stickfile_read(shim_name[m], &im->shim_len[m], true);
+	if (!im->shim[m])
+		return POD_E_NOT_FOUND;
+	out->data = im->shim[m];
+	out->len = im->shim_len[m];
+	return POD_OK;
+}
+
+static enum pod_status make_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag)
+{
+	struct pod_plan_request rq = {
+		.disk = im->disk,
+		.extent = im->extent,
+		.extent_count = im->extent_count,
+		.image_bytes = im->size_bytes,
+		.path = im->path,
+		.id = im->target ? &im->target->id : NULL,
+		.shim = load_shim,
+		.shim_ctx = im,
+	};
+
+	return pod_plan_make(&rq, &cli_alloc, out, diag);
+}
+
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc)
+{
+	struct pod_plan *plan;
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	*rc = CLI_FAILED;
+	if (!cli_image_open(im, arg))
+		return NULL;
+	plan = cli_xzalloc(sizeof *plan);
+	st = make_plan(im, plan, &diag);
+	if (st == POD_OK)
+		return plan;
+	*rc = cli_fail_status(arg, _("cannot plan"), st, &diag);
+	free(plan);
+	cli_image_close(im);
+	return NULL;
+}
+
+void cli_image_close_plan(struct cli_image *im, struct pod_plan *plan)
+{
+	pod_plan_free(plan);
+	free(plan);
+	cli_image_close(im);
+}

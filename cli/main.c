@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The `isopod` command: finds the subcommand and hands over. */
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/cli.h"
+
+static const struct cli_command *const commands[] = {
+	&cli_create, &cli_update, &cli_add, &cli_list, &cli_remove, &cli_move, &cli_next, &cli_plan, &cli_vm, &cli_export,
+};
+
+static void print_usage(FILE *f)
+{
+	fprintf(f, "%s\n\n%s\n", _("Usage: isopod COMMAND [ARGUMENT]..."), _("One stick that boots every image you drop on it."));
+	fprintf(f, "\n%s\n", _("Commands:"));
+	for (size_t i = 0; i < POD_ARRAY_LEN(commands); i++)
+		fprintf(f, "  %-8s %s\n", commands[i]->name, _(commands[i]->summary));
+	fprintf(f, "\n%s\n", _("TARGET is a USB drive (/dev/sdX) or a file that holds the image of one."));
+	fprintf(f, "%s\n", _("'isopod COMMAND --help' explains a command, 'man isopod-COMMAND' at length."));
+	fprintf(f, "%s\n", _("Exit status: 0 done, 1 a check found something wrong, 2 usage, 3 the operation failed."));
+}
+
+static const struct cli_command *find(const char *name)
+{
+	for (size_t i = 0; i < POD_ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static void set_language(void)
+{
+	const char *dir = getenv("ISOPOD_LOCALEDIR");
+
+	setlocale(LC_ALL, "");
+	/* Numbers in JSON and on the command line are not a matter of language. */
+	setlocale(LC_NUMERIC, "C");
+	bindtextdomain("isopod", dir ? dir : ISOPOD_LOCALEDIR);
+	bind_textdomain_codeset("isopod", "UTF-8");
+	textdomain("isopod");
+}
+
+/*
+ * A caller may have closed a standard stream ("isopod add ... 2>&-"). The next open() would then give its number to the stick,
+ * and a warning would be written over the stick's first sector. Each gets a stand-in on which the wrong direction fails, so that
+ * a report that cannot be written is still an error.
+ */
+static bool keep_standard_numbers(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cli_command *cmd;
+	char name[64];
+
+	if (!keep_standard_numbers())
+		return CLI_FAILED;
+	set_language();
+	/* A reader that goes away ends the output, not us halfway through a write to the stick. */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		print_usage(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("isopod %s\n", ISOPOD_VERSION);
+		return cli_flush();
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_usage(stdout);
+		return cli_flush();
+	}
+	if (strcmp(argv[1], "help") == 0) {
+		cmd = argc > 2 ? find(argv[2]) : NULL;
+		if (cmd)
+			cli_print_help(cmd);
+		else
+			print_usage(stdout);
+		return cli_flush();
+	}
+	cmd = find(argv[1]);
+	if (!cmd) {
+		cli_error(_("there is no command '%s'; 'isopod --help' lists them"), argv[1]);
+		return CLI_USAGE;
+	}
+	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			cli_print_help(cmd);
+			return cli_flush();
+		}
+	snprintf(name, sizeof name, "isopod %s", cmd->name);
+	argv[1] = name; /* getopt's own messages begin with it */
+	return cmd->run(cmd, argc - 1, argv + 1);
+}

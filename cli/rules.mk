@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
+CLI_SRC   := $(sort $(wildcard cli/*.c))
+CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
+CLI_FLAGS := $(BASE) -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
+             -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \
+             -DISOPOD_LOCALEDIR='"$(PREFIX)/share/locale"'
+CLI_LIBS  := -lcrypto -lblkid
+CLI_PO    := $(sort $(wildcard po/isopod/*.po))
+CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
+CLI_MAN   := $(sort $(wildcard doc/man/*.1))
+# What `create` and `update` put on a stick; made by boot/ and linux/.
+STICK_FILES := $(addprefix $(B)/stick/,mbr.bin stage2.bin BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 FONT.BIN)
+
+all: $(B)/isopod $(CLI_MO)
+
+$(B)/cli-obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CLI_FLAGS) -MMD -MP -c $< -o $@
+
+$(B)/isopod: $(CLI_OBJ) $(B)/host/libpod.a
+	$(Q)$(CC) -pie -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now -o $@ $(CLI_OBJ) $(B)/host/libpod.a $(CLI_LIBS)
+-include $(CLI_OBJ:.o=.d)
+
+# The command once more with sanitizers, and with its writes recorded or cut: for the tests.
+CLI_SAN_FLAGS := $(filter-out -O2,$(CLI_FLAGS)) -O1 -Wno-frame-larger-than -fsanitize=$(SAN) -fno-sanitize-recover=all
+$(B)/cli-san/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CLI_SAN_FLAGS) -MMD -MP -c $< -o $@
+CLI_SAN_OBJ := $(patsubst %.c,$(B)/cli-san/%.o,$(CLI_SRC) tests/interop/cli_faults.c)
+$(B)/interop/isopod-faults: $(CLI_SAN_OBJ) $(B)/san/libpod.a
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^ $(CLI_LIBS)
+-include $(CLI_SAN_OBJ:.o=.d)
+check-interop: $(B)/isopod $(B)/interop/isopod-faults $(CLI_MO) $(STICK_FILES)
+
+$(B)/locale/%/LC_MESSAGES/isopod.mo: po/isopod/%.po
+	@mkdir -p $(@D)
+	$(Q)msgfmt --check -o $@ $<
+
+.PHONY: po-isopod install deb
+# Brings the catalogues up to date with the sources.
+po-isopod:
+	@mkdir -p $(B)
+	xgettext --from-code=UTF-8 -k_ -kN_ --package-name=isopod --no-location --sort-output -o $(B)/isopod.pot $(CLI_SRC)
+	for f in $(CLI_PO); do msgmerge --quiet --no-fuzzy-matching --no-location --sort-output --update --backup=none $$f $(B)/isopod.pot; done
+
+install: all $(STICK_FILES)
+	install -D -m 755 $(B)/isopod $(DESTDIR)$(PREFIX)/bin/isopod
+	install -d $(DESTDIR)$(PREFIX)/share/isopod $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(STICK_FILES) $(DESTDIR)$(PREFIX)/share/isopod
+	for f in $(CLI_MAN); do gzip -9n <$$f >$(DESTDIR)$(PREFIX)/share/man/man1/$${f##*/}.gz; done
+	install -D -m 644 cli/completion/isopod $(DESTDIR)$(PREFIX)/share/bash-completion/completions/isopod
+	for f in $(CLI_MO:$(B)/locale/%=%); do install -D -m 644 $(B)/locale/$$f $(DESTDIR)$(PREFIX)/share/locale/$$f; done
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/isopod/copyright
+	gzip -9n <CHANGELOG.md >$(DESTDIR)$(PREFIX)/share/doc/isopod/changelog.gz
+
+# A Debian package of this very build; the same bytes each time for the same sources.
+deb: all $(STICK_FILES)
+	@B='$(B)' VERSION='$(VERSION)' MAKE='$(MAKE)' tools/deb.sh

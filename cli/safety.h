@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* May this drive be written to? */
+#ifndef POD_CLI_SAFETY_H
+#define POD_CLI_SAFETY_H
+
+#include <stdbool.h>
+
+/* Where /proc and /sys are looked for; "" but in tests. */
+extern const char *cli_safety_root;
+
+/* Refuses (false, and has said why) a block device that is mounted, holds swap, or is held by another device (RAID, LVM,
+ * encryption), in whole or in part, and a partition where a whole drive is meant; and a file behind a loop device that is in use.
+ */
+bool cli_safety_check_idle(const char *path);
+/* A sentence list on stderr of what `path` holds and would lose; returns how many things were found. 0: it is empty. */
+unsigned cli_safety_describe_content(const char *path);
+/* True for a block device that is neither removable nor on USB. */
+bool cli_safety_is_fixed(const char *path);
+
+#endif

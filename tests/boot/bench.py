@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The figures Isopod is held to, measured in one run on this machine.
+
+    bench.py [--build DIR] [--runs N] [--only menu|iso|login|add|size] [--strict]
+
+Bytes are QEMU's own count for the drive (query-blockstats), CPU seconds those of the QEMU process under TCG (median of N runs,
+the two sides of a ratio taken in turn). --strict: status 1 if a figure is missed.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+import cases
+import sticks
+from vm import VM, BootError
+
+MIB = sticks.MIB
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROWS = []
+
+
+def row(what, got, target, met, peer):
+    """One line of the table."""
+    ROWS.append((what, got, target, met, peer))
+    print("%-4s %-58s %-30s to reach %-14s peer %s" % ("ok" if met else "MISS", what, got, target, peer), flush=True)
+
+
+def until(firmware, image, marker, timeout=240, bus="usb", memory=2048, drives=(), steps=None):
+    """Boots to the marker; {'cpu', 'bytes', 'wall'}. steps(vm) runs instead of a plain wait and may return bytes to subtract."""
+    with VM(firmware, image, bus=bus, memory=memory, drives=drives) as vm:
+        vm.poll = 0.005
+        before = steps(vm) if steps else 0
+        vm.wait(marker, timeout)
+        stats = vm.blockstats()
+        return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "wall": vm.seconds()}
+
+
+def median(runs, field):
+    return statistics.median(r[field] for r in runs)
+
+
+# --- bare firmware --------------------------------------------------------------------------------------------------
+def bare_stick(env):
+    """A stick on which both firmwares start at once something that prints "bare firmware" to the serial port and halts."""
+    path = os.path.join(env.sticks, "bare.img")
+    work = os.path.join(env.sticks, "bare.d")
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(work)
+    obj, efi = os.path.join(work, "bare.obj"), os.path.join(work, "BOOTX64.EFI")
+    subprocess.run(["clang", "-target", "x86_64-unknown-windows", "-ffreestanding", "-fno-stack-protector", "-mno-red-zone", "-O2",
+                    "-Wall", "-Werror", "-c", os.path.join(HERE, "bare.c"), "-o", obj], check=True)
+    subprocess.run(["lld-link", "/subsystem:efi_application", "/entry:efi_main", "/nodefaultlib", "/Brepro", "/out:" + efi, obj],
+                   check=True)
+    text = b"bare firmware\r\n"
+    # mov si, text; lodsb; test al, al; jz halt; mov dx, 3F8h; out dx, al; jmp; hlt
+    code = bytes([0xFA, 0x31, 0xC0, 0x8E, 0xD8, 0xBE, 0x17, 0x7C, 0xAC, 0x84, 0xC0, 0x74, 0x06, 0xBA, 0xF8, 0x03, 0xEE, 0xEB, 0xF5,
+                  0xF4, 0xEB, 0xFD, 0x90]) + text + b"\0"
+    with open(path, "wb") as f:
+        f.truncate(80 * MIB)
+        f.write(code)
+        f.seek(446)
+        # One active partition of type EFh at 1 MiB.
+        f.write(bytes([0x80, 0, 0, 0, 0xEF, 0, 0, 0]) + (2048).to_bytes(4, "little") + (64 * 2048).to_bytes(4, "little"))
+        f.seek(510)
+        f.write(b"\x55\xAA")
+    part = path + "@@1M"
+    subprocess.run(["mformat", "-i", part, "-T", str(64 * 2048), "-F", "-h", "64", "-s", "32", "::"], check=True)
+    subprocess.run(["mmd", "-i", part, "::EFI", "::EFI/BOOT"], check=True)
+    subprocess.run(["mcopy", "-i", part, efi, "::EFI/BOOT/BOOTX64.EFI"], check=True)
+    shutil.rmtree(work)
+    return path
+
+
+def bench_menu(env, runs):
+    bare = bare_stick(env)
+    two, many, tree = env.stick("two"), env.stick("many"), env.stick("tree")
+    limits = {"bios": (0.5, "2.17 MiB"), "uefi": (0.75, "5.08 MiB")}
+    for fw in ("bios", "uefi"):
+        base, few, lots = [], [], []
+        for _ in range(runs):
+            base.append(until(fw, bare, "bare firmware"))
+            few.append(until(fw, two, cases.MENU))
+            lots.append(until(fw, many, cases.MENU))
+        got = median(few, "bytes") / MIB
+        row("bytes from power-on to menu, 2 images, " + fw, "%.2f MiB" % got, "<= %.2f MiB" % limits[fw][0], got <= limits[fw][0],
+            limits[fw][1])
+        cpu = median(few, "cpu") - median(base, "cpu")
+        row("CPU seconds to menu beyond the firmware's own, " + fw, "%.2f s (firmware %.2f s)" % (cpu, median(base, "cpu")), "<= 0.4 s",
+            cpu <= 0.4, "about 2 s")
+        more = median(lots, "cpu") - median(few, "cpu")
+        row("the same with 600 images in one folder, more, " + fw, "%+.2f s (%.2f MiB)" % (more, median(lots, "bytes") / MIB), "<= +0.1 s",
+            more <= 0.1, "+1 s")
+        r = until(fw, tree, cases.MENU)
+        row("bytes to menu, 300 folders of 30 files, " + fw, "%.2f MiB (%.1f s CPU)" % (r["bytes"] / MIB, r["cpu"]), "<= 2 MiB",
+            r["bytes"] <= 2 * MIB, "11.7 / 14.6 MiB")
+
+
+def bench_iso(env, runs):
+    """From choosing live.iso to its own boot menu."""
+    stick = env.stick("two")
+    own = {"bios": r"Automatic boot in", "uefi": r"Pod Live, all messages"}
+    for fw in ("bios", "uefi"):
+
+        def choose(vm):
+            vm.wait(cases.MENU, 120)
+            time.sleep(2)
+            before = vm.blockstats()["bytes"]
+            vm.mark()
+            vm.type("live.iso", delay=0.1)
+            time.sleep(1)
+            vm.send_raw(b"\r")
+            return before
+
+        plain = until(fw, env.medium("live"), own[fw], bus="cdrom")
+        ours = until(fw, stick, own[fw], steps=choose)
+        ratio = ours["bytes"] / plain["bytes"]
+        row("bytes from choosing an ISO to its own menu, vs CD-ROM, " + fw,
+            "%.2f x (%.2f / %.2f MiB)" % (ratio, ours["bytes"] / MIB, plain["bytes"] / MIB), "<= 1.25 x", ratio <= 1.25, "3.5-7 x")
+
+
+def bench_login(env, runs):
+    """Power-on to login, against the same ISO raw on a stick."""
+    peers = {"bios": "0.99 x, 1.07 x", "uefi": "1.17 x, 1.10 x"}
+    for fw in ("bios", "uefi"):
+        chosen = env.chosen("two", "/images/live.iso", "bench-" + fw)
+        try:
+            ours, raw = [], []
+            for _ in range(runs):
+                raw.append(until(fw, env.medium("live"), r"podlive login:", 600))
+                ours.append(until(fw, chosen, r"podlive login:", 600))
+        finally:
+            os.unlink(chosen)
+        for field, text in (("cpu", "CPU seconds"), ("bytes", "bytes")):
+            ratio = median(ours, field) / median(raw, field)
+            scale = 1 if field == "cpu" else MIB
+            row("%s from power-on to login, vs raw on USB, %s" % (text, fw),
+                "%.2f x (%.1f / %.1f)" % (ratio, median(ours, field) / scale, median(raw, field) / scale), "<= 1.05 x", ratio <= 1.05,
+                peers[fw])
+
+
+def bench_add(env, runs):
+    src = os.path.join(env.work, "bench-2g.iso")
+    stick = os.path.join(env.work, "bench-add.img")
+    out = os.path.join(env.work, "bench-copy.iso")
+    try:
+        with open(src, "wb") as f, open("/dev/urandom", "rb") as r:
+            for _ in range(64):
+                f.write(r.read(32 * MIB))
+        ours, theirs = [], []
+        for _ in range(max(3, runs)):
+            for p in (stick, out):
+                if os.path.exists(p):
+                    os.unlink(p)
+            env.run("create", stick, "--size", "4G", "--yes")
+            os.sync()
+            t = time.monotonic()
+            subprocess.run("cp %s %s && sha256sum %s >/dev/null && sync %s" % (src, out, out, out), shell=True, check=True)
+            theirs.append(time.monotonic() - t)
+            os.unlink(out)
+            os.sync()
+            t = time.monotonic()
+            env.run("add", stick, src)
+            ours.append(time.monotonic() - t)
+        a, b = statistics.median(ours), statistics.median(theirs)
+        row("add of a 2 GiB image, vs cp + sha256sum + sync", "%.2f x (%.1f / %.1f s)" % (a / b, a, b), "<= 0.7 x", a / b <= 0.7, "1")
+    finally:
+        for p in (src, stick, out):
+            if os.path.exists(p):
+                os.unlink(p)
+
+
+def bench_size(env, runs):
+    """What lies on the ESP, by mtools, and the boot code."""
+    stick = env.stick("two")
+    table = subprocess.run(["sfdisk", "-d", stick], check=True, capture_output=True, text=True).stdout
+    esp = int(re.findall(r"start= *(\d+)", table)[-1]) * 512
+    listing = subprocess.run(["mdir", "-/", "-i", "%s@@%d" % (stick, esp), "::"], check=True, capture_output=True, text=True).stdout
+    files = sum(int(m.replace(" ", "")) for m in re.findall(r"^\S+ +\S* +(\d[\d ]*) \d{4}-", listing, re.M))
+    boot = 0
+    for f in ("mbr.bin", "stage2.bin"):
+        boot += os.path.getsize(os.path.join(env.build, "stick", f))
+    total = (files + boot) / MIB
+    row("ESP and boot code in use", "%.2f MiB" % total, "<= 4 MB", files + boot <= 4e6 and files > 0, "25 MB")
+
+
+PARTS = {"size": bench_size, "add": bench_add, "menu": bench_menu, "iso": bench_iso, "login": bench_login}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--build", default=os.environ.get("B", "build"))
+    ap.add_argument("--runs", type=int, default=3)
+    ap.add_argument("--only", choices=sorted(PARTS), action="append")
+    ap.add_argument("--strict", action="store_true")
+    a = ap.parse_args()
+    env = sticks.Env(a.build)
+    env.build_media({m for s in ("two", "many", "tree") for m in sticks.STICKS[s].media} | {"live"})
+    failed = 0
+    for name, part in PARTS.items():
+        if a.only and name not in a.only:
+            continue
+        try:
+            part(env, a.runs)
+        except (BootError, RuntimeError, OSError, subprocess.CalledProcessError) as e:
+            failed += 1
+            print("not measured: %s: %s" % (name, e), flush=True)
+    print("\n| what | measured | to reach | peer |\n|---|---|---|---|")
+    for what, got, target, met, peer in ROWS:
+        print("| %s | %s%s | %s | %s |" % (what, got, "" if met else " **missed**", target, peer))
+    missed = sum(1 for r in ROWS if not r[3])
+    print("%d figures reached, %d missed, %d groups not measured" % (len(ROWS) - missed, missed, failed))
+    return 1 if failed or (a.strict and missed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

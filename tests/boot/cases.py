@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is booted, how it is chosen, and which words prove it. Markers are printed by the booted system, out of its own medium."""
+
+import re
+import time
+from dataclasses import dataclass, field
+
+from vm import BootError
+
+# What a medium prints when it runs. "@": on the VGA text screen, else on the serial port.
+MARKER = {
+    "live": r"podlive login:",
+    "big": r"podlive login:",
+    "fatlive": r"podlive login:",
+    "dracut": r"poddracut login:",
+    "installer": r"Select a language|Choose the language",
+    "installer-arm64": r"Select a language|Choose the language",
+    "memtest": r"Status: Testing",
+    "ipxe": r"@Open Source Network Boot Firmware",
+    "efionly": r"chrysalis from the EFI-only medium",
+    "ia32": r"instar from the ia32 medium",
+    "floppy": r"@katydid, read from the emulated floppy",
+    "hd": r"@weevil, read from the emulated hard disk",
+    "rawdisk": r"@mantis, read from the disk image",
+    "rawdisk-uefi": r"mantis, read from the disk image",
+    # live-boot's own words when the squashfs is nowhere.
+    "nosquash": r"Unable to find a medium containing a live file system",
+}
+
+# The line of keys at the foot of the menu: drawn last, and by nothing else.
+MENU = r"Tab details"
+
+# What the boot manager says on its way out of the picture as an error.
+MENU_ERROR = r"Cannot start|Back in Isopod|cannot be started|could not be started"
+
+# live-boot's and dracut's ways of giving up; waiting on is of no use.
+LIVE_ERROR = r"Unable to find a medium containing a live file system|dracut-initqueue.*[Tt]imeout.*\n.*emergency|Entering emergency mode"
+
+
+@dataclass
+class Case:
+    name: str
+    firmware: str
+    stick: str          # of sticks.STICKS; or "plain": the medium itself, as a CD-ROM (bus says how)
+    medium: str         # the image chosen: /images/MEDIUM.iso
+    choose: str = "next"  # next | serial | keys | menu (nothing is chosen: the menu is the goal) | plain
+    marker: str = ""
+    memory: int = 2048
+    bus: str = "usb"
+    timeout: int = 420
+    group: str = "check"  # check | long | plain
+    after: object = None  # called with (vm, env, case) when the marker came; raises BootError
+    extra: tuple = ()     # further sticks: (name, bus)
+    forbid: str = ""      # must not have come by the time the marker is there
+    file: str = ""        # path on the stick if not /images/MEDIUM.iso
+    wrong: str = ""       # for --break: the medium that is chosen instead
+    machine: tuple = ()   # further QEMU arguments
+    writes: bool = False  # the stick may be written
+    tags: set = field(default_factory=set)
+
+    def __post_init__(self):
+        if not self.marker:
+            key = "rawdisk-uefi" if self.medium == "rawdisk" and self.firmware != "bios" else self.medium
+            self.marker = MARKER[key]
+        if not self.file:
+            self.file = "/images/%s.%s" % (self.medium, "img" if self.medium == "rawdisk" else "iso")
+        if not self.wrong:
+            # Something quick, with words of its own, that this firmware can start.
+            options = {"bios": ["floppy", "ipxe"], "uefi": ["efionly", "memtest"], "uefi-ia32": ["efionly", "ia32"], "uefi-aa64": [""]}
+            for w in options[self.firmware]:
+                if w != self.medium:
+                    self.wrong = w
+                    break
+
+
+def wait_marker(vm, marker, timeout, fail=None):
+    if marker.startswith("@"):
+        return vm.wait_screen(marker[1:], timeout)
+    return vm.wait(marker, timeout, fail=fail)
+
+
+# --- what is looked at after the marker -------------------------------------------------------------------------------
+def check_clean(vm, env, case):
+    """Inside the live system: no trace of the hand-over but the partition, the kernel command line as the medium has it."""
+    vm.login()
+    st, out = vm.run("ls -d /isopod /.isopod 2>&1; cat /proc/cmdline")
+    if re.search(r"^/\.?isopod$", out, re.M):
+        raise BootError("the running system holds /isopod: " + out)
+    if "isopod" in out.split("\n")[-1].lower():
+        raise BootError("the kernel command line was touched: " + out)
+    st, out = vm.run("findmnt -n -o SOURCE,FSTYPE /run/live/medium || findmnt -n -o SOURCE,FSTYPE /run/initramfs/live")
+    if st != 0 or "iso9660" not in out:
+        raise BootError("the medium is not mounted as iso9660: " + out)
+    # Every file of the medium can be read, and the squashfs is the one of the medium.
+    st, out = vm.run("find /run/live/medium /run/initramfs/live -xdev -type f -exec cat {} + 2>/dev/null | wc -c", 240)
+    if st != 0 or int(out.split()[-1]) < 100 << 20:
+        raise BootError("the medium cannot be read through: " + out)
+    st, out = vm.run("ps ax -o args= | grep -i [i]sopod; true")
+    if out.strip():
+        raise BootError("a process is left over: " + out)
+
+
+def check_data_partition(vm, env, case):
+    """The stick's data partition beside the mounted ISO, read and write, with the documented command."""
+    check_clean(vm, env, case)
+    st, out = vm.run("disk=$(lsblk -no PKNAME $(findmnt -n -o SOURCE /run/live/medium)); echo disk=$disk; "
+                     "mkdir -p /mnt/stick && mount -t exfat -o loop,offset=1048576 /dev/$disk /mnt/stick && ls /mnt/stick/images", 90)
+    if st != 0 or "live.iso" not in out:
+        raise BootError("the data partition cannot be mounted: " + out)
+    st, out = vm.run("echo kept >/mnt/stick/note.txt && sync && umount /mnt/stick && mount -t exfat -o loop,offset=1048576 /dev/$disk "
+                     "/mnt/stick && cat /mnt/stick/note.txt", 90)
+    if st != 0 or "kept" not in out:
+        raise BootError("the data partition cannot be written: " + out)
+    st, out = vm.run("ls -l /run/live/medium/live && head -c 100000 /run/live/medium/live/filesystem.squashfs | wc -c")
+    if st != 0 or "100000" not in out:
+        raise BootError("the mounted ISO suffers from that: " + out)
+
+
+def check_install(vm, env, case):
+    """The live system copies itself to another disk; nothing of Isopod comes with it."""
+    vm.login()
+    st, out = vm.run("target=$(lsblk -dno NAME,SERIAL | awk '$2 == \"POD2\" {print $1}'); echo target=$target; [ -n \"$target\" ] && "
+                     "mkfs.ext4 -qF /dev/$target && mkdir -p /mnt/t && mount /dev/$target /mnt/t && "
+                     "cp -ax /. /mnt/t && sync && find /mnt/t | wc -l", 900)
+    if st != 0 or int(out.split()[-1]) < 5000:
+        raise BootError("the copy of the system failed: " + out[-300:])
+    st, out = vm.run("find /mnt/t -iname '*isopod*'; grep -rlI isopod /mnt/t/etc /mnt/t/boot 2>/dev/null; umount /mnt/t", 300)
+    # The live medium's root password is all that may mention the name, and it is hashed.
+    if out.strip():
+        raise BootError("traces of Isopod in the installed system: " + out)
+
+
+def check_one_shot(vm, env, case):
+    """The choice is good for one start only: after a reset the menu comes, and waits."""
+    vm.mark()
+    vm.qmp("system_reset")
+    vm.wait(MENU, 120, fail=case.marker if not case.marker.startswith("@") else None)
+    time.sleep(8)
+    if case.marker.startswith("@") and re.search(case.marker[1:], vm.screen_text()):
+        raise BootError("the choice was followed twice")
+
+
+def check_keys_again(vm, env, case):
+    """Nothing more; a screenshot of what the keys started is kept by the runner."""
+
+
+# --- the list -----------------------------------------------------------------------------------------------------------
+CASES = []
+
+
+def case(*args, **kw):
+    CASES.append(Case(*args, **kw))
+
+
+# The media themselves, without Isopod.
+for _fw in ("bios", "uefi"):
+    for _m in ("live", "dracut", "installer", "memtest", "fatlive", "big"):
+        case("plain-%s-%s" % (_fw, _m), _fw, "plain", _m, "plain", bus="cdrom", group="plain", memory=1400 if _m == "installer" else 2048)
+for _m in ("ipxe", "floppy", "hd", "nosquash"):
+    case("plain-bios-" + _m, "bios", "plain", _m, "plain", bus="cdrom", group="plain")
+case("plain-bios-rawdisk", "bios", "plain", "rawdisk", "plain", bus="usb", group="plain")
+case("plain-bios-live-usb", "bios", "plain", "live", "plain", bus="usb", group="plain")
+case("plain-uefi-rawdisk", "uefi", "plain", "rawdisk", "plain", bus="usb", group="plain")
+case("plain-uefi-efionly", "uefi", "plain", "efionly", "plain", bus="cdrom", group="plain")
+case("plain-uefi-ia32-ia32", "uefi-ia32", "plain", "ia32", "plain", bus="cdrom", group="plain")
+case("plain-uefi-ia32-live", "uefi-ia32", "plain", "live", "plain", bus="cdrom", group="plain")
+case("plain-aa64-installer", "uefi-aa64", "plain", "installer-arm64", "plain", bus="cdrom", group="plain", memory=1400)
+
+# The menu itself.
+case("bios-menu", "bios", "main", "live", "menu", marker=MENU, timeout=90)
+case("uefi-menu", "uefi", "main", "live", "menu", marker=MENU, timeout=120)
+case("ia32-menu", "uefi-ia32", "main", "live", "menu", marker=MENU, timeout=150)
+case("aa64-menu", "uefi-aa64", "main", "live", "menu", marker=MENU, timeout=180)
+
+# Every kind of medium on both firmwares, one of thirteen images on one exFAT partition on a USB stick.
+case("bios-live", "bios", "main", "live", after=check_data_partition)
+case("bios-dracut", "bios", "main", "dracut", after=check_clean)
+case("bios-installer", "bios", "main", "installer", memory=1400)
+case("bios-memtest", "bios", "main", "memtest", timeout=150)
+case("bios-ipxe", "bios", "main", "ipxe", timeout=90)
+case("bios-floppy", "bios", "main", "floppy", timeout=90)
+case("bios-hd", "bios", "main", "hd", timeout=90)
+case("bios-rawdisk", "bios", "main", "rawdisk", timeout=90)
+case("uefi-live", "uefi", "main", "live", after=check_data_partition)
+case("uefi-dracut", "uefi", "main", "dracut", after=check_clean)
+case("uefi-installer", "uefi", "main", "installer", memory=1400)
+case("uefi-memtest", "uefi", "main", "memtest", timeout=180)
+case("uefi-efionly", "uefi", "main", "efionly", timeout=120)
+case("uefi-rawdisk", "uefi", "main", "rawdisk", timeout=120)
+case("uefi-fatlive", "uefi", "main", "fatlive")
+
+# By hand: through the serial port, and on the keyboard; by typing to search.
+case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120)
+case("bios-keyboard", "bios", "main", "ipxe", "keys", timeout=120)
+case("uefi-serial-keys", "uefi", "main", "efionly", "serial", timeout=150)
+case("uefi-keyboard", "uefi", "main", "memtest", "keys", timeout=180)
+
+# Once each.
+case("bios-fragmented", "bios", "frag", "live", after=check_clean)
+case("bios-sata", "bios", "main", "live", bus="sata")
+case("ia32-loader", "uefi-ia32", "main", "ia32", timeout=180)
+case("aa64-installer", "uefi-aa64", "main", "installer-arm64", memory=1400, timeout=600)
+case("uefi-big", "uefi", "big", "big", after=check_clean)
+case("bios-600-images", "bios", "many", "floppy", "keys", timeout=150)
+case("uefi-300-folders", "uefi", "tree", "efionly", "serial", timeout=150)
+case("bios-512M", "bios", "main", "live", memory=512)
+case("uefi-two-sticks", "uefi", "main", "live", extra=(("two", "usb"),), after=check_clean)
+case("bios-one-shot", "bios", "main", "floppy", timeout=90, after=check_one_shot, writes=True)
+# Negative control: the same path to the end, but no squashfs; a login prompt here would mean that it came from elsewhere.
+case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:")
+
+# The long list: everything else on the other firmware, or once more differently.
+L = {"group": "long"}
+case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
+case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
+case("bios-big", "bios", "big", "big", after=check_clean, **L)
+case("bios-fatlive", "bios", "main", "fatlive", **L)
+case("uefi-512M", "uefi", "main", "live", memory=512, **L)
+case("bios-two-sticks", "bios", "main", "live", extra=(("two", "usb"),), after=check_clean, **L)
+case("bios-gpt", "bios", "gpt", "live", after=check_data_partition, **L)
+case("uefi-gpt", "uefi", "gpt", "live", after=check_data_partition, **L)
+case("ia32-live", "uefi-ia32", "main", "live", **L)
+case("uefi-600-images", "uefi", "many", "efionly", "serial", timeout=180, **L)
+case("bios-300-folders", "bios", "tree", "floppy", "serial", timeout=150, **L)
+case("bios-600-live", "bios", "many", "live", after=check_clean, **L)
+case("uefi-install", "uefi", "main", "live", after=check_install, timeout=420, tags={"target"}, **L)
+case("uefi-no-squashfs", "uefi", "main", "nosquash", forbid=r"login:", **L)
+case("uefi-one-shot", "uefi", "main", "efionly", timeout=120, after=check_one_shot, writes=True, **L)
+case("bios-sata-dracut", "bios", "main", "dracut", bus="sata", after=check_clean, **L)
+case("uefi-sata-dracut", "uefi", "main", "dracut", bus="sata", after=check_clean, **L)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The sticks that the boot tests boot: made with the project's own command, kept until something they are made from changes."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+
+import frag
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MEDIA_SH = os.path.join(HERE, "..", "media", "build.sh")
+MIB = 1 << 20
+
+# Five images at least on one exFAT partition; nosquash and the arm64 installer are there to be passed by.
+COMMON = ["live", "dracut", "installer", "memtest", "ipxe", "efionly", "floppy", "hd", "rawdisk", "ia32", "fatlive", "nosquash",
+          "installer-arm64"]
+FEW = ["ipxe", "efionly", "floppy", "ia32", "memtest"]
+
+
+class Stick:
+    """media: names for tests/media/build.sh, put into /images. size: of the stick. options: for `create`.
+    finish(env, path): what is done to the stick after that."""
+
+    def __init__(self, media, size="8G", options=(), finish=None):
+        self.media, self.size, self.options, self.finish = media, size, list(options), finish
+
+
+class Env:
+    """Where things are: the build folder, the media cache, the work folder."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.isopod = os.path.join(self.build, "isopod")
+        self.work = os.path.join(self.build, "boot-tests")
+        self.sticks = os.path.join(self.work, "sticks")
+        self.media_dir = subprocess.run([MEDIA_SH, "--path"], check=True, capture_output=True, text=True).stdout.strip()
+        os.makedirs(self.sticks, exist_ok=True)
+
+    def medium(self, name):
+        for ext in (".iso", ".img"):
+            p = os.path.join(self.media_dir, name + ext)
+            if os.path.exists(p):
+                return p
+        raise FileNotFoundError("medium %s is not built" % name)
+
+    def build_media(self, names):
+        subprocess.run([MEDIA_SH] + sorted(set(names)), check=True, stdout=subprocess.DEVNULL)
+
+    def run(self, *args, **kw):
+        """The isopod command; an error carries its message."""
+        r = subprocess.run([self.isopod] + [str(a) for a in args], capture_output=True, text=True, **kw)
+        if r.returncode != 0:
+            raise RuntimeError("isopod %s: status %d: %s" % (" ".join(map(str, args)), r.returncode, (r.stderr or r.stdout).strip()))
+        return r.stdout
+
+    # --- sticks --------------------------------------------------------------------------------------------------
+    def key(self, name):
+        h = hashlib.sha256()
+        spec = STICKS[name]
+        files = [self.isopod, os.path.abspath(__file__), os.path.join(HERE, "frag.py")]
+        folder = os.path.join(self.build, "stick")
+        if os.path.isdir(folder):
+            files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
+        files += [os.path.join(self.media_dir, "." + m + ".key") for m in spec.media]
+        for f in files:
+            h.update(f.encode() + b"\0")
+            if os.path.isfile(f):
+                with open(f, "rb") as fh:
+                    h.update(fh.read())
+        return h.hexdigest()
+
+    def stick(self, name):
+        """The path of the stick, made if it is not there or stale."""
+        path = os.path.join(self.sticks, name + ".img")
+        with open(os.path.join(self.sticks, "." + name + ".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            want = self.key(name)
+            stamp = os.path.join(self.sticks, "." + name + ".key")
+            if os.path.exists(path) and os.path.exists(stamp) and open(stamp).read() == want:
+                return path
+            for p in (stamp, path):
+                if os.path.exists(p):
+                    os.unlink(p)
+            self.make(name, path)
+            with open(stamp, "w") as f:
+                f.write(want)
+        return path
+
+    def make(self, name, path):
+        spec = STICKS[name]
+        tmp = path + ".new"
+        if os.path.exists(tmp):
+            os.unlink(tmp)
+        self.run("create", tmp, "--size", spec.size, "--yes", *spec.options)
+        if spec.media:
+            self.run("add", tmp, *[self.medium(m) for m in spec.media], "--to", "/images")
+        if spec.finish:
+            spec.finish(self, tmp)
+        os.rename(tmp, path)
+
+    def chosen(self, name, choice, tag):
+        """A copy of the stick on which `choice` is the next boot's; the caller removes it."""
+        src = self.stick(name)
+        dst = os.path.join(self.sticks, "%s.%s.tmp" % (name, tag))
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", src, dst], check=True)
+        if choice:
+            self.run("next", dst, choice)
+        return dst
+
+
+# --- what is done to some of them ----------------------------------------------------------------------------------
+def fragment_live(env, path):
+    frag.fragment(path, "/images/live.iso", pieces=9)
+
+
+def tiny_isos(env, folder, count):
+    """Small bootable ISOs, all different, named in order."""
+    root = os.path.join(folder, "root")
+    os.makedirs(root)
+    with open(os.path.join(root, "boot.bin"), "wb") as f:
+        # Halts with a full stop on the screen.
+        f.write(bytes([0xB8, 0x2E, 0x0E, 0xCD, 0x10, 0xF4, 0xEB, 0xFD]).ljust(2048, b"\0"))
+    names = []
+    one = os.path.join(folder, "tiny.iso")
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", one, "-V", "TINY", "-b", "boot.bin", "-no-emul-boot",
+                    "-boot-load-size", "4", root], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    base = open(one, "rb").read()
+    for n in range(count):
+        data = bytearray(base)
+        label = ("TINY%04d" % n).encode()
+        data[0x8028:0x8028 + len(label)] = label
+        p = os.path.join(folder, "tiny-%04d.iso" % n)
+        with open(p, "wb") as f:
+            f.write(data)
+        names.append(p)
+    return names
+
+
+def add_600(env, path):
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        env.run("add", path, *tiny_isos(env, folder, 600), "--to", "/images")
+    finally:
+        shutil.rmtree(folder)
+
+
+def add_tree(env, path):
+    """300 folders of 30 files that are no images."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        files = []
+        for n in range(30):
+            p = os.path.join(folder, "note-%02d.txt" % n)
+            with open(p, "w") as f:
+                f.write("note %d\n" % n)
+            files.append(p)
+        for n in range(300):
+            env.run("add", path, *files, "--to", "/papers/folder-%03d" % n)
+    finally:
+        shutil.rmtree(folder)
+
+
+STICKS = {
+    "main": Stick(COMMON),
+    "two": Stick(["live", "efionly"], size="2G"),
+    "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),
+    "big": Stick(["big"] + FEW, size="16G"),
+    "frag": Stick(["live"] + FEW, size="4G", finish=fragment_live),
+    "many": Stick(FEW + ["live"], size="4G", finish=add_600),
+    "tree": Stick(FEW + ["live"], size="4G", finish=add_tree),
+}

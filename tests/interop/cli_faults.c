@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Linked into a second copy of the command for the fault tests: records or cuts its writes.
+ *
+ *   ISOPOD_TEST_LOG=FILE   appends each write to TARGET: le64 offset, le64 length, data; a flush is offset 2^64-1, length 0
+ *   ISOPOD_TEST_CUT=N      the process kills itself before the Nth write (1-based); writes before it are done
+ *   ISOPOD_TEST_FAIL=N     the Nth write and all later ones go to a closed file: the command sees errors
+ *   ISOPOD_TEST_SLOW=MS     sleeps before each write of 1 MiB and more
+ *   ISOPOD_TEST_FLIP=N       before each flush, byte N of TARGET is turned over if it was not yet: a drive that does not keep
+ * what it is given ISOPOD_TEST_ROOT=DIR   /proc and /sys are looked for below DIR
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/dev.h"
+#include "cli/safety.h"
+#include "core/base/bytes.h"
+
+static long cut_at, fail_at, slow_ms, flip_at, count;
+static int log_fd = -1;
+static bool flipped;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void put(const void *p, size_t len)
+{
+	while (len) {
+		ssize_t n = write(log_fd, p, len);
+
+		if (n <= 0)
+			abort();
+		p = (const char *)p + n;
+		len -= (size_t)n;
+	}
+}
+
+static void hook(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len)
+{
+	uint8_t head[16];
+
+	if (slow_ms && len >= 1u << 20)
+		usleep((useconds_t)slow_ms * 1000);
+	pthread_mutex_lock(&lock);
+	if (off_bytes != UINT64_MAX)
+		count++;
+	if (flip_at && off_bytes == UINT64_MAX && !flipped) {
+		uint8_t byte;
+
+		/* only once there is something */
+		if (pread(d->fd, &byte, 1, flip_at) == 1 && byte != 0) {
+			byte ^= 0xff;
+			flipped = pwrite(d->fd, &byte, 1, flip_at) == 1;
+		}
+	}
+	if (cut_at && off_bytes != UINT64_MAX && count >= cut_at)
+		raise(SIGKILL);
+	if (fail_at && count >= fail_at) {
+		/* what a stick that was pulled out looks like: every call fails from now on */
+		int bad = open("/dev/null", O_RDONLY);
+
+		if (bad >= 0 && bad != d->fd) {
+			dup2(bad, d->fd);
+			close(bad);
+		}
+	}
+	if (log_fd >= 0) {
+		pod_put_le64(head, off_bytes);
+		pod_put_le64(head + 8, len);
+		put(head, sizeof head);
+		put(buf, len);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void arm(void)
+{
+	const char *s;
+
+	if ((s = getenv("ISOPOD_TEST_CUT")))
+		cut_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_FAIL")))
+		fail_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_LOG")))
+		log_fd = open(s, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if ((s = getenv("ISOPOD_TEST_ROOT")))
+		cli_safety_root = strdup(s);
+	if ((s = getenv("ISOPOD_TEST_SLOW")))
+		slow_ms = atol(s);
+	if ((s = getenv("ISOPOD_TEST_FLIP")))
+		flip_at = atol(s);
+	if (cut_at || fail_at || slow_ms || flip_at || log_fd >= 0)
+		cli_dev_hook = hook;
+}

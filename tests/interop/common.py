@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the Python tests share: counting checks, the line they end with, running other people's programs."""
+import os, subprocess, sys
+
+B = os.path.abspath(os.environ.get("B", "build"))
+passed = failed = 0
+
+
+def check(ok, what):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED", what)
+    return ok
+
+
+def equal(got, want, what):
+    return check(got == want, "%s: got %r, want %r" % (what, got, want))
+
+
+def summary(more_failed=0):
+    return "%d passed, %d failed" % (passed, failed + more_failed)
+
+
+def finish():
+    print(summary())
+    sys.exit(1 if failed else 0)
+
+
+def sbin():
+    """mkfs, fsck and sfdisk are found without root's PATH."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
+def run(*cmd, status=0, **kw):
+    """What a program prints; with another exit status than this one the test ends (None: any will do)."""
+    r = subprocess.run([str(c) for c in cmd], **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kw})
+    if status is not None and r.returncode != status:
+        raise SystemExit(f"{cmd}: status {r.returncode} {r.stdout.decode(errors='replace')[-800:]} {(r.stderr or b'').decode(errors='replace')[-800:]}")
+    return r.stdout

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the plan makes of an ISO, seen by readers we did not write: xorriso (Rock Ridge), isoinfo (Joliet), mtools and fsck.fat (the FAT of
+El Torito images), and cpio (the archives around an initrd)."""
+import os, re, struct, subprocess, tempfile
+
+from common import B, check, finish
+import common
+
+TOOL = os.path.join(B, "interop/plan")
+SHIM = b"\x7fELF this stands for the shim" * 100
+
+
+def run(*args):
+    return common.run(*args, stderr=subprocess.STDOUT)
+
+
+def newc(names):
+    return subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input="\n".join(names).encode(), stdout=subprocess.PIPE, check=True).stdout
+
+
+def kernel(flags64):
+    k = bytearray(4096)
+    k[0x202:0x206] = b"HdrS"
+    k[0x206:0x208] = struct.pack("<H", 0x20F)
+    k[0x236] = 1 if flags64 else 0
+    return bytes(k)
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def served_right(data, original, cluster=2048):
+    """[pre, padded][original][zeros][post]: and cpio reads what is before and behind."""
+    pre_len = max(2048, cluster)
+    pre = data[:pre_len]
+    if data[pre_len:pre_len + len(original)] != original:
+        return "the original is not in its place"
+    end = pre_len + len(original)
+    post_at = -(-end // cluster) * cluster
+    if data[end:post_at].strip(b"\0"):
+        return "the gap is not zeros"
+    post = data[post_at:]
+    with tempfile.TemporaryDirectory() as d:
+        # What saves /init is made for the kernel's reader alone (shim_boot.py tests it).
+        for part, names in ((pre, ["isopod"]), (post, ["isopod", "isopod/shim", "isopod/map", "init"])):
+            subprocess.run(["cpio", "-i", "--quiet", "-d", "-u", *names], input=part, cwd=d, check=True, stderr=subprocess.DEVNULL)
+        if open(os.path.join(d, "isopod/shim"), "rb").read() != SHIM:
+            return "the shim differs"
+        if open(os.path.join(d, "isopod/map"), "rb").read()[:8] != b"ISOPODH1":
+            return "no hand-over record"
+        if os.readlink(os.path.join(d, "init")) != "isopod/shim":
+            return "init is not a link to the shim"
+    names = subprocess.run(["cpio", "-it", "--quiet"], input=pre, stdout=subprocess.PIPE, check=True).stdout.split()
+    return "" if names == [b"isopod"] else "pre.cpio holds %r" % names
+
+
+def plan(work, name):
+    out = os.path.join(work, name + ".virtual")
+    text = run(TOOL, os.path.join(work, name), os.path.join(work, "shim"), out).decode()
+    return text, out
+
+
+def extract(iso, path, dest):
+    if os.path.exists(dest):
+        os.unlink(dest)
+    run("xorriso", "-osirrox", "on", "-indev", iso, "-extract", path, dest)
+    return open(dest, "rb").read()
+
+
+def iso_tree(work):
+    src = os.path.join(work, "tree")
+    initrds = {
+        "live/initrd.img-6.1": newc(["/etc/hostname"]) + b"tail",
+        "live/initrd.img-6.1-686": b"\x1f\x8b" + os.urandom(5000),
+        "boot/odd-name": b"\x28\xb5\x2f\xfd" + os.urandom(2044),  # only the configuration names it; exactly one sector
+    }
+    for p, data in initrds.items():
+        write(os.path.join(src, p), data)
+    write(os.path.join(src, "live/vmlinuz-6.1"), kernel(True))
+    write(os.path.join(src, "live/vmlinuz-6.1-686"), kernel(False))
+    write(os.path.join(src, "boot/vmlinuz"), kernel(True))
+    write(os.path.join(src, "boot/grub/grub.cfg"), b"menuentry x {\n linux /boot/vmlinuz\n initrd ($root)/boot/odd-name\n}\n")
+    write(os.path.join(src, "boot/initrd.txt.cfg"), b"\x1f\x8b not an initrd: a configuration by its name\n")
+    write(os.path.join(src, "boot/initrd.bad"), b"plain text, no initrd by content")
+    write(os.path.join(src, "data.bin"), os.urandom(30000))
+    os.makedirs(os.path.join(src, "hard"))
+    os.link(os.path.join(src, "live/initrd.img-6.1"), os.path.join(src, "hard/initrd-again"))
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "TREE", "-o", os.path.join(work, "tree.iso"), src)
+    text, virtual = plan(work, "tree.iso")
+    for p, data in initrds.items():
+        why = served_right(extract(virtual, "/" + p, os.path.join(work, "x")), data)
+        check(not why, "Rock Ridge %s: %s" % (p, why))
+        joliet = run("isoinfo", "-J", "-i", virtual, "-x", "/" + p)
+        why = served_right(joliet, data)
+        check(not why, "Joliet %s: %s" % (p, why))
+    again = extract(virtual, "/hard/initrd-again", os.path.join(work, "x"))
+    check(not served_right(again, initrds["live/initrd.img-6.1"]), "the second name of the same data")
+    for p in ("data.bin", "boot/initrd.bad", "boot/grub/grub.cfg", "live/vmlinuz-6.1"):
+        check(extract(virtual, "/" + p, os.path.join(work, "x")) == open(os.path.join(src, p), "rb").read(), p + " is unchanged")
+    check("initrd live/initrd.img-6.1 machine 0 by content" in text or "initrd hard/initrd-again machine 0" in text, "64-bit machine: " + text)
+    check("initrd live/initrd.img-6.1-686 machine 1 by content" in text, "32-bit machine: " + text)
+    check("initrd boot/odd-name machine 0 by boot/grub/grub.cfg" in text, "found by its configuration: " + text)
+    a, b = open(os.path.join(work, "tree.iso"), "rb").read(), open(virtual, "rb").read()
+    patched = {int(m.group(1)) // 2048 for m in re.finditer(r"overlay 1 \S* (\d+) ", text)}
+    changed = {i // 2048 for i in range(0, len(a), 2048) if a[i:i + 2048] != b[i:i + 2048]}
+    check(changed == patched and changed, "only the sectors of the noted records change: %r %r" % (changed, patched))
+
+
+def fat_image(work, name, kib, bits, cluster_sectors, fill, becomes=None):
+    """A FAT with a loader, a kernel, two initrds and `fill` KiB of other data; as EFI El Torito image."""
+    img = os.path.join(work, name + ".fat")
+    initrds = {"arch/initramfs.img": b"\xfd7zXZ\0" + os.urandom(70001), "EFI/initrd.gz": b"\x1f\x8b" + os.urandom(8190)}
+    run("mkfs.fat", "-C", "-F", str(bits), "-s", str(cluster_sectors), img, str(kib))
+    run("mmd", "-i", img, "::EFI", "::EFI/BOOT", "::arch")
+    efi = bytearray(1024)
+    efi[0:2] = b"MZ"
+    files = {"EFI/BOOT/BOOTX64.EFI": bytes(efi), "arch/vmlinuz": kernel(True), "fill": os.urandom(fill * 1024), "initrd.root": b"\x5d\0\0" + b"x" * 600}
+    files.update(initrds)
+    for p, data in files.items():
+        write(os.path.join(work, "f"), data)
+        run("mcopy", "-i", img, os.path.join(work, "f"), "::" + p)
+    initrds["initrd.root"] = files["initrd.root"]
+    src = os.path.join(work, name + ".d")
+    write(os.path.join(src, "boot/efi.img"), open(img, "rb").read())
+    iso = name + ".iso"
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "FATTY", "-e", "boot/efi.img", "-no-emul-boot", "-o", os.path.join(work, iso), src)
+    text, virtual = plan(work, iso)
+    report = run("xorriso", "-indev", virtual, "-report_el_torito", "plain").decode()
+    m = re.search(r"El Torito boot img :\s+1\s+UEFI\s+y\s+\S+\s+\S+\s+\S+\s+(\d+)\s+(\d+)", report)
+    check(bool(m), name + ": xorriso reads the catalogue: " + report[-400:])
+    if not m:
+        return
+    out = os.path.join(work, name + ".served")
+    with open(virtual, "rb") as f:
+        f.seek(int(m.group(2)) * 2048)
+        write(out, f.read())
+    fsck = subprocess.run(["fsck.fat", "-n", "-v", out], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(fsck.returncode == 0, name + ": fsck.fat: " + fsck.stdout.decode(errors="replace"))
+    kind = ("%d bit entries" % (becomes or bits)).encode()
+    check(kind in fsck.stdout, "%s: the served volume has %s" % (name, kind + fsck.stdout))
+    for p, data in initrds.items():
+        got = run("mcopy", "-i", out, "::" + p, "-")
+        why = served_right(got, data, cluster_sectors * 512)
+        check(not why, "%s: %s: %s" % (name, p, why))
+    for p in files:
+        if p not in initrds:
+            check(run("mcopy", "-i", out, "::" + p, "-") == files[p], name + ": " + p + " is unchanged")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        write(os.path.join(work, "shim"), SHIM)
+        iso_tree(work)
+        fat_image(work, "fat12", 1440, 12, 1, 900)
+        fat_image(work, "fat12-big-clusters", 4000, 12, 8, 900)
+        fat_image(work, "fat12-becomes-16", 2064, 12, 1, 900, 16)
+        fat_image(work, "fat16", 12000, 16, 4, 900)
+        fat_image(work, "fat16-becomes-32", 33030, 16, 1, 900, 32)
+        fat_image(work, "fat32", 40000, 32, 1, 900)
+
+
+main()
+finish()

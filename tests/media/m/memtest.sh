@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash disable=SC2034,SC2154
+about='memtest86+ in a hybrid ISO made by grub-mkrescue, BIOS and UEFI'
+out=memtest.iso
+needs=
+
+build() {
+	mkdir -p root/boot/grub
+	cp /boot/memtest86+x64.bin /boot/memtest86+x64.efi root/boot/
+	cat >root/boot/grub/grub.cfg <<'END'
+# UEFI firmware mirrors its console to the serial port by itself.
+if [ "$grub_platform" = pc ]; then
+	serial --unit=0 --speed=115200
+	terminal_input console serial
+	terminal_output console serial
+fi
+set timeout=1
+set default=0
+if [ "$grub_platform" = efi ]; then
+	insmod all_video
+	menuentry 'Memory test (memtest86+, EFI)' {
+		linux /boot/memtest86+x64.efi console=ttyS0,115200
+	}
+else
+	menuentry 'Memory test (memtest86+)' {
+		linux16 /boot/memtest86+x64.bin console=ttyS0,115200
+	}
+fi
+END
+	grub-mkrescue --compress=no -o memtest.iso root -- -volid PODMEMTEST
+}

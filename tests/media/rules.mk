@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The test media: built into a cache outside the tree; tests/media/README.md says what they are.
+MEDIA_CHECK := live dracut installer installer-arm64 memtest ipxe efionly floppy hd rawdisk ia32 big fatlive nosquash
+
+.PHONY: media deps
+media:
+	@tests/media/build.sh -q $(MEDIA_CHECK) >/dev/null
+deps:
+	@tools/deps.sh

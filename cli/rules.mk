@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
-CLI_SRC   := $(sort $(wildcard cli/*.c))
+CLI_SRC   := $(sort $(wildcard cli/*.c cli/*/*.c))
 CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
 CLI_FLAGS := $(BASE) -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
              -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \

@@ -280,15 +280,15 @@ class VM:
     def run(self, command, timeout=60):
         """Runs a command in a shell that waits on the serial port; returns (status, output)."""
         self._runs = getattr(self, "_runs", 0) + 1
-        tag = "pod%dend" % self._runs
+        begin, end = "pod%dbegin" % self._runs, "pod%dend" % self._runs
         self.mark()
-        # The echo of the typed line holds the tag split by quotes, so only the answer matches.
-        self.type(command + "; echo po''d%dend:$?:\n" % self._runs, delay=0.002)
-        m = self.wait(tag + r":(\d+):", timeout)
+        # Between two words of our own: the prompt of the command before may come after mark(). The echo of the typed line holds
+        # both split by quotes, so only the answer matches.
+        self.type("echo po''%s; %s; echo po''%s:$?:\n" % (begin[2:], command, end[2:]), delay=0.002)
+        m = self.wait(end + r":(\d+):", timeout)
         out = strip(self.raw[self._mark:])
         out = out[:out.rfind(m.group(0))]
-        cut = out.find("end:$?:")
-        return int(m.group(1)), out[cut + 7:].strip("\n") if cut >= 0 else out
+        return int(m.group(1)), out[out.rfind(begin) + len(begin):].strip("\n")
 
     def login(self, password="isopod", timeout=120):
         """From a login prompt on the serial port to a root shell."""

@@ -2,12 +2,13 @@
 # Every tests/fuzz/<name>_fuzz.c becomes one libFuzzer program, $(B)/fuzz/<name>. Its seeds are
 #   - what the executable tests/fuzz/<name>_seed.{py,sh} writes into the folder named by its argument, if there is one, and
 #   - tests/fuzz/corpus/<name>/: inputs that found something once, as *.hex (see hex.py), expanded into the same folder.
-# `check-fuzz` replays them and runs each target for FUZZ_SECONDS; `check-fuzz-long` for FUZZ_LONG_SECONDS.
+# `check-fuzz` replays them and runs each target on FUZZ_RUNS mutations, the same each time, so that it finds tomorrow what it finds
+# today; `check-fuzz-long` looks for new ones, FUZZ_LONG_SECONDS each.
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_NAMES := $(patsubst tests/fuzz/%_fuzz.c,%,$(FUZZ_SRC))
 FUZZ_BIN := $(addprefix $(B)/fuzz/,$(FUZZ_NAMES))
 FUZZ_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=fuzzer,$(SAN) -fno-sanitize-recover=all
-FUZZ_SECONDS ?= 10
+FUZZ_RUNS ?= 20000
 FUZZ_LONG_SECONDS ?= 600
 
 $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $(B)/san/libpod.a
@@ -18,6 +19,6 @@ $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $(B)/san/libpod.a
 .PHONY: fuzz check-fuzz check-fuzz-long
 fuzz: $(FUZZ_BIN)
 check-fuzz: $(FUZZ_BIN)
-	@B=$(B) FUZZ_NAMES="$(FUZZ_NAMES)" FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-suite.sh fuzz tests/fuzz/run.sh
+	@B=$(B) FUZZ_NAMES="$(FUZZ_NAMES)" FUZZ_RUNS=$(FUZZ_RUNS) tests/run-suite.sh fuzz tests/fuzz/run.sh
 check-fuzz-long: $(FUZZ_BIN)
 	@B=$(B) FUZZ_NAMES="$(FUZZ_NAMES)" FUZZ_SECONDS=$(FUZZ_LONG_SECONDS) tests/run-suite.sh fuzz-long tests/fuzz/run.sh

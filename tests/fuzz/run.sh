@@ -1,8 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Replays the seeds of each target in $FUZZ_NAMES and runs it for $FUZZ_SECONDS; two results per target. What a run finds
-# stays in $B/fuzz/found/<name>/ and is named; the seeds themselves are made afresh in $B/fuzz/seed/<name>/.
+# Replays the seeds of each target in $FUZZ_NAMES, then mutates them; three results per target. With FUZZ_RUNS that many inputs from
+# one fixed seed, the same on every machine; else new ones for FUZZ_SECONDS. What a run finds stays in $B/fuzz/found/<name>/ and is
+# named; the seeds themselves are made afresh in $B/fuzz/seed/<name>/.
 B=${B:-build}
+if [ -n "${FUZZ_RUNS:-}" ]; then
+	how="$FUZZ_RUNS mutations" limit="-seed=1 -runs=$FUZZ_RUNS"
+else
+	how="${FUZZ_SECONDS:-600} s of mutation" limit="-max_total_time=${FUZZ_SECONDS:-600}"
+fi
 here=$(dirname "$0")
 pass=0 fail=0
 result() {
@@ -16,6 +22,7 @@ result() {
 for name in $FUZZ_NAMES; do
 	seed=$B/fuzz/seed/$name found=$B/fuzz/found/$name grown=$B/fuzz/grown/$name log=$B/fuzz/$name.log
 	rm -rf "$seed"
+	[ -z "${FUZZ_RUNS:-}" ] || rm -rf "$grown"
 	mkdir -p "$seed" "$found" "$grown"
 	st=0
 	for gen in "$here/${name}_seed.py" "$here/${name}_seed.sh"; do
@@ -38,12 +45,13 @@ for name in $FUZZ_NAMES; do
 	fi
 	result "$st" "$name: replay"
 	st=0
-	"$B/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-10}" -rss_limit_mb=512 -timeout=10 -max_len=262144 \
+	# shellcheck disable=SC2086
+	"$B/fuzz/$name" $limit -rss_limit_mb=512 -timeout=10 -max_len=262144 \
 		-artifact_prefix="$found/" "$grown" "$seed" >"$log" 2>&1 || {
 		st=$?
 		tail -n 30 "$log"
 	}
-	result "$st" "$name: ${FUZZ_SECONDS:-10} s of mutation"
+	result "$st" "$name: $how"
 done
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

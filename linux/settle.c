@@ -18,7 +18,6 @@
 #include "linux/shim.h"
 #include "core/base/mem.h"
 
-#define QUIET_MS  1000u
 #define HOSTS_MAX 16u
 #define LUNS_MAX  8u
 
@@ -52,6 +51,16 @@ static bool collect(void *ctx, const char *name)
 	return true;
 }
 
+/* Is this disk, of a folder "block", in /sys/block too, where scans look? The folder comes first. */
+static bool is_listed(void *ctx, const char *name)
+{
+	bool *all = ctx;
+	char path[96], text[16];
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%.40s/dev", name);
+	*all = pod_read_text(path, text, sizeof text) > 0;
+	return *all;
+}
+
 /* The host has yet to show a disk, or to be asked at all. */
 static bool is_pending(uint32_t host)
 {
@@ -67,10 +76,13 @@ static bool is_pending(uint32_t host)
 			continue;
 		}
 		(void)pod_strlcpy(path + n, "/type", sizeof path - n);
-		if (pod_read_text(path, text, sizeof text) <= 0 || !pod_streq(text, "0"))
+		if (pod_read_text(path, text, sizeof text) <= 0)
+			return true;
+		if (!pod_streq(text, "0"))
 			continue;
 		(void)pod_strlcpy(path + n, "/block", sizeof path - n);
-		if (pod_sys_stat(path, true, &st) < 0)
+		bool listed = false;
+		if (pod_each_name(path, is_listed, &listed) < 0 || !listed)
 			return true;
 	}
 	return false;
@@ -99,11 +111,11 @@ uint32_t pod_settle_ms(const char *disk)
 	struct hosts h = {.count = 0};
 	uint32_t own;
 	if (!host_of_disk(disk, &own) || !is_usb_storage(own))
-		return QUIET_MS;
+		return POD_SETTLE_QUIET_MS;
 	if (pod_each_name(POD_SYS_DIR "/class/scsi_host", collect, &h) < 0 || h.overflow)
-		return QUIET_MS;
+		return POD_SETTLE_QUIET_MS;
 	for (unsigned i = 0; i < h.count; i++)
 		if (is_usb_storage(h.number[i]) && is_pending(h.number[i]))
-			return QUIET_MS;
+			return POD_SETTLE_QUIET_MS;
 	return 0;
 }

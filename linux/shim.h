@@ -40,6 +40,7 @@ struct pod_watch {
 
 /* How long no block device may have come or gone before the disk, which is the stick, is taken to be the only one. */
 uint32_t pod_settle_ms(const char *disk);
+#define POD_SETTLE_QUIET_MS 1000u /* ... at most */
 
 /* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);

@@ -36,6 +36,7 @@ struct scan {
 	struct pod_disk match[2]; /* the first two */
 	unsigned matches;
 	bool other_image;
+	bool unread; /* a disk is there and cannot be read, yet or at all: it may turn out to be a second stick */
 	char other_name[40];
 	uint64_t need_bytes;
 	struct seen seen[SEEN_MAX];
@@ -154,15 +155,19 @@ static bool look_at_disk(void *ctx, const char *name)
 	if (is_passed_over(name) || pod_strlcpy(d.name, name, sizeof d.name) >= sizeof d.name)
 		return true;
 	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/size", name);
-	if (pod_read_text(path, text, sizeof text) <= 0)
+	if (pod_read_text(path, text, sizeof text) <= 0) {
+		s->unread = true;
 		return true;
+	}
 	/* sysfs counts units of 512 bytes, whatever the sector size. 0: a card reader without a card. */
 	d.size_bytes = pod_parse_u64(text) << 9;
 	if (d.size_bytes < s->need_bytes)
 		return true;
 	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/dev", name);
-	if (pod_read_text(path, text, sizeof text) <= 0 || !pod_parse_dev(text, &d.major, &d.minor))
+	if (pod_read_text(path, text, sizeof text) <= 0 || !pod_parse_dev(text, &d.major, &d.minor)) {
+		s->unread = true;
 		return true;
+	}
 	struct seen *e = remember(s, &d);
 	enum verdict v = e ? e->verdict : UNREADABLE;
 	if (v == UNREADABLE) {
@@ -180,6 +185,7 @@ static bool look_at_disk(void *ctx, const char *name)
 		s->other_image = true;
 		(void)pod_strlcpy(s->other_name, name, sizeof s->other_name);
 	}
+	s->unread |= v == UNREADABLE;
 	if (v == MATCH) {
 		if (s->matches < POD_ARRAY_LEN(s->match))
 			s->match[s->matches] = d;
@@ -191,7 +197,7 @@ static bool look_at_disk(void *ctx, const char *name)
 static void scan_disks(struct scan *s)
 {
 	s->matches = 0;
-	s->other_image = false;
+	s->other_image = s->unread = false;
 	for (unsigned i = 0; i < s->seen_count; i++)
 		s->seen[i].still_there = false;
 	(void)pod_each_name(POD_SYS_DIR "/block", look_at_disk, s);
@@ -394,6 +400,12 @@ static _Noreturn void watch_loop(int events)
 		}
 		if (settling) {
 			uint32_t settle_ms = pod_settle_ms(scan.match[0].name);
+			/* A disk that came up between the last scan and that look at the hosts is known to neither. */
+			scan_disks(&scan);
+			if (scan.matches != 1)
+				continue;
+			if (scan.unread && settle_ms < POD_SETTLE_QUIET_MS)
+				settle_ms = POD_SETTLE_QUIET_MS;
 			if (now - quiet_ms >= settle_ms || now - first_ms >= SETTLE_MAX_MS) {
 				struct pod_disk found = scan.match[0];
 				enum pod_status st = act(&watch, &found);

@@ -43,6 +43,10 @@ static void note_scan(struct menu *m)
 		pod_snprintf(m->note, sizeof m->note,
 			     T("There are more files or folders than the menu can hold; only %zu images are shown."),
 			     s->image_count);
+	else if (s->has_data && !s->has_esp) /* a BIOS that counts to 2 TiB does not reach the end of a larger drive */
+		pod_snprintf(m->note, sizeof m->note,
+			     T("Boot partition unreadable (%s): live systems will not find their medium."),
+			     menu_status(m, s->esp_status));
 }
 
 /* The one-shot choice: taken back before it is followed, so that a start that hangs is not repeated. Returns whether there was

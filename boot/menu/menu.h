@@ -200,7 +200,7 @@ struct menu_stick {
 	struct pod_cache data_cache, esp_cache, plan_cache;
 	struct pod_fs data, esp;
 	bool has_data, has_esp;
-	enum pod_status table_status, data_status;
+	enum pod_status table_status, data_status, esp_status;
 	struct pod_stick_id id;
 
 	struct menu_image *image;

@@ -79,12 +79,17 @@ static void open_esp(struct menu *m, const struct pod_parttab *t)
 {
 	struct menu_stick *s = &m->stick;
 	struct pod_node node;
+	s->esp_status = POD_E_NOT_FOUND;
 	for (uint32_t i = 0; i < t->count && !s->has_esp; i++) {
 		const struct pod_part *p = &t->part[i];
-		if (!is_esp(t, p) || open_volume(m, &s->esp_window, &s->esp_cache, &s->esp, p->start_bytes, p->length_bytes,
-						 ESP_LINES, ESP_LINE_SIZE) != POD_OK)
+		if (!is_esp(t, p))
 			continue;
-		s->has_esp = pod_fs_lookup(&s->esp, "ISOPOD", &node, m->entry) == POD_OK && node.is_dir;
+		s->esp_status = open_volume(m, &s->esp_window, &s->esp_cache, &s->esp, p->start_bytes, p->length_bytes, ESP_LINES,
+					    ESP_LINE_SIZE);
+		if (s->esp_status != POD_OK)
+			continue;
+		s->esp_status = pod_fs_lookup(&s->esp, "ISOPOD", &node, m->entry);
+		s->has_esp = s->esp_status == POD_OK && node.is_dir;
 		if (!s->has_esp) {
 			pod_fs_close(&s->esp);
 			memset(&s->esp, 0, sizeof s->esp);

@@ -198,6 +198,8 @@ case("uefi-keyboard", "uefi", "main", "memtest", "keys", timeout=180)
 # Once each.
 case("bios-fragmented", "bios", "frag", "live", after=check_clean)
 case("bios-sata", "bios", "main", "live", bus="sata")
+case("bios-sata-far", "bios", "far", "floppy", bus="sata", timeout=120)  # behind 2 TiB
+case("uefi-far", "uefi", "far", "efionly", timeout=150)
 case("ia32-loader", "uefi-ia32", "main", "ia32", timeout=180)
 case("aa64-installer", "uefi-aa64", "main", "installer-arm64", memory=1400, timeout=600)
 case("uefi-big", "uefi", "big", "big", after=check_clean)
@@ -214,6 +216,9 @@ L = {"group": "long"}
 case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
 case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
 case("bios-big", "bios", "big", "big", after=check_clean, **L)
+case("bios-sata-far-live", "bios", "far", "live", bus="sata", after=check_clean, **L)
+# SeaBIOS reads the first 2 TiB of a USB drive: the menu says what it cannot reach.
+case("bios-far", "bios", "far", "live", "menu", marker=r"Boot partition unreadable", timeout=90, **L)
 case("bios-fatlive", "bios", "main", "fatlive", **L)
 case("uefi-512M", "uefi", "main", "live", memory=512, **L)
 case("bios-two-sticks", "bios", "main", "live", extra=(("two", "usb"),), after=check_clean, **L)

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Fragments a file on an exFAT volume in place, as another system's copying would have left it.
+"""Changes a file on an exFAT volume in place: fragments it, as another system's copying would have left it; or grows it without
+writing the new part (ValidDataLength stays), so that what comes after it lies far behind.
 
     frag.py STICK /path/of/file.iso PIECES
+    frag.py STICK /path/of/file.bin +BYTES
 
 Written from the exFAT file system specification (Microsoft, 2019) and independent of core/fs, so that a mistake there is not
 repeated here: every second piece of the file is moved to free clusters behind the last used one, in reverse order; the file's
@@ -107,6 +109,12 @@ class Volume:
             self.bitmap[n >> 3] &= ~(1 << (n & 7)) & 0xFF
 
 
+    def write_set(self, entries, data):
+        struct.pack_into("<H", data[0], 2, checksum([bytes(e) for e in data]))
+        for (at, _), e in zip(entries, data):
+            self.write(at, bytes(e))
+
+
 def checksum(entries):
     """Exfat 6.3.3: over all bytes of the set but the checksum field itself."""
     s = 0
@@ -154,13 +162,37 @@ def fragment(stick, path, pieces):
         data = [bytearray(e) for _, e in entries]
         data[1][1] &= ~NO_FAT_CHAIN & 0xFF
         struct.pack_into("<I", data[1], 20, chain[0])
-        struct.pack_into("<H", data[0], 2, checksum([bytes(e) for e in data]))
-        for (at, _), e in zip(entries, data):
-            v.write(at, bytes(e))
+        v.write_set(entries, data)
         return len([1 for a, b in zip(chain, chain[1:]) if b != a + 1]) + 1
+
+
+def grow(stick, path, size):
+    """The file moves behind everything else, contiguous, and gets `size` bytes."""
+    with open(stick, "r+b") as f:
+        v = Volume(f, data_partition(f))
+        entries, first, count, chained = v.find(path)
+        old = v.chain(first, count, not chained)
+        new = 1 + max(n for n in range(2, v.clusters + 2) if v.used(n))
+        want = (size + v.cluster_size - 1) // v.cluster_size
+        if new + want > v.clusters + 2 or want < len(old):
+            raise ValueError("no room to grow")
+        for n, c in enumerate(old):
+            v.write(v.offset(new + n), v.read(v.offset(c), v.cluster_size))
+            v.set_used(c, False)
+        for c in range(new, new + want):
+            v.set_used(c, True)
+        v.write(v.bitmap_at, bytes(v.bitmap))
+        data = [bytearray(e) for _, e in entries]
+        data[1][1] |= NO_FAT_CHAIN
+        struct.pack_into("<I", data[1], 20, new)
+        struct.pack_into("<Q", data[1], 24, size)
+        v.write_set(entries, data)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
+    if sys.argv[3].startswith("+"):
+        grow(sys.argv[1], sys.argv[2], int(sys.argv[3][1:]))
+        sys.exit(0)
     print("%d extents" % fragment(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -21,10 +21,10 @@ FEW = ["ipxe", "efionly", "floppy", "ia32", "memtest"]
 
 class Stick:
     """media: names for tests/media/build.sh, put into /images. size: of the stick. options: for `create`.
-    finish(env, path): what is done to the stick after that."""
+    before(env, path), finish(env, path): what is done to the stick before and after that."""
 
-    def __init__(self, media, size="8G", options=(), finish=None):
-        self.media, self.size, self.options, self.finish = media, size, list(options), finish
+    def __init__(self, media, size="8G", options=(), before=None, finish=None):
+        self.media, self.size, self.options, self.before, self.finish = media, size, list(options), before, finish
 
 
 class Env:
@@ -94,6 +94,8 @@ class Env:
         if os.path.exists(tmp):
             os.unlink(tmp)
         self.run("create", tmp, "--size", spec.size, "--yes", *spec.options)
+        if spec.before:
+            spec.before(self, tmp)
         if spec.media:
             self.run("add", tmp, *[self.medium(m) for m in spec.media], "--to", "/images")
         if spec.finish:
@@ -113,6 +115,18 @@ class Env:
 # --- what is done to some of them ----------------------------------------------------------------------------------
 def fragment_live(env, path):
     frag.fragment(path, "/images/live.iso", pieces=9)
+
+
+def fill_2_tib(env, path):
+    """A file of 2.25 TiB in front of all images: their sectors need more than 32 bits."""
+    room = path + ".room"
+    with open(room, "wb") as f:
+        f.write(b"room")
+    try:
+        env.run("add", path, room, "--to", "/")
+    finally:
+        os.unlink(room)
+    frag.grow(path, "/" + os.path.basename(room), 9 << 38)
 
 
 def tiny_isos(env, folder, count):
@@ -172,6 +186,7 @@ STICKS = {
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),
     "big": Stick(["big"] + FEW, size="16G"),
     "frag": Stick(["live"] + FEW, size="4G", finish=fragment_live),
+    "far": Stick(["live"] + FEW, size="3T", before=fill_2_tib),
     "many": Stick(FEW + ["live"], size="4G", finish=add_600),
     "tree": Stick(FEW + ["live"], size="4G", finish=add_tree),
 }

@@ -127,9 +127,11 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	return POD_OK;
 }
 
-static enum pod_status push_dir(struct pod_scan *s, struct walk *w, const char *dir, uint32_t depth)
+/* s->entry is a directory of w->dir[parent]. */
+static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t parent)
 {
 	const struct pod_node *node = &s->entry->node;
+	uint32_t depth = w->dir[parent].depth + 1;
 	if (depth > DEPTH_MAX || is_bulk(s->entry->name))
 		return POD_OK;
 	if (w->count == DIRS_MAX || node->size_bytes > DIR_BYTES_MAX) {
@@ -144,7 +146,8 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, const char *
 	struct pending *d = &w->dir[w->count];
 	d->node = *node;
 	d->depth = depth;
-	if (join(d->path, dir, s->entry->name))
+	/* w->dir may have moved: the parent's path is looked up only now. */
+	if (join(d->path, w->dir[parent].path, s->entry->name))
 		w->count++;
 	return POD_OK;
 }
@@ -157,8 +160,7 @@ static enum pod_status read_dir(struct pod_scan *s, struct walk *w, size_t i)
 		st = pod_dir_next(&dir, s->entry);
 		if (st != POD_OK)
 			break;
-		/* w->dir may move while a directory is pushed: take its path anew each time. */
-		st = s->entry->node.is_dir ? push_dir(s, w, w->dir[i].path, w->dir[i].depth + 1) : take_file(s, w->dir[i].path);
+		st = s->entry->node.is_dir ? push_dir(s, w, i) : take_file(s, w->dir[i].path);
 	}
 	return st == POD_END ? POD_OK : st;
 }

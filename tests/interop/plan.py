@@ -110,6 +110,21 @@ def iso_tree(work):
     check(changed == patched and changed, "only the sectors of the noted records change: %r %r" % (changed, patched))
 
 
+def many_folders(work):
+    """More folders than a first list of them holds, the initrd in the last."""
+    src = os.path.join(work, "many")
+    for n in range(70):
+        write(os.path.join(src, "boot/f%02d/readme" % n), b"%d" % n)
+    initrd = newc(["/etc/hostname"])
+    write(os.path.join(src, "boot/f69/deeper/initrd.img"), initrd)
+    write(os.path.join(src, "boot/f69/deeper/vmlinuz"), kernel(True))
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "MANY", "-o", os.path.join(work, "many.iso"), src)
+    text, virtual = plan(work, "many.iso")
+    check("initrd boot/f69/deeper/initrd.img machine 0" in text, "found among 70 folders: " + text)
+    why = served_right(extract(virtual, "/boot/f69/deeper/initrd.img", os.path.join(work, "x")), initrd)
+    check(not why, "among 70 folders: " + why)
+
+
 def fat_image(work, name, kib, bits, cluster_sectors, fill, becomes=None):
     """A FAT with a loader, a kernel, two initrds and `fill` KiB of other data; as EFI El Torito image."""
     img = os.path.join(work, name + ".fat")
@@ -155,6 +170,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         write(os.path.join(work, "shim"), SHIM)
         iso_tree(work)
+        many_folders(work)
         fat_image(work, "fat12", 1440, 12, 1, 900)
         fat_image(work, "fat12-big-clusters", 4000, 12, 8, 900)
         fat_image(work, "fat12-becomes-16", 2064, 12, 1, 900, 16)

@@ -66,10 +66,27 @@ static uint8_t *line_data(struct pod_cache *c, uint32_t i)
 	return c->data + (size_t)i * c->line_size;
 }
 
-/* Bytes of line `no` that exist on the parent: the last line may be short. */
-static size_t line_bytes(const struct pod_cache *c, uint64_t no)
+/* How many lines from `no` on to read at once. Who asked for several lines one after another goes on so, through a folder of many
+ * files: one read then brings the next ones too. Few reads are as good as few bytes where each read takes a turn on the bus. */
+static uint32_t read_ahead(struct pod_cache *c, uint64_t no)
 {
-	return (size_t)pod_min_u64(c->line_size, c->parent->size_bytes - (no << c->line_shift));
+	c->streak = no == c->next_line ? c->streak + 1 : 0;
+	return c->streak >= POD_CACHE_STREAK && c->lines % POD_CACHE_AHEAD == 0 ? POD_CACHE_AHEAD : 1;
+}
+
+/* Reads `count` lines from `no` on into the slots from `slot` on; those that are held elsewhere already are forgotten there. */
+static enum pod_status fill(struct pod_cache *c, uint64_t no, uint32_t slot, uint32_t count)
+{
+	for (uint32_t i = 0; i < c->lines; i++)
+		if ((i >= slot && i < slot + count) || (c->line[i].tag > no && c->line[i].tag <= no + count))
+			c->line[i].tag = 0;
+	size_t len = (size_t)pod_min_u64((uint64_t)count << c->line_shift, c->parent->size_bytes - (no << c->line_shift));
+	POD_TRY(pod_dev_read(c->parent, no << c->line_shift, line_data(c, slot), len));
+	for (uint32_t i = 0; i < count && (uint64_t)i << c->line_shift < len; i++) {
+		c->line[slot + i].tag = no + i + 1;
+		c->line[slot + i].used = ++c->clock;
+	}
+	return POD_OK;
 }
 
 static enum pod_status fetch(struct pod_cache *c, uint64_t no, uint8_t **out)
@@ -84,10 +101,13 @@ static enum pod_status fetch(struct pod_cache *c, uint64_t no, uint8_t **out)
 		if (!c->line[i].tag || (c->line[victim].tag && c->line[i].used < c->line[victim].used))
 			victim = i;
 	}
-	c->line[victim].tag = 0;
-	POD_TRY(pod_dev_read(c->parent, no << c->line_shift, line_data(c, victim), line_bytes(c, no)));
-	c->line[victim].tag = no + 1;
-	c->line[victim].used = ++c->clock;
+	uint32_t count = read_ahead(c, no);
+	victim -= victim % count;
+	enum pod_status st = fill(c, no, victim, count);
+	if (st != POD_OK && count > 1) /* the fault may lie in what nobody asked for */
+		st = fill(c, no, victim, count = 1);
+	POD_TRY(st);
+	c->next_line = no + count;
 	*out = line_data(c, victim);
 	return POD_OK;
 }

@@ -38,8 +38,11 @@ enum pod_status POD_MUST_USE pod_window_init(struct pod_window *w, struct pod_de
 					     uint64_t len_bytes);
 
 /* A read cache of `lines` lines of `line_size` bytes (power of two, multiple of the sector size) in caller-owned
- * memory, for directory walks in firmware. LRU. Reads of at least one whole line bypass it. Writes go
- * through and update it. Turns reads of any alignment into line-aligned parent reads. */
+ * memory, for directory walks in firmware. LRU. Reads of more than one whole line bypass it. Writes go
+ * through; what they touch is forgotten. Turns reads of any alignment into line-aligned parent reads. After POD_CACHE_STREAK
+ * lines in order, POD_CACHE_AHEAD lines are read at once. */
+#define POD_CACHE_STREAK 4u
+#define POD_CACHE_AHEAD	 4u /* the slots are used in groups of so many: `lines` is a multiple */
 struct pod_cache_line {
 	uint64_t tag; /* line number + 1; 0 = empty */
 	uint32_t used;
@@ -50,6 +53,8 @@ struct pod_cache {
 	struct pod_cache_line *line;
 	uint8_t *data;
 	uint32_t lines, line_size, line_shift, clock;
+	uint64_t next_line; /* the one behind the last that was read from the parent */
+	uint32_t streak;    /* how many were read in order up to there */
 };
 enum pod_status POD_MUST_USE pod_cache_init(struct pod_cache *c, struct pod_dev *parent, struct pod_alloc *a, uint32_t lines,
 					    uint32_t line_size);

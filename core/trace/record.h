@@ -27,6 +27,96 @@
  *   +0x11  3  zero
  *   +0x14  4  update number, 1 and up
  *   +0x18     the kind's own fields
+ *
+ * Texts are UTF-8, cut at a whole character, zero-filled, and not terminated when they fill their field.
+ * A table of stage events is a byte count elsewhere and 12 times { u8 stage, 3 zero, u32 ms, u32 arg }.
+ *
+ * POD_REC_MACHINE
+ *   +0x18  4  firmware: POD_FW_* (core/image/image.h)
+ *   +0x1C  1  Secure Boot, enum pod_rec_secure_boot
+ *   +0x1D  1  flags, POD_REC_M_*
+ *   +0x1E  2  number of ACPI tables that RSDT or XSDT name
+ *   +0x20  8  the machine's clock when the boot manager started, in seconds since 1970 as the clock reads; 0 unknown
+ *   +0x28  8  usable memory in bytes
+ *   +0x30  8  largest free block of memory
+ *   +0x38  8  largest free block below 4 GiB
+ *   +0x40  4  number of entries of the memory map
+ *   +0x44  4  firmware revision (UEFI: FirmwareRevision of the system table)
+ *   +0x48  8  size of the stick in bytes, as the firmware says; 0 unknown
+ *   +0x50  4  sector size of the stick
+ *   +0x54  6  OEM ID of the ACPI RSDP
+ *   +0x5A  8  OEM table ID of the RSDT or XSDT
+ *   +0x62  8  OEM table ID of the FADT
+ *   +0x6A  6  zero
+ *   +0x70 32  version of the boot manager
+ *   +0x90 64  firmware vendor (UEFI)
+ *   +0xD0 64  SMBIOS: maker of the system
+ *  +0x110 64  SMBIOS: product
+ *  +0x150 64  SMBIOS: base board, maker and product
+ *  +0x190 48  SMBIOS: BIOS version
+ *  +0x1C0 16  SMBIOS: BIOS date
+ *
+ * POD_REC_IMAGE
+ *   +0x18  8  size of the file in bytes
+ *   +0x20  8  size of the volume as it says itself; 0 unknown
+ *   +0x28  8  size of the virtual disk
+ *   +0x30  8  memory the plan needs, in bytes
+ *   +0x38  4  flags, POD_REC_I_*
+ *   +0x3C  4  CRC-32 of the file's 2048 bytes at 32768 (an ISO's first volume descriptor) as on the stick; 0 if it is shorter
+ *   +0x40  8  the file's time of modification as the filesystem gives it, seconds since 1970; 0 unknown
+ *   +0x48  1  enum pod_image_kind
+ *   +0x49  1  zero
+ *   +0x4A  2  boot entry for this firmware, signed, as in struct pod_plan: index, -1 the image's own filesystem or LBA 0, -2 none
+ *   +0x4C  2  number of initrds served with the shim
+ *   +0x4E  2  number of overlays
+ *   +0x50  4  number of extents
+ *   +0x54  4  length of the path in bytes; more than the field holds: it was cut at the end
+ *   +0x58 64  volume label
+ *   +0x98 360 path of the image on the data partition, "/images/x.iso"
+ *
+ * POD_REC_PROGRESS. Offsets are of the virtual disk.
+ *   +0x18  4  milliseconds since the boot manager started, when this was written
+ *   +0x1C  1  number of stage events
+ *   +0x1D  1  flags, POD_REC_P_*
+ *   +0x1E  2  zero
+ *   +0x20  8  bytes read
+ *   +0x28  4  reads
+ *   +0x2C  4  last read: length
+ *   +0x30  8  last read: offset
+ *   +0x38  8  where the current run of reads that follow each other started
+ *   +0x40  4  reads that failed
+ *   +0x44  4  the first of them: enum pod_status
+ *   +0x48  8  the first of them: offset
+ *   +0x50  4  reads outside the virtual disk
+ *   +0x54  4  milliseconds spent in reads
+ *   +0x58  8  the first read outside: offset
+ *   +0x60 12 each  the 4 slowest reads, slowest first: { u64 offset, u32 ms }
+ *   +0x90 12 each  12 stage events
+ *  +0x120  4  the first read that failed: the firmware's own code (low 16 bits of EFI_STATUS; AH of INT 13h)
+ *  +0x124  4  milliseconds at the end of the last read that is counted here (at its start while POD_REC_P_READING)
+ *  +0x128  4  sectors the recorder had written in this boot before this one
+ *  +0x12C     zero
+ *
+ * POD_REC_LINUX, written by the shim
+ *   +0x18  4  milliseconds since the shim started, when this was written
+ *   +0x1C  1  number of stage events
+ *   +0x1D  3  zero
+ *   +0x20  4  bytes of kernel log in the log slot of this boot; 0 none
+ *   +0x24  4  speed of the stick's USB connection in kbit/s (1500, 12000, 480000, 5000000...); 0 unknown
+ *   +0x28  4  memory in KiB, MemTotal of /proc/meminfo; 0 unknown
+ *   +0x2C  4  the same, MemAvailable
+ *   +0x30 64  kernel release
+ *   +0x70 24  the disk the stick became, "sda"
+ *   +0x88 40  the device that was mounted, "sda1"
+ *   +0xB0 16  filesystem type it was mounted as
+ *   +0xC0 64  where it was mounted
+ *  +0x100 12 each  12 stage events
+ *  +0x190     zero
+ *
+ * POD_REC_MESSAGE
+ *   +0x18  4  enum pod_status
+ *   +0x1C  4  length of the text, at most 480
+ *   +0x20     the text, UTF-8, in the language of the menu
  */
 #ifndef POD_TRACE_RECORD_H
 #define POD_TRACE_RECORD_H
@@ -81,5 +171,180 @@ struct pod_stage_event {
 	uint32_t arg;
 };
 #define POD_STAGE_MAX 12
+struct pod_stages {
+	uint32_t count;
+	struct pod_stage_event event[POD_STAGE_MAX];
+};
+
+/* Sectors of a boot slot. */
+enum {
+	POD_REC_AT_MACHINE = 0,
+	POD_REC_AT_IMAGE = 1,
+	POD_REC_AT_PROGRESS = 2, /* and 3 */
+	POD_REC_AT_LINUX = 4,	 /* and 5 */
+	POD_REC_AT_MESSAGE = 6,
+	POD_REC_SECTORS = 8,
+};
+
+enum pod_rec_secure_boot { POD_SB_UNKNOWN = 0, POD_SB_OFF = 1, POD_SB_ON = 2, POD_SB_SETUP = 3 };
+
+enum {
+	POD_REC_M_RSDP = 1u << 0, /* an ACPI RSDP was found */
+	POD_REC_M_SEES_EXIT =
+		1u << 1, /* the end of boot services is noted on this firmware; without it, its absence says nothing */
+};
+
+struct pod_rec_machine {
+	uint32_t firmware;
+	uint8_t secure_boot, flags;
+	uint16_t acpi_tables;
+	uint64_t clock_seconds;
+	uint64_t memory_bytes, largest_bytes, largest_low_bytes;
+	uint32_t memory_entries;
+	uint32_t firmware_revision;
+	uint64_t stick_bytes;
+	uint32_t stick_sector_size;
+	char acpi_oem[7], acpi_table[9], acpi_fadt[9];
+	char version[33], firmware_vendor[65];
+	char vendor[65], product[65], board[65], bios_version[49], bios_date[17];
+};
+
+enum {
+	POD_REC_I_TRUNCATED = 1u << 0,
+	POD_REC_I_FRAGMENTED = 1u << 1,	  /* more than one run on the stick */
+	POD_REC_I_SHIM_MISSING = 1u << 2, /* the stick's own shim for this Linux was not there */
+	POD_REC_I_HANDOVER = 1u << 3,	  /* initrds are served with the shim: the Linux in this image should report */
+};
+
+struct pod_rec_image {
+	uint64_t size_bytes, volume_bytes, disk_bytes, memory_bytes;
+	uint32_t flags, descriptor_crc;
+	int64_t mtime;
+	uint8_t kind;
+	int16_t entry;
+	uint16_t initrds, overlays;
+	uint32_t extents;
+	uint32_t path_len; /* of the whole path */
+	char label[65], path[361];
+};
+
+enum {
+	POD_REC_P_READING = 1u << 0, /* the last read had not come back when this was written */
+	POD_REC_P_TIMER = 1u << 1, /* refreshed by a timer: `ms` goes on while nothing is read. Not from the INT 13h server, whose
+				    * last record is the last read worth one */
+};
+
+#define POD_REC_SLOW_MAX 4
+struct pod_rec_slow {
+	uint64_t off_bytes;
+	uint32_t ms;
+};
+
+struct pod_rec_progress {
+	uint32_t ms;
+	uint8_t flags;
+	uint64_t bytes;
+	uint32_t reads, last_len;
+	uint64_t last_off, run_off;
+	uint32_t errors, error_status, error_code;
+	uint64_t error_off;
+	uint32_t outside, read_ms;
+	uint64_t outside_off;
+	struct pod_rec_slow slow[POD_REC_SLOW_MAX];
+	uint32_t last_read_ms, written;
+	struct pod_stages stages;
+};
+
+struct pod_rec_linux {
+	uint32_t ms;
+	uint32_t log_len, usb_kbit, memory_kib, memory_available_kib;
+	char release[65], disk[25], device[41], fs[17], mount[65];
+	struct pod_stages stages;
+};
+
+#define POD_REC_MESSAGE_MAX 480u
+struct pod_rec_message {
+	uint32_t status; /* enum pod_status */
+	char text[POD_REC_MESSAGE_MAX + 1];
+};
+
+/* One boot as read back. has_*: that sector is valid and of this boot. */
+struct pod_rec_boot {
+	uint32_t number;  /* 0: nothing here */
+	uint32_t damaged; /* bit n: sector n is neither zero, nor a record; or could not be read */
+	uint32_t stale;	  /* bit n: sector n is a record of another boot */
+	bool has_machine, has_image, has_progress, has_linux, has_message;
+	struct pod_rec_machine machine;
+	struct pod_rec_image image;
+	struct pod_rec_progress progress;
+	struct pod_rec_linux linux_;
+	struct pod_rec_message message;
+	uint32_t progress_update, linux_update; /* update numbers of the sectors that count */
+};
+
+/* Is number a later than b? Counts round the end of 32 bits. */
+static inline bool pod_rec_later(uint32_t a, uint32_t b)
+{
+	return a - b - 1 < 0x7fffffffu;
+}
+/* The boot after this one: never 0. */
+static inline uint32_t pod_rec_after(uint32_t boot)
+{
+	return boot + 1 ? boot + 1 : 1;
+}
+/* Byte offset of a sector of a boot in the state file. */
+static inline uint32_t pod_rec_offset(uint32_t boot, unsigned sector)
+{
+	return POD_REC_BOOT_OFF + boot % POD_REC_BOOTS * POD_REC_BOOT_SIZE + sector * POD_REC_SECTOR;
+}
+static inline uint32_t pod_rec_log_offset(uint32_t boot)
+{
+	return POD_REC_LOG_OFF + boot % POD_REC_LOGS * POD_REC_LOG_SIZE;
+}
+
+/* --- one sector ------------------------------------------------------------------------------------------------- */
+
+/* Each fills a whole sector but for checksum, boot and update numbers: pod_rec_seal does the rest. */
+void pod_rec_put_machine(uint8_t s[POD_REC_SECTOR], const struct pod_rec_machine *r);
+void pod_rec_put_image(uint8_t s[POD_REC_SECTOR], const struct pod_rec_image *r);
+void pod_rec_put_progress(uint8_t s[POD_REC_SECTOR], const struct pod_rec_progress *r);
+void pod_rec_put_linux(uint8_t s[POD_REC_SECTOR], const struct pod_rec_linux *r);
+void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message *r);
+void pod_rec_seal(uint8_t s[POD_REC_SECTOR], uint32_t boot, uint32_t update);
+/* Magic, checksum, kind and numbers right? */
+bool pod_rec_valid(const uint8_t s[POD_REC_SECTOR], enum pod_rec_kind kind);
+uint32_t pod_rec_boot_of(const uint8_t s[POD_REC_SECTOR]);
+uint32_t pod_rec_update_of(const uint8_t s[POD_REC_SECTOR]);
+/* From a valid sector; every text terminated, every count within its table. */
+void pod_rec_get_machine(const uint8_t s[POD_REC_SECTOR], struct pod_rec_machine *r);
+void pod_rec_get_image(const uint8_t s[POD_REC_SECTOR], struct pod_rec_image *r);
+void pod_rec_get_progress(const uint8_t s[POD_REC_SECTOR], struct pod_rec_progress *r);
+void pod_rec_get_linux(const uint8_t s[POD_REC_SECTOR], struct pod_rec_linux *r);
+void pod_rec_get_message(const uint8_t s[POD_REC_SECTOR], struct pod_rec_message *r);
+
+/* Adds an event; a stage that is there already, and a full table, change nothing. Returns whether it was added. */
+bool pod_stages_add(struct pod_stages *t, enum pod_stage stage, uint32_t ms, uint32_t arg);
+/* The event of a stage, or NULL. */
+const struct pod_stage_event *pod_stages_find(const struct pod_stages *t, enum pod_stage stage);
+
+/* --- the ring; `state` is a device (window) over the state file's bytes ------------------------------------------ */
+
+/* The number of the latest boot, 0 if there is none: reads the first sector of each slot and nothing more. Sectors that cannot be
+ * read count as none, unless none can be read. POD_E_RANGE if the file is shorter than POD_STATE_SIZE. */
+enum pod_status POD_MUST_USE pod_rec_latest(struct pod_dev *state, uint32_t *boot);
+/* A number for a new boot: after the latest, and borne by no sector of its slot. */
+enum pod_status POD_MUST_USE pod_rec_new_number(struct pod_dev *state, struct pod_alloc *a, uint32_t *boot);
+/* Reads one boot. POD_E_NOT_FOUND if no sector of its slot bears this number. */
+enum pod_status POD_MUST_USE pod_rec_read(struct pod_dev *state, struct pod_alloc *a, uint32_t boot, struct pod_rec_boot *out);
+/* Numbers of all boots there are records of, newest first. A boot whose MACHINE sector is damaged is among them. */
+enum pod_status POD_MUST_USE pod_rec_list(struct pod_dev *state, struct pod_alloc *a, uint32_t number[POD_REC_BOOTS],
+					  uint32_t *count);
+/* Writes one sealed sector to its place, by one write, and flushes. `sector` is the place in the slot. */
+enum pod_status POD_MUST_USE pod_rec_write(struct pod_dev *state, uint32_t boot, unsigned sector,
+					   const uint8_t s[POD_REC_SECTOR]);
+/* Saves the end of a log (what is longer than POD_REC_LOG_TEXT is cut at the front): text first, then its header. */
+enum pod_status POD_MUST_USE pod_rec_write_log(struct pod_dev *state, uint32_t boot, const char *text, size_t len);
+/* Reads the log of a boot into text (POD_REC_LOG_TEXT + 1 bytes; terminated). POD_E_NOT_FOUND if there is none. */
+enum pod_status POD_MUST_USE pod_rec_read_log(struct pod_dev *state, uint32_t boot, char *text, size_t *len);
 
 #endif

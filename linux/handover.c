@@ -58,6 +58,20 @@ static enum pod_status check_numbers(const struct pod_ho_record *r, struct pod_d
 	return POD_OK;
 }
 
+/* What is written to on the disk: in whole sectors, and nowhere near the data partition. */
+static enum pod_status check_state(const struct pod_ho_record *r, struct pod_diag *diag)
+{
+	uint64_t start = r->state_start_bytes, len = r->state_length_bytes;
+	if (!start)
+		return len || r->boot_number ? pod_fail(diag, POD_E_CORRUPT, "state file", 0x68, 0, len) : POD_OK;
+	if (!len || !r->boot_number || (start & (UNIT - 1)) != 0 || (len & (UNIT - 1)) != 0 ||
+	    !pod_in_range(start, len, INT64_MAX))
+		return pod_fail(diag, POD_E_CORRUPT, "state file", 0x60, UNIT, start);
+	if (start < r->part_start_bytes + r->part_length_bytes && r->part_start_bytes < start + len)
+		return pod_fail(diag, POD_E_CORRUPT, "state file", 0x60, r->part_start_bytes, start);
+	return POD_OK;
+}
+
 enum pod_status pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t size, struct pod_diag *diag)
 {
 	static const uint8_t zero[4];
@@ -92,8 +106,12 @@ enum pod_status pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t
 		.extent = buf + POD_HO_HEADER_SIZE,
 		.path = (const char *)buf + path_off,
 		.path_len = path_len,
+		.state_start_bytes = pod_get_le64(buf + 0x60),
+		.state_length_bytes = pod_get_le32(buf + 0x68),
+		.boot_number = pod_get_le32(buf + 0x6c),
 	};
 	POD_TRY(check_numbers(&n, diag));
+	POD_TRY(check_state(&n, diag));
 	POD_TRY(check_extents(&n, diag));
 	*r = n;
 	return POD_OK;

@@ -26,6 +26,8 @@ struct pod_ho_record {
 	const uint8_t *extent;
 	const char *path; /* not terminated */
 	uint32_t path_len;
+	uint64_t state_start_bytes; /* the flight recorder's state file on the disk; 0: nothing is recorded */
+	uint32_t state_length_bytes, boot_number;
 };
 
 /* A run of the image on the disk. */

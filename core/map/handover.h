@@ -3,7 +3,7 @@
  * /isopod/map: what the boot manager tells the initramfs shim about where the image lies.
  * One flat little-endian record; written by core/plan, read by linux/. See doc/FORMATS/handover.md.
  *
- *   +0x00  8  magic "ISOPODH1"
+ *   +0x00  8  magic "ISOPODH2"
  *   +0x08  4  total length in bytes
  *   +0x0C  4  CRC-32 of the record with this field zero
  *   +0x10  4  flags (POD_HO_*)
@@ -21,13 +21,17 @@
  *   +0x54  4  offset of the path in this record
  *   +0x58  4  length of the path in bytes (UTF-8, not terminated)
  *   +0x5C  4  zero
- *   +0x60     extents: 16 bytes each, { u64 first byte on the disk, u64 length in bytes }, in image order
+ *   +0x60  8  the flight recorder's state file: first byte on the disk; 0 = nothing is recorded
+ *   +0x68  4  its length in bytes
+ *   +0x6C  4  number of this boot in it (core/trace/record.h)
+ *   +0x70 16  zero
+ *   +0x80     extents: 16 bytes each, { u64 first byte on the disk, u64 length in bytes }, in image order
  */
 #ifndef POD_MAP_HANDOVER_H
 #define POD_MAP_HANDOVER_H
 
-#define POD_HO_MAGIC	   "ISOPODH1"
-#define POD_HO_HEADER_SIZE 0x60u
+#define POD_HO_MAGIC	   "ISOPODH2"
+#define POD_HO_HEADER_SIZE 0x80u
 #define POD_HO_EXTENT_SIZE 16u
 #define POD_HO_EXTENT_MAX  65536u
 

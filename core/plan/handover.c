@@ -109,6 +109,9 @@ static enum pod_status build_record(struct pod_handover *h, uint8_t **out, size_
 	pod_put_le32(r + 0x50, (uint32_t)runs);
 	pod_put_le32(r + 0x54, (uint32_t)path_off);
 	pod_put_le32(r + 0x58, (uint32_t)path_len);
+	pod_put_le64(r + 0x60, rq->state_start_bytes);
+	pod_put_le32(r + 0x68, rq->state_length_bytes);
+	pod_put_le32(r + 0x6c, rq->boot_number);
 	(void)merged_runs(rq, r + POD_HO_HEADER_SIZE);
 	memcpy(r + path_off, rq->path, path_len);
 	pod_put_le32(r + 0x0c, pod_crc32(0, r, total));

@@ -50,6 +50,9 @@ struct pod_plan_request {
 	/* Gives the shim for a machine. NULL function: no hand-over overlays. */
 	enum pod_status (*shim)(void *ctx, enum pod_machine m, struct pod_shim *out);
 	void *shim_ctx;
+	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
+	uint64_t state_start_bytes; /* of the state file on the disk */
+	uint32_t state_length_bytes, boot_number;
 };
 
 enum pod_overlay_kind {

@@ -4,9 +4,9 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
-enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_COUNT };
+enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_RECORDER, KEY_COUNT };
 
-static const char *const key_name[KEY_COUNT] = {"timeout", "default", "language", "view"};
+static const char *const key_name[KEY_COUNT] = {"timeout", "default", "language", "view", "recorder"};
 
 struct span {
 	const char *p;
@@ -149,10 +149,18 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 		else
 			return "not a view (flat, folders)";
 		return NULL;
+	case KEY_RECORDER:
+		if (span_is(l->value, "on"))
+			c->recorder_off = false;
+		else if (span_is(l->value, "off"))
+			c->recorder_off = true;
+		else
+			return "neither on nor off";
+		return NULL;
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view)";
+	return "unknown key (known: timeout, default, language, view, recorder)";
 }
 
 void pod_conf_init(struct pod_conf *c)

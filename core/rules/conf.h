@@ -8,6 +8,7 @@
  *   default   path of an image on the data partition, "/images/debian.iso"
  *   language  en | zh_CN
  *   view      flat | folders
+ *   recorder  on | off: whether the boot manager writes its flight recorder into the state file (core/trace/record.h)
  *
  * Parsing never fails: a line that makes no sense is skipped, and the last valid line for a key counts. pod_conf_lint says what
  * was skipped and why.
@@ -31,6 +32,7 @@ struct pod_conf {
 	char default_path[POD_CONF_PATH_MAX]; /* "" if none; always starts with '/' otherwise */
 	enum pod_conf_language language;
 	enum pod_conf_view view;
+	bool recorder_off;
 };
 
 /* Values without a file. */

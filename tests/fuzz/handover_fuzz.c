@@ -43,6 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_REQUIRE(r.path_len <= POD_HO_PATH_MAX);
 		for (uint32_t i = 0; i < r.path_len; i++)
 			FUZZ_REQUIRE((const uint8_t *)r.path + i < copy + size);
+		FUZZ_REQUIRE(!r.state_start_bytes == !r.boot_number && !r.state_start_bytes == !r.state_length_bytes);
+		FUZZ_REQUIRE(r.state_start_bytes >= r.part_start_bytes + r.part_length_bytes ||
+			     r.state_start_bytes + r.state_length_bytes <= r.part_start_bytes);
 		check_runs(&r, 512);
 		check_runs(&r, 4096);
 		check_runs(&r, 1);

@@ -6,10 +6,10 @@ import os, struct, sys
 MIB = 1 << 20
 
 
-def record(extents, image, path=b"/images/x.iso", flags=0):
+def record(extents, image, path=b"/images/x.iso", flags=0, state=(0, 0, 0)):
     ext = b"".join(struct.pack("<QQ", *e) for e in extents)
-    return struct.pack("<8sIIII16sQQIIIIQIIII", b"ISOPODH1", 0x60 + len(ext) + len(path), 0, flags, 0x11223344, bytes(16), MIB, 64 * MIB,
-                       1, 0x55667788, 512, 0, image, len(extents), 0x60 + len(ext), len(path), 0) + ext + path
+    return struct.pack("<8sIIII16sQQIIIIQIIIIQII16x", b"ISOPODH2", 0x80 + len(ext) + len(path), 0, flags, 0x11223344, bytes(16), MIB, 64 * MIB,
+                       1, 0x55667788, 512, 0, image, len(extents), 0x80 + len(ext), len(path), 0, *state) + ext + path
 
 
 SEEDS = {
@@ -18,6 +18,8 @@ SEEDS = {
     "three": record([(2 * MIB, MIB), (5 * MIB, MIB), (9 * MIB, MIB)], 3 * MIB - 2048, flags=1),
     "neighbours": record([(2 * MIB, MIB), (3 * MIB, MIB), (9 * MIB, MIB), (10 * MIB, 4096)], 3 * MIB + 100),
     "beyond": record([(2 * MIB, MIB), (60 * MIB, 9 * MIB)], 2 * MIB),
+    "recorded": record([(2 * MIB, 3 * MIB)], 3 * MIB, state=(70 * MIB, 256 << 10, 7)),
+    "state inside": record([(2 * MIB, 3 * MIB)], 3 * MIB, state=(64 * MIB, 2 * MIB, 7)),
     "short": record([(2 * MIB, 512)], 12, path=b""),
 }
 for name, data in SEEDS.items():

@@ -50,8 +50,11 @@ def served_right(data, original, cluster=2048):
             subprocess.run(["cpio", "-i", "--quiet", "-d", "-u", *names], input=part, cwd=d, check=True, stderr=subprocess.DEVNULL)
         if open(os.path.join(d, "isopod/shim"), "rb").read() != SHIM:
             return "the shim differs"
-        if open(os.path.join(d, "isopod/map"), "rb").read()[:8] != b"ISOPODH1":
+        record = open(os.path.join(d, "isopod/map"), "rb").read()
+        if record[:8] != b"ISOPODH2":
             return "no hand-over record"
+        if struct.unpack_from("<QII", record, 0x60) != (0x123456000, 0x40000, 77):
+            return "the place of the flight recorder is not in the record"
         if os.readlink(os.path.join(d, "init")) != "isopod/shim":
             return "init is not a link to the shim"
     names = subprocess.run(["cpio", "-it", "--quiet"], input=pre, stdout=subprocess.PIPE, check=True).stdout.split()

@@ -37,7 +37,10 @@ int main(int argc, char **argv)
 				      .image_bytes = image.len,
 				      .path = argv[1],
 				      .shim = shim,
-				      .shim_ctx = &bin};
+				      .shim_ctx = &bin,
+				      .state_start_bytes = 0x123456000,
+				      .state_length_bytes = 0x40000,
+				      .boot_number = 77};
 	struct pod_plan *p = malloc(sizeof *p);
 	enum pod_status st = pod_plan_make(&rq, &host, p, &diag);
 	if (st != POD_OK) {

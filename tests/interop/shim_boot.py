@@ -334,9 +334,10 @@ class Stick:
         iso = self.iso
         path = "/images/x.iso".encode()
         ext = b"".join(struct.pack("<QQ", *e) for e in self.extents)
-        r = bytearray(struct.pack("<8sIIII16sQQIIIIQIIII", b"ISOPODH1", 0x60 + len(ext) + len(path), 0, int(self.gpt), self.signature,
+        r = bytearray(struct.pack("<8sIIII16sQQIIIIQIIIIQII16x", b"ISOPODH2", 0x80 + len(ext) + len(path), 0, int(self.gpt), self.signature,
                                   GUID if self.gpt else bytes(16), *self.part, 1, self.serial, self.sector,
-                                  binascii.crc32(iso[32768:32768 + 2048]), len(iso), len(self.extents), 0x60 + len(ext), len(path), 0))
+                                  binascii.crc32(iso[32768:32768 + 2048]), len(iso), len(self.extents), 0x80 + len(ext), len(path), 0,
+                                  *getattr(self, "state", (0, 0, 0))))
         r += ext + path
         struct.pack_into("<I", r, 12, binascii.crc32(r))
         if wrong.get("damaged"):

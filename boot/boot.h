@@ -8,6 +8,7 @@
 
 #include "core/plan/plan.h"
 #include "core/disk/parttab.h"
+#include "core/trace/recorder.h"
 
 /* Keys: Unicode code points, or these (above Unicode). */
 enum pod_key {
@@ -41,6 +42,8 @@ struct pod_fw {
 	uint32_t firmware_bit; /* POD_FW_* of this build */
 	struct pod_alloc *alloc;
 	struct pod_dev *disk; /* the whole stick; reads at any alignment; writes for the state file if the stick allows */
+	/* The same stick through buffers of its own: it may be used while `disk` is. NULL: use `disk`. */
+	struct pod_dev *state_disk;
 	void *ctx;
 
 	/* Console. fb.base == NULL: no graphics, text_* is used. */
@@ -67,7 +70,20 @@ struct pod_fw {
 	void (*power_off)(struct pod_fw *fw);	   /* NULL if not possible */
 	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */
 	uint64_t memory_bytes;			   /* usable, for the details page; 0 unknown */
+
+	/* The flight recorder. The port tells what the machine is (NULL: nothing), and while an image runs it feeds the recorder,
+	 * if the menu left one here, with the reads of the virtual disk. */
+	void (*describe)(struct pod_fw *fw, struct pod_rec_machine *m);
+	struct pod_recorder *recorder;
+	uint64_t state_start_bytes; /* where its file lies on the disk */
+	uint64_t started_ms;	    /* what millis said when the menu began */
 };
+
+/* Milliseconds since the boot manager started, for the recorder. */
+static inline uint32_t pod_fw_ms(struct pod_fw *fw)
+{
+	return (uint32_t)(fw->millis(fw) - fw->started_ms);
+}
 
 /* Runs the boot manager. Returns only if the user asked to leave (UEFI: back to the firmware). */
 void pod_boot_main(struct pod_fw *fw);

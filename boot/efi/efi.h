@@ -54,6 +54,7 @@ struct pod_efi_vdisk {
 	EFI_HANDLE handle;
 	EFI_DEVICE_PATH_PROTOCOL *path; /* owned */
 	struct pod_alloc *alloc;
+	struct pod_fw *fw;	    /* whose recorder is told of each read; NULL: nobody is */
 	enum pod_status read_error; /* the first failed read, for the message afterwards */
 	uint64_t read_error_bytes;  /* where in the virtual disk */
 };
@@ -64,6 +65,7 @@ struct pod_efi_vdisk_args {
 	uint64_t base_bytes, size_bytes;
 	uint32_t block_size;
 	uint32_t io_align;		/* what the stick's firmware driver wants; passed on as advice */
+	struct pod_fw *fw;		/* its recorder is told of each read; NULL: nobody is */
 	bool partition;			/* LogicalPartition: the part of another disk */
 	EFI_DEVICE_PATH_PROTOCOL *path; /* taken over, also on failure */
 };
@@ -95,6 +97,7 @@ struct pod_efi {
 	EFI_BOOT_SERVICES *bs;
 	EFI_HANDLE boot_device; /* the volume we were loaded from; NULL if unknown */
 	struct pod_efi_disk disk;
+	struct pod_efi_disk state_disk; /* the same disk with its own bounce buffer: the recorder writes from a timer */
 
 	/* console.c */
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
@@ -131,6 +134,12 @@ void pod_efi_input_stop(struct pod_efi *e);
 
 /* start.c: struct pod_fw.start */
 enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
+
+/* record.c: struct pod_fw.describe */
+void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
+/* Around StartImage: the recorder's timer, and its note of the end of boot services. */
+void pod_efi_record_begin(struct pod_efi *e);
+void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);
 
 /* start.c: does the volume, as the firmware reads it, hold this file? */
 bool pod_efi_has_file(struct pod_efi *e, EFI_HANDLE volume, const CHAR16 *name);

@@ -189,6 +189,18 @@ static enum pod_status no_disk_read(struct pod_dev *d, uint64_t off, void *buf, 
 	return POD_E_CHANGED;
 }
 
+static void open_state_disk(struct pod_efi *e, EFI_BLOCK_IO_PROTOCOL *bio)
+{
+	EFI_PHYSICAL_ADDRESS bounce = 0;
+
+	if (EFI_ERROR(e->bs->AllocatePages(AllocateAnyPages, EfiLoaderData, POD_EFI_BOUNCE / 4096, &bounce)))
+		return;
+	if (pod_efi_disk_open(&e->state_disk, bio, (uint8_t *)(uintptr_t)bounce) == POD_OK)
+		e->fw.state_disk = &e->state_disk.dev;
+	else
+		(void)e->bs->FreePages(bounce, POD_EFI_BOUNCE / 4096);
+}
+
 static void open_stick(struct pod_efi *e)
 {
 	EFI_BLOCK_IO_PROTOCOL *bio = find_stick(e);
@@ -196,8 +208,10 @@ static void open_stick(struct pod_efi *e)
 
 	e->fw.disk = &e->disk.dev;
 	if (bio && !EFI_ERROR(e->bs->AllocatePages(AllocateAnyPages, EfiLoaderData, POD_EFI_BOUNCE / 4096, &bounce))) {
-		if (pod_efi_disk_open(&e->disk, bio, (uint8_t *)(uintptr_t)bounce) == POD_OK)
+		if (pod_efi_disk_open(&e->disk, bio, (uint8_t *)(uintptr_t)bounce) == POD_OK) {
+			open_state_disk(e, bio);
 			return;
+		}
 		(void)e->bs->FreePages(bounce, POD_EFI_BOUNCE / 4096);
 	}
 	memset(&e->disk, 0, sizeof(e->disk));
@@ -276,6 +290,7 @@ EFI_STATUS efi_main(EFI_HANDLE ImageHandle, EFI_SYSTEM_TABLE *SystemTable)
 	fw->firmware_bit = POD_FW_AA64;
 #endif
 	fw->start = pod_efi_start;
+	fw->describe = pod_efi_describe;
 	fw->reboot = reboot;
 	fw->power_off = power_off;
 	fw->firmware_setup = setup_supported(e) ? firmware_setup : NULL;
@@ -291,5 +306,7 @@ EFI_STATUS efi_main(EFI_HANDLE ImageHandle, EFI_SYSTEM_TABLE *SystemTable)
 	pod_efi_console_give_back(e);
 	if (e->disk.bounce)
 		(void)e->bs->FreePages((EFI_PHYSICAL_ADDRESS)(uintptr_t)e->disk.bounce, POD_EFI_BOUNCE / 4096);
+	if (fw->state_disk)
+		(void)e->bs->FreePages((EFI_PHYSICAL_ADDRESS)(uintptr_t)e->state_disk.bounce, POD_EFI_BOUNCE / 4096);
 	return EFI_SUCCESS;
 }

@@ -153,6 +153,7 @@ static EFI_STATUS put_disk(struct starting *s)
 	struct pod_efi_vdisk_args args = {
 		.map = &s->plan->map,
 		.stick = e->fw.disk,
+		.fw = e->fw.state_disk ? &e->fw : NULL,
 		.size_bytes = s->plan->map.size_bytes,
 		.block_size = s->plan->sector_size,
 		.io_align = e->disk.align_mask ? e->disk.align_mask + 1 : 0,
@@ -174,6 +175,7 @@ static EFI_STATUS put_partition(struct starting *s, uint32_t index, uint64_t sta
 	struct pod_efi_vdisk_args args = {
 		.map = &s->plan->map,
 		.stick = e->fw.disk,
+		.fw = e->fw.state_disk ? &e->fw : NULL,
 		.base_bytes = start,
 		.size_bytes = length,
 		.block_size = s->plan->sector_size,
@@ -318,7 +320,9 @@ static enum pod_status run(struct starting *s, EFI_HANDLE image)
 	/* From here to the loader's end nothing of ours may fire or draw. */
 	pod_efi_input_stop(e);
 	pod_efi_console_give_back(e);
+	pod_efi_record_begin(e);
 	st = e->bs->StartImage(image, &exit_size, &exit_data);
+	pod_efi_record_end(e, st);
 	(void)e->bs->SetWatchdogTimer(0, 0, 0, NULL);
 	pod_efi_console_take(e);
 	pod_efi_input_start(e);

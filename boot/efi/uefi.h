@@ -348,9 +348,11 @@ typedef struct {
 } EFI_MEMORY_DESCRIPTOR;
 
 /* --- 7.1 events, timers, task priority --- */
-#define TPL_APPLICATION 4
-#define TPL_CALLBACK	8
-#define EVT_TIMER	0x80000000u
+#define TPL_APPLICATION	  4
+#define TPL_CALLBACK	  8
+#define TPL_HIGH_LEVEL	  31
+#define EVT_TIMER	  0x80000000u
+#define EVT_NOTIFY_SIGNAL 0x00000200u
 typedef enum { TimerCancel, TimerPeriodic, TimerRelative } EFI_TIMER_DELAY;
 
 /* --- 7.3 protocol handling --- */
@@ -404,7 +406,7 @@ typedef struct {
 	EFI_STATUS (*StartImage)(EFI_HANDLE ImageHandle, UINTN *ExitDataSize, CHAR16 **ExitData);
 	void *Exit;
 	EFI_STATUS (*UnloadImage)(EFI_HANDLE ImageHandle);
-	void *ExitBootServices;
+	EFI_STATUS (*ExitBootServices)(EFI_HANDLE ImageHandle, UINTN MapKey);
 	void *GetNextMonotonicCount;
 	EFI_STATUS (*Stall)(UINTN Microseconds);
 	EFI_STATUS (*SetWatchdogTimer)(UINTN Timeout, uint64_t WatchdogCode, UINTN DataSize, CHAR16 *WatchdogData);
@@ -428,6 +430,15 @@ typedef struct {
 	void *CreateEventEx;
 } EFI_BOOT_SERVICES;
 
+/* --- 8.3 time --- */
+typedef struct {
+	uint16_t Year;
+	uint8_t Month, Day, Hour, Minute, Second, Pad1;
+	uint32_t Nanosecond;
+	int16_t TimeZone;
+	uint8_t Daylight, Pad2;
+} EFI_TIME;
+
 /* --- 4.5 runtime services --- */
 typedef enum { EfiResetCold, EfiResetWarm, EfiResetShutdown, EfiResetPlatformSpecific } EFI_RESET_TYPE;
 
@@ -438,7 +449,7 @@ typedef enum { EfiResetCold, EfiResetWarm, EfiResetShutdown, EfiResetPlatformSpe
 
 typedef struct {
 	EFI_TABLE_HEADER Hdr;
-	void *GetTime;
+	EFI_STATUS (*GetTime)(EFI_TIME *Time, void *Capabilities);
 	void *SetTime;
 	void *GetWakeupTime;
 	void *SetWakeupTime;
@@ -465,6 +476,12 @@ typedef struct {
 		}                                                                                                                \
 	}
 
+/* --- 4.6 configuration table --- */
+typedef struct {
+	EFI_GUID VendorGuid;
+	void *VendorTable;
+} EFI_CONFIGURATION_TABLE;
+
 /* --- 4.3 system table --- */
 typedef struct {
 	EFI_TABLE_HEADER Hdr;
@@ -479,7 +496,7 @@ typedef struct {
 	EFI_RUNTIME_SERVICES *RuntimeServices;
 	EFI_BOOT_SERVICES *BootServices;
 	UINTN NumberOfTableEntries;
-	void *ConfigurationTable;
+	EFI_CONFIGURATION_TABLE *ConfigurationTable;
 } EFI_SYSTEM_TABLE;
 
 /* --- 9.1 loaded image --- */

@@ -43,6 +43,38 @@ static EFI_STATUS read_status(struct pod_efi_vdisk *v, enum pod_status st, uint6
 	}
 }
 
+static struct pod_recorder *recorder_of(const struct pod_efi_vdisk *v)
+{
+	return v->fw && v->fw->recorder && v->fw->recorder->state ? v->fw->recorder : NULL;
+}
+
+static void note_outside(struct pod_efi_vdisk *v, EFI_LBA lba)
+{
+	struct pod_recorder *r = recorder_of(v);
+	EFI_TPL tpl;
+
+	if (!r)
+		return;
+	tpl = v->bs->RaiseTPL(TPL_CALLBACK);
+	pod_recorder_outside(r, v->base_bytes + lba * v->media.BlockSize, pod_fw_ms(v->fw));
+	v->bs->RestoreTPL(tpl);
+}
+
+/* Called at TPL_CALLBACK, as the recorder's timer is: they take turns. */
+static enum pod_status read_recorded(struct pod_efi_vdisk *v, uint64_t off, void *buf, size_t len)
+{
+	struct pod_recorder *r = recorder_of(v);
+	enum pod_status st;
+
+	if (r)
+		pod_recorder_read(r, v->base_bytes + off, (uint32_t)pod_min_u64(len, UINT32_MAX), pod_fw_ms(v->fw));
+	st = pod_map_read(v->map, v->stick, v->base_bytes + off, buf, len);
+	if (r)
+		pod_recorder_read_done(r, st == POD_OK ? (uint32_t)pod_min_u64(len, UINT32_MAX) : 0, st,
+				       (uint32_t)read_status(v, st, v->base_bytes + off) & 0xffff, pod_fw_ms(v->fw));
+	return st;
+}
+
 static EFI_STATUS vdisk_read(EFI_BLOCK_IO_PROTOCOL *This, uint32_t MediaId, EFI_LBA LBA, UINTN BufferSize, void *Buffer)
 {
 	struct pod_efi_vdisk *v = vdisk_of(This);
@@ -61,11 +93,11 @@ static EFI_STATUS vdisk_read(EFI_BLOCK_IO_PROTOCOL *This, uint32_t MediaId, EFI_
 		return EFI_SUCCESS;
 	if (BufferSize & mask)
 		return EFI_BAD_BUFFER_SIZE;
-	if (LBA > v->media.LastBlock)
-		return EFI_INVALID_PARAMETER;
 	off = LBA * v->media.BlockSize;
-	if (!pod_in_range(off, BufferSize, (v->media.LastBlock + 1) * v->media.BlockSize))
+	if (LBA > v->media.LastBlock || !pod_in_range(off, BufferSize, (v->media.LastBlock + 1) * v->media.BlockSize)) {
+		note_outside(v, LBA);
 		return EFI_INVALID_PARAMETER;
+	}
 
 	/* The bounce buffer of the stick is one; callers up to TPL_CALLBACK (clause 7.1, table of TPL restrictions) take turns.
 	 */
@@ -77,7 +109,7 @@ static EFI_STATUS vdisk_read(EFI_BLOCK_IO_PROTOCOL *This, uint32_t MediaId, EFI_
 		memset((uint8_t *)Buffer + there, 0, BufferSize - there);
 		BufferSize = there;
 	}
-	st = pod_map_read(v->map, v->stick, v->base_bytes + off, Buffer, BufferSize);
+	st = read_recorded(v, off, Buffer, BufferSize);
 	v->bs->RestoreTPL(tpl);
 	return read_status(v, st, v->base_bytes + off);
 }
@@ -113,6 +145,7 @@ enum pod_status pod_efi_vdisk_init(struct pod_efi_vdisk *v, EFI_BOOT_SERVICES *b
 		return POD_E_INVALID;
 	v->map = args->map;
 	v->stick = args->stick;
+	v->fw = args->fw;
 	v->base_bytes = args->base_bytes;
 	v->size_bytes = args->size_bytes;
 	v->media.MediaId = MEDIA_ID;

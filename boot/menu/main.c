@@ -70,7 +70,7 @@ static bool follow_choice(struct menu *m)
 		page_message(m, T("Chosen once"), text);
 	} else {
 		view_select_image(m, i);
-		start_image(m, i);
+		start_image(m, i, CHOSEN_ONCE);
 	}
 	pod_free(m->alloc, path);
 	return true;
@@ -81,6 +81,7 @@ static void draw(struct menu *m)
 	for (uint32_t i = 0; i < m->screens; i++)
 		view_draw(m, &m->screen[i]);
 	screen_flush(m);
+	record_stage(m, POD_STAGE_MENU, 0);
 }
 
 /* Counts down to the default image. Returns a key that stopped it, or POD_KEY_NONE when the time is over. */
@@ -124,7 +125,7 @@ static void start_default(struct menu *m)
 		k = menu_wait_key(m, now ? now : 1);
 	}
 	if (k == POD_KEY_NONE || k == POD_KEY_ENTER)
-		start_image(m, i);
+		start_image(m, i, CHOSEN_DEFAULT);
 }
 
 static enum pod_status prepare(struct menu *m)
@@ -149,6 +150,7 @@ static enum pod_status prepare(struct menu *m)
 		return POD_E_NOMEM;
 	view_build(m);
 	note_scan(m);
+	record_open(m);
 	return POD_OK;
 }
 
@@ -159,6 +161,7 @@ void pod_boot_main(struct pod_fw *fw)
 		return;
 	m->fw = fw;
 	m->alloc = fw->alloc;
+	fw->started_ms = fw->millis(fw);
 	enum pod_status st = prepare(m);
 	if (st == POD_E_NOMEM && m->screens) {
 		m->view.count = 0;
@@ -174,6 +177,7 @@ void pod_boot_main(struct pod_fw *fw)
 		draw(m);
 		view_key(m, menu_wait_key(m, 0));
 	}
+	fw->recorder = NULL;
 	screen_fini(m);
 	stick_close(m);
 	pod_free(m->alloc, m->view.row);

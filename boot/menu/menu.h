@@ -214,6 +214,7 @@ struct menu_stick {
 	struct pod_node conf_node;
 
 	bool has_state;
+	uint64_t state_start; /* of the state file on the stick */
 	struct pod_window state;
 	struct pod_map font_map;
 	struct pod_mapdev font_dev;
@@ -236,6 +237,18 @@ void scan_folder_path(const struct menu_stick *s, uint32_t folder, char *buf, si
 size_t scan_find(const struct menu_stick *s, const char *path, char *scratch, size_t size);
 /* Natural order: digits by value, ASCII case folded. */
 int scan_natural_compare(const char *a, const char *b);
+
+/* --- the flight recorder (record.c) ------------------------------------------------------------------------- */
+
+/* Who chose the image, as POD_STAGE_CHOSEN tells it. */
+enum start_choice { CHOSEN_BY_HAND = 0, CHOSEN_ONCE = 1, CHOSEN_DEFAULT = 2 };
+/* Takes a number for this start and writes what the machine is. Says so in a note if the stick cannot be written. */
+void record_open(struct menu *m);
+void record_stage(struct menu *m, enum pod_stage stage, uint32_t arg);
+void record_chosen(struct menu *m, size_t image, enum start_choice by);
+void record_planned(struct menu *m, size_t image, const struct pod_plan *plan, size_t extents, enum pod_status st);
+/* What the user is told at the end of a start. */
+void record_message(struct menu *m, enum pod_status st, const char *text);
 
 /* --- the view (view.c), pages (pages.c), start (start.c) ------------------------------------------------ */
 
@@ -266,9 +279,10 @@ struct menu {
 	struct menu_view view;
 	struct pod_dirent *entry; /* scratch */
 	char path[POD_PATH_MAX];  /* scratch */
-	char note[256];		  /* shown above the status line */
-	const char *busy;	  /* shown there instead, while something takes time; NULL: nothing */
-	uint64_t countdown_end;	  /* 0: none */
+	struct pod_recorder recorder;
+	char note[256];		/* shown above the status line */
+	const char *busy;	/* shown there instead, while something takes time; NULL: nothing */
+	uint64_t countdown_end; /* 0: none */
 	uint32_t countdown_left;
 	bool leave;
 };
@@ -290,7 +304,7 @@ void page_help(struct menu *m);
 void page_details(struct menu *m, size_t image);
 void page_actions(struct menu *m);
 
-void start_image(struct menu *m, size_t image);
+void start_image(struct menu *m, size_t image, enum start_choice by);
 /* Plans an image; on failure `text` holds the sentence. */
 enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text,
 					size_t size);

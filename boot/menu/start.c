@@ -102,6 +102,11 @@ enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, 
 		.shim = stick_shim,
 		.shim_ctx = m,
 	};
+	if (m->fw->recorder && m->recorder.state) {
+		rq.state_start_bytes = m->stick.state_start;
+		rq.state_length_bytes = POD_STATE_SIZE;
+		rq.boot_number = m->recorder.boot;
+	}
 	struct pod_diag d = {0};
 	m->stick.shim_missing = NULL;
 	enum pod_status st = pod_plan_make(&rq, m->alloc, plan, &d);
@@ -157,7 +162,7 @@ static bool whole_or_wanted(struct menu *m, const struct pod_image *im, const ch
 	return true;
 }
 
-void start_image(struct menu *m, size_t image)
+void start_image(struct menu *m, size_t image, enum start_choice by)
 {
 	const char *name = m->stick.image[image].name;
 	char *text = pod_zalloc(m->alloc, 1, 2048);
@@ -168,17 +173,20 @@ void start_image(struct menu *m, size_t image)
 		page_message(m, T("Cannot start"), T("There is not enough memory."));
 		return;
 	}
-	size_t extents;
+	size_t extents = 0;
 	pod_snprintf(text, 2048, T("Starting %s ..."), name);
 	screen_plain(m);
 	screen_line(m, text);
 	if (m->note[0])
 		screen_line(m, m->note);
+	record_chosen(m, image, by);
 	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
 	if (st == POD_OK) {
 		if (!startable(m, plan, name, text, 2048)) {
 			st = POD_E_UNSUPPORTED;
 		} else if (!whole_or_wanted(m, &plan->image, name, text, 2048)) {
+			record_message(m, POD_E_CORRUPT, text);
 			text[0] = 0; /* it has been said */
 		} else {
 			text[0] = 0;
@@ -189,6 +197,8 @@ void start_image(struct menu *m, size_t image)
 		}
 		pod_plan_free(plan);
 	}
+	if (text[0])
+		record_message(m, st, text);
 	screen_restore(m);
 	if (text[0])
 		page_message(m, st == POD_OK ? T("Back in Isopod") : T("Cannot start"), text);

@@ -108,9 +108,13 @@ static void find_state(struct menu *m)
 	if (pod_fs_lookup(&s->esp, POD_STATE_FILE, &node, m->entry) != POD_OK || node.is_dir ||
 	    node.size_bytes < 2 * POD_STATE_SLOT || pod_fs_extents(&s->esp, &node, m->alloc, &e, &n) != POD_OK)
 		return;
-	if (n >= 1 && !e[0].hole && e[0].length_bytes >= 2 * POD_STATE_SLOT)
-		s->has_state = pod_window_init(&s->state, m->fw->disk, s->esp_window.start_bytes + e[0].dev_bytes,
-					       2 * POD_STATE_SLOT) == POD_OK;
+	if (n >= 1 && !e[0].hole && e[0].length_bytes >= 2 * POD_STATE_SLOT) {
+		struct pod_dev *disk = m->fw->state_disk ? m->fw->state_disk : m->fw->disk;
+		s->state_start = s->esp_window.start_bytes + e[0].dev_bytes;
+		s->has_state =
+			pod_window_init(&s->state, disk, s->state_start,
+					pod_min_u64(e[0].length_bytes, pod_min_u64(node.size_bytes, POD_STATE_SIZE))) == POD_OK;
+	}
 	pod_free(m->alloc, e);
 }
 

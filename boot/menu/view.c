@@ -435,7 +435,7 @@ static void activate(struct menu *m)
 	if (r & ROW_FOLDER)
 		open_folder(m, r & ~ROW_FOLDER);
 	else
-		start_image(m, r);
+		start_image(m, r, CHOSEN_BY_HAND);
 }
 
 static void toggle_view(struct menu *m)

@@ -386,11 +386,10 @@ static enum pod_status read_slot(struct pod_dev *state, uint32_t index, uint8_t 
 	return *unread == (1u << POD_REC_SECTORS) - 1 ? st : POD_OK;
 }
 
-enum pod_status pod_rec_new_number(struct pod_dev *state, struct pod_alloc *a, uint32_t *boot)
+enum pod_status pod_rec_new_number(struct pod_dev *state, struct pod_alloc *a, uint32_t latest, uint32_t *boot)
 {
-	uint32_t n, unread;
+	uint32_t n = latest, unread;
 	*boot = 0;
-	POD_TRY(pod_rec_latest(state, &n));
 	uint8_t *slot = pod_zalloc(a, 1, POD_REC_BOOT_SIZE);
 	if (!slot)
 		return POD_E_NOMEM;

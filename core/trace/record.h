@@ -332,8 +332,8 @@ const struct pod_stage_event *pod_stages_find(const struct pod_stages *t, enum p
 /* The number of the latest boot, 0 if there is none: reads the first sector of each slot and nothing more. Sectors that cannot be
  * read count as none, unless none can be read. POD_E_RANGE if the file is shorter than POD_STATE_SIZE. */
 enum pod_status POD_MUST_USE pod_rec_latest(struct pod_dev *state, uint32_t *boot);
-/* A number for a new boot: after the latest, and borne by no sector of its slot. */
-enum pod_status POD_MUST_USE pod_rec_new_number(struct pod_dev *state, struct pod_alloc *a, uint32_t *boot);
+/* A number for a new boot: after `latest`, and borne by no sector of its slot. */
+enum pod_status POD_MUST_USE pod_rec_new_number(struct pod_dev *state, struct pod_alloc *a, uint32_t latest, uint32_t *boot);
 /* Reads one boot. POD_E_NOT_FOUND if no sector of its slot bears this number. */
 enum pod_status POD_MUST_USE pod_rec_read(struct pod_dev *state, struct pod_alloc *a, uint32_t boot, struct pod_rec_boot *out);
 /* Numbers of all boots there are records of, newest first. A boot whose MACHINE sector is damaged is among them. */

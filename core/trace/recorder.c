@@ -50,7 +50,11 @@ enum pod_status pod_recorder_open(struct pod_recorder *r, struct pod_dev *state,
 {
 	memset(r, 0, sizeof *r);
 	clear_progress(r);
-	r->status = !state->write || state->read_only ? POD_E_READONLY : pod_rec_new_number(state, a, &r->boot);
+	r->status = pod_rec_latest(state, &r->previous);
+	if (r->status == POD_OK && (!state->write || state->read_only))
+		r->status = POD_E_READONLY;
+	if (r->status == POD_OK)
+		r->status = pod_rec_new_number(state, a, r->previous, &r->boot);
 	if (r->status == POD_OK)
 		r->state = state;
 	return r->status;
@@ -85,7 +89,7 @@ void pod_recorder_again(struct pod_recorder *r, struct pod_alloc *a)
 	if (!r->state)
 		return;
 	pod_rec_get_progress(r->progress, &was);
-	r->status = pod_rec_new_number(r->state, a, &r->boot);
+	r->status = pod_rec_new_number(r->state, a, r->boot, &r->boot);
 	if (r->status != POD_OK) {
 		r->state = NULL;
 		return;

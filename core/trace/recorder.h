@@ -17,6 +17,7 @@
 
 struct pod_recorder {
 	struct pod_dev *state; /* NULL: nothing is recorded */
+	uint32_t previous;     /* number of the latest boot before this one; 0: none. Known on a read-only stick, too */
 	uint32_t boot;	       /* number of this boot; 0: none yet */
 	uint32_t update;       /* of the PROGRESS sector written last */
 	uint32_t written;      /* sectors */

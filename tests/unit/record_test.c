@@ -16,6 +16,13 @@ static void fresh(void)
 	pod_memdev_init(&mem, file, sizeof file, 512, false);
 }
 
+static enum pod_status new_number(struct pod_dev *state, uint32_t *n)
+{
+	uint32_t latest;
+	POD_TRY(pod_rec_latest(state, &latest));
+	return pod_rec_new_number(state, &test_alloc, latest, n);
+}
+
 static struct pod_rec_machine machine_of(uint32_t boot)
 {
 	struct pod_rec_machine m = {.firmware = 2,
@@ -78,7 +85,7 @@ TEST(an_empty_file_has_no_boots)
 	CHECK_EQ(n, 0);
 	CHECK_EQ(pod_rec_list(&mem.dev, &test_alloc, list, &count), POD_OK);
 	CHECK_EQ(count, 0);
-	CHECK_EQ(pod_rec_new_number(&mem.dev, &test_alloc, &n), POD_OK);
+	CHECK_EQ(new_number(&mem.dev, &n), POD_OK);
 	CHECK_EQ(n, 1);
 	CHECK_EQ(pod_rec_read(&mem.dev, &test_alloc, 1, &boot), POD_E_NOT_FOUND);
 	CHECK_EQ(pod_rec_read(&mem.dev, &test_alloc, 0, &boot), POD_E_NOT_FOUND);
@@ -210,7 +217,7 @@ TEST(the_ring_keeps_the_last_boots)
 	uint32_t n, list[POD_REC_BOOTS], count;
 	fresh();
 	for (uint32_t i = 1; i <= 100; i++) {
-		CHECK_EQ(pod_rec_new_number(&mem.dev, &test_alloc, &n), POD_OK);
+		CHECK_EQ(new_number(&mem.dev, &n), POD_OK);
 		CHECK_EQ(n, i);
 		put_machine(n);
 		put_progress(n, 1, i);
@@ -231,7 +238,7 @@ TEST(boot_numbers_wrap)
 	fresh();
 	put_machine(0xfffffffe);
 	for (unsigned i = 0; i < 4; i++) {
-		CHECK_EQ(pod_rec_new_number(&mem.dev, &test_alloc, &n), POD_OK);
+		CHECK_EQ(new_number(&mem.dev, &n), POD_OK);
 		CHECK_EQ(n, i == 0 ? 0xffffffffu : i);
 		put_machine(n);
 	}
@@ -288,7 +295,7 @@ TEST(a_lost_machine_sector_still_owns_its_number)
 	memset(file + pod_rec_offset(2, 0), 0xff, 512);
 	CHECK_EQ(pod_rec_latest(&mem.dev, &n), POD_OK);
 	CHECK_EQ(n, 1);
-	CHECK_EQ(pod_rec_new_number(&mem.dev, &test_alloc, &n), POD_OK);
+	CHECK_EQ(new_number(&mem.dev, &n), POD_OK);
 	CHECK_EQ(n, 3);
 	CHECK_EQ(pod_rec_list(&mem.dev, &test_alloc, list, &count), POD_OK);
 	CHECK_EQ(count, 2);
@@ -414,7 +421,7 @@ TEST(unreadable_sectors_hide_only_themselves)
 	f.dead = true;
 	CHECK_EQ(pod_rec_latest(&f.dev, &n), POD_E_IO);
 	CHECK_EQ(pod_rec_list(&f.dev, &test_alloc, list, &count), POD_E_IO);
-	CHECK_EQ(pod_rec_new_number(&f.dev, &test_alloc, &n), POD_E_IO);
+	CHECK_EQ(new_number(&f.dev, &n), POD_E_IO);
 	pod_memdev_init(&mem, file, 8192, 512, false);
 	CHECK_EQ(pod_rec_latest(&mem.dev, &n), POD_E_RANGE);
 	CHECK_EQ(pod_rec_list(&mem.dev, &test_alloc, list, &count), POD_E_RANGE);
@@ -475,7 +482,7 @@ static void earlier_boots_are_whole(void *ctx, size_t cut)
 	/* what there is of the new one is true */
 	if (pod_rec_read(&m.dev, &test_alloc, 51, &boot) == POD_OK && boot.has_progress)
 		CHECK(boot.progress.bytes >= 1000 && boot.progress.bytes <= 1003);
-	CHECK_EQ(pod_rec_new_number(&m.dev, &test_alloc, &first), POD_OK);
+	CHECK_EQ(new_number(&m.dev, &first), POD_OK);
 	CHECK(first == 51 || first == 52);
 }
 

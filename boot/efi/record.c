@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flight recorder's part in UEFI: what the firmware says about the machine, and what is noted while a loader runs.
+ *
+ * A timer at TPL_CALLBACK, where Block I/O may still be used (UEFI 2.10 clause 7.1, table of TPL restrictions), writes what
+ * reading has done since, so that after a hang the record is right.
+ *
+ * The end of boot services is noted in front of ExitBootServices() itself. Its own event group is too late: the functions
+ * notified then may neither use timers nor change the memory map (clause 7.1.1), which a USB driver does; and the earlier event
+ * group, EFI_EVENT_GROUP_BEFORE_EXIT_BOOT_SERVICES, came with UEFI 2.9, so most machines never signal it. The call in the table
+ * of boot services is replaced while the loader runs, as boot loaders do themselves. Should the write change the memory map, the
+ * loader's key is stale and it gets EFI_INVALID_PARAMETER, after which it has to fetch the map and call again (clause 7.4.6); by
+ * then nothing of ours is in the way.
+ */
+#include "boot/efi/efi.h"
+#include "core/base/hash.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/fs/time.h"
+#include "core/trace/firmware.h"
+
+#define TICK_100NS 10000000u
+#define TABLES_MAX 256u
+
+static const EFI_GUID guid_smbios3 = {0xf2fd1544, 0x9794, 0x4a2c, {0x99, 0x2e, 0xe5, 0xbb, 0xcf, 0x20, 0xe3, 0x94}};
+static const EFI_GUID guid_smbios = {0xeb9d2d31, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+static const EFI_GUID guid_acpi2 = {0x8868e871, 0xe4f1, 0x11d3, {0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81}};
+static const EFI_GUID guid_acpi1 = {0xeb9d2d30, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+static const EFI_GUID guid_global = EFI_GLOBAL_VARIABLE;
+
+/* --- the machine --- */
+
+struct memory {
+	EFI_MEMORY_DESCRIPTOR *map;
+	UINTN size, desc;
+};
+
+static const EFI_MEMORY_DESCRIPTOR *descriptor(const struct memory *mem, UINTN off)
+{
+	return (const EFI_MEMORY_DESCRIPTOR *)((const uint8_t *)mem->map + off);
+}
+
+static bool get_map(struct pod_efi *e, struct memory *mem)
+{
+	UINTN key;
+	uint32_t version;
+
+	*mem = (struct memory){NULL, 0, 0};
+	(void)e->bs->GetMemoryMap(&mem->size, NULL, &key, &mem->desc, &version);
+	if (mem->desc < sizeof(EFI_MEMORY_DESCRIPTOR) || mem->desc > 4096)
+		return false;
+	mem->size += 16 * mem->desc; /* the allocation itself splits entries */
+	if (EFI_ERROR(e->bs->AllocatePool(EfiLoaderData, mem->size, (void **)&mem->map)))
+		return false;
+	if (!EFI_ERROR(e->bs->GetMemoryMap(&mem->size, mem->map, &key, &mem->desc, &version)))
+		return true;
+	(void)e->bs->FreePool(mem->map);
+	return false;
+}
+
+static void describe_memory(const struct memory *mem, struct pod_rec_machine *m)
+{
+	uint64_t end = 0, run = 0;
+
+	for (UINTN off = 0; off + sizeof(EFI_MEMORY_DESCRIPTOR) <= mem->size; off += mem->desc) {
+		const EFI_MEMORY_DESCRIPTOR *d = descriptor(mem, off);
+		uint64_t len = d->NumberOfPages << 12, low = (uint64_t)1 << 32;
+
+		m->memory_entries++;
+		if (d->Type != EfiConventionalMemory)
+			continue;
+		run = d->PhysicalStart == end ? run + len : len;
+		end = d->PhysicalStart + len;
+		if (run > m->largest_bytes)
+			m->largest_bytes = run;
+		if (end - run < low) {
+			uint64_t below = end <= low ? run : low - (end - run);
+
+			if (below > m->largest_low_bytes)
+				m->largest_low_bytes = below;
+		}
+	}
+}
+
+/* Firmware maps what its memory map tells of; below 1 MiB PCs have their old tables, mapped but often not told of. */
+static const uint8_t *readable(void *ctx, uint64_t address, size_t len)
+{
+	enum { UNUSABLE = 8, MMIO = 11, MMIO_PORT = 12 };
+	const struct memory *mem = ctx;
+
+	if (address > UINTPTR_MAX - len)
+		return NULL;
+#if defined(__x86_64__) || defined(__i386__)
+	if (address >= 0xe0000 && pod_in_range(address, len, 0x100000))
+		return (const uint8_t *)(uintptr_t)address;
+#endif
+	for (UINTN off = 0; off + sizeof(EFI_MEMORY_DESCRIPTOR) <= mem->size; off += mem->desc) {
+		const EFI_MEMORY_DESCRIPTOR *d = descriptor(mem, off);
+
+		if (address >= d->PhysicalStart && pod_in_range(address - d->PhysicalStart, len, d->NumberOfPages << 12) &&
+		    d->Type != UNUSABLE && d->Type != MMIO && d->Type != MMIO_PORT)
+			return (const uint8_t *)(uintptr_t)address;
+	}
+	return NULL;
+}
+
+static uint64_t table_of(const struct pod_efi *e, const EFI_GUID *guid)
+{
+	const EFI_CONFIGURATION_TABLE *t = e->st->ConfigurationTable;
+
+	for (UINTN i = 0; t && i < e->st->NumberOfTableEntries && i < TABLES_MAX; i++)
+		if (memcmp(&t[i].VendorGuid, guid, sizeof(*guid)) == 0)
+			return (uintptr_t)t[i].VendorTable;
+	return 0;
+}
+
+static int variable(struct pod_efi *e, const CHAR16 *name)
+{
+	uint8_t value = 0;
+	UINTN size = sizeof(value);
+
+	return EFI_ERROR(e->st->RuntimeServices->GetVariable(name, &guid_global, NULL, &size, &value)) ? -1 : value;
+}
+
+/* Clause 3.3: SecureBoot is 1 while signatures are enforced, SetupMode 1 while no platform key is enrolled. */
+static uint8_t secure_boot(struct pod_efi *e)
+{
+	int on = variable(e, u"SecureBoot"), setup = variable(e, u"SetupMode");
+
+	if (on == 1)
+		return POD_SB_ON;
+	if (setup == 1)
+		return POD_SB_SETUP;
+	return on == 0 ? POD_SB_OFF : POD_SB_UNKNOWN;
+}
+
+void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m)
+{
+	struct pod_efi *e = pod_efi_of(fw);
+	EFI_TIME t;
+	struct memory mem;
+	const CHAR16 *vendor = e->st->FirmwareVendor;
+	size_t n = 0;
+
+	m->flags |= POD_REC_M_SEES_EXIT;
+	m->secure_boot = secure_boot(e);
+	m->firmware_revision = e->st->FirmwareRevision;
+	while (vendor && n < 32 && vendor[n])
+		n++;
+	if (n && pod_utf16_to_utf8(vendor, n, m->firmware_vendor, sizeof(m->firmware_vendor)) != POD_OK)
+		m->firmware_vendor[0] = 0;
+	if (!EFI_ERROR(e->st->RuntimeServices->GetTime(&t, NULL))) {
+		int64_t s = pod_civil_seconds(t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second);
+
+		m->clock_seconds = s > 0 ? (uint64_t)s : 0;
+	}
+	if (!get_map(e, &mem))
+		return;
+	describe_memory(&mem, m);
+	struct pod_phys phys = {readable, &mem};
+
+	if (!pod_smbios_describe(&phys, table_of(e, &guid_smbios3), m))
+		(void)pod_smbios_describe(&phys, table_of(e, &guid_smbios), m);
+	if (!pod_acpi_describe(&phys, table_of(e, &guid_acpi2), m))
+		(void)pod_acpi_describe(&phys, table_of(e, &guid_acpi1), m);
+	(void)e->bs->FreePool(mem.map);
+}
+
+/* --- while a loader runs --- */
+
+/* ExitBootServices() has no argument that could lead here. */
+static struct {
+	struct pod_efi *e;
+	EFI_EVENT timer;
+	EFI_STATUS (*exit_before)(EFI_HANDLE, UINTN);
+} running;
+
+static EFI_STATUS exit_boot_services(EFI_HANDLE ImageHandle, UINTN MapKey);
+
+static void set_exit(EFI_BOOT_SERVICES *bs, EFI_STATUS (*fn)(EFI_HANDLE, UINTN))
+{
+	bs->ExitBootServices = fn;
+	bs->Hdr.CRC32 = 0;
+	bs->Hdr.CRC32 = pod_crc32(0, bs, bs->Hdr.HeaderSize);
+}
+
+static void unhook(EFI_BOOT_SERVICES *bs)
+{
+	/* If somebody hooked on top of us and forgot to leave, the call goes on through us. */
+	if (bs->ExitBootServices == exit_boot_services)
+		set_exit(bs, running.exit_before);
+}
+
+static EFI_STATUS exit_boot_services(EFI_HANDLE ImageHandle, UINTN MapKey)
+{
+	struct pod_efi *e = running.e;
+
+	if (e) {
+		EFI_TPL tpl = e->bs->RaiseTPL(TPL_HIGH_LEVEL);
+
+		e->bs->RestoreTPL(tpl);
+		running.e = NULL;
+		unhook(e->bs);
+		if (running.timer)
+			(void)e->bs->SetTimer(running.timer, TimerCancel, 0);
+		if (tpl <= TPL_CALLBACK && e->fw.recorder) {
+			tpl = e->bs->RaiseTPL(TPL_CALLBACK);
+			pod_recorder_stage(e->fw.recorder, POD_STAGE_EXIT_BOOT_SERVICES, pod_fw_ms(&e->fw), 0);
+			e->bs->RestoreTPL(tpl);
+		}
+	}
+	return running.exit_before(ImageHandle, MapKey);
+}
+
+static void tick(EFI_EVENT event, void *context)
+{
+	struct pod_efi *e = context;
+
+	(void)event;
+	if (e->fw.recorder)
+		pod_recorder_tick(e->fw.recorder, pod_fw_ms(&e->fw));
+}
+
+void pod_efi_record_begin(struct pod_efi *e)
+{
+	if (!e->fw.recorder || !e->fw.recorder->state || !e->fw.state_disk)
+		return;
+	pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_STARTED, pod_fw_ms(&e->fw), 0);
+	running.e = e;
+	running.timer = NULL;
+	if (EFI_ERROR(e->bs->CreateEvent(EVT_TIMER | EVT_NOTIFY_SIGNAL, TPL_CALLBACK, tick, e, &running.timer)))
+		running.timer = NULL;
+	else
+		(void)e->bs->SetTimer(running.timer, TimerPeriodic, TICK_100NS);
+	if (e->bs->ExitBootServices != exit_boot_services) {
+		running.exit_before = e->bs->ExitBootServices;
+		set_exit(e->bs, exit_boot_services);
+	}
+}
+
+void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st)
+{
+	uint32_t arg = (uint32_t)(st & 0xffff) | (EFI_ERROR(st) ? 1u << 31 : 0);
+
+	if (running.timer)
+		(void)e->bs->CloseEvent(running.timer);
+	running.timer = NULL;
+	running.e = NULL;
+	if (running.exit_before)
+		unhook(e->bs);
+	if (e->fw.recorder)
+		pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_RETURNED, pod_fw_ms(&e->fw), arg);
+}

@@ -17,6 +17,11 @@
 #define BDA_FLOPPY_STATUS 0x441u
 #define BDA_DISK_COUNT	  0x475u
 #define BDA_DISK_STATUS	  0x474u
+#define BDA_TICKS	  0x46cu
+#define TICKS_A_DAY	  0x1800b0u
+#define REC_INTERVAL	  5u  /* ticks of 55 ms between two notes of reads that jump */
+#define REC_STALE	  18u /* a second */
+#define REC_ERRORS	  16u /* so many failed reads are noted at once */
 
 enum i13_status {
 	OK = 0x00,
@@ -159,15 +164,15 @@ static void packet_for(uint64_t lba, uint32_t count, uint32_t linear)
 	pod_put_le64(i13_packet + 8, lba);
 }
 
-/* One call of the BIOS; *count is what was asked and becomes what arrived. */
-static uint8_t read_once(uint64_t lba, uint32_t *count, uint32_t linear)
+/* One call of the BIOS; *count is what was asked and becomes what was moved. `write` is 0 or 1. */
+static uint8_t move_once(uint32_t write, uint64_t lba, uint32_t *count, uint32_t linear)
 {
 	struct i13_regs r;
 	memset(&r, 0, sizeof r);
 	r.edx = i13.stick_drive;
 	packet_for(lba, *count, linear);
 	if (i13.stick_edd) {
-		r.eax = 0x4200;
+		r.eax = 0x4200 | write << 8;
 		r.ds = i13_segment();
 		r.esi = (uint32_t)(uintptr_t)i13_packet;
 		i13_old13(&r);
@@ -184,7 +189,7 @@ static uint8_t read_once(uint64_t lba, uint32_t *count, uint32_t linear)
 		}
 		if (*count > i13.stick_track_sectors - sector)
 			*count = i13.stick_track_sectors - sector;
-		r.eax = 0x0200 | *count;
+		r.eax = 0x0200 | write << 8 | *count;
 		r.ecx = (cyl & 0xff) << 8 | (cyl >> 8) << 6 | (sector + 1);
 		r.edx |= head << 8;
 		r.es = pod_get_le16(i13_packet + 6);
@@ -196,6 +201,14 @@ static uint8_t read_once(uint64_t lba, uint32_t *count, uint32_t linear)
 	}
 	uint8_t status = (uint8_t)(r.eax >> 8);
 	return status ? status : CONTROLLER_FAILURE;
+}
+
+static void reset_stick(void)
+{
+	struct i13_regs r;
+	memset(&r, 0, sizeof r);
+	r.edx = i13.stick_drive;
+	i13_old13(&r);
 }
 
 /* As much of [off, off + len) as one call can read, straight to `linear` where whole sectors fit; *done bytes. */
@@ -212,16 +225,13 @@ static uint8_t read_stick(uint64_t off, uint32_t len, uint32_t linear, uint32_t 
 	uint8_t status = OK;
 	for (int i = 0; i < 2; i++) {
 		uint32_t n = bounced ? 1 : count;
-		status = read_once(off >> i13.stick_shift, &n, bounced ? i13.bounce : linear);
+		status = move_once(0, off >> i13.stick_shift, &n, bounced ? i13.bounce : linear);
 		*done = n << i13.stick_shift;
 		if (status == OK)
 			break;
 		if (status == SECTOR_NOT_FOUND)
 			return status;
-		struct i13_regs r;
-		memset(&r, 0, sizeof r);
-		r.edx = i13.stick_drive;
-		i13_old13(&r);
+		reset_stick();
 	}
 	if (status != OK) {
 		if (bounced)
@@ -272,6 +282,84 @@ static uint8_t read_map(uint64_t off, uint32_t len, uint32_t linear, uint32_t *d
 	return OK;
 }
 
+/* --- the flight recorder -------------------------------------------------------------------------------- */
+
+static uint32_t bios_ticks(void)
+{
+	uint8_t b[4];
+	i13_get(b, BDA_TICKS, sizeof b);
+	return pod_get_le32(b);
+}
+
+/* Ticks of 54.925 ms as the recorder's milliseconds. */
+static uint32_t rec_ms(uint32_t ticks)
+{
+	uint32_t n = ticks - i13.rec_ticks;
+	if (ticks < i13.rec_ticks)
+		n += TICKS_A_DAY;
+	return i13.rec_ms + (n >> 8) * 14061 + ((n & 255) * 14061 >> 8);
+}
+
+/* core/base has a table for this, which is too large to be resident. */
+static uint32_t rec_crc(void)
+{
+	uint32_t crc = ~0u;
+	for (uint32_t i = 0; i < POD_REC_SECTOR; i++) {
+		crc ^= i13.rec[i];
+		for (uint32_t k = 0; k < 8; k++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+/* Writes the sector. A stick that refuses is left alone from then on; the read that is being served goes its way. */
+static void rec_write(uint32_t ticks)
+{
+	uint8_t *s = i13.rec;
+	uint32_t update = pod_get_le32(s + POD_PR_UPDATE) + 1, n = 1;
+	pod_put_le32(s + POD_PR_UPDATE, update);
+	pod_put_le32(s + POD_PR_MS, rec_ms(ticks));
+	pod_put_le32(s + POD_PR_CRC, 0);
+	pod_put_le32(s + POD_PR_CRC, rec_crc());
+	i13_put(i13.bounce, s, POD_REC_SECTOR);
+	if (move_once(1, i13.rec_sector + (update & 1), &n, i13.bounce) != OK) {
+		i13.rec_sector = 0;
+		reset_stick();
+		return;
+	}
+	pod_progress_count(s + POD_PR_WRITTEN, 1);
+}
+
+/* Before the read: it may never come back. */
+static void rec_read(uint64_t off, uint32_t len)
+{
+	if (!i13.rec_sector)
+		return;
+	uint32_t t = bios_ticks();
+	bool jump = pod_progress_begin(i13.rec, off, len, rec_ms(t));
+	if (pod_pace_due(&i13.rec_pace, t, jump, REC_INTERVAL, REC_STALE))
+		rec_write(t);
+}
+
+static void rec_read_done(uint32_t done, uint8_t status)
+{
+	if (!i13.rec_sector)
+		return;
+	uint32_t t = bios_ticks(), st = status == OK ? POD_OK : status == SECTOR_NOT_FOUND ? POD_E_RANGE : POD_E_IO;
+	pod_progress_end(i13.rec, done, st, status, rec_ms(t));
+	if (st != POD_OK && pod_get_le32(i13.rec + POD_PR_ERRORS) <= REC_ERRORS)
+		rec_write(t);
+}
+
+static void rec_outside(uint64_t off)
+{
+	if (!i13.rec_sector)
+		return;
+	pod_progress_outside(i13.rec, off);
+	if (pod_get_le32(i13.rec + POD_PR_OUTSIDE) == 1)
+		rec_write(bios_ticks());
+}
+
 /* --- requests ------------------------------------------------------------------------------------------- */
 
 static uint32_t far_linear(uint16_t seg, uint32_t off)
@@ -292,11 +380,18 @@ static void set16(uint32_t *reg, uint32_t v)
 /* `count` sectors from `lba` of a unit; *done sectors. */
 static uint8_t read_sectors(const struct i13_unit *u, uint64_t lba, uint32_t count, uint32_t linear, uint32_t *done)
 {
+	uint64_t off = u->start_bytes + (lba << u->shift);
 	*done = 0;
-	if (lba >= u->sectors || count > u->sectors - lba)
+	if (lba >= u->sectors || count > u->sectors - lba) {
+		rec_outside(off);
 		return SECTOR_NOT_FOUND;
+	}
 	uint32_t bytes;
-	uint8_t status = read_map(u->start_bytes + (lba << u->shift), count << u->shift, linear, &bytes);
+	if (linear != NO_BUFFER)
+		rec_read(off, count << u->shift);
+	uint8_t status = read_map(off, count << u->shift, linear, &bytes);
+	if (linear != NO_BUFFER)
+		rec_read_done(bytes, status);
 	*done = bytes >> u->shift;
 	return status;
 }

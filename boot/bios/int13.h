@@ -21,7 +21,7 @@
 #define I13_AH88	0x1e
 #define I13_BOOT_ENTRY	0x20
 #define I13_BOOT_DRIVE	0x24
-#define I13_STATE_SIZE	0x5b0
+#define I13_STATE_SIZE	0x7d0
 
 #define I13_NO_DRIVE  0x7e /* matches no request */
 #define I13_TERMINATE 0x7f /* INT 13h AH=4Bh: "all emulations" */
@@ -37,6 +37,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/trace/progress.h"
 
 #define I13_E820_MAX	  128u
 #define I13_E820_USABLE	  1u
@@ -102,6 +103,14 @@ struct i13_state {
 	uint8_t diskette_table[12]; /* INT 1Eh */
 	uint8_t last_status, pad3[3];
 	struct i13_unit unit[2];
+
+	/* The flight recorder's PROGRESS sector, kept from here on by the server. */
+	uint64_t rec_sector;	    /* of the stick, the first of the two written in turn; 0: nothing is recorded */
+	uint32_t rec_ms, rec_ticks; /* recorder's time and BIOS ticks when the server took over */
+	struct pod_pace rec_pace;   /* in ticks */
+	uint32_t pad4;
+	uint8_t rec[POD_REC_SECTOR];
+
 	struct i13_seg window[I13_PAGE];
 };
 

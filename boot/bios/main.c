@@ -110,6 +110,7 @@ _Noreturn void bios_main(uint32_t drive)
 	fw.millis = millis;
 	fw.idle = idle;
 	fw.start = bios_start;
+	fw.describe = bios_describe;
 	fw.reboot = reboot;
 	fw.power_off = power_off;
 	fw.memory_bytes = bios_memory.usable_bytes;

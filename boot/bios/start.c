@@ -366,6 +366,7 @@ static void install_and_go(struct job *j)
 	s->old13 = bios_peek32(4 * 0x13);
 	s->old15 = bios_peek32(4 * 0x15);
 	s->boot_drive = s->drive[0];
+	bios_record(j->fw, s);
 	bios_video_text();
 	memset(to, 0, j->resident_size);
 	memcpy(to, bios_resident_image, (size_t)((uintptr_t)bios_resident_end - (uintptr_t)bios_resident_image));

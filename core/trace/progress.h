@@ -57,14 +57,17 @@ static inline bool pod_progress_begin(uint8_t *s, uint64_t off, uint32_t len, ui
 
 static inline void pod_progress_slow(uint8_t *s, uint64_t off, uint32_t took_ms)
 {
-	uint8_t *e = s + POD_PR_SLOW, *end = e + POD_REC_SLOW_MAX * POD_PR_SLOW_SIZE;
-	while (e < end && pod_get_le32(e + 8) >= took_ms)
-		e += POD_PR_SLOW_SIZE;
-	if (e >= end)
-		return;
-	memmove(e + POD_PR_SLOW_SIZE, e, (size_t)(end - e) - POD_PR_SLOW_SIZE);
-	pod_put_le64(e, off);
-	pod_put_le32(e + 8, took_ms);
+	/* What is pushed out of a place goes on to the next one. */
+	for (uint8_t *e = s + POD_PR_SLOW; e < s + POD_PR_SLOW + POD_REC_SLOW_MAX * POD_PR_SLOW_SIZE; e += POD_PR_SLOW_SIZE) {
+		uint64_t was_off = pod_get_le64(e);
+		uint32_t was = pod_get_le32(e + 8);
+		if (was >= took_ms)
+			continue;
+		pod_put_le64(e, off);
+		pod_put_le32(e + 8, took_ms);
+		off = was_off;
+		took_ms = was;
+	}
 }
 
 /* The read that began is over: `done` bytes arrived; `status` (enum pod_status) and the firmware's own `code` if it failed. */

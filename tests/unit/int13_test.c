@@ -19,6 +19,8 @@ struct i13_state i13;
 static uint8_t low[LOW_SIZE], high[HIGH_SIZE], stick[STICK_SIZE], want_disk[VIRTUAL_MAX], before[LOW_SIZE];
 static bool v86, a20_stuck;
 static uint32_t violations, bios_calls, resets, flaky;
+static uint32_t writes;
+static uint8_t write_status;	  /* not 0: the stick refuses writes with it */
 static uint64_t bad_from, bad_to; /* stick sectors that cannot be read */
 static struct i13_regs seen;
 
@@ -116,14 +118,16 @@ void i13_old13(struct i13_regs *r)
 		resets++;
 		return;
 	}
-	if (op == 0x42) {
+	bool write = op == 0x43 || op == 0x03;
+	if (op == 0x42 || op == 0x43) {
+		violations += (r->eax & 0xff) != 0;
 		violations += (uint8_t)r->edx != i13.stick_drive || r->ds != SEGMENT || i13_packet[0] != 16;
 		count = pod_get_le16(i13_packet + 2);
 		lba = pod_get_le64(i13_packet + 8);
 		uint32_t off = pod_get_le16(i13_packet + 4);
 		linear = (uint32_t)pod_get_le16(i13_packet + 6) * 16 + off;
 		violations += off + (count << i13.stick_shift) > 0x10000;
-	} else if (op == 0x02) {
+	} else if (op == 0x02 || op == 0x03) {
 		count = r->eax & 0xff;
 		uint32_t s = r->ecx & 0x3f, cyl = (r->ecx >> 8 & 0xff) | (r->ecx & 0xc0) << 2, head = r->edx >> 8 & 0xff;
 		violations += !s || s + count - 1 > stick_spt || head >= stick_heads || (uint8_t)r->edx != i13.stick_drive;
@@ -138,6 +142,16 @@ void i13_old13(struct i13_regs *r)
 	if (flaky && flaky-- == 1) {
 		r->eax = 0x8000, r->flags = 1;
 		pod_put_le16(i13_packet + 2, 0);
+		return;
+	}
+	if (write) {
+		/* only whole PROGRESS records, only to their two places */
+		writes++;
+		violations += count != 1 || lba - i13.rec_sector > 1 || !pod_rec_valid(low + linear, POD_REC_PROGRESS);
+		if (write_status)
+			r->eax = (uint32_t)write_status << 8, r->flags = 1;
+		else
+			memcpy(stick + lba * size, low + linear, size);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -168,6 +182,7 @@ static void reset_machine(void)
 	v86 = a20_stuck = false;
 	violations = bios_calls = resets = flaky = 0;
 	bad_from = bad_to = 0;
+	writes = write_status = 0;
 	i13.drive[0] = 0xe0;
 	i13.drive[1] = I13_NO_DRIVE;
 	i13.stick_drive = 0x80;
@@ -490,4 +505,216 @@ TEST(cd_answers)
 		CHECK(call((uint32_t)refused[i] << 8 | 1, 0, 1, 0xe0, 0x2000, 0, 0).flags & 1);
 	i13.eltorito = 0;
 	CHECK(call(0x4b01, 0, 0, 0xe0, 0, 0x80, 4).flags & 1);
+}
+
+/* --- the flight recorder ----------------------------------------------------------------------------------------- */
+
+#define REC_AT 0x1ff0u /* stick sector, behind what the maps of these tests show */
+
+static void set_ticks(uint32_t t)
+{
+	pod_put_le32(low + BDA_TICKS, t);
+}
+
+/* One segment, the stick's first 2 MiB, as a CD; recorded. */
+static void record_from(uint32_t ticks)
+{
+	reset_machine();
+	i13.size_bytes = 2 << 20;
+	i13.seg_count = 1;
+	i13.window[0] = (struct i13_seg){.source = (uint64_t)POD_SEG_DEV << I13_KIND_SHIFT};
+	i13.unit[0] = (struct i13_unit){.sectors = 1024, .kind = I13_CD, .shift = 11};
+	struct pod_rec_progress p = {0};
+	pod_stages_add(&p.stages, POD_STAGE_LOADER_STARTED, 3000, 0);
+	pod_rec_put_progress(i13.rec, &p);
+	pod_put_le32(i13.rec + 0x0c, 7);
+	pod_put_le32(i13.rec + POD_PR_UPDATE, 4);
+	pod_put_le32(i13.rec + POD_PR_WRITTEN, 6);
+	i13.rec_ms = 3000;
+	i13.rec_ticks = ticks;
+	i13.rec_pace = (struct pod_pace){.last = ticks, .filled = ticks, .credit = POD_PACE_BURST};
+	i13.rec_sector = REC_AT;
+	set_ticks(ticks);
+}
+
+static uint8_t read_cd(uint32_t lba, uint32_t count)
+{
+	uint8_t *p = low + DAP;
+	memset(p, 0, 16);
+	p[0] = 16;
+	pod_put_le16(p + 2, (uint16_t)count);
+	pod_put_le16(p + 6, 0x2000);
+	pod_put_le32(p + 8, lba);
+	struct i13_regs r = call(0x4200, 0, 0, 0xe0, 0, 0, DAP);
+	if (!(r.flags & 1))
+		CHECK(memcmp(low + 0x20000, stick + lba * 2048, count * 2048) == 0);
+	return (uint8_t)(r.eax >> 8);
+}
+
+/* What is on the stick now. */
+static struct pod_rec_progress recorded(void)
+{
+	const uint8_t *s = stick + (size_t)REC_AT * 512, *t = s + 512;
+	struct pod_rec_progress p = {0};
+	if (!pod_rec_valid(s, POD_REC_PROGRESS) ||
+	    (pod_rec_valid(t, POD_REC_PROGRESS) && pod_rec_update_of(t) > pod_rec_update_of(s)))
+		s = t;
+	if (pod_rec_valid(s, POD_REC_PROGRESS) && pod_rec_boot_of(s) == 7)
+		pod_rec_get_progress(s, &p);
+	return p;
+}
+
+TEST(reads_are_recorded)
+{
+	record_from(1000);
+	CHECK_EQ(read_cd(16, 1), OK);
+	CHECK_EQ(writes, 1);
+	struct pod_rec_progress p = recorded();
+	CHECK_EQ(p.ms, 3000);
+	CHECK_EQ(p.flags, POD_REC_P_READING);
+	CHECK_EQ(p.last_off, 16 * 2048);
+	CHECK_EQ(p.written, 6);
+	CHECK_EQ(p.stages.count, 1);
+	set_ticks(1018);
+	CHECK_EQ(read_cd(17, 4), OK);
+	CHECK_EQ(writes, 2);
+	p = recorded();
+	CHECK_EQ(p.ms, 3000 + 988);
+	CHECK_EQ(p.reads, 1);
+	CHECK_EQ(p.bytes, 2048);
+	CHECK_EQ(p.run_off, 16 * 2048);
+	CHECK_EQ(p.last_off, 17 * 2048);
+	CHECK_EQ(p.last_len, 4 * 2048);
+	CHECK_EQ(p.written, 7);
+	/* in turn: updates 5 and 6 */
+	CHECK_EQ(pod_rec_update_of(stick + (REC_AT + 1) * 512), 5);
+	CHECK_EQ(pod_rec_update_of(stick + REC_AT * 512), 6);
+	CHECK_EQ(violations, 0);
+}
+
+TEST(without_a_recorder_nothing_is_written)
+{
+	record_from(1000);
+	i13.rec_sector = 0;
+	for (uint32_t i = 0; i < 50; i++) {
+		set_ticks(1000 + i * 20);
+		CHECK_EQ(read_cd(i * 7 % 1000, 1), OK);
+	}
+	CHECK_EQ(read_cd(5000, 1), SECTOR_NOT_FOUND);
+	CHECK_EQ(writes, 0);
+	CHECK_EQ(violations, 0);
+}
+
+TEST(recording_is_paced)
+{
+	record_from(1000);
+	/* a hundred seconds, four reads here and there a tick */
+	for (uint32_t t = 0; t < 1800; t++) {
+		set_ticks(1000 + t);
+		for (uint32_t i = 0; i < 4; i++)
+			CHECK_EQ(read_cd(rnd(1000), 1), OK);
+	}
+	CHECK(writes <= POD_PACE_BURST + 1800 / REC_INTERVAL + 1);
+	CHECK(writes >= 1800 / REC_INTERVAL);
+	CHECK_EQ(recorded().written, 6 + writes - 1);
+	/* reading on and on: once a second */
+	record_from(1000);
+	for (uint32_t t = 0; t < 900; t++) {
+		set_ticks(1000 + t);
+		CHECK_EQ(read_cd(t, 1), OK);
+	}
+	CHECK(writes >= 49 && writes <= 51);
+	CHECK_EQ(violations, 0);
+}
+
+TEST(read_errors_are_recorded_at_once)
+{
+	record_from(1000);
+	CHECK_EQ(read_cd(10, 1), OK);
+	bad_from = 42 * 4, bad_to = bad_from + 1;
+	uint32_t before_it = writes;
+	CHECK(read_cd(40, 4) != OK);
+	CHECK(writes > before_it);
+	struct pod_rec_progress p = recorded();
+	CHECK_EQ(p.errors, 1);
+	CHECK_EQ(p.error_off, 40 * 2048);
+	CHECK_EQ(p.error_status, POD_E_IO);
+	CHECK_EQ(p.error_code, 0x10);
+	CHECK_EQ(p.flags, 0);
+	CHECK_EQ(p.bytes, 2048 + 4096);
+	for (uint32_t i = 0; i < 500; i++)
+		CHECK(read_cd(40, 4) != OK);
+	CHECK(writes < 60);
+	CHECK_EQ(violations, 0);
+}
+
+TEST(reads_outside_are_recorded)
+{
+	record_from(1000);
+	CHECK_EQ(read_cd(1023, 2), SECTOR_NOT_FOUND);
+	CHECK_EQ(read_cd(4000, 1), SECTOR_NOT_FOUND);
+	CHECK_EQ(recorded().outside, 1);
+	CHECK_EQ(recorded().outside_off, 1023 * 2048);
+	set_ticks(1030);
+	CHECK_EQ(read_cd(0, 1), OK);
+	CHECK_EQ(recorded().outside, 2);
+	CHECK_EQ(writes, 2);
+}
+
+TEST(a_refused_write_ends_it_and_disturbs_no_read)
+{
+	for (uint32_t edd = 0; edd < 2; edd++) {
+		record_from(1000);
+		i13.stick_edd = (uint8_t)edd;
+		write_status = 0x03;
+		for (uint32_t i = 0; i < 40; i++) {
+			set_ticks(1000 + i * 20);
+			CHECK_EQ(read_cd(i * 7, 3), OK);
+		}
+		CHECK_EQ(writes, 1);
+		CHECK_EQ(resets, 1);
+		CHECK_EQ(i13.rec_sector, 0);
+		CHECK_EQ(violations, 0);
+	}
+}
+
+TEST(recording_without_edd_and_across_midnight)
+{
+	record_from(TICKS_A_DAY - 10);
+	i13.stick_edd = 0;
+	CHECK_EQ(read_cd(3, 2), OK);
+	set_ticks(90);
+	CHECK_EQ(read_cd(5, 2), OK);
+	CHECK_EQ(writes, 2);
+	CHECK_EQ(recorded().ms, 3000 + 5492);
+	CHECK_EQ(recorded().reads, 1);
+	CHECK_EQ(violations, 0);
+}
+
+TEST(slow_reads_are_remembered)
+{
+	record_from(1000);
+	CHECK_EQ(read_cd(3, 2), OK);
+	uint32_t ms = pod_get_le32(i13.rec + POD_PR_LAST_MS);
+	rec_read(99 * 2048, 2048);
+	set_ticks(1009);
+	rec_read_done(2048, OK);
+	set_ticks(1040);
+	CHECK_EQ(read_cd(3, 2), OK);
+	CHECK_EQ(recorded().slow[0].off_bytes, 99 * 2048);
+	CHECK_EQ(recorded().slow[0].ms, 494);
+	CHECK_EQ(recorded().read_ms, 494);
+	CHECK_EQ(ms, 3000);
+}
+
+/* A verify moves nothing to the caller and is no reading. */
+TEST(verifying_is_not_recorded)
+{
+	record_from(1000);
+	uint8_t *p = low + DAP;
+	memset(p, 0, 16);
+	p[0] = 16;
+	pod_put_le16(p + 2, 1);
+	call(0x4400, 0, 0, 0xe0, 0, 0, DAP);
+	CHECK_EQ(writes, 0);
 }

@@ -366,6 +366,84 @@ TEST(the_virtual_disk_checks_arguments_and_serves_the_map)
 	free(mem);
 }
 
+/* --- the flight recorder --- */
+
+static uint64_t clock_ms;
+
+static uint64_t fake_millis(struct pod_fw *fw)
+{
+	(void)fw;
+	CHECK_EQ(tpl_depth, 1); /* the clock is shared with the recorder's timer */
+	return clock_ms++;
+}
+
+TEST(the_virtual_disk_tells_the_recorder)
+{
+	struct pod_alloc a = {plain_alloc, plain_release, NULL};
+	EFI_BOOT_SERVICES bs = {.RaiseTPL = raise_tpl, .RestoreTPL = restore_tpl};
+	static struct pod_recorder rec;
+	static struct pod_rec_boot boot;
+	static uint8_t file[POD_STATE_SIZE];
+	struct pod_memdev state;
+	struct pod_fw fw = {.millis = fake_millis, .recorder = &rec};
+	struct fw_disk f;
+	struct pod_efi_disk d;
+	struct pod_efi_vdisk v;
+	struct pod_map m;
+	uint8_t *bounce = bounce_new(), *mem = aligned_alloc(4096, 65536);
+
+	memset(file, 0, sizeof(file));
+	pod_memdev_init(&state, file, sizeof(file), 512, false);
+	REQUIRE(pod_recorder_open(&rec, &state.dev, &a) == POD_OK);
+	struct pod_rec_machine machine = {.firmware = 2};
+	pod_recorder_machine(&rec, &machine);
+	fw_init(&f, 512, 4);
+	REQUIRE(pod_efi_disk_open(&d, &f.bio, bounce) == POD_OK);
+	pod_map_init(&m, &a);
+	REQUIRE(pod_map_append(&m, POD_SEG_DEV, 1 << 20, 64 * 2048) == POD_OK);
+	/* a partition of the virtual disk: what is told are places on the whole disk */
+	struct pod_efi_vdisk_args args = {.map = &m,
+					  .stick = &d.dev,
+					  .base_bytes = 4 * 2048,
+					  .size_bytes = 32 * 2048,
+					  .block_size = 2048,
+					  .fw = &fw,
+					  .partition = true};
+	REQUIRE(pod_efi_vdisk_init(&v, &bs, &a, &args) == POD_OK);
+	EFI_BLOCK_IO_PROTOCOL *b = &v.bio;
+	uint32_t id = b->Media->MediaId;
+
+	CHECK(b->ReadBlocks(b, id, 0, 2048, mem) == EFI_SUCCESS);
+	CHECK(b->ReadBlocks(b, id, 1, 3 * 2048, mem) == EFI_SUCCESS);
+	CHECK(b->ReadBlocks(b, id, 32, 2048, mem) == EFI_INVALID_PARAMETER);
+	f.bad_lba = (1 << 20) / 512 + 4 * 14 + 1; /* virtual block 14, block 10 of the partition */
+	CHECK(b->ReadBlocks(b, id, 10, 2048, mem) == EFI_DEVICE_ERROR);
+	CHECK_EQ(tpl_depth, 0);
+	/* an error is on the stick at once */
+	REQUIRE(pod_rec_read(&state.dev, &a, 1, &boot) == POD_OK);
+	CHECK_EQ(boot.progress.reads, 3);
+	CHECK_EQ(boot.progress.bytes, 4 * 2048);
+	CHECK_EQ(boot.progress.errors, 1);
+	CHECK_EQ(boot.progress.error_off, 14 * 2048);
+	CHECK_EQ(boot.progress.error_status, POD_E_IO);
+	CHECK_EQ(boot.progress.error_code, 7);
+	CHECK_EQ(boot.progress.outside, 1);
+	CHECK_EQ(boot.progress.outside_off, 36 * 2048);
+	CHECK_EQ(boot.progress.last_off, 14 * 2048);
+	/* what fails in the recorder is no failure of the read */
+	state.dev.write = NULL;
+	f.bad_lba = UINT64_MAX;
+	clock_ms += 5000;
+	CHECK(b->ReadBlocks(b, id, 20, 2048, mem) == EFI_SUCCESS);
+	CHECK(!rec.state);
+	CHECK(b->ReadBlocks(b, id, 21, 2048, mem) == EFI_SUCCESS);
+	CHECK_EQ(f.misuse, 0);
+	pod_map_fini(&m);
+	free(f.data);
+	free(bounce);
+	free(mem);
+}
+
 /* --- device paths --- */
 
 TEST(device_paths)

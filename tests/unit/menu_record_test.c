@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the menu leaves in the flight recorder, and what it makes of the boot before. */
+#include "tests/unit/menu_stick.h"
+#include "boot/menu/menu.h"
+
+static struct stick stick;
+static struct fake fake;
+static uint8_t iso[ISO_SIZE];
+static char shot[4][65536];
+static struct pod_rec_boot boot;
+
+static void keep(struct fake *f, unsigned n)
+{
+	snprintf(shot[n], sizeof shot[n], "%s", fake_text(f));
+}
+
+#define RUN(...)                                                                                                                 \
+	do {                                                                                                                     \
+		static const uint32_t script_[] = {__VA_ARGS__};                                                                 \
+		memset(shot, 0, sizeof shot);                                                                                    \
+		fake_run(&fake, script_, POD_ARRAY_LEN(script_), keep);                                                          \
+	} while (0)
+#define HAS(n, text)   CHECK(strstr(shot[n], text))
+#define LACKS(n, text) CHECK(!strstr(shot[n], text))
+
+/* Power on again: another run of the boot manager on the same stick. */
+static void power_on(void)
+{
+	fake_init(&fake, &stick, 80, 25);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64; /* the image starts on BIOS; the menu can be left on UEFI */
+}
+
+static void one_image(const char *conf)
+{
+	struct ex_dir images = {0};
+	stick_begin(&stick, 16 << 20, NULL);
+	if (conf)
+		ex_file(&stick.ex, &stick.root, "isopod.conf", strlen(conf), conf, strlen(conf));
+	ex_file(&stick.ex, &images, "debian.iso", ISO_SIZE, iso, make_iso(iso, "DEBIAN"));
+	ex_file(&stick.ex, &images, "empty.iso", 0, NULL, 0);
+	ex_subdir(&stick.ex, &stick.root, "images", &images);
+	stick_end(&stick);
+	power_on();
+}
+
+static uint8_t *state(void)
+{
+	return stick.disk + stick.esp_start + stick.state;
+}
+
+static bool load(uint32_t n)
+{
+	struct pod_memdev m;
+	pod_memdev_init(&m, state(), POD_STATE_SIZE, 512, true);
+	return pod_rec_read(&m.dev, &test_alloc, n, &boot) == POD_OK;
+}
+
+static uint32_t boots(void)
+{
+	struct pod_memdev m;
+	uint32_t number[POD_REC_BOOTS], n;
+	pod_memdev_init(&m, state(), POD_STATE_SIZE, 512, true);
+	return pod_rec_list(&m.dev, &test_alloc, number, &n) == POD_OK ? n : 99;
+}
+
+static void describe(struct pod_fw *fw, struct pod_rec_machine *m)
+{
+	(void)fw;
+	pod_strlcpy(m->vendor, "ACME", sizeof m->vendor);
+}
+
+TEST(a_start_by_hand)
+{
+	one_image(NULL);
+	fake.now = 777000; /* the firmware's clock starts anywhere */
+	fake.fw.describe = describe;
+	fake.start_msg = "The image's loader returned: Success.";
+	RUN(WAIT(500), POD_KEY_ENTER);
+	CHECK_EQ(fake.starts, 1);
+	REQUIRE(load(1));
+	CHECK(boot.has_machine && boot.has_image && boot.has_progress && boot.has_message);
+	CHECK_STR(boot.machine.vendor, "ACME");
+	CHECK_STR(boot.machine.version, menu_version);
+	CHECK_EQ(boot.machine.stick_bytes, stick.size);
+	CHECK_STR(boot.image.path, "/images/debian.iso");
+	CHECK_EQ(boot.image.size_bytes, ISO_SIZE);
+	CHECK_EQ(boot.image.kind, POD_IMAGE_ISO);
+	CHECK_STR(boot.image.label, "DEBIAN");
+	CHECK_EQ(boot.image.entry, 0);
+	CHECK_EQ(boot.image.extents, 1);
+	CHECK_EQ(boot.image.descriptor_crc, pod_crc32(0, iso + 32768, 2048));
+	CHECK(boot.image.mtime > 0);
+	CHECK_EQ(boot.image.flags, 0);
+	const struct pod_stages *t = &boot.progress.stages;
+	REQUIRE(pod_stages_find(t, POD_STAGE_STARTED) && pod_stages_find(t, POD_STAGE_MENU) &&
+		pod_stages_find(t, POD_STAGE_CHOSEN) && pod_stages_find(t, POD_STAGE_PLANNED));
+	CHECK_EQ(pod_stages_find(t, POD_STAGE_STARTED)->ms, 0);
+	CHECK(pod_stages_find(t, POD_STAGE_CHOSEN)->ms >= 500 && pod_stages_find(t, POD_STAGE_CHOSEN)->ms < 2000);
+	CHECK_EQ(pod_stages_find(t, POD_STAGE_CHOSEN)->arg, CHOSEN_BY_HAND);
+	CHECK_EQ(pod_stages_find(t, POD_STAGE_PLANNED)->arg, POD_OK);
+	CHECK_STR(boot.message.text, fake.start_msg);
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+TEST(choices_are_told_apart)
+{
+	one_image("default = /images/debian.iso\ntimeout = 0\n");
+	RUN(WAIT(50));
+	REQUIRE(load(1));
+	REQUIRE(pod_stages_find(&boot.progress.stages, POD_STAGE_CHOSEN));
+	CHECK_EQ(pod_stages_find(&boot.progress.stages, POD_STAGE_CHOSEN)->arg, CHOSEN_DEFAULT);
+	struct pod_memdev m;
+	pod_memdev_init(&m, state(), POD_STATE_SIZE, 512, false);
+	CHECK_EQ(pod_state_next_set(&m.dev, &test_alloc, "/images/debian.iso"), POD_OK);
+	power_on();
+	RUN(WAIT(50));
+	REQUIRE(load(2));
+	CHECK_EQ(pod_stages_find(&boot.progress.stages, POD_STAGE_CHOSEN)->arg, CHOSEN_ONCE);
+	/* no menu was shown before it */
+	CHECK(boot.progress.stages.event[1].stage == POD_STAGE_CHOSEN);
+	stick_free(&stick);
+}
+
+TEST(an_image_that_cannot_be_started)
+{
+	one_image(NULL);
+	RUN(POD_KEY_DOWN, POD_KEY_ENTER, SHOT(0));
+	HAS(0, "the file is empty");
+	REQUIRE(load(1));
+	CHECK_STR(boot.image.path, "/images/empty.iso");
+	const struct pod_stage_event *e = pod_stages_find(&boot.progress.stages, POD_STAGE_START_FAILED);
+	REQUIRE(e);
+	CHECK_EQ(e->arg, POD_E_CORRUPT);
+	CHECK_STR(boot.message.text, "empty.iso: the file is empty.");
+	CHECK_EQ(boot.message.status, POD_E_CORRUPT);
+	stick_free(&stick);
+}
+
+/* Two images one after the other from the same menu are two stories. */
+TEST(a_second_choice_is_another_record)
+{
+	one_image(NULL);
+	RUN(POD_KEY_DOWN, POD_KEY_ENTER, POD_KEY_ESC, POD_KEY_UP, POD_KEY_ENTER);
+	CHECK_EQ(boots(), 2);
+	REQUIRE(load(2));
+	CHECK_STR(boot.image.path, "/images/debian.iso");
+	CHECK(!boot.has_message && !pod_stages_find(&boot.progress.stages, POD_STAGE_START_FAILED));
+	CHECK(pod_stages_find(&boot.progress.stages, POD_STAGE_MENU) != NULL);
+	stick_free(&stick);
+}
+
+TEST(recorder_off_writes_nothing)
+{
+	one_image("recorder = off\n");
+	static uint8_t zero[POD_STATE_SIZE];
+	RUN(SHOT(0), POD_KEY_ENTER);
+	CHECK_EQ(fake.starts, 1);
+	CHECK(memcmp(state(), zero, sizeof zero) == 0);
+	LACKS(0, "written");
+	stick_free(&stick);
+}
+
+TEST(a_write_protected_stick_starts_and_says_so)
+{
+	one_image(NULL);
+	stick.write_protected = true;
+	RUN(SHOT(0), POD_KEY_ENTER);
+	HAS(0, "The stick cannot be written (");
+	CHECK_EQ(fake.starts, 1);
+	stick_free(&stick);
+	one_image(NULL);
+	stick.dev.write = NULL;
+	RUN(SHOT(0), POD_KEY_ENTER);
+	HAS(0, "The stick cannot be written (");
+	CHECK_EQ(fake.starts, 1);
+	stick_free(&stick);
+}
+
+/* Torn, zeroed, random, foreign: the menu comes, the image starts, and from then on there is a record. */
+TEST(whatever_lies_in_the_state_file)
+{
+	for (uint32_t round = 0; round < 5; round++) {
+		one_image(NULL);
+		uint32_t x = round * 7919 + 1;
+		for (uint32_t i = 0; i < POD_STATE_SIZE; i++) {
+			x = x * 1664525u + 1013904223u;
+			state()[i] = (uint8_t)(round == 0 ? 0xff : x >> 24);
+		}
+		if (round == 4) /* records of another file, all of one number */
+			for (uint32_t i = 0; i < POD_REC_BOOTS; i++) {
+				uint8_t s[POD_REC_SECTOR];
+				struct pod_rec_machine m = {.firmware = 1};
+				pod_rec_put_machine(s, &m);
+				pod_rec_seal(s, 40, 1);
+				memcpy(state() + pod_rec_offset(i, 0), s, sizeof s);
+			}
+		RUN(SHOT(0), POD_KEY_ENTER);
+		HAS(0, "2 images");
+		CHECK_EQ(fake.starts, 1);
+		CHECK(load(round == 4 ? 41 : 1) && boot.has_progress);
+		CHECK_EQ(test_alloc_live, 0);
+		stick_free(&stick);
+	}
+}
+
+/* A state file of the first version, too short for records, or one that cannot be read. */
+TEST(no_room_or_no_way)
+{
+	one_image(NULL);
+	stick.fail_at = stick.esp_start + stick.state;
+	stick.fail_len = POD_STATE_SIZE;
+	RUN(SHOT(0), POD_KEY_ENTER);
+	HAS(0, "2 images");
+	CHECK_EQ(fake.starts, 1);
+	stick_free(&stick);
+}
+
+/* What the recorder costs before the menu: the budget of the whole is half a MiB. */
+TEST(little_is_read)
+{
+	uint64_t with, without;
+	one_image(NULL);
+	RUN(SHOT(0));
+	with = stick.bytes_read;
+	stick_free(&stick);
+	one_image("recorder = off\n");
+	RUN(SHOT(0));
+	without = stick.bytes_read;
+	CHECK(with > without && with - without <= 32768);
+	stick_free(&stick);
+}

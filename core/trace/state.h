@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The state file: /ISOPOD/STATE.BIN on the ESP, preallocated and contiguous, written by sector and never
- * through the filesystem. It holds the one-shot choice now; the flight recorder's ring follows behind it.
+ * through the filesystem. It holds the one-shot choice; the flight recorder's ring (record.h) follows behind it.
  *
  * One-shot choice: two slots of 4096 bytes at file offsets 0 and 4096; the valid slot with the higher sequence
  * number counts, a write goes to the other one, so that a torn write leaves the old choice.

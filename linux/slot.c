@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "linux/slot.h"
+
+static enum pod_status check_slot(const struct pod_slot *s)
+{
+	uint8_t first[POD_REC_SECTOR];
+	if (!s->boot)
+		return POD_E_CHANGED;
+	POD_TRY(pod_dev_read(s->state, pod_rec_offset(s->boot, POD_REC_AT_MACHINE), first, sizeof first));
+	return pod_rec_valid(first, POD_REC_MACHINE) && pod_rec_boot_of(first) == s->boot ? POD_OK : POD_E_CHANGED;
+}
+
+enum pod_status pod_slot_write(struct pod_slot *s, const struct pod_rec_linux *r)
+{
+	uint8_t sector[POD_REC_SECTOR];
+	POD_TRY(check_slot(s));
+	pod_rec_put_linux(sector, r);
+	pod_rec_seal(sector, s->boot, s->update + 1);
+	POD_TRY(pod_rec_write(s->state, s->boot, POD_REC_AT_LINUX + (s->update & 1), sector));
+	s->update++;
+	return POD_OK;
+}
+
+enum pod_status pod_slot_save_log(struct pod_slot *s, const char *text, size_t len, uint32_t *saved)
+{
+	POD_TRY(check_slot(s));
+	if (len > POD_REC_LOG_TEXT) {
+		const char *end = text + len;
+		text = end - POD_REC_LOG_TEXT;
+		while (text < end && text[-1] != '\n')
+			text++;
+		len = (size_t)(end - text);
+	}
+	POD_TRY(pod_rec_write_log(s->state, s->boot, text, len));
+	*saved = (uint32_t)len;
+	return POD_OK;
+}

@@ -315,6 +315,9 @@ bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd)
 		if (try_patiently(&a, use, since_ms, &said)) {
 			if (use != POD_USE_BLKPG)
 				name_shown(&a);
+			w->shown_major = a.shown.major;
+			w->shown_minor = a.shown.minor;
+			pod_record_stage(POD_STAGE_SHOWN, (uint32_t)use);
 			pod_hide_boot_partition(&w->record, fd);
 			say_shown(w, disk, &a.shown, a.runs, a.first.start_bytes);
 			return true;

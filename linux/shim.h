@@ -4,6 +4,7 @@
 #define POD_LINUX_SHIM_H
 
 #include "core/base/str.h"
+#include "core/trace/record.h"
 #include "linux/handover.h"
 #include "linux/sys.h"
 
@@ -36,6 +37,7 @@ struct pod_watch {
 	char path[256]; /* of the image, shortened, safe to print */
 	enum pod_use use;
 	uint32_t start_ms;
+	uint32_t shown_major, shown_minor; /* the device that shows the image; 0, 0 while there is none */
 };
 
 /* How long no block device may have come or gone before the disk, which is the stick, is taken to be the only one. */
@@ -44,6 +46,20 @@ uint32_t pod_settle_ms(const char *disk);
 
 /* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);
+
+/* The flight recorder (record.c); all do nothing if the hand-over record names no state file. */
+bool pod_record_on(void);
+void pod_record_begin(const struct pod_watch *w);
+/* The stick was found: from now on there is something to write to. */
+void pod_record_disk(const struct pod_disk *d);
+/* Notes a stage, once. */
+void pod_record_stage(enum pod_stage stage, uint32_t arg);
+/* Writes what was noted since the last time. */
+void pod_record_write(void);
+/* Saves the end of the kernel's log. */
+void pod_record_save_log(void);
+/* Looks, at most once a second, whether the medium is mounted and whether a rescue shell was opened; saves the log where it should. */
+void pod_record_look(void);
 
 /* Reads a small text file; terminates and strips the newline. Returns its length or -errno. */
 long pod_read_text(const char *path, char *buf, size_t size);

@@ -14,12 +14,15 @@ enum {
 	NR_CLOSE = 3,
 	NR_IOCTL = 16,
 	NR_PREAD = 17,
+	NR_PWRITE = 18,
 	NR_GETPID = 39,
 	NR_SOCKET = 41,
 	NR_BIND = 49,
 	NR_CLONE = 56,
 	NR_EXECVE = 59,
 	NR_WAIT4 = 61,
+	NR_FDATASYNC = 75,
+	NR_SYSLOG = 103,
 	NR_SETSID = 112,
 	NR_PRCTL = 157,
 	NR_MOUNT = 165,
@@ -75,10 +78,13 @@ enum {
 	NR_IOCTL = 54,
 	NR_SETSID = 66,
 	NR_SOCKETCALL = 102,
+	NR_SYSLOG = 103,
 	NR_WAIT4 = 114,
 	NR_CLONE = 120,
+	NR_FDATASYNC = 148,
 	NR_PRCTL = 172,
 	NR_PREAD = 180,
+	NR_PWRITE = 181,
 	NR_GETDENTS64 = 220,
 	NR_EXIT_GROUP = 252,
 	NR_CLOCK_GETTIME = 265,
@@ -132,12 +138,15 @@ enum {
 	NR_READ = 63,
 	NR_WRITE = 64,
 	NR_PREAD = 67,
+	NR_PWRITE = 68,
 	NR_PPOLL = 73,
 	NR_READLINKAT = 78,
 	NR_FSTATAT = 79,
+	NR_FDATASYNC = 83,
 	NR_EXIT_GROUP = 94,
 	NR_UNSHARE = 97,
 	NR_CLOCK_GETTIME = 113,
+	NR_SYSLOG = 116,
 	NR_SETSID = 157,
 	NR_PRCTL = 167,
 	NR_GETPID = 172,
@@ -224,6 +233,23 @@ long pod_sys_pread(int fd, void *buf, size_t n, uint64_t off)
 	if (sizeof(long) == 8)
 		return call6(NR_PREAD, fd, (long)buf, (long)n, (long)off, 0, 0);
 	return call6(NR_PREAD, fd, (long)buf, (long)n, (long)(uint32_t)off, (long)(uint32_t)(off >> 32), 0);
+}
+
+long pod_sys_pwrite(int fd, const void *buf, size_t n, uint64_t off)
+{
+	if (sizeof(long) == 8)
+		return call6(NR_PWRITE, fd, (long)buf, (long)n, (long)off, 0, 0);
+	return call6(NR_PWRITE, fd, (long)buf, (long)n, (long)(uint32_t)off, (long)(uint32_t)(off >> 32), 0);
+}
+
+long pod_sys_fdatasync(int fd)
+{
+	return call3(NR_FDATASYNC, fd, 0, 0);
+}
+
+long pod_sys_syslog(int action, char *buf, size_t n)
+{
+	return call3(NR_SYSLOG, action, (long)buf, (long)n);
 }
 
 long pod_sys_ioctl(int fd, unsigned long nr, void *arg)

@@ -18,7 +18,12 @@ enum {
 	SYS_EINVAL = 22,
 };
 
-/* open flags that differ between architectures are not used */
+/* of the open flags that differ between architectures only this one is used */
+#if defined(__aarch64__)
+#define SYS_O_DIRECT 0200000
+#else
+#define SYS_O_DIRECT 040000
+#endif
 #define SYS_O_RDONLY	 0
 #define SYS_O_WRONLY	 1
 #define SYS_O_RDWR	 2
@@ -42,6 +47,10 @@ long pod_sys_close(int fd);
 long pod_sys_read(int fd, void *buf, size_t n);
 long pod_sys_write(int fd, const void *buf, size_t n);
 long pod_sys_pread(int fd, void *buf, size_t n, uint64_t off);
+long pod_sys_pwrite(int fd, const void *buf, size_t n, uint64_t off);
+long pod_sys_fdatasync(int fd);
+/* syslog(2), the kernel's log. */
+long pod_sys_syslog(int action, char *buf, size_t n);
 long pod_sys_ioctl(int fd, unsigned long nr, void *arg);
 long pod_sys_getdents(int fd, void *buf, size_t n);
 /* Does not follow a symbolic link at the end; with `follow`, it does. */

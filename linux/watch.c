@@ -336,23 +336,44 @@ static void set_printable_path(struct pod_watch *w)
 	w->path[n] = 0;
 }
 
-/* Watches on for a clone of the stick that the firmware or the bus brought up late. */
-static void linger(struct scan *s, const struct pod_disk *ours, int events)
+/* True if it said so: a clone of the stick, that the firmware or the bus brought up late. */
+static bool second_stick(struct scan *s, const struct pod_disk *ours)
+{
+	scan_disks(s);
+	for (unsigned i = 0; i < s->matches && i < POD_ARRAY_LEN(s->match); i++) {
+		const struct pod_disk *d = &s->match[i];
+		if (d->major == ours->major && d->minor == ours->minor)
+			continue;
+		pod_say(POD_SAY_ERROR, "%s is a second stick with the same identity; the system was given the image on %s", d->name,
+			ours->name);
+		return true;
+	}
+	return false;
+}
+
+/* Stays a little for a clone of the stick; with a flight recorder, until the distribution has changed its root. */
+static void follow(struct scan *s, const struct pod_disk *ours, int events)
 {
 	uint32_t since = pod_sys_now_ms();
-	while (pod_sys_now_ms() - since < LINGER_MS && !root_switched()) {
-		scan_disks(s);
-		for (unsigned i = 0; i < s->matches && i < POD_ARRAY_LEN(s->match); i++) {
-			const struct pod_disk *d = &s->match[i];
-			if (d->major == ours->major && d->minor == ours->minor)
-				continue;
-			pod_say(POD_SAY_ERROR,
-				"%s is a second stick with the same identity; the system was given the image on %s", d->name,
-				ours->name);
-			return;
+	bool second = false;
+	for (;;) {
+		uint32_t age = pod_sys_now_ms() - since;
+		if (root_switched()) {
+			pod_record_stage(POD_STAGE_ROOT_SWITCHED, 0);
+			break;
 		}
+		if (!pod_record_on() && (second || age >= LINGER_MS))
+			return;
+		if (age >= GIVE_UP_MS) {
+			pod_record_stage(POD_STAGE_WATCH_ENDED, 0);
+			break;
+		}
+		if (!second && age < LINGER_MS)
+			second = second_stick(s, ours);
+		pod_record_look();
 		(void)wait_event(events, TICK_MS);
 	}
+	pod_record_write();
 }
 
 /* Looks once more at what was found, and has the image shown. POD_E_CHANGED: it is not what it was, look again. */
@@ -362,8 +383,14 @@ static enum pod_status act(struct pod_watch *w, const struct pod_disk *d)
 	if (fd < 0)
 		return POD_E_CHANGED;
 	enum pod_status st = POD_E_CHANGED;
-	if (judge(&w->record, (int)fd) == MATCH)
+	if (judge(&w->record, (int)fd) == MATCH) {
+		pod_record_disk(d);
+		pod_record_write();
 		st = pod_attach(w, d, (int)fd) ? POD_OK : POD_E_IO;
+		if (st != POD_OK)
+			pod_record_stage(POD_STAGE_NOT_SHOWN, (uint32_t)st);
+		pod_record_write();
+	}
 	pod_sys_close((int)fd);
 	return st;
 }
@@ -409,8 +436,8 @@ static _Noreturn void watch_loop(int events)
 			if (now - quiet_ms >= settle_ms || now - first_ms >= SETTLE_MAX_MS) {
 				struct pod_disk found = scan.match[0];
 				enum pod_status st = act(&watch, &found);
-				if (st == POD_OK)
-					linger(&scan, &found, events);
+				if (st == POD_OK || (st != POD_E_CHANGED && pod_record_on()))
+					follow(&scan, &found, events);
 				if (st != POD_E_CHANGED)
 					leave(st == POD_OK ? 0 : 1);
 				scan.seen_count = 0;
@@ -449,6 +476,7 @@ _Noreturn void pod_watch_run(char *own_name)
 	set_printable_path(&watch);
 	if (watch.use == POD_USE_OFF)
 		leave(0);
+	pod_record_begin(&watch);
 	scan.w = &watch;
 	/* No disk that ends before the data partition does can be the stick; it is not even opened. */
 	scan.need_bytes = watch.record.part_start_bytes + watch.record.part_length_bytes;

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The watcher's part of the flight recorder: what has happened so far, and when; written to the stick once the stick is there.
+ *
+ * The state file is written by sector on the whole disk, through a node of the private view: nobody else sees that node, so udev,
+ * which looks again at a disk whose node was closed after writing, hears nothing. Past the page cache where the kernel allows
+ * it: a block of the cache is larger than a sector, and neighbours are not to be written again. A stick that cannot be written
+ * has no record.
+ */
+#include "linux/shim.h"
+#include "linux/slot.h"
+#include "core/base/mem.h"
+
+/* How long a sound system may take; measured on emulated machines: ten times what a real one takes. */
+#define NOT_MOUNTED_MS	90000u	/* from the image shown until somebody mounts it */
+#define NOT_SWITCHED_MS 180000u /* from there until the root is changed */
+#define LOOK_EVERY_MS	1000u
+#define SHELLS_EVERY_MS 3000u
+#define TEXT_MAX	16384u
+
+#define SYSLOG_READ_ALL 3
+
+static struct recorder {
+	struct pod_rec_linux r;
+	struct pod_dev dev;
+	struct pod_slot slot;
+	const struct pod_watch *w;
+	uint64_t start_bytes, length_bytes; /* of the state file on the disk */
+	uint32_t major, minor;		    /* the stick */
+	int fd;
+	bool on, have_disk, unwritten, mounted_seen;
+	uint32_t shown_ms, looked_ms, shells_ms;
+	unsigned logs; /* saved */
+} rec = {.fd = -1};
+
+static char text[TEXT_MAX];
+static uint8_t bounce[POD_REC_SECTOR] __attribute__((aligned(4096)));
+
+/* --- the disk ------------------------------------------------------------------------------------------------------ */
+
+static enum pod_status open_disk(int flags)
+{
+	long fd = pod_open_node("stick", SYS_S_IFBLK, rec.major, rec.minor, flags);
+	rec.fd = (int)fd;
+	return fd < 0 ? POD_E_READONLY : POD_OK;
+}
+
+static void close_disk(void)
+{
+	if (rec.fd >= 0)
+		pod_sys_close(rec.fd);
+	rec.fd = -1;
+}
+
+/* Larger sectors than 512 bytes cannot be passed by; then through the cache. */
+static enum pod_status reopen_cached(void)
+{
+	close_disk();
+	return open_disk(SYS_O_RDWR);
+}
+
+static enum pod_status state_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+	(void)d;
+	while (len) {
+		size_t n = len < sizeof bounce ? len : sizeof bounce;
+		long got = pod_sys_pread(rec.fd, bounce, sizeof bounce, rec.start_bytes + off);
+		if (got == -SYS_EINVAL && reopen_cached() == POD_OK)
+			got = pod_sys_pread(rec.fd, bounce, sizeof bounce, rec.start_bytes + off);
+		if (got != (long)sizeof bounce)
+			return POD_E_IO;
+		memcpy(to, bounce, n);
+		to += n;
+		off += n;
+		len -= n;
+	}
+	return POD_OK;
+}
+
+/* The recorder writes whole sectors. */
+static enum pod_status state_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
+{
+	const uint8_t *from = buf;
+	(void)d;
+	for (; len >= sizeof bounce; len -= sizeof bounce, off += sizeof bounce, from += sizeof bounce) {
+		memcpy(bounce, from, sizeof bounce);
+		if (pod_sys_pwrite(rec.fd, bounce, sizeof bounce, rec.start_bytes + off) != (long)sizeof bounce)
+			return POD_E_IO;
+	}
+	return len ? POD_E_INVALID : POD_OK;
+}
+
+static enum pod_status state_flush(struct pod_dev *d)
+{
+	(void)d;
+	return pod_sys_fdatasync(rec.fd) < 0 ? POD_E_IO : POD_OK;
+}
+
+/* --- what happened ------------------------------------------------------------------------------------------------- */
+
+static uint32_t now_ms(void)
+{
+	return pod_sys_now_ms() - rec.w->start_ms;
+}
+
+static bool init_runs(void)
+{
+	struct pod_sys_stat init, own;
+	if (pod_sys_stat(POD_PROC_DIR "/1/exe", true, &init) < 0 || pod_sys_stat(POD_PROC_DIR "/self/exe", true, &own) < 0)
+		return false;
+	return init.dev != own.dev || init.ino != own.ino;
+}
+
+void pod_record_stage(enum pod_stage stage, uint32_t arg)
+{
+	if (rec.on && pod_stages_add(&rec.r.stages, stage, now_ms(), arg))
+		rec.unwritten = true;
+}
+
+static bool has_stage(enum pod_stage stage)
+{
+	return pod_stages_find(&rec.r.stages, stage) != NULL;
+}
+
+bool pod_record_on(void)
+{
+	return rec.on;
+}
+
+void pod_record_begin(const struct pod_watch *w)
+{
+	rec.w = w;
+	rec.start_bytes = w->record.state_start_bytes;
+	rec.length_bytes = w->record.state_length_bytes;
+	rec.on = w->record.boot_number && rec.length_bytes >= POD_STATE_SIZE;
+	pod_record_stage(POD_STAGE_SHIM_STARTED, 0);
+	if (rec.on && pod_read_text(POD_PROC_DIR "/sys/kernel/osrelease", text, sizeof text) > 0)
+		(void)pod_strlcpy(rec.r.release, text, sizeof rec.r.release);
+}
+
+/* "../devices/.../usb2/2-1/2-1:1.0/host2/...": the attribute `speed` is beside the interface. */
+static uint32_t usb_kbit(const char *disk)
+{
+	char path[640], link[512], speed[16];
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s", disk);
+	long n = pod_sys_readlink(path, link, sizeof link - 1);
+	if (n <= 0)
+		return 0;
+	link[n] = 0;
+	const char *host = pod_strcasestr(link, "/host");
+	if (!host || !pod_strcasestr(link, "/usb"))
+		return 0;
+	size_t at = (size_t)(host - link);
+	while (at && link[at - 1] != '/')
+		at--;
+	link[at] = 0;
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%sspeed", link);
+	return pod_read_text(path, speed, sizeof speed) > 0 ? pod_usb_speed_kbit(speed) : 0;
+}
+
+void pod_record_disk(const struct pod_disk *d)
+{
+	if (!rec.on)
+		return;
+	rec.major = d->major;
+	rec.minor = d->minor;
+	(void)pod_strlcpy(rec.r.disk, d->name, sizeof rec.r.disk);
+	rec.r.usb_kbit = usb_kbit(d->name);
+	rec.dev = (struct pod_dev){.size_bytes = rec.length_bytes,
+				   .sector_size = POD_REC_SECTOR,
+				   .read = state_read,
+				   .write = state_write,
+				   .flush = state_flush};
+	rec.slot.state = &rec.dev;
+	rec.slot.boot = rec.w->record.boot_number;
+	/* The range must be the stick's, and not the data partition's. */
+	uint64_t part_end = rec.w->record.part_start_bytes + rec.w->record.part_length_bytes;
+	rec.have_disk = pod_in_range(rec.start_bytes, rec.length_bytes, d->size_bytes) &&
+			(rec.start_bytes >= part_end || rec.start_bytes + rec.length_bytes <= rec.w->record.part_start_bytes);
+	pod_record_stage(POD_STAGE_STICK_FOUND, 0);
+}
+
+static void note_memory(void)
+{
+	if (pod_read_text(POD_PROC_DIR "/meminfo", text, sizeof text) <= 0)
+		return;
+	rec.r.memory_kib = pod_meminfo_kib(text, "MemTotal");
+	rec.r.memory_available_kib = pod_meminfo_kib(text, "MemAvailable");
+}
+
+/* A stick that was pulled, is write-protected, or is another boot's by now has no more of this. */
+static bool begin_writing(void)
+{
+	return rec.on && rec.have_disk && (open_disk(SYS_O_RDWR | SYS_O_DIRECT) == POD_OK || open_disk(SYS_O_RDWR) == POD_OK);
+}
+
+void pod_record_write(void)
+{
+	if (!has_stage(POD_STAGE_INIT_EXECUTED) && rec.on && init_runs())
+		pod_record_stage(POD_STAGE_INIT_EXECUTED, 0);
+	if (!rec.unwritten || !begin_writing())
+		return;
+	note_memory();
+	rec.r.ms = now_ms();
+	enum pod_status st = pod_slot_write(&rec.slot, &rec.r);
+	close_disk();
+	rec.unwritten = st != POD_OK;
+	if (st == POD_E_CHANGED)
+		rec.have_disk = false;
+}
+
+void pod_record_save_log(void)
+{
+	static char log[POD_REC_LOG_TEXT];
+	uint32_t saved;
+	if (!rec.on || !rec.have_disk)
+		return;
+	long n = pod_sys_syslog(SYSLOG_READ_ALL, log, sizeof log);
+	if (n <= 0 || !begin_writing())
+		return;
+	enum pod_status st = pod_slot_save_log(&rec.slot, log, (size_t)n, &saved);
+	close_disk();
+	if (st != POD_OK)
+		return;
+	rec.logs++;
+	rec.r.log_len = saved;
+	pod_record_stage(POD_STAGE_LOG_SAVED, saved);
+	rec.unwritten = true;
+	pod_record_write();
+}
+
+/* --- what is looked at while the distribution works -------------------------------------------------------------- */
+
+static bool look_at_process(void *ctx, const char *name)
+{
+	char path[64], words[256];
+	bool *shell = ctx;
+	if (name[0] < '0' || name[0] > '9' || pod_strlen(name) > 10)
+		return true;
+	(void)pod_snprintf(path, sizeof path, POD_PROC_DIR "/%s/cmdline", name);
+	long fd = pod_sys_open(path, SYS_O_RDONLY);
+	if (fd < 0)
+		return true;
+	long n = pod_sys_read((int)fd, words, sizeof words);
+	pod_sys_close((int)fd);
+	*shell = n > 0 && pod_is_rescue_shell(words, (size_t)n);
+	return !*shell;
+}
+
+static bool rescue_shell(void)
+{
+	bool shell = false;
+	(void)pod_each_name(POD_PROC_DIR, look_at_process, &shell);
+	return shell;
+}
+
+static void look_at_mounts(uint32_t major, uint32_t minor)
+{
+	struct pod_mounted m;
+	if (pod_read_text(POD_PROC_DIR "/1/mountinfo", text, sizeof text) <= 0 || !pod_find_mount(text, major, minor, &m))
+		return;
+	(void)pod_strlcpy(rec.r.device, m.source, sizeof rec.r.device);
+	(void)pod_strlcpy(rec.r.fs, m.fs, sizeof rec.r.fs);
+	(void)pod_strlcpy(rec.r.mount, m.where, sizeof rec.r.mount);
+	pod_record_stage(POD_STAGE_MEDIUM_MOUNTED, 0);
+}
+
+void pod_record_look(void)
+{
+	const struct pod_stage_event *shown, *mounted;
+	uint32_t now = now_ms();
+	if (!rec.on || now - rec.looked_ms < LOOK_EVERY_MS)
+		return;
+	rec.looked_ms = now;
+	shown = pod_stages_find(&rec.r.stages, POD_STAGE_SHOWN);
+	mounted = pod_stages_find(&rec.r.stages, POD_STAGE_MEDIUM_MOUNTED);
+	if (shown && !mounted)
+		look_at_mounts(rec.w->shown_major, rec.w->shown_minor);
+	if (!has_stage(POD_STAGE_RESCUE_SHELL) && now - rec.shells_ms >= SHELLS_EVERY_MS) {
+		rec.shells_ms = now;
+		if (rescue_shell()) {
+			pod_record_stage(POD_STAGE_RESCUE_SHELL, 0);
+			pod_record_save_log(); /* once more, if it was: now the reason is in it */
+		}
+	}
+	if (!rec.logs && ((shown && !mounted && now - shown->ms >= NOT_MOUNTED_MS) ||
+			  (mounted && now - mounted->ms >= NOT_SWITCHED_MS) || has_stage(POD_STAGE_NOT_SHOWN) || has_stage(POD_STAGE_RESCUE_SHELL)))
+		pod_record_save_log();
+	pod_record_write();
+}

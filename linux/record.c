@@ -123,6 +123,12 @@ static bool has_stage(enum pod_stage stage)
 	return pod_stages_find(&rec.r.stages, stage) != NULL;
 }
 
+static void look_at_init(void)
+{
+	if (!has_stage(POD_STAGE_INIT_EXECUTED) && init_runs())
+		pod_record_stage(POD_STAGE_INIT_EXECUTED, 0);
+}
+
 bool pod_record_on(void)
 {
 	return rec.on;
@@ -174,10 +180,8 @@ void pod_record_disk(const struct pod_disk *d)
 				   .flush = state_flush};
 	rec.slot.state = &rec.dev;
 	rec.slot.boot = rec.w->record.boot_number;
-	/* The range must be the stick's, and not the data partition's. */
-	uint64_t part_end = rec.w->record.part_start_bytes + rec.w->record.part_length_bytes;
-	rec.have_disk = pod_in_range(rec.start_bytes, rec.length_bytes, d->size_bytes) &&
-			(rec.start_bytes >= part_end || rec.start_bytes + rec.length_bytes <= rec.w->record.part_start_bytes);
+	rec.have_disk = pod_in_range(rec.start_bytes, rec.length_bytes, d->size_bytes);
+	look_at_init();
 	pod_record_stage(POD_STAGE_STICK_FOUND, 0);
 }
 
@@ -197,8 +201,6 @@ static bool begin_writing(void)
 
 void pod_record_write(void)
 {
-	if (!has_stage(POD_STAGE_INIT_EXECUTED) && rec.on && init_runs())
-		pod_record_stage(POD_STAGE_INIT_EXECUTED, 0);
 	if (!rec.unwritten || !begin_writing())
 		return;
 	note_memory();
@@ -273,6 +275,7 @@ void pod_record_look(void)
 	if (!rec.on || now - rec.looked_ms < LOOK_EVERY_MS)
 		return;
 	rec.looked_ms = now;
+	look_at_init();
 	shown = pod_stages_find(&rec.r.stages, POD_STAGE_SHOWN);
 	mounted = pod_stages_find(&rec.r.stages, POD_STAGE_MEDIUM_MOUNTED);
 	if (shown && !mounted)
@@ -284,8 +287,9 @@ void pod_record_look(void)
 			pod_record_save_log(); /* once more, if it was: now the reason is in it */
 		}
 	}
-	if (!rec.logs && ((shown && !mounted && now - shown->ms >= NOT_MOUNTED_MS) ||
-			  (mounted && now - mounted->ms >= NOT_SWITCHED_MS) || has_stage(POD_STAGE_NOT_SHOWN) || has_stage(POD_STAGE_RESCUE_SHELL)))
+	if (!rec.logs &&
+	    ((shown && !mounted && now - shown->ms >= NOT_MOUNTED_MS) || (mounted && now - mounted->ms >= NOT_SWITCHED_MS) ||
+	     has_stage(POD_STAGE_NOT_SHOWN) || has_stage(POD_STAGE_RESCUE_SHELL)))
 		pod_record_save_log();
 	pod_record_write();
 }

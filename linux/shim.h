@@ -58,7 +58,8 @@ void pod_record_stage(enum pod_stage stage, uint32_t arg);
 void pod_record_write(void);
 /* Saves the end of the kernel's log. */
 void pod_record_save_log(void);
-/* Looks, at most once a second, whether the medium is mounted and whether a rescue shell was opened; saves the log where it should. */
+/* Looks, at most once a second, whether the medium is mounted and whether a rescue shell was opened; saves the log where it
+ * should. */
 void pod_record_look(void);
 
 /* Reads a small text file; terminates and strips the newline. Returns its length or -errno. */

@@ -344,8 +344,8 @@ static bool second_stick(struct scan *s, const struct pod_disk *ours)
 		const struct pod_disk *d = &s->match[i];
 		if (d->major == ours->major && d->minor == ours->minor)
 			continue;
-		pod_say(POD_SAY_ERROR, "%s is a second stick with the same identity; the system was given the image on %s", d->name,
-			ours->name);
+		pod_say(POD_SAY_ERROR, "%s is a second stick with the same identity; the system was given the image on %s",
+			d->name, ours->name);
 		return true;
 	}
 	return false;
@@ -448,6 +448,7 @@ static _Noreturn void watch_loop(int events)
 		}
 		if (root_switched())
 			leave(0);
+		pod_record_look();
 		if (now - watch.start_ms >= COMPLAIN_MS && !complained && !scan.matches) {
 			complained = true;
 			complain(&scan);

@@ -355,7 +355,7 @@ class Machine:
                "-kernel", kernel, "-initrd", work + "/initrd", "-append", "console=ttyS0 panic=-1 no_timer_check t.plain=1 odd.word=1 plainword key=value " + words,
                "-device", "qemu-xhci,id=xhci"]
         for i, s in enumerate(sticks):
-            cmd += ["-drive", f"if=none,id=d{i},format=raw,file={s.path},cache=unsafe"]
+            cmd += ["-drive", f"if=none,id=d{i},format=raw,file={s.path},cache=unsafe{getattr(s, 'drive', '')}"]
             if s.sector == 512:
                 cmd += ["-device", f"usb-storage,id=u{i},drive=d{i},bus=xhci.0"]
             else:  # usb-storage has sectors of 512 bytes only

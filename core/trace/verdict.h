@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a recorded boot tells: how it ended, which of the six hazards is to blame, the evidence, what to do. Pure: the menu, the
+ * command and the tests ask the same function.
+ *
+ * It must not cry wolf. A program that is no Linux with a patched initrd takes the machine over and is never heard of again, and
+ * that is how a sound boot of it looks: POD_OUTCOME_TAKEN_OVER. The Debian Installer neither mounts its medium nor changes its
+ * root. A machine switched off while a loader's menu waits looks like a loader that hangs: the sentences tell what was seen, not
+ * more.
+ */
+#ifndef POD_TRACE_VERDICT_H
+#define POD_TRACE_VERDICT_H
+
+#include "core/trace/record.h"
+#include "core/trace/where.h"
+
+enum pod_outcome {
+	POD_OUTCOME_FINISHED,	    /* a live system runs; or the program ended by itself */
+	POD_OUTCOME_TAKEN_OVER,	    /* the image took over, and nothing more can be known */
+	POD_OUTCOME_NOTHING_CHOSEN, /* the menu only */
+	POD_OUTCOME_STOPPED,	    /* it was not heard of again where it should have been */
+	POD_OUTCOME_FAILED,	    /* something said that it failed */
+	POD_OUTCOME_COUNT
+};
+
+enum pod_retry {
+	POD_RETRY_NONE,
+	POD_RETRY_SAME,		  /* the same once more */
+	POD_RETRY_OTHER_PORT,	  /* the same, the stick in another port */
+	POD_RETRY_OTHER_FIRMWARE, /* the same, the firmware in its other mode */
+	POD_RETRY_AFTER_COPY,	  /* after the image was copied anew */
+	POD_RETRY_COUNT
+};
+
+/* An English message with the % directives %s, %u and %% (a message of the catalogues), and what fills them, in order. Texts
+ * point into what the verdict was made from, or into the verdict. */
+#define POD_SENTENCE_ARGS 4
+struct pod_sentence {
+	const char *message; /* NULL: there is none */
+	unsigned count;
+	struct {
+		const char *text; /* for %s */
+		uint32_t number;  /* for %u */
+	} arg[POD_SENTENCE_ARGS];
+};
+/* Fills `translated` (NULL: the message itself). A directive that does not fit its argument shows as '?'. */
+void pod_sentence_fill(const struct pod_sentence *s, const char *translated, char *buf, size_t size);
+
+enum pod_known { POD_UNKNOWN, POD_NO, POD_YES };
+
+/* What may be known beyond the record; all optional (zeros). */
+struct pod_verdict_facts {
+	const struct pod_where *last;	 /* the last byte that was read */
+	const struct pod_where *error;	 /* the first read that failed */
+	const struct pod_where *slowest; /* the slowest read */
+	const char *log;		 /* the kernel log that was saved */
+	size_t log_len;
+	enum pod_known usb_storage; /* the image's initrds hold usb-storage, or the kernel has it built in */
+	const char *damaged_file;   /* a file of the image whose own checksum or sum is wrong */
+	uint64_t initrd_bytes;	    /* of the largest initrd */
+	bool image_changed;	    /* by now another file has that path */
+};
+
+#define POD_EVIDENCE_MAX 8
+struct pod_verdict {
+	enum pod_outcome outcome;
+	uint32_t hazard; /* 1 to 6; 0: none. May be set in a boot that went well, as a hint */
+	const char *id;	 /* "read-error"...; "finished", "taken-over", "nothing-chosen" where nothing is wrong. Stable */
+	struct pod_sentence headline;
+	struct pod_sentence evidence[POD_EVIDENCE_MAX];
+	unsigned evidence_count;
+	struct pod_sentence remedy; /* message NULL: nothing to do */
+	enum pod_retry retry;
+	char line[200]; /* quoted from the kernel log */
+};
+
+void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_facts *f, struct pod_verdict *v);
+/* It should have gone further than it did. */
+static inline bool pod_verdict_alarm(const struct pod_verdict *v)
+{
+	return v->outcome == POD_OUTCOME_STOPPED || v->outcome == POD_OUTCOME_FAILED;
+}
+
+/* Messages: "image damaged or not made to the rules"...; "" for 0. */
+const char *pod_hazard_text(uint32_t hazard);
+/* A message for what to try, "" for NONE. */
+const char *pod_retry_text(enum pod_retry r);
+/* "finished", "taken-over", "nothing-chosen", "stopped", "failed". */
+const char *pod_outcome_text(enum pod_outcome o);
+/* "loader-started"...; stable. Never NULL. */
+const char *pod_stage_id(enum pod_stage s);
+/* A message: "The loader was started."... */
+const char *pod_stage_text(enum pod_stage s);
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Verdicts: every way a boot can end, told from its record; and above all, no alarm where all is well. */
+#include "core/image/image.h"
+#include "core/trace/verdict.h"
+#include "tests/unit/test.h"
+
+static struct pod_rec_boot b;
+static struct pod_verdict_facts f;
+static struct pod_where last, error;
+static struct pod_verdict v;
+static uint32_t clock_ms;
+
+/* The boot manager got as far as starting the loader of an image. */
+static void fresh(uint32_t flags)
+{
+	memset(&b, 0, sizeof b);
+	memset(&f, 0, sizeof f);
+	memset(&last, 0, sizeof last);
+	memset(&error, 0, sizeof error);
+	b.number = 7;
+	b.has_machine = b.has_image = b.has_progress = true;
+	b.machine.memory_bytes = 2ull << 30;
+	b.machine.firmware = POD_FW_X64;
+	b.machine.flags = POD_REC_M_SEES_EXIT;
+	b.image.flags = flags;
+	strcpy(b.image.path, "/images/x.iso");
+	b.progress.flags = POD_REC_P_TIMER;
+	b.progress.reads = 100;
+	b.progress.ms = 9000;
+	b.progress.last_read_ms = 8000;
+	clock_ms = 0;
+	static const enum pod_stage s[] = {POD_STAGE_STARTED, POD_STAGE_MENU, POD_STAGE_CHOSEN, POD_STAGE_PLANNED,
+					   POD_STAGE_LOADER_STARTED};
+	for (size_t i = 0; i < POD_ARRAY_LEN(s); i++)
+		CHECK(pod_stages_add(&b.progress.stages, s[i], clock_ms += 100, 0));
+}
+
+static void menu(enum pod_stage s, uint32_t arg)
+{
+	CHECK(pod_stages_add(&b.progress.stages, s, clock_ms += 1000, arg));
+}
+
+static void in_linux(enum pod_stage s)
+{
+	b.has_linux = true;
+	CHECK(pod_stages_add(&b.linux_.stages, s, clock_ms += 1000, 0));
+}
+
+/* As far as the image shown. */
+static void shown(void)
+{
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	in_linux(POD_STAGE_SHIM_STARTED);
+	in_linux(POD_STAGE_INIT_EXECUTED);
+	in_linux(POD_STAGE_STICK_FOUND);
+	in_linux(POD_STAGE_SHOWN);
+}
+
+static void read_in(const char *path, enum pod_where_kind kind, uint64_t off, uint64_t len)
+{
+	strcpy(last.path, path);
+	last.kind = kind;
+	last.offset_bytes = off;
+	last.length_bytes = len;
+	last.percent = pod_where_percent(off, len);
+	f.last = &last;
+}
+
+static void log_text(const char *text)
+{
+	f.log = text;
+	f.log_len = strlen(text);
+}
+
+/* Every sentence can be printed, and holds no gap. */
+static void print_all(void)
+{
+	char buf[400];
+	const struct pod_sentence *s[POD_EVIDENCE_MAX + 2] = {&v.headline, &v.remedy};
+	for (unsigned i = 0; i < v.evidence_count; i++)
+		s[2 + i] = &v.evidence[i];
+	for (unsigned i = 0; i < 2 + v.evidence_count; i++) {
+		pod_sentence_fill(s[i], NULL, buf, sizeof buf);
+		if (s[i]->message && (strstr(buf, "?") || strlen(buf) < 10 || strlen(buf) > 390))
+			test_fail(__FILE__, __LINE__, buf);
+	}
+	CHECK(v.id && v.headline.message);
+	CHECK(!pod_verdict_alarm(&v) || (v.remedy.message && v.hazard >= 1 && v.hazard <= 6));
+}
+
+#define EXPECT(outcome_, id_, hazard_)                                                                                           \
+	do {                                                                                                                     \
+		pod_verdict_make(&b, &f, &v);                                                                                    \
+		CHECK_STR(pod_outcome_text(v.outcome), outcome_);                                                                \
+		CHECK_STR(v.id, id_);                                                                                            \
+		CHECK_EQ(v.hazard, hazard_);                                                                                     \
+		print_all();                                                                                                     \
+	} while (0)
+
+static bool says(const char *part)
+{
+	char buf[400];
+	for (unsigned i = 0; i < v.evidence_count; i++) {
+		pod_sentence_fill(&v.evidence[i], NULL, buf, sizeof buf);
+		if (strstr(buf, part))
+			return true;
+	}
+	return false;
+}
+
+TEST(verdict_sound_boots_raise_no_alarm)
+{
+	/* a live system */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	in_linux(POD_STAGE_ROOT_SWITCHED);
+	EXPECT("finished", "finished", 0);
+	/* one so slow that its log was saved before */
+	log_text("<6>[    8.0] usb 1-2: USB disconnect, device number 2\n");
+	EXPECT("finished", "finished", 0);
+	/* the Debian Installer, which mounts nothing; with and without a saved log */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	EXPECT("taken-over", "taken-over", 0);
+	in_linux(POD_STAGE_LOG_SAVED);
+	log_text("<6>[    2.0] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n<6>[   93.0] isopod: sda1 now shows "
+		 "it\n");
+	EXPECT("taken-over", "taken-over", 0);
+	in_linux(POD_STAGE_WATCH_ENDED);
+	EXPECT("taken-over", "taken-over", 0);
+	/* the Debian Installer from its full medium */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	strcpy(b.linux_.mount, "/cdrom");
+	EXPECT("taken-over", "taken-over", 0);
+	/* memtest86+, iPXE, EFI programs, floppies: no hand-over; with timer (UEFI) and without (BIOS) */
+	for (int i = 0; i < 2; i++) {
+		fresh(0);
+		b.progress.flags = i ? POD_REC_P_TIMER : 0;
+		b.progress.ms = 900000;
+		EXPECT("taken-over", "taken-over", 0);
+		menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+		EXPECT("taken-over", "taken-over", 0);
+	}
+	/* a stick without its shim: nobody would report */
+	fresh(POD_REC_I_HANDOVER | POD_REC_I_SHIM_MISSING);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	EXPECT("taken-over", "taken-over", 0);
+	/* an EFI program that ends, or is told to */
+	fresh(0);
+	menu(POD_STAGE_LOADER_RETURNED, 0);
+	EXPECT("finished", "finished", 0);
+	fresh(0);
+	menu(POD_STAGE_LOADER_RETURNED, 0x80000000u | 21);
+	EXPECT("finished", "finished", 0);
+	/* the menu alone; and next to nothing */
+	fresh(0);
+	b.progress.stages.count = 2;
+	EXPECT("nothing-chosen", "nothing-chosen", 0);
+	memset(&b, 0, sizeof b);
+	EXPECT("nothing-chosen", "nothing-chosen", 0);
+}
+
+TEST(verdict_slow_sticks)
+{
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	in_linux(POD_STAGE_ROOT_SWITCHED);
+	b.linux_.usb_kbit = 480000;
+	EXPECT("finished", "finished", 0);
+	b.linux_.usb_kbit = 12000;
+	EXPECT("finished", "slow-stick", 6);
+	CHECK(!pod_verdict_alarm(&v) && says("12 Mbit/s"));
+	fresh(0);
+	b.progress.bytes = 50 << 20;
+	b.progress.read_ms = 60000;
+	EXPECT("taken-over", "slow-stick", 6);
+	b.progress.read_ms = 20000;
+	EXPECT("taken-over", "taken-over", 0);
+}
+
+TEST(verdict_start_failed)
+{
+	static const struct {
+		enum pod_status st;
+		const char *id;
+		unsigned hazard;
+	} t[] = {{POD_E_NOMEM, "memory", 4},	      {POD_E_IO, "read-error", 6},
+		 {POD_E_CORRUPT, "damaged-image", 1}, {POD_E_NOT_FOUND, "nothing-to-start", 5},
+		 {POD_E_CHANGED, "stick-pulled", 6},  {POD_E_LIMIT, "start-failed", 1}};
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
+		fresh(POD_REC_I_HANDOVER);
+		menu(POD_STAGE_START_FAILED, t[i].st);
+		b.has_message = true;
+		strcpy(b.message.text, "Cannot start x.iso: 42");
+		EXPECT("failed", t[i].id, t[i].hazard);
+		CHECK(says("Cannot start x.iso: 42"));
+	}
+	fresh(POD_REC_I_TRUNCATED);
+	menu(POD_STAGE_START_FAILED, POD_E_CORRUPT);
+	EXPECT("failed", "truncated-image", 1);
+}
+
+TEST(verdict_loader_returned)
+{
+	static const struct {
+		uint32_t code;
+		const char *id;
+		unsigned hazard;
+	} t[] = {{1, "loader-returned", 1},
+		 {9, "memory", 4},
+		 {12, "stick-pulled", 6},
+		 {14, "loader-returned", 1},
+		 {26, "secure-boot", 5}};
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
+		fresh(0);
+		menu(POD_STAGE_LOADER_RETURNED, 0x80000000u | t[i].code);
+		EXPECT("failed", t[i].id, t[i].hazard);
+	}
+	fresh(0);
+	menu(POD_STAGE_LOADER_RETURNED, 0x80000000u | 15);
+	EXPECT("failed", "loader-returned", 1);
+	b.machine.secure_boot = POD_SB_ON;
+	EXPECT("failed", "secure-boot", 5);
+}
+
+TEST(verdict_stopped_in_the_loader)
+{
+	fresh(POD_REC_I_HANDOVER);
+	read_in("live/initrd.img", POD_WHERE_INITRD, 43 << 20, 100 << 20);
+	EXPECT("stopped", "stopped-while-reading", 6);
+	CHECK(says("live/initrd.img") && says("43%"));
+	b.progress.ms = 200000;
+	EXPECT("stopped", "loader-hang", 1);
+	b.progress.flags = 0; /* BIOS: the clock stands still with the reads */
+	EXPECT("stopped", "stopped-while-reading", 6);
+	b.progress.flags = POD_REC_P_READING;
+	EXPECT("stopped", "read-hang", 6);
+	b.progress.errors = 3;
+	b.progress.error_status = POD_E_IO;
+	strcpy(error.path, "live/initrd.img");
+	error.kind = POD_WHERE_INITRD;
+	f.error = &error;
+	EXPECT("stopped", "read-error", 6);
+	CHECK(says("Reads that failed: 3."));
+	b.progress.error_code = 13;
+	EXPECT("stopped", "stick-pulled", 6);
+	/* no Linux, but a read error: the program cannot have come far */
+	fresh(0);
+	b.progress.errors = 1;
+	EXPECT("stopped", "read-error", 6);
+	/* BIOS: the whole initrd was read, so the kernel was next */
+	fresh(POD_REC_I_HANDOVER);
+	b.progress.flags = 0;
+	read_in("live/initrd.img", POD_WHERE_INITRD, (100 << 20) - 2048, 100 << 20);
+	EXPECT("stopped", "never-reached-stick", 2);
+	/* before the loader */
+	fresh(0);
+	b.progress.stages.count = 3;
+	EXPECT("stopped", "stopped-in-menu", 6);
+}
+
+TEST(verdict_never_reached)
+{
+	fresh(POD_REC_I_HANDOVER);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	EXPECT("stopped", "never-reached-stick", 2);
+	f.usb_storage = POD_NO;
+	EXPECT("stopped", "never-reached-stick", 2);
+	CHECK(says("no driver for USB storage"));
+	f.usb_storage = POD_YES;
+	EXPECT("stopped", "never-reached-stick", 2);
+	CHECK(says("has a driver for USB storage"));
+	f.damaged_file = "live/initrd.img";
+	EXPECT("stopped", "damaged-image", 1);
+	f.damaged_file = NULL;
+	f.initrd_bytes = 40 << 20;
+	EXPECT("stopped", "never-reached-stick", 2);
+	b.machine.memory_bytes = 256 << 20;
+	EXPECT("stopped", "memory", 4);
+	CHECK(says("256 MiB"));
+	b.image.flags |= POD_REC_I_TRUNCATED;
+	EXPECT("stopped", "truncated-image", 1);
+}
+
+TEST(verdict_in_linux)
+{
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	in_linux(POD_STAGE_RESCUE_SHELL);
+	EXPECT("failed", "medium-not-found", 1);
+	log_text("<3>[  9.0] I/O error, dev sda, sector 2048 op 0x0:(READ)\n");
+	EXPECT("failed", "read-error", 6);
+	CHECK(says("I/O error, dev sda, sector 2048"));
+	log_text("<3>[  9.0] Out of memory: Killed process 200 (cp)\n");
+	EXPECT("failed", "memory", 4);
+	log_text("");
+	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	strcpy(b.linux_.mount, "/run/live/medium");
+	EXPECT("failed", "root-not-found", 1);
+	log_text("<3>[  9.0] SQUASHFS error: xz decompression failed, data probably corrupt\n");
+	EXPECT("failed", "damaged-image", 1);
+	b.image.flags |= POD_REC_I_TRUNCATED;
+	EXPECT("failed", "truncated-image", 1);
+	/* mounted, and silence */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	strcpy(b.linux_.mount, "/run/live/medium");
+	EXPECT("stopped", "root-not-switched", 1);
+	/* not even that, but the log knows */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	log_text("<6>[  9.0] sd 2:0:0:0: rejecting I/O to offline device\n");
+	EXPECT("stopped", "stick-pulled", 6);
+	fresh(POD_REC_I_HANDOVER);
+	in_linux(POD_STAGE_STICK_FOUND);
+	EXPECT("stopped", "stopped-at-stick", 6);
+	in_linux(POD_STAGE_NOT_SHOWN);
+	EXPECT("failed", "not-shown", 2);
+	b.image.flags |= POD_REC_I_FRAGMENTED;
+	EXPECT("failed", "fragmented-image", 6);
+}
+
+TEST(verdict_sentences)
+{
+	struct pod_sentence s = {.message = "%s: %u%% of %s", .count = 3};
+	char buf[64];
+	s.arg[0].text = "a";
+	s.arg[1].number = 7;
+	s.arg[2].text = "\xe4\xb8\xad";
+	pod_sentence_fill(&s, NULL, buf, sizeof buf);
+	CHECK_STR(buf, "a: 7% of \xe4\xb8\xad");
+	pod_sentence_fill(&s, "%s %u%% %s %s %x", buf, sizeof buf);
+	CHECK_STR(buf, "a 7% \xe4\xb8\xad ? ?");
+	pod_sentence_fill(&s, NULL, buf, 11);
+	CHECK_STR(buf, "a: 7% of ");
+	pod_sentence_fill(&s, "%", buf, sizeof buf);
+	CHECK_STR(buf, "%");
+	for (int i = 0; i < 64; i++) {
+		CHECK(pod_stage_id((enum pod_stage)i)[0]);
+		CHECK(pod_stage_text((enum pod_stage)i)[0]);
+	}
+	for (unsigned i = 0; i < 8; i++)
+		CHECK((pod_hazard_text(i)[0] != 0) == (i >= 1 && i <= 6));
+}

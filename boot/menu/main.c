@@ -180,6 +180,7 @@ void pod_boot_main(struct pod_fw *fw)
 	fw->recorder = NULL;
 	screen_fini(m);
 	stick_close(m);
+	pod_free(m->alloc, m->before);
 	pod_free(m->alloc, m->view.row);
 	pod_free(m->alloc, m->entry);
 	pod_free(m->alloc, m->conf);

@@ -250,6 +250,12 @@ void record_planned(struct menu *m, size_t image, const struct pod_plan *plan, s
 /* What the user is told at the end of a start. */
 void record_message(struct menu *m, enum pod_status st, const char *text);
 
+/* --- the last start (story.c) ----------------------------------------------------------------------------------- */
+
+/* Reads its record into m->before. */
+void story_load(struct menu *m, uint32_t boot);
+void page_story(struct menu *m);
+
 /* --- the view (view.c), pages (pages.c), start (start.c) ------------------------------------------------ */
 
 #define ROW_FOLDER 0x80000000u
@@ -280,9 +286,10 @@ struct menu {
 	struct pod_dirent *entry; /* scratch */
 	char path[POD_PATH_MAX];  /* scratch */
 	struct pod_recorder recorder;
-	char note[256];		/* shown above the status line */
-	const char *busy;	/* shown there instead, while something takes time; NULL: nothing */
-	uint64_t countdown_end; /* 0: none */
+	struct pod_rec_boot *before; /* the last start, or NULL */
+	char note[256];		     /* shown above the status line */
+	const char *busy;	     /* shown there instead, while something takes time; NULL: nothing */
+	uint64_t countdown_end;	     /* 0: none */
 	uint32_t countdown_left;
 	bool leave;
 };
@@ -300,6 +307,19 @@ uint32_t menu_wait_key(struct menu *m, uint64_t deadline);
 void page_message(struct menu *m, const char *title, const char *text);
 /* The same as a question; true for Enter. */
 bool page_ask(struct menu *m, const char *title, const char *text);
+/* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
+enum { MARK_HEAD = 1, MARK_WARN = 2 };
+struct menu_pager {
+	char *text;
+	size_t len, cap;
+	bool short_of_memory;
+};
+void pager_add(struct menu *m, struct menu_pager *p, const char *t);
+void pager_add_marked(struct menu *m, struct menu_pager *p, char mark, const char *t);
+void pager_add_pair(struct menu *m, struct menu_pager *p, const char *what, const char *value);
+/* Shows it; returns the key that ended it, none that scrolls. */
+uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p, const char *foot);
+
 void page_help(struct menu *m);
 void page_details(struct menu *m, size_t image);
 void page_actions(struct menu *m);

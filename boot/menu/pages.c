@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The pages besides the list: a message, help, the details of an image, and the list of actions. */
+/* The pages besides the list: a message, help, the details of an image, and the list of actions. Pages of text: pager.c. */
 #include "boot/menu/menu.h"
 
 /* --- a box in the middle ------------------------------------------------------------------------------------------ */
@@ -55,160 +55,35 @@ bool page_ask(struct menu *m, const char *title, const char *text)
 	return run_box(m, title, text, T("Enter starts it all the same, any other key goes back to the menu.")) == POD_KEY_ENTER;
 }
 
-/* --- pages of text ------------------------------------------------------------------------------------------------ */
-
-/* Lines of text, one string; a line may start with a mark. */
-enum { MARK_HEAD = 1, MARK_WARN = 2 };
-
-struct pager {
-	char *text;
-	size_t len, cap;
-	bool short_of_memory;
-};
-
-#define PAGER_MAX (256u << 10)
-
-static void add_marked(struct menu *m, struct pager *p, char mark, const char *t)
-{
-	size_t n = pod_strlen(t);
-	void *v = p->text;
-	if (p->short_of_memory || pod_grow(m->alloc, &v, p->len, &p->cap, p->len + n + 3, 1, PAGER_MAX) != POD_OK) {
-		p->short_of_memory = true;
-		return;
-	}
-	p->text = v;
-	if (mark)
-		p->text[p->len++] = mark;
-	memcpy(p->text + p->len, t, n);
-	p->len += n;
-	p->text[p->len++] = '\n';
-	p->text[p->len] = 0;
-}
-
-static void add(struct menu *m, struct pager *p, const char *t)
-{
-	add_marked(m, p, 0, t);
-}
-
-static void add_pair(struct menu *m, struct pager *p, const char *what, const char *value)
-{
-	char t[512];
-	size_t at = pod_strlcpy(t, what, 64);
-	unsigned w = text_width(what);
-	if (at > 63)
-		at = pod_strlen(t);
-	do
-		t[at++] = ' ';
-	while (++w < 20);
-	pod_strlcpy(t + at, value, sizeof t - at);
-	add(m, p, t);
-}
-
-/* Draws from wrapped line `top`; returns how many lines there are in all. */
-static size_t draw_pager(struct menu_screen *s, const char *title, const char *text, size_t top, const char *foot)
-{
-	uint32_t width = s->cols - 4, rows = s->rows - 3;
-	size_t line_no = 0, skip;
-	enum menu_style st = STYLE_TEXT;
-	bool fresh = true;
-	screen_clear(s, STYLE_TEXT);
-	screen_fill(s, 0, 0, s->cols, STYLE_TITLE);
-	screen_name(s, 2, 0, width, STYLE_TITLE, title);
-	for (const char *p = text; *p; line_no++) {
-		if (fresh) {
-			st = *p == MARK_HEAD ? STYLE_ACCENT : *p == MARK_WARN ? STYLE_WARN : STYLE_TEXT;
-			p += *p == MARK_HEAD || *p == MARK_WARN;
-		}
-		size_t n = text_wrap(p, width, &skip);
-		fresh = skip && p[n] == '\n';
-		if (line_no >= top && line_no < top + rows) {
-			char line[1600];
-			pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
-			screen_text(s, 2, 2 + (uint32_t)(line_no - top), width, st, line);
-		}
-		p += n + skip;
-	}
-	screen_fill(s, 0, s->rows - 1, s->cols, STYLE_STATUS);
-	screen_text(s, 2, s->rows - 1, width, STYLE_STATUS, foot);
-	if (line_no > top + rows)
-		screen_text(s, s->cols - 4, s->rows - 1, 2, STYLE_KEY, "↓");
-	return line_no;
-}
-
-static void run_pager(struct menu *m, const char *title, const struct pager *p)
-{
-	size_t top = 0, lines = 0;
-	for (;;) {
-		size_t rows = 0;
-		for (uint32_t i = 0; i < m->screens; i++) {
-			lines = draw_pager(&m->screen[i], title, p->text ? p->text : T("There is not enough memory."), top,
-					   T("Arrow and page keys scroll, any other key goes back."));
-			rows = m->screen[i].rows - 3;
-			if (m->screens > 1 && i == 0)
-				rows = rows < SERIAL_ROWS - 3 ? rows : SERIAL_ROWS - 3;
-		}
-		screen_flush(m);
-		size_t last = lines > rows ? lines - rows : 0;
-		switch (menu_wait_key(m, 0)) {
-		case POD_KEY_DOWN:
-		case 'N' - 64:
-			top = top < last ? top + 1 : last;
-			break;
-		case POD_KEY_UP:
-		case 'P' - 64:
-			top -= top > 0;
-			break;
-		case POD_KEY_PGDN:
-		case 'F' - 64:
-		case ' ':
-			top = top + rows < last ? top + rows : last;
-			break;
-		case POD_KEY_PGUP:
-		case 'B' - 64:
-			top = top > rows ? top - rows : 0;
-			break;
-		case POD_KEY_HOME:
-			top = 0;
-			break;
-		case POD_KEY_END:
-			top = last;
-			break;
-		case 'L' - 64:
-			screen_invalidate(m);
-			break;
-		default:
-			return;
-		}
-	}
-}
-
 void page_help(struct menu *m)
 {
-	struct pager p = {0};
-	add_marked(m, &p, MARK_HEAD, T("Isopod starts the images you copied onto this stick."));
-	add(m, &p, "");
-	add_pair(m, &p, "↑ ↓", T("choose (also Ctrl-P, Ctrl-N)"));
-	add_pair(m, &p, "PgUp PgDn", T("a page at a time (also Ctrl-B, Ctrl-F)"));
-	add_pair(m, &p, "Home End", T("first, last (also Ctrl-A, Ctrl-E)"));
-	add_pair(m, &p, "Enter", T("start the image, or open the folder"));
-	add_pair(m, &p, T("letters, digits"), T("search: all words must occur in the name or the folder"));
-	add_pair(m, &p, "Backspace", T("take back a letter; without a search, one folder up"));
-	add_pair(m, &p, "Tab, F2", T("what this image is, and what starts it on which firmware"));
-	add_pair(m, &p, "F3, |", T("English or Chinese"));
-	add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
-	add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
-	add_pair(m, &p, "F1, ?", T("this help"));
-	add_pair(m, &p, "Ctrl-L", T("draw the screen again"));
-	add(m, &p, "");
-	add(m, &p, T("Every key also works from a terminal on the first serial port."));
-	add(m, &p, "");
-	add_marked(m, &p, MARK_HEAD, T("Settings: the file isopod.conf beside your folders"));
-	add(m, &p, "");
-	add(m, &p, "  default  = /images/debian.iso");
-	add(m, &p, "  timeout  = 10");
-	add(m, &p, "  language = en | zh_CN");
-	add(m, &p, "  view     = flat | folders");
-	run_pager(m, T("Help"), &p);
+	struct menu_pager p = {0};
+	pager_add_marked(m, &p, MARK_HEAD, T("Isopod starts the images you copied onto this stick."));
+	pager_add(m, &p, "");
+	pager_add_pair(m, &p, "↑ ↓", T("choose (also Ctrl-P, Ctrl-N)"));
+	pager_add_pair(m, &p, "PgUp PgDn", T("a page at a time (also Ctrl-B, Ctrl-F)"));
+	pager_add_pair(m, &p, "Home End", T("first, last (also Ctrl-A, Ctrl-E)"));
+	pager_add_pair(m, &p, "Enter", T("start the image, or open the folder"));
+	pager_add_pair(m, &p, T("letters, digits"), T("search: all words must occur in the name or the folder"));
+	pager_add_pair(m, &p, "Backspace", T("take back a letter; without a search, one folder up"));
+	pager_add_pair(m, &p, "Tab, F2", T("what this image is, and what starts it on which firmware"));
+	pager_add_pair(m, &p, "F3, |", T("English or Chinese"));
+	pager_add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
+	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
+	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
+	pager_add_pair(m, &p, "F1, ?", T("this help"));
+	pager_add_pair(m, &p, "Ctrl-L", T("draw the screen again"));
+	pager_add(m, &p, "");
+	pager_add(m, &p, T("Every key also works from a terminal on the first serial port."));
+	pager_add(m, &p, "");
+	pager_add_marked(m, &p, MARK_HEAD, T("Settings: the file isopod.conf beside your folders"));
+	pager_add(m, &p, "");
+	pager_add(m, &p, "  default  = /images/debian.iso");
+	pager_add(m, &p, "  timeout  = 10");
+	pager_add(m, &p, "  language = en | zh_CN");
+	pager_add(m, &p, "  view     = flat | folders");
+	pager_add(m, &p, "  recorder = on | off");
+	(void)pager_run(m, T("Help"), &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 }
 
@@ -248,66 +123,67 @@ static const char *media_text(uint8_t media)
 	}
 }
 
-static void add_start(struct menu *m, struct pager *p, const char *fw, const struct pod_plan *plan, int entry, bool bios)
+static void add_start(struct menu *m, struct menu_pager *p, const char *fw, const struct pod_plan *plan, int entry, bool bios)
 {
 	char t[160];
 	if (entry == -2) {
-		add_pair(m, p, fw, T("nothing to start"));
+		pager_add_pair(m, p, fw, T("nothing to start"));
 		return;
 	}
 	if (entry < 0 || (uint32_t)entry >= plan->image.boot_count) {
-		add_pair(m, p, fw, bios ? T("the boot sector of the image") : T("the loader in the image's own filesystem"));
+		pager_add_pair(m, p, fw,
+			       bios ? T("the boot sector of the image") : T("the loader in the image's own filesystem"));
 		return;
 	}
 	const struct pod_eltorito_entry *e = &plan->image.boot[entry];
 	pod_snprintf(t, sizeof t, T("El Torito entry %d (%s) at sector %u"), entry + 1,
 		     menu_translate(m->language, media_text(e->media)), e->lba);
-	add_pair(m, p, fw, t);
+	pager_add_pair(m, p, fw, t);
 }
 
-static void add_plan(struct menu *m, struct pager *p, const struct pod_plan *plan)
+static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	char t[800];
-	add_pair(m, p, T("Kind"), pod_image_kind_text(plan->image.kind));
+	pager_add_pair(m, p, T("Kind"), pod_image_kind_text(plan->image.kind));
 	if (plan->image.label[0])
-		add_pair(m, p, T("Label"), plan->image.label);
+		pager_add_pair(m, p, T("Label"), plan->image.label);
 	if (plan->image.kind == POD_IMAGE_ISO && (plan->image.hybrid_mbr || plan->image.hybrid_gpt))
-		add_pair(m, p, T("Hybrid"), plan->image.hybrid_gpt ? "MBR + GPT" : "MBR");
-	add(m, p, "");
-	add_marked(m, p, MARK_HEAD, T("What starts it"));
+		pager_add_pair(m, p, T("Hybrid"), plan->image.hybrid_gpt ? "MBR + GPT" : "MBR");
+	pager_add(m, p, "");
+	pager_add_marked(m, p, MARK_HEAD, T("What starts it"));
 	add_start(m, p, "BIOS", plan, plan->bios_entry, true);
 	for (unsigned i = 1; i < 4; i++)
 		add_start(m, p, efi_name[i], plan, plan->efi_entry[i], false);
 	if (plan->warning_count) {
-		add(m, p, "");
+		pager_add(m, p, "");
 		for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
 			char w[400];
 			pod_snprintf(t, sizeof t, "! %s", menu_translate_filled(m->language, plan->warning[i], w, sizeof w));
-			add_marked(m, p, MARK_WARN, t);
+			pager_add_marked(m, p, MARK_WARN, t);
 		}
 	}
 	if (plan->initrd_count) {
-		add(m, p, "");
-		add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
+		pager_add(m, p, "");
+		pager_add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
 		for (size_t i = 0; i < plan->initrd_count; i++) {
 			const struct pod_initrd *r = &plan->initrd[i];
 			char size[16];
 			pod_snprintf(t, sizeof t, "%s  %s  (%s)", r->path[0] ? r->path : "?",
 				     pod_format_size(size, r->length_bytes), r->found_by);
-			add(m, p, t);
+			pager_add(m, p, t);
 		}
 	}
 	if (plan->overlay_count) {
-		add(m, p, "");
-		add_marked(m, p, MARK_HEAD, T("Changed in memory only; the file on the stick stays as it is"));
+		pager_add(m, p, "");
+		pager_add_marked(m, p, MARK_HEAD, T("Changed in memory only; the file on the stick stays as it is"));
 		for (size_t i = 0; i < plan->overlay_count; i++) {
 			const struct pod_overlay *o = &plan->overlay[i];
 			char why[300];
 			pod_snprintf(t, sizeof t, "0x%llx + %llu  %s%s%s", (unsigned long long)o->start_bytes,
 				     (unsigned long long)o->length_bytes, o->path, o->path[0] ? ": " : "",
 				     menu_translate_filled(m->language, o->reason, why, sizeof why));
-			add(m, p, t);
+			pager_add(m, p, t);
 		}
 	}
 }
@@ -344,7 +220,7 @@ static void format_date(char *buf, size_t size, int64_t seconds)
 void page_details(struct menu *m, size_t image)
 {
 	const struct menu_image *im = &m->stick.image[image];
-	struct pager p = {0};
+	struct menu_pager p = {0};
 	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
 	char *text = pod_zalloc(m->alloc, 1, 2048);
 	size_t extents = 0;
@@ -362,26 +238,26 @@ void page_details(struct menu *m, size_t image)
 	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
 	char t[64], size[16];
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
-	add_pair(m, &p, T("Path"), m->path);
+	pager_add_pair(m, &p, T("Path"), m->path);
 	pod_snprintf(t, sizeof t, T("%s (%llu bytes)"), pod_format_size(size, im->node.size_bytes),
 		     (unsigned long long)im->node.size_bytes);
-	add_pair(m, &p, T("Size"), t);
+	pager_add_pair(m, &p, T("Size"), t);
 	if (im->node.mtime > 0 && im->node.mtime < (int64_t)1 << 33) {
 		format_date(t, sizeof t, im->node.mtime);
-		add_pair(m, &p, T("Date"), t);
+		pager_add_pair(m, &p, T("Date"), t);
 	}
 	if (extents) {
 		pod_snprintf(t, sizeof t, "%zu%s", extents, extents > 1 ? T(" (fragmented)") : T(" (contiguous)"));
-		add_pair(m, &p, T("Extents"), t);
+		pager_add_pair(m, &p, T("Extents"), t);
 	}
 	if (st == POD_OK) {
 		add_plan(m, &p, plan);
 		pod_plan_free(plan);
 	} else {
-		add(m, &p, "");
-		add_marked(m, &p, MARK_WARN, text);
+		pager_add(m, &p, "");
+		pager_add_marked(m, &p, MARK_WARN, text);
 	}
-	run_pager(m, im->name, &p);
+	(void)pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);

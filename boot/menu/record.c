@@ -9,7 +9,9 @@ void record_open(struct menu *m)
 	struct pod_recorder *r = &m->recorder;
 	if (!m->stick.has_state || m->conf->recorder_off)
 		return;
-	if (pod_recorder_open(r, &m->stick.state.dev, m->alloc) == POD_OK) {
+	enum pod_status st = pod_recorder_open(r, &m->stick.state.dev, m->alloc);
+	story_load(m, r->previous);
+	if (st == POD_OK) {
 		struct pod_rec_machine *mc = pod_zalloc(m->alloc, 1, sizeof *mc);
 		if (!mc) {
 			r->state = NULL;

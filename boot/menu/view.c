@@ -525,6 +525,10 @@ void view_key(struct menu *m, uint32_t key)
 	case '*':
 		toggle_view(m);
 		break;
+	case POD_KEY_F1 + 4:
+	case '<':
+		page_story(m);
+		break;
 	case POD_KEY_F1 + 9:
 	case ':':
 		page_actions(m);

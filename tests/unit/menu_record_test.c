@@ -230,3 +230,124 @@ TEST(little_is_read)
 	CHECK(with > without && with - without <= 32768);
 	stick_free(&stick);
 }
+
+/* --- the story of the last start ------------------------------------------------------------------------------------ */
+
+TEST(no_last_start)
+{
+	one_image(NULL);
+	RUN(POD_KEY_F1 + 4, SHOT(0));
+	HAS(0, "There is no record of a start before this one.");
+	stick_free(&stick);
+}
+
+/* The start's progress as the INT 13h server may have left it: in the middle of the boot catalogue. */
+static void leave_progress(uint32_t n, const struct pod_rec_progress *more)
+{
+	uint8_t s[POD_REC_SECTOR];
+	struct pod_rec_progress p = *more;
+	REQUIRE(load(n));
+	p.stages = boot.progress.stages;
+	pod_stages_add(&p.stages, POD_STAGE_LOADER_STARTED, 12345, 0);
+	pod_rec_put_progress(s, &p);
+	pod_rec_seal(s, n, 1000);
+	memcpy(state() + pod_rec_offset(n, POD_REC_AT_PROGRESS), s, sizeof s);
+}
+
+TEST(the_story_of_the_last_start)
+{
+	one_image(NULL);
+	fake.fw.describe = describe;
+	RUN(POD_KEY_ENTER);
+	struct pod_rec_progress p = {.ms = 15000,
+				     .bytes = 5 << 20,
+				     .reads = 99,
+				     .last_off = 20 * 2048,
+				     .last_len = 2048,
+				     .errors = 3,
+				     .error_off = 16 * 2048,
+				     .error_status = POD_E_IO,
+				     .outside = 2,
+				     .slow = {{4096, 7000}}};
+	leave_progress(1, &p);
+	power_on();
+	RUN(POD_KEY_F1 + 4, SHOT(0), POD_KEY_ENTER);
+	HAS(0, "The last start");
+	HAS(0, "/images/debian.iso");
+	HAS(0, "ACME");
+	HAS(0, "12.3 s   the image's loader was started");
+	HAS(0, "5.0 MiB in 99 reads");
+	HAS(0, "7 s at byte 4096");
+	HAS(0, "3 read errors, the first in");
+	HAS(0, "2 reads beyond the end of the image.");
+	HAS(0, "Enter starts this image again");
+	/* and it was started again, as a story of its own */
+	CHECK_EQ(fake.starts, 1);
+	CHECK_STR(fake.started, "/images/debian.iso");
+	CHECK_EQ(boots(), 2);
+	CHECK_EQ(test_alloc_live, 0);
+	/* in Chinese, every sentence */
+	power_on();
+	RUN(POD_KEY_F1 + 2, POD_KEY_F1 + 4, SHOT(0));
+	LACKS(0, "was chosen");
+	LACKS(0, "last start");
+	stick_free(&stick);
+}
+
+/* Another file under the name: it is not offered, and no place in it is looked up. */
+TEST(an_image_that_changed_is_not_offered)
+{
+	one_image(NULL);
+	RUN(POD_KEY_ENTER);
+	REQUIRE(load(1));
+	uint8_t s[POD_REC_SECTOR];
+	boot.image.size_bytes--;
+	pod_rec_put_image(s, &boot.image);
+	pod_rec_seal(s, 1, 1);
+	memcpy(state() + pod_rec_offset(1, POD_REC_AT_IMAGE), s, sizeof s);
+	power_on();
+	RUN(POD_KEY_F1 + 4, SHOT(0), POD_KEY_ENTER);
+	HAS(0, "/images/debian.iso");
+	LACKS(0, "Enter starts this image again");
+	CHECK_EQ(fake.starts, 0);
+	stick_free(&stick);
+}
+
+/* An image that came back to the menu is the last start. */
+TEST(the_story_of_a_start_that_came_back)
+{
+	one_image(NULL);
+	fake.start_msg = "The image's loader returned: Load Error (1).";
+	RUN(POD_KEY_ENTER, POD_KEY_ESC, '<', SHOT(0));
+	HAS(0, "/images/debian.iso");
+	HAS(0, "Load Error (1)");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+/* Whatever the record says, the page comes up. */
+TEST(hostile_stories)
+{
+	for (uint32_t round = 0; round < 40; round++) {
+		one_image(NULL);
+		RUN(POD_KEY_ENTER);
+		uint32_t x = round * 31 + 7;
+		for (unsigned sector = 1; sector < POD_REC_SECTORS; sector++) {
+			uint8_t *s = state() + pod_rec_offset(1, sector);
+			static const uint8_t kind[] = {1, 2, 3, 3, 4, 4, 5, 0};
+			for (unsigned i = 0x18; i < POD_REC_SECTOR; i++) {
+				x = x * 1664525u + 1013904223u;
+				s[i] = round % 4 == 0 ? 0xff : (uint8_t)(x >> 24);
+			}
+			memcpy(s, "ISOPODR1", 8);
+			memset(s + 0x10, 0, 4);
+			s[0x10] = kind[sector];
+			pod_rec_seal(s, 1, sector);
+		}
+		power_on();
+		RUN(POD_KEY_F1 + 4, POD_KEY_PGDN, SHOT(0), POD_KEY_END, SHOT(1));
+		HAS(0, "The last start");
+		CHECK_EQ(test_alloc_live, 0);
+		stick_free(&stick);
+	}
+}

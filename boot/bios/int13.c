@@ -19,7 +19,7 @@
 #define BDA_DISK_STATUS	  0x474u
 #define BDA_TICKS	  0x46cu
 #define TICKS_A_DAY	  0x1800b0u
-#define REC_INTERVAL	  5u  /* ticks of 55 ms between two notes of reads that jump */
+#define REC_INTERVAL	  9u  /* ticks of 55 ms between two notes of reads that jump; a note is two writes */
 #define REC_STALE	  18u /* a second */
 #define REC_ERRORS	  16u /* so many failed reads are noted at once */
 
@@ -330,14 +330,17 @@ static void rec_write(uint32_t ticks)
 	pod_progress_count(s + POD_PR_WRITTEN, 1);
 }
 
-/* Before the read: it may never come back. */
+/* Before the read: it may never come back. After a note another one follows when it has, as no timer would do it later. */
 static void rec_read(uint64_t off, uint32_t len)
 {
+	i13.rec_noted = 0;
 	if (!i13.rec_sector)
 		return;
 	uint32_t t = bios_ticks();
 	bool jump = pod_progress_begin(i13.rec, off, len, rec_ms(t));
-	if (pod_pace_due(&i13.rec_pace, t, jump, REC_INTERVAL, REC_STALE))
+	bool seldom = pod_get_le32(i13.rec + POD_PR_WRITTEN) >= POD_RECORDER_BUDGET;
+	i13.rec_noted = pod_pace_due(&i13.rec_pace, t, jump && !seldom, REC_INTERVAL, seldom ? 16 * REC_STALE : REC_STALE);
+	if (i13.rec_noted)
 		rec_write(t);
 }
 
@@ -347,7 +350,7 @@ static void rec_read_done(uint32_t done, uint8_t status)
 		return;
 	uint32_t t = bios_ticks(), st = status == OK ? POD_OK : status == SECTOR_NOT_FOUND ? POD_E_RANGE : POD_E_IO;
 	pod_progress_end(i13.rec, done, st, status, rec_ms(t));
-	if (st != POD_OK && pod_get_le32(i13.rec + POD_PR_ERRORS) <= REC_ERRORS)
+	if (i13.rec_sector && (i13.rec_noted || (st != POD_OK && pod_get_le32(i13.rec + POD_PR_ERRORS) <= REC_ERRORS)))
 		rec_write(t);
 }
 

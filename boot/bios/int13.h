@@ -108,7 +108,7 @@ struct i13_state {
 	uint64_t rec_sector;	    /* of the stick, the first of the two written in turn; 0: nothing is recorded */
 	uint32_t rec_ms, rec_ticks; /* recorder's time and BIOS ticks when the server took over */
 	struct pod_pace rec_pace;   /* in ticks */
-	uint32_t pad4;
+	uint32_t rec_noted;	    /* the read being served was noted when it began */
 	uint8_t rec[POD_REC_SECTOR];
 
 	struct i13_seg window[I13_PAGE];

@@ -254,6 +254,8 @@ void record_message(struct menu *m, enum pod_status st, const char *text);
 
 /* Reads its record into m->before. */
 void story_load(struct menu *m, uint32_t boot);
+/* Says in a note that it did not finish, if so. */
+void story_note(struct menu *m);
 void page_story(struct menu *m);
 
 /* --- the view (view.c), pages (pages.c), start (start.c) ------------------------------------------------ */

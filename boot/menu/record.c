@@ -11,6 +11,7 @@ void record_open(struct menu *m)
 		return;
 	enum pod_status st = pod_recorder_open(r, &m->stick.state.dev, m->alloc);
 	story_load(m, r->previous);
+	story_note(m);
 	if (st == POD_OK) {
 		struct pod_rec_machine *mc = pod_zalloc(m->alloc, 1, sizeof *mc);
 		if (!mc) {

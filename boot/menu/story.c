@@ -1,40 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last start, as the flight recorder has it: what it says on a page, and starting its image again. */
 #include "boot/menu/menu.h"
-#include "core/trace/where.h"
-
-/* Stages in words, in the order of enum pod_stage. */
-static const struct {
-	uint8_t stage;
-	const char *text;
-} stage_text[] = {
-	{POD_STAGE_STARTED, N_("the boot manager started")},
-	{POD_STAGE_MENU, N_("the menu was shown")},
-	{POD_STAGE_CHOSEN, N_("the image was chosen")},
-	{POD_STAGE_PLANNED, N_("the plan was made")},
-	{POD_STAGE_LOADER_STARTED, N_("the image's loader was started")},
-	{POD_STAGE_LOADER_RETURNED, N_("the image's loader returned")},
-	{POD_STAGE_EXIT_BOOT_SERVICES, N_("the firmware was left: the system takes over")},
-	{POD_STAGE_START_FAILED, N_("the image could not be started")},
-	{POD_STAGE_SHIM_STARTED, N_("Linux ran Isopod's helper")},
-	{POD_STAGE_INIT_EXECUTED, N_("the system's own init was started")},
-	{POD_STAGE_STICK_FOUND, N_("Linux found the stick")},
-	{POD_STAGE_SHOWN, N_("Linux was shown the image")},
-	{POD_STAGE_MEDIUM_MOUNTED, N_("the live system mounted the image")},
-	{POD_STAGE_ROOT_SWITCHED, N_("the live system took over")},
-	{POD_STAGE_NOT_SHOWN, N_("Linux could not be shown the image")},
-	{POD_STAGE_RESCUE_SHELL, N_("Linux gave up and opened a shell")},
-	{POD_STAGE_LOG_SAVED, N_("the kernel's log was saved on the stick")},
-	{POD_STAGE_WATCH_ENDED, N_("Isopod's helper stopped waiting")},
-};
-
-static const char *text_of(uint8_t stage)
-{
-	for (size_t i = 0; i < POD_ARRAY_LEN(stage_text); i++)
-		if (stage_text[i].stage == stage)
-			return stage_text[i].text;
-	return "?";
-}
+#include "core/trace/verdict.h"
 
 void story_load(struct menu *m, uint32_t boot)
 {
@@ -47,13 +14,28 @@ void story_load(struct menu *m, uint32_t boot)
 	m->before = b;
 }
 
+void story_note(struct menu *m)
+{
+	struct pod_verdict *v = m->before && !m->note[0] ? pod_zalloc(m->alloc, 1, sizeof *v) : NULL;
+	if (!v)
+		return;
+	const char *name = m->before->has_image ? m->before->image.path : "?";
+	for (const char *p = name; *p; p++)
+		if (*p == '/')
+			name = p + 1;
+	pod_verdict_make(m->before, NULL, v);
+	if (pod_verdict_alarm(v))
+		pod_snprintf(m->note, sizeof m->note, T("F5 tells why the last start did not finish: %s"), name);
+	pod_free(m->alloc, v);
+}
+
 static void add_stages(struct menu *m, struct menu_pager *p, const struct pod_stages *t)
 {
 	for (uint32_t i = 0; i < t->count; i++) {
 		char line[300];
 		const struct pod_stage_event *e = &t->event[i];
 		pod_snprintf(line, sizeof line, "%6u.%u s   %s", e->ms / 1000, e->ms % 1000 / 100,
-			     menu_translate(m->language, text_of(e->stage)));
+			     menu_translate(m->language, pod_stage_text((enum pod_stage)e->stage)));
 		pager_add(m, p, line);
 	}
 }
@@ -70,51 +52,72 @@ static size_t same_image(struct menu *m)
 	return i;
 }
 
-/* "boot/vmlinuz, 40 %", or the place itself where no file is known. */
-static void place(struct menu *m, size_t image, uint64_t off, char *out, size_t size)
+/* What the page is made from besides the record. */
+struct story {
+	struct pod_plan plan;
+	bool planned;
+	struct pod_where last, error, slowest;
+	struct pod_verdict verdict;
+	struct pod_verdict_facts facts;
+	char text[2048];
+	char log[POD_REC_LOG_TEXT + 1];
+};
+
+static const struct pod_where *look_up(struct menu *m, struct story *s, uint64_t off, struct pod_where *w)
 {
-	struct pod_plan *plan = image == SIZE_MAX ? NULL : pod_zalloc(m->alloc, 1, sizeof *plan);
-	struct pod_where *w = plan ? pod_zalloc(m->alloc, 1, sizeof *w) : NULL;
-	char *text = w ? pod_zalloc(m->alloc, 1, 2048) : NULL;
-	size_t extents;
-	pod_snprintf(out, size, T("byte %llu of the image"), (unsigned long long)off);
-	if (text && start_plan(m, image, plan, &extents, text, 2048) == POD_OK) {
-		if (pod_where_find(plan, m->fw->disk, off, m->alloc, w) == POD_OK && w->path[0])
-			pod_snprintf(out, size, "%s, %u %%", w->path, w->percent);
-		pod_plan_free(plan);
-	}
-	pod_free(m->alloc, text);
-	pod_free(m->alloc, w);
-	pod_free(m->alloc, plan);
+	if (!s->planned || pod_where_find(&s->plan, m->fw->disk, off, m->alloc, w) != POD_OK)
+		return NULL;
+	return w;
 }
 
-static void add_reading(struct menu *m, struct menu_pager *p, size_t image)
+/* Which files the places in the record are, from the plan made again; the kernel's log; and what follows from it all. */
+static void judge(struct menu *m, struct story *s, size_t image)
 {
-	const struct pod_rec_progress *r = &m->before->progress;
-	char t[400], size[16];
-	if (!r->reads && !(r->flags & POD_REC_P_READING))
+	const struct pod_rec_boot *b = m->before;
+	const struct pod_rec_progress *r = &b->progress;
+	size_t extents;
+	if (image != SIZE_MAX)
+		s->planned = start_plan(m, image, &s->plan, &extents, s->text, sizeof s->text) == POD_OK;
+	if (r->reads || r->flags & POD_REC_P_READING)
+		s->facts.last = look_up(m, s, r->last_off, &s->last);
+	if (r->errors)
+		s->facts.error = look_up(m, s, r->error_off, &s->error);
+	if (r->slow[0].ms)
+		s->facts.slowest = look_up(m, s, r->slow[0].off_bytes, &s->slowest);
+	for (size_t i = 0; s->planned && i < s->plan.initrd_count; i++)
+		if (s->plan.initrd[i].length_bytes > s->facts.initrd_bytes)
+			s->facts.initrd_bytes = s->plan.initrd[i].length_bytes;
+	if (b->has_linux && b->linux_.log_len &&
+	    pod_rec_read_log(&m->stick.state.dev, b->number, s->log, &s->facts.log_len) == POD_OK)
+		s->facts.log = s->log;
+	s->facts.image_changed = b->has_image && image == SIZE_MAX;
+	pod_verdict_make(b, &s->facts, &s->verdict);
+	if (s->planned)
+		pod_plan_free(&s->plan);
+}
+
+static void add_sentence(struct menu *m, struct menu_pager *p, char mark, const struct pod_sentence *s)
+{
+	char t[700];
+	if (!s->message)
+		return;
+	pod_sentence_fill(s, menu_translate(m->language, s->message), t, sizeof t);
+	pager_add_marked(m, p, mark, t);
+}
+
+static void add_verdict(struct menu *m, struct menu_pager *p, const struct pod_verdict *v)
+{
+	bool alarm = pod_verdict_alarm(v);
+	add_sentence(m, p, alarm ? MARK_WARN : MARK_HEAD, &v->headline);
+	for (unsigned i = 0; i < v->evidence_count && i < POD_EVIDENCE_MAX; i++)
+		add_sentence(m, p, 0, &v->evidence[i]);
+	if (!v->remedy.message)
 		return;
 	pager_add(m, p, "");
-	pager_add_marked(m, p, MARK_HEAD, T("Reading the image"));
-	place(m, image, r->last_off, t, sizeof t);
-	pager_add_pair(m, p, r->flags & POD_REC_P_READING ? T("Being read") : T("Read last"), t);
-	pod_snprintf(t, sizeof t, T("%s in %u reads"), pod_format_size(size, r->bytes), r->reads);
-	pager_add_pair(m, p, T("Read in all"), t);
-	if (r->slow[0].ms >= 1000) {
-		pod_snprintf(t, sizeof t, T("%u s at byte %llu"), r->slow[0].ms / 1000, (unsigned long long)r->slow[0].off_bytes);
-		pager_add_pair(m, p, T("Slowest read"), t);
-	}
-	if (r->errors) {
-		char at[300];
-		place(m, image, r->error_off, at, sizeof at);
-		pod_snprintf(t, sizeof t, T("%u read errors, the first in %s (%s)."), r->errors, at,
-			     menu_status(m, (enum pod_status)r->error_status));
-		pager_add_marked(m, p, MARK_WARN, t);
-	}
-	if (r->outside) {
-		pod_snprintf(t, sizeof t, T("%u reads beyond the end of the image."), r->outside);
-		pager_add_marked(m, p, MARK_WARN, t);
-	}
+	pager_add_marked(m, p, MARK_HEAD, T("What to do"));
+	add_sentence(m, p, 0, &v->remedy);
+	if (alarm && pod_retry_text(v->retry)[0])
+		pager_add(m, p, menu_translate(m->language, pod_retry_text(v->retry)));
 }
 
 static void add_machine(struct menu *m, struct menu_pager *p)
@@ -130,15 +133,26 @@ static void add_machine(struct menu *m, struct menu_pager *p)
 			pager_add_pair(m, p, T("Firmware"), fw_name[i]);
 }
 
-static void add_linux(struct menu *m, struct menu_pager *p)
+static void add_course(struct menu *m, struct menu_pager *p)
 {
-	const struct pod_rec_linux *r = &m->before->linux_;
-	if (!m->before->has_linux)
+	const struct pod_rec_boot *b = m->before;
+	char t[200], size[16];
+	pager_add(m, p, "");
+	pager_add_marked(m, p, MARK_HEAD, T("How it went"));
+	if (b->has_machine)
+		add_machine(m, p);
+	if (b->has_progress && b->progress.reads) {
+		pod_snprintf(t, sizeof t, T("%s in %u reads"), pod_format_size(size, b->progress.bytes), b->progress.reads);
+		pager_add_pair(m, p, T("Read in all"), t);
+	}
+	if (b->has_progress)
+		add_stages(m, p, &b->progress.stages);
+	if (!b->has_linux)
 		return;
 	pager_add(m, p, "");
-	pager_add_marked(m, p, MARK_HEAD, r->release[0] ? r->release : "Linux");
-	add_stages(m, p, &r->stages);
-	if (r->log_len)
+	pager_add_marked(m, p, MARK_HEAD, b->linux_.release[0] ? b->linux_.release : "Linux");
+	add_stages(m, p, &b->linux_.stages);
+	if (b->linux_.log_len)
 		pager_add(m, p, T("The kernel's log is on the stick; on another computer: isopod trace --raw"));
 }
 
@@ -159,18 +173,16 @@ void page_story(struct menu *m)
 	screen_flush(m);
 	m->busy = NULL;
 	size_t image = same_image(m);
+	struct story *s = pod_zalloc(m->alloc, 1, sizeof *s);
 	if (b->has_image)
 		pager_add_pair(m, &p, T("Image"), b->image.path);
-	if (b->has_machine)
-		add_machine(m, &p);
 	pager_add(m, &p, "");
-	if (b->has_progress)
-		add_stages(m, &p, &b->progress.stages);
-	if (b->has_message)
-		pager_add_marked(m, &p, MARK_WARN, b->message.text);
-	if (b->has_progress)
-		add_reading(m, &p, image);
-	add_linux(m, &p);
+	if (s) {
+		judge(m, s, image);
+		add_verdict(m, &p, &s->verdict);
+	}
+	pod_free(m->alloc, s);
+	add_course(m, &p);
 	uint32_t key = pager_run(m, T("The last start"), &p,
 				 image == SIZE_MAX ? T("Arrow and page keys scroll, any other key goes back.")
 						   : T("Enter starts this image again, any other key goes back."));

@@ -100,6 +100,9 @@ static inline void pod_progress_outside(uint8_t *s, uint64_t off)
 	pod_progress_count(s + POD_PR_OUTSIDE, 1);
 }
 
+/* Beyond so many sectors in one boot it is written seldom how reading goes on: 256 KiB last for a long start. */
+#define POD_RECORDER_BUDGET 400u
+
 /* How often the sector is written: at a jump to another place if the last writes leave credit (POD_PACE_BURST at once, then
  * one an `interval`), and at any read after `stale`. Times in any unit, counted by the caller, wrapping. */
 #define POD_PACE_BURST 16u

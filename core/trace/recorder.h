@@ -12,8 +12,6 @@
 
 #define POD_RECORDER_INTERVAL_MS 250u
 #define POD_RECORDER_STALE_MS	 1000u
-/* Beyond so many sectors in one boot it is written seldom how reading goes on: 256 KiB last for a long start. */
-#define POD_RECORDER_BUDGET 448u
 
 struct pod_recorder {
 	struct pod_dev *state; /* NULL: nothing is recorded */

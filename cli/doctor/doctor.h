@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The doctor: checks for the six hazards (doc/ARCHITECTURE.md), each a file of its own here with one or more `struct
- * doctor_check`; doctor.c holds the table, opens what is examined, and prints. A check only reports.
+ * The doctor: checks for the six hazards (doc/DOCTOR.md). A module is a file of its own here with a const `struct doctor_module`:
+ * its checks, and hooks that look and report. doctor.c holds the table of modules, opens what is examined, calls the hooks and
+ * prints. A hook only reports: it does not print, exit, or write to what it examines (the one exception is --probe).
+ *
+ * What cannot be examined is a finding (DOCTOR_SKIPPED with the reason, or DOCTOR_BAD), never an error that ends the run: images
+ * may be damaged on purpose. Without --full a hook reads little: all hooks together have 100 ms for an image.
  */
 #ifndef POD_CLI_DOCTOR_H
 #define POD_CLI_DOCTOR_H
 
 #include "cli/cli.h"
+#include "cli/target.h"
 
 enum doctor_hazard {
 	HAZARD_IMAGE = 1,    /* damaged, or not made to the rules */
@@ -15,6 +20,7 @@ enum doctor_hazard {
 	HAZARD_MEMORY = 4,   /* too little, fragmented, overlapping */
 	HAZARD_FIRMWARE = 5, /* ACPI, firmware, Secure Boot */
 	HAZARD_DRIVE = 6,    /* slow, limited, failing, counterfeit */
+	HAZARD_COUNT = 6,
 };
 
 enum doctor_level {
@@ -23,9 +29,8 @@ enum doctor_level {
 	DOCTOR_WARN,	/* may fail on some machines */
 	DOCTOR_BAD,	/* will fail, or has failed: exit status 1 */
 	DOCTOR_SKIPPED, /* not checked; the evidence says why */
+	DOCTOR_LEVEL_COUNT,
 };
-
-struct doctor;
 
 struct doctor_check {
 	const char *id; /* "image.truncated": what --explain takes and --json prints; stable */
@@ -34,9 +39,83 @@ struct doctor_check {
 	const char *explain; /* N_(): the long text for --explain: what it means, why it matters, what to do */
 };
 
+/* --- the machine ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The machine that shall boot: this one, or one whose inventory was saved (inventory.c). Both are seen as the files of /proc and
+ * /sys that they are (were) there: a check reads "/proc/meminfo" or "/sys/firmware/memmap/0/start" and need not know which.
+ */
+struct doctor_machine;
+
+/* `inventory` NULL: this machine, looked for below cli_safety_root. NULL, and has said why, if the file is none. */
+struct doctor_machine *doctor_machine_open(const char *inventory);
+void doctor_machine_close(struct doctor_machine *m); /* NULL is legal */
+/* Writes this machine's inventory: an exit status, and has said why if it failed. */
+int doctor_machine_save(const char *file);
+/* A file's content with a NUL behind it, or NULL; *len (may be NULL) without it. The caller frees. */
+char *doctor_machine_read(const struct doctor_machine *m, const char *path, size_t *len);
+/* The names in a folder, sorted, NULL-terminated, one allocation of malloc; NULL if there is no such folder. */
+char **doctor_machine_list(const struct doctor_machine *m, const char *path);
+/* The target of a symbolic link (".../drivers/xhci_hcd"), or NULL. The caller frees. */
+char *doctor_machine_link(const struct doctor_machine *m, const char *path);
+/* What it is called in reports: "this machine", or the vendor and model of an inventory. */
+const char *doctor_machine_name(const struct doctor_machine *m);
+
+/* --- what is examined ------------------------------------------------------------------------------------------------------ */
+
+enum doctor_probe { DOCTOR_PROBE_NONE, DOCTOR_PROBE_SAMPLE, DOCTOR_PROBE_FULL };
+
+struct doctor {
+	bool full;	/* --full: reading all of an image is allowed */
+	bool benchmark; /* --benchmark */
+	enum doctor_probe probe;
+	const struct doctor_machine *machine; /* NULL: --no-machine */
+	struct cli_target *target;	      /* the stick, or NULL: a file of the host, or the machine alone */
+	struct cli_hashlist *hashes;	      /* of the stick; NULL without one */
+	const char *arg;		      /* TARGET, FILE or TARGET:PATH as given; NULL: the machine alone */
+	struct doctor_state *state;	      /* doctor.c's own */
+};
+
+/* One image, opened; valid during the hook. */
+struct doctor_image {
+	const char *subject;	     /* what to pass to doctor_report: its path on the stick, or the FILE as given */
+	const char *path;	     /* on the stick, or what it would be called there: "/images/x.iso" */
+	const char *host_path;	     /* the FILE; NULL if it lies on the stick */
+	const struct pod_node *node; /* on the stick; NULL for a FILE */
+	struct cli_image *file;	     /* its runs (dev_bytes absolute on file->disk), disk, size */
+	struct pod_dev *bytes;	     /* the image's own bytes */
+	uint64_t size_bytes;	     /* of the file */
+	const struct pod_plan *plan; /* NULL if it could not be made; plan->image is what was found in it */
+	enum pod_status plan_status; /* why not */
+	const struct pod_diag *plan_diag;
+};
+
+struct doctor_module {
+	const struct doctor_check *const *check; /* every check that its hooks report on */
+	size_t count;
+	/* NULL where there is nothing to look at. A hook is called if at least one of the module's checks is wanted. */
+	void (*run_machine)(struct doctor *d); /* once, if d->machine */
+	void (*run_stick)(struct doctor *d);   /* once, if d->target, and TARGET was given without a PATH */
+	void (*run_image)(struct doctor *d, const struct doctor_image *im);
+};
+
+/* In the order of the hazards; doctor.c lists them. */
+extern const struct doctor_module doctor_mod_image, doctor_mod_drivers, doctor_mod_rules, doctor_mod_memory, doctor_mod_firmware,
+	doctor_mod_drive;
+
+/* --- reporting ------------------------------------------------------------------------------------------------------------- */
+
+/* Is this check asked for (--only, --skip)? For hooks that would do costly work for nothing. */
+bool doctor_wants(const struct doctor *d, const struct doctor_check *c);
 /* One finding. `subject` is what it is about ("/images/x.iso", a device, a table) or NULL; evidence is what was seen, fix is what
- * to do (NULL or "" for GOOD). Both are translated sentences; the doctor copies them. */
+ * to do (NULL or "" for GOOD). Both are translated sentences; the doctor copies them. Dropped if the check is not wanted. */
 void doctor_report(struct doctor *d, const struct doctor_check *c, enum doctor_level level, const char *subject,
 		   const char *evidence, const char *fix);
+/* The same with the evidence as printf makes it. */
+void doctor_reportf(struct doctor *d, const struct doctor_check *c, enum doctor_level level, const char *subject, const char *fix,
+		    const char *evidence, ...) __attribute__((format(printf, 6, 7)));
+/* Long reads say how far they are: a bar on a terminal. `total` > 0 starts a new one, doctor_progress_end takes it away. */
+void doctor_progress(struct doctor *d, const char *label, uint64_t done, uint64_t total);
+void doctor_progress_end(struct doctor *d);
 
 #endif

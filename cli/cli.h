@@ -31,7 +31,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_create, cli_update, cli_add, cli_list, cli_remove, cli_move, cli_plan, cli_next, cli_vm,
-	cli_export;
+	cli_export, cli_doctor, cli_rules;
 
 /* malloc as the core's allocator. */
 extern struct pod_alloc cli_alloc;
@@ -42,6 +42,8 @@ void cli_catch_signals(void);
 
 /* "isopod: <message>" as one line on stderr; control characters in it are shown as '?'. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Where the text of errors and warnings goes instead, if not NULL: to whom they are findings. */
+extern void (*cli_error_sink)(const char *text);
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same, returning CLI_FAILED or CLI_USAGE, so that a caller can `return cli_fail(...)`. */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -14,9 +14,8 @@ static const char *const shim_name[POD_MACHINE_COUNT] = {
 	[POD_MACHINE_AA64] = "SHIMAA64",
 };
 
-/* Where TARGET ends and PATH begins: the first colon that leaves the name of something that exists. A file whose own name holds a
- * colon is found before that. */
-static char *split(const char *arg, const char **path)
+/* The first colon that leaves the name of something that exists. A file whose own name holds a colon is found before that. */
+char *cli_target_split(const char *arg, const char **path)
 {
 	if (access(arg, F_OK) == 0)
 		return NULL;
@@ -50,6 +49,32 @@ static bool open_host_file(struct cli_image *im, const char *arg)
 	return true;
 }
 
+/* Fills in where a file of im->target lies. */
+static enum pod_status find_runs(struct cli_image *im, const struct pod_node *node)
+{
+	POD_TRY(pod_fs_extents(&im->target->data, node, &cli_alloc, &im->extent, &im->extent_count));
+	for (size_t i = 0; i < im->extent_count; i++)
+		if (!im->extent[i].hole)
+			im->extent[i].dev_bytes += im->target->data_part->start_bytes;
+	im->disk = &im->target->file.dev;
+	im->size_bytes = node->size_bytes;
+	return POD_OK;
+}
+
+enum pod_status cli_image_on_target(struct cli_image *im, struct cli_target *t, const char *path, const struct pod_node *node)
+{
+	enum pod_status st;
+
+	memset(im, 0, sizeof *im);
+	im->target = t;
+	im->borrowed = true;
+	im->path = cli_xstrdup(path);
+	st = find_runs(im, node);
+	if (st != POD_OK)
+		cli_image_close(im);
+	return st;
+}
+
 static bool open_on_stick(struct cli_image *im, const char *target, const char *path)
 {
 	struct pod_node node;
@@ -63,23 +88,16 @@ static bool open_on_stick(struct cli_image *im, const char *target, const char *
 	im->target = cli_target_open(target, false);
 	if (!im->target || !cli_target_find(im->target, im->path, &node))
 		return false;
-	st = pod_fs_extents(&im->target->data, &node, &cli_alloc, &im->extent, &im->extent_count);
-	if (st != POD_OK) {
+	st = find_runs(im, &node);
+	if (st != POD_OK)
 		cli_fail_status(path, _("cannot read where the file lies"), st, NULL);
-		return false;
-	}
-	for (size_t i = 0; i < im->extent_count; i++)
-		if (!im->extent[i].hole)
-			im->extent[i].dev_bytes += im->target->data_part->start_bytes;
-	im->disk = &im->target->file.dev;
-	im->size_bytes = node.size_bytes;
-	return true;
+	return st == POD_OK;
 }
 
 bool cli_image_open(struct cli_image *im, const char *arg)
 {
 	const char *path = NULL;
-	char *target = split(arg, &path);
+	char *target = cli_target_split(arg, &path);
 	bool ok;
 
 	memset(im, 0, sizeof *im);
@@ -92,7 +110,8 @@ bool cli_image_open(struct cli_image *im, const char *arg)
 
 void cli_image_close(struct cli_image *im)
 {
-	cli_target_close(im->target);
+	if (!im->borrowed)
+		cli_target_close(im->target);
 	if (!im->target)
 		cli_dev_close(&im->file);
 	pod_free(&cli_alloc, im->extent);
@@ -146,7 +165,7 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 	return POD_OK;
 }
 
-static enum pod_status make_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag)
+enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag)
 {
 	struct pod_plan_request rq = {
 		.disk = im->disk,
@@ -172,7 +191,7 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int 
 	if (!cli_image_open(im, arg))
 		return NULL;
 	plan = cli_xzalloc(sizeof *plan);
-	st = make_plan(im, plan, &diag);
+	st = cli_image_plan(im, plan, &diag);
 	if (st == POD_OK)
 		return plan;
 	*rc = cli_fail_status(arg, _("cannot plan"), st, &diag);

@@ -6,77 +6,27 @@
 #include "cli/firmware.h"
 #include "cli/hashlist.h"
 #include "cli/target.h"
+#include "cli/walk.h"
 #include "core/base/str.h"
 
-#define LIST_MAX (1u << 20) /* images; more means a directory that loops */
-
-struct entry {
-	char *path;
-	struct pod_node node;
-};
-
 struct listing {
-	struct cli_target *t;
-	struct entry *entry;
-	size_t count, cap;
+	struct cli_walk walk;
 	bool failed;
 };
 
-static void add_entry(struct listing *l, char *path, const struct pod_node *node)
+static bool unreadable(void *ctx, const char *folder, enum pod_status st)
 {
-	void *v = l->entry;
+	struct listing *l = ctx;
+	char *where = cli_xasprintf("%s:%s", l->walk.t->file.path, *folder ? folder : "/");
 
-	if (pod_grow(&cli_alloc, &v, l->count, &l->cap, l->count + 1, sizeof *l->entry, LIST_MAX) != POD_OK) {
+	if (st == POD_E_LIMIT && !*folder)
 		cli_error(_("%s: more than %u images; the folders may be damaged: check the volume with fsck.exfat"),
-			  l->t->file.path, LIST_MAX);
-		l->failed = true;
-		free(path);
-		return;
-	}
-	l->entry = v;
-	l->entry[l->count].path = path;
-	l->entry[l->count++].node = *node;
-}
-
-/* What Windows and other systems keep for themselves is no place for images. */
-static bool is_system_folder(const char *name)
-{
-	return pod_strcasecmp(name, "System Volume Information") == 0 || pod_strcasecmp(name, "$RECYCLE.BIN") == 0;
-}
-
-static void walk(struct listing *l, const char *folder, const struct pod_node *node, unsigned depth)
-{
-	struct pod_dirent *e = cli_xmalloc(sizeof *e);
-	struct pod_dir *dir = cli_xzalloc(sizeof *dir);
-	enum pod_status st = pod_dir_open(dir, &l->t->data, node);
-
-	while (st == POD_OK && !l->failed && (st = pod_dir_next(dir, e)) == POD_OK) {
-		char *path = cli_xasprintf("%s/%s", folder, e->name);
-
-		if (e->node.is_dir) {
-			if (depth + 1 < POD_DEPTH_MAX && !is_system_folder(e->name))
-				walk(l, path, &e->node, depth + 1);
-			free(path);
-		} else if (pod_image_kind_of_name(e->name) != POD_IMAGE_UNKNOWN) {
-			add_entry(l, path, &e->node);
-		} else {
-			free(path);
-		}
-	}
-	if (st != POD_OK && st != POD_END) {
-		char *where = cli_xasprintf("%s:%s", l->t->file.path, *folder ? folder : "/");
-
+			  l->walk.t->file.path, CLI_WALK_MAX);
+	else
 		cli_fail_status(where, _("cannot read the folder"), st, NULL);
-		free(where);
-		l->failed = true;
-	}
-	free(dir);
-	free(e);
-}
-
-static int by_path(const void *a, const void *b)
-{
-	return strcmp(((const struct entry *)a)->path, ((const struct entry *)b)->path);
+	free(where);
+	l->failed = true;
+	return false;
 }
 
 struct probed {
@@ -85,9 +35,9 @@ struct probed {
 	char problem[160]; /* "" if none */
 };
 
-static void probe(struct listing *l, const struct entry *e, struct probed *out)
+static void probe(struct listing *l, const struct cli_entry *e, struct probed *out)
 {
-	struct cli_target *t = l->t;
+	struct cli_target *t = l->walk.t;
 	struct pod_extent *ext = NULL;
 	struct pod_map map;
 	struct pod_mapdev md;
@@ -127,8 +77,8 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes)
 
 	cli_json_init(&j, stdout);
 	cli_json_open(&j, NULL, '[');
-	for (size_t i = 0; i < l->count; i++) {
-		const struct entry *e = &l->entry[i];
+	for (size_t i = 0; i < l->walk.count; i++) {
+		const struct cli_entry *e = &l->walk.entry[i];
 		const char *hex = cli_hashlist_get(hashes, e->path, &e->node);
 
 		probe(l, e, p);
@@ -156,10 +106,10 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes)
 	struct probed *p = cli_xmalloc(sizeof *p);
 	char size[16], firmware[48];
 
-	if (l->count == 0)
+	if (l->walk.count == 0)
 		cli_print("%s\n", _("No images yet; 'isopod add' copies some, or any file manager does."));
-	for (size_t i = 0; i < l->count; i++) {
-		const struct entry *e = &l->entry[i];
+	for (size_t i = 0; i < l->walk.count; i++) {
+		const struct cli_entry *e = &l->walk.entry[i];
 		const char *hex = cli_hashlist_get(hashes, e->path, &e->node);
 
 		probe(l, e, p);
@@ -185,8 +135,6 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct listing l = {0};
 	struct cli_hashlist hashes;
-	struct pod_node root;
-	enum pod_status st;
 	bool json = false;
 	int c, rc;
 
@@ -197,29 +145,19 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return cli_usage(cmd, "%s", _("name one TARGET"));
-	l.t = cli_target_open(argv[optind], false);
-	if (!l.t)
+	l.walk = (struct cli_walk){.t = cli_target_open(argv[optind], false), .problem = unreadable, .ctx = &l};
+	if (!l.walk.t)
 		return CLI_FAILED;
 
-	st = l.t->data.ops->root(&l.t->data, &root);
-	if (st == POD_OK) {
-		walk(&l, "", &root, 0);
-	} else {
-		cli_fail_status(l.t->file.path, _("cannot read the data partition"), st, NULL);
-		l.failed = true;
-	}
-	if (l.count)
-		qsort(l.entry, l.count, sizeof *l.entry, by_path);
-	cli_hashlist_load(&hashes, l.t);
+	cli_walk_images(&l.walk);
+	cli_hashlist_load(&hashes, l.walk.t);
 	rc = json ? report_json(&l, &hashes) : report_text(&l, &hashes);
 	if (l.failed)
 		rc = CLI_FAILED;
 
 	cli_hashlist_free(&hashes);
-	for (size_t i = 0; i < l.count; i++)
-		free(l.entry[i].path);
-	pod_free(&cli_alloc, l.entry);
-	cli_target_close(l.t);
+	cli_walk_free(&l.walk);
+	cli_target_close(l.walk.t);
 	return rc;
 }
 

@@ -121,6 +121,8 @@ static void disarm(char *s)
 	}
 }
 
+void (*cli_error_sink)(const char *text);
+
 static void message(const char *kind, const char *fmt, va_list ap)
 {
 	char *s = format(fmt, ap);
@@ -131,7 +133,10 @@ static void message(const char *kind, const char *fmt, va_list ap)
 		return;
 	}
 	disarm(s);
-	fprintf(stderr, "isopod: %s%s\n", kind, s);
+	if (cli_error_sink)
+		cli_error_sink(s);
+	else
+		fprintf(stderr, "isopod: %s%s\n", kind, s);
 	free(s);
 }
 

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod doctor: what will go wrong, before it does. Opens what is examined and lets every module look at it. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/bootcode.h"
+#include "cli/doctor/report.h"
+#include "cli/hashlist.h"
+#include "cli/walk.h"
+#include "core/trace/state.h"
+
+/* --- the stick itself, as far as it can be opened --------------------------------------------------------------------------- */
+
+static const struct doctor_check open_check = {
+	.id = "drive.open",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("the stick can be opened"),
+	.explain =
+		N_("The partition table, the data partition and the ESP (where the boot manager lies) have to be found and read. "
+		   "If the table or a filesystem is damaged, nothing on the stick starts. Save what can still be read, then let "
+		   "fsck.exfat or fsck.fat look at the partition; 'isopod update' writes the ESP anew and keeps all images; "
+		   "'isopod create' makes a new, empty stick."),
+};
+static const struct doctor_check folder_check = {
+	.id = "drive.folders",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("the folders can be read"),
+	.explain =
+		N_("Every folder of the data partition is read to find the images. A folder that cannot be read hides what is in "
+		   "it, from the boot menu as well. Check the volume with fsck.exfat or fsck.fat (Windows: chkdsk); copy what is "
+		   "still there to another drive first."),
+};
+static const struct doctor_check *const own_checks[] = {&open_check, &folder_check};
+static const struct doctor_module own_module = {.check = own_checks, .count = POD_ARRAY_LEN(own_checks)};
+
+const struct doctor_module *const doctor_modules[] = {
+	&own_module,	    &doctor_mod_image,	  &doctor_mod_drivers, &doctor_mod_rules,
+	&doctor_mod_memory, &doctor_mod_firmware, &doctor_mod_drive,   NULL,
+};
+
+static bool wants_module(const struct doctor *d, const struct doctor_module *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (doctor_wants(d, m->check[i]))
+			return true;
+	return false;
+}
+
+/* Messages of the functions that open things are findings here. */
+static char *said;
+
+static void listen(const char *text)
+{
+	free(said);
+	said = cli_xstrdup(text);
+}
+
+static void hear(bool on)
+{
+	free(said);
+	said = NULL;
+	cli_error_sink = on ? listen : NULL;
+}
+
+/* --- images ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void run_image_hooks(struct doctor *d, struct doctor_image *im)
+{
+	for (const struct doctor_module *const *m = doctor_modules; *m && !cli_interrupted; m++)
+		if ((*m)->run_image && wants_module(d, *m))
+			(*m)->run_image(d, im);
+}
+
+/* `file` is open; plans it and calls the hooks. */
+static void examine_image(struct doctor *d, struct cli_image *file, const char *subject, const char *host_path,
+			  const struct pod_node *node)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct pod_diag diag = {0};
+	struct pod_mapdev bytes;
+	struct pod_map map;
+	struct doctor_image im = {.subject = subject,
+				  .path = file->path,
+				  .host_path = host_path,
+				  .node = node,
+				  .file = file,
+				  .size_bytes = file->size_bytes,
+				  .plan_diag = &diag};
+
+	d->state->images++;
+	if (cli_image_bytes(file, &map, &bytes)) {
+		im.bytes = &bytes.dev;
+		im.plan_status = cli_image_plan(file, plan, &diag);
+		im.plan = im.plan_status == POD_OK ? plan : NULL;
+		run_image_hooks(d, &im);
+		if (im.plan)
+			pod_plan_free(plan);
+		pod_map_fini(&map);
+	}
+	free(plan);
+}
+
+static bool folder_problem(void *ctx, const char *folder, enum pod_status st)
+{
+	struct doctor *d = ctx;
+
+	if (st == POD_E_LIMIT && !*folder)
+		doctor_reportf(d, &folder_check, DOCTOR_BAD, d->arg, _("check the volume with fsck.exfat"),
+			       _("more than %u images: the folders loop"), CLI_WALK_MAX);
+	else
+		doctor_reportf(d, &folder_check, DOCTOR_BAD, *folder ? folder : "/",
+			       _("save what can be read, then check the volume with fsck (fsck.exfat, fsck.fat)"),
+			       _("the folder cannot be read: %s"), cli_status_text(st));
+	return true;
+}
+
+static void examine_images(struct doctor *d)
+{
+	struct cli_walk w = {.t = d->target, .problem = folder_problem, .ctx = d};
+	size_t before = d->state->count;
+
+	cli_walk_images(&w);
+	if (d->state->count == before)
+		doctor_reportf(d, &folder_check, DOCTOR_GOOD, NULL, NULL, _("%zu images found"), w.count);
+	for (size_t i = 0; i < w.count && !cli_interrupted; i++) {
+		const struct cli_entry *e = &w.entry[i];
+		struct cli_image file;
+		enum pod_status st = cli_image_on_target(&file, d->target, e->path, &e->node);
+
+		if (w.count > 1 && !d->full)
+			doctor_progress(d, _("images"), i, i ? 0 : w.count);
+		if (st != POD_OK) {
+			doctor_reportf(d, &folder_check, DOCTOR_BAD, e->path,
+				       _("copy the image to the stick again; if that fails too, check the volume with fsck"),
+				       _("where the file lies cannot be read: %s"), cli_status_text(st));
+			continue;
+		}
+		examine_image(d, &file, e->path, NULL, &e->node);
+		cli_image_close(&file);
+	}
+	doctor_progress_end(d);
+	cli_walk_free(&w);
+}
+
+/* --- what the argument means --------------------------------------------------------------------------------------------------
+ */
+
+/* An ESP that holds our state file, or our boot code: a stick rather than an image. */
+static bool looks_like_stick(struct pod_dev *dev)
+{
+	struct pod_parttab *t = cli_xzalloc(sizeof *t);
+	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
+	bool found = cli_bootcode_present(dev);
+
+	if (!found && pod_parttab_read(dev, &cli_alloc, t, NULL) == POD_OK)
+		for (uint32_t i = 0; i < t->count && !found; i++) {
+			struct pod_window win;
+			struct pod_fs fs;
+			struct pod_node node;
+
+			if (pod_window_init(&win, dev, t->part[i].start_bytes, t->part[i].length_bytes) != POD_OK ||
+			    pod_fs_open_as(&fs, &pod_fs_fat, &win.dev, &cli_alloc, NULL) != POD_OK)
+				continue;
+			found = pod_fs_lookup(&fs, POD_STATE_FILE, &node, scratch) == POD_OK;
+			pod_fs_close(&fs);
+		}
+	free(scratch);
+	free(t);
+	return found;
+}
+
+/* 1: a whole stick; 0: an image; -1: cannot be opened, has been said. */
+static int is_stick(const char *arg)
+{
+	struct cli_dev dev;
+	int stick;
+
+	if (!cli_dev_open(&dev, arg, false))
+		return -1;
+	stick = dev.is_block || looks_like_stick(&dev.dev);
+	cli_dev_close(&dev);
+	return stick;
+}
+
+static void run_stick_hooks(struct doctor *d)
+{
+	if (!d->target->esp.ops)
+		doctor_report(d, &open_check, DOCTOR_BAD, d->arg, _("there is no ESP that can be read: the stick does not boot"),
+			      _("'isopod update' writes the ESP of an Isopod stick anew and keeps all images"));
+	else
+		doctor_reportf(d, &open_check, DOCTOR_GOOD, d->arg, NULL, _("%s, data partition %u (%s), ESP"),
+			       d->target->id.gpt ? "GPT" : "MBR", d->target->data_part->number, d->target->data.ops->name);
+	for (const struct doctor_module *const *m = doctor_modules; *m && !cli_interrupted; m++)
+		if ((*m)->run_stick && wants_module(d, *m))
+			(*m)->run_stick(d);
+}
+
+static struct cli_target *open_target(struct doctor *d, const char *path)
+{
+	struct cli_target *t;
+
+	hear(true);
+	t = cli_target_open(path, false);
+	if (!t)
+		doctor_report(d, &open_check, DOCTOR_BAD, path, said ? said : "", _("see 'isopod doctor --explain drive.open'"));
+	hear(false);
+	return t;
+}
+
+static void examine_stick(struct doctor *d)
+{
+	struct cli_hashlist hashes;
+
+	d->target = open_target(d, d->arg);
+	if (!d->target)
+		return;
+	cli_hashlist_load(&hashes, d->target);
+	d->hashes = &hashes;
+	run_stick_hooks(d);
+	examine_images(d);
+	cli_hashlist_free(&hashes);
+	cli_target_close(d->target);
+	d->target = NULL;
+	d->hashes = NULL;
+}
+
+static int examine_path(struct doctor *d, const char *target, const char *path)
+{
+	char *normal = cli_normal_path(path);
+	struct cli_hashlist hashes;
+	struct cli_image file;
+	struct pod_node node;
+	int rc = CLI_FAILED;
+
+	if (!normal)
+		return cli_fail(_("%s: a path on a stick cannot hold '.' or '..'"), path);
+	d->target = cli_target_open(target, false);
+	if (d->target && cli_target_find(d->target, normal, &node)) {
+		enum pod_status st = cli_image_on_target(&file, d->target, normal, &node);
+
+		cli_hashlist_load(&hashes, d->target);
+		d->hashes = &hashes;
+		rc = CLI_OK;
+		if (st != POD_OK) {
+			rc = cli_fail_status(d->arg, _("cannot read where the file lies"), st, NULL);
+		} else {
+			examine_image(d, &file, normal, NULL, &node);
+			cli_image_close(&file);
+		}
+		cli_hashlist_free(&hashes);
+	}
+	cli_target_close(d->target);
+	free(normal);
+	return rc;
+}
+
+static int examine_file(struct doctor *d)
+{
+	struct cli_image file;
+
+	if (!cli_image_open(&file, d->arg))
+		return CLI_FAILED;
+	examine_image(d, &file, d->arg, d->arg, NULL);
+	cli_image_close(&file);
+	return CLI_OK;
+}
+
+static int examine(struct doctor *d)
+{
+	const char *path = NULL;
+	char *target = d->arg ? cli_target_split(d->arg, &path) : NULL;
+	int rc = CLI_OK, stick;
+
+	if (target) {
+		rc = examine_path(d, target, path);
+	} else if (d->arg) {
+		stick = is_stick(d->arg);
+		if (stick < 0)
+			rc = CLI_FAILED;
+		else if (stick)
+			examine_stick(d);
+		else
+			rc = examine_file(d);
+	}
+	free(target);
+	if (rc == CLI_OK && d->machine)
+		for (const struct doctor_module *const *m = doctor_modules; *m && !cli_interrupted; m++)
+			if ((*m)->run_machine && wants_module(d, *m))
+				(*m)->run_machine(d);
+	doctor_progress_end(d);
+	return rc;
+}
+
+/* --- the command line ----------------------------------------------------------------------------------------------------------
+ */
+
+struct words {
+	const char **v;
+	size_t n;
+};
+
+static bool is_check(const char *word)
+{
+	for (const struct doctor_module *const *m = doctor_modules; *m; m++)
+		for (size_t i = 0; i < (*m)->count; i++)
+			if (doctor_word_matches(word, (*m)->check[i]))
+				return true;
+	return strlen(word) == 1 && *word >= '1' && *word <= '0' + HAZARD_COUNT;
+}
+
+/* "image.md5,3": cut into words in place. NULL, or the word that means nothing. */
+static const char *add_words(struct words *w, char *list)
+{
+	for (char *save = NULL, *word = strtok_r(list, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
+		const char **v = cli_xzalloc((w->n + 2) * sizeof *v);
+
+		if (!is_check(word)) {
+			free(v);
+			return word;
+		}
+		for (size_t i = 0; i < w->n; i++)
+			v[i] = w->v[i];
+		v[w->n++] = word;
+		free(w->v);
+		w->v = v;
+	}
+	return NULL;
+}
+
+struct request {
+	struct doctor d;
+	struct doctor_state state;
+	struct words only, skip;
+	bool json, verbose, no_machine, explain;
+	const char *explain_id, *inventory, *save;
+};
+
+enum { OPT_ONLY = 256, OPT_SKIP, OPT_EXPLAIN, OPT_PROBE, OPT_INVENTORY, OPT_SAVE, OPT_NO_MACHINE };
+
+static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+					{"full", no_argument, NULL, 'f'},
+					{"benchmark", no_argument, NULL, 'b'},
+					{"verbose", no_argument, NULL, 'v'},
+					{"probe", optional_argument, NULL, OPT_PROBE},
+					{"only", required_argument, NULL, OPT_ONLY},
+					{"skip", required_argument, NULL, OPT_SKIP},
+					{"explain", optional_argument, NULL, OPT_EXPLAIN},
+					{"inventory", required_argument, NULL, OPT_INVENTORY},
+					{"save-inventory", required_argument, NULL, OPT_SAVE},
+					{"no-machine", no_argument, NULL, OPT_NO_MACHINE},
+					{NULL, 0, NULL, 0}};
+
+/* CLI_OK, or the exit status. */
+static int take_option(const struct cli_command *cmd, struct request *r, int c)
+{
+	const char *wrong = NULL;
+
+	switch (c) {
+	case 'j':
+		r->json = true;
+		break;
+	case 'f':
+		r->d.full = true;
+		break;
+	case 'b':
+		r->d.benchmark = true;
+		break;
+	case 'v':
+		r->verbose = true;
+		break;
+	case OPT_PROBE:
+		if (optarg && strcmp(optarg, "full") != 0)
+			return cli_usage(cmd, _("--probe or --probe=full, not --probe=%s"), optarg);
+		r->d.probe = optarg ? DOCTOR_PROBE_FULL : DOCTOR_PROBE_SAMPLE;
+		break;
+	case OPT_ONLY:
+		wrong = add_words(&r->only, optarg);
+		break;
+	case OPT_SKIP:
+		wrong = add_words(&r->skip, optarg);
+		break;
+	case OPT_EXPLAIN:
+		r->explain = true;
+		r->explain_id = optarg;
+		break;
+	case OPT_INVENTORY:
+		r->inventory = optarg;
+		break;
+	case OPT_SAVE:
+		r->save = optarg;
+		break;
+	case OPT_NO_MACHINE:
+		r->no_machine = true;
+		break;
+	default:
+		return cli_bad_option(cmd);
+	}
+	return wrong ? cli_usage(cmd, _("there is no check '%s' ('--explain' alone lists them)"), wrong) : CLI_OK;
+}
+
+static int examine_and_print(struct request *r)
+{
+	struct doctor *d = &r->d;
+	struct doctor_machine *machine = NULL;
+	int rc;
+
+	if (!r->no_machine) {
+		machine = doctor_machine_open(r->inventory);
+		if (!machine)
+			return CLI_FAILED;
+	}
+	d->machine = machine;
+	d->state = &r->state;
+	r->state.only = r->only.v;
+	r->state.skip = r->skip.v;
+	cli_catch_signals();
+	rc = examine(d);
+	if (rc == CLI_OK && cli_interrupted)
+		rc = cli_fail("%s", _("interrupted"));
+	if (rc == CLI_OK)
+		rc = r->json ? doctor_print_json(d) : doctor_print_text(d, r->verbose);
+	if (rc == CLI_OK && r->state.levels[DOCTOR_BAD])
+		rc = CLI_CHECK;
+	doctor_machine_close(machine);
+	doctor_state_free(&r->state);
+	return rc;
+}
+
+static int check_usage(const struct cli_command *cmd, const struct request *r, int left)
+{
+	if (left > 1)
+		return cli_usage(cmd, "%s", _("name one TARGET, FILE or TARGET:PATH, or none for this machine alone"));
+	if (r->no_machine && (left == 0 || r->inventory))
+		return cli_usage(cmd, "%s", _("--no-machine needs something else to look at, and goes without --inventory"));
+	if ((r->d.probe || r->d.benchmark) && left == 0)
+		return cli_usage(cmd, "%s", _("--probe and --benchmark need a TARGET"));
+	return CLI_OK;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	struct request r = {0};
+	int c, rc = CLI_OK;
+
+	while (rc == CLI_OK && (c = getopt_long(argc, argv, "v", options, NULL)) != -1)
+		rc = take_option(cmd, &r, c);
+	if (rc == CLI_OK && r.explain)
+		rc = doctor_explain(cmd, r.explain_id ? r.explain_id : argv[optind], r.json);
+	else if (rc == CLI_OK && r.save)
+		rc = argc == optind ? doctor_machine_save(r.save)
+				    : cli_usage(cmd, "%s", _("--save-inventory is about this machine: name nothing else"));
+	else if (rc == CLI_OK && (rc = check_usage(cmd, &r, argc - optind)) == CLI_OK) {
+		r.d.arg = argv[optind];
+		rc = examine_and_print(&r);
+	}
+	free(r.only.v);
+	free(r.skip.v);
+	return rc;
+}
+
+const struct cli_command cli_doctor = {
+	.name = "doctor",
+	.arguments = "[TARGET | FILE | TARGET:PATH] [--full] [--benchmark] [--probe[=full]] [--inventory FILE] [--json]",
+	.summary = N_("say what will go wrong before it does: image, drivers, rules, memory, firmware, drive"),
+	.help = N_("  --full              read all of each image: hashes, implanted MD5, read errors\n"
+		   "  --benchmark         measure how fast the drive reads\n"
+		   "  --probe[=full]      write to free space and read it back: is the capacity real? (=full: all of it)\n"
+		   "  --inventory FILE    the machine that shall boot is the one described there, not this one\n"
+		   "  --save-inventory FILE  write the description of this machine\n"
+		   "  --no-machine        leave the machine out\n"
+		   "  --only LIST, --skip LIST  checks or hazards (1..6) to run or to leave out\n"
+		   "  --explain [CHECK]   what a check means and what to do; without CHECK: the list\n"
+		   "  -v, --verbose       a line for everything, also for what is in order\n"
+		   "  --json              report as JSON\n"
+		   "Exit status 1: a problem was found.\n"),
+	.run = run,
+};

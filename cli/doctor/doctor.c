@@ -80,6 +80,7 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
 	struct pod_mapdev bytes;
+	struct pod_image probed;
 	struct pod_map map;
 	struct doctor_image im = {.subject = subject,
 				  .path = file->path,
@@ -94,6 +95,10 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 		im.bytes = &bytes.dev;
 		im.plan_status = cli_image_plan(file, plan, &diag);
 		im.plan = im.plan_status == POD_OK ? plan : NULL;
+		im.image = im.plan ? &plan->image : NULL;
+		/* What cannot be planned may still be told what it is. */
+		if (!im.plan && pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
+			im.image = &probed;
 		run_image_hooks(d, &im);
 		if (im.plan)
 			pod_plan_free(plan);

@@ -78,15 +78,16 @@ struct doctor {
 
 /* One image, opened; valid during the hook. */
 struct doctor_image {
-	const char *subject;	     /* what to pass to doctor_report: its path on the stick, or the FILE as given */
-	const char *path;	     /* on the stick, or what it would be called there: "/images/x.iso" */
-	const char *host_path;	     /* the FILE; NULL if it lies on the stick */
-	const struct pod_node *node; /* on the stick; NULL for a FILE */
-	struct cli_image *file;	     /* its runs (dev_bytes absolute on file->disk), disk, size */
-	struct pod_dev *bytes;	     /* the image's own bytes */
-	uint64_t size_bytes;	     /* of the file */
-	const struct pod_plan *plan; /* NULL if it could not be made; plan->image is what was found in it */
-	enum pod_status plan_status; /* why not */
+	const char *subject;	       /* what to pass to doctor_report: its path on the stick, or the FILE as given */
+	const char *path;	       /* on the stick, or what it would be called there: "/images/x.iso" */
+	const char *host_path;	       /* the FILE; NULL if it lies on the stick */
+	const struct pod_node *node;   /* on the stick; NULL for a FILE */
+	struct cli_image *file;	       /* its runs (dev_bytes absolute on file->disk), disk, size */
+	struct pod_dev *bytes;	       /* the image's own bytes */
+	uint64_t size_bytes;	       /* of the file */
+	const struct pod_image *image; /* what was found in it; NULL if it cannot be examined at all (plan_status says why) */
+	const struct pod_plan *plan;   /* NULL if it could not be made; plan->image is what was found in it */
+	enum pod_status plan_status;   /* why not */
 	const struct pod_diag *plan_diag;
 };
 

@@ -129,8 +129,11 @@ static void print_verdict(const struct doctor_state *s)
 	else if (!bad && !warn)
 		cli_print("%s\n",
 			  s->levels[DOCTOR_SKIPPED] ? _("Nothing wrong, as far as could be checked.") : _("Nothing wrong."));
+	else if (bad == 1)
+		cli_print(warn == 1 ? _("1 problem found, %zu warning.\n") : _("1 problem found, %zu warnings.\n"), warn);
 	else
-		cli_print(_("%zu problems found, %zu warnings.\n"), bad, warn);
+		cli_print(warn == 1 ? _("%zu problems found, %zu warning.\n") : _("%zu problems found, %zu warnings.\n"), bad,
+			  warn);
 }
 
 static void print_finding(const struct doctor_finding *f)

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hazard 1: is the image whole, what it says it is, and made so that machines can start it? */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/doctor/images.h"
+#include "cli/firmware.h"
+#include "core/base/str.h"
+#include "core/fs/iso9660.h"
+
+static const struct doctor_check structure_check = {
+	.id = "image.structure",
+	.hazard = HAZARD_IMAGE,
+	.title = N_("structure"),
+	.explain = N_("The image's own structures are read as the boot manager reads them: volume descriptors, boot catalogue, "
+		      "partition "
+		      "table, the initrds that its boot menus name. If that fails, the menu cannot start the image. The usual "
+		      "cause is a "
+		      "download or copy that broke off or went wrong: compare its hash with the one its maker publishes, and "
+		      "download it "
+		      "again. A file that is no image at all (an archive, a web page saved under the image's name) is told here "
+		      "as well."),
+};
+static const struct doctor_check kind_check = {
+	.id = "image.kind",
+	.hazard = HAZARD_IMAGE,
+	.title = N_("kind and name"),
+	.explain = N_("The menu lists files by the end of their names (.iso .img .ima .raw .efi .wim .vhd .vhdx); what a file "
+		      "is, is decided "
+		      "by its content. A name that says something else misleads people and other programs; a name that says "
+		      "nothing keeps "
+		      "the image out of the menu. Rename the file."),
+};
+static const struct doctor_check boot_check = {
+	.id = "image.boot",
+	.hazard = HAZARD_IMAGE,
+	.title = N_("what starts it"),
+	.explain =
+		N_("Each firmware starts something else: BIOS a boot sector (in an ISO by El Torito), UEFI a loader such as "
+		   "EFI/BOOT/BOOTX64.EFI, found through El Torito or in a filesystem of the image. An image without the loader "
+		   "for a "
+		   "machine's firmware does not start there; 'isopod plan' shows the details. Some machines can be switched "
+		   "between UEFI "
+		   "and BIOS (CSM, 'legacy') in their setup; otherwise take an edition of the image for this kind of machine."),
+};
+static const struct doctor_check truncated_check = {
+	.id = "image.truncated",
+	.hazard = HAZARD_IMAGE,
+	.title = N_("length"),
+	.explain = N_(
+		"A volume says how long it is. If the file is shorter, its end is missing: the menu and the kernel often still "
+		"start, "
+		"and the system hangs or stops later, when it reads a file that is not there. Download or copy the image again; "
+		"'isopod add --verify' reads the copy back. The last 300 KiB of an ISO may be padding that nobody reads: their "
+		"lack is "
+		"no damage."),
+};
+static const struct doctor_check files_check = {
+	.id = "image.files",
+	.hazard = HAZARD_IMAGE,
+	.title = N_("files inside"),
+	.explain = N_("The folders of an ISO say where each file lies. A file that reaches beyond the end of the image is lost "
+		      "or cut; what "
+		      "needs it fails. Without --full at most some thousand files are looked at."),
+};
+
+static const struct doctor_check *const checks[] = {
+	&structure_check,     &kind_check,	   &boot_check,		 &truncated_check,
+	&files_check,	      &doctor_check_label, &doctor_check_sought, &doctor_check_catalogue,
+	&doctor_check_hybrid, &doctor_check_zeros, &doctor_check_md5,	 &doctor_check_sums,
+	&doctor_check_copied, &doctor_check_read,
+};
+
+#define AGAIN _("download or copy the image again and compare its hash with the one that its maker publishes")
+
+/* --- the tree of an ISO ---------------------------------------------------------------------------------------------------- */
+
+enum { FOLDERS_MAX = 4096 };
+
+struct folder {
+	char *path;
+	struct pod_node node;
+};
+
+struct tree {
+	struct pod_fs fs;
+	struct pod_dir dir;
+	struct pod_dirent e;
+	struct folder folder[FOLDERS_MAX];
+	size_t first, count;
+};
+
+static void take_file(struct doctor_iso_search *s, const struct tree *t, const struct folder *f)
+{
+	uint64_t start = pod_iso9660_data(&t->e.node), len = t->e.node.size_bytes;
+	bool covers = s->offset_bytes != UINT64_MAX && s->offset_bytes >= start && s->offset_bytes - start < len;
+	bool beyond = len && !pod_in_range(start, len, s->end_bytes);
+
+	s->beyond += beyond;
+	if (s->hit || !(covers || (beyond && s->offset_bytes == UINT64_MAX)))
+		return;
+	s->hit = true;
+	snprintf(s->file.path, sizeof s->file.path, "%s/%s", f->path, t->e.name);
+	s->file.start_bytes = start;
+	s->file.length_bytes = len;
+}
+
+/* One folder; false: it cannot be read, or there are too many entries. */
+static bool take_folder(struct doctor_iso_search *s, struct tree *t, const struct folder *f)
+{
+	enum pod_status st = pod_dir_open(&t->dir, &t->fs, &f->node);
+
+	while (st == POD_OK && (st = pod_dir_next(&t->dir, &t->e)) == POD_OK) {
+		if (s->entries++ >= s->entries_max)
+			return false;
+		if (!t->e.node.is_dir) {
+			take_file(s, t, f);
+		} else if (t->count == FOLDERS_MAX || strlen(f->path) + strlen(t->e.name) + 2 > POD_PATH_MAX) {
+			return false;
+		} else {
+			t->folder[t->count].path = cli_xasprintf("%s/%s", f->path, t->e.name);
+			t->folder[t->count++].node = t->e.node;
+		}
+	}
+	return st == POD_END;
+}
+
+bool doctor_iso_search(const struct doctor_image *im, struct doctor_iso_search *s)
+{
+	struct tree *t = cli_xzalloc(sizeof *t);
+	bool opened = pod_fs_open_as(&t->fs, &pod_fs_iso9660, im->bytes, &cli_alloc, NULL) == POD_OK;
+
+	s->complete = false;
+	if (opened && t->fs.ops->root(&t->fs, &t->folder[0].node) == POD_OK) {
+		t->folder[t->count++].path = cli_xstrdup("");
+		s->complete = true;
+		/* Folders may point at each other; entries_max and FOLDERS_MAX end that. */
+		while (t->first < t->count && s->complete)
+			s->complete = take_folder(s, t, &t->folder[t->first++]);
+	}
+	if (opened)
+		pod_fs_close(&t->fs);
+	for (size_t i = 0; i < t->count; i++)
+		free(t->folder[i].path);
+	free(t);
+	return opened;
+}
+
+void doctor_iso_file_at(const struct doctor_image *im, uint64_t offset_bytes, char out[256])
+{
+	struct doctor_iso_search s = {.offset_bytes = offset_bytes, .end_bytes = UINT64_MAX, .entries_max = 50000};
+
+	out[0] = '\0';
+	if (im->image && im->image->kind == POD_IMAGE_ISO && doctor_iso_search(im, &s) && s.hit)
+		pod_strlcpy(out, s.file.path, 256);
+}
+
+static void check_files(struct doctor *d, const struct doctor_image *im)
+{
+	struct doctor_iso_search *s = cli_xzalloc(sizeof *s);
+	bool opened;
+
+	s->offset_bytes = UINT64_MAX;
+	s->end_bytes = im->size_bytes;
+	s->entries_max = d->full || im->image->truncated ? 1000000 : 2000;
+	opened = doctor_iso_search(im, s);
+	if (s->beyond)
+		doctor_reportf(d, &files_check, DOCTOR_BAD, im->subject, AGAIN,
+			       _("%u of %u files reach beyond the end of the image; the first: %s"), s->beyond, s->entries,
+			       s->file.path);
+	else if (!opened || (!s->complete && s->entries < s->entries_max))
+		doctor_report(d, &files_check, DOCTOR_BAD, im->subject, _("the folders inside cannot be read to their end"),
+			      AGAIN);
+	else if (s->complete)
+		doctor_reportf(d, &files_check, DOCTOR_GOOD, im->subject, NULL, _("all %u lie inside the image"), s->entries);
+	else
+		doctor_reportf(d, &files_check, DOCTOR_GOOD, im->subject, NULL, _("the first %u lie inside the image"),
+			       s->entries);
+	free(s);
+}
+
+/* --- what it is ------------------------------------------------------------------------------------------------------------ */
+
+static void check_structure(struct doctor *d, const struct doctor_image *im)
+{
+	const struct pod_diag *g = im->plan_diag;
+
+	if (im->size_bytes == 0) {
+		doctor_report(d, &structure_check, DOCTOR_BAD, im->subject, _("the file is empty"), AGAIN);
+	} else if (!im->plan && g->what) {
+		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, AGAIN,
+			       _("%s: %s at offset %llu: expected %llu, found %llu"), cli_status_text(im->plan_status), g->what,
+			       (unsigned long long)g->offset_bytes, (unsigned long long)g->expected, (unsigned long long)g->got);
+	} else if (!im->plan) {
+		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, AGAIN, _("it cannot be examined: %s"),
+			       cli_status_text(im->plan_status));
+	} else if (im->image->kind == POD_IMAGE_UNKNOWN) {
+		doctor_report(d, &structure_check, pod_image_kind_of_name(im->path) == POD_IMAGE_DISK ? DOCTOR_WARN : DOCTOR_BAD,
+			      im->subject, _("its content is that of no image that is known here"), AGAIN);
+	} else {
+		doctor_reportf(d, &structure_check, DOCTOR_GOOD, im->subject, NULL, _("%s, as the boot manager reads it"),
+			       pod_image_kind_text(im->image->kind));
+	}
+	/* What the plan could not do is worth knowing, unless the other checks say so; the reasons are the boot manager's own. */
+	for (uint32_t i = 0; im->plan && im->image->firmware && !im->image->truncated && i < im->plan->warning_count; i++)
+		doctor_report(d, &structure_check, DOCTOR_NOTE, im->subject, im->plan->warning[i], NULL);
+}
+
+static void check_kind(struct doctor *d, const struct doctor_image *im)
+{
+	enum pod_image_kind named = pod_image_kind_of_name(im->path), is = im->image->kind;
+	bool same = named == is || (named == POD_IMAGE_DISK && is == POD_IMAGE_FLOPPY) ||
+		    (named == POD_IMAGE_FLOPPY && is == POD_IMAGE_DISK);
+
+	if (is == POD_IMAGE_UNKNOWN)
+		return;
+	if (named == POD_IMAGE_UNKNOWN)
+		doctor_reportf(d, &kind_check, DOCTOR_WARN, im->subject,
+			       _("give it the ending of its kind (.iso, .img, .efi, .wim, .vhd, .vhdx)"),
+			       _("it is of kind %s, but by this name the menu does not list it"), pod_image_kind_text(is));
+	else if (!same)
+		doctor_reportf(d, &kind_check, DOCTOR_NOTE, im->subject,
+			       _("it starts as what it is; other programs may be misled: rename it"),
+			       _("the name says %s, the content is of kind %s"), pod_image_kind_text(named),
+			       pod_image_kind_text(is));
+	else
+		doctor_report(d, &kind_check, DOCTOR_GOOD, im->subject, pod_image_kind_text(is), NULL);
+}
+
+/* --- what starts it -------------------------------------------------------------------------------------------------------- */
+
+static void check_boot_images(struct doctor *d, const struct doctor_image *im)
+{
+	for (uint32_t i = 0; i < im->image->boot_count; i++) {
+		const struct pod_eltorito_entry *e = &im->image->boot[i];
+
+		if (e->platform == 0xEF && e->bootable && !e->firmware && e->length_bytes)
+			doctor_reportf(
+				d, &boot_check, DOCTOR_WARN, im->subject,
+				_("UEFI machines may not start it; the image is damaged or badly made: try another edition"),
+				_("the EFI boot image of El Torito entry %u holds no EFI/BOOT/BOOT*.EFI that can be read"),
+				i + 1);
+	}
+}
+
+static void check_boot(struct doctor *d, const struct doctor_image *im)
+{
+	uint32_t fw = im->image->firmware;
+	char list[48];
+
+	cli_firmware_list(fw, list);
+	if (im->image->kind == POD_IMAGE_UNKNOWN)
+		return;
+	if (!fw && (im->image->kind == POD_IMAGE_WIM || im->image->kind == POD_IMAGE_VHD || im->image->kind == POD_IMAGE_VHDX))
+		doctor_reportf(d, &boot_check, DOCTOR_WARN, im->subject,
+			       _("take the installation medium (.iso) of the same system"),
+			       _("a file of kind %s is not started by itself"), pod_image_kind_text(im->image->kind));
+	else if (!fw)
+		doctor_report(d, &boot_check, DOCTOR_BAD, im->subject, _("no boot loader for any firmware was found in it"),
+			      _("it is a data image, or damaged: take a bootable edition, or download it again"));
+	else if (fw == POD_FW_BIOS)
+		doctor_report(d, &boot_check, DOCTOR_NOTE, im->subject, _("starts on BIOS only: there is no UEFI loader in it"),
+			      _("on a UEFI machine switch CSM ('legacy boot') on in the setup, or take an edition with UEFI"));
+	else if (!(fw & POD_FW_BIOS))
+		doctor_reportf(d, &boot_check, DOCTOR_NOTE, im->subject, _("on a BIOS machine take another edition"),
+			       _("starts on %s only: there is no BIOS boot sector in it"), list);
+	else
+		doctor_reportf(d, &boot_check, DOCTOR_GOOD, im->subject, NULL, _("starts on %s"), list);
+	check_boot_images(d, im);
+}
+
+static void check_length(struct doctor *d, const struct doctor_image *im)
+{
+	unsigned long long have = im->size_bytes, says = im->image->volume_bytes;
+
+	if (im->image->truncated)
+		doctor_reportf(d, &truncated_check, DOCTOR_BAD, im->subject, AGAIN,
+			       _("cut off: %llu of %llu bytes are there (%llu%%)"), have, says, says ? have * 100 / says : 0);
+	else if (!says)
+		return;
+	else if (says > have)
+		doctor_reportf(d, &truncated_check, DOCTOR_NOTE, im->subject,
+			       _("this is padding as a rule; if in doubt compare the hash"), _("the last %llu bytes are missing"),
+			       says - have);
+	else
+		doctor_reportf(d, &truncated_check, DOCTOR_GOOD, im->subject, NULL, _("%llu bytes, the volume ends at %llu"),
+			       have, says);
+}
+
+static void run_image(struct doctor *d, const struct doctor_image *im)
+{
+	check_structure(d, im);
+	if (im->image) {
+		check_kind(d, im);
+		check_boot(d, im);
+		check_length(d, im);
+		if (im->image->kind == POD_IMAGE_ISO) {
+			check_files(d, im);
+			doctor_label(d, im);
+			doctor_catalogue(d, im);
+		}
+		if (im->image->kind == POD_IMAGE_ISO || im->image->kind == POD_IMAGE_DISK)
+			doctor_hybrid(d, im);
+	}
+	if (im->size_bytes)
+		doctor_content(d, im);
+}
+
+const struct doctor_module doctor_mod_image = {.check = checks, .count = POD_ARRAY_LEN(checks), .run_image = run_image};

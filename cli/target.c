@@ -2,6 +2,7 @@
 /* Opens a stick: table, data partition, ESP. */
 #include <stdlib.h>
 #include <string.h>
+#include "cli/bootcode.h"
 #include "cli/cli.h"
 #include "cli/safety.h"
 #include "cli/target.h"
@@ -111,6 +112,42 @@ struct cli_target *cli_target_open(const char *path, bool writable)
 	open_esp(t);
 	fill_id(t);
 	return t;
+}
+
+/* An ESP that holds our state file, or our boot code: a stick rather than an image. */
+static bool looks_like_stick(struct pod_dev *dev)
+{
+	struct pod_parttab *t = cli_xzalloc(sizeof *t);
+	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
+	bool found = cli_bootcode_present(dev);
+
+	if (!found && pod_parttab_read(dev, &cli_alloc, t, NULL) == POD_OK)
+		for (uint32_t i = 0; i < t->count && !found; i++) {
+			struct pod_window win;
+			struct pod_fs fs;
+			struct pod_node node;
+
+			if (pod_window_init(&win, dev, t->part[i].start_bytes, t->part[i].length_bytes) != POD_OK ||
+			    pod_fs_open_as(&fs, &pod_fs_fat, &win.dev, &cli_alloc, NULL) != POD_OK)
+				continue;
+			found = pod_fs_lookup(&fs, POD_STATE_FILE, &node, scratch) == POD_OK;
+			pod_fs_close(&fs);
+		}
+	free(scratch);
+	free(t);
+	return found;
+}
+
+int cli_target_is_stick(const char *path)
+{
+	struct cli_dev dev;
+	int stick;
+
+	if (!cli_dev_open(&dev, path, false))
+		return -1;
+	stick = dev.is_block || looks_like_stick(&dev.dev);
+	cli_dev_close(&dev);
+	return stick;
 }
 
 void cli_target_close(struct cli_target *t)

@@ -21,6 +21,8 @@ struct cli_target {
 /* Opens TARGET. Returns NULL and has said why if it is no stick. Block devices opened for writing are checked by
  * cli_safety_check_idle first. */
 struct cli_target *cli_target_open(const char *path, bool writable);
+/* 1: a drive, or a file with our boot code or our state file on an ESP; 0: another file; -1: cannot be opened, has been said. */
+int cli_target_is_stick(const char *path);
 void cli_target_close(struct cli_target *t);
 /* Looks up a file on the data partition; says so and returns false if it is not there, or a folder. */
 bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out);

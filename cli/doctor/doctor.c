@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/bootcode.h"
 #include "cli/doctor/report.h"
 #include "cli/hashlist.h"
 #include "cli/walk.h"
-#include "core/trace/state.h"
 
 /* --- the stick itself, as far as it can be opened --------------------------------------------------------------------------- */
 
@@ -95,9 +93,8 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 		im.bytes = &bytes.dev;
 		im.plan_status = cli_image_plan(file, plan, &diag);
 		im.plan = im.plan_status == POD_OK ? plan : NULL;
-		im.image = im.plan ? &plan->image : NULL;
-		/* What cannot be planned may still be told what it is. */
-		if (!im.plan && pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
+		/* The plan's own copy speaks of the virtual disk: entries that were re-pointed. */
+		if (pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
 			im.image = &probed;
 		run_image_hooks(d, &im);
 		if (im.plan)
@@ -151,43 +148,6 @@ static void examine_images(struct doctor *d)
 
 /* --- what the argument means --------------------------------------------------------------------------------------------------
  */
-
-/* An ESP that holds our state file, or our boot code: a stick rather than an image. */
-static bool looks_like_stick(struct pod_dev *dev)
-{
-	struct pod_parttab *t = cli_xzalloc(sizeof *t);
-	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
-	bool found = cli_bootcode_present(dev);
-
-	if (!found && pod_parttab_read(dev, &cli_alloc, t, NULL) == POD_OK)
-		for (uint32_t i = 0; i < t->count && !found; i++) {
-			struct pod_window win;
-			struct pod_fs fs;
-			struct pod_node node;
-
-			if (pod_window_init(&win, dev, t->part[i].start_bytes, t->part[i].length_bytes) != POD_OK ||
-			    pod_fs_open_as(&fs, &pod_fs_fat, &win.dev, &cli_alloc, NULL) != POD_OK)
-				continue;
-			found = pod_fs_lookup(&fs, POD_STATE_FILE, &node, scratch) == POD_OK;
-			pod_fs_close(&fs);
-		}
-	free(scratch);
-	free(t);
-	return found;
-}
-
-/* 1: a whole stick; 0: an image; -1: cannot be opened, has been said. */
-static int is_stick(const char *arg)
-{
-	struct cli_dev dev;
-	int stick;
-
-	if (!cli_dev_open(&dev, arg, false))
-		return -1;
-	stick = dev.is_block || looks_like_stick(&dev.dev);
-	cli_dev_close(&dev);
-	return stick;
-}
 
 static void run_stick_hooks(struct doctor *d)
 {
@@ -281,7 +241,7 @@ static int examine(struct doctor *d)
 	if (target) {
 		rc = examine_path(d, target, path);
 	} else if (d->arg) {
-		stick = is_stick(d->arg);
+		stick = cli_target_is_stick(d->arg);
 		if (stick < 0)
 			rc = CLI_FAILED;
 		else if (stick)

@@ -86,7 +86,7 @@ struct doctor_image {
 	struct pod_dev *bytes;	       /* the image's own bytes */
 	uint64_t size_bytes;	       /* of the file */
 	const struct pod_image *image; /* what was found in it; NULL if it cannot be examined at all (plan_status says why) */
-	const struct pod_plan *plan;   /* NULL if it could not be made; plan->image is what was found in it */
+	const struct pod_plan *plan;   /* NULL if it could not be made; plan->image speaks of the patched virtual disk */
 	enum pod_status plan_status;   /* why not */
 	const struct pod_diag *plan_diag;
 };

@@ -185,11 +185,12 @@ struct lint_run {
 	uint32_t count;
 };
 
-static void report(struct lint_run *run, uint32_t line, const char *what, struct span key)
+static void report(struct lint_run *run, enum pod_conf_problem problem, uint32_t line, const char *what, struct span key,
+		   uint32_t other_line)
 {
 	run->count++;
 	if (run->l->report)
-		run->l->report(run->l->ctx, &(struct pod_conf_finding){line, what, key.p, key.len});
+		run->l->report(run->l->ctx, &(struct pod_conf_finding){line, what, key.p, key.len, problem, other_line});
 }
 
 uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t len, struct pod_conf *scratch)
@@ -201,24 +202,53 @@ uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t l
 	memset(seen, 0, sizeof seen);
 	pod_conf_init(scratch);
 	if (len > POD_CONF_SIZE_MAX)
-		report(&run, 0, "the file is longer than 64 KiB: the rest is not read", (struct span){"", 0});
+		report(&run, POD_CONF_TOO_LONG, 0, "the file is longer than 64 KiB: the rest is not read", (struct span){"", 0},
+		       0);
 	reader_init(&r, text, len);
 	while (next_line(&r, &ln)) {
 		if (ln.empty)
 			continue;
 		const char *why = apply(scratch, &ln, &k);
 		if (why)
-			report(&run, ln.number, why, ln.key);
+			report(&run,
+			       k != KEY_COUNT		     ? POD_CONF_VALUE
+			       : ln.no_equals || !ln.key.len ? POD_CONF_LINE
+							     : POD_CONF_UNKNOWN,
+			       ln.number, why, ln.key, 0);
 		if (k == KEY_COUNT)
 			continue;
 		if (seen[k].number)
-			report(&run, ln.number, "given twice: the last valid line counts", ln.key);
+			report(&run, POD_CONF_DUPLICATE, ln.number, "given twice: the last valid line counts", ln.key,
+			       seen[k].number);
 		if (!why || !seen[k].number)
 			seen[k] = ln;
 	}
 	if (scratch->default_path[0] && l->exists && !l->exists(l->ctx, scratch->default_path))
-		report(&run, seen[KEY_DEFAULT].number, "names no image on this stick", seen[KEY_DEFAULT].key);
+		report(&run, POD_CONF_DEAD, seen[KEY_DEFAULT].number, "names no image on this stick", seen[KEY_DEFAULT].key, 0);
 	if (scratch->has_timeout && !scratch->default_path[0])
-		report(&run, seen[KEY_TIMEOUT].number, "has no effect without a default", seen[KEY_TIMEOUT].key);
+		report(&run, POD_CONF_NO_EFFECT, seen[KEY_TIMEOUT].number, "has no effect without a default",
+		       seen[KEY_TIMEOUT].key, 0);
 	return run.count;
+}
+
+const char *pod_conf_key(unsigned key)
+{
+	return key < KEY_COUNT ? key_name[key] : NULL;
+}
+
+bool pod_conf_find(const char *text, size_t len, unsigned key, struct pod_conf *scratch, struct pod_conf_place *out)
+{
+	struct reader r;
+	struct line l;
+	enum key k;
+	bool found = false;
+	pod_conf_init(scratch);
+	reader_init(&r, text, len);
+	while (next_line(&r, &l)) {
+		if (l.empty || apply(scratch, &l, &k) || k == KEY_COUNT || (unsigned)k != key)
+			continue;
+		*out = (struct pod_conf_place){l.number, l.value.p, l.value.len};
+		found = true;
+	}
+	return found;
 }

@@ -40,12 +40,24 @@ void pod_conf_init(struct pod_conf *c);
 /* Fills `c` from `len` bytes of text (all values not named get their defaults). Only the first POD_CONF_SIZE_MAX bytes count. */
 void pod_conf_parse(struct pod_conf *c, const char *text, size_t len);
 
+enum pod_conf_problem {
+	POD_CONF_LINE,	    /* no key and value in it */
+	POD_CONF_UNKNOWN,   /* no such key */
+	POD_CONF_VALUE,	    /* not a value of this key */
+	POD_CONF_DUPLICATE, /* a second line for one key */
+	POD_CONF_DEAD,	    /* names what is not there */
+	POD_CONF_NO_EFFECT, /* needs another key */
+	POD_CONF_TOO_LONG,  /* of the file */
+};
+
 /* One finding; `line` is 1-based, `what` a static English sentence, `key` the key's text as written (not terminated). */
 struct pod_conf_finding {
 	uint32_t line;
 	const char *what;
 	const char *key;
 	size_t key_len;
+	enum pod_conf_problem problem;
+	uint32_t other_line; /* DUPLICATE: the last line before this one that gives the key */
 };
 
 struct pod_conf_lint {
@@ -57,5 +69,16 @@ struct pod_conf_lint {
 };
 /* Returns the number of findings. `scratch` is a caller's struct (they are large). */
 uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t len, struct pod_conf *scratch);
+
+/* The keys' names by number; NULL behind the last one. */
+const char *pod_conf_key(unsigned key);
+/* Where a key gets its value from: the last valid line for it. */
+struct pod_conf_place {
+	uint32_t line;	   /* 1-based */
+	const char *value; /* the text as written, not terminated */
+	size_t value_len;
+};
+/* False: no line gives the key a valid value, the default counts. */
+bool pod_conf_find(const char *text, size_t len, unsigned key, struct pod_conf *scratch, struct pod_conf_place *out);
 
 #endif

@@ -33,5 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(a.timeout_seconds == b.timeout_seconds && a.has_timeout == b.has_timeout && a.language == b.language &&
 		     a.view == b.view && pod_streq(a.default_path, b.default_path));
 	FUZZ_REQUIRE(a.timeout_seconds <= POD_CONF_TIMEOUT_MAX && (!a.default_path[0] || a.default_path[0] == '/'));
+	struct pod_conf_place place;
+	for (unsigned k = 0; pod_conf_key(k); k++)
+		if (pod_conf_find((const char *)data, size, k, &b, &place))
+			FUZZ_REQUIRE(place.line && place.line <= s.lines &&
+				     (!place.value_len || ((const uint8_t *)place.value >= data &&
+							   (const uint8_t *)place.value + place.value_len <= data + size)));
 	return 0;
 }

@@ -131,3 +131,65 @@ TEST(the_recorder_is_on_unless_switched_off)
 	CHECK_EQ(lint("recorder = no\n", ""), 1);
 	CHECK_STR(report, "1 recorder: neither on nor off\n");
 }
+
+static struct pod_conf_finding last;
+
+static void keep(void *ctx, const struct pod_conf_finding *f)
+{
+	(void)ctx;
+	last = *f;
+}
+
+static bool nowhere(void *ctx, const char *path)
+{
+	(void)ctx;
+	(void)path;
+	return false;
+}
+
+static void lint_one(const char *t)
+{
+	struct pod_conf_lint l = {keep, nowhere, NULL};
+	memset(&last, 0, sizeof last);
+	CHECK_EQ(pod_conf_lint(&l, t, strlen(t), &c), 1);
+}
+
+TEST(findings_have_a_kind)
+{
+	lint_one("what is this\n");
+	CHECK_EQ(last.problem, POD_CONF_LINE);
+	lint_one("= 5\n");
+	CHECK_EQ(last.problem, POD_CONF_LINE);
+	lint_one("\ntimeuot = 5\n");
+	CHECK_EQ(last.problem, POD_CONF_UNKNOWN);
+	CHECK_EQ(last.line, 2);
+	lint_one("view = tree\n");
+	CHECK_EQ(last.problem, POD_CONF_VALUE);
+	lint_one("view = flat\n# between\nVIEW = folders\n");
+	CHECK_EQ(last.problem, POD_CONF_DUPLICATE);
+	CHECK_EQ(last.line, 3);
+	CHECK_EQ(last.other_line, 1);
+	lint_one("default = /a.iso\n");
+	CHECK_EQ(last.problem, POD_CONF_DEAD);
+	lint_one("timeout = 5\n");
+	CHECK_EQ(last.problem, POD_CONF_NO_EFFECT);
+}
+
+TEST(finds_the_line_that_counts)
+{
+	static const char t[] = "view = flat\ntimeout = 5\nview =  folders \nview = tree\n";
+	struct pod_conf_place p;
+	unsigned keys = 0;
+	while (pod_conf_key(keys)) {
+		bool given = strcmp(pod_conf_key(keys), "view") == 0 || strcmp(pod_conf_key(keys), "timeout") == 0;
+		CHECK_EQ(pod_conf_find(t, strlen(t), keys, &c, &p), given);
+		if (strcmp(pod_conf_key(keys), "view") == 0) {
+			CHECK_EQ(p.line, 3);
+			CHECK_EQ(p.value_len, 7);
+			CHECK(memcmp(p.value, "folders", 7) == 0);
+		}
+		keys++;
+	}
+	CHECK(keys >= 4);
+	CHECK(!pod_conf_find(t, strlen(t), keys, &c, &p));
+}

@@ -14,6 +14,7 @@
 #include "cli/dev.h"
 
 void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
+uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);
 
 enum pod_status cli_errno_status(int err)
 {
@@ -56,7 +57,9 @@ static enum pod_status dev_read(struct pod_dev *pd, uint64_t off_bytes, void *bu
 	char *p = buf;
 
 	while (len) {
-		ssize_t n = pread(d->fd, p, len, (off_t)off_bytes);
+		size_t part = len;
+		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
+		ssize_t n = pread(d->fd, p, part, (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -79,7 +82,9 @@ static enum pod_status dev_write(struct pod_dev *pd, uint64_t off_bytes, const v
 	if (cli_dev_hook)
 		cli_dev_hook(d, off_bytes, buf, len);
 	while (len) {
-		ssize_t n = pwrite(d->fd, p, len, (off_t)off_bytes);
+		size_t part = len;
+		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
+		ssize_t n = pwrite(d->fd, p, part, (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -33,4 +33,7 @@ enum pod_status cli_errno_status(int err);
  * the hook ending the process. */
 extern void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
 
+/* Where a read or write really lands, if not NULL: what the fault tests link in to make a counterfeit drive. May shorten *len. */
+extern uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);
+
 #endif

@@ -45,22 +45,6 @@ static bool wants_module(const struct doctor *d, const struct doctor_module *m)
 	return false;
 }
 
-/* Messages of the functions that open things are findings here. */
-static char *said;
-
-static void listen(const char *text)
-{
-	free(said);
-	said = cli_xstrdup(text);
-}
-
-static void hear(bool on)
-{
-	free(said);
-	said = NULL;
-	cli_error_sink = on ? listen : NULL;
-}
-
 /* --- images ------------------------------------------------------------------------------------------------------------------
  */
 
@@ -166,11 +150,11 @@ static struct cli_target *open_target(struct doctor *d, const char *path)
 {
 	struct cli_target *t;
 
-	hear(true);
+	doctor_hear(true);
 	t = cli_target_open(path, false);
 	if (!t)
-		doctor_report(d, &open_check, DOCTOR_BAD, path, said ? said : "", _("see 'isopod doctor --explain drive.open'"));
-	hear(false);
+		doctor_report(d, &open_check, DOCTOR_BAD, path, doctor_said(), _("see 'isopod doctor --explain drive.open'"));
+	doctor_hear(false);
 	return t;
 }
 

@@ -31,6 +31,26 @@ static const enum doctor_level print_order[] = {DOCTOR_BAD, DOCTOR_WARN, DOCTOR_
 
 /* --- collecting ----------------------------------------------------------------------------------------------------------- */
 
+static char *said;
+
+static void listen(const char *text)
+{
+	free(said);
+	said = cli_xstrdup(text);
+}
+
+void doctor_hear(bool on)
+{
+	free(said);
+	said = NULL;
+	cli_error_sink = on ? listen : NULL;
+}
+
+const char *doctor_said(void)
+{
+	return said ? said : "";
+}
+
 bool doctor_word_matches(const char *word, const struct doctor_check *c)
 {
 	size_t n = strlen(word);
@@ -166,7 +186,7 @@ static bool is_gathered(const struct doctor_state *s, size_t i, bool verbose, bo
 	if (verbose || (f->level != DOCTOR_GOOD && f->level != DOCTOR_SKIPPED && f->level != DOCTOR_NOTE))
 		return false;
 	n = count_of(s, f->check, f->level);
-	if (n < 4)
+	if (n < 3)
 		return false;
 	for (size_t k = 0; k < i; k++)
 		if (s->finding[k].check == f->check && s->finding[k].level == f->level)

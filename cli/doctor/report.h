@@ -24,6 +24,10 @@ struct doctor_state {
 /* All modules, NULL-terminated. */
 extern const struct doctor_module *const doctor_modules[];
 
+/* Between doctor_hear(true) and doctor_hear(false), what functions that open things have to say goes nowhere: doctor_said() is
+ * the last of it, a finding's evidence. */
+void doctor_hear(bool on);
+const char *doctor_said(void);
 /* Does `word` ("3", "image", "image.label") mean this check? */
 bool doctor_word_matches(const char *word, const struct doctor_check *c);
 int doctor_print_text(const struct doctor *d, bool verbose);

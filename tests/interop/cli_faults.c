@@ -6,10 +6,13 @@
  *   ISOPOD_TEST_CUT=N      the process kills itself before the Nth write (1-based); writes before it are done
  *   ISOPOD_TEST_FAIL=N     the Nth write and all later ones go to a closed file: the command sees errors
  *   ISOPOD_TEST_SLOW=MS     sleeps before each write of 1 MiB and more
+ *   ISOPOD_TEST_WRAP=N      TARGET really has N bytes: what lies behind lands on it again, a counterfeit drive
+ *   ISOPOD_TEST_LOSE=N      TARGET really has N bytes: what is written behind is gone, zeros are read there
  *   ISOPOD_TEST_FLIP=N       before each flush, byte N of TARGET is turned over if it was not yet: a drive that does not keep
  * what it is given ISOPOD_TEST_ROOT=DIR   /proc and /sys are looked for below DIR
  */
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 #include "cli/safety.h"
 #include "core/base/bytes.h"
 
+static unsigned long long wrap_at, lose_at;
 static long cut_at, fail_at, slow_ms, flip_at, count;
 static int log_fd = -1;
 static bool flipped;
@@ -75,6 +79,22 @@ static void hook(const struct cli_dev *d, uint64_t off_bytes, const void *buf, s
 	pthread_mutex_unlock(&lock);
 }
 
+static uint64_t place(const struct cli_dev *d, uint64_t off_bytes, size_t *len)
+{
+	uint64_t size = wrap_at ? wrap_at : lose_at, in = off_bytes % size;
+
+	if (off_bytes / size == 0 || wrap_at) {
+		if (*len > size - in)
+			*len = (size_t)(size - in);
+		return off_bytes < d->dev.size_bytes ? in : off_bytes;
+	}
+	/* the file has a hole there, and keeps it */
+	if (!d->dev.read_only && fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)lose_at,
+					   (off_t)(d->dev.size_bytes - lose_at)) != 0)
+		abort();
+	return off_bytes;
+}
+
 __attribute__((constructor)) static void arm(void)
 {
 	const char *s;
@@ -91,6 +111,12 @@ __attribute__((constructor)) static void arm(void)
 		slow_ms = atol(s);
 	if ((s = getenv("ISOPOD_TEST_FLIP")))
 		flip_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_WRAP")))
+		wrap_at = strtoull(s, NULL, 10);
+	if ((s = getenv("ISOPOD_TEST_LOSE")))
+		lose_at = strtoull(s, NULL, 10);
+	if (wrap_at || lose_at)
+		cli_dev_place = place;
 	if (cut_at || fail_at || slow_ms || flip_at || log_fd >= 0)
 		cli_dev_hook = hook;
 }

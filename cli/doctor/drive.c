@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hazard 6: the drive: its tables, filesystem, bus, room, and how the images lie on it. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "cli/doctor/drives.h"
+#include "cli/safety.h"
+#include "core/base/bytes.h"
+#include "core/base/str.h"
+
+#define MIB	(1ull << 20)
+#define FAT_MAX 0xFFFFFFFFull /* bytes of the largest file FAT takes */
+
+static const struct doctor_check filesystem_check = {
+	.id = "drive.filesystem",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("filesystem"),
+	.explain = N_("FAT32 takes no file of 4 GiB and above, and many installation media are larger; exFAT has no such limit. "
+		      "A file of "
+		      "exactly 4294967295 bytes was cut off at that limit when it was copied. 'isopod create' makes an exFAT "
+		      "stick; save "
+		      "the images first."),
+};
+static const struct doctor_check volume_check = {
+	.id = "drive.volume",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("consistency"),
+	.explain = N_("The exFAT volume is walked as a repair would, but nothing is written. Clusters of files that are marked "
+		      "as free will be "
+		      "overwritten by the next copy; lost clusters only take room; two files on one cluster destroy each other. "
+		      "The next "
+		      "'isopod add' repairs what an interrupted copy leaves; for the rest use fsck.exfat, or chkdsk on Windows, "
+		      "after saving "
+		      "what matters. Pulling the stick out before it is unmounted is the usual cause."),
+};
+static const struct doctor_check table_check = {
+	.id = "drive.partitions",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("partitions"),
+	.explain = N_("Flash memory is written in large units. A partition that does not begin at a multiple of 1 MiB makes "
+		      "writing slower and "
+		      "wears the drive out faster; reading hardly suffers. A GPT whose first copy is damaged still works through "
+		      "the second "
+		      "one at the end of the drive, until that is damaged too: have it repaired with 'sgdisk -e' or gdisk."),
+};
+static const struct doctor_check space_check = {
+	.id = "drive.space",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("free space"),
+	.explain = N_("How much room the data partition has, and the largest piece of it: an image that fits into one piece lies "
+		      "unfragmented."),
+};
+static const struct doctor_check fragments_check = {
+	.id = "drive.fragments",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("pieces"),
+	.explain = N_("The boot manager serves images in any number of pieces, but each piece costs a little memory and time. An "
+		      "image in "
+		      "hundreds of pieces is a sign of a full drive. Copy it anew: remove it, make room, and 'isopod add' it "
+		      "again, which "
+		      "looks for one piece that is large enough."),
+};
+static const struct doctor_check bus_check = {
+	.id = "drive.bus",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("connection"),
+	.explain = N_("The speed of the USB link that the drive is plugged into now. 12 Mbit/s is USB 1: a live system takes "
+		      "half an hour or "
+		      "hangs in time-outs; 480 is USB 2; 5000 and above USB 3. A USB 3 drive that is linked at a lower speed "
+		      "sits in an old "
+		      "port, behind an old hub, on a bad extension cable, or is not pushed in all the way."),
+};
+static const struct doctor_check mount_check = {
+	.id = "drive.mount",
+	.hazard = HAZARD_DRIVE,
+	.title = N_("mount options"),
+	.explain = N_("Mounted with noatime, the data partition is not written to when files are merely read, which spares the "
+		      "flash. With sync, "
+		      "copying is very slow and wears the drive; unmounting properly is the better protection."),
+};
+
+static const struct doctor_check *const checks[] = {
+	&filesystem_check, &volume_check,	    &table_check,	    &space_check, &fragments_check, &bus_check,
+	&mount_check,	   &doctor_check_benchmark, &doctor_check_capacity,
+};
+
+/* --- table --------------------------------------------------------------------------------------------------------------------
+ */
+
+static void check_table(struct doctor *d)
+{
+	const struct pod_parttab *t = &d->target->table;
+	unsigned wrong = 0;
+	char name[32];
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct pod_part *p = &t->part[i];
+
+		if (p->start_bytes % MIB == 0)
+			continue;
+		wrong++;
+		snprintf(name, sizeof name, _("partition %u"), p->number);
+		doctor_reportf(d, &table_check, DOCTOR_WARN, name,
+			       _("works, but wears the drive: 'isopod create' aligns partitions"),
+			       _("begins at byte %llu, no multiple of 1 MiB"), (unsigned long long)p->start_bytes);
+	}
+	if (t->kind == POD_PARTTAB_GPT && t->used_backup) {
+		wrong++;
+		doctor_report(d, &table_check, DOCTOR_BAD, d->arg,
+			      _("the first copy of the GPT is damaged, the second one was read"),
+			      _("repair it with 'sgdisk -e' or gdisk, before the second copy is damaged too"));
+	}
+	if (!wrong)
+		doctor_reportf(d, &table_check, DOCTOR_GOOD, d->arg, NULL, _("%u partitions, aligned to 1 MiB"), t->count);
+}
+
+/* --- filesystem ---------------------------------------------------------------------------------------------------------------
+ */
+
+static void report_repair(struct doctor *d, const struct doctor_volume *v)
+{
+	const struct pod_exfat_repair *r = &v->vol.repair;
+	const char *fix = _("the next 'isopod add' repairs it, or fsck.exfat (Windows: chkdsk)");
+
+	if (r->claimed_clusters)
+		doctor_reportf(d, &volume_check, DOCTOR_BAD, d->arg, fix,
+			       _("%u clusters of files are marked as free: another program's next copy may overwrite them"),
+			       r->claimed_clusters);
+	if (r->freed_clusters)
+		doctor_reportf(d, &volume_check, DOCTOR_WARN, d->arg, fix,
+			       _("%u clusters are marked as used and belong to no file"), r->freed_clusters);
+	if (r->finished_moves || r->undone_moves || r->dropped_entries)
+		doctor_reportf(d, &volume_check, DOCTOR_WARN, d->arg, fix,
+			       _("an interrupted operation left %u moves and %u folder entries half done"),
+			       r->finished_moves + r->undone_moves, r->dropped_entries);
+}
+
+static void report_space(struct doctor *d, const struct doctor_volume *v)
+{
+	struct pod_exfat_space s;
+	char total[16], left[16], run[16];
+
+	pod_exfat_space(&v->vol, &s);
+	doctor_reportf(d, &space_check, s.free_bytes < s.total_bytes / 50 ? DOCTOR_NOTE : DOCTOR_GOOD, d->arg,
+		       s.free_bytes < s.total_bytes / 50 ? _("nearly full; remove what is not needed") : NULL,
+		       _("%s of %s are free, %s in one piece"), pod_format_size(left, s.free_bytes),
+		       pod_format_size(total, s.total_bytes), pod_format_size(run, s.largest_run_bytes));
+}
+
+static void check_exfat(struct doctor *d)
+{
+	struct doctor_volume *v = cli_xzalloc(sizeof *v);
+	struct pod_diag diag = {0};
+	enum pod_status st = doctor_volume_open(v, &d->target->data_win.dev, &diag);
+
+	if (st != POD_OK) {
+		doctor_reportf(d, &volume_check, DOCTOR_BAD, d->arg,
+			       _("save what can be read; then let fsck.exfat look at it (Windows: chkdsk)"),
+			       _("%s: %s at offset %llu"), cli_status_text(st), diag.what ? diag.what : "exFAT",
+			       (unsigned long long)diag.offset_bytes);
+		free(v);
+		return;
+	}
+	report_repair(d, v);
+	if (v->geom.from_backup)
+		doctor_report(d, &volume_check, DOCTOR_BAD, d->arg, _("the main boot region is damaged, its copy was read"),
+			      _("let fsck.exfat look at it (Windows: chkdsk)"));
+	else if (doctor_volume_sound(v) && v->geom.flags & POD_EXFAT_VOLUME_DIRTY)
+		doctor_report(d, &volume_check, DOCTOR_NOTE, d->arg,
+			      _("it is marked as in use or not unmounted; nothing is wrong in it"),
+			      _("unmount it before you pull it out"));
+	else if (doctor_volume_sound(v))
+		doctor_report(d, &volume_check, DOCTOR_GOOD, d->arg, _("every folder and every chain is sound"), NULL);
+	report_space(d, v);
+	doctor_volume_close(v);
+	free(v);
+}
+
+static void check_filesystem(struct doctor *d)
+{
+	const char *name = d->target->data.ops->name;
+
+	if (strcmp(name, "exfat") == 0) {
+		doctor_report(d, &filesystem_check, DOCTOR_GOOD, d->arg, "exFAT", NULL);
+		if (doctor_wants(d, &volume_check) || doctor_wants(d, &space_check))
+			check_exfat(d);
+		return;
+	}
+	doctor_reportf(d, &filesystem_check, DOCTOR_WARN, d->arg,
+		       _("'isopod create' makes an exFAT stick; save the images first"), _("%s takes no file of 4 GiB and above"),
+		       name);
+	doctor_reportf(d, &volume_check, DOCTOR_SKIPPED, d->arg, NULL, _("only exFAT is walked; fsck.fat -n checks %s"), name);
+}
+
+/* --- bus and mount -------------------------------------------------------------------------------------------------------------
+ */
+
+uint64_t doctor_bus_speed(const struct cli_dev *dev)
+{
+	char *link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(dev->rdev), minor(dev->rdev));
+	char *path = dev->is_block ? realpath(link, NULL) : NULL, *slash;
+	uint64_t speed = 0;
+
+	/* The first device above that has a "speed" and a USB version is the one on the bus. */
+	while (path && !speed && (slash = strrchr(path, '/')) && slash != path) {
+		char *version = cli_xasprintf("%s/bMaxPacketSize0", path), *file = cli_xasprintf("%s/speed", path);
+		FILE *f = access(version, F_OK) == 0 ? fopen(file, "re") : NULL;
+		double mbit = 0;
+
+		if (f && fscanf(f, "%lf", &mbit) == 1 && mbit > 0)
+			speed = mbit < 2 ? 1 : (uint64_t)mbit;
+		if (f)
+			fclose(f);
+		free(version);
+		free(file);
+		*slash = '\0';
+	}
+	free(path);
+	free(link);
+	return speed;
+}
+
+static void check_bus(struct doctor *d)
+{
+	uint64_t speed = doctor_bus_speed(&d->target->file);
+	const char *fix = _("use another port, without hub and extension cable");
+
+	if (!d->target->file.is_block)
+		return;
+	if (!speed)
+		doctor_report(d, &bus_check, DOCTOR_SKIPPED, d->arg, _("not on USB, or the kernel does not tell the speed"),
+			      NULL);
+	else if (speed <= 12)
+		doctor_reportf(d, &bus_check, DOCTOR_BAD, d->arg, fix, _("USB 1: %llu Mbit/s"), (unsigned long long)speed);
+	else if (speed <= 480)
+		doctor_reportf(d, &bus_check, DOCTOR_NOTE, d->arg, _("if drive and machine have USB 3: use another port"),
+			       _("USB 2: %llu Mbit/s, 40 MB/s at most"), (unsigned long long)speed);
+	else
+		doctor_reportf(d, &bus_check, DOCTOR_GOOD, d->arg, NULL, _("%llu Mbit/s"), (unsigned long long)speed);
+}
+
+/* Is `device` ("8:17" as /proc/self/mountinfo has it) the drive, or a partition of it? */
+static bool is_of_drive(const struct cli_dev *dev, const char *number)
+{
+	char *link = cli_xasprintf("%s/sys/dev/block/%s", cli_safety_root, number), *path = realpath(link, NULL);
+	char *own_link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(dev->rdev), minor(dev->rdev));
+	char *own = realpath(own_link, NULL);
+	size_t n = own ? strlen(own) : 0;
+	bool is = path && own && strncmp(path, own, n) == 0 && (path[n] == '/' || path[n] == '\0');
+
+	free(own);
+	free(own_link);
+	free(path);
+	free(link);
+	return is;
+}
+
+static void check_mount(struct doctor *d)
+{
+	char *name = cli_xasprintf("%s/proc/self/mountinfo", cli_safety_root), *line = NULL;
+	FILE *f = d->target->file.is_block ? fopen(name, "re") : NULL;
+	size_t cap = 0;
+
+	while (f && getline(&line, &cap, f) > 0) {
+		char number[32], point[256], options[128];
+
+		if (sscanf(line, "%*s %*s %31s %*s %255s %127s", number, point, options) != 3 ||
+		    !is_of_drive(&d->target->file, number))
+			continue;
+		if (strstr(line, "sync,") && !strstr(line, "async"))
+			doctor_report(d, &mount_check, DOCTOR_WARN, point,
+				      _("mounted with sync: every write waits and wears the drive"),
+				      _("mount it without sync, and unmount it before you pull it out"));
+		else if (!strstr(options, "noatime"))
+			doctor_reportf(d, &mount_check, DOCTOR_NOTE, point,
+				       _("'mount -o remount,noatime' spares writes when files are read"), _("mounted with %s"),
+				       options);
+		else
+			doctor_reportf(d, &mount_check, DOCTOR_GOOD, point, NULL, _("mounted with %s"), options);
+	}
+	if (f)
+		fclose(f);
+	free(line);
+	free(name);
+}
+
+/* --- hooks
+ * ----------------------------------------------------------------------------------------------------------------------- */
+
+static void run_stick(struct doctor *d)
+{
+	check_table(d);
+	check_filesystem(d);
+	check_bus(d);
+	check_mount(d);
+	if (d->benchmark)
+		doctor_benchmark(d);
+	if (d->probe != DOCTOR_PROBE_NONE)
+		doctor_capacity(d);
+}
+
+static void run_image(struct doctor *d, const struct doctor_image *im)
+{
+	size_t pieces = 0;
+
+	if (!d->target)
+		return;
+	for (size_t i = 0; i < im->file->extent_count; i++)
+		pieces += !im->file->extent[i].hole;
+	if (pieces > 1)
+		doctor_reportf(
+			d, &fragments_check, pieces > 500 ? DOCTOR_WARN : DOCTOR_NOTE, im->subject,
+			_("it starts all the same; 'isopod remove' and 'isopod add' lay it out in one piece if there is room"),
+			_("in %zu pieces"), pieces);
+	else
+		doctor_report(d, &fragments_check, DOCTOR_GOOD, im->subject, _("in one piece"), NULL);
+	if (im->size_bytes == FAT_MAX)
+		doctor_report(d, &filesystem_check, DOCTOR_BAD, im->subject,
+			      _("it is as long as FAT32's largest file: its end was cut off"),
+			      _("'isopod create' makes an exFAT stick; copy the image to that"));
+}
+
+const struct doctor_module doctor_mod_drive = {
+	.check = checks, .count = POD_ARRAY_LEN(checks), .run_stick = run_stick, .run_image = run_image};

@@ -8,6 +8,7 @@
  *   ISOPOD_TEST_SLOW=MS     sleeps before each write of 1 MiB and more
  *   ISOPOD_TEST_WRAP=N      TARGET really has N bytes: what lies behind lands on it again, a counterfeit drive
  *   ISOPOD_TEST_LOSE=N      TARGET really has N bytes: what is written behind is gone, zeros are read there
+ *   ISOPOD_TEST_BADREAD=N   reads of byte N of TARGET fail
  *   ISOPOD_TEST_FLIP=N       before each flush, byte N of TARGET is turned over if it was not yet: a drive that does not keep
  * what it is given ISOPOD_TEST_ROOT=DIR   /proc and /sys are looked for below DIR
  */
@@ -23,7 +24,7 @@
 #include "cli/safety.h"
 #include "core/base/bytes.h"
 
-static unsigned long long wrap_at, lose_at;
+static unsigned long long wrap_at, lose_at, bad_read;
 static long cut_at, fail_at, slow_ms, flip_at, count;
 static int log_fd = -1;
 static bool flipped;
@@ -81,8 +82,12 @@ static void hook(const struct cli_dev *d, uint64_t off_bytes, const void *buf, s
 
 static uint64_t place(const struct cli_dev *d, uint64_t off_bytes, size_t *len)
 {
-	uint64_t size = wrap_at ? wrap_at : lose_at, in = off_bytes % size;
+	uint64_t size = wrap_at ? wrap_at : lose_at, in;
 
+	/* pread refuses a negative place */
+	if (bad_read)
+		return bad_read >= off_bytes && bad_read - off_bytes < *len ? UINT64_MAX : off_bytes;
+	in = off_bytes % size;
 	if (off_bytes / size == 0 || wrap_at) {
 		if (*len > size - in)
 			*len = (size_t)(size - in);
@@ -115,7 +120,9 @@ __attribute__((constructor)) static void arm(void)
 		wrap_at = strtoull(s, NULL, 10);
 	if ((s = getenv("ISOPOD_TEST_LOSE")))
 		lose_at = strtoull(s, NULL, 10);
-	if (wrap_at || lose_at)
+	if ((s = getenv("ISOPOD_TEST_BADREAD")))
+		bad_read = strtoull(s, NULL, 10);
+	if (wrap_at || lose_at || bad_read)
 		cli_dev_place = place;
 	if (cut_at || fail_at || slow_ms || flip_at || log_fd >= 0)
 		cli_dev_hook = hook;

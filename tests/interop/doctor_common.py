@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of the doctor share: its findings as data, ISOs made by xorriso."""
+import gzip, json, os, struct
+
+from cli_common import *
+
+IPXE = "/usr/lib/ipxe/ipxe.iso"
+
+
+def findings(*args, rc=None, **kw):
+    """[(check, level, subject, evidence, fix)] of a run, whose status has to fit."""
+    r = isopod("doctor", *args, "--json", **kw)
+    if not check(r.rc in (0, 1) and "Sanitizer" not in r.err and "runtime error" not in r.err, "doctor %s: %d %r" % (args, r.rc, r.err[-500:])):
+        return []
+    j = json.loads(r.out)
+    got = [(f["check"], f["level"], f["subject"], f["evidence"], f["fix"]) for f in j["findings"]]
+    bad = [f for f in got if f[1] == "problem"]
+    equal(r.rc, 1 if bad else 0, "status of doctor %s" % (args,))
+    equal(j["problems"], len(bad), "problems counted")
+    equal(j["verdict"], "problem" if bad else "warning" if any(f[1] == "warning" for f in got) else "good", "verdict")
+    for f in got:
+        check(f[3] != "" and (f[1] not in ("problem", "warning") or f[4]), "a finding has evidence, and a fix if something is wrong: %r" % (f,))
+    if rc is not None:
+        equal(r.rc, rc, "status of doctor %s: %r" % (args, [f for f in got if f[1] in ("problem", "warning")]))
+    return got
+
+
+def of(got, check_id, subject=None):
+    return [f for f in got if f[0] == check_id and (subject is None or f[2] == subject)]
+
+
+def expect(got, check_id, level, *words, subject=None):
+    """There is a finding of this check at this level, with these words in evidence or fix."""
+    hits = [f for f in of(got, check_id, subject) if f[1] == level and all(w in (f[3] + " " + (f[4] or "")) for w in words)]
+    return check(hits, "%s should be %s with %r: %r" % (check_id, level, words, of(got, check_id, subject)))
+
+
+def no_alarm(got, what):
+    bad = [f for f in got if f[1] in ("problem", "warning")]
+    return check(not bad, "%s: no alarm: %r" % (what, bad))
+
+
+def cpio(files):
+    """A newc archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    out = b""
+    for ino, (name, data) in enumerate(list(files.items()) + [("TRAILER!!!", b"")]):
+        n = name.encode() + b"\0"
+        out += b"070701" + b"".join(b"%08X" % v for v in (ino, 0o100755, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(n), 0)) + n
+        out += bytes(-len(out) % 4)
+        out += data + bytes(-len(data) % 4)
+    return out
+
+
+def tree(folder, menu="linux /live/vmlinuz boot=live\ninitrd /live/initrd.img\n", squashfs=6 * MIB, seed=1):
+    """A live system's files, of no use but to be looked at."""
+    os.makedirs(folder + "/live")
+    os.makedirs(folder + "/boot/grub")
+    noise(folder + "/live/filesystem.squashfs", squashfs, seed)
+    kernel = bytearray(random.Random(seed).randbytes(100000))
+    kernel[0x1FE:0x200] = b"\x55\xaa"
+    kernel[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", kernel, 0x206, 0x20f)
+    struct.pack_into("<H", kernel, 0x236, 3)
+    with open(folder + "/live/vmlinuz", "wb") as f:
+        f.write(kernel)
+    with open(folder + "/live/initrd.img", "wb") as f:
+        f.write(gzip.compress(cpio({"init": b"#!/bin/sh\n" + random.Random(seed).randbytes(200000)}), mtime=0))
+    with open(folder + "/boot/grub/grub.cfg", "w") as f:
+        f.write("menuentry live {\n%s}\n" % menu)
+    with open(folder + "/boot.bin", "wb") as f:
+        f.write(b"\xeb\xfe" + bytes(2046))
+    return folder
+
+
+def iso(out, folder, label="PODTEST", *more):
+    """An ISO with a BIOS boot image and an EFI loader in an appended partition."""
+    run("truncate", "-s", "4M", out + ".esp", check=True)
+    run("mkfs.fat", "-n", "EFI", out + ".esp", check=True)
+    run("mmd", "-i", out + ".esp", "::EFI", "::EFI/BOOT", check=True)
+    pe = bytearray(noise_bytes(4096))
+    pe[0:2] = b"MZ"
+    struct.pack_into("<I", pe, 0x3C, 0x80)
+    pe[0x80:0x84] = b"PE\0\0"
+    struct.pack_into("<H", pe, 0x84, 0x8664)
+    struct.pack_into("<H", pe, 0x98, 0x20b)
+    struct.pack_into("<H", pe, 0x98 + 68, 10)
+    with open(out + ".pe", "wb") as f:
+        f.write(pe)
+    run("mcopy", "-i", out + ".esp", out + ".pe", "::EFI/BOOT/BOOTX64.EFI", check=True)
+    run("xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-R", "-J", "-b", "boot.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+        "-eltorito-alt-boot", "-append_partition", "2", "0xef", out + ".esp", "-appended_part_as_gpt", "-e", "--interval:appended_partition_2:all::",
+        "-no-emul-boot", *more, "-o", out, folder, check=True)
+    os.unlink(out + ".esp")
+    os.unlink(out + ".pe")
+    return out
+
+
+def noise_bytes(n, seed=7):
+    return random.Random(seed).randbytes(n)
+
+
+def patched(path, out, at, data):
+    """A copy with `data` at `at`."""
+    run("cp", "--sparse=always", path, out, check=True)
+    with open(out, "r+b") as f:
+        f.seek(at)
+        f.write(data)
+    return out

@@ -138,6 +138,29 @@ bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapde
 	return true;
 }
 
+static enum pod_status shim_on_esp(struct cli_target *t, const char *path, struct pod_shim *out)
+{
+	struct pod_node node;
+
+	if (!t->esp.ops)
+		return POD_E_NOT_FOUND;
+	POD_TRY(pod_fs_lookup(&t->esp, path, &node, &t->scratch));
+	return pod_shim_by_reference(&t->esp, t->esp_win.start_bytes, &node, out);
+}
+
+const char *cli_target_bad_shim(struct cli_target *t)
+{
+	static const char *const path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/SHIMX64",
+							    [POD_MACHINE_IA32] = "ISOPOD/SHIMIA32",
+							    [POD_MACHINE_AA64] = "ISOPOD/SHIMAA64"};
+	struct pod_shim shim;
+
+	for (size_t m = 0; m < POD_MACHINE_COUNT; m++)
+		if (shim_on_esp(t, path[m], &shim) != POD_OK)
+			return path[m];
+	return NULL;
+}
+
 /* The shim from where the boot manager would take it: the stick's own ESP, or for a host file the installed one. */
 static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim *out)
 {
@@ -147,14 +170,10 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 	if (m >= POD_MACHINE_COUNT)
 		return POD_E_NOT_FOUND;
 	if (t) {
-		struct pod_node node;
 		char path[32];
 
-		if (!t->esp.ops)
-			return POD_E_NOT_FOUND;
 		snprintf(path, sizeof path, "ISOPOD/%s", shim_name[m]);
-		POD_TRY(pod_fs_lookup(&t->esp, path, &node, &t->scratch));
-		return pod_shim_by_reference(&t->esp, t->esp_win.start_bytes, &node, out);
+		return shim_on_esp(t, path, out);
 	}
 	if (!im->shim[m])
 		im->shim[m] = cli_stickfile_read(shim_name[m], &im->shim_len[m], true);

@@ -33,6 +33,9 @@ char *cli_target_split(const char *arg, const char **path);
 /* Finds /ISOPOD/STATE.BIN on the ESP and shows it as a device. Says what is missing and returns false. */
 bool cli_target_state(struct cli_target *t, struct pod_window *out, uint64_t *start_bytes);
 
+/* Are the shims on the ESP what `isopod create` wrote? NULL, or the path of the first one that is not. */
+const char *cli_target_bad_shim(struct cli_target *t);
+
 /* FILE or TARGET:PATH. */
 struct cli_image {
 	struct cli_target *target; /* NULL: a file of the host */

@@ -135,7 +135,13 @@ static void examine_images(struct doctor *d)
 
 static void run_stick_hooks(struct doctor *d)
 {
-	if (!d->target->esp.ops)
+	const char *bad = d->target->esp.ops ? cli_target_bad_shim(d->target) : NULL;
+
+	if (bad)
+		doctor_reportf(d, &open_check, DOCTOR_BAD, d->arg,
+			       _("'isopod update' writes the ESP of an Isopod stick anew and keeps all images"),
+			       _("%s on the ESP is missing or damaged: no Linux starts without it"), bad);
+	else if (!d->target->esp.ops)
 		doctor_report(d, &open_check, DOCTOR_BAD, d->arg, _("there is no ESP that can be read: the stick does not boot"),
 			      _("'isopod update' writes the ESP of an Isopod stick anew and keeps all images"));
 	else

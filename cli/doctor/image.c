@@ -186,12 +186,15 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 
 	if (im->size_bytes == 0) {
 		doctor_report(d, &structure_check, DOCTOR_BAD, im->subject, _("the file is empty"), AGAIN);
-	} else if (!im->plan && im->plan_status == POD_E_NOT_FOUND && im->image) {
+	} else if (!im->plan && im->host_path && im->image && im->plan_status == POD_E_NOT_FOUND) {
 		/* The image is sound as far as was seen; what goes into its initrd is not where it should be. */
-		doctor_report(d, &structure_check, im->host_path ? DOCTOR_SKIPPED : DOCTOR_BAD, im->subject,
+		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
 			      _("the plan could not be made: the shims are not there"),
-			      im->host_path ? _("install isopod completely, or name its files by ISOPOD_DATA")
-					    : _("'isopod update' writes them to the stick"));
+			      _("install isopod completely, or name its files by ISOPOD_DATA"));
+	} else if (!im->plan && !im->host_path && im->image && cli_target_bad_shim(d->target)) {
+		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("'isopod update' writes it to the stick"),
+			       _("the plan could not be made: %s on the ESP is missing or damaged"),
+			       cli_target_bad_shim(d->target));
 	} else if (!im->plan && g->what) {
 		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, AGAIN,
 			       _("%s: %s at offset %llu: expected %llu, found %llu"), cli_status_text(im->plan_status), g->what,

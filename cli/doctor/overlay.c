@@ -110,7 +110,7 @@ void doctor_overlay_free(struct doctor_overlay *o)
 
 enum pod_status doctor_volume_open(struct doctor_volume *v, struct pod_dev *dev, struct pod_diag *diag)
 {
-	const uint64_t flags_at = 0x6A; /* VolumeFlags, outside the boot checksum */
+	uint64_t flags_at = 0x6A; /* VolumeFlags, outside the boot checksum */
 	uint8_t *scratch = cli_xmalloc(4096), flags = 0;
 	enum pod_status st;
 
@@ -118,6 +118,8 @@ enum pod_status doctor_volume_open(struct doctor_volume *v, struct pod_dev *dev,
 	doctor_overlay_init(&v->overlay, dev);
 	st = pod_exfat_read_boot(dev, scratch, 4096, &v->geom, diag);
 	free(scratch);
+	if (st == POD_OK && v->geom.from_backup)
+		flags_at += (uint64_t)POD_EXFAT_BOOT_SECTORS << v->geom.sector_shift;
 	if (st == POD_OK)
 		st = pod_dev_read(dev, flags_at, &flags, 1);
 	/* A dirty volume is walked when it is mounted: every cluster in use is seen. */

@@ -40,6 +40,13 @@ def no_alarm(got, what):
     return check(not bad, "%s: no alarm: %r" % (what, bad))
 
 
+def shims(folder):
+    """Made-up stick files as make_data makes them, with shims of a size that the plan takes."""
+    make_data(folder, 1)
+    for name in ("SHIMX64", "SHIMIA32", "SHIMAA64"):
+        os.truncate(os.path.join(folder, name), 40960)
+
+
 def cpio(files):
     """A newc archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
     out = b""

@@ -201,7 +201,7 @@ def hostile():
 
 
 with workdir():
-    make_data("data", 1)
+    shims("data")
     tree("good")
     iso("good.iso", "good")
     with open("cut.iso", "wb") as f:

@@ -205,8 +205,10 @@ static int examine_path(struct doctor *d, const char *target, const char *path)
 			cli_image_close(&file);
 		}
 		cli_hashlist_free(&hashes);
+		d->hashes = NULL;
 	}
 	cli_target_close(d->target);
+	d->target = NULL;
 	free(normal);
 	return rc;
 }

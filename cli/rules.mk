@@ -5,7 +5,7 @@ CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
 CLI_FLAGS := $(BASE) -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
              -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \
              -DISOPOD_LOCALEDIR='"$(PREFIX)/share/locale"'
-CLI_LIBS  := -lcrypto -lblkid
+CLI_LIBS  := -lcrypto -lblkid -larchive
 CLI_PO    := $(sort $(wildcard po/isopod/*.po))
 CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
 CLI_MAN   := $(sort $(wildcard doc/man/*.1))

@@ -232,8 +232,6 @@ static enum walked walk_member(struct walker *w, struct source *s)
  * breaks off inside an archive. */
 static bool walk_archives(struct walker *w, struct source *s, char head[6], size_t *n)
 {
-	bool whole = false;
-
 	w->pos = 0;
 	for (;;) {
 		ssize_t got;
@@ -244,9 +242,8 @@ static bool walk_archives(struct walker *w, struct source *s, char head[6], size
 			got = source_read(s, &c, 1);
 		} while (got == 1 && !c);
 		*n = 0;
-		/* zstd's reader takes what follows its last frame for a broken one: the end of this part all the same */
 		if (got < 0)
-			return whole && s->unpack && !s->io_error;
+			return false;
 		if (got == 0)
 			return true;
 		head[0] = c;
@@ -259,7 +256,6 @@ static bool walk_archives(struct walker *w, struct source *s, char head[6], size
 
 			w->pos = w->pos ? w->pos : 6;
 			r = walk_member(w, s);
-			whole |= r == WALK_TRAILER;
 			if (r == WALK_TRAILER)
 				break;
 			if (r == WALK_BROKEN || !walk_read(w, s, head, 6) || memcmp(head, "07070", 5) != 0)
@@ -291,30 +287,47 @@ static struct archive *open_unpacker(struct source *s)
 	return NULL;
 }
 
+/* Unpacks and walks [at, end); *used: how many bytes the compressed stream has. */
+static bool walk_stream(struct walker *w, struct source *s, uint64_t *used)
+{
+	char head[6];
+	size_t n;
+	bool ok;
+
+	s->unpack = open_unpacker(s);
+	if (!s->unpack)
+		return false;
+	ok = walk_archives(w, s, head, &n) && n == 0;
+	*used = (uint64_t)archive_filter_bytes(s->unpack, -1);
+	archive_read_free(s->unpack);
+	return ok;
+}
+
 /* A compressed part at `at`; returns where it ends, or 0 (has said why). */
 static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_t end)
 {
 	struct source s = {.dev = dev, .at = at, .end = end, .buf = cli_xmalloc(PIECE)};
-	uint64_t used = 0;
-	char head[6];
-	size_t n;
-	bool ok = false;
+	size_t files = w->r->files;
+	uint64_t unpacked = w->r->read_bytes, used = 0;
+	bool ok = walk_stream(w, &s, &used);
 
-	s.unpack = open_unpacker(&s);
-	if (!s.unpack) {
-		problem(w->r, s.io_error ? cli_xasprintf(_("read error in its %llu bytes"), (unsigned long long)(end - at))
-					 : cli_xstrdup(_("a compression that is not known here")));
-	} else {
-		ok = walk_archives(w, &s, head, &n) && n == 0;
-		if (ok)
-			used = (uint64_t)archive_filter_bytes(s.unpack, -1);
-		else
-			problem(w->r, s.io_error ? cli_xstrdup(_("read error"))
-						 : cli_xasprintf(_("it breaks off or is damaged after %zu files"), w->r->files));
-		archive_read_free(s.unpack);
+	/* libarchive's zstd reader loses the end of a stream that is followed by something else, but knows how long it was. */
+	if (!ok && !s.io_error && used && used < end - at) {
+		s = (struct source){.dev = dev, .at = at, .end = at + used, .buf = s.buf};
+		w->r->files = files;
+		w->r->read_bytes = unpacked;
+		ok = walk_stream(w, &s, &used);
 	}
 	free(s.buf);
-	return ok && used ? at + used : 0;
+	if (ok && used)
+		return at + used;
+	if (s.io_error)
+		problem(w->r, cli_xstrdup(_("read error")));
+	else if (!used)
+		problem(w->r, cli_xstrdup(_("a compression that is not known here")));
+	else
+		problem(w->r, cli_xasprintf(_("it breaks off or is damaged after %zu files"), w->r->files));
+	return 0;
 }
 
 static void walk_all(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_t end)

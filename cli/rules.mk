@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
 CLI_SRC   := $(sort $(wildcard cli/*.c cli/*/*.c))
+# libwim reads Windows images; Debian's is under the GPL (see README): WIM=no leaves it out, WIM=yes insists on it.
+WIM       ?= $(if $(wildcard /usr/include/wimlib.h),yes,no)
+ifneq ($(WIM),yes)
+CLI_SRC   := $(filter-out cli/doctor/drivers_wim.c,$(CLI_SRC))
+endif
 CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
 CLI_FLAGS := $(BASE) -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
              -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \
              -DISOPOD_LOCALEDIR='"$(PREFIX)/share/locale"'
 CLI_LIBS  := -lcrypto -lblkid -larchive
+ifeq ($(WIM),yes)
+CLI_FLAGS += -DISOPOD_WITH_WIM
+CLI_LIBS  += -lwim
+endif
 CLI_PO    := $(sort $(wildcard po/isopod/*.po))
 CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
 CLI_MAN   := $(sort $(wildcard doc/man/*.1))

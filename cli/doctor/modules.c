@@ -197,7 +197,8 @@ void modules_add_ko(struct modules *m, const char *path, const char *data, size_
 	char *name = module_name(path, strlen(path));
 	size_t found = 0;
 
-	while (name && found < 4096 && (at = memmem(at, (size_t)(end - at), key, sizeof key - 1)) != NULL) {
+	while (name && found < 4096 && m->alias_count < MODULES_ALIAS_MAX &&
+	       (at = memmem(at, (size_t)(end - at), key, sizeof key - 1)) != NULL) {
 		const char *value = at + sizeof key - 1, *stop = memchr(value, 0, (size_t)(end - value));
 
 		/* .modinfo: strings with a NUL before and behind each */

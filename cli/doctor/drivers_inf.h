@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Windows drivers: the hardware and compatible ids that INF files name, and which of them mean a device. Forms of the ids:
+ * Microsoft, "Identifiers for PCI devices" and "Standard USB identifiers".
+ */
+#ifndef POD_CLI_DOCTOR_DRIVERS_INF_H
+#define POD_CLI_DOCTOR_DRIVERS_INF_H
+
+#include "cli/doctor/drivers.h"
+
+#define INF_SIZE_MAX  (8u << 20)
+#define INF_FILES_MAX 16384u
+#define INF_TOTAL_MAX (256u << 20)
+
+struct inf_id {
+	char *id;	  /* "PCI\VEN_8086&DEV_A282", upper case */
+	const char *file; /* "mshdc.inf" */
+};
+
+struct inf_set {
+	struct inf_id *v;
+	size_t n, cap;
+	char **file;
+	size_t files, file_cap;
+};
+
+/* One INF file, in UTF-16 with a byte-order mark or in bytes. */
+void inf_add(struct inf_set *s, const char *name, const char *data, size_t len);
+void inf_free(struct inf_set *s);
+/* The file that has a driver for the device, or NULL. */
+const char *inf_match(const struct inf_set *s, const struct device *dev);
+/* Is it on a bus whose ids are known here? */
+bool inf_knows_bus(const struct device *dev);
+
+/* drivers_wim.c, with libwim: writes the INF files of the image that the WIM starts (or the last one) into `folder`, which holds
+ * nothing else. NULL, or a sentence: why not. The caller frees. */
+char *wim_extract_inf(const char *wim, const char *folder);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The modules in a Linux image's root image (squashfs), read by unsquashfs where it lies in the image. */
+#ifndef POD_CLI_DOCTOR_MODULES_ROOT_H
+#define POD_CLI_DOCTOR_MODULES_ROOT_H
+
+#include "cli/doctor/doctor.h"
+#include "cli/doctor/modules.h"
+
+struct modules_root {
+	struct modules modules;
+	unsigned images; /* squashfs files found in the image */
+	bool read;	 /* modules were found in one of them */
+	char *problem;	 /* a sentence: why not; NULL if read, or if there is none */
+};
+
+void modules_root_read(struct modules_root *out, const struct doctor *d, const struct doctor_image *im);
+void modules_root_free(struct modules_root *r);
+
+#endif

@@ -195,13 +195,13 @@ static void missing_usb(struct linux_image *x, const struct device *dev, bool ot
 		       dev->driver ? dev->driver : _("none"));
 }
 
-static void missing_other(struct linux_image *x, const struct device *dev, enum found f)
+static void missing_other(struct linux_image *x, const struct device *dev)
 {
 	const struct doctor_check *c = &drivers_check_kind[dev->kind];
 	const char *what = dev->kind == DEVICE_STORAGE ? _("disk controller") : _("network controller");
 	const char *driver = dev->driver ? dev->driver : _("none");
 
-	if (f == FOUND_NOWHERE && (x->root.read || x->root.images))
+	if (x->root.read || x->root.images)
 		doctor_reportf(x->d, c, dev->kind == DEVICE_STORAGE && !dev->minor && x->root.read ? DOCTOR_BAD : DOCTOR_WARN,
 			       x->im->subject,
 			       dev->kind == DEVICE_STORAGE
@@ -216,14 +216,21 @@ static void missing_other(struct linux_image *x, const struct device *dev, enum 
 			x->d, c, DOCTOR_NOTE, x->im->subject, NULL,
 			_("no driver for %s %s in the initrd (driver on the machine: %s); packages of the image may hold it"),
 			what, dev->name, driver);
-	else
-		doctor_reportf(x->d, c, DOCTOR_SKIPPED, x->im->subject, NULL, _("%s %s: not known: %s"), what, dev->name,
-			       x->root.problem ? x->root.problem : _("what is built into the kernel cannot be seen"));
+}
+
+static void unknown_other(struct linux_image *x, enum device_kind kind, const char *names)
+{
+	const char *why = x->root.problem  ? x->root.problem
+			  : x->root.images ? _("what is built into the kernel cannot be seen")
+					   : _("packages of the image, or the kernel itself, may hold the driver");
+
+	doctor_reportf(x->d, &drivers_check_kind[kind], DOCTOR_SKIPPED, x->im->subject, NULL, _("not in the initrd: %s; %s"),
+		       names, why);
 }
 
 static void report_kind(struct linux_image *x, const struct devices *devices, enum device_kind kind)
 {
-	char *good = NULL;
+	char *good = NULL, *unknown = NULL;
 	size_t total = 0, fine = 0;
 
 	if (!doctor_wants(x->d, &drivers_check_kind[kind]))
@@ -252,9 +259,14 @@ static void report_kind(struct linux_image *x, const struct devices *devices, en
 		f = find_driver(x, dev, &module);
 		if (kind == DEVICE_USB && (f == FOUND_ROOT || f == FOUND_NOWHERE))
 			missing_usb(x, dev, fine > 0);
-		else if (f == FOUND_NOWHERE || f == FOUND_UNKNOWN)
-			missing_other(x, dev, f);
+		else if (f == FOUND_NOWHERE)
+			missing_other(x, dev);
+		else if (f == FOUND_UNKNOWN)
+			list_add(&unknown, dev->name);
 	}
+	if (unknown)
+		unknown_other(x, kind, unknown);
+	free(unknown);
 	if (total && fine == total)
 		doctor_reportf(x->d, &drivers_check_kind[kind], DOCTOR_GOOD, x->im->subject, NULL, _("%zu on %s, all known: %s"),
 			       total, doctor_machine_name(x->d->machine), good);

@@ -211,7 +211,7 @@ static void missing_other(struct linux_image *x, const struct device *dev)
 			       x->root.read ? _("no driver for %s %s in initrd or root image (driver on the machine: %s)")
 					    : _("no driver for %s %s in the initrd (driver on the machine: %s)"),
 			       what, dev->name, driver);
-	else if (f == FOUND_NOWHERE)
+	else
 		doctor_reportf(
 			x->d, c, DOCTOR_NOTE, x->im->subject, NULL,
 			_("no driver for %s %s in the initrd (driver on the machine: %s); packages of the image may hold it"),

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * EFI programs as Secure Boot sees them: PE headers (Microsoft PE and COFF specification), the Authenticode digest (Windows
+ * Authenticode Portable Executable Signature Format, "Calculating the PE image hash"; UEFI 2.10, 32.5.1), SBAT (shim, SBAT.md),
+ * and EFI signature lists (UEFI 2.10, 32.4.1).
+ */
+#ifndef POD_FIRM_PE_H
+#define POD_FIRM_PE_H
+
+#include "core/base/status.h"
+
+#define POD_PE_SECTIONS_MAX 96u
+
+enum {
+	POD_PE_X64 = 0x8664,
+	POD_PE_IA32 = 0x014c,
+	POD_PE_AA64 = 0xaa64,
+};
+
+struct pod_pe {
+	uint16_t machine, subsystem; /* 10: EFI application */
+	bool plus;		     /* PE32+ */
+	uint32_t checksum_bytes;     /* where the CheckSum field lies */
+	uint32_t cert_entry_bytes;   /* where the Certificate Table's directory entry lies; 0: there is none */
+	uint32_t cert_bytes, cert_len;
+	uint32_t headers_len, sections_bytes;
+	uint16_t section_count;
+};
+
+/* The whole file. POD_E_FORMAT if it is no PE file, POD_E_CORRUPT if its headers lead out of it. */
+enum pod_status POD_MUST_USE pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, struct pod_diag *diag);
+/* A section's bytes in the file (VirtualSize or SizeOfRawData, whichever is less). POD_E_NOT_FOUND. */
+enum pod_status POD_MUST_USE pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe *pe, const char *name,
+					    const uint8_t **data, size_t *n);
+/* Hands the bytes that the digest covers to `update`, in order. */
+enum pod_status POD_MUST_USE pod_pe_digest(const uint8_t *p, size_t len, const struct pod_pe *pe,
+					   void (*update)(void *ctx, const void *data, size_t len), void *ctx,
+					   struct pod_diag *diag);
+
+/* One line of SBAT metadata or of an SBAT level. */
+struct pod_sbat {
+	const char *component; /* not terminated */
+	size_t component_len;
+	uint32_t generation;
+	const char *rest; /* behind the generation's comma, not terminated: vendor, package, version, or the level's date */
+	size_t rest_len;
+};
+/* The next line from *at on; POD_END. Lines that are none are skipped; a NUL ends the text. */
+enum pod_status POD_MUST_USE pod_sbat_next(const char *text, size_t len, size_t *at, struct pod_sbat *out);
+
+/* One entry of the EFI signature lists of db or dbx. */
+enum pod_sig_kind { POD_SIG_SHA256, POD_SIG_X509, POD_SIG_X509_SHA256, POD_SIG_OTHER };
+struct pod_sig {
+	enum pod_sig_kind kind;
+	const uint8_t *data; /* behind the owner's GUID */
+	size_t len;
+};
+struct pod_siglist {
+	const uint8_t *p;
+	size_t len, at;	       /* at: of the list */
+	size_t entry, entries; /* in it */
+};
+/* `p` without the 4 bytes of attributes that efivarfs puts in front. POD_END; POD_E_CORRUPT if a list breaks the rules. */
+void pod_siglist_init(struct pod_siglist *s, const uint8_t *p, size_t len);
+enum pod_status POD_MUST_USE pod_siglist_next(struct pod_siglist *s, struct pod_sig *out);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The digest itself is compared with pesign's and sbsigntool's in tests/interop/doctor_firmware.py. */
+#include "core/base/bytes.h"
+#include "core/firm/pe.h"
+#include "tests/unit/test.h"
+
+static uint8_t f[4096];
+static struct pod_pe pe;
+static struct pod_diag diag;
+
+/* PE32+, two sections in the wrong order, a tail, and 16 bytes of certificates: 0x800 bytes. */
+static void make(void)
+{
+	uint8_t *o = f + 0x98;
+
+	memset(f, 0, sizeof f);
+	memcpy(f, "MZ", 2);
+	pod_put_le32(f + 0x3c, 0x80);
+	memcpy(f + 0x80, "PE\0\0", 4);
+	pod_put_le16(f + 0x84, POD_PE_X64);
+	pod_put_le16(f + 0x86, 2);
+	pod_put_le16(f + 0x94, 240);
+	pod_put_le16(o, 0x20b);
+	pod_put_le32(o + 60, 0x200);
+	pod_put_le16(o + 68, 10);
+	pod_put_le32(o + 108, 16);
+	pod_put_le32(o + 112 + 32, 0x7f0);
+	pod_put_le32(o + 112 + 36, 16);
+	memcpy(o + 240, ".text", 5);
+	pod_put_le32(o + 240 + 16, 0x200);
+	pod_put_le32(o + 240 + 20, 0x400);
+	memcpy(o + 280, ".sbat", 5);
+	pod_put_le32(o + 280 + 8, 5);
+	pod_put_le32(o + 280 + 16, 0x200);
+	pod_put_le32(o + 280 + 20, 0x200);
+	for (int i = 0x200; i < 0x800; i++)
+		f[i] = (uint8_t)(i >> 8);
+}
+
+static size_t total;
+static uint8_t seen[4096];
+
+static void update(void *ctx, const void *data, size_t len)
+{
+	(void)ctx;
+	memcpy(seen + total, data, len);
+	total += len;
+}
+
+TEST(reads_headers_and_sections)
+{
+	const uint8_t *data;
+	size_t n;
+
+	make();
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	CHECK_EQ(pe.machine, POD_PE_X64);
+	CHECK_EQ(pe.subsystem, 10);
+	CHECK(pe.plus);
+	CHECK_EQ(pe.cert_len, 16);
+	REQUIRE(pod_pe_section(f, 0x800, &pe, ".sbat", &data, &n) == POD_OK);
+	CHECK_EQ(n, 5);
+	CHECK(data == f + 0x200);
+	CHECK_EQ(pod_pe_section(f, 0x800, &pe, ".sba", &data, &n), POD_E_NOT_FOUND);
+	CHECK_EQ(pod_pe_section(f, 0x800, &pe, ".sbatlevel", &data, &n), POD_E_NOT_FOUND);
+}
+
+TEST(digest_leaves_out_checksum_and_certificates)
+{
+	make();
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	total = 0;
+	REQUIRE(pod_pe_digest(f, 0x800, &pe, update, NULL, &diag) == POD_OK);
+	CHECK_EQ(total, 0x800 - 4 - 8 - 16);
+	/* sections by place: 2, 3, 4, 5, then the tail */
+	CHECK_EQ(seen[0x200 - 12], 2);
+	CHECK_EQ(seen[0x400 - 12], 4);
+	CHECK_EQ(seen[0x600 - 12], 6);
+}
+
+TEST(headers_that_lead_out_of_the_file)
+{
+	make();
+	CHECK_EQ(pod_pe_read(f, 0x3f, &pe, &diag), POD_E_FORMAT);
+	CHECK_EQ(pod_pe_read(f, 0x90, &pe, &diag), POD_E_FORMAT);
+	CHECK_EQ(pod_pe_read(f, 0x1a0, &pe, &diag), POD_E_CORRUPT);
+	CHECK_EQ(pod_pe_read(f, 0x7ff, &pe, &diag), POD_E_CORRUPT); /* certificates */
+	pod_put_le16(f + 0x86, 97);
+	CHECK_EQ(pod_pe_read(f, 0x800, &pe, &diag), POD_E_CORRUPT);
+	make();
+	pod_put_le32(f + 0x98 + 60, 0x100);
+	CHECK_EQ(pod_pe_read(f, 0x800, &pe, &diag), POD_E_CORRUPT);
+	make();
+	pod_put_le32(f + 0x98 + 240 + 20, 0x7000);
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	total = 0;
+	CHECK_EQ(pod_pe_digest(f, 0x800, &pe, update, NULL, &diag), POD_E_CORRUPT);
+	make();
+	f[1] = 'X';
+	CHECK_EQ(pod_pe_read(f, 0x800, &pe, &diag), POD_E_FORMAT);
+}
+
+TEST(sbat_lines)
+{
+	static const char text[] =
+		"sbat,1,2024010900\nshim,4\r\nno generation\nx,\n,3\ngrub.debian,12,Debian,grub2\nbig,9999999999\n\0z,1\n";
+	struct pod_sbat s;
+	size_t at = 0;
+
+	REQUIRE(pod_sbat_next(text, sizeof text, &at, &s) == POD_OK);
+	CHECK_EQ(s.generation, 1);
+	CHECK_EQ(s.rest_len, 10);
+	REQUIRE(pod_sbat_next(text, sizeof text, &at, &s) == POD_OK);
+	CHECK_EQ(s.generation, 4);
+	CHECK_EQ(s.component_len, 4);
+	CHECK_EQ(s.rest_len, 0);
+	REQUIRE(pod_sbat_next(text, sizeof text, &at, &s) == POD_OK);
+	CHECK_EQ(s.generation, 12);
+	CHECK(memcmp(s.component, "grub.debian", s.component_len) == 0);
+	CHECK_EQ(pod_sbat_next(text, sizeof text, &at, &s), POD_END);
+	CHECK_EQ(pod_sbat_next(text, sizeof text, &at, &s), POD_END);
+	at = 0;
+	CHECK_EQ(pod_sbat_next("", 0, &at, &s), POD_END);
+}
+
+static size_t list(uint8_t *p, const char *guid, uint32_t size, uint32_t count, uint8_t fill)
+{
+	memcpy(p, guid, 16);
+	pod_put_le32(p + 16, 28 + size * count);
+	pod_put_le32(p + 20, 0);
+	pod_put_le32(p + 24, size);
+	memset(p + 28, fill, size * count);
+	return 28 + (size_t)size * count;
+}
+
+TEST(signature_lists)
+{
+	struct pod_siglist s;
+	struct pod_sig e;
+	size_t n = list(f, "\x26\x16\xc4\xc1\x4c\x50\x92\x40\xac\xa9\x41\xf9\x36\x93\x43\x28", 48, 2, 0x11);
+
+	n += list(f + n, "\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72", 100, 1, 0x22);
+	pod_siglist_init(&s, f, n);
+	for (int i = 0; i < 2; i++) {
+		REQUIRE(pod_siglist_next(&s, &e) == POD_OK);
+		CHECK_EQ(e.kind, POD_SIG_SHA256);
+		CHECK_EQ(e.len, 32);
+	}
+	REQUIRE(pod_siglist_next(&s, &e) == POD_OK);
+	CHECK_EQ(e.kind, POD_SIG_X509);
+	CHECK_EQ(e.len, 84);
+	CHECK_EQ(pod_siglist_next(&s, &e), POD_END);
+	pod_siglist_init(&s, f, 0);
+	CHECK_EQ(pod_siglist_next(&s, &e), POD_END);
+	pod_siglist_init(&s, f, 100);
+	CHECK_EQ(pod_siglist_next(&s, &e), POD_E_CORRUPT);
+	pod_put_le32(f + 24, 0);
+	pod_siglist_init(&s, f, n);
+	CHECK_EQ(pod_siglist_next(&s, &e), POD_E_CORRUPT);
+	pod_put_le32(f + 24, 47);
+	pod_siglist_init(&s, f, n);
+	CHECK_EQ(pod_siglist_next(&s, &e), POD_E_CORRUPT);
+	/* a list without entries is none */
+	list(f, "\x26\x16\xc4\xc1\x4c\x50\x92\x40\xac\xa9\x41\xf9\x36\x93\x43\x28", 48, 0, 0);
+	pod_siglist_init(&s, f, 28);
+	CHECK_EQ(pod_siglist_next(&s, &e), POD_END);
+}

@@ -294,7 +294,7 @@ struct request {
 	const char *explain_id, *inventory, *save;
 };
 
-enum { OPT_ONLY = 256, OPT_SKIP, OPT_EXPLAIN, OPT_PROBE, OPT_INVENTORY, OPT_SAVE, OPT_NO_MACHINE };
+enum { OPT_ONLY = 256, OPT_SKIP, OPT_EXPLAIN, OPT_PROBE, OPT_INVENTORY, OPT_ACPI, OPT_SAVE, OPT_NO_MACHINE };
 
 static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"full", no_argument, NULL, 'f'},
@@ -304,6 +304,7 @@ static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"only", required_argument, NULL, OPT_ONLY},
 					{"skip", required_argument, NULL, OPT_SKIP},
 					{"explain", optional_argument, NULL, OPT_EXPLAIN},
+					{"acpi", required_argument, NULL, OPT_ACPI},
 					{"inventory", required_argument, NULL, OPT_INVENTORY},
 					{"save-inventory", required_argument, NULL, OPT_SAVE},
 					{"no-machine", no_argument, NULL, OPT_NO_MACHINE},
@@ -344,6 +345,9 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c)
 		break;
 	case OPT_INVENTORY:
 		r->inventory = optarg;
+		break;
+	case OPT_ACPI:
+		r->d.acpi = optarg;
 		break;
 	case OPT_SAVE:
 		r->save = optarg;
@@ -425,6 +429,8 @@ const struct cli_command cli_doctor = {
 		   "  --benchmark         measure how fast the drive reads\n"
 		   "  --probe[=full]      write to free space and read it back: is the capacity real? (=full: all of it)\n"
 		   "  --inventory FILE    the machine that shall boot is the one described there, not this one\n"
+		   "  --acpi PATH         ACPI tables saved with acpidump (a file, or a folder of tables), instead of the "
+		   "machine's\n"
 		   "  --save-inventory FILE  write the description of this machine\n"
 		   "  --no-machine        leave the machine out\n"
 		   "  --only LIST, --skip LIST  checks or hazards (1..6) to run or to leave out\n"

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Secure Boot: its state (UEFI 2.10, 3.3: SecureBoot, SetupMode; 32.4.1: dbx), and what it does to the EFI programs of an image.
+ * SBAT: shim's SBAT.md; SbatLevelRT is the copy of SbatLevel that shim leaves for the system to read.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/doctor/firmware.h"
+#include "cli/doctor/inventory.h"
+#include "core/base/str.h"
+
+#define GLOBAL	"-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define EFIVARS "/sys/firmware/efi/efivars/"
+
+/* What shim 16.1 carries as its automatic level (section .sbatlevel); for machines that do not say theirs. */
+static const char builtin_level[] = "sbat,1,2025021800\nshim,4\ngrub,5\n";
+
+const struct doctor_check firmware_check_secure = {
+	.id = "firmware.secureboot",
+	.hazard = HAZARD_FIRMWARE,
+	.title = N_("Secure Boot"),
+	.explain = N_(
+		"With Secure Boot the firmware starts only programs that are signed by somebody it trusts and that are not on "
+		"its list of "
+		"revoked ones (dbx). The stick's own boot manager is such a program: sign it with a key that is enrolled on the "
+		"machine, or switch Secure Boot off while you use the stick."),
+};
+const struct doctor_check firmware_check_signed = {
+	.id = "firmware.signed",
+	.hazard = HAZARD_FIRMWARE,
+	.title = N_("signatures of the image's loaders"),
+	.explain = N_(
+		"Secure Boot is on, and the loader that the firmware would start from this image carries no signature: the "
+		"firmware "
+		"refuses it ('Security Violation', 'Access Denied'), or goes on to the next boot entry without a word. Switch "
+		"Secure "
+		"Boot off for this image, or sign the loader with a key of your own (sbsign) that is enrolled on the machine."),
+};
+const struct doctor_check firmware_check_dbx = {
+	.id = "firmware.dbx",
+	.hazard = HAZARD_FIRMWARE,
+	.title = N_("revoked loaders (dbx)"),
+	.explain = N_("The machine keeps a list (dbx) of hashes and certificates of programs that it no longer starts although "
+		      "they are signed, "
+		      "because they have known holes. The image's loaders are hashed as the firmware does it (Authenticode, "
+		      "SHA-256) and "
+		      "looked up there. A revoked loader comes from an old image: take its current release."),
+};
+const struct doctor_check firmware_check_sbat = {
+	.id = "firmware.sbat",
+	.hazard = HAZARD_FIRMWARE,
+	.title = N_("generations of the loaders (SBAT)"),
+	.explain = N_(
+		"Loaders of Linux carry generation numbers (section .sbat), and shim keeps the lowest ones that it accepts in a "
+		"variable "
+		"of the firmware, which newer systems raise; Windows updates do so too. A loader below it is refused: 'Verifying "
+		"shim SBAT data failed: Security Policy Violation'. Take a current release of the image; lowering the level "
+		"again "
+		"(mokutil --set-sbat-policy delete, with Secure Boot off) opens the holes again."),
+};
+
+/* --- the machine ---------------------------------------------------------------------------------------------------------- */
+
+/* A variable's bytes without the 4 of its attributes; NULL. */
+static char *variable(const struct doctor_machine *m, const char *name, size_t *len)
+{
+	char *path = cli_xasprintf(EFIVARS "%s", name), *data = doctor_machine_read(m, path, len);
+
+	free(path);
+	if (data && *len < 4) {
+		free(data);
+		return NULL;
+	}
+	if (data) {
+		*len -= 4;
+		memmove(data, data + 4, *len + 1);
+	}
+	return data;
+}
+
+static bool flag(const struct doctor_machine *m, const char *name, bool *known)
+{
+	size_t len = 0;
+	char *data = variable(m, name, &len);
+	bool on = data && len >= 1 && data[0] == 1;
+
+	*known = data != NULL && len >= 1;
+	free(data);
+	return on;
+}
+
+/* How it was started: bits of the firmware, and of the processor. */
+static uint32_t started_by(const struct doctor_machine *m, bool uefi)
+{
+	char *size = inventory_line(m, "/sys/firmware/efi/fw_platform_size"), *arch = inventory_line(m, "/proc/sys/kernel/arch");
+	bool is32 = size && strcmp(size, "32") == 0, arm = arch && strcmp(arch, "aarch64") == 0;
+
+	free(size);
+	free(arch);
+	if (!uefi)
+		return POD_FW_BIOS;
+	return is32 ? POD_FW_IA32 : arm ? POD_FW_AA64 : POD_FW_X64;
+}
+
+void secure_read(struct secure *out, const struct doctor_machine *m)
+{
+	char **efi = doctor_machine_list(m, "/sys/firmware/efi"), *cpu;
+	bool known, setup_known, on, setup;
+
+	memset(out, 0, sizeof *out);
+	if (!efi) {
+		/* An inventory of devices alone says nothing about the firmware. */
+		cpu = doctor_machine_read(m, "/proc/cpuinfo", NULL);
+		out->firmware = cpu ? (uint32_t)POD_FW_BIOS : 0;
+		out->state = cpu ? SECURE_NONE : SECURE_UNKNOWN;
+		free(cpu);
+		return;
+	}
+	free(efi);
+	out->firmware = started_by(m, true);
+	on = flag(m, "SecureBoot" GLOBAL, &known);
+	setup = flag(m, "SetupMode" GLOBAL, &setup_known);
+	out->state = !known ? SECURE_UNKNOWN : on && !(setup_known && setup) ? SECURE_ON : SECURE_OFF;
+	out->dbx = variable(m, "dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f", &out->dbx_len);
+	out->sbat_level = variable(m, "SbatLevelRT-605dab50-e046-4300-abb6-3dd810dd8b23", &out->sbat_len);
+}
+
+void secure_free(struct secure *s)
+{
+	free(s->dbx);
+	free(s->sbat_level);
+	memset(s, 0, sizeof *s);
+}
+
+/* Entries of dbx by kind; false if its lists are damaged. */
+static bool count_dbx(const struct secure *s, size_t count[4])
+{
+	struct pod_siglist l;
+	struct pod_sig e;
+	enum pod_status st;
+
+	memset(count, 0, 4 * sizeof *count);
+	pod_siglist_init(&l, (const uint8_t *)s->dbx, s->dbx_len);
+	while ((st = pod_siglist_next(&l, &e)) == POD_OK)
+		count[e.kind]++;
+	return st == POD_END;
+}
+
+static void report_dbx(struct doctor *d, const struct secure *s)
+{
+	size_t n[4];
+
+	if (!s->dbx)
+		return;
+	if (!count_dbx(s, n))
+		doctor_report(d, &firmware_check_dbx, DOCTOR_WARN, NULL, _("the machine's dbx breaks the rules of its format"),
+			      _("update the firmware (BIOS), or its keys (fwupdmgr)"));
+	else
+		doctor_reportf(d, &firmware_check_dbx, DOCTOR_GOOD, NULL, NULL, _("dbx: %zu hashes, %zu certificates"),
+			       n[POD_SIG_SHA256], n[POD_SIG_X509] + n[POD_SIG_X509_SHA256]);
+}
+
+void firmware_secure_machine(struct doctor *d, const struct secure *s)
+{
+	switch (s->state) {
+	case SECURE_NONE:
+		doctor_report(d, &firmware_check_secure, DOCTOR_GOOD, NULL, _("started in BIOS mode: there is no Secure Boot"),
+			      NULL);
+		break;
+	case SECURE_OFF:
+		doctor_report(d, &firmware_check_secure, DOCTOR_GOOD, NULL, _("off"), NULL);
+		break;
+	case SECURE_ON:
+		doctor_report(
+			d, &firmware_check_secure, DOCTOR_NOTE, NULL, _("on: only signed programs start"),
+			_("sign the stick's boot manager with an enrolled key, or switch Secure Boot off to use the stick"));
+		break;
+	case SECURE_UNKNOWN:
+		doctor_report(d, &firmware_check_secure, DOCTOR_SKIPPED, NULL,
+			      _("its state cannot be read (efivarfs is not mounted, or the inventory does not say)"), NULL);
+		break;
+	}
+	report_dbx(d, s);
+}
+
+/* --- an image's loaders ---------------------------------------------------------------------------------------------------- */
+
+static bool hash_revoked(const struct secure *s, const uint8_t digest[32])
+{
+	struct pod_siglist l;
+	struct pod_sig e;
+
+	pod_siglist_init(&l, (const uint8_t *)s->dbx, s->dbx_len);
+	while (s->dbx && pod_siglist_next(&l, &e) == POD_OK)
+		if (e.kind == POD_SIG_SHA256 && memcmp(e.data, digest, 32) == 0)
+			return true;
+	return false;
+}
+
+/* Is a certificate that dbx holds among those inside its signature? */
+static bool certificate_revoked(const struct secure *s, const struct loader *x)
+{
+	struct pod_siglist l;
+	struct pod_sig e;
+
+	pod_siglist_init(&l, (const uint8_t *)s->dbx, s->dbx_len);
+	while (s->dbx && x->pe.cert_len && pod_siglist_next(&l, &e) == POD_OK)
+		if (e.kind == POD_SIG_X509 && e.len > 64 && memmem(x->data + x->pe.cert_bytes, x->pe.cert_len, e.data, e.len))
+			return true;
+	return false;
+}
+
+static void check_dbx(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s)
+{
+	bool found = false;
+
+	if (!s->dbx || !doctor_wants(d, &firmware_check_dbx))
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct loader *x = &l->v[i];
+
+		if (hash_revoked(s, x->digest)) {
+			found = true;
+			doctor_reportf(d, &firmware_check_dbx, s->state == SECURE_ON ? DOCTOR_BAD : DOCTOR_WARN, im->subject,
+				       _("take a current release of the image, or switch Secure Boot off"),
+				       _("%s is revoked: its hash is in this machine's dbx"), x->path);
+		} else if (certificate_revoked(s, x)) {
+			found = true;
+			doctor_reportf(d, &firmware_check_dbx, DOCTOR_NOTE, im->subject,
+				       _("take a current release of the image if the firmware refuses it"),
+				       _("%s carries a certificate that is in this machine's dbx"), x->path);
+		}
+	}
+	if (!found)
+		doctor_reportf(d, &firmware_check_dbx, DOCTOR_GOOD, im->subject, NULL,
+			       _("%zu EFI programs, none of them revoked"), l->n);
+}
+
+/* The generation that a level asks of a component; 0: it does not name it. */
+static uint32_t wanted_generation(const char *level, size_t len, const struct pod_sbat *of)
+{
+	struct pod_sbat s;
+	size_t at = 0;
+
+	while (pod_sbat_next(level, len, &at, &s) == POD_OK)
+		if (s.component_len == of->component_len && memcmp(s.component, of->component, s.component_len) == 0)
+			return s.generation;
+	return 0;
+}
+
+/* The first component that is too old; false if there is none. */
+static bool too_old(const struct loader *x, const char *level, size_t level_len, struct pod_sbat *out, uint32_t *want)
+{
+	const uint8_t *text;
+	size_t len, at = 0;
+
+	if (pod_pe_section(x->data, x->len, &x->pe, ".sbat", &text, &len) != POD_OK)
+		return false;
+	while (pod_sbat_next((const char *)text, len, &at, out) == POD_OK) {
+		*want = wanted_generation(level, level_len, out);
+		if (out->generation < *want)
+			return true;
+	}
+	return false;
+}
+
+static void check_sbat(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s)
+{
+	const char *level = s->sbat_level ? s->sbat_level : builtin_level;
+	size_t len = s->sbat_level ? s->sbat_len : sizeof builtin_level - 1, with = 0, old = 0;
+
+	if (!doctor_wants(d, &firmware_check_sbat))
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct loader *x = &l->v[i];
+		const uint8_t *text;
+		struct pod_sbat c;
+		uint32_t want;
+		size_t n;
+
+		with += pod_pe_section(x->data, x->len, &x->pe, ".sbat", &text, &n) == POD_OK;
+		if (!too_old(x, level, len, &c, &want))
+			continue;
+		old++;
+		if (s->sbat_level)
+			doctor_reportf(d, &firmware_check_sbat, s->state == SECURE_ON ? DOCTOR_BAD : DOCTOR_WARN, im->subject,
+				       _("take a current release of the image, or switch Secure Boot off"),
+				       _("%s: %.*s is generation %u, and this machine asks for %u"), x->path,
+				       (int)c.component_len, c.component, c.generation, want);
+		else
+			doctor_reportf(d, &firmware_check_sbat, s->state == SECURE_ON ? DOCTOR_WARN : DOCTOR_NOTE, im->subject,
+				       _("take a current release of the image"),
+				       _("%s: %.*s is generation %u; machines with current revocations (2025-02) ask for %u "
+					 "under Secure Boot"),
+				       x->path, (int)c.component_len, c.component, c.generation, want);
+	}
+	if (with && !old)
+		doctor_reportf(d, &firmware_check_sbat, DOCTOR_GOOD, im->subject, NULL,
+			       _("%zu EFI programs with SBAT, none below %s"), with,
+			       s->sbat_level ? _("this machine's level") : _("the level of 2025-02"));
+}
+
+/* "EFI/BOOT/BOOTX64.EFI", in whichever volume: what the firmware starts by itself. */
+static void check_signed(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s)
+{
+	const char *want = s->firmware ? pod_efi_loader_path(s->firmware) : NULL;
+	size_t signed_n = 0, unsigned_n = 0;
+	const char *name = NULL;
+
+	if (s->state != SECURE_ON || !want)
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		if (!pod_ends_with_nocase(l->v[i].path, want) && im->plan->image.kind != POD_IMAGE_EFI)
+			continue;
+		if (l->v[i].pe.cert_len)
+			signed_n++;
+		else
+			unsigned_n++;
+		if (!l->v[i].pe.cert_len)
+			name = l->v[i].path;
+	}
+	if (unsigned_n)
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_BAD, im->subject,
+			       _("switch Secure Boot off for this image, or sign its loader with an enrolled key"),
+			       _("Secure Boot is on, and %s is not signed"), name);
+	else if (signed_n)
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_GOOD, im->subject, NULL, _("%s is signed"), want);
+}
+
+void firmware_secure_image(struct doctor *d, const struct doctor_image *im, const struct secure *s)
+{
+	struct loaders l;
+
+	if (s->state == SECURE_NONE)
+		return;
+	loaders_read(&l, im);
+	if (l.n) {
+		check_signed(d, im, &l, s);
+		check_dbx(d, im, &l, s);
+		check_sbat(d, im, &l, s);
+	}
+	loaders_free(&l);
+}

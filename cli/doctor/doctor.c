@@ -48,11 +48,30 @@ static bool wants_module(const struct doctor *d, const struct doctor_module *m)
 /* --- images ------------------------------------------------------------------------------------------------------------------
  */
 
+/* Unpacking initrds takes a fraction of a second for each image: on a stick with many, some have to do without. */
+#define COSTLY_MS 3000u
+
+static bool is_costly(const struct doctor_module *m)
+{
+	return m == &doctor_mod_drivers;
+}
+
+static bool has_time(const struct doctor *d)
+{
+	return d->full || !d->state->whole_stick || cli_millis() - d->state->started_ms < COSTLY_MS;
+}
+
 static void run_image_hooks(struct doctor *d, struct doctor_image *im)
 {
-	for (const struct doctor_module *const *m = doctor_modules; *m && !cli_interrupted; m++)
-		if ((*m)->run_image && wants_module(d, *m))
+	for (const struct doctor_module *const *m = doctor_modules; *m && !cli_interrupted; m++) {
+		if (!(*m)->run_image || !wants_module(d, *m))
+			continue;
+		if (!is_costly(*m) || has_time(d))
 			(*m)->run_image(d, im);
+		else
+			doctor_report(d, (*m)->check[0], DOCTOR_SKIPPED, im->subject, _("it would take too long for every image of a stick"),
+				      _("name the image (TARGET:PATH), or say --full"));
+	}
 }
 
 /* `file` is open; plans it and calls the hooks. */
@@ -173,7 +192,9 @@ static void examine_stick(struct doctor *d)
 		return;
 	cli_hashlist_load(&hashes, d->target);
 	d->hashes = &hashes;
+	d->state->whole_stick = true;
 	run_stick_hooks(d);
+	d->state->started_ms = cli_millis();
 	examine_images(d);
 	cli_hashlist_free(&hashes);
 	cli_target_close(d->target);

@@ -58,7 +58,7 @@ def cpio(files):
     return out
 
 
-def tree(folder, menu="linux /live/vmlinuz boot=live\ninitrd /live/initrd.img\n", squashfs=6 * MIB, seed=1):
+def tree(folder, menu="linux /live/vmlinuz boot=live\ninitrd /live/initrd.img\n", squashfs=6 * MIB, seed=1, initrd=200000):
     """A live system's files, of no use but to be looked at."""
     os.makedirs(folder + "/live")
     os.makedirs(folder + "/boot/grub")
@@ -71,7 +71,7 @@ def tree(folder, menu="linux /live/vmlinuz boot=live\ninitrd /live/initrd.img\n"
     with open(folder + "/live/vmlinuz", "wb") as f:
         f.write(kernel)
     with open(folder + "/live/initrd.img", "wb") as f:
-        f.write(gzip.compress(cpio({"init": b"#!/bin/sh\n" + random.Random(seed).randbytes(200000)}), mtime=0))
+        f.write(gzip.compress(cpio({"init": b"#!/bin/sh\n" + random.Random(seed).randbytes(initrd)}), mtime=0))
     with open(folder + "/boot/grub/grub.cfg", "w") as f:
         f.write("menuentry live {\n%s}\n" % menu)
     with open(folder + "/boot.bin", "wb") as f:

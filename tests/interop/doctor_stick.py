@@ -362,13 +362,16 @@ def changed():
 
 
 def many():
-    must("create", "many.img", "--size", "800M")
+    """50 images whose initrds take their time to be unpacked."""
+    must("create", "many.img", "--size", "1200M")
+    tree("heavy", initrd=12 * MIB, squashfs=MIB)
+    iso("heavy.iso", "heavy")
     folder = "lots"
     os.mkdir(folder)
     names = []
     for i in range(50):
         names.append("%s/%02d.iso" % (folder, i))
-        os.link("good.iso" if i % 2 else "a.iso", names[-1])
+        os.link("heavy.iso" if i % 2 else "a.iso", names[-1])
     must("add", "many.img", *names)
     start = time.monotonic()
     got = findings("many.img", rc=0)

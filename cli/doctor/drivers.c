@@ -173,6 +173,9 @@ static enum found find_driver(struct linux_image *x, const struct device *dev, c
 		return FOUND_ROOT;
 	if (x->broken || (!complete && !x->root.read))
 		return FOUND_UNKNOWN;
+	/* USB controllers are looked for in the initrd alone: the root image is on the stick. */
+	if (x->root.images && !x->root.read && dev->kind != DEVICE_USB)
+		return FOUND_UNKNOWN;
 	return FOUND_NOWHERE;
 }
 
@@ -201,16 +204,13 @@ static void missing_other(struct linux_image *x, const struct device *dev)
 	const char *what = dev->kind == DEVICE_STORAGE ? _("disk controller") : _("network controller");
 	const char *driver = dev->driver ? dev->driver : _("none");
 
-	if (x->root.read || x->root.images)
-		doctor_reportf(x->d, c, dev->kind == DEVICE_STORAGE && !dev->minor && x->root.read ? DOCTOR_BAD : DOCTOR_WARN,
-			       x->im->subject,
-			       dev->kind == DEVICE_STORAGE
-				       ? _("take an image with a newer kernel, or set the controller to AHCI in the "
-					   "firmware's setup")
-				       : _("take an image with a newer kernel, or use another network adapter"),
-			       x->root.read ? _("no driver for %s %s in initrd or root image (driver on the machine: %s)")
-					    : _("no driver for %s %s in the initrd (driver on the machine: %s)"),
-			       what, dev->name, driver);
+	if (x->root.read)
+		doctor_reportf(
+			x->d, c, dev->kind == DEVICE_STORAGE && !dev->minor ? DOCTOR_BAD : DOCTOR_WARN, x->im->subject,
+			dev->kind == DEVICE_STORAGE ? _("take an image with a newer kernel, or set the controller to AHCI in the "
+							"firmware's setup")
+						    : _("take an image with a newer kernel, or use another network adapter"),
+			_("no driver for %s %s in initrd or root image (driver on the machine: %s)"), what, dev->name, driver);
 	else
 		doctor_reportf(
 			x->d, c, DOCTOR_NOTE, x->im->subject, NULL,

@@ -35,7 +35,7 @@ def inventory(path, devices=(), files=None, data=None, vendor="QEMU", model="Sta
         d = "/sys/bus/%s/devices/%04d" % (bus, i)
         lines.append("text %s/modalias %s" % (d, escape(modalias + "\n")))
         if driver:
-            lines.append("link %s/driver ../../../bus/%s/drivers/%s" % (d, bus, driver))
+            lines.append("link %s/driver ../../../bus/%s/drivers/%s" % (d, bus, escape(driver)))
     with open(path, "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
     return path

@@ -324,26 +324,11 @@ static void linux_image(struct doctor *d, const struct doctor_image *im, const s
 	free(x);
 }
 
-/* Images of a whole stick are not unpacked without --full. */
-static bool whole_stick(const struct doctor *d)
-{
-	return d->target && d->arg && strcmp(d->arg, d->target->file.path) == 0;
-}
-
-static void run_stick(struct doctor *d)
-{
-	if (!d->full)
-		doctor_report(
-			d, &drivers_check_stick, DOCTOR_SKIPPED, NULL,
-			_("the drivers inside each image are looked at with --full, or for one image: isopod doctor TARGET:PATH"),
-			NULL);
-}
-
 static void run_image(struct doctor *d, const struct doctor_image *im)
 {
 	struct devices devices = {0};
 
-	if (!im->plan || (whole_stick(d) && !d->full))
+	if (!im->plan)
 		return;
 	if (d->machine)
 		devices_read(&devices, d->machine);
@@ -357,6 +342,5 @@ static void run_image(struct doctor *d, const struct doctor_image *im)
 const struct doctor_module doctor_mod_drivers = {
 	.check = checks,
 	.count = POD_ARRAY_LEN(checks),
-	.run_stick = run_stick,
 	.run_image = run_image,
 };

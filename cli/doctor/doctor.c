@@ -69,7 +69,8 @@ static void run_image_hooks(struct doctor *d, struct doctor_image *im)
 		if (!is_costly(*m) || has_time(d))
 			(*m)->run_image(d, im);
 		else
-			doctor_report(d, (*m)->check[0], DOCTOR_SKIPPED, im->subject, _("it would take too long for every image of a stick"),
+			doctor_report(d, (*m)->check[0], DOCTOR_SKIPPED, im->subject,
+				      _("it would take too long for every image of a stick"),
 				      _("name the image (TARGET:PATH), or say --full"));
 	}
 }

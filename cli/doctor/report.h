@@ -17,7 +17,7 @@ struct doctor_state {
 	size_t levels[DOCTOR_LEVEL_COUNT];
 	size_t images;
 	bool whole_stick;
-	uint64_t started_ms; /* with the first image */
+	uint64_t started_ms;		       /* with the first image */
 	const char *const *only, *const *skip; /* NULL-terminated words: ids, beginnings of ids, hazard numbers; NULL: none */
 	struct cli_progress progress;
 	uint64_t progress_total;

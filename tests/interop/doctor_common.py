@@ -25,6 +25,14 @@ def findings(*args, rc=None, **kw):
     return got
 
 
+def cpu_seconds(*args):
+    """What a run takes of the processor: the same on a busy machine."""
+    before = os.times()
+    isopod("doctor", *args)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
 def of(got, check_id, subject=None):
     return [f for f in got if f[0] == check_id and (subject is None or f[2] == subject)]
 

@@ -358,6 +358,22 @@ static void tables(struct doctor *d, const struct acpi_tables *t)
 
 /* --- FADT ----------------------------------------------------------------------------------------------------------------- */
 
+/* Preferred_PM_Profile, ACPI 6.5, 5.2.9. */
+static const char *profile_text(uint8_t profile)
+{
+	static const char *const text[] = {N_("kind of machine not given"),
+					   N_("desktop"),
+					   N_("mobile"),
+					   N_("workstation"),
+					   N_("enterprise server"),
+					   N_("small office server"),
+					   N_("appliance"),
+					   N_("performance server"),
+					   N_("tablet")};
+
+	return _(text[profile < POD_ARRAY_LEN(text) ? profile : 0]);
+}
+
 static void fadt(struct doctor *d, const struct acpi_tables *t)
 {
 	const struct acpi_table *facp = acpi_find(t, "FACP");
@@ -369,10 +385,10 @@ static void fadt(struct doctor *d, const struct acpi_tables *t)
 		doctor_reportf(
 			d, &firmware_check_fadt, DOCTOR_NOTE, NULL, NULL,
 			_("%s, hardware-reduced ACPI (FADT %u.%u): there is no BIOS mode, only images with a UEFI loader start"),
-			pod_acpi_profile_text(f.profile), f.revision, f.minor);
+			profile_text(f.profile), f.revision, f.minor);
 	else
 		doctor_reportf(d, &firmware_check_fadt, DOCTOR_GOOD, NULL, NULL, _("%s, FADT %u.%u%s%s%s"),
-			       pod_acpi_profile_text(f.profile), f.revision, f.minor,
+			       profile_text(f.profile), f.revision, f.minor,
 			       f.flags & POD_FADT_LOW_POWER_S0 ? _(", low-power S0 (modern standby)") : "",
 			       f.boot_flags & POD_FADT_BOOT_NO_VGA ? _(", no VGA") : "",
 			       f.flags & POD_FADT_HEADLESS ? _(", without a screen") : "");

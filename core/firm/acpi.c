@@ -136,15 +136,6 @@ enum pod_status pod_acpi_fadt_read(const uint8_t *p, size_t len, struct pod_acpi
 	return POD_OK;
 }
 
-const char *pod_acpi_profile_text(uint8_t profile)
-{
-	static const char *const text[] = {
-		"unspecified",	      "desktop", "mobile", "workstation", "enterprise server", "SOHO server", "appliance PC",
-		"performance server", "tablet"};
-
-	return profile < POD_ARRAY_LEN(text) ? text[profile] : "reserved";
-}
-
 /* Does a DefMethod's MethodOp and PkgLength (20.2.4) end right in front of `at`? */
 static bool method_before(const uint8_t *p, size_t len, size_t at)
 {

@@ -56,7 +56,7 @@ enum {
 	POD_FADT_BOOT_NO_VGA = 1u << 2,
 };
 struct pod_acpi_fadt {
-	uint8_t revision, minor, profile; /* Preferred_PM_Profile */
+	uint8_t revision, minor, profile; /* Preferred_PM_Profile: 1 desktop, 2 mobile, 3 workstation, 8 tablet... */
 	uint32_t flags, smi_command;
 	uint16_t boot_flags; /* IAPC_BOOT_ARCH; 0 in tables too short to have it */
 	uint8_t acpi_enable, acpi_disable;
@@ -65,9 +65,6 @@ struct pod_acpi_fadt {
 };
 /* POD_E_FORMAT for what is no FADT, POD_E_CORRUPT if it is too short for ACPI 1.0. */
 enum pod_status POD_MUST_USE pod_acpi_fadt_read(const uint8_t *p, size_t len, struct pod_acpi_fadt *out);
-/* Preferred_PM_Profile in words ("desktop", "mobile"...). */
-const char *pod_acpi_profile_text(uint8_t profile);
-
 /* Is a name ("_S3_", "_PTS": four letters) defined in the AML of a DSDT or SSDT, by DefName or DefMethod (20.2.5.1, 20.2.5.2)?
  * Found by the bytes around it: the same bytes can stand in data, so that a hit is likely, not certain. */
 bool pod_acpi_aml_defines(const uint8_t *p, size_t len, const char *name4);

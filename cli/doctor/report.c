@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/report.h"
+#include "core/base/str.h"
 
 #define FINDINGS_MAX (1u << 20)
 
@@ -274,30 +275,65 @@ static void explain_json(struct cli_json *j, const struct doctor_check *c)
 	cli_json_close(j, '}');
 }
 
-/* The long text as lines of at most 78 columns; words are never broken. */
+/* Characters of Chinese take two columns, and a line may end behind each of them. */
+static bool is_wide(uint32_t cp)
+{
+	return cp >= 0x2e80 && cp < 0xfffd;
+}
+
+/* No line begins with one of these. */
+static bool is_closing(uint32_t cp)
+{
+	return cp == 0xff0c || cp == 0x3002 || cp == 0xff1b || cp == 0xff1a || cp == 0x3001 || cp == 0xff09 || cp == 0xff1f ||
+	       cp == 0x201d;
+}
+
+/* What is never broken: a word, or one wide character, with the closing ones behind. Bytes; *columns. */
+static size_t unbroken(const char *text, const char *end, size_t *columns)
+{
+	const char *p = text, *next = text;
+	bool wide = false;
+
+	*columns = 0;
+	while (p < end && *p != ' ' && *p != '\n') {
+		uint32_t cp = pod_utf8_next(&next, (size_t)(end - p));
+
+		if (p != text && !is_closing(cp) && (wide || is_wide(cp)))
+			break;
+		wide = is_wide(cp);
+		*columns += wide ? 2 : 1;
+		p = next;
+	}
+	return (size_t)(p - text);
+}
+
+/* The long text as lines of at most 78 columns. */
 static void print_wrapped(const char *text)
 {
-	size_t col = 0;
+	const char *end = text + strlen(text);
+	size_t col = 0, columns;
+	bool space = false;
 
-	while (*text) {
-		size_t n = strcspn(text, " \n");
+	while (text < end) {
+		size_t n = unbroken(text, end, &columns);
 
-		if (col && col + 1 + n > 78) {
+		if (n && col && col + space + columns > 78) {
 			putchar('\n');
 			col = 0;
 		}
-		if (col) {
+		if (n && col && space) {
 			putchar(' ');
 			col++;
 		}
 		fwrite(text, 1, n, stdout);
-		col += n;
+		col += columns;
 		text += n;
-		if (*text == '\n') {
+		space = text < end && *text == ' ';
+		if (text < end && *text == '\n') {
 			putchar('\n');
 			col = 0;
 		}
-		text += *text != '\0';
+		text += text < end && (*text == ' ' || *text == '\n');
 	}
 	putchar('\n');
 }

@@ -188,7 +188,7 @@ static void check_filesystem(struct doctor *d)
 			check_exfat(d);
 		return;
 	}
-	doctor_reportf(d, &filesystem_check, DOCTOR_WARN, d->arg,
+	doctor_reportf(d, &filesystem_check, DOCTOR_NOTE, d->arg,
 		       _("'isopod create' makes an exFAT stick; save the images first"), _("%s takes no file of 4 GiB and above"),
 		       name);
 	doctor_reportf(d, &volume_check, DOCTOR_SKIPPED, d->arg, NULL, _("only exFAT is walked; fsck.fat -n checks %s"), name);

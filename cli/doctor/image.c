@@ -161,7 +161,7 @@ static void check_files(struct doctor *d, const struct doctor_image *im)
 
 	s->offset_bytes = UINT64_MAX;
 	s->end_bytes = im->size_bytes;
-	s->entries_max = d->full || im->image->truncated ? 1000000 : 2000;
+	s->entries_max = d->full || im->image->truncated ? 200000 : 2000;
 	opened = doctor_iso_search(im, s);
 	if (s->beyond)
 		doctor_reportf(d, &files_check, DOCTOR_BAD, im->subject, AGAIN,

@@ -123,7 +123,8 @@ static void sample(struct doctor *d, const struct doctor_image *im)
 		tail = is_zero(buf, sizeof buf) ? tail + 1 : 0;
 		zero += tail != 0;
 	}
-	if (zero == SAMPLES)
+	/* A disk image may be all free space but for its beginning, where its kind was seen. */
+	if (zero == SAMPLES && (iso || !im->image || im->image->kind == POD_IMAGE_UNKNOWN))
 		doctor_report(d, &doctor_check_zeros, DOCTOR_BAD, im->subject, _("zeros wherever it was sampled"), AGAIN);
 	else if (iso && tail >= SAMPLES / 8 && tail * step >= TAIL_MIN)
 		doctor_reportf(d, &doctor_check_zeros, DOCTOR_WARN, im->subject,

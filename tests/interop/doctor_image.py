@@ -141,6 +141,12 @@ def zeros():
         f.truncate(size)
     expect(findings("zero.iso", "--no-machine", rc=1), "image.zeros", "problem")
     expect(findings("zero.iso", "--no-machine", "--full", rc=1), "image.zeros", "problem")
+    # a disk image may well be empty space
+    with open("disk.img", "wb") as f:
+        f.truncate(2000 * MIB)
+    subprocess.run(["sfdisk", "-q", "disk.img"], input=b"label: dos\nstart=2048, type=c, bootable\n", check=True)
+    patched("disk.img", "disk2.img", 0, b"\xeb\x3c\x90" + noise_bytes(400))
+    no_alarm(findings("disk2.img", "--no-machine", rc=0), "an empty disk image")
     # what a download in pieces leaves
     where = open("good.iso", "rb").read().index(random.Random(1).randbytes(64)) + 2 * MIB
     patched("good.iso", "hole.iso", where // MIB * MIB, bytes(2 * MIB))

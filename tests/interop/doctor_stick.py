@@ -170,6 +170,10 @@ def memory():
     expect(got, "memory.total", "good")
     got = findings(a, "--only", "4", env=machine("m", [], 0), rc=0, **kw)
     expect(got, "memory.total", "skipped")
+    # carried to another machine
+    machine("m", low + [(MIB, 96 * MIB, ram)], 90 << 10)
+    must("doctor", "--save-inventory", "small.txt", env=env, **kw)
+    expect(findings(a, "--only", "4", "--inventory", "small.txt", rc=1), "memory.total", "problem", "at least")
     # the kernel's view where the firmware's is not there
     env = machine("m", [], 4 << 20)
     with open("m/proc/iomem", "w") as f:
@@ -249,7 +253,7 @@ def tables():
     run("dd", "if=esp", "of=odd.img", "bs=512", "seek=160000", "conv=notrunc,sparse", check=True)
     got = findings("odd.img", "--only", "drive")
     expect(got, "drive.partitions", "warning", "1 MiB")
-    expect(got, "drive.filesystem", "warning", "fat")
+    expect(got, "drive.filesystem", "note", "fat")
     expect(got, "drive.volume", "skipped")
     expect(findings("odd.img", "--only", "drive", "--probe"), "drive.capacity", "skipped")
 
@@ -278,6 +282,9 @@ def capacity():
         run("cp", "--sparse=always", "w.img", "fake.img", check=True)
         got = findings("fake.img", probe, "--only", "drive.capacity", rc=1, program=FAULTS, env={"ISOPOD_TEST_LOSE": str(size)})
         expect(got, "drive.capacity", "problem", "is not there")
+    run("cp", "--sparse=always", "w.img", "fake.img", check=True)
+    got = findings("fake.img", "--probe", "--only", "drive.capacity", rc=1, program=FAULTS, env={"ISOPOD_TEST_FAIL": "5"})
+    expect(got, "drive.capacity", "problem", "failed")
     r = findings("w.img", "--benchmark", "--only", "drive.benchmark")
     check(len(r) == 1, "the benchmark reports: %r" % r)
 

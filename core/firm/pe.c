@@ -77,7 +77,7 @@ enum pod_status pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe
 enum pod_status pod_pe_digest(const uint8_t *p, size_t len, const struct pod_pe *pe,
 			      void (*update)(void *ctx, const void *data, size_t len), void *ctx, struct pod_diag *diag)
 {
-	uint8_t order[POD_PE_SECTIONS_MAX];
+	uint8_t order[POD_PE_SECTIONS_MAX] = {0};
 	uint64_t hashed = pe->headers_len, end = len;
 	uint32_t n = 0, at = pe->checksum_bytes + 4;
 

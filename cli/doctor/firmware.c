@@ -55,10 +55,25 @@ static bool needs_64(const struct pod_plan *p)
 	return p->initrd_count > 0;
 }
 
+/* "UEFI x64, BIOS"; the caller frees. */
+static char *mode_list(uint32_t bits)
+{
+	char *list = NULL;
+
+	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
+		if (bits & cli_firmware[i].bit) {
+			char *more = cli_xasprintf("%s%s%s", list ? list : "", list ? ", " : "", cli_firmware[i].title);
+
+			free(list);
+			list = more;
+		}
+	return list ? list : cli_xstrdup("-");
+}
+
 static void wrong_mode(struct doctor *d, const struct doctor_image *im, uint32_t machine)
 {
 	uint32_t have = im->plan->image.firmware;
-	char list[48];
+	char *list = mode_list(have);
 	const char *fix = _("take an image with a loader for this machine");
 	enum doctor_level level = DOCTOR_BAD;
 
@@ -72,7 +87,8 @@ static void wrong_mode(struct doctor *d, const struct doctor_image *im, uint32_t
 	}
 	doctor_reportf(d, &firmware_check_mode, level, im->subject, fix,
 		       _("%s runs in mode %s, and the image has loaders for %s only"), doctor_machine_name(d->machine),
-		       mode_text(machine), cli_firmware_list(have, list));
+		       mode_text(machine), list);
+	free(list);
 }
 
 static void check_mode(struct doctor *d, const struct doctor_image *im, uint32_t machine)

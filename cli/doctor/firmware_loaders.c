@@ -148,7 +148,7 @@ void loaders_read(struct loaders *out, const struct doctor_image *im)
 	volume(out, im->bytes, "");
 	for (uint32_t i = 0; i < p->boot_count; i++)
 		if (p->boot[i].platform == 0xef)
-			window(out, im->bytes, (uint64_t)p->boot[i].lba * 2048, p->boot[i].length_bytes, "El Torito:");
+			window(out, im->bytes, (uint64_t)p->boot[i].lba * 2048, p->boot[i].length_bytes, "El Torito: ");
 }
 
 void loaders_free(struct loaders *l)

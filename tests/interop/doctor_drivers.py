@@ -4,7 +4,7 @@
 images by mksquashfs, WIMs by wimlib, a real live medium, a made-up /sys."""
 import gzip, json, os, random, re, shutil, struct, subprocess
 
-from cli_common import FAULTS, check, equal, finish, isopod, make_data, must, one_line, run, workdir
+from cli_common import B, FAULTS, check, equal, finish, isopod, make_data, must, one_line, run, workdir
 from doctor_machine import AHCI, E1000E, QEMU, XHCI, inventory, pci
 
 MEDIA = os.environ.get("ISOPOD_MEDIA", os.path.expanduser("~/.cache/isopod/media"))
@@ -222,12 +222,13 @@ def machine_drivers():
 
 def on_a_stick():
     """Initrd and root image are read where they lie on the stick."""
-    must("create", "stick.img", "--size", "96M")
+    stick = os.path.join(B, "stick")  # a plan on a stick takes the shim from its ESP
+    must("create", "stick.img", "--size", "128M", data=stick)
     few = inventory("few.inv", [XHCI, AHCI, E1000E])
     lean = [m for m in MODULES if not re.search("ahci|e1000e", m[0])]
     iso("good.iso", [initrd("i", lean)], squash("root.sq", MODULES))
     iso("bad.iso", [initrd("i", [m for m in lean if "usb-storage" not in m[0]])], "root.sq")
-    must("add", "stick.img", "good.iso", "bad.iso", "--to", "/images")
+    must("add", "stick.img", "good.iso", "bad.iso", "--to", "/images", data=stick)
     r = doctor("--inventory", few, "stick.img:/images/good.iso")
     equal((r.rc, levels(r, "drivers.storage"), levels(r, "drivers.stick")), (0, ["good"], ["good"]), "an image on a stick: " + r.out)
     r = doctor("--inventory", few, "stick.img")

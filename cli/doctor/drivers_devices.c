@@ -24,14 +24,26 @@ static char *rest_of_line(const char *p)
 	return cli_xasprintf("%.*s", (int)(n < 80 ? n : 80), p);
 }
 
-/* "VVVV  Vendor" at the start of a line, below it "\tDDDD  Device". */
-static char *look_up(const char *const *files, size_t count, unsigned vendor, unsigned product)
+/* pci.ids and usb.ids are a megabyte each: read once. */
+static const char *ids_text(bool usb)
 {
-	char *text = NULL, *v = NULL, *p = NULL, *name = NULL, key[8];
-	const char *at;
+	static char *text[2];
+	static bool tried[2];
+	const char *const *files = usb ? usb_ids : pci_ids;
+	size_t count = usb ? POD_ARRAY_LEN(usb_ids) : POD_ARRAY_LEN(pci_ids);
 
-	for (size_t i = 0; i < count && !text; i++)
-		text = inventory_slurp(files[i], 8u << 20, NULL);
+	for (size_t i = 0; i < count && !text[usb] && !tried[usb]; i++)
+		text[usb] = inventory_slurp(files[i], 8u << 20, NULL);
+	tried[usb] = true;
+	return text[usb];
+}
+
+/* "VVVV  Vendor" at the start of a line, below it "\tDDDD  Device". */
+static char *look_up(bool usb, unsigned vendor, unsigned product)
+{
+	char *v = NULL, *p = NULL, *name = NULL, key[8];
+	const char *text = ids_text(usb), *at;
+
 	if (!text)
 		return NULL;
 	snprintf(key, sizeof key, "\n%04x ", vendor & 0xffff);
@@ -48,7 +60,6 @@ static char *look_up(const char *const *files, size_t count, unsigned vendor, un
 	}
 	free(v);
 	free(p);
-	free(text);
 	return name;
 }
 
@@ -81,7 +92,7 @@ static char *device_name(const char *modalias)
 	if (!(pci && device_field(modalias, "v", 8, &v) && device_field(modalias, "d", 8, &p)) &&
 	    !(usb && device_field(modalias, "v", 4, &v) && device_field(modalias, "p", 4, &p)))
 		return cli_xasprintf("%.60s", modalias);
-	known = pci ? look_up(pci_ids, POD_ARRAY_LEN(pci_ids), v, p) : look_up(usb_ids, POD_ARRAY_LEN(usb_ids), v, p);
+	known = look_up(usb, v, p);
 	name = known ? cli_xasprintf("%04x:%04x (%s)", v, p, known) : cli_xasprintf("%04x:%04x", v, p);
 	free(known);
 	return name;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/modules.h"
@@ -99,7 +98,7 @@ static void add_alias(struct modules *m, const char *pattern, char *module)
 	    POD_OK)
 		return;
 	m->alias = v;
-	m->alias[m->alias_count++] = (struct modules_alias){pattern, module, strcspn(pattern, "*?[\\")};
+	m->alias[m->alias_count++] = (struct modules_alias){pattern, module, strcspn(pattern, "*?[")};
 }
 
 /* Lines "alias PATTERN MODULE". */
@@ -255,13 +254,64 @@ enum modules_has modules_has(struct modules *m, const char *name)
 	return m->has_builtin ? MODULES_NO : MODULES_UNKNOWN;
 }
 
+/* [0-9a-f] and the like at p; NULL: no closing bracket. */
+static const char *in_class(const char *p, char c, bool *hit)
+{
+	*hit = false;
+	for (p++; *p && *p != ']'; p++) {
+		if (p[1] == '-' && p[2] && p[2] != ']') {
+			*hit |= c >= p[0] && c <= p[2];
+			p += 2;
+		} else {
+			*hit |= c == *p;
+		}
+	}
+	return *p ? p + 1 : NULL;
+}
+
+/* As fnmatch(3), in time that grows with the product of both lengths at most, whatever the pattern: it comes out of an image. */
+static bool glob(const char *pattern, const char *text)
+{
+	const char *star = NULL, *back = NULL;
+
+	for (;;) {
+		const char *next = NULL;
+		bool hit = *text != 0;
+
+		if (*pattern == '*') {
+			star = ++pattern;
+			back = text;
+			continue;
+		}
+		if (!*pattern && !*text)
+			return true;
+		if (*pattern == '[' && *text) {
+			next = in_class(pattern, *text, &hit);
+			hit &= next != NULL;
+		} else if (*pattern && *text) {
+			hit = *pattern == '?' || *pattern == *text;
+			next = pattern + 1;
+		} else {
+			hit = false;
+		}
+		if (hit) {
+			pattern = next;
+			text++;
+		} else if (star && *back) {
+			pattern = star;
+			text = ++back;
+		} else {
+			return false;
+		}
+	}
+}
+
 const char *modules_match(struct modules *m, const char *modalias)
 {
 	for (size_t i = 0; i < m->alias_count; i++) {
 		const struct modules_alias *a = &m->alias[i];
 
-		if (strncmp(a->pattern, modalias, a->literal) == 0 && fnmatch(a->pattern, modalias, 0) == 0 &&
-		    present(m, a->module))
+		if (strncmp(a->pattern, modalias, a->literal) == 0 && glob(a->pattern, modalias) && present(m, a->module))
 			return a->module;
 	}
 	return NULL;

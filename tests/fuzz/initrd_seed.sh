@@ -26,5 +26,6 @@ for z in gzip bzip2 xz zstd lz4; do
 done
 { printf m; cat "$d/modules.alias"; } >"$out/alias"
 { printf m; cat "$d/modules.builtin.modinfo"; } >"$out/modinfo"
+printf 'malias pci:*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b ahci\n' >"$out/stars"
 printf 'i; x\r\n%%A%%=i, PCI\\VEN_8086&DEV_2922&CC_0106, PCI\\CC_010601 ; y\r\n' >"$out/inf"
 { printf i; printf '\377\376'; printf 'P\0C\0I\0\\\0C\0C\0_\0''0\0''1\0''0\0''6\0'; } >"$out/inf16"

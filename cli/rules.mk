@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
 CLI_SRC   := $(sort $(wildcard cli/*.c cli/*/*.c))
+CLI_TEXTS := $(CLI_SRC)
 # libwim reads Windows images; Debian's is under the GPL (see README): WIM=no leaves it out, WIM=yes insists on it.
 WIM       ?= $(if $(wildcard /usr/include/wimlib.h),yes,no)
 ifneq ($(WIM),yes)
@@ -51,7 +52,7 @@ $(B)/locale/%/LC_MESSAGES/isopod.mo: po/isopod/%.po
 # Brings the catalogues up to date with the sources.
 po-isopod:
 	@mkdir -p $(B)
-	xgettext --from-code=UTF-8 -k_ -kN_ --package-name=isopod --no-location --sort-output -o $(B)/isopod.pot $(CLI_SRC)
+	xgettext --from-code=UTF-8 -k_ -kN_ --package-name=isopod --no-location --sort-output -o $(B)/isopod.pot $(CLI_TEXTS)
 	for f in $(CLI_PO); do msgmerge --quiet --no-fuzzy-matching --no-location --sort-output --update --backup=none $$f $(B)/isopod.pot; done
 
 install: all $(STICK_FILES)

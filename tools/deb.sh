@@ -14,7 +14,7 @@ mkdir -p "$root/DEBIAN" "$B/deb/debian"
 strip --remove-section=.comment --remove-section=.note "$root/usr/bin/isopod"
 
 # Which libraries at which version the binary needs; without dpkg-dev, what it was made for.
-depends="libc6 (>= 2.36), libssl3, libblkid1"
+depends="libc6 (>= 2.36), libssl3, libblkid1, libarchive13, libwim15"
 if command -v dpkg-shlibdeps >/dev/null; then
 	printf 'Source: isopod\n\nPackage: isopod\nArchitecture: any\n' >"$B/deb/debian/control"
 	depends=$(cd "$B/deb" && dpkg-shlibdeps -O root/usr/bin/isopod 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
@@ -28,7 +28,7 @@ Maintainer: The Isopod developers <isopod@localhost>
 Installed-Size: $size
 Depends: $depends
 Recommends: qemu-system-x86, qemu-utils, ovmf
-Suggests: qemu-system-arm, qemu-efi-aarch64, ovmf-ia32, exfatprogs
+Suggests: acpica-tools, hwdata, squashfs-tools, qemu-system-arm, qemu-efi-aarch64, ovmf-ia32, exfatprogs
 Section: admin
 Priority: optional
 Description: one stick that boots every image you drop on it

@@ -15,6 +15,7 @@ static const char *const lint_text[] __attribute__((unused)) = {
 	N_("not a path of at most 1022 bytes of UTF-8"),
 	N_("not a language the menu knows (en, zh_CN)"),
 	N_("not a view (flat, folders)"),
+	N_("neither on nor off"),
 	N_("names no image on this stick"),
 	N_("has no effect without a default"),
 	N_("the file is longer than 64 KiB: the rest is not read"),

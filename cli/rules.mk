@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
 CLI_SRC   := $(sort $(wildcard cli/*.c cli/*/*.c))
-CLI_TEXTS := $(CLI_SRC)
+CLI_TEXTS := $(CLI_SRC) $(sort $(wildcard core/trace/*.c))
 # libwim reads Windows images; Debian's is under the GPL (see README): WIM=no leaves it out, WIM=yes insists on it.
 WIM       ?= $(if $(wildcard /usr/include/wimlib.h),yes,no)
 ifneq ($(WIM),yes)

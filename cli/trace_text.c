@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "cli/trace.h"
+#include "core/base/str.h"
 
 static const char *outcome_word(const struct pod_verdict *v)
 {

@@ -16,6 +16,7 @@
 #define NOT_SWITCHED_MS 180000u /* from there until the root is changed */
 #define LOOK_EVERY_MS	1000u
 #define SHELLS_EVERY_MS 3000u
+#define MOUNTS_TOLD	8u /* how often a mount that comes and goes is worth a write */
 #define TEXT_MAX	16384u
 
 #define SYSLOG_READ_ALL 3
@@ -28,10 +29,12 @@ static struct recorder {
 	uint64_t start_bytes, length_bytes; /* of the state file on the disk */
 	uint32_t major, minor;		    /* the stick */
 	int fd;
-	bool on, have_disk, unwritten, mounted_seen;
+	int mounts; /* PID 1's mountinfo */
+	bool on, have_disk, unwritten;
 	uint32_t shown_ms, looked_ms, shells_ms;
 	unsigned logs; /* saved */
-} rec = {.fd = -1};
+	unsigned mounts_told;
+} rec = {.fd = -1, .mounts = -1};
 
 static char text[TEXT_MAX];
 static uint8_t bounce[POD_REC_SECTOR] __attribute__((aligned(4096)));
@@ -257,29 +260,56 @@ static bool rescue_shell(void)
 	return shell;
 }
 
-static void look_at_mounts(uint32_t major, uint32_t minor)
+/* Where the image is mounted now. What looks for a medium mounts a device, looks, and lets go: then `mount` is empty again. */
+static void look_at_mounts(void)
 {
-	struct pod_mounted m;
-	if (pod_read_text(POD_PROC_DIR "/1/mountinfo", text, sizeof text) <= 0 || !pod_find_mount(text, major, minor, &m))
+	struct pod_mounted m = {.where = ""};
+	if (!has_stage(POD_STAGE_SHOWN) || pod_read_text(POD_PROC_DIR "/1/mountinfo", text, sizeof text) <= 0)
+		return;
+	bool mounted = pod_find_mount(text, rec.w->shown_major, rec.w->shown_minor, &m);
+	if (mounted)
+		pod_record_stage(POD_STAGE_MEDIUM_MOUNTED, 0);
+	if (pod_streq(m.where, rec.r.mount))
 		return;
 	(void)pod_strlcpy(rec.r.device, m.source, sizeof rec.r.device);
 	(void)pod_strlcpy(rec.r.fs, m.fs, sizeof rec.r.fs);
 	(void)pod_strlcpy(rec.r.mount, m.where, sizeof rec.r.mount);
-	pod_record_stage(POD_STAGE_MEDIUM_MOUNTED, 0);
+	rec.unwritten = rec.unwritten || rec.mounts_told++ < MOUNTS_TOLD;
+}
+
+bool pod_record_wait(int fd, unsigned ms)
+{
+	bool changed;
+	if (rec.on && rec.mounts < 0)
+		rec.mounts = (int)pod_sys_open(POD_PROC_DIR "/1/mountinfo", SYS_O_RDONLY);
+	bool in = pod_sys_poll_in_or_mounts(fd, rec.mounts, ms, &changed);
+	if (changed)
+		look_at_mounts();
+	return in;
+}
+
+/* Is it time to save the log, once? */
+static bool log_is_due(uint32_t now)
+{
+	const struct pod_stage_event *shown = pod_stages_find(&rec.r.stages, POD_STAGE_SHOWN);
+	const struct pod_stage_event *mounted = pod_stages_find(&rec.r.stages, POD_STAGE_MEDIUM_MOUNTED);
+	if (rec.logs)
+		return false;
+	if (has_stage(POD_STAGE_NOT_SHOWN) || has_stage(POD_STAGE_RESCUE_SHELL))
+		return true;
+	if (!rec.r.mount[0])
+		return shown && now - shown->ms >= NOT_MOUNTED_MS;
+	return mounted && now - mounted->ms >= NOT_SWITCHED_MS;
 }
 
 void pod_record_look(void)
 {
-	const struct pod_stage_event *shown, *mounted;
 	uint32_t now = now_ms();
 	if (!rec.on || now - rec.looked_ms < LOOK_EVERY_MS)
 		return;
 	rec.looked_ms = now;
 	look_at_init();
-	shown = pod_stages_find(&rec.r.stages, POD_STAGE_SHOWN);
-	mounted = pod_stages_find(&rec.r.stages, POD_STAGE_MEDIUM_MOUNTED);
-	if (shown && !mounted)
-		look_at_mounts(rec.w->shown_major, rec.w->shown_minor);
+	look_at_mounts();
 	if (!has_stage(POD_STAGE_RESCUE_SHELL) && now - rec.shells_ms >= SHELLS_EVERY_MS) {
 		rec.shells_ms = now;
 		if (rescue_shell()) {
@@ -287,9 +317,7 @@ void pod_record_look(void)
 			pod_record_save_log(); /* once more, if it was: now the reason is in it */
 		}
 	}
-	if (!rec.logs &&
-	    ((shown && !mounted && now - shown->ms >= NOT_MOUNTED_MS) || (mounted && now - mounted->ms >= NOT_SWITCHED_MS) ||
-	     has_stage(POD_STAGE_NOT_SHOWN) || has_stage(POD_STAGE_RESCUE_SHELL)))
+	if (log_is_due(now))
 		pod_record_save_log();
 	pod_record_write();
 }

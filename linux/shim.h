@@ -61,6 +61,8 @@ void pod_record_save_log(void);
 /* Looks, at most once a second, whether the medium is mounted and whether a rescue shell was opened; saves the log where it
  * should. */
 void pod_record_look(void);
+/* Waits as pod_sys_poll_in does; a mount that comes and goes meanwhile is noticed. */
+bool pod_record_wait(int fd, unsigned ms);
 
 /* Reads a small text file; terminates and strips the newline. Returns its length or -errno. */
 long pod_read_text(const char *path, char *buf, size_t size);

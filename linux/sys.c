@@ -197,6 +197,7 @@ __asm__(".globl _start\n"
 #define NETLINK_KOBJECT_UEVENT 15
 #define CLOCK_MONOTONIC	       1
 #define POLLIN		       1
+#define POLLPRI		       2
 
 static long call0(long nr)
 {
@@ -383,14 +384,22 @@ long pod_sys_uevent_socket(void)
 	return fd;
 }
 
-bool pod_sys_poll_in(int fd, unsigned ms)
+bool pod_sys_poll_in_or_mounts(int fd, int mounts, unsigned ms, bool *changed)
 {
 	struct {
 		int fd;
 		short events, revents;
-	} p = {fd, POLLIN, 0};
+	} p[2] = {{fd, POLLIN, 0}, {mounts, POLLPRI, 0}};
 	long time[2] = {(long)(ms / 1000), (long)(ms % 1000 * 1000000)};
-	return call6(NR_PPOLL, (long)&p, 1, (long)time, 0, 8, 0) > 0 && (p.revents & POLLIN) != 0;
+	long n = call6(NR_PPOLL, (long)p, 2, (long)time, 0, 8, 0);
+	*changed = n > 0 && p[1].revents != 0;
+	return n > 0 && (p[0].revents & POLLIN) != 0;
+}
+
+bool pod_sys_poll_in(int fd, unsigned ms)
+{
+	bool changed;
+	return pod_sys_poll_in_or_mounts(fd, -1, ms, &changed);
 }
 
 uint32_t pod_sys_now_ms(void)

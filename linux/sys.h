@@ -77,6 +77,8 @@ long pod_sys_set_name(const char *name);
 long pod_sys_uevent_socket(void);
 /* True if `fd` (or nothing, if negative) became readable within `ms`. */
 bool pod_sys_poll_in(int fd, unsigned ms);
+/* The same; also ends when the mounts that `mounts`, an open mountinfo, tells of have changed (proc(5)); then *changed. */
+bool pod_sys_poll_in_or_mounts(int fd, int mounts, unsigned ms, bool *changed);
 /* Milliseconds since some fixed time; wraps after 49 days. */
 uint32_t pod_sys_now_ms(void);
 _Noreturn void pod_sys_exit(int code);

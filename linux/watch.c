@@ -227,7 +227,7 @@ static bool wait_event(int fd, unsigned ms)
 		pod_sleep_ms(ms);
 		return false;
 	}
-	if (!pod_sys_poll_in(fd, ms))
+	if (!pod_record_wait(fd, ms))
 		return false;
 	for (long n; (n = pod_sys_read(fd, buf, sizeof buf - 1)) > 0;) {
 		/* "add@/devices/...", NUL, then KEY=VALUE strings, each with its NUL */

@@ -14,7 +14,8 @@ enum {
 	SLOW_BYTES_PER_MS = 1100, /* about what USB 1 gives */
 	SLOW_LEAST_BYTES = 8 << 20,
 	TIGHT_BASE_BYTES = 192 << 20, /* what a kernel wants beside its initrd */
-	LEFT_OF_INITRD = 64 << 10,    /* a loader that came so near the end has read it */
+	BEHIND_MS = 1500,
+	LEFT_OF_INITRD = 64 << 10, /* a loader that came so near the end has read it */
 };
 
 /* EFI_STATUS without its high bit (UEFI specification, appendix D). */
@@ -123,11 +124,18 @@ static uint32_t since_last_read_ms(const struct maker *m)
 	return p->ms > p->last_read_ms ? p->ms - p->last_read_ms : 0;
 }
 
-/* Did the loader read the initrd it was served to the end? Then the kernel was started next. */
+/* Did the loader read the initrd it was served to the end? Then the kernel was started next. Without a timer the record is up to
+ * a second and a half behind: what may have been read meanwhile counts as read. */
 static bool initrd_read(const struct maker *m)
 {
 	const struct pod_where *w = m->f->last;
-	return w && w->kind == POD_WHERE_INITRD && w->length_bytes - w->offset_bytes <= LEFT_OF_INITRD;
+	const struct pod_rec_progress *p = &m->b->progress;
+	if (!w || w->kind != POD_WHERE_INITRD)
+		return false;
+	uint64_t left = w->length_bytes - w->offset_bytes;
+	if (left <= LEFT_OF_INITRD)
+		return true;
+	return !(p->flags & (POD_REC_P_TIMER | POD_REC_P_READING)) && left <= p->bytes / ((uint64_t)p->read_ms + 1) * BEHIND_MS;
 }
 
 /* --- evidence ------------------------------------------------------------------------------------------------------ */
@@ -197,7 +205,7 @@ static void tell_linux(struct maker *m)
 	if ((e = linux_stage(m, POD_STAGE_SHOWN)) != NULL)
 		evidence(m, say_u(N_("The image was shown to the system %u seconds after the kernel started its init."),
 				  e->ms / 1000));
-	if ((e = linux_stage(m, POD_STAGE_MEDIUM_MOUNTED)) != NULL) {
+	if ((e = linux_stage(m, POD_STAGE_MEDIUM_MOUNTED)) != NULL && l->mount[0]) {
 		struct pod_sentence s = {.message = N_("It was mounted at %s %u seconds after that start."), .count = 2};
 		s.arg[0].text = l->mount;
 		s.arg[1].number = e->ms / 1000;
@@ -453,12 +461,20 @@ static void hint_slow(struct maker *m)
 	m->v->remedy = say(N_("Put the stick into a faster port (USB 3, without a hub or an extension)."));
 }
 
+/* Not only looked into. */
+static bool stays_mounted(const struct maker *m)
+{
+	return linux_stage(m, POD_STAGE_MEDIUM_MOUNTED) && m->b->linux_.mount[0];
+}
+
 static void gave_up(struct maker *m)
 {
-	bool mounted = linux_stage(m, POD_STAGE_MEDIUM_MOUNTED) != NULL;
+	bool mounted = stays_mounted(m);
+	bool looked = !mounted && linux_stage(m, POD_STAGE_MEDIUM_MOUNTED);
 	end(m, POD_OUTCOME_FAILED,
-	    say(mounted ? N_("The system mounted its medium, but could not go on, and opened a rescue shell.")
-			: N_("The system did not find its medium, and opened a rescue shell.")));
+	    say(looked ? N_("The system looked into the image, did not find there what it looks for, and opened a rescue shell.")
+		: mounted ? N_("The system mounted its medium, but could not go on, and opened a rescue shell.")
+			  : N_("The system did not find its medium, and opened a rescue shell.")));
 	tell_linux(m);
 	tell_log(m);
 	if (find_cause(m))
@@ -518,7 +534,7 @@ static void with_linux(struct maker *m)
 		tell_log(m);
 		if (!find_cause(m))
 			blame(m, 6, "stopped-at-stick", OTHER_PORT, POD_RETRY_OTHER_PORT);
-	} else if (linux_stage(m, POD_STAGE_MEDIUM_MOUNTED) && !is_installers_mount(l)) {
+	} else if (stays_mounted(m) && !is_installers_mount(l)) {
 		end(m, POD_OUTCOME_STOPPED, say(N_("The system mounted its medium, but never started what is on it.")));
 		tell_linux(m);
 		tell_log(m);

@@ -135,6 +135,9 @@ TEST(verdict_sound_boots_raise_no_alarm)
 	in_linux(POD_STAGE_MEDIUM_MOUNTED);
 	strcpy(b.linux_.mount, "/cdrom");
 	EXPECT("taken-over", "taken-over", 0);
+	/* one that looked into it in search of other systems */
+	b.linux_.mount[0] = 0;
+	EXPECT("taken-over", "taken-over", 0);
 	/* memtest86+, iPXE, EFI programs, floppies: no hand-over; with timer (UEFI) and without (BIOS) */
 	for (int i = 0; i < 2; i++) {
 		fresh(0);
@@ -257,6 +260,13 @@ TEST(verdict_stopped_in_the_loader)
 	b.progress.flags = 0;
 	read_in("live/initrd.img", POD_WHERE_INITRD, (100 << 20) - 2048, 100 << 20);
 	EXPECT("stopped", "never-reached-stick", 2);
+	/* or may have been, within the time the record is behind */
+	read_in("live/initrd.img", POD_WHERE_INITRD, 90 << 20, 100 << 20);
+	b.progress.bytes = 90 << 20;
+	b.progress.read_ms = 9000;
+	EXPECT("stopped", "never-reached-stick", 2);
+	b.progress.read_ms = 90000;
+	EXPECT("stopped", "stopped-while-reading", 6);
 	/* before the loader */
 	fresh(0);
 	b.progress.stages.count = 3;
@@ -299,6 +309,7 @@ TEST(verdict_in_linux)
 	EXPECT("failed", "memory", 4);
 	log_text("");
 	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	EXPECT("failed", "medium-not-found", 1);
 	strcpy(b.linux_.mount, "/run/live/medium");
 	EXPECT("failed", "root-not-found", 1);
 	log_text("<3>[  9.0] SQUASHFS error: xz decompression failed, data probably corrupt\n");

@@ -449,11 +449,11 @@ static void hint_slow(struct maker *m)
 	uint32_t kbit = m->b->has_linux ? m->b->linux_.usb_kbit : 0;
 	bool slow_firmware = m->b->has_progress && p->bytes >= SLOW_LEAST_BYTES && p->read_ms > 10000 &&
 			     p->bytes < (uint64_t)p->read_ms * SLOW_BYTES_PER_MS;
-	if (m->v->hazard || !((kbit && kbit <= SLOW_USB_KBIT) || (!kbit && slow_firmware)))
+	if (m->v->hazard || !((kbit && kbit <= SLOW_USB_KBIT) || slow_firmware))
 		return;
 	m->v->hazard = 6;
 	m->v->id = "slow-stick";
-	if (kbit)
+	if (kbit && kbit <= SLOW_USB_KBIT)
 		evidence(m, say_u(N_("The stick ran at USB 1 speed (%u Mbit/s)."), kbit / 1000));
 	if (slow_firmware)
 		evidence(m, say_u(N_("The firmware read %u KiB a second from it."),

@@ -331,7 +331,7 @@ static void rec_write(uint32_t ticks)
 }
 
 /* Before the read: it may never come back. After a note another one follows when it has, as no timer would do it later. */
-static void rec_read(uint64_t off, uint32_t len)
+static void rec_read(uint64_t off, uint32_t len, bool last)
 {
 	i13.rec_noted = 0;
 	if (!i13.rec_sector)
@@ -340,6 +340,8 @@ static void rec_read(uint64_t off, uint32_t len)
 	bool jump = pod_progress_begin(i13.rec, off, len, rec_ms(t));
 	bool seldom = pod_get_le32(i13.rec + POD_PR_WRITTEN) >= POD_RECORDER_BUDGET;
 	i13.rec_noted = pod_pace_due(&i13.rec_pace, t, jump && !seldom, REC_INTERVAL, seldom ? 16 * REC_STALE : REC_STALE);
+	/* The last bytes of the disk are the end of a served initrd: the kernel comes next, and nobody will be asked again. */
+	i13.rec_noted |= last && !seldom;
 	if (i13.rec_noted)
 		rec_write(t);
 }
@@ -391,7 +393,7 @@ static uint8_t read_sectors(const struct i13_unit *u, uint64_t lba, uint32_t cou
 	}
 	uint32_t bytes;
 	if (linear != NO_BUFFER)
-		rec_read(off, count << u->shift);
+		rec_read(off, count << u->shift, count == u->sectors - lba);
 	uint8_t status = read_map(off, count << u->shift, linear, &bytes);
 	if (linear != NO_BUFFER)
 		rec_read_done(bytes, status);

@@ -257,12 +257,20 @@ static bool log_remedy(struct maker *m)
 	return false;
 }
 
+/* The firmware's own code says so: an EFI_STATUS, or AH of INT 13h (31h: no media in drive). */
+static bool medium_is_gone(const struct maker *m, uint32_t code)
+{
+	if (m->b->has_machine && m->b->machine.firmware == POD_FW_BIOS)
+		return code == 0x31;
+	return code == EFI_NO_MEDIA || code == EFI_MEDIA_CHANGED;
+}
+
 /* Something outweighs what the place alone suggests. */
 static bool find_cause(struct maker *m)
 {
 	const struct pod_rec_progress *p = &m->b->progress;
 	bool errors = m->b->has_progress && p->errors;
-	if (errors && (p->error_status == POD_E_CHANGED || p->error_code == EFI_NO_MEDIA || p->error_code == EFI_MEDIA_CHANGED)) {
+	if (errors && (p->error_status == POD_E_CHANGED || medium_is_gone(m, p->error_code))) {
 		blame(m, 6, "stick-pulled", N_("The stick went away while it was read: leave it in, or try another port."),
 		      POD_RETRY_OTHER_PORT);
 	} else if (errors || log_says(m, "read-error")) {

@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+import trace_cases
 from vm import BootError
 
 # What a medium prints when it runs. "@": on the VGA text screen, else on the serial port.
@@ -57,6 +58,7 @@ class Case:
     machine: tuple = ()   # further QEMU arguments
     writes: bool = False  # the stick may be written
     tags: set = field(default_factory=set)
+    fault: object = None  # of trace_cases: the start fails on purpose
 
     def __post_init__(self):
         if not self.marker:
@@ -233,3 +235,6 @@ case("uefi-no-squashfs", "uefi", "main", "nosquash", forbid=r"login:", **L)
 case("uefi-one-shot", "uefi", "main", "efionly", timeout=120, after=check_one_shot, writes=True, **L)
 case("bios-sata-dracut", "bios", "main", "dracut", bus="sata", after=check_clean, **L)
 case("uefi-sata-dracut", "uefi", "main", "dracut", bus="sata", after=check_clean, **L)
+
+# Starts that fail on purpose.
+trace_cases.add_to(case)

@@ -22,6 +22,7 @@ import traceback
 
 import cases
 import sticks
+import trace_cases
 from vm import VM, BootError, BootTimeout
 
 FIRMWARE_FILES = {
@@ -63,6 +64,8 @@ def extra_args(case, work):
 
 def run_case(env, case, broken):
     """Returns a remark; raises BootError."""
+    if case.fault:
+        return trace_cases.run(env, case, broken)
     log = os.path.join(env.work, case.name + (".break" if broken else "") + ".log")
     png = log[:-4] + ".png"
     for need in FIRMWARE_FILES[case.firmware]:

@@ -151,7 +151,7 @@ def verdicts(stick, size, crc):
     raw = stick.trace("--raw", "--boot", 31).out
     check("MACHINE boot 31" in raw and "stage 37 root-switched ms 20000" in raw, "raw records")
     # Chinese has a sentence for each.
-    zh = stick.trace(env={"LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN", "ISOPOD_LOCALEDIR": os.path.abspath(os.environ.get("B", "build") + "/locale")})
+    zh = stick.trace(env={"LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN", "ISOPOD_LOCALEDIR": os.path.join(B, "locale")})
     for english in ("STOPPED", "Hazard", "The kernel was started", "Reads that failed", "the boot manager started", "What to do"):
         check(english not in zh.out, f"not translated: {english}")
     check("隐患" in zh.out and zh.rc == 1, "no Chinese")

@@ -251,6 +251,10 @@ TEST(verdict_stopped_in_the_loader)
 	CHECK(says("Reads that failed: 3."));
 	b.progress.error_code = 13;
 	EXPECT("stopped", "stick-pulled", 6);
+	b.machine.firmware = POD_FW_BIOS; /* INT 13h has other codes */
+	EXPECT("stopped", "read-error", 6);
+	b.progress.error_code = 0x31;
+	EXPECT("stopped", "stick-pulled", 6);
 	/* no Linux, but a read error: the program cannot have come far */
 	fresh(0);
 	b.progress.errors = 1;

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Starts that fail on purpose, and what `isopod trace` says of each afterwards.
+
+Each case takes a sound medium, puts one fault into it, into the machine or into the drive, starts it from a stick of its own that may
+be written, switches the machine off, and compares the verdict. With --break the fault is left out, and the verdict must not come.
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+
+from vm import VM, BootError, BootTimeout
+
+MIB = 1 << 20
+PANIC = r"Kernel panic - not syncing"
+SHELL = r"\(initramfs\) ?$"
+
+
+@dataclass
+class Fault:
+    verdict: str        # isopod trace's; "a|b": either
+    hazard: int
+    medium: str
+    spoil: object = None   # called with (env, path of a copy of the medium, work folder)
+    until: str = ""        # on the serial port; "": the verdict itself is waited for
+    until_sound: str = ""  # ... where there is no fault (--break)
+    settle: float = 5      # seconds after that
+    memory: int = 0        # of the machine, instead of enough
+    drive: object = None   # called with (stick, offset of the medium on it, medium, work folder): another name of the drive for QEMU
+    act: object = None     # called with the machine once it runs
+    says: str = ""         # the evidence must hold this
+
+
+# --- faults in the medium ------------------------------------------------------------------------------------------------
+def place(iso, name):
+    """First byte and length of a file in an ISO."""
+    out = subprocess.run(["xorriso", "-indev", iso, "-find", name, "-exec", "report_lba", "--"], check=True, capture_output=True, text=True).stdout
+    m = re.search(r"File data lba:\s+\d+\s*,\s*(\d+)\s*,\s*\d+\s*,\s*(\d+)\s*,", out)
+    return int(m[1]) * 2048, int(m[2])
+
+
+def overwrite(path, at, data):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(data)
+
+
+def damage_initrd(env, iso, work):
+    at, length = place(iso, "/live/initrd.img")
+    overwrite(iso, at + length // 2, os.urandom(2048))
+
+
+def damage_squashfs(env, iso, work):
+    """The end holds the tables without which it cannot be mounted."""
+    at, length = place(iso, "/live/filesystem.squashfs")
+    overwrite(iso, at + length - 64 * 1024, os.urandom(64 * 1024))
+
+
+def truncate(env, iso, work):
+    at, length = place(iso, "/live/filesystem.squashfs")
+    os.truncate(iso, (at + length // 2) & ~2047)
+
+
+def efi_program(env, work, body):
+    """A tiny EFI program from the compiler that builds the boot manager."""
+    src, obj, out = (os.path.join(work, "p" + e) for e in (".c", ".o", ".efi"))
+    with open(src, "w") as f:
+        f.write("unsigned long long efi_main(void *image, void *table)\n{\n%s\n}\n" % body)
+    cc = ["clang-14" if shutil.which("clang-14") else "clang", "-target", "x86_64-unknown-windows", "-ffreestanding", "-fno-stack-protector",
+          "-mno-red-zone", "-O1", "-c", src, "-o", obj]
+    subprocess.run(cc, check=True)
+    subprocess.run(["lld-link" if shutil.which("lld-link") else "lld-link-14", "/subsystem:efi_application", "/entry:efi_main", "/nodefaultlib",
+                    "/out:" + out, obj], check=True)
+    return out
+
+
+def replace_loader(env, iso, work, body):
+    at, _ = place(iso, "/boot/grub/efi.img")
+    subprocess.run(["mcopy", "-o", "-i", "%s@@%d" % (iso, at), efi_program(env, work, body), "::/EFI/BOOT/BOOTX64.EFI"], check=True)
+
+
+def looping_loader(env, iso, work):
+    replace_loader(env, iso, work, "\tfor (;;)\n\t\t__asm__ volatile(\"pause\");")
+
+
+def failing_loader(env, iso, work):
+    replace_loader(env, iso, work, "\t(void)image;\n\t(void)table;\n\treturn 0x8000000000000001ull; /* EFI_LOAD_ERROR */")
+
+
+def cpio_without(data, unwanted):
+    """A newc archive without the members whose names match."""
+    out, at = [], 0
+    while data[at:at + 6] == b"070701":
+        size, name_len = int(data[at + 54:at + 62], 16), int(data[at + 94:at + 102], 16)
+        name = data[at + 110:at + 110 + name_len - 1].decode()
+        head = (110 + name_len + 3) & ~3
+        end = at + head + ((size + 3) & ~3)
+        if not re.search(unwanted, name):
+            out.append(data[at:end])
+        at = end
+        if name == "TRAILER!!!":
+            break
+    return b"".join(out)
+
+
+def without_usb_storage(env, iso, work):
+    at, length = place(iso, "/live/initrd.img")
+    with open(iso, "rb") as f:
+        f.seek(at)
+        packed = f.read(length)
+    tool = {b"\x28\xb5": "zstd", b"\x1f\x8b": "gzip", b"\xfd7": "xz"}[packed[:2]]
+    plain = subprocess.run([tool, "-dc"], input=packed, capture_output=True, check=True).stdout
+    left = cpio_without(plain, r"/(usb-storage|uas|ums-[a-z0-9]+)\.ko")
+    if len(left) >= len(plain):
+        raise BootError("the initrd holds no usb-storage to begin with")
+    again = subprocess.run(["gzip", "-1nc"], input=left, capture_output=True, check=True).stdout
+    new = os.path.join(work, "initrd")
+    with open(new, "wb") as f:
+        f.write(again)
+    subprocess.run(["xorriso", "-indev", iso, "-outdev", iso + ".new", "-boot_image", "any", "replay", "-map", new, "/live/initrd.img"], check=True,
+                   capture_output=True)
+    os.replace(iso + ".new", iso)
+
+
+def other_label(env, iso, work):
+    """The volume's name, in both descriptors, is no more the one that the kernel arguments look for."""
+    with open(iso, "r+b") as f:
+        for sector in range(16, 24):
+            f.seek(sector * 2048)
+            d = f.read(2048)
+            if d[0] in (1, 2):
+                f.seek(sector * 2048 + 40)
+                f.write(b"NOBODY".ljust(32) if d[0] == 1 else "NOBODY".encode("utf-16-be").ljust(32, b"\0"))
+
+
+# --- faults of the drive ---------------------------------------------------------------------------------------------------
+def unreadable_initrd(stick, start, iso, work):
+    """QEMU's blkdebug: each read that touches one sector, in the middle of the initrd, fails."""
+    at, length = place(iso, "/live/initrd.img")
+    conf = os.path.join(work, "blkdebug.conf")
+    with open(conf, "w") as f:
+        f.write('[inject-error]\nevent = "read_aio"\nerrno = "5"\nsector = "%d"\nonce = "off"\n' % ((start + at + length // 2) // 512))
+    return "blkdebug:%s:%s" % (conf, stick)
+
+
+def pull_while_reading(vm, sound):
+    """Once the loader has read some of the kernel and its initrd, slowly."""
+    devices = vm.qmp("qom-list", path="/machine/peripheral-anon")
+    stick = [d["name"] for d in devices if d["type"] == "child<usb-storage>"][0]
+    vm.qmp("block_set_io_throttle", device="stick", bps=0, bps_rd=3 * MIB, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
+    end = time.monotonic() + 120
+    while vm.blockstats()["bytes"] < 16 * MIB:
+        if time.monotonic() > end:
+            raise BootTimeout("the loader read next to nothing")
+        time.sleep(0.3)
+    if not sound:
+        vm.qmp("device_del", id="/machine/peripheral-anon/" + stick)
+
+
+# --- running them ----------------------------------------------------------------------------------------------------------
+def trace(env, stick):
+    r = subprocess.run([env.isopod, "trace", stick, "--json"], capture_output=True, text=True)
+    if r.returncode not in (0, 1):
+        raise BootError("isopod trace: status %d: %s" % (r.returncode, r.stderr.strip()))
+    boots = json.loads(r.out if hasattr(r, "out") else r.stdout)
+    return boots[0] if boots else {"verdict": "no record", "hazard": 0, "alarm": False, "evidence": []}
+
+
+def matches(f, b):
+    return b["verdict"] in f.verdict.split("|") and b["hazard"] == f.hazard
+
+
+def make_stick(env, f, work, sound):
+    iso, stick = os.path.join(work, "x.iso"), os.path.join(work, "stick.img")
+    shutil.copyfile(env.medium(f.medium), iso)
+    if f.spoil and not sound:
+        f.spoil(env, iso, work)
+    env.run("create", stick, "--size", "1G", "--yes")
+    env.run("add", stick, iso, "--to", "/images")
+    env.run("next", stick, "/images/x.iso")
+    start = json.loads(env.run("plan", stick + ":/images/x.iso", "--json"))["extents"][0]["source"]
+    return iso, stick, start
+
+
+def watch(env, f, vm, stick, timeout, sound):
+    """Until what ends the case has come."""
+    if f.act:
+        f.act(vm, sound)
+    until = f.until_sound if sound and f.until_sound else f.until
+    if until:
+        vm.wait(until, timeout)
+        time.sleep(f.settle)
+        return
+    end = time.monotonic() + timeout
+    time.sleep(f.settle)
+    while time.monotonic() < end and not (matches(f, trace(env, stick)) and not sound):
+        time.sleep(3)
+
+
+def run(env, case, broken):
+    f = case.fault
+    work = os.path.join(env.work, "w-" + case.name + ("-b" if broken else ""))
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(work)
+    try:
+        iso, stick, start = make_stick(env, f, work, broken)
+        drive = f.drive(stick, start, iso, work) if f.drive and not broken else stick
+        memory = f.memory if f.memory and not broken else case.memory
+        with VM(case.firmware, drive, memory=memory, write=True, work=work, log=os.path.join(env.work, case.name + ".log")) as vm:
+            watch(env, f, vm, stick, case.timeout if not broken else min(case.timeout, 150), broken)
+            took = vm.seconds()
+        b = trace(env, stick)
+        told = "%s, hazard %d: %s" % (b["verdict"], b["hazard"], b.get("headline"))
+        if broken:
+            if matches(f, b):
+                raise BootError("without the fault the verdict is the same: " + told)
+            return "without the fault: " + told
+        if not matches(f, b):
+            raise BootError("the verdict is %s; evidence: %s" % (told, b["evidence"]))
+        if f.says and not re.search(f.says, " ".join(b["evidence"])):
+            raise BootError("the evidence lacks %r: %s" % (f.says, b["evidence"]))
+        return "%.0f s; %s" % (took, told)
+    finally:
+        for p in glob.glob(os.path.join(work, "*.i*")):
+            os.unlink(p)
+
+
+def no_alarm(vm, env, case, stick, verdicts=("finished", "taken-over")):
+    """After a sound start from a stick that was written: nothing is wrong. Called when the machine is off."""
+    b = trace(env, stick)
+    if b["alarm"] or b["verdict"] not in verdicts:
+        raise BootError("a false alarm: %s, hazard %d: %s %s" % (b["verdict"], b["hazard"], b.get("headline"), b["evidence"]))
+
+
+def add_to(case):
+    """case: what adds a case to the list (cases.py)."""
+    def fault(name, firmware, f, group="check", timeout=240, memory=2048):
+        case("trace-" + name, firmware, "plain", f.medium, "plain", group=group, timeout=timeout, memory=memory, fault=f)
+
+    login = r"podlive login:"
+    fault("loader-error", "uefi", Fault("loader-returned", 1, "nosquash", failing_loader, "Back in Isopod|error 1|Load", "Loading|Linux version"), timeout=120)
+    fault("loader-loops", "uefi", Fault("loader-hang", 1, "nosquash", looping_loader, settle=60), timeout=150)
+    fault("bad-initrd", "bios", Fault("damaged-image|damaged-initrd|never-reached-stick", 2, "nosquash", damage_initrd, PANIC, r"isopod: sda1 now shows"), timeout=150)
+    fault("little-memory", "bios", Fault("memory", 4, "nosquash", None, PANIC, r"isopod: sda1 now shows", memory=128), timeout=150)
+    fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says="live/initrd.img"), timeout=90)
+    fault("pulled", "uefi", Fault("stopped-while-reading|read-hang|read-error|stick-pulled", 6, "nosquash", None, "", act=pull_while_reading, settle=8), timeout=90)
+    fault("truncated", "bios", Fault("truncated-image", 1, "live", truncate, SHELL, login), timeout=300)
+    fault("bad-squashfs", "uefi", Fault("damaged-image|medium-not-found|root-not-found", 1, "live", damage_squashfs, SHELL, login, 8), "long", 420)
+    fault("no-usb-storage", "bios", Fault("never-reached-stick", 2, "nosquash", without_usb_storage, r"has not appeared within", r"isopod: sda1 now shows"), "long", 240)
+    fault("label", "uefi", Fault("medium-not-found", 1, "dracut", other_label, r"emergency mode|Generating .*rdsosreport", r"poddracut login:", 8), "long", 600)
+    fault("read-error-uefi", "uefi", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says="live/initrd.img"), "long", 120)

@@ -135,6 +135,17 @@ void pod_efi_input_stop(struct pod_efi *e);
 /* start.c: struct pod_fw.start */
 enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
 
+/* record.c: the memory map; `map` is freed by FreePool. Descriptors are `desc` bytes apart. */
+struct pod_efi_memory {
+	EFI_MEMORY_DESCRIPTOR *map;
+	UINTN size, desc;
+};
+bool pod_efi_memory_get(struct pod_efi *e, struct pod_efi_memory *mem);
+static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_efi_memory *mem, UINTN off)
+{
+	return (const EFI_MEMORY_DESCRIPTOR *)((const uint8_t *)mem->map + off);
+}
+
 /* record.c: struct pod_fw.describe */
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
 /* Around StartImage: the recorder's timer, and its note of the end of boot services. */

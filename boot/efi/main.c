@@ -68,25 +68,18 @@ static void efi_release(struct pod_alloc *a, void *p)
 
 static uint64_t memory_bytes(struct pod_efi *e)
 {
-	UINTN size = 0, key, desc = 0;
-	uint32_t version;
-	EFI_MEMORY_DESCRIPTOR *map = NULL;
+	struct pod_efi_memory mem;
 	uint64_t pages = 0;
 
-	(void)e->bs->GetMemoryMap(&size, NULL, &key, &desc, &version);
-	if (desc < sizeof(EFI_MEMORY_DESCRIPTOR) || desc > 4096)
+	if (!pod_efi_memory_get(e, &mem))
 		return 0;
-	size += 16 * desc; /* the allocation itself splits entries */
-	if (EFI_ERROR(e->bs->AllocatePool(EfiLoaderData, size, (void **)&map)))
-		return 0;
-	if (!EFI_ERROR(e->bs->GetMemoryMap(&size, map, &key, &desc, &version)))
-		for (UINTN off = 0; off + sizeof(*map) <= size; off += desc) {
-			EFI_MEMORY_DESCRIPTOR *d = (EFI_MEMORY_DESCRIPTOR *)((uint8_t *)map + off);
+	for (UINTN off = 0; off + sizeof(EFI_MEMORY_DESCRIPTOR) <= mem.size; off += mem.desc) {
+		const EFI_MEMORY_DESCRIPTOR *d = pod_efi_memory_at(&mem, off);
 
-			if ((d->Type >= EfiLoaderCode && d->Type <= EfiBootServicesData) || d->Type == EfiConventionalMemory)
-				pages += d->NumberOfPages;
-		}
-	(void)e->bs->FreePool(map);
+		if ((d->Type >= EfiLoaderCode && d->Type <= EfiBootServicesData) || d->Type == EfiConventionalMemory)
+			pages += d->NumberOfPages;
+	}
+	(void)e->bs->FreePool(mem.map);
 	return pages << 12;
 }
 

@@ -30,22 +30,12 @@ static const EFI_GUID guid_global = EFI_GLOBAL_VARIABLE;
 
 /* --- the machine --- */
 
-struct memory {
-	EFI_MEMORY_DESCRIPTOR *map;
-	UINTN size, desc;
-};
-
-static const EFI_MEMORY_DESCRIPTOR *descriptor(const struct memory *mem, UINTN off)
-{
-	return (const EFI_MEMORY_DESCRIPTOR *)((const uint8_t *)mem->map + off);
-}
-
-static bool get_map(struct pod_efi *e, struct memory *mem)
+bool pod_efi_memory_get(struct pod_efi *e, struct pod_efi_memory *mem)
 {
 	UINTN key;
 	uint32_t version;
 
-	*mem = (struct memory){NULL, 0, 0};
+	*mem = (struct pod_efi_memory){NULL, 0, 0};
 	(void)e->bs->GetMemoryMap(&mem->size, NULL, &key, &mem->desc, &version);
 	if (mem->desc < sizeof(EFI_MEMORY_DESCRIPTOR) || mem->desc > 4096)
 		return false;
@@ -58,12 +48,12 @@ static bool get_map(struct pod_efi *e, struct memory *mem)
 	return false;
 }
 
-static void describe_memory(const struct memory *mem, struct pod_rec_machine *m)
+static void describe_memory(const struct pod_efi_memory *mem, struct pod_rec_machine *m)
 {
 	uint64_t end = 0, run = 0;
 
 	for (UINTN off = 0; off + sizeof(EFI_MEMORY_DESCRIPTOR) <= mem->size; off += mem->desc) {
-		const EFI_MEMORY_DESCRIPTOR *d = descriptor(mem, off);
+		const EFI_MEMORY_DESCRIPTOR *d = pod_efi_memory_at(mem, off);
 		uint64_t len = d->NumberOfPages << 12, low = (uint64_t)1 << 32;
 
 		m->memory_entries++;
@@ -86,7 +76,7 @@ static void describe_memory(const struct memory *mem, struct pod_rec_machine *m)
 static const uint8_t *readable(void *ctx, uint64_t address, size_t len)
 {
 	enum { UNUSABLE = 8, MMIO = 11, MMIO_PORT = 12 };
-	const struct memory *mem = ctx;
+	const struct pod_efi_memory *mem = ctx;
 
 	if (address > UINTPTR_MAX - len)
 		return NULL;
@@ -95,7 +85,7 @@ static const uint8_t *readable(void *ctx, uint64_t address, size_t len)
 		return (const uint8_t *)(uintptr_t)address;
 #endif
 	for (UINTN off = 0; off + sizeof(EFI_MEMORY_DESCRIPTOR) <= mem->size; off += mem->desc) {
-		const EFI_MEMORY_DESCRIPTOR *d = descriptor(mem, off);
+		const EFI_MEMORY_DESCRIPTOR *d = pod_efi_memory_at(mem, off);
 
 		if (address >= d->PhysicalStart && pod_in_range(address - d->PhysicalStart, len, d->NumberOfPages << 12) &&
 		    d->Type != UNUSABLE && d->Type != MMIO && d->Type != MMIO_PORT)
@@ -138,7 +128,7 @@ void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m)
 {
 	struct pod_efi *e = pod_efi_of(fw);
 	EFI_TIME t;
-	struct memory mem;
+	struct pod_efi_memory mem;
 	const CHAR16 *vendor = e->st->FirmwareVendor;
 	size_t n = 0;
 
@@ -154,7 +144,7 @@ void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m)
 
 		m->clock_seconds = s > 0 ? (uint64_t)s : 0;
 	}
-	if (!get_map(e, &mem))
+	if (!pod_efi_memory_get(e, &mem))
 		return;
 	describe_memory(&mem, m);
 	struct pod_phys phys = {readable, &mem};

@@ -381,8 +381,9 @@ void view_draw(struct menu *m, struct menu_screen *s)
 			       m->language == POD_LANG_EN ? "F3\t简体中文" : "F3\tEnglish",
 			       v->flat ? T("F4\tfolders") : T("F4\tall images"),
 			       T("Esc\trestart ..."),
-			       T("a-z\tsearch")};
-	draw_keys(s, items, POD_ARRAY_LEN(items));
+			       T("a-z\tsearch"),
+			       T("F5\tlast start")};
+	draw_keys(s, items, POD_ARRAY_LEN(items) - (m->before ? 0 : 1));
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------- */

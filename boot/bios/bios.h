@@ -95,6 +95,10 @@ struct bios_disk {
 	uint32_t heads, sectors; /* CHS, for BIOSes without EDD */
 	uint64_t reach_sectors;	 /* what the BIOS can address; the drive may be larger */
 };
+/* A BIOS that is at the end of its numbers (CHS, or 32-bit sector numbers) does not know how large the drive is. Its partition
+ * table still counts, so the size is given as this; accesses past the BIOS's reach fail, and are never tried, since
+ * some BIOSes wrap around. */
+#define BIOS_SIZE_UNKNOWN ((uint64_t)1 << 50)
 /* False if the drive cannot be read at all. */
 bool bios_disk_init(struct bios_disk *d, uint8_t drive);
 

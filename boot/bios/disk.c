@@ -10,11 +10,6 @@
 #define COUNT_MAX  127u
 #define TRIES	   3
 
-/* A BIOS that is at the end of its numbers (CHS, or 32-bit sector numbers) does not know how large the drive is. Its partition
- * table still counts, so the size is given as this; accesses past the BIOS's reach fail, and are never tried, since
- * some BIOSes wrap around. */
-#define SIZE_UNKNOWN ((uint64_t)1 << 50)
-
 /* One CHS transfer, at most to the end of the track; *done sectors. */
 static bool transfer_chs(struct bios_disk *d, uint8_t op, uint64_t lba, uint32_t count, uint32_t *done)
 {
@@ -148,7 +143,7 @@ static bool probe_edd(struct bios_disk *d)
 		sectors = (uint64_t)1 << 32;
 	d->reach_sectors = sectors;
 	bool at_limit = sectors == 0xffffffffu || sectors == (uint64_t)1 << 32;
-	d->dev.size_bytes = at_limit ? SIZE_UNKNOWN : sectors << d->sector_shift;
+	d->dev.size_bytes = at_limit ? BIOS_SIZE_UNKNOWN : sectors << d->sector_shift;
 	return true;
 }
 
@@ -160,7 +155,7 @@ bool bios_disk_init(struct bios_disk *d, uint8_t drive)
 	if (!d->edd && !chs)
 		return false;
 	if (!d->edd)
-		d->dev.size_bytes = SIZE_UNKNOWN;
+		d->dev.size_bytes = BIOS_SIZE_UNKNOWN;
 	d->dev.sector_size = 1u << d->sector_shift;
 	d->dev.read = disk_read;
 	d->dev.write = disk_write;

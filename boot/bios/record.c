@@ -59,7 +59,8 @@ void bios_describe(struct pod_fw *fw, struct pod_rec_machine *m)
 {
 	const struct pod_phys phys = {readable, NULL};
 	uint32_t ebda = (uint32_t)bios_peek16(BDA_EBDA) << 4;
-	(void)fw;
+	if (fw->disk->size_bytes == BIOS_SIZE_UNKNOWN)
+		m->stick_bytes = 0;
 	describe_memory(m);
 	m->clock_seconds = clock_seconds();
 	(void)pod_smbios_describe(&phys, pod_smbios_find(&phys, 0xf0000, 0x10000), m);

@@ -351,7 +351,7 @@ static void rec_read_done(uint32_t done, uint8_t status)
 	if (!i13.rec_sector)
 		return;
 	uint32_t t = bios_ticks(), st = status == OK ? POD_OK : status == SECTOR_NOT_FOUND ? POD_E_RANGE : POD_E_IO;
-	pod_progress_end(i13.rec, done, st, status, rec_ms(t));
+	pod_progress_end(i13.rec, done, st, POD_REC_CODE_INT13 | status, rec_ms(t));
 	if (i13.rec_sector && (i13.rec_noted || (st != POD_OK && pod_get_le32(i13.rec + POD_PR_ERRORS) <= REC_ERRORS)))
 		rec_write(t);
 }

@@ -92,7 +92,7 @@
  *   +0x58  8  the first read outside: offset
  *   +0x60 12 each  the 4 slowest reads, slowest first: { u64 offset, u32 ms }
  *   +0x90 12 each  12 stage events
- *  +0x120  4  the first read that failed: the firmware's own code (low 16 bits of EFI_STATUS; AH of INT 13h)
+ *  +0x120  4  the first read that failed: the firmware's own code (low 16 bits of EFI_STATUS; 0x1300 + AH of INT 13h)
  *  +0x124  4  milliseconds at the end of the last read that is counted here (at its start while POD_REC_P_READING)
  *  +0x128  4  sectors the recorder had written in this boot before this one
  *  +0x12C     zero
@@ -234,7 +234,8 @@ enum {
 				    * last record is the last read worth one */
 };
 
-#define POD_REC_SLOW_MAX 4
+#define POD_REC_SLOW_MAX   4
+#define POD_REC_CODE_INT13 0x1300u /* error_code of a BIOS: this plus AH; below it are codes of EFI_STATUS */
 struct pod_rec_slow {
 	uint64_t off_bytes;
 	uint32_t ms;

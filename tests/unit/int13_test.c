@@ -651,7 +651,7 @@ TEST(read_errors_are_recorded_at_once)
 	CHECK_EQ(p.errors, 1);
 	CHECK_EQ(p.error_off, 40 * 2048);
 	CHECK_EQ(p.error_status, POD_E_IO);
-	CHECK_EQ(p.error_code, 0x10);
+	CHECK_EQ(p.error_code, 0x1310);
 	CHECK_EQ(p.flags, 0);
 	CHECK_EQ(p.bytes, 2048 + 4096);
 	for (uint32_t i = 0; i < 500; i++)

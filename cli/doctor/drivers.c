@@ -132,7 +132,7 @@ static void report_stick(struct linux_image *x, size_t i)
 			       x->initrd[i].modules.kernel ? x->initrd[i].modules.kernel : "?", missing);
 	else if (unknown)
 		doctor_reportf(x->d, &drivers_check_stick, DOCTOR_SKIPPED, x->im->subject, NULL,
-			       _("%s: whether %s is built into the kernel cannot be seen"), path, unknown);
+			       _("%s: whether the kernel or something inside the initrd holds %s cannot be seen"), path, unknown);
 	else
 		doctor_reportf(x->d, &drivers_check_stick, DOCTOR_GOOD, x->im->subject, NULL,
 			       _("%s (kernel %s) has USB controller, USB storage and disk drivers"), path,
@@ -166,15 +166,15 @@ static enum found find_driver(struct linux_image *x, const struct device *dev, c
 		if (*module)
 			return FOUND_INITRD;
 		/* Aliases of modules and of what is built in: no other driver can be in there. */
-		complete |= m->has_alias && m->has_builtin_alias;
+		complete |= m->has_alias && m->has_builtin_alias && !m->incomplete;
 	}
+	/* The root image is on the stick: what finds the stick must be in the initrd. */
+	if (dev->kind == DEVICE_USB)
+		return x->broken || !complete ? FOUND_UNKNOWN : FOUND_NOWHERE;
 	*module = x->root.read ? in_modules(&x->root.modules, dev) : NULL;
 	if (*module)
 		return FOUND_ROOT;
-	if (x->broken || (!complete && !x->root.read))
-		return FOUND_UNKNOWN;
-	/* USB controllers are looked for in the initrd alone: the root image is on the stick. */
-	if (x->root.images && !x->root.read && dev->kind != DEVICE_USB)
+	if (x->broken || (!complete && !x->root.read) || (x->root.images && !x->root.read))
 		return FOUND_UNKNOWN;
 	return FOUND_NOWHERE;
 }
@@ -243,7 +243,7 @@ static void report_kind(struct linux_image *x, const struct devices *devices, en
 			continue;
 		total++;
 		f = find_driver(x, &devices->v[i], &module);
-		if (f == FOUND_INITRD || (f == FOUND_ROOT && kind != DEVICE_USB)) {
+		if (f == FOUND_INITRD || f == FOUND_ROOT) {
 			fine++;
 			if (!has_word(good, module))
 				list_add(&good, module);
@@ -257,7 +257,7 @@ static void report_kind(struct linux_image *x, const struct devices *devices, en
 		if (dev->kind != kind)
 			continue;
 		f = find_driver(x, dev, &module);
-		if (kind == DEVICE_USB && (f == FOUND_ROOT || f == FOUND_NOWHERE))
+		if (kind == DEVICE_USB && f == FOUND_NOWHERE)
 			missing_usb(x, dev, fine > 0);
 		else if (f == FOUND_NOWHERE)
 			missing_other(x, dev);

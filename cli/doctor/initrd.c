@@ -377,6 +377,8 @@ void initrd_read(struct initrd *out, struct pod_dev *dev, uint64_t start_bytes, 
 		out->problem = again.problem;
 		out->modules.has_alias = true;
 	}
+	/* Modules in a squashfs inside (dracut's squash module), or in another initrd that is loaded with this one. */
+	out->modules.incomplete = out->problem || out->has_squashfs || !out->modules.file.n;
 	free(w.scratch);
 }
 

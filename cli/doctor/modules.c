@@ -251,7 +251,7 @@ enum modules_has modules_has(struct modules *m, const char *name)
 	free(plain);
 	if (is)
 		return MODULES_YES;
-	return m->has_builtin ? MODULES_NO : MODULES_UNKNOWN;
+	return m->has_builtin && !m->incomplete ? MODULES_NO : MODULES_UNKNOWN;
 }
 
 /* [0-9a-f] and the like at p; NULL: no closing bracket. */
@@ -324,6 +324,7 @@ void modules_learn_builtin(struct modules *m, const struct modules *from)
 			names_add(&m->builtin, cli_xstrdup(from->builtin.v[i]));
 		m->has_builtin = true;
 	}
+	m->has_builtin_alias |= from->has_builtin_alias;
 	/* All aliases: those of modules that `m` does not have find nothing in it. */
 	for (size_t i = 0; i < from->alias_count; i++) {
 		char *both = cli_xasprintf("%s%c%s", from->alias[i].pattern, 1, from->alias[i].module), *cut = strchr(both, 1);

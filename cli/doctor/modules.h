@@ -29,6 +29,7 @@ struct modules {
 	struct modules_names file;    /* "usb_storage": modules that are there as files */
 	struct modules_names builtin; /* in the kernel itself */
 	bool has_builtin;	      /* a modules.builtin was seen: what it does not name is not built in */
+	bool incomplete;	      /* more modules may be where nobody looked: what was not seen is not known */
 	bool has_alias;		      /* a modules.alias was seen */
 	bool has_builtin_alias;	      /* a modules.builtin.modinfo was seen */
 	struct modules_alias *alias;

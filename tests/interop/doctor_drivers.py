@@ -166,6 +166,17 @@ def stick_drivers():
                 f.write(gzip.compress(open("raw.cpio", "rb").read()))
         r = doctor("--no-machine", iso("c.iso", [name]))
         equal((r.rc, levels(r, "drivers.stick")), (rc, [want]), "usb-storage " + what + ": " + r.out)
+    # dracut can put the modules into a squashfs inside the initrd: what is not seen is not said to be missing
+    shutil.rmtree("tree")
+    os.mkdir("tree")
+    squash("inner.sq", MODULES)
+    shutil.copy("inner.sq", "tree/squash-root.img")
+    module_tree("tree", without[1:2])
+    with open("tree/init", "w") as f:
+        f.write("#!/bin/sh\n")
+    cpio("tree", "squashed")
+    r = doctor("--inventory", inventory("few.inv", [AHCI]), iso("g.iso", ["squashed"], squash("root.sq", MODULES)))
+    equal((r.rc, levels(r, "drivers.stick"), levels(r, "drivers.storage")), (0, ["skipped"], ["good"]), "modules in a squashfs inside: " + r.out)
     # With a root image that says what is built in, it is known; and a live system needs the medium's filesystems
     r = doctor("--no-machine", iso("d.iso", [name], squash("root.sq", MODULES)))
     check(r.rc == 1 and "usb-storage" in r.out, "the root image says what is built in: %s" % r.out)
@@ -200,6 +211,12 @@ def machine_drivers():
     img = iso("u.iso", [initrd("i", [m for m in MODULES if "xhci" not in m[0]])], squash("root.sq", MODULES))
     r = doctor("--inventory", inventory("few.inv", few), img)
     check(r.rc == 1 and levels(r, "drivers.usb") == ["problem"] and "xhci_hcd" in r.out, "no xhci in the initrd: %s" % r.out)
+    # the same where only the root image says what is built in; and not where the initrd may hold more
+    img = iso("u.iso", [initrd("i", [m for m in MODULES if "xhci" not in m[0]], modinfo=False)], squash("root.sq", MODULES))
+    r = doctor("--inventory", inventory("few.inv", few), img)
+    check(r.rc == 1 and levels(r, "drivers.usb") == ["problem"], "no xhci in the initrd, built-in aliases in the root image: %s" % r.out)
+    r = doctor("--inventory", inventory("usb.inv", [XHCI]), "g.iso")
+    equal((r.rc, levels(r, "drivers.usb")), (0, ["skipped"]), "xhci may be in a squashfs inside the initrd: " + r.out)
     # modules.alias is made by the installer when it runs: aliases come out of the module files
     img = iso("k.iso", [initrd("i", MODULES, alias=False)])
     r = doctor("--inventory", inventory("few.inv", few), img)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod doctor: what will go wrong, before it does. Opens what is examined and lets every module look at it. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,6 +418,10 @@ static int check_usage(const struct cli_command *cmd, const struct request *r, i
 		return cli_usage(cmd, "%s", _("name one TARGET, FILE or TARGET:PATH, or none for this machine alone"));
 	if (r->no_machine && (left == 0 || r->inventory))
 		return cli_usage(cmd, "%s", _("--no-machine needs something else to look at, and goes without --inventory"));
+	if (r->no_machine && r->d.acpi)
+		return cli_usage(cmd, "%s", _("--acpi is about the machine: it does not go with --no-machine"));
+	if (r->d.acpi && access(r->d.acpi, R_OK) != 0)
+		return cli_fail("%s: %s", r->d.acpi, strerror(errno));
 	if ((r->d.probe || r->d.benchmark) && left == 0)
 		return cli_usage(cmd, "%s", _("--probe and --benchmark need a TARGET"));
 	return CLI_OK;

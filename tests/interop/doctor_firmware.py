@@ -193,8 +193,8 @@ def hostile():
     os.makedirs("nothing", exist_ok=True)
     r = doctor("--only", "firmware", "--acpi", "nothing")
     check(r.rc == 1 and "no ACPI tables" in r.out, "a folder without tables")
-    r = doctor("--only", "firmware", "--acpi", "not-there")
-    check(r.rc == 1 and "not-there" in r.out, "a dump that is not there")
+    one_line(doctor("--only", "firmware", "--acpi", "not-there"), 3, "a dump that is not there", "not-there")
+    one_line(doctor("--no-machine", "--acpi", "nothing", "noise"), 2, "--acpi without a machine", "--acpi")
 
 
 def own_machine():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Network Block Device, server side (the NBD project's doc/proto.md): fixed newstyle negotiation, simple replies, read-only. All
- * numbers are big-endian.
+ * Network Block Device, server side (the NBD project's doc/proto.md): fixed newstyle negotiation, simple replies. All numbers are
+ * big-endian.
  *
  *   greeting       +0 8 "NBDMAGIC"  +8 8 "IHAVEOPT"  +16 2 handshake flags
  *   client flags   +0 4
@@ -39,10 +39,13 @@ enum { REP_ACK = 1, REP_SERVER = 2, REP_INFO = 3 };
 #define REP_ERR_INVALID 0x80000003u
 #define REP_ERR_TOO_BIG 0x80000009u
 enum { INFO_EXPORT = 0, INFO_NAME = 1, INFO_DESCRIPTION = 2, INFO_BLOCK_SIZE = 3 };
-enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2, CMD_FLUSH = 3 };
+enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2, CMD_FLUSH = 3, CMD_TRIM = 4, CMD_WRITE_ZEROES = 6 };
+enum { CMD_FLAG_FUA = 1, CMD_FLAG_NO_HOLE = 2 };
 /* has flags, read-only, flush is harmless, several connections see the same */
-enum { TRANSMISSION_FLAGS = 1 | 2 | 4 | 256 };
-enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_ENOMEM = 12, NBD_EINVAL = 22 };
+enum { FLAGS_READ_ONLY = 1 | 2 | 4 | 256 };
+/* has flags, flush, FUA, trim, write zeroes, several connections see the same */
+enum { FLAGS_WRITABLE = 1 | 4 | 8 | 32 | 64 | 256 };
+enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_ENOMEM = 12, NBD_EINVAL = 22, NBD_ENOSPC = 28 };
 
 struct connection {
 	int fd;
@@ -113,10 +116,9 @@ static bool reply_option(struct connection *c, uint32_t option, uint32_t type, c
 	return transmit(c->fd, h, sizeof h) && (len == 0 || transmit(c->fd, data, len));
 }
 
-static void put_be64(uint8_t *p, uint64_t v)
+static uint16_t transmission_flags(const struct connection *c)
 {
-	pod_put_be32(p, (uint32_t)(v >> 32));
-	pod_put_be32(p + 4, (uint32_t)v);
+	return c->ex->zero ? FLAGS_WRITABLE : FLAGS_READ_ONLY;
 }
 
 static bool send_list(struct connection *c)
@@ -154,8 +156,8 @@ static bool send_info(struct connection *c, uint32_t option, const uint8_t *data
 		return reply_option(c, option, REP_ERR_INVALID, NULL, 0);
 
 	pod_put_be16(info, INFO_EXPORT);
-	put_be64(info + 2, c->ex->dev->size_bytes);
-	pod_put_be16(info + 10, TRANSMISSION_FLAGS);
+	pod_put_be64(info + 2, c->ex->dev->size_bytes);
+	pod_put_be16(info + 10, transmission_flags(c));
 	if (!reply_option(c, option, REP_INFO, info, 12))
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
@@ -182,8 +184,8 @@ static bool send_export(struct connection *c)
 {
 	uint8_t out[10 + 124] = {0};
 
-	put_be64(out, c->ex->dev->size_bytes);
-	pod_put_be16(out + 8, TRANSMISSION_FLAGS);
+	pod_put_be64(out, c->ex->dev->size_bytes);
+	pod_put_be16(out + 8, transmission_flags(c));
 	return transmit(c->fd, out, c->no_zeroes ? 10 : sizeof out);
 }
 
@@ -253,21 +255,45 @@ static bool reply(struct connection *c, const uint8_t *cookie, uint32_t error)
 	return transmit(c->fd, h, sizeof h);
 }
 
+static bool make_room(struct connection *c, size_t need)
+{
+	uint8_t *p;
+
+	if (need <= c->buf_size)
+		return true;
+	p = realloc(c->buf, need);
+	if (!p)
+		return false;
+	c->buf = p;
+	c->buf_size = need;
+	return true;
+}
+
+static void enter(struct connection *c)
+{
+	if (c->ex->lock)
+		pthread_mutex_lock(c->ex->lock);
+}
+
+static void leave(struct connection *c)
+{
+	if (c->ex->lock)
+		pthread_mutex_unlock(c->ex->lock);
+}
+
 static bool serve_read(struct connection *c, const uint8_t *cookie, uint64_t off, uint32_t len)
 {
 	size_t need = (size_t)len + 16;
+	enum pod_status st;
 
 	if (len == 0 || len > READ_MAX || !pod_in_range(off, len, c->ex->dev->size_bytes))
 		return reply(c, cookie, NBD_EINVAL);
-	if (need > c->buf_size) {
-		uint8_t *p = realloc(c->buf, need);
-
-		if (!p)
-			return reply(c, cookie, NBD_ENOMEM);
-		c->buf = p;
-		c->buf_size = need;
-	}
-	if (pod_dev_read(c->ex->dev, off, c->buf + 16, len) != POD_OK)
+	if (!make_room(c, need))
+		return reply(c, cookie, NBD_ENOMEM);
+	enter(c);
+	st = pod_dev_read(c->ex->dev, off, c->buf + 16, len);
+	leave(c);
+	if (st != POD_OK)
 		return reply(c, cookie, NBD_EIO);
 	pod_put_be32(c->buf, REPLY_MAGIC);
 	pod_put_be32(c->buf + 4, 0);
@@ -275,28 +301,86 @@ static bool serve_read(struct connection *c, const uint8_t *cookie, uint64_t off
 	return transmit(c->fd, c->buf, need);
 }
 
+static uint32_t nbd_error(enum pod_status st)
+{
+	switch (st) {
+	case POD_OK:
+		return 0;
+	case POD_E_NOSPACE:
+		return NBD_ENOSPC;
+	case POD_E_NOMEM:
+		return NBD_ENOMEM;
+	case POD_E_READONLY:
+		return NBD_EPERM;
+	default:
+		return NBD_EIO;
+	}
+}
+
+/* A write, trim, or write of zeros; its data, if any, are in the buffer. */
+static bool serve_change(struct connection *c, uint16_t type, uint16_t flags, const uint8_t *cookie, uint64_t off, uint32_t len)
+{
+	enum pod_status st = POD_OK;
+
+	if (!c->ex->zero)
+		return reply(c, cookie, NBD_EPERM);
+	if (!pod_in_range(off, len, c->ex->dev->size_bytes) || flags & ~(CMD_FLAG_FUA | CMD_FLAG_NO_HOLE))
+		return reply(c, cookie, off > c->ex->dev->size_bytes - len ? NBD_ENOSPC : NBD_EINVAL);
+	enter(c);
+	if (len)
+		st = type == CMD_WRITE ? pod_dev_write(c->ex->dev, off, c->buf, len) : c->ex->zero(c->ex->ctx, off, len);
+	if (st == POD_OK && flags & CMD_FLAG_FUA)
+		st = pod_dev_flush(c->ex->dev);
+	leave(c);
+	return reply(c, cookie, nbd_error(st));
+}
+
+static bool serve_write(struct connection *c, uint16_t flags, const uint8_t *cookie, uint64_t off, uint32_t len)
+{
+	if (len > READ_MAX)
+		return false; /* its data follow, and must be taken off the stream: too much */
+	if (!c->ex->zero || !make_room(c, len))
+		return discard(c->fd, len) && reply(c, cookie, c->ex->zero ? NBD_ENOMEM : NBD_EPERM);
+	return receive(c->fd, c->buf, len) && serve_change(c, CMD_WRITE, flags, cookie, off, len);
+}
+
+static bool serve_flush(struct connection *c, const uint8_t *cookie)
+{
+	enum pod_status st = POD_OK;
+
+	enter(c);
+	if (c->ex->zero)
+		st = pod_dev_flush(c->ex->dev);
+	leave(c);
+	return reply(c, cookie, nbd_error(st));
+}
+
 static void transmission(struct connection *c)
 {
 	uint8_t h[28];
 
 	while (receive(c->fd, h, sizeof h) && pod_get_be32(h) == REQUEST_MAGIC) {
-		uint16_t type = pod_get_be16(h + 6);
+		uint16_t flags = pod_get_be16(h + 4), type = pod_get_be16(h + 6);
+		uint64_t off = pod_get_be64(h + 16);
 		uint32_t len = pod_get_be32(h + 24);
 		const uint8_t *cookie = h + 8;
 		bool ok;
 
 		switch (type) {
 		case CMD_READ:
-			ok = serve_read(c, cookie, pod_get_be64(h + 16), len);
+			ok = serve_read(c, cookie, off, len);
 			break;
 		case CMD_WRITE:
-			/* its data follows, and must be taken off the stream */
-			ok = len <= READ_MAX && discard(c->fd, len) && reply(c, cookie, NBD_EPERM);
+			ok = serve_write(c, flags, cookie, off, len);
 			break;
 		case CMD_DISC:
 			return;
 		case CMD_FLUSH:
-			ok = reply(c, cookie, 0);
+			ok = serve_flush(c, cookie);
+			break;
+		case CMD_TRIM:
+		case CMD_WRITE_ZEROES:
+			ok = c->ex->zero ? serve_change(c, type, flags, cookie, off, len) : reply(c, cookie, NBD_EINVAL);
 			break;
 		default:
 			ok = reply(c, cookie, NBD_EINVAL);

@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One NBD connection, read-only. */
+/* The NBD server: one connection, and a socket for many. */
 #ifndef POD_CLI_NBD_H
 #define POD_CLI_NBD_H
 
+#include <pthread.h>
 #include "core/disk/dev.h"
 
 struct cli_nbd_export {
-	struct pod_dev *dev; /* its read function must stand concurrent calls */
+	struct pod_dev *dev; /* with `lock` NULL its read function must stand concurrent calls */
 	const char *name;    /* what the list option shows */
 	const char *description;
+	pthread_mutex_t *lock; /* held around each call */
+	/* Makes a range read as zeros. NULL: the export is read-only. */
+	enum pod_status (*zero)(void *ctx, uint64_t off_bytes, uint64_t len_bytes);
+	void *ctx;
 };
 
 /* Speaks the protocol on a connected socket until the client leaves or breaks a rule. */
 void cli_nbd_serve(int fd, const struct cli_nbd_export *ex);
+
+/* Listens on the Unix socket `path` (only its owner may connect), says so once a client can come ("Serving `shown` ..."), and
+ * serves until a signal or, with `once`, until the last client has left. Returns an exit status, errors said. */
+int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once);
+
+/* The same in the background, without a word, for a child process of ours. NULL: failed, and said. */
+struct cli_nbd_server;
+struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char *path);
+void cli_nbd_stop(struct cli_nbd_server *s);
 
 #endif

@@ -8,4 +8,7 @@
 /* CRC-32 (ISO-HDLC: polynomial 0xEDB88320 reflected, as in GPT). Start with crc = 0; chainable. */
 uint32_t pod_crc32(uint32_t crc, const void *data, size_t len);
 
+/* CRC-32C (Castagnoli, as in VHDX). Start with crc = 0; chainable. Cheap over trailing zeros. */
+uint32_t pod_crc32c(uint32_t crc, const void *data, size_t len);
+
 #endif

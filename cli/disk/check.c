@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod disk check: structures of each file of the chain. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/disk/disk.h"
+#include "core/base/str.h"
+
+/* What the core's checks say, so that the catalogue holds it. */
+static const char *const finding_text[] __attribute__((unused)) = {
+	N_("BAT entry beyond the end of the file"),
+	N_("BAT entries overlap"),
+	N_("partially present block without a parent"),
+	N_("BAT entry of unknown state"),
+	N_("BAT entry with reserved bits"),
+	N_("sector bitmap entry of unknown state"),
+	N_("partially present blocks without a sector bitmap"),
+	N_("sector bitmap without a parent"),
+	N_("header: this copy is damaged"),
+	N_("region table: this copy is damaged"),
+	N_("footer at the end is missing or damaged"),
+	N_("copy of the footer is damaged"),
+};
+
+#define SHOWN_MAX 100u
+
+struct report {
+	const char *path;
+	struct cli_json *json;
+	unsigned shown, repairable;
+};
+
+static void found(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
+{
+	struct report *r = ctx;
+
+	r->repairable += repairable;
+	if (r->shown++ >= SHOWN_MAX)
+		return;
+	if (!r->json) {
+		cli_print(_("%s: %s (offset %llu, block %llu)\n"), r->path, _(what), (unsigned long long)off,
+			  (unsigned long long)block);
+		return;
+	}
+	cli_json_open(r->json, NULL, '{');
+	cli_json_str(r->json, "file", r->path);
+	cli_json_str(r->json, "what", what);
+	cli_json_u64(r->json, "offset", off);
+	cli_json_u64(r->json, "block", block);
+	cli_json_bool(r->json, "repairable", repairable);
+	cli_json_close(r->json, '}');
+}
+
+struct sums {
+	uint64_t errors, repaired, used, unused;
+	bool log_dirty;
+};
+
+static enum pod_status check_layer(struct pod_layer *l, bool repair, struct report *r, struct sums *s)
+{
+	enum pod_status st = POD_OK;
+
+	if (l->kind == POD_LAYER_VHDX) {
+		struct pod_vhd_check c;
+
+		st = pod_vhdx_check(&l->u.vhdx, repair, found, r, &c);
+		*s = (struct sums){c.errors, c.repaired, c.file_used_bytes, c.file_unused_bytes, l->u.vhdx.log_replayed};
+	} else if (l->kind == POD_LAYER_VHD) {
+		struct pod_vhd_report c;
+
+		st = pod_vhd_check(&l->u.vhd, repair, found, r, &c);
+		*s = (struct sums){c.errors, c.repaired, c.file_used_bytes, c.file_unused_bytes, false};
+	}
+	return st;
+}
+
+/* The top file alone, opened for writing: that replays its log; then what has a sound copy is mended. */
+static int repair_file(const char *path, struct report *r, struct sums *s)
+{
+	struct pod_layer_options opt = {.writable = true, .env = &disk_env};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_diag diag = {0};
+	struct disk_file f;
+	enum pod_status st, closed;
+	int rc = CLI_FAILED;
+
+	if (disk_file_open(&f, path, true)) {
+		st = pod_layer_open(l, &f.vf, &cli_alloc, &opt, &diag);
+		if (st == POD_OK) {
+			st = check_layer(l, true, r, s);
+			closed = pod_layer_close(l);
+			st = st == POD_OK ? closed : st;
+		}
+		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot repair the image"), st, &diag, NULL);
+		disk_file_close(&f);
+	}
+	free(l);
+	return rc;
+}
+
+static void print_sums(const struct report *r, const struct sums *s)
+{
+	char used[16], unused[16];
+
+	cli_print(_("%s: %llu faults; %s used, %s unused in the file\n"), r->path, (unsigned long long)s->errors,
+		  pod_format_size(used, s->used), pod_format_size(unused, s->unused));
+	if (s->log_dirty)
+		cli_print(_("%s: the log is not empty; it is replayed when the image is opened for writing (--repair)\n"),
+			  r->path);
+}
+
+static int check_chain(const char *path, struct cli_json *json, struct sums *total)
+{
+	struct disk *d = cli_xzalloc(sizeof *d);
+	int rc = disk_open(d, path, false);
+
+	for (unsigned i = 0; rc == CLI_OK && i < d->chain.depth; i++) {
+		struct pod_layer *l = d->chain.layer[i];
+		struct report r = {.path = ((const struct disk_file *)l->file)->dev.path, .json = json};
+		struct sums s = {0};
+		enum pod_status st = check_layer(l, false, &r, &s);
+
+		if (st != POD_OK)
+			rc = disk_fail(r.path, _("cannot check the image"), st, NULL, NULL);
+		else if (!json)
+			print_sums(&r, &s);
+		total->errors += s.errors;
+		total->used += s.used;
+		total->unused += s.unused;
+		total->log_dirty |= i == 0 && s.log_dirty;
+	}
+	if (d->file.dev.path && disk_close(d) != CLI_OK)
+		rc = CLI_FAILED;
+	free(d);
+	return rc;
+}
+
+int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"repair", no_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
+	struct sums total = {0}, mended = {0};
+	bool as_json = false, repair = false;
+	struct report quiet = {.path = "", .shown = SHOWN_MAX};
+	struct cli_json j;
+	int c, rc = CLI_OK;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'j')
+			as_json = true;
+		else if (c == 'r')
+			repair = true;
+		else
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one FILE"));
+	if (repair)
+		rc = repair_file(argv[optind], &quiet, &mended);
+	if (rc != CLI_OK)
+		return rc;
+	cli_json_init(&j, stdout);
+	if (as_json) {
+		cli_json_open(&j, NULL, '{');
+		cli_json_open(&j, "findings", '[');
+	}
+	rc = check_chain(argv[optind], as_json ? &j : NULL, &total);
+	if (as_json) {
+		cli_json_close(&j, ']');
+		cli_json_u64(&j, "errors", total.errors);
+		cli_json_u64(&j, "repaired", mended.repaired);
+		cli_json_bool(&j, "log_dirty", total.log_dirty);
+		cli_json_u64(&j, "used", total.used);
+		cli_json_u64(&j, "unused", total.unused);
+		cli_json_close(&j, '}');
+	} else if (mended.repaired) {
+		cli_print(_("%llu repaired\n"), (unsigned long long)mended.repaired);
+	}
+	c = as_json ? cli_json_end(&j) : cli_flush();
+	if (rc == CLI_OK)
+		rc = c;
+	return rc == CLI_OK && total.errors ? CLI_CHECK : rc;
+}

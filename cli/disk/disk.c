@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod disk: finds the subcommand. */
+#include <string.h>
+#include "cli/disk/disk.h"
+
+static const struct {
+	const char *name;
+	int (*run)(const struct cli_command *cmd, int argc, char **argv);
+} verbs[] = {
+	{"info", disk_cmd_info}, {"create", disk_cmd_create}, {"convert", disk_cmd_convert}, {"check", disk_cmd_check},
+	{"map", disk_cmd_map},	 {"merge", disk_cmd_merge},   {"rebase", disk_cmd_rebase},   {"compact", disk_cmd_compact},
+	{"grow", disk_cmd_grow}, {"serve", disk_cmd_serve},
+};
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static char name[64];
+
+	if (argc < 2)
+		return cli_usage(cmd, "%s",
+				 _("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, serve"));
+	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, argv[1]) == 0) {
+			snprintf(name, sizeof name, "isopod disk %s", verbs[i].name);
+			argv[1] = name; /* getopt's own messages begin with it */
+			return verbs[i].run(cmd, argc - 1, argv + 1);
+		}
+	return cli_usage(cmd, _("there is no 'disk %s'"), argv[1]);
+}
+
+const struct cli_command cli_disk = {
+	.name = "disk",
+	.arguments = "info|create|convert|check|map|merge|rebase|compact|grow|serve FILE ...",
+	.summary = N_("make, read, check and change virtual disks (VHD, VHDX, raw), chains of them included"),
+	.help = N_("  info FILE [--json]              what it is, and what it is made of\n"
+		   "  create FILE --size N | --parent FILE [--format vhdx|vhd|raw] [--fixed]\n"
+		   "         [--block-size N] [--sector-size 512|4096]\n"
+		   "  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace]\n"
+		   "  check FILE [--repair] [--json]  look at everything but the data\n"
+		   "  map FILE [--json]               which file of the chain holds which part\n"
+		   "  merge FILE [--keep]             write a child's changes into its parent; remove the child\n"
+		   "  rebase FILE [--parent FILE]     find the parent under another name; without --parent: need none\n"
+		   "  compact FILE                    give back blocks of zeros, cut the file\n"
+		   "  grow FILE --size N              a larger disk\n"
+		   "  serve FILE --nbd SOCKET [--write] [--once]   to any NBD client\n"),
+	.run = run,
+};

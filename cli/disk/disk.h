@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Virtual disks as files of the host: what `isopod disk` and the layer store share. */
+#ifndef POD_CLI_DISK_H
+#define POD_CLI_DISK_H
+
+#include "cli/cli.h"
+#include "cli/dev.h"
+#include "core/vhd/chain.h"
+
+/* A file of the host that a virtual disk lives in. */
+struct disk_file {
+	struct pod_vfile vf; /* first */
+	struct cli_dev dev;
+};
+/* Both say what is wrong. `create` makes a new file and refuses an old one. */
+bool disk_file_open(struct disk_file *f, const char *path, bool writable);
+bool disk_file_create(struct disk_file *f, const char *path);
+void disk_file_close(struct disk_file *f);
+/* fsync, the folder it lies in included. */
+bool disk_file_sync(struct disk_file *f);
+
+/* Identifiers and time from the host. */
+extern struct pod_vhd_env disk_env;
+/* Finds parents next to their children. */
+extern struct pod_chain_opener disk_opener;
+
+struct disk {
+	struct pod_chain chain;
+	struct disk_file file;
+	char failed[POD_VHD_PATH_MAX];
+};
+/* Opens an image and its parents. CLI_OK, or CLI_FAILED, and has said why. */
+int disk_open(struct disk *d, const char *path, bool writable);
+/* Writes what is pending. CLI_OK, or CLI_FAILED, and has said why. */
+int disk_close(struct disk *d);
+/* One line for a failure with an image; `parent` is the path of a parent that the failure is about, "" or NULL for none. */
+int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent);
+/* `parent` as a child in the folder of `child` names it: relative, with backslashes. NULL, and said, if a path does not exist. */
+char *disk_relative(const char *child, const char *parent);
+/* The path of the direct parent of an open image as the opener found it, or NULL. */
+const char *disk_parent_path(const struct disk *d);
+
+struct disk_create {
+	enum pod_layer_kind kind;
+	uint64_t size_bytes;
+	uint32_t block_size, sector_size;
+	bool fixed;
+	const char *parent; /* path, or NULL */
+};
+/* Makes an image file (it must not exist) and closes it. `f` stays open for writing if not NULL. */
+int disk_create(const char *path, const struct disk_create *c, struct disk_file *f);
+/* Copies all of `from` to `to`, which reads as zeros yet; zeros are left out. */
+enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label);
+
+/* "raw", "vhd", "vhdx", "qcow2": false if it is none. qcow2 is not one of pod_layer_kind: *qcow2 is set. */
+bool disk_parse_format(const char *name, enum pod_layer_kind *kind, bool *qcow2);
+
+/* The subcommands of `isopod disk`. */
+int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv);
+
+#endif

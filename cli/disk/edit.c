@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod disk merge, rebase, compact, grow: images that change in place. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/disk/disk.h"
+#include "cli/identity.h"
+
+static void show(void *ctx, uint64_t done, uint64_t total)
+{
+	struct cli_progress *p = ctx;
+
+	p->total = total;
+	cli_progress_update(p, done);
+}
+
+/* --- merge ---------------------------------------------------------------------------------------------- */
+
+static int merge(const char *child, const char *parent)
+{
+	struct disk_file c, p;
+	struct cli_progress bar;
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	if (!disk_file_open(&c, child, true))
+		return CLI_FAILED;
+	if (!disk_file_open(&p, parent, true)) {
+		disk_file_close(&c);
+		return CLI_FAILED;
+	}
+	disk_env.now_unix = (uint64_t)cli_identity_time();
+	cli_progress_start(&bar, child, 1);
+	st = pod_chain_merge(&c.vf, &p.vf, &cli_alloc, &disk_env, show, &bar, &diag);
+	cli_progress_end(&bar);
+	disk_file_close(&p);
+	disk_file_close(&c);
+	return st == POD_OK ? CLI_OK : disk_fail(child, _("cannot merge"), st, &diag, NULL);
+}
+
+int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"keep", no_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	struct disk *d;
+	char *parent = NULL;
+	bool keep = false;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'k')
+			return cli_bad_option(cmd);
+		keep = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one FILE"));
+	d = cli_xzalloc(sizeof *d);
+	rc = disk_open(d, argv[optind], false);
+	if (rc == CLI_OK) {
+		if (disk_parent_path(d))
+			parent = cli_xstrdup(disk_parent_path(d));
+		rc = disk_close(d);
+	}
+	free(d);
+	if (rc == CLI_OK && !parent)
+		rc = cli_fail(_("%s: has no parent to be merged into"), argv[optind]);
+	if (rc == CLI_OK)
+		rc = merge(argv[optind], parent);
+	if (rc == CLI_OK && !keep && unlink(argv[optind]) != 0)
+		rc = cli_fail(_("%s: merged, but cannot be removed: %s"), argv[optind], strerror(errno));
+	free(parent);
+	return rc;
+}
+
+/* --- rebase --------------------------------------------------------------------------------------------- */
+
+/* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
+static int relink(const char *path, const char *parent)
+{
+	struct pod_layer_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
+	struct pod_layer *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
+	struct pod_parent_spec spec = {0};
+	struct disk_file cf = {0}, pf = {0};
+	struct pod_diag diag = {0};
+	char *relative = disk_relative(path, parent);
+	enum pod_status st = POD_OK, closed;
+	int rc = CLI_FAILED;
+
+	if (relative && disk_file_open(&pf, parent, false) && disk_file_open(&cf, path, true)) {
+		st = pod_layer_open(to, &pf.vf, &cli_alloc, &read, &diag);
+		if (st == POD_OK)
+			st = pod_layer_open(child, &cf.vf, &cli_alloc, &write, &diag);
+		if (st == POD_OK && !child->has_parent)
+			st = POD_E_INVALID;
+		if (st == POD_OK)
+			st = pod_layer_linked(child, to, &diag);
+		pod_layer_describe(to, &spec);
+		spec.path[POD_PARENT_RELATIVE] = relative;
+		if (st == POD_OK)
+			st = pod_layer_set_parent(child, &spec);
+		closed = pod_layer_close(child);
+		st = st == POD_OK ? closed : st;
+		closed = pod_layer_close(to);
+		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent);
+	}
+	disk_file_close(&cf);
+	disk_file_close(&pf);
+	free(relative);
+	free(to);
+	free(child);
+	return rc;
+}
+
+static int flatten(struct disk *d, const char *path)
+{
+	struct cli_progress bar;
+	enum pod_status st;
+
+	cli_progress_start(&bar, path, 1);
+	st = pod_chain_flatten(&d->chain, show, &bar);
+	cli_progress_end(&bar);
+	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot take in what its parents hold"), st, NULL, NULL);
+}
+
+int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"parent", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+	const char *parent = NULL;
+	struct disk *d;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'p')
+			return cli_bad_option(cmd);
+		parent = optarg;
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one FILE"));
+	if (parent)
+		return relink(argv[optind], parent);
+	d = cli_xzalloc(sizeof *d);
+	rc = disk_open(d, argv[optind], true);
+	if (rc == CLI_OK) {
+		rc = flatten(d, argv[optind]);
+		if (disk_close(d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(d);
+	return rc;
+}
+
+/* --- compact, grow -------------------------------------------------------------------------------------- */
+
+int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{NULL, 0, NULL, 0}};
+	struct disk *d;
+	int rc;
+
+	if (getopt_long(argc, argv, "", options, NULL) != -1)
+		return cli_bad_option(cmd);
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one FILE"));
+	d = cli_xzalloc(sizeof *d);
+	rc = disk_open(d, argv[optind], true);
+	if (rc == CLI_OK) {
+		struct pod_layer *l = d->chain.layer[0];
+		struct cli_progress bar;
+		enum pod_status st;
+
+		cli_progress_start(&bar, argv[optind], 1);
+		st = l->kind == POD_LAYER_VHDX ? pod_vhdx_compact(&l->u.vhdx, show, &bar) : POD_E_UNSUPPORTED;
+		cli_progress_end(&bar);
+		if (l->kind != POD_LAYER_VHDX || st == POD_E_INVALID)
+			rc = cli_fail(
+				_("%s: only a dynamic or differencing VHDX can be compacted; 'isopod disk convert' makes one"),
+				argv[optind]);
+		else if (st != POD_OK)
+			rc = disk_fail(argv[optind], _("cannot compact"), st, NULL, NULL);
+		if (disk_close(d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(d);
+	return rc;
+}
+
+int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"size", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+	uint64_t size = 0;
+	struct disk *d;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 's')
+			return cli_bad_option(cmd);
+		if (!cli_parse_size(optarg, &size))
+			return cli_usage(cmd, _("'%s' makes no sense here"), optarg);
+	}
+	if (argc - optind != 1 || !size)
+		return cli_usage(cmd, "%s", _("name one FILE, and --size N"));
+	d = cli_xzalloc(sizeof *d);
+	rc = disk_open(d, argv[optind], true);
+	if (rc == CLI_OK) {
+		if (size < d->chain.dev.size_bytes) {
+			rc = cli_fail(_("%s: has %llu bytes already; a disk cannot be made smaller"), argv[optind],
+				      (unsigned long long)d->chain.dev.size_bytes);
+		} else {
+			enum pod_status st = pod_chain_grow(&d->chain, size);
+
+			if (st != POD_OK)
+				rc = disk_fail(argv[optind], _("cannot grow"), st, NULL, NULL);
+		}
+		if (disk_close(d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(d);
+	return rc;
+}

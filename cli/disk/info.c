@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod disk info, map: what an image is, and where its parts lie. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "cli/disk/disk.h"
+#include "core/base/bytes.h"
+#include "core/base/str.h"
+
+static const struct option json_only[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+
+/* The usual beginning: FILE and --json. */
+static int open_report(const struct cli_command *cmd, int argc, char **argv, struct disk **d, bool *json)
+{
+	int c;
+
+	*json = false;
+	while ((c = getopt_long(argc, argv, "", json_only, NULL)) != -1) {
+		if (c != 'j')
+			return cli_bad_option(cmd);
+		*json = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one FILE"));
+	*d = cli_xzalloc(sizeof **d);
+	c = disk_open(*d, argv[optind], false);
+	if (c != CLI_OK)
+		free(*d);
+	return c;
+}
+
+static const char *path_of(const struct pod_layer *l)
+{
+	return ((const struct disk_file *)l->file)->dev.path;
+}
+
+static uint64_t bytes_on_disk(const struct pod_layer *l)
+{
+	struct stat st;
+
+	return fstat(((const struct disk_file *)l->file)->dev.fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+static const char *type_of(const struct pod_layer *l)
+{
+	return l->has_parent ? "differencing" : l->fixed ? "fixed" : "dynamic";
+}
+
+static uint32_t block_size(const struct pod_layer *l)
+{
+	if (l->kind == POD_LAYER_VHDX)
+		return 1u << l->u.vhdx.block_shift;
+	return l->kind == POD_LAYER_VHD && l->u.vhd.type != POD_VHD_FIXED ? 1u << l->u.vhd.block_shift : 0;
+}
+
+/* VHD keeps its identifiers with all fields big-endian. */
+static void vhd_guid_text(const uint8_t id[16], char out[POD_GUID_TEXT])
+{
+	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+	uint8_t g[16];
+
+	for (unsigned i = 0; i < 16; i++)
+		g[i] = id[order[i]];
+	pod_guid_text(g, out);
+}
+
+/* The identifier that a child must name. */
+static void identity(const struct pod_layer *l, char out[POD_GUID_TEXT])
+{
+	out[0] = '\0';
+	if (l->kind == POD_LAYER_VHDX)
+		pod_guid_text(l->u.vhdx.data_write_guid, out);
+	else if (l->kind == POD_LAYER_VHD)
+		vhd_guid_text(l->u.vhd.id, out);
+}
+
+static void json_layer(struct cli_json *j, const struct pod_layer *l)
+{
+	char id[POD_GUID_TEXT];
+
+	cli_json_open(j, NULL, '{');
+	cli_json_str(j, "path", path_of(l));
+	cli_json_str(j, "format", pod_layer_kind_name(l->kind));
+	cli_json_str(j, "type", type_of(l));
+	cli_json_u64(j, "size", l->size_bytes);
+	cli_json_u64(j, "file_size", l->file->dev->size_bytes);
+	cli_json_u64(j, "allocated", bytes_on_disk(l));
+	if (block_size(l))
+		cli_json_u64(j, "block_size", block_size(l));
+	if (l->kind == POD_LAYER_VHDX) {
+		const struct pod_vhdx *x = &l->u.vhdx;
+
+		cli_json_u64(j, "logical_sector_size", l->sector_size);
+		cli_json_u64(j, "physical_sector_size", x->physical_sector_size);
+		cli_json_str(j, "creator", x->creator);
+		cli_json_bool(j, "log_dirty", x->log_replayed);
+		pod_guid_text(x->disk_id, id);
+		cli_json_str(j, "disk_id", id);
+	} else if (l->kind == POD_LAYER_VHD) {
+		cli_json_str(j, "creator", l->u.vhd.creator);
+	}
+	identity(l, id);
+	if (id[0])
+		cli_json_str(j, "identifier", id);
+	if (l->has_parent) {
+		static const char *const key[POD_PARENT_PATHS] = {"relative_path", "volume_path", "absolute_path"};
+
+		cli_json_open(j, "parent", '{');
+		for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
+			if (pod_layer_parent_path(l, (enum pod_parent_path)i))
+				cli_json_str(j, key[i], pod_layer_parent_path(l, (enum pod_parent_path)i));
+		if (l->kind == POD_LAYER_VHDX)
+			pod_guid_text(l->u.vhdx.parent.linkage, id);
+		else
+			vhd_guid_text(l->u.vhd.parent_id, id);
+		cli_json_str(j, "identifier", id);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, '}');
+}
+
+static const char *type_text(const struct pod_layer *l)
+{
+	return l->has_parent ? _("differencing") : l->fixed ? _("fixed") : _("dynamic");
+}
+
+static void print_layer(const struct pod_layer *l, unsigned depth)
+{
+	char size[16], used[16], block[16];
+
+	cli_print("%*s%s: %s, %s, %s", (int)depth * 2, "", path_of(l), pod_layer_kind_name(l->kind), type_text(l),
+		  pod_format_size(size, l->size_bytes));
+	cli_print(_(", %s on disk"), pod_format_size(used, bytes_on_disk(l)));
+	if (block_size(l))
+		cli_print(_(", blocks of %s"), pod_format_size(block, block_size(l)));
+	if (l->kind == POD_LAYER_VHDX)
+		cli_print(_(", sectors of %u"), l->sector_size);
+	if (l->kind == POD_LAYER_VHDX && l->u.vhdx.log_replayed)
+		cli_print("%s", _(", log not empty (replayed in memory)"));
+	if (l->kind == POD_LAYER_VHDX && l->u.vhdx.creator[0])
+		cli_print(_(", made by %s"), l->u.vhdx.creator);
+	cli_print("\n");
+}
+
+int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv)
+{
+	struct cli_json j;
+	struct disk *d;
+	bool json;
+	int rc = open_report(cmd, argc, argv, &d, &json);
+
+	if (rc != CLI_OK)
+		return rc;
+	if (json) {
+		cli_json_init(&j, stdout);
+		cli_json_open(&j, NULL, '{');
+		cli_json_u64(&j, "size", d->chain.dev.size_bytes);
+		cli_json_u64(&j, "depth", d->chain.depth);
+		cli_json_open(&j, "chain", '[');
+		for (unsigned i = 0; i < d->chain.depth; i++)
+			json_layer(&j, d->chain.layer[i]);
+		cli_json_close(&j, ']');
+		cli_json_close(&j, '}');
+		rc = cli_json_end(&j);
+	} else {
+		for (unsigned i = 0; i < d->chain.depth; i++)
+			print_layer(d->chain.layer[i], i);
+		rc = cli_flush();
+	}
+	if (disk_close(d) != CLI_OK)
+		rc = CLI_FAILED;
+	free(d);
+	return rc;
+}
+
+/* --- map ------------------------------------------------------------------------------------------------ */
+
+static bool continues(const struct pod_chain_run *a, const struct pod_chain_run *b)
+{
+	return a->kind == b->kind && (a->kind == POD_RUN_ZERO || (a->layer == b->layer && a->file_off + a->len == b->file_off));
+}
+
+static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t start, const struct pod_chain_run *r)
+{
+	bool data = r->kind == POD_RUN_DATA;
+
+	if (!j) {
+		if (data)
+			cli_print("%14llu %14llu  %u %14llu  %s\n", (unsigned long long)start, (unsigned long long)r->len,
+				  r->layer, (unsigned long long)r->file_off, path_of(c->layer[r->layer]));
+		else
+			cli_print(_("%14llu %14llu  zeros\n"), (unsigned long long)start, (unsigned long long)r->len);
+		return;
+	}
+	cli_json_open(j, NULL, '{');
+	cli_json_u64(j, "start", start);
+	cli_json_u64(j, "length", r->len);
+	cli_json_bool(j, "data", data);
+	if (data) {
+		cli_json_u64(j, "depth", r->layer);
+		cli_json_u64(j, "offset", r->file_off);
+		cli_json_str(j, "file", path_of(c->layer[r->layer]));
+	}
+	cli_json_close(j, '}');
+}
+
+static enum pod_status walk(struct pod_chain *c, struct cli_json *j)
+{
+	struct pod_chain_run now = {.kind = POD_RUN_PARENT}, r;
+	uint64_t start = 0;
+
+	for (uint64_t off = 0; off < c->dev.size_bytes; off += r.len) {
+		POD_TRY(pod_chain_run(c, off, c->dev.size_bytes - off, &r));
+		if (now.kind != POD_RUN_PARENT && continues(&now, &r)) {
+			now.len += r.len;
+			continue;
+		}
+		if (now.kind != POD_RUN_PARENT)
+			show_run(j, c, start, &now);
+		now = r;
+		start = off;
+	}
+	if (now.kind != POD_RUN_PARENT)
+		show_run(j, c, start, &now);
+	return POD_OK;
+}
+
+int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv)
+{
+	struct cli_json j;
+	struct disk *d;
+	bool json;
+	enum pod_status st;
+	int rc = open_report(cmd, argc, argv, &d, &json);
+
+	if (rc != CLI_OK)
+		return rc;
+	if (json) {
+		cli_json_init(&j, stdout);
+		cli_json_open(&j, NULL, '[');
+	} else {
+		cli_print("%14s %14s  %s %14s  %s\n", _("start"), _("length"), _("depth"), _("offset"), _("file"));
+	}
+	st = walk(&d->chain, json ? &j : NULL);
+	if (json) {
+		cli_json_close(&j, ']');
+		rc = cli_json_end(&j);
+	} else {
+		rc = cli_flush();
+	}
+	if (st != POD_OK)
+		rc = disk_fail(d->file.dev.path, _("cannot read the map"), st, NULL, NULL);
+	if (disk_close(d) != CLI_OK)
+		rc = CLI_FAILED;
+	free(d);
+	return rc;
+}

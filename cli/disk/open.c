@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Image files of the host; parents found by the paths their children hold. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/disk/disk.h"
+#include "cli/identity.h"
+
+static void env_random(struct pod_vhd_env *env, void *buf, size_t len)
+{
+	env->now_unix = (uint64_t)cli_identity_time();
+	cli_identity_bytes(buf, len);
+}
+
+struct pod_vhd_env disk_env = {.random = env_random};
+
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+static enum pod_status file_resize(struct pod_vfile *vf, uint64_t size)
+{
+	struct disk_file *f = (struct disk_file *)vf;
+
+	return cli_dev_truncate(&f->dev, size);
+}
+
+static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t len)
+{
+	struct disk_file *f = (struct disk_file *)vf;
+
+	if (cli_dev_hook || fallocate(f->dev.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) != 0)
+		return POD_E_UNSUPPORTED;
+	return POD_OK;
+}
+
+static void attach(struct disk_file *f, bool writable)
+{
+	f->vf.dev = &f->dev.dev;
+	f->vf.id[0] = f->dev.is_block ? f->dev.rdev : f->dev.file_dev;
+	f->vf.id[1] = f->dev.is_block ? UINT64_MAX : f->dev.file_ino;
+	if (writable && !f->dev.is_block)
+		f->vf.resize = file_resize;
+	if (writable)
+		f->vf.zero = file_zero;
+}
+
+bool disk_file_open(struct disk_file *f, const char *path, bool writable)
+{
+	memset(f, 0, sizeof *f);
+	if (!cli_dev_open(&f->dev, path, writable))
+		return false;
+	attach(f, writable);
+	return true;
+}
+
+bool disk_file_create(struct disk_file *f, const char *path)
+{
+	struct stat st;
+
+	memset(f, 0, sizeof *f);
+	if (lstat(path, &st) == 0) {
+		cli_error(_("%s: exists already; name another file, or remove it first"), path);
+		return false;
+	}
+	if (!cli_dev_create(&f->dev, path))
+		return false;
+	attach(f, true);
+	return true;
+}
+
+void disk_file_close(struct disk_file *f)
+{
+	cli_dev_close(&f->dev);
+}
+
+bool disk_file_sync(struct disk_file *f)
+{
+	char *copy = cli_xstrdup(f->dev.path);
+	int dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fsync(f->dev.fd) == 0;
+
+	if (dir >= 0) {
+		ok = (fsync(dir) == 0 || errno == EINVAL) && ok;
+		close(dir);
+	}
+	free(copy);
+	if (!ok)
+		cli_error(_("%s: cannot write it to the disk: %s"), f->dev.path, strerror(errno));
+	return ok;
+}
+
+/* --- parents -------------------------------------------------------------------------------------------- */
+
+/* The part behind the last separator of either kind. */
+static const char *base_of(const char *path)
+{
+	const char *name = path;
+
+	for (; *path; path++)
+		if (*path == '\\' || *path == '/')
+			name = path + 1;
+	return name;
+}
+
+/* What a child's path may mean here: relative to the child; absolute as a path of this system, else (a path of Windows) the file
+ * of that name next to the child. Whether it is the right one is for the identifiers to say. */
+static char *candidate(const char *child, enum pod_parent_path kind, const char *path)
+{
+	char *copy = cli_xstrdup(child), *dir = dirname(copy), *out;
+
+	if (kind == POD_PARENT_RELATIVE)
+		out = cli_xasprintf("%s/%s", dir, path);
+	else if (path[0] == '/')
+		out = cli_xstrdup(path);
+	else
+		out = cli_xasprintf("%s/%s", dir, base_of(path));
+	if (kind == POD_PARENT_RELATIVE)
+		for (char *p = out + strlen(dir); *p; p++)
+			if (*p == '\\')
+				*p = '/';
+	free(copy);
+	return out;
+}
+
+static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind,
+				   const char *path, struct pod_vfile **out)
+{
+	const struct disk_file *c = (const struct disk_file *)child;
+	char *name = candidate(c->dev.path, kind, path);
+	struct disk_file *f;
+	struct stat st;
+
+	(void)o;
+	if (stat(name, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
+		free(name);
+		return POD_E_NOT_FOUND;
+	}
+	f = cli_xzalloc(sizeof *f);
+	if (!disk_file_open(f, name, false)) {
+		free(f);
+		free(name);
+		return POD_E_IO;
+	}
+	free(name);
+	*out = &f->vf;
+	return POD_OK;
+}
+
+static void close_parent(struct pod_chain_opener *o, struct pod_vfile *vf)
+{
+	struct disk_file *f = (struct disk_file *)vf;
+
+	(void)o;
+	disk_file_close(f);
+	free(f);
+}
+
+struct pod_chain_opener disk_opener = {.open = open_parent, .close = close_parent};
+
+/* --- disks ---------------------------------------------------------------------------------------------- */
+
+int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent)
+{
+	if (st == POD_E_NOT_FOUND && parent && *parent)
+		return cli_fail(_("%s: its parent is missing: %s; put it there, or name it with 'isopod disk rebase'"), path,
+				parent);
+	if (st == POD_E_CHANGED && diag && diag->what)
+		return cli_fail(_("%s: %s is not the parent it was made from, or was written to since; only an untouched copy of "
+				  "the parent gives the right data"),
+				path, parent && *parent ? parent : "?");
+	if (st == POD_E_CORRUPT || st == POD_E_FORMAT || st == POD_E_UNSUPPORTED || st == POD_E_LIMIT || st == POD_E_INVALID) {
+		const char *of = parent && *parent ? parent : path;
+
+		if (diag && diag->what)
+			return cli_fail(
+				_("%s: %s: %s (%s at offset %llu: expected %llu, found %llu); 'isopod disk check' says more"), of,
+				what, cli_status_text(st), diag->what, (unsigned long long)diag->offset_bytes,
+				(unsigned long long)diag->expected, (unsigned long long)diag->got);
+		return cli_fail(_("%s: %s: %s; 'isopod disk check' says more"), of, what, cli_status_text(st));
+	}
+	return cli_fail_status(path, what, st, NULL);
+}
+
+int disk_open(struct disk *d, const char *path, bool writable)
+{
+	struct pod_chain_options opt = {.top = {.writable = writable, .allow_raw = true, .env = &disk_env},
+					.failed_path = d->failed,
+					.failed_path_size = sizeof d->failed};
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	memset(d, 0, sizeof *d);
+	disk_env.now_unix = (uint64_t)cli_identity_time();
+	if (!disk_file_open(&d->file, path, writable))
+		return CLI_FAILED;
+	st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &disk_opener, &opt, &diag);
+	if (st == POD_OK)
+		return CLI_OK;
+	disk_fail(path, _("cannot open the image"), st, &diag, d->failed);
+	disk_file_close(&d->file);
+	return CLI_FAILED;
+}
+
+int disk_close(struct disk *d)
+{
+	enum pod_status st = pod_chain_close(&d->chain);
+	int rc = CLI_OK;
+
+	if (st != POD_OK)
+		rc = disk_fail(d->file.dev.path, _("cannot finish writing"), st, NULL, NULL);
+	disk_file_close(&d->file);
+	return rc;
+}
+
+const char *disk_parent_path(const struct disk *d)
+{
+	return d->chain.depth > 1 ? ((const struct disk_file *)d->chain.layer[1]->file)->dev.path : NULL;
+}
+
+/* Both absolute and without links: from the folder of one to the other. */
+static char *relative_between(const char *from_dir, const char *to)
+{
+	size_t common = 0, i;
+	char *out = cli_xstrdup("."), *next;
+
+	for (i = 0; from_dir[i] && from_dir[i] == to[i]; i++)
+		if (to[i] == '/')
+			common = i;
+	if (!from_dir[i] && to[i] == '/')
+		common = i;
+	for (const char *p = from_dir + common; *p; p++)
+		if (*p == '/' && p[1]) {
+			next = cli_xasprintf("%s\\..", out);
+			free(out);
+			out = next;
+		}
+	next = cli_xasprintf("%s%s", out, to + common);
+	free(out);
+	for (char *p = next; *p; p++)
+		if (*p == '/')
+			*p = '\\';
+	return next;
+}
+
+char *disk_relative(const char *child, const char *parent)
+{
+	char *copy = cli_xstrdup(child), *dir = realpath(dirname(copy), NULL), *to = realpath(parent, NULL), *out = NULL;
+
+	if (dir && to)
+		out = relative_between(dir, to);
+	else
+		cli_error("%s: %s", dir ? parent : child, strerror(errno));
+	free(to);
+	free(dir);
+	free(copy);
+	return out;
+}
+
+bool disk_parse_format(const char *name, enum pod_layer_kind *kind, bool *qcow2)
+{
+	*qcow2 = strcmp(name, "qcow2") == 0;
+	*kind = POD_LAYER_RAW;
+	if (*qcow2 || strcmp(name, "raw") == 0)
+		return true;
+	*kind = strcmp(name, "vhd") == 0 ? POD_LAYER_VHD : POD_LAYER_VHDX;
+	return strcmp(name, "vhd") == 0 || strcmp(name, "vhdx") == 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod disk serve: an image or a chain to any NBD client. */
+#include <getopt.h>
+#include <stdlib.h>
+#include "cli/disk/disk.h"
+#include "cli/nbd.h"
+
+static enum pod_status zero(void *ctx, uint64_t off, uint64_t len)
+{
+	return pod_chain_trim(ctx, off, len);
+}
+
+int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
+						{"once", no_argument, NULL, 'o'},
+						{"write", no_argument, NULL, 'w'},
+						{NULL, 0, NULL, 0}};
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
+	const char *path = NULL;
+	bool once = false, write = false;
+	struct disk *d;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'n')
+			path = optarg;
+		else if (c == 'o')
+			once = true;
+		else if (c == 'w')
+			write = true;
+		else
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind != 1 || !path)
+		return cli_usage(cmd, "%s", _("name one FILE, and --nbd SOCKET"));
+	d = cli_xzalloc(sizeof *d);
+	rc = disk_open(d, argv[optind], write);
+	if (rc == CLI_OK) {
+		ex.dev = &d->chain.dev;
+		ex.zero = write ? zero : NULL;
+		ex.ctx = &d->chain;
+		rc = cli_nbd_run(&ex, argv[optind], path, once);
+		if (disk_close(d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(d);
+	return rc;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/vhd/chain.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+/* --- opening -------------------------------------------------------------------------------------------- */
+
+static enum pod_status push(struct pod_chain *c, struct pod_layer *l)
+{
+	void *v = c->layer;
+	size_t cap = c->cap;
+	enum pod_status st = pod_grow(c->alloc, &v, c->depth, &cap, c->depth + 1, sizeof *c->layer, POD_CHAIN_DEPTH_MAX);
+	c->layer = v;
+	c->cap = (unsigned)cap;
+	if (st == POD_OK)
+		c->layer[c->depth++] = l;
+	return st;
+}
+
+static enum pod_status open_layer(struct pod_chain *c, struct pod_vfile *f, const struct pod_layer_options *opt,
+				  struct pod_diag *diag)
+{
+	for (unsigned i = 0; i < c->depth; i++)
+		if (c->layer[i]->file == f || (c->layer[i]->file->id[0] == f->id[0] && c->layer[i]->file->id[1] == f->id[1]))
+			return pod_fail(diag, POD_E_CORRUPT, "parent chain is a loop", 0, c->depth, i);
+	struct pod_layer *l = c->alloc->alloc(c->alloc, sizeof *l);
+	if (!l)
+		return POD_E_NOMEM;
+	enum pod_status st = pod_layer_open(l, f, c->alloc, opt, diag), ignored = POD_OK;
+	if (st == POD_OK && c->depth)
+		st = pod_layer_linked(c->layer[c->depth - 1], l, diag);
+	if (st == POD_OK)
+		st = push(c, l);
+	if (st != POD_OK) {
+		ignored = pod_layer_close(l);
+		(void)ignored;
+		pod_free(c->alloc, l);
+	}
+	return st;
+}
+
+/* Which of two failures says more: "not found" says least. */
+static enum pod_status worse(enum pod_status a, enum pod_status b)
+{
+	return a == POD_E_NOT_FOUND ? b : a;
+}
+
+static enum pod_status open_parent(struct pod_chain *c, const struct pod_chain_options *opt, struct pod_diag *diag)
+{
+	struct pod_layer *child = c->layer[c->depth - 1];
+	struct pod_layer_options lo = {.env = opt->top.env, .cache_pages = opt->top.cache_pages};
+	struct pod_diag first = {0};
+	enum pod_status result = POD_E_NOT_FOUND;
+	if (c->depth == POD_CHAIN_DEPTH_MAX)
+		return pod_fail(diag, POD_E_LIMIT, "files on top of each other", 0, POD_CHAIN_DEPTH_MAX, POD_CHAIN_DEPTH_MAX + 1);
+	for (unsigned k = 0; k < POD_PARENT_PATHS && c->opener; k++) {
+		const char *path = pod_layer_parent_path(child, (enum pod_parent_path)k);
+		struct pod_vfile *f = NULL;
+		struct pod_diag d = {0};
+		if (!path)
+			continue;
+		enum pod_status st = c->opener->open(c->opener, child->file, (enum pod_parent_path)k, path, &f);
+		if (st == POD_OK) {
+			st = open_layer(c, f, &lo, &d);
+			if (st == POD_OK)
+				return POD_OK;
+			c->opener->close(c->opener, f);
+		}
+		if (opt->failed_path && (result == POD_E_NOT_FOUND || !*opt->failed_path))
+			pod_strlcpy(opt->failed_path, path, opt->failed_path_size);
+		if (result == POD_E_NOT_FOUND)
+			first = d;
+		result = worse(result, st);
+		if (st == POD_E_NOMEM)
+			break;
+	}
+	if (result == POD_E_NOT_FOUND)
+		return pod_fail(diag, result, "parent image", 0, 1, 0);
+	if (diag)
+		*diag = first;
+	return result == POD_E_FORMAT
+		       ? pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, child->kind, POD_LAYER_RAW)
+		       : result;
+}
+
+static enum pod_status chain_read(struct pod_dev *d, uint64_t off, void *buf, size_t len);
+static enum pod_status chain_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len);
+static enum pod_status chain_flush(struct pod_dev *d);
+
+enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, struct pod_alloc *a, struct pod_chain_opener *opener,
+			       const struct pod_chain_options *opt, struct pod_diag *diag)
+{
+	memset(c, 0, sizeof *c);
+	c->alloc = a;
+	c->opener = opener;
+	if (opt->failed_path)
+		*opt->failed_path = '\0';
+	enum pod_status st = open_layer(c, file, &opt->top, diag);
+	while (st == POD_OK && c->layer[c->depth - 1]->has_parent)
+		st = open_parent(c, opt, diag);
+	if (st == POD_OK && opt->top.writable) {
+		c->sector = a->alloc(a, 4096);
+		st = c->sector ? POD_OK : POD_E_NOMEM;
+	}
+	if (st != POD_OK) {
+		enum pod_status ignored = pod_chain_close(c);
+		(void)ignored;
+		return st;
+	}
+	struct pod_layer *top = c->layer[0];
+	c->dev = (struct pod_dev){.size_bytes = top->size_bytes,
+				  .sector_size = top->sector_size < 512 ? 512 : top->sector_size,
+				  .read_only = !opt->top.writable,
+				  .read = chain_read,
+				  .write = opt->top.writable ? chain_write : NULL,
+				  .flush = opt->top.writable ? chain_flush : NULL,
+				  .ctx = c};
+	return POD_OK;
+}
+
+enum pod_status pod_chain_close(struct pod_chain *c)
+{
+	enum pod_status result = POD_OK;
+	for (unsigned i = 0; i < c->depth; i++) {
+		struct pod_vfile *f = c->layer[i]->file;
+		enum pod_status st = pod_layer_close(c->layer[i]);
+		if (i == 0)
+			result = st;
+		else
+			c->opener->close(c->opener, f);
+		pod_free(c->alloc, c->layer[i]);
+	}
+	if (c->alloc) {
+		pod_free(c->alloc, c->layer);
+		pod_free(c->alloc, c->sector);
+	}
+	memset(c, 0, sizeof *c);
+	return result;
+}
+
+/* --- reading -------------------------------------------------------------------------------------------- */
+
+enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out)
+{
+	if (!len || !pod_in_range(off, len, c->dev.size_bytes))
+		return POD_E_RANGE;
+	for (unsigned i = 0; i < c->depth; i++) {
+		struct pod_layer *l = c->layer[i];
+		struct pod_run r;
+		if (off >= l->size_bytes)
+			break; /* behind the end of a shorter parent */
+		POD_TRY(pod_layer_run(l, off, pod_min_u64(len, l->size_bytes - off), &r));
+		len = r.len;
+		if (r.kind == POD_RUN_PARENT)
+			continue;
+		*out = (struct pod_chain_run){r.kind, i, r.file_off, len};
+		return POD_OK;
+	}
+	*out = (struct pod_chain_run){POD_RUN_ZERO, 0, 0, len};
+	return POD_OK;
+}
+
+static enum pod_status chain_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	struct pod_chain *c = d->ctx;
+	uint8_t *p = buf;
+	while (len) {
+		struct pod_chain_run r;
+		POD_TRY(pod_chain_run(c, off, len, &r));
+		size_t n = (size_t)r.len;
+		if (r.kind == POD_RUN_ZERO)
+			memset(p, 0, n);
+		else
+			POD_TRY(pod_dev_read(c->layer[r.layer]->dev, r.file_off, p, n));
+		off += n, p += n, len -= n;
+	}
+	return POD_OK;
+}
+
+/* --- writing -------------------------------------------------------------------------------------------- */
+
+/* Part of one sector: the rest of it comes from wherever it is now. `src` NULL: zeros. */
+static enum pod_status write_part(struct pod_chain *c, uint64_t off, const void *src, size_t len)
+{
+	uint32_t size = c->layer[0]->sector_size, in = (uint32_t)off & (size - 1);
+	POD_TRY(chain_read(&c->dev, off - in, c->sector, size));
+	if (src)
+		memcpy(c->sector + in, src, len);
+	else
+		memset(c->sector + in, 0, len);
+	return pod_layer_write(c->layer[0], off - in, c->sector, size);
+}
+
+static enum pod_status change(struct pod_chain *c, uint64_t off, const uint8_t *src, uint64_t len)
+{
+	uint32_t size = c->layer[0]->sector_size;
+	while (len) {
+		uint32_t in = (uint32_t)off & (size - 1);
+		uint64_t n = len & ~(uint64_t)(size - 1);
+		if (in || !n) {
+			n = pod_min_u64(len, size - in);
+			POD_TRY(write_part(c, off, src, (size_t)n));
+		} else if (src) {
+			POD_TRY(pod_layer_write(c->layer[0], off, src, (size_t)n));
+		} else {
+			POD_TRY(pod_layer_trim(c->layer[0], off, n));
+		}
+		off += n, len -= n;
+		src = src ? src + n : NULL;
+	}
+	return POD_OK;
+}
+
+static enum pod_status chain_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
+{
+	return change(d->ctx, off, buf, len);
+}
+
+static enum pod_status chain_flush(struct pod_dev *d)
+{
+	struct pod_chain *c = d->ctx;
+	return pod_layer_flush(c->layer[0]);
+}
+
+enum pod_status pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len)
+{
+	if (c->dev.read_only)
+		return POD_E_READONLY;
+	if (!pod_in_range(off, len, c->dev.size_bytes))
+		return POD_E_RANGE;
+	return change(c, off, NULL, len);
+}
+
+enum pod_status pod_chain_grow(struct pod_chain *c, uint64_t size)
+{
+	/* A longer parent's tail, hidden so far, must not come to light. */
+	uint64_t old = c->dev.size_bytes;
+	if (c->dev.read_only)
+		return POD_E_READONLY;
+	for (unsigned i = 1; i < c->depth; i++)
+		if (c->layer[i]->size_bytes > old)
+			return POD_E_UNSUPPORTED;
+	POD_TRY(pod_layer_grow(c->layer[0], size));
+	c->dev.size_bytes = size;
+	return POD_OK;
+}

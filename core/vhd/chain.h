@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual disk: a raw file, a VHD, a VHDX, or a chain of differencing files down to one that has no parent.
+ *
+ *   pod_chain_open(&c, &file, &alloc, &opener, &options, &diag);    opens `file` and, through `opener`, all its parents
+ *   pod_dev_read(&c.dev, ...), pod_dev_write, pod_dev_flush, pod_chain_trim
+ *   pod_chain_close(&c);
+ *
+ * Writes go to the top file; parents are only ever read. Reading allocates nothing.
+ */
+#ifndef POD_VHD_CHAIN_H
+#define POD_VHD_CHAIN_H
+
+#include "core/vhd/layer.h"
+
+/* More files on top of each other than this are refused (POD_E_LIMIT). */
+#define POD_CHAIN_DEPTH_MAX 256u
+
+/* How parents are found. `path` is what `child` says of its parent; the callback makes of it a file of its world. */
+struct pod_chain_opener {
+	/* POD_E_NOT_FOUND if there is none: the next kind of path is tried then, as it is after any other failure. */
+	enum pod_status (*open)(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind, const char *path,
+				struct pod_vfile **out);
+	void (*close)(struct pod_chain_opener *o, struct pod_vfile *f);
+	void *ctx;
+};
+
+struct pod_chain_options {
+	struct pod_layer_options top; /* parents are opened with the same cache_pages and allow_raw = false, not writable */
+	char *failed_path; /* on failure: the parent's path that could not be used, or "" for the top file; NULL: don't */
+	size_t failed_path_size;
+};
+
+struct pod_chain {
+	struct pod_dev dev; /* the disk */
+	struct pod_alloc *alloc;
+	struct pod_chain_opener *opener;
+	struct pod_layer **layer; /* [0]: the top */
+	unsigned depth, cap;
+	uint8_t *sector; /* a sector that is written in part */
+};
+
+/* A piece of the disk: zeros, or bytes in one layer's device (layer[run.layer]->dev). */
+struct pod_chain_run {
+	enum pod_run_kind kind; /* POD_RUN_ZERO or POD_RUN_DATA */
+	unsigned layer;
+	uint64_t file_off, len;
+};
+
+/* `file` stays the caller's, and open; parents are closed by pod_chain_close through the opener. `opener` NULL: a file that has a
+ * parent cannot be opened. POD_E_NOT_FOUND: a parent is missing; POD_E_CHANGED: a parent is not what the child was made for;
+ * POD_E_CORRUPT with "parent chain is a loop". */
+enum pod_status POD_MUST_USE pod_chain_open(struct pod_chain *c, struct pod_vfile *file, struct pod_alloc *a,
+					    struct pod_chain_opener *opener, const struct pod_chain_options *opt,
+					    struct pod_diag *diag);
+enum pod_status POD_MUST_USE pod_chain_close(struct pod_chain *c);
+/* What the disk shows at `off`, at most `len` bytes; run->len > 0. */
+enum pod_status POD_MUST_USE pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *run);
+/* The range reads as zeros afterwards; whole blocks are given back. Any alignment. */
+enum pod_status POD_MUST_USE pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len);
+enum pod_status POD_MUST_USE pod_chain_grow(struct pod_chain *c, uint64_t size_bytes);
+
+/* The disk as a map of the stick that the files lie on: each file's `extents` must be set. At most POD_MAP_SEG_LIMIT segments. */
+enum pod_status POD_MUST_USE pod_chain_map(struct pod_chain *c, struct pod_map *out);
+
+typedef void pod_chain_progress(void *ctx, uint64_t done, uint64_t total);
+/*
+ * Merges one differencing file into its parent, in place. A power cut at any write leaves a child that reads as before, and the
+ * merge can be done again: the child is told the parent's coming identifier (parent_linkage2) before the parent changes.
+ * Afterwards the child is still right, and not needed. Other children of the parent are not right any more: the caller sees to it
+ * that there are none. The parent grows if the child is longer.
+ */
+enum pod_status POD_MUST_USE pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
+					     struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx,
+					     struct pod_diag *diag);
+/* Takes into the top file (VHDX) what its parents hold, and makes it a disk of its own. At every moment it reads the same. The
+ * parents stay open, and unused, until the chain is closed. */
+enum pod_status POD_MUST_USE pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progress, void *ctx);
+
+#endif

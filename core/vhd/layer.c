@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/vhd/layer.h"
+#include "core/base/mem.h"
+
+const char *pod_layer_kind_name(enum pod_layer_kind kind)
+{
+	return kind == POD_LAYER_VHDX ? "vhdx" : kind == POD_LAYER_VHD ? "vhd" : "raw";
+}
+
+static void opened_vhdx(struct pod_layer *l)
+{
+	const struct pod_vhdx *x = &l->u.vhdx;
+	l->kind = POD_LAYER_VHDX;
+	l->dev = x->dev;
+	l->size_bytes = x->size_bytes;
+	l->sector_size = 1u << x->sector_shift;
+	l->has_parent = x->has_parent;
+	l->fixed = x->leave_allocated;
+}
+
+static void opened_vhd(struct pod_layer *l)
+{
+	const struct pod_vhd *v = &l->u.vhd;
+	l->kind = POD_LAYER_VHD;
+	l->size_bytes = v->size_bytes;
+	l->has_parent = v->type == POD_VHD_DIFFERENCING;
+	l->fixed = v->type == POD_VHD_FIXED;
+}
+
+enum pod_status pod_layer_open(struct pod_layer *l, struct pod_vfile *file, struct pod_alloc *a,
+			       const struct pod_layer_options *opt, struct pod_diag *diag)
+{
+	struct pod_vhdx_options xo = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
+	struct pod_vhd_options vo = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
+	memset(l, 0, sizeof *l);
+	l->file = file;
+	l->dev = file->dev;
+	l->sector_size = 512;
+	l->writable = opt->writable;
+	enum pod_status st = pod_vhdx_open(&l->u.vhdx, file, a, &xo, diag);
+	if (st == POD_OK) {
+		opened_vhdx(l);
+		return POD_OK;
+	}
+	if (st == POD_E_FORMAT) {
+		st = pod_vhd_open(&l->u.vhd, file, a, &vo, diag);
+		if (st == POD_OK) {
+			opened_vhd(l);
+			return POD_OK;
+		}
+	}
+	if (st == POD_E_FORMAT && opt->allow_raw && file->dev->size_bytes) {
+		l->kind = POD_LAYER_RAW;
+		l->fixed = true;
+		l->size_bytes = file->dev->size_bytes;
+		l->sector_size = 1;
+		return POD_OK;
+	}
+	l->file = NULL;
+	return st;
+}
+
+enum pod_status pod_layer_close(struct pod_layer *l)
+{
+	if (!l->file)
+		return POD_OK;
+	l->file = NULL;
+	switch (l->kind) {
+	case POD_LAYER_VHDX:
+		return pod_vhdx_close(&l->u.vhdx);
+	case POD_LAYER_VHD:
+		return pod_vhd_close(&l->u.vhd);
+	default:
+		return l->writable ? pod_dev_flush(l->dev) : POD_OK;
+	}
+}
+
+enum pod_status pod_layer_run(struct pod_layer *l, uint64_t off, uint64_t len, struct pod_run *run)
+{
+	switch (l->kind) {
+	case POD_LAYER_VHDX:
+		return pod_vhdx_run(&l->u.vhdx, off, len, run);
+	case POD_LAYER_VHD:
+		return pod_vhd_run(&l->u.vhd, off, len, run);
+	default:
+		if (!len || !pod_in_range(off, len, l->size_bytes))
+			return POD_E_RANGE;
+		*run = (struct pod_run){POD_RUN_DATA, off, len};
+		return POD_OK;
+	}
+}
+
+enum pod_status pod_layer_write(struct pod_layer *l, uint64_t off, const void *buf, size_t len)
+{
+	switch (l->kind) {
+	case POD_LAYER_VHDX:
+		return pod_vhdx_write(&l->u.vhdx, off, buf, len);
+	case POD_LAYER_VHD:
+		return pod_vhd_write(&l->u.vhd, off, buf, len);
+	default:
+		if (!l->writable)
+			return POD_E_READONLY;
+		return buf ? pod_dev_write(l->dev, off, buf, len) : pod_vfile_zero(l->file, off, len);
+	}
+}
+
+enum pod_status pod_layer_trim(struct pod_layer *l, uint64_t off, uint64_t len)
+{
+	switch (l->kind) {
+	case POD_LAYER_VHDX:
+		return pod_vhdx_trim(&l->u.vhdx, off, len);
+	case POD_LAYER_VHD:
+		return pod_vhd_trim(&l->u.vhd, off, len);
+	default:
+		return l->writable ? pod_vfile_zero(l->file, off, len) : POD_E_READONLY;
+	}
+}
+
+enum pod_status pod_layer_flush(struct pod_layer *l)
+{
+	switch (l->kind) {
+	case POD_LAYER_VHDX:
+		return pod_vhdx_flush(&l->u.vhdx);
+	case POD_LAYER_VHD:
+		return pod_vhd_flush(&l->u.vhd);
+	default:
+		return l->writable ? pod_dev_flush(l->dev) : POD_E_READONLY;
+	}
+}
+
+enum pod_status pod_layer_grow(struct pod_layer *l, uint64_t size)
+{
+	enum pod_status st;
+	if (l->kind == POD_LAYER_VHDX)
+		st = pod_vhdx_grow(&l->u.vhdx, size);
+	else if (l->kind == POD_LAYER_VHD)
+		st = pod_vhd_grow(&l->u.vhd, size);
+	else if (!l->writable)
+		st = POD_E_READONLY;
+	else
+		st = size < l->size_bytes ? POD_E_INVALID : pod_vfile_resize(l->file, size);
+	if (st == POD_OK)
+		l->size_bytes = size;
+	return st;
+}
+
+enum pod_status pod_layer_set_parent(struct pod_layer *l, const struct pod_parent_spec *p)
+{
+	switch (l->kind) {
+	case POD_LAYER_VHDX:
+		return pod_vhdx_set_parent(&l->u.vhdx, p);
+	case POD_LAYER_VHD:
+		return pod_vhd_set_parent(&l->u.vhd, p);
+	default:
+		return POD_E_INVALID;
+	}
+}
+
+const char *pod_layer_parent_path(const struct pod_layer *l, enum pod_parent_path which)
+{
+	return l->kind == POD_LAYER_VHDX  ? l->u.vhdx.parent.path[which]
+	       : l->kind == POD_LAYER_VHD ? l->u.vhd.parent_path[which]
+					  : NULL;
+}
+
+void pod_layer_describe(const struct pod_layer *parent, struct pod_parent_spec *spec)
+{
+	memset(spec->linkage2, 0, 16);
+	if (parent->kind == POD_LAYER_VHDX) {
+		memcpy(spec->linkage, parent->u.vhdx.data_write_guid, 16);
+	} else if (parent->kind == POD_LAYER_VHD) {
+		memcpy(spec->linkage, parent->u.vhd.id, 16);
+		spec->vhd_timestamp = parent->u.vhd.timestamp;
+	}
+}
+
+enum pod_status pod_layer_linked(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
+{
+	if (child->kind != parent->kind)
+		return pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, child->kind, parent->kind);
+	if (child->sector_size != parent->sector_size)
+		return pod_fail(diag, POD_E_UNSUPPORTED, "parent with another sector size", 0, child->sector_size,
+				parent->sector_size);
+	if (child->kind == POD_LAYER_VHDX) {
+		const struct pod_vhdx_parent *p = &child->u.vhdx.parent;
+		const uint8_t *guid = parent->u.vhdx.data_write_guid;
+		if (memcmp(guid, p->linkage, 16) == 0 || (!pod_guid_is_zero(p->linkage2) && memcmp(guid, p->linkage2, 16) == 0))
+			return POD_OK;
+		return pod_fail(diag, POD_E_CHANGED, "parent_linkage is not the parent's DataWriteGuid", 0, 0, 0);
+	}
+	if (memcmp(child->u.vhd.parent_id, parent->u.vhd.id, 16) != 0)
+		return pod_fail(diag, POD_E_CHANGED, "Parent Unique ID is not the parent's Unique ID", 0, 0, 0);
+	return POD_OK;
+}

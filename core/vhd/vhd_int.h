@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared by vhd*.c. */
+#ifndef POD_VHD_VHD_INT_H
+#define POD_VHD_VHD_INT_H
+
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/vhd/vhd.h"
+
+/* Writes v->footer, checksum made right, at `off`. */
+enum pod_status vhd_footer_at(struct pod_vhd *v, uint64_t off);
+/* Takes `len` bytes, all zeros, behind the data; the footer moves behind them. */
+enum pod_status vhd_extend(struct pod_vhd *v, uint64_t len, uint64_t *place);
+
+#endif

@@ -39,7 +39,8 @@ const struct cli_command cli_disk = {
 		   "  check FILE [--repair] [--json]  look at everything but the data\n"
 		   "  map FILE [--json]               which file of the chain holds which part\n"
 		   "  merge FILE [--keep]             write a child's changes into its parent; remove the child\n"
-		   "  rebase FILE [--parent FILE]     find the parent under another name; without --parent: need none\n"
+		   "  rebase FILE --parent FILE       the same parent under another name\n"
+		   "  rebase FILE --flatten           take in what the parents hold, and need none\n"
 		   "  compact FILE                    give back blocks of zeros, cut the file\n"
 		   "  grow FILE --size N              a larger disk\n"
 		   "  serve FILE --nbd SOCKET [--write] [--once]   to any NBD client\n"),

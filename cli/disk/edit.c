@@ -125,18 +125,23 @@ static int flatten(struct disk *d, const char *path)
 
 int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv)
 {
-	static const struct option options[] = {{"parent", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"parent", required_argument, NULL, 'p'}, {"flatten", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
 	const char *parent = NULL;
+	bool whole = false;
 	struct disk *d;
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'p')
+		if (c == 'p')
+			parent = optarg;
+		else if (c == 'f')
+			whole = true;
+		else
 			return cli_bad_option(cmd);
-		parent = optarg;
 	}
-	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one FILE"));
+	if (argc - optind != 1 || whole == (parent != NULL))
+		return cli_usage(cmd, "%s", _("name one FILE, and --parent FILE or --flatten"));
 	if (parent)
 		return relink(argv[optind], parent);
 	d = cli_xzalloc(sizeof *d);

@@ -255,7 +255,10 @@ static void writes_and_trims(struct scene *s, struct pod_chain *c)
 	CHECK(write_versions(s, c, 2100, 7, false)); /* and comes back, where the old one lay */
 	CHECK(write_versions(s, c, 6000, 1, true));
 	CHECK(flush(s, c));
-	CHECK(write_versions(s, c, 0, 4096, true));
+	CHECK(write_versions(s, c, 6144, 2048, true));
+	CHECK(flush(s, c));
+	CHECK(write_versions(s, c, 0, 2048, true)); /* what this gives up must not serve the next write yet */
+	CHECK(write_versions(s, c, 6200, 100, false));
 	CHECK(write_versions(s, c, 4096, 2048, false));
 }
 

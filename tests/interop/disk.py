@@ -1,0 +1,345 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""`isopod disk`: files of QEMU, Hyper-V and Windows read bit-exactly; what we write read by QEMU and libvhdi; chains; power cut
+under an NBD client, the log replayed by QEMU."""
+import hashlib, json, os, random, signal, struct, subprocess, sys, time
+
+from cli_common import *
+import cli_common
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SAMPLES = os.path.normpath(os.path.join(HERE, "../../../shared/samples"))
+skipped = 0
+
+
+def skip(what, why):
+    global skipped
+    skipped += 1
+    print("skipped %s: %s" % (what, why))
+
+
+def md5(path):
+    h = hashlib.md5()
+    with open(path, "rb") as f:
+        for piece in iter(lambda: f.read(MIB), b""):
+            h.update(piece)
+    return h.hexdigest()
+
+
+def info(path):
+    return json.loads(must("disk", "info", path, "--json").out)
+
+
+def pattern(path, size, seed=1, holes=True):
+    """Runs of noise between holes, of any length and alignment."""
+    r = random.Random(seed)
+    with open(path, "wb") as f:
+        f.truncate(size)
+        at = 0
+        while at < size:
+            n = min(size - at, r.choice((512, 4096, 70000, 3 * MIB)))
+            if not holes or r.random() < 0.4:
+                f.seek(at)
+                f.write(r.randbytes(n))
+            at += n
+    return path
+
+
+def qemu_same(a, fa, b, fb, what):
+    r = run("qemu-img", "compare", "-f", fa, "-F", fb, a, b)
+    return check(r.returncode == 0 and "identical" in r.stdout, "%s: qemu-img compare: %s" % (what, r.stdout.strip()))
+
+
+def qemu_check(path, what):
+    r = run("qemu-img", "check", "-f", "vhdx", path)
+    return check(r.returncode == 0, "%s: qemu-img check: %s" % (what, r.stdout.strip()))
+
+
+class Server:
+    def __init__(self, path, *more):
+        self.sock = os.path.abspath("n.sock")
+        self.p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", self.sock, *more], env=dict(os.environ, LC_ALL="C.UTF-8"),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        line = self.p.stdout.readline()
+        check(line.startswith("Serving "), "serve %s: %s" % (path, line or self.p.stderr.read()))
+        self.uri = "nbd+unix:///disk?socket=" + self.sock
+
+    def stop(self, sig=signal.SIGTERM):
+        self.p.send_signal(sig)
+        self.p.communicate(timeout=60)
+        if sig == signal.SIGKILL:
+            os.unlink(self.sock)
+        return self.p.returncode
+
+    def io(self, *commands):
+        args = []
+        for c in commands:
+            args += ["-c", c]
+        r = run("qemu-io", "-f", "raw", self.uri, *args)
+        return check(r.returncode == 0 and "failed" not in r.stdout, "qemu-io %r: %s" % (commands, r.stdout))
+
+
+def unpack(name):
+    src = os.path.join(SAMPLES, name)
+    dst = name.rsplit(".", 1)[0]
+    with open(dst, "wb") as f:
+        subprocess.run(["bzcat" if name.endswith("bz2") else "zcat", src], stdout=f, check=True)
+    return dst
+
+
+def samples():
+    if not os.path.isdir(SAMPLES):
+        return skip("samples of other makers", "there is no ../shared/samples next to the tree")
+    f = unpack("iotest-dynamic-1G.vhdx.bz2")
+    must("disk", "convert", f, "out.raw")
+    equal(md5("out.raw"), "8a5df7512d96578c537279cee90b5e8d", "a VHDX of Windows")
+    f = unpack("iotest-dirtylog-10G-4M.vhdx.bz2")
+    before = md5(f)
+    equal(info(f)["chain"][0]["log_dirty"], True, "a log that is not empty is told of")
+    must("disk", "convert", f, "out.raw", "--replace")
+    equal(md5("out.raw"), "f57388780d1d321ed98f042d6cd3926e", "a log replayed in memory")
+    equal(md5(f), before, "reading changes nothing")
+    must("disk", "check", f, "--repair")
+    equal(info(f)["chain"][0]["log_dirty"], False, "a log replayed on disk")
+    qemu_same(f, "vhdx", "out.raw", "raw", "a log replayed on disk")
+    f = unpack("hyperv2012r2-dynamic.vhd.bz2")
+    equal(info(f)["size"], 136365211648, "a VHD of Hyper-V: size")
+    run("qemu-img", "convert", "-f", "vpc", "-O", "raw", f, "want.raw", check=True)
+    must("disk", "convert", f, "out.raw", "--replace")
+    qemu_same("out.raw", "raw", "want.raw", "raw", "a VHD of Hyper-V")
+    unpack("win8.vhd.gz")
+    f = unpack("win8-child.vhd.gz")
+    i = info(f)
+    equal((i["depth"], i["chain"][0]["parent"]["relative_path"]), (2, ".\\win8.vhd"), "a pair of Windows 8")
+    must("disk", "check", f)
+    os.rename("win8.vhd", "elsewhere.vhd")
+    one_line(isopod("disk", "info", f), 3, "a child without its parent", "parent is missing")
+    one_line(isopod("disk", "convert", f, "no.raw"), 3, "a child without its parent, read", "parent is missing")
+    check(not os.path.exists("no.raw"), "nothing is left of a conversion that failed")
+    for x in os.listdir("."):
+        os.unlink(x)
+
+
+def read_foreign():
+    """Every kind of file that qemu-img makes."""
+    pattern("p.raw", 40 * MIB + 512 * 17)
+    kinds = [("vhdx", o) for o in ("subformat=dynamic", "subformat=fixed", "subformat=dynamic,block_size=1M", "subformat=dynamic,block_size=64M")]
+    kinds += [("vpc", o) for o in ("subformat=dynamic", "subformat=fixed", "subformat=dynamic,force_size=on", "subformat=fixed,force_size=on")]
+    for fmt, options in kinds:
+        run("qemu-img", "convert", "-f", "raw", "-O", fmt, "-o", options, "p.raw", "q", check=True)
+        must("disk", "convert", "q", "out.raw", "--replace")
+        qemu_same("q", fmt, "out.raw", "raw", "%s %s" % (fmt, options))
+        must("disk", "check", "q")
+        s = Server("q", "--write")
+        s.io("write -P 7 100k 300k", "write -P 8 33M 64k", "flush")
+        equal(s.stop(), 0, "serve ends")
+        run("qemu-io", "-f", fmt, "-c", "read -P 7 100k 300k", "-c", "read -P 8 33M 64k", "q", check=True)
+        if fmt == "vhdx":
+            qemu_check("q", "a file of qemu-img written to")
+        must("disk", "check", "q")
+        os.unlink("q")
+
+
+def write_ours():
+    pattern("p.raw", 33 * MIB + 4096 * 3, 2)
+    for name, options in (("a.vhdx", ()), ("b.vhdx", ("--fixed",)), ("c.vhdx", ("--block-size", "1M")), ("d.vhdx", ("--block-size", "256M")),
+                          ("e.vhd", ()), ("f.vhd", ("--fixed",)), ("g.vhd", ("--block-size", "512K"))):
+        must("disk", "convert", "p.raw", name, *options)
+        fmt = "vhdx" if name.endswith("x") else "vpc"
+        qemu_same(name, fmt, "p.raw", "raw", name)
+        if fmt == "vhdx":
+            qemu_check(name, name)
+        must("disk", "check", name)
+        must("disk", "convert", name, "back.raw", "--replace")
+        check(sha256("back.raw") == sha256("p.raw"), name + " and back")
+        # QEMU writes into it, we read that
+        run("qemu-io", "-f", fmt, "-c", "write -P 9 1M 100k", "-c", "write -P 10 32M 4k", name, check=True)
+        must("disk", "convert", name, "back.raw", "--replace")
+        qemu_same(name, fmt, "back.raw", "raw", name + " written to by QEMU")
+    must("disk", "convert", "a.vhdx", "h.qcow2")
+    qemu_same("h.qcow2", "qcow2", "a.vhdx", "vhdx", "qcow2")
+    must("disk", "convert", "h.qcow2", "i.vhdx")
+    qemu_same("h.qcow2", "qcow2", "i.vhdx", "vhdx", "from qcow2")
+    must("disk", "convert", "p.raw", "k.vhdx", "--sector-size", "4096")  # QEMU knows no such sectors
+    must("disk", "convert", "k.vhdx", "back.raw", "--replace")
+    check(sha256("back.raw") == sha256("p.raw"), "sectors of 4096 and back")
+    for name in ("a.vhdx", "e.vhd", "f.vhd", "b.vhdx"):
+        must("disk", "grow", name, "--size", "5G")
+        equal(info(name)["size"], 5 << 30, "grown")
+        must("disk", "check", name)
+        must("disk", "convert", name, "big.raw", "--replace")
+        qemu_same(name, "vhdx" if name.endswith("x") else "vpc", "big.raw", "raw", name + " grown")
+    must("disk", "convert", "p.raw", "l.vhdx", "--block-size", "1M")
+    s = Server("l.vhdx", "--write")
+    s.io("discard 0 8M", "write -z 12M 10M", "write -P 3 20M 1M", "flush")
+    equal(s.stop(), 0, "serve ends")
+    before = os.path.getsize("l.vhdx")
+    must("disk", "convert", "l.vhdx", "back.raw", "--replace")
+    must("disk", "compact", "l.vhdx")
+    check(os.path.getsize("l.vhdx") < before - 8 * MIB, "compacting makes the file smaller")
+    qemu_check("l.vhdx", "compacted")
+    qemu_same("l.vhdx", "vhdx", "back.raw", "raw", "compacted")
+    for x in os.listdir("."):
+        os.unlink(x)
+
+
+def vhdi_read(paths, size):
+    """A chain, the top file first, as libvhdi reads it."""
+    import pyvhdi
+    files = []
+    for p in paths:
+        f = pyvhdi.file()
+        f.open(p)
+        files.append(f)
+    for child, parent in zip(files, files[1:]):
+        child.set_parent(parent)
+    h = hashlib.sha256()
+    at = 0
+    while at < size:
+        piece = files[0].read_buffer_at_offset(min(MIB, size - at), at)
+        h.update(piece)
+        at += len(piece)
+    return h.hexdigest()
+
+
+def chains():
+    try:
+        import pyvhdi  # noqa: F401
+        have = True
+    except ImportError:
+        have = False
+        skip("chains through libvhdi", "python3-libvhdi is not installed")
+    for ext in ("vhdx", "vhd"):
+        pattern("p.raw", 24 * MIB, 3)
+        must("disk", "convert", "p.raw", "l0." + ext, "--block-size", "2M")
+        names = ["l0." + ext]
+        os.makedirs("sub", exist_ok=True)
+        for i in range(1, 5):
+            names.insert(0, ("sub/" if i == 3 else "") + "l%d.%s" % (i, ext))
+            must("disk", "create", names[0], "--parent", names[1], *(("--block-size", "2M") if ext == "vhdx" else ()))
+            s = Server(names[0], "--write")
+            w = ["write -P %d %d %d" % (i * 16 + k, (i * 977 * k + i * 131) * 512 * 5 % (23 * MIB), 512 * (1 + 61 * k * i)) for k in range(1, 9)]
+            s.io(*w, "write -z %dk 12k" % (i * 3000), "flush")
+            equal(s.stop(), 0, "serve ends")
+            run("qemu-io", "-f", "raw", *[x for c in w + ["write -z %dk 12k" % (i * 3000)] for x in ("-c", c)], "p.raw", check=True)
+            must("disk", "convert", names[0], "flat.raw", "--replace")
+            check(sha256("flat.raw") == sha256("p.raw"), "chain of %d %s" % (i + 1, ext))
+        equal(info(names[0])["depth"], 5, "depth")
+        if have:
+            equal(vhdi_read(names, 24 * MIB), sha256("p.raw"), "chain of 5 %s through libvhdi" % ext)
+        # Zero blocks of a child hide the parent; libvhdi takes them for absent, so only we are asked.
+        s = Server(names[0], "--write")
+        s.io("discard 8M 4M", "flush")
+        equal(s.stop(), 0, "serve ends")
+        run("qemu-io", "-f", "raw", "-c", "write -z 8M 4M", "p.raw", check=True)
+        must("disk", "convert", names[0], "flat.raw", "--replace")
+        check(sha256("flat.raw") == sha256("p.raw"), "blocks given back")
+        runs = json.loads(must("disk", "map", names[0], "--json").out)
+        check(sum(r["length"] for r in runs) == 24 * MIB and {r.get("depth") for r in runs} >= {0, 1, 4, None}, "map: %r" % runs[:5])
+        # the parent is looked at, not believed
+        run("cp", names[1], "saved")
+        s = Server(names[1], "--write")
+        s.io("write -P 1 0 512")
+        s.stop()
+        if ext == "vhdx":
+            one_line(isopod("disk", "info", names[0]), 3, "a parent that was written to", "written to since")
+        run("cp", "saved", names[1])
+        one_line(isopod("disk", "rebase", names[0], "--parent", names[2]), 3, "rebase to another one", "not the parent")
+        moved = os.path.join(os.path.dirname(names[1]), "moved." + ext)
+        os.rename(names[1], moved)
+        one_line(isopod("disk", "info", names[0]), 3, "a parent that is gone", "parent is missing")
+        must("disk", "rebase", names[0], "--parent", moved)
+        must("disk", "convert", names[0], "flat.raw", "--replace")
+        check(sha256("flat.raw") == sha256("p.raw"), "rebased")
+        names[1] = moved
+        if ext == "vhdx":
+            must("disk", "rebase", names[0], "--flatten")
+            equal(info(names[0])["depth"], 1, "flat")
+            qemu_same(names[0], "vhdx", "p.raw", "raw", "flattened in place")
+            qemu_check(names[0], "flattened in place")
+        else:
+            must("disk", "merge", names[0])
+            check(not os.path.exists(names[0]), "a merged child is gone")
+            must("disk", "convert", names[1], "flat.raw", "--replace")
+            check(sha256("flat.raw") == sha256("p.raw"), "merged")
+        run("rm", "-r", "sub", *[x for x in os.listdir(".") if x != "sub"])
+    # all the way down
+    pattern("p.raw", 8 * MIB, 4)
+    must("disk", "convert", "p.raw", "b.vhdx", "--block-size", "1M")
+    must("disk", "create", "c.vhdx", "--parent", "b.vhdx", "--block-size", "4M")
+    s = Server("c.vhdx", "--write")
+    s.io("write -P 5 3000k 900k", "flush")
+    s.stop()
+    must("disk", "convert", "c.vhdx", "want.raw")
+    must("disk", "merge", "c.vhdx")
+    qemu_same("b.vhdx", "vhdx", "want.raw", "raw", "merged into a parent with smaller blocks")
+    qemu_check("b.vhdx", "merged")
+
+
+def power():
+    """The server is killed: QEMU replays what its log holds, and so do we."""
+    for seed in range(4):
+        pattern("p.raw", 24 * MIB, 5)
+        must("disk", "convert", "p.raw", "d.vhdx", "--block-size", "1M", "--replace")
+        s = Server("d.vhdx", "--write")
+        w = ["write -P %d %dk 8k" % (k + 1, (seed * 7 + k * 1100) % 24000) for k in range(12)] + ["discard 2M 3M"]
+        s.io(*w, "flush")
+        s.stop(signal.SIGKILL)
+        run("qemu-io", "-f", "raw", *[x for c in w[:-1] + ["write -z 2M 3M"] for x in ("-c", c)], "p.raw", check=True)
+        equal(info("d.vhdx")["chain"][0]["log_dirty"], True, "killed: the log is not empty")
+        must("disk", "convert", "d.vhdx", "out.raw", "--replace")
+        check(sha256("out.raw") == sha256("p.raw"), "killed: what was flushed is there")
+        run("cp", "d.vhdx", "e.vhdx")
+        # Pages that the log repeats are lost in place: only a replay brings them back.
+        bat = 3 * MIB
+        with open("d.vhdx", "r+b") as f:
+            f.seek(bat)
+            f.write(bytes(4096))
+        must("disk", "convert", "d.vhdx", "out.raw", "--replace")
+        check(sha256("out.raw") == sha256("p.raw"), "a torn table, replayed in memory")
+        run("cp", "d.vhdx", "q.vhdx")
+        run("qemu-img", "check", "-r", "all", "-f", "vhdx", "q.vhdx")
+        qemu_same("q.vhdx", "vhdx", "p.raw", "raw", "our log replayed by QEMU")
+        must("disk", "check", "d.vhdx", "--repair")
+        qemu_same("d.vhdx", "vhdx", "p.raw", "raw", "our log replayed by us")
+        qemu_check("d.vhdx", "replayed")
+
+
+def usage():
+    must("disk", "create", "a.vhdx", "--size", "1T")
+    i = info("a.vhdx")
+    check(i["size"] == 1 << 40 and i["chain"][0]["allocated"] < MIB, "a large empty disk takes no space: %r" % i)
+    must("disk", "create", "c.vhdx", "--parent", "a.vhdx")
+    check(info("c.vhdx")["chain"][0]["allocated"] < MIB, "nor does a child")
+    one_line(isopod("disk", "create", "a.vhdx", "--size", "1G"), 3, "exists", "exists already")
+    one_line(isopod("disk", "create", "x.vhd", "--size", "3T"), 3, "too large for VHD", "disk size")
+    check(not os.path.exists("x.vhd"), "nothing is left of it")
+    one_line(isopod("disk", "grow", "a.vhdx", "--size", "1G"), 3, "smaller", "smaller")
+    one_line(isopod("disk", "create"), 2, "no size", "--size")
+    one_line(isopod("disk"), 2, "no verb", "info")
+    one_line(isopod("disk", "frob", "x"), 2, "no such verb", "frob")
+    one_line(isopod("disk", "info", "missing"), 3, "no file", "missing")
+    one_line(isopod("disk", "merge", "a.vhdx"), 3, "no parent", "no parent")
+    open("empty", "w").close()
+    one_line(isopod("disk", "info", "empty"), 3, "an empty file", "empty")
+    with open("a.vhdx", "r+b") as f:
+        f.seek(65536)
+        f.write(b"x" * 4096)
+    r = isopod("disk", "check", "a.vhdx")
+    check(r.rc == 1 and "header" in r.out, "a damaged header is found: %r" % r.out)
+    r = isopod("disk", "check", "a.vhdx", "--json")
+    check(r.rc == 1 and json.loads(r.out)["errors"] == 1, "in JSON: " + r.out)
+    must("disk", "check", "a.vhdx", "--repair")
+    must("disk", "check", "a.vhdx")
+    qemu_check("a.vhdx", "repaired")
+    with open("c.vhdx", "r+b") as f:  # both headers
+        f.seek(65536)
+        f.write(bytes(131072))
+    one_line(isopod("disk", "info", "c.vhdx"), 3, "no header left", "header")
+
+
+for part in (samples, read_foreign, write_ours, chains, power, usage):
+    with workdir():
+        part()
+print(summary() + (", %d skipped" % skipped if skipped else ""))
+sys.exit(1 if cli_common.check.__globals__["failed"] else 0)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Chains of three files, VHDX or VHD, any of them damaged, parents under any name: read, written, merged, flattened, mapped. */
+#include "core/base/str.h"
+#include "tests/fuzz/fuzz_disk.h"
+
+static struct disk_mem file[2][DISK_FILES];
+static struct disk_mem *now;
+static int opened;
+
+static enum pod_status find(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind, const char *path,
+			    struct pod_vfile **out)
+{
+	(void)o, (void)child, (void)kind;
+	for (int i = 0; i < DISK_FILES; i++)
+		if (pod_streq(path, now[i].name)) {
+			*out = &now[i].vf;
+			opened++;
+			return POD_OK;
+		}
+	return POD_E_NOT_FOUND;
+}
+
+static void give_back(struct pod_chain_opener *o, struct pod_vfile *f)
+{
+	(void)o, (void)f;
+	opened--;
+}
+
+static void prepare(void)
+{
+	static const char *const name[DISK_FILES] = {"a", "b", "c"};
+	for (int k = 0; k < 2; k++)
+		for (int i = 0; i < DISK_FILES; i++) {
+			dm_init(&file[k][i], name[i]);
+			dm_make(&file[k][i], k ? POD_LAYER_VHD : POD_LAYER_VHDX, (3u << 20) + 65536u * (unsigned)i,
+				i ? &file[k][i - 1] : NULL, false);
+		}
+}
+
+static void use(struct pod_chain *c, struct fuzz_env *e, uint8_t options)
+{
+	static uint8_t buf[65536];
+	enum pod_status st = POD_OK;
+	FUZZ_REQUIRE(c->depth <= DISK_FILES);
+	if (c->dev.size_bytes > 64u << 20)
+		return;
+	for (uint64_t off = 0; off < c->dev.size_bytes && st == POD_OK; off += 65536)
+		st = pod_dev_read(&c->dev, off, buf, (size_t)pod_min_u64(65536, c->dev.size_bytes - off));
+	if (options & OPT_WRITE) {
+		st = pod_dev_write(&c->dev, 1, buf, 3000);
+		st = pod_chain_trim(c, 5000, 20000);
+		st = pod_dev_flush(&c->dev);
+		if (options & OPT_COMPACT)
+			st = pod_chain_flatten(c, NULL, NULL);
+	} else {
+		struct pod_map m;
+		pod_map_init(&m, &e->alloc);
+		st = pod_chain_map(c, &m); /* no extents: at most zeros */
+		pod_map_fini(&m);
+	}
+	(void)st;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct pod_chain_opener opener = {.open = find, .close = give_back};
+	struct fuzz_env e;
+	struct pod_chain c;
+	if (!file[0][0].data)
+		prepare();
+	fuzz_init(&e, data, size, 512, 0, 0);
+	if (e.len < 2)
+		return 0;
+	now = file[data[0] >> 7];
+	dm_patch(now, DISK_FILES, data + 1, e.len - 1);
+	for (int i = 0; i < DISK_FILES; i++) {
+		now[i].env = &e;
+		if (data[0] & OPT_SEAL)
+			data[0] >> 7 ? seal_vhd(&now[i]) : seal_vhdx(&now[i]);
+	}
+	struct pod_chain_options opt = {.top = {.writable = data[0] & OPT_WRITE, .env = &fuzz_vhd_env, .cache_pages = 16}};
+	if (pod_chain_open(&c, &now[2].vf, &e.alloc, &opener, &opt, NULL) == POD_OK) {
+		use(&c, &e, data[0]);
+		enum pod_status st = pod_chain_close(&c);
+		(void)st;
+	}
+	if (data[0] & OPT_GROW) {
+		enum pod_status st = pod_chain_merge(&now[2].vf, &now[1].vf, &e.alloc, &fuzz_vhd_env, NULL, NULL, NULL);
+		(void)st;
+	}
+	FUZZ_REQUIRE(opened == 0);
+	for (int i = 0; i < DISK_FILES; i++) {
+		now[i].env = NULL;
+		dm_restore(&now[i]);
+	}
+	fuzz_done(&e);
+	return 0;
+}

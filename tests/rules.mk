@@ -9,7 +9,7 @@ check: deps
 	@B='$(B)' tests/check.sh $(CHECK_SUITES)
 
 check-long: deps
-	@B='$(B)' tests/check.sh $(CHECK_LONG_SUITES)
+	@LONG=1 B='$(B)' tests/check.sh $(CHECK_LONG_SUITES)
 
 # The core's undefined symbols, two-folder reproducibility, no binaries in the tree.
 check-build: all core

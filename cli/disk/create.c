@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod disk create, convert. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "cli/proc.h"
 #include "core/base/str.h"
 
-#define PIECE (4u << 20)
-#define GRAIN 4096u /* zeros are left out in units of this */
+#define PIECE	   (4u << 20)
+#define WRITE_BACK (64u << 20)
+#define GRAIN	   4096u /* zeros are left out in units of this */
 
 /* Fills in what a child takes over from its parent. */
 static int look_at_parent(const char *path, struct disk_create *c, struct pod_parent_spec *spec)
@@ -217,9 +219,17 @@ static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run 
 	return pod_min_u64((uint64_t)data - r->file_off, r->len);
 }
 
+/* Begins to write back what was copied: the flush at the end then has less to wait for. */
+static void write_back(const struct pod_chain *to)
+{
+	const struct disk_file *f = (const struct disk_file *)to->layer[0]->file;
+
+	(void)!sync_file_range(f->dev.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label)
 {
-	uint64_t size = from->dev.size_bytes;
+	uint64_t size = from->dev.size_bytes, copied = 0;
 	uint8_t *buf = cli_xmalloc(PIECE);
 	struct cli_progress bar;
 	enum pod_status st = POD_OK;
@@ -238,6 +248,11 @@ enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const ch
 			st = pod_dev_read(from->layer[r.layer]->dev, r.file_off, buf, (size_t)n);
 			if (st == POD_OK)
 				st = write_sparse(to, off, buf, (size_t)n);
+			copied += n;
+			if (copied >= WRITE_BACK) {
+				write_back(to);
+				copied = 0;
+			}
 		}
 		off += n;
 		cli_progress_update(&bar, off);

@@ -112,6 +112,8 @@ static char *candidate(const char *child, enum pod_parent_path kind, const char 
 {
 	char *copy = cli_xstrdup(child), *dir = dirname(copy), *out;
 
+	if (kind == POD_PARENT_RELATIVE && path[0] == '.' && (path[1] == '\\' || path[1] == '/'))
+		path += 2;
 	if (kind == POD_PARENT_RELATIVE)
 		out = cli_xasprintf("%s/%s", dir, path);
 	else if (path[0] == '/')

@@ -78,9 +78,9 @@ static enum pod_status open_parent(struct pod_chain *c, const struct pod_chain_o
 		return pod_fail(diag, result, "parent image", 0, 1, 0);
 	if (diag)
 		*diag = first;
-	return result == POD_E_FORMAT
-		       ? pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, child->kind, POD_LAYER_RAW)
-		       : result;
+	return result == POD_E_FORMAT ? pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, (uint64_t)child->kind,
+						 (uint64_t)POD_LAYER_RAW)
+				      : result;
 }
 
 static enum pod_status chain_read(struct pod_dev *d, uint64_t off, void *buf, size_t len);

@@ -177,7 +177,8 @@ void pod_layer_describe(const struct pod_layer *parent, struct pod_parent_spec *
 enum pod_status pod_layer_linked(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
 {
 	if (child->kind != parent->kind)
-		return pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, child->kind, parent->kind);
+		return pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, (uint64_t)child->kind,
+				(uint64_t)parent->kind);
 	if (child->sector_size != parent->sector_size)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "parent with another sector size", 0, child->sector_size,
 				parent->sector_size);

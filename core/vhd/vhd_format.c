@@ -66,7 +66,7 @@ static void build_footer(uint8_t *f, const struct pod_vhd_create *c, struct pod_
 	memcpy(f + 36, "Wi2k", 4);
 	pod_put_be64(f + 40, c->size_bytes);
 	put_size(f, c->size_bytes);
-	pod_put_be32(f + 60, type);
+	pod_put_be32(f + 60, (uint32_t)type);
 	env->random(env, f + 68, 16);
 }
 

@@ -90,7 +90,7 @@ static enum pod_status write_metadata(struct pod_vfile *f, const struct layout *
 		used += len;
 	}
 	POD_TRY(pod_dev_write(f->dev, l->meta_off, table, VHDX_PAGE));
-	return pod_dev_write(f->dev, l->meta_off + ITEM_OFF, items, pod_align_up(used, 512));
+	return pod_dev_write(f->dev, l->meta_off + ITEM_OFF, items, (used + 511) & ~(size_t)511);
 }
 
 static enum pod_status write_fixed_table(struct pod_vfile *f, const struct layout *l, uint8_t *buf)

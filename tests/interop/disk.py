@@ -8,7 +8,7 @@ from cli_common import *
 import cli_common
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SAMPLES = os.path.normpath(os.path.join(HERE, "../../../shared/samples"))
+SAMPLES = os.environ.get("ISOPOD_SAMPLES") or os.path.normpath(os.path.join(HERE, "../../../shared/samples"))
 skipped = 0
 
 

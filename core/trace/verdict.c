@@ -124,6 +124,16 @@ static uint32_t since_last_read_ms(const struct maker *m)
 	return p->ms > p->last_read_ms ? p->ms - p->last_read_ms : 0;
 }
 
+/* How many bytes a millisecond of reading brought. In 32-bit arithmetic: 32-bit firmware has no other division. */
+static uint32_t read_rate(const struct pod_rec_progress *p)
+{
+	uint64_t bytes = p->bytes;
+	uint32_t ms = p->read_ms;
+	for (; bytes >> 32; bytes >>= 1)
+		ms >>= 1;
+	return (uint32_t)bytes / (ms ? ms : 1);
+}
+
 /* Did the loader read the initrd it was served to the end? Then the kernel was started next. Without a timer the record is up to
  * a second and a half behind: what may have been read meanwhile counts as read. */
 static bool initrd_read(const struct maker *m)
@@ -135,7 +145,7 @@ static bool initrd_read(const struct maker *m)
 	uint64_t left = w->length_bytes - w->offset_bytes;
 	if (left <= LEFT_OF_INITRD)
 		return true;
-	return !(p->flags & (POD_REC_P_TIMER | POD_REC_P_READING)) && left <= p->bytes / ((uint64_t)p->read_ms + 1) * BEHIND_MS;
+	return !(p->flags & (POD_REC_P_TIMER | POD_REC_P_READING)) && left <= (uint64_t)read_rate(p) * BEHIND_MS;
 }
 
 /* --- evidence ------------------------------------------------------------------------------------------------------ */
@@ -465,7 +475,7 @@ static void hint_slow(struct maker *m)
 		evidence(m, say_u(N_("The stick ran at USB 1 speed (%u Mbit/s)."), kbit / 1000));
 	if (slow_firmware)
 		evidence(m, say_u(N_("The firmware read %u KiB a second from it."),
-				  (uint32_t)(p->bytes / ((uint64_t)p->read_ms + 1) * 1000 / 1024)));
+				  (uint32_t)((uint64_t)read_rate(p) * 1000 >> 10)));
 	m->v->remedy = say(N_("Put the stick into a faster port (USB 3, without a hub or an extension)."));
 }
 

@@ -568,7 +568,7 @@ TEST(reads_are_recorded)
 {
 	record_from(1000);
 	/* as a read that never comes back leaves it */
-	rec_read(16 * 2048, 2048);
+	rec_read(16 * 2048, 2048, false);
 	CHECK_EQ(writes, 1);
 	struct pod_rec_progress p = recorded();
 	CHECK_EQ(p.ms, 3000);
@@ -708,7 +708,7 @@ TEST(slow_reads_are_remembered)
 	record_from(1000);
 	CHECK_EQ(read_cd(3, 2), OK);
 	uint32_t ms = pod_get_le32(i13.rec + POD_PR_LAST_MS);
-	rec_read(99 * 2048, 2048);
+	rec_read(99 * 2048, 2048, false);
 	set_ticks(1009);
 	rec_read_done(2048, OK);
 	set_ticks(1040);

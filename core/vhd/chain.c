@@ -3,6 +3,76 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
+/* --- who owns what -------------------------------------------------------------------------------------- */
+
+#define GRANULE_SHIFT 18u /* 256 KiB */
+#define OWNERS	      64u /* of 4 KiB each */
+#define OWNER_SHIFT   12u
+enum { OWNER_ZERO = 0xfe, OWNER_MIXED = 0xff };
+
+/* Only chains of some depth are worth it; short ones are asked directly. */
+static enum pod_status owners_init(struct pod_chain *c, const struct pod_chain_options *opt)
+{
+	uint64_t want = (c->layer[0]->size_bytes >> GRANULE_SHIFT) + 1;
+	uint32_t max = opt->top.cache_pages ? opt->top.cache_pages : 65536, n = 16;
+	if (c->depth < 3)
+		return POD_OK;
+	while (n < want && n < max)
+		n *= 2;
+	c->granule = pod_zalloc(c->alloc, n, sizeof *c->granule);
+	c->owner = c->alloc->alloc(c->alloc, (size_t)n * OWNERS);
+	c->granules = n;
+	return c->granule && c->owner ? POD_OK : POD_E_NOMEM;
+}
+
+static void owners_forget(struct pod_chain *c, uint64_t off, uint64_t len)
+{
+	if (!c->granules || !len)
+		return;
+	uint64_t first = off >> GRANULE_SHIFT, last = (off + len - 1) >> GRANULE_SHIFT;
+	for (uint64_t g = first; g <= last && g - first < c->granules; g++)
+		c->granule[g & (c->granules - 1)] = 0;
+}
+
+static enum pod_status ask_all(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out);
+
+static enum pod_status owners_fill(struct pod_chain *c, uint64_t g)
+{
+	uint32_t slot = (uint32_t)g & (c->granules - 1);
+	uint8_t *owner = c->owner + (size_t)slot * OWNERS;
+	uint64_t start = g << GRANULE_SHIFT, end = pod_min_u64(start + (1u << GRANULE_SHIFT), c->dev.size_bytes);
+	c->granule[slot] = 0;
+	memset(owner, OWNER_MIXED, OWNERS);
+	for (uint64_t off = start; off < end;) {
+		struct pod_chain_run r;
+		POD_TRY(ask_all(c, off, end - off, &r));
+		uint32_t from = (uint32_t)((off - start + (1u << OWNER_SHIFT) - 1) >> OWNER_SHIFT);
+		uint32_t to = (uint32_t)((off + r.len - start) >> OWNER_SHIFT);
+		uint8_t who = r.kind == POD_RUN_ZERO ? OWNER_ZERO : r.layer < OWNER_ZERO ? (uint8_t)r.layer : OWNER_MIXED;
+		for (; from < to; from++)
+			owner[from] = who;
+		off += r.len;
+	}
+	c->granule[slot] = g + 1;
+	return POD_OK;
+}
+
+/* The owner of the 4 KiB at `off`, and how many bytes from `off` on it owns in this granule. */
+static enum pod_status owner_at(struct pod_chain *c, uint64_t off, uint8_t *who, uint64_t *len)
+{
+	uint64_t g = off >> GRANULE_SHIFT;
+	uint32_t slot = (uint32_t)g & (c->granules - 1), i = (uint32_t)(off >> OWNER_SHIFT) & (OWNERS - 1), k = i;
+	if (c->granule[slot] != g + 1)
+		POD_TRY(owners_fill(c, g));
+	const uint8_t *owner = c->owner + (size_t)slot * OWNERS;
+	uint64_t want = *len, have = (1u << OWNER_SHIFT) - (off & ((1u << OWNER_SHIFT) - 1));
+	*who = owner[i];
+	while (have < want && ++k < OWNERS && owner[k] == *who)
+		have += 1u << OWNER_SHIFT;
+	*len = pod_min_u64(have, want);
+	return POD_OK;
+}
+
 /* --- opening -------------------------------------------------------------------------------------------- */
 
 static enum pod_status push(struct pod_chain *c, struct pod_layer *l)
@@ -98,6 +168,8 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 	enum pod_status st = open_layer(c, file, &opt->top, diag);
 	while (st == POD_OK && c->layer[c->depth - 1]->has_parent)
 		st = open_parent(c, opt, diag);
+	if (st == POD_OK)
+		st = owners_init(c, opt);
 	if (st == POD_OK && opt->top.writable) {
 		c->sector = a->alloc(a, 4096);
 		st = c->sector ? POD_OK : POD_E_NOMEM;
@@ -133,6 +205,8 @@ enum pod_status pod_chain_close(struct pod_chain *c)
 	if (c->alloc) {
 		pod_free(c->alloc, c->layer);
 		pod_free(c->alloc, c->sector);
+		pod_free(c->alloc, c->granule);
+		pod_free(c->alloc, c->owner);
 	}
 	memset(c, 0, sizeof *c);
 	return result;
@@ -140,10 +214,8 @@ enum pod_status pod_chain_close(struct pod_chain *c)
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
-enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out)
+static enum pod_status ask_all(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out)
 {
-	if (!len || !pod_in_range(off, len, c->dev.size_bytes))
-		return POD_E_RANGE;
 	for (unsigned i = 0; i < c->depth; i++) {
 		struct pod_layer *l = c->layer[i];
 		struct pod_run r;
@@ -157,6 +229,29 @@ enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, s
 		return POD_OK;
 	}
 	*out = (struct pod_chain_run){POD_RUN_ZERO, 0, 0, len};
+	return POD_OK;
+}
+
+enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out)
+{
+	uint8_t who;
+	struct pod_run r;
+	if (!len || !pod_in_range(off, len, c->dev.size_bytes))
+		return POD_E_RANGE;
+	/* A long piece is asked for as a whole: it costs no more, and comes in fewer parts. */
+	if (!c->granules || len >= 1u << GRANULE_SHIFT)
+		return ask_all(c, off, len, out);
+	uint64_t n = len;
+	POD_TRY(owner_at(c, off, &who, &n));
+	if (who == OWNER_MIXED)
+		return ask_all(c, off, n, out);
+	*out = (struct pod_chain_run){POD_RUN_ZERO, 0, 0, n};
+	if (who == OWNER_ZERO)
+		return POD_OK;
+	POD_TRY(pod_layer_run(c->layer[who], off, n, &r));
+	if (r.kind != POD_RUN_DATA)
+		return ask_all(c, off, n, out);
+	*out = (struct pod_chain_run){POD_RUN_DATA, who, r.file_off, r.len};
 	return POD_OK;
 }
 
@@ -194,6 +289,7 @@ static enum pod_status write_part(struct pod_chain *c, uint64_t off, const void 
 static enum pod_status change(struct pod_chain *c, uint64_t off, const uint8_t *src, uint64_t len)
 {
 	uint32_t size = c->layer[0]->sector_size;
+	owners_forget(c, off, len);
 	while (len) {
 		uint32_t in = (uint32_t)off & (size - 1);
 		uint64_t n = len & ~(uint64_t)(size - 1);
@@ -211,9 +307,17 @@ static enum pod_status change(struct pod_chain *c, uint64_t off, const uint8_t *
 	return POD_OK;
 }
 
+static enum pod_status changed(struct pod_chain *c, uint64_t off, const uint8_t *src, uint64_t len)
+{
+	enum pod_status st = change(c, off, src, len);
+	/* Reading the rest of a sector may have looked the granule up meanwhile. */
+	owners_forget(c, off, len);
+	return st;
+}
+
 static enum pod_status chain_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
 {
-	return change(d->ctx, off, buf, len);
+	return changed(d->ctx, off, buf, len);
 }
 
 static enum pod_status chain_flush(struct pod_dev *d)
@@ -228,7 +332,7 @@ enum pod_status pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len)
 		return POD_E_READONLY;
 	if (!pod_in_range(off, len, c->dev.size_bytes))
 		return POD_E_RANGE;
-	return change(c, off, NULL, len);
+	return changed(c, off, NULL, len);
 }
 
 enum pod_status pod_chain_grow(struct pod_chain *c, uint64_t size)
@@ -240,6 +344,7 @@ enum pod_status pod_chain_grow(struct pod_chain *c, uint64_t size)
 	for (unsigned i = 1; i < c->depth; i++)
 		if (c->layer[i]->size_bytes > old)
 			return POD_E_UNSUPPORTED;
+	owners_forget(c, old - 1, 1);
 	POD_TRY(pod_layer_grow(c->layer[0], size));
 	c->dev.size_bytes = size;
 	return POD_OK;

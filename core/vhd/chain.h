@@ -38,6 +38,10 @@ struct pod_chain {
 	struct pod_layer **layer; /* [0]: the top */
 	unsigned depth, cap;
 	uint8_t *sector; /* a sector that is written in part */
+	/* Which layer shows each 4 KiB of a granule, for deep chains: a read asks one layer instead of all. NULL: not used. */
+	uint64_t *granule; /* granule number + 1; 0: empty */
+	uint8_t *owner;
+	uint32_t granules; /* a power of two */
 };
 
 /* A piece of the disk: zeros, or bytes in one layer's device (layer[run.layer]->dev). */

@@ -155,6 +155,8 @@ enum pod_status pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progr
 	pod_free(c->alloc, buf);
 	if (st == POD_OK)
 		st = pod_vhdx_drop_parent(x);
+	for (uint32_t i = 0; i < c->granules; i++)
+		c->granule[i] = 0; /* all is the top file's now */
 	if (st == POD_OK)
 		top->has_parent = false;
 	return st;

@@ -238,7 +238,7 @@ def chains():
         must("disk", "convert", names[0], "flat.raw", "--replace")
         check(sha256("flat.raw") == sha256("p.raw"), "blocks given back")
         runs = json.loads(must("disk", "map", names[0], "--json").out)
-        check(sum(r["length"] for r in runs) == 24 * MIB and {r.get("depth") for r in runs} >= {0, 1, 4, None}, "map: %r" % runs[:5])
+        check(sum(r["length"] for r in runs) == 24 * MIB and {r.get("depth") for r in runs} >= ({0, 1, 4, None} if ext == "vhdx" else {0, 1, 4}), "map: %r" % runs[:5])
         # the parent is looked at, not believed
         run("cp", names[1], "saved")
         s = Server(names[1], "--write")

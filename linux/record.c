@@ -196,10 +196,20 @@ static void note_memory(void)
 	rec.r.memory_available_kib = pod_meminfo_kib(text, "MemAvailable");
 }
 
-/* A stick that was pulled, is write-protected, or is another boot's by now has no more of this. */
+/* The disk stays open: when the root is changed, the private view with its nodes may be gone before that can be written. */
 static bool begin_writing(void)
 {
-	return rec.on && rec.have_disk && (open_disk(SYS_O_RDWR | SYS_O_DIRECT) == POD_OK || open_disk(SYS_O_RDWR) == POD_OK);
+	return rec.on && rec.have_disk &&
+	       (rec.fd >= 0 || open_disk(SYS_O_RDWR | SYS_O_DIRECT) == POD_OK || open_disk(SYS_O_RDWR) == POD_OK);
+}
+
+/* A stick that was pulled, is write-protected, or is another boot's by now has no more of this. */
+static void end_writing(enum pod_status st)
+{
+	if (st != POD_OK)
+		close_disk();
+	if (st == POD_E_CHANGED)
+		rec.have_disk = false;
 }
 
 void pod_record_write(void)
@@ -209,10 +219,8 @@ void pod_record_write(void)
 	note_memory();
 	rec.r.ms = now_ms();
 	enum pod_status st = pod_slot_write(&rec.slot, &rec.r);
-	close_disk();
+	end_writing(st);
 	rec.unwritten = st != POD_OK;
-	if (st == POD_E_CHANGED)
-		rec.have_disk = false;
 }
 
 void pod_record_save_log(void)
@@ -225,7 +233,7 @@ void pod_record_save_log(void)
 	if (n <= 0 || !begin_writing())
 		return;
 	enum pod_status st = pod_slot_save_log(&rec.slot, log, (size_t)n, &saved);
-	close_disk();
+	end_writing(st);
 	if (st != POD_OK)
 		return;
 	rec.logs++;

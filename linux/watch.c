@@ -208,12 +208,15 @@ static void scan_disks(struct scan *s)
 	s->seen_count = n;
 }
 
-/* The distribution has left the initramfs: whatever it booted from, our work is done. */
+/* The distribution has left the initramfs: whatever it booted from, our work is done. When it empties the initramfs, the kernel
+ * takes away what is mounted over the folders that go, in every namespace: then the private view is no more. */
 static bool root_switched(void)
 {
+	static bool seen;
 	struct pod_sys_stat init, own;
 	if (pod_sys_stat(POD_PROC_DIR "/1/root", true, &init) < 0 || pod_sys_stat("/", true, &own) < 0)
-		return false;
+		return seen;
+	seen = true;
 	return init.dev != own.dev || init.ino != own.ino;
 }
 

@@ -297,8 +297,9 @@ bool pod_record_wait(int fd, unsigned ms)
 }
 
 /* Is it time to save the log, once? */
-static bool log_is_due(uint32_t now)
+static bool log_is_due(void)
 {
+	uint32_t now = now_ms(); /* not before what was just noted */
 	const struct pod_stage_event *shown = pod_stages_find(&rec.r.stages, POD_STAGE_SHOWN);
 	const struct pod_stage_event *mounted = pod_stages_find(&rec.r.stages, POD_STAGE_MEDIUM_MOUNTED);
 	if (rec.logs)
@@ -325,7 +326,7 @@ void pod_record_look(void)
 			pod_record_save_log(); /* once more, if it was: now the reason is in it */
 		}
 	}
-	if (log_is_due(now))
+	if (log_is_due())
 		pod_record_save_log();
 	pod_record_write();
 }

@@ -2,6 +2,7 @@
 /* The image of a recorded boot as it lies on the stick now: which files the recorded offsets are in, what its initrds hold. */
 #include <stdlib.h>
 #include <string.h>
+#include "cli/doctor/initrd.h"
 #include "cli/trace.h"
 #include "core/base/hash.h"
 
@@ -56,6 +57,41 @@ static const struct pod_where *find(struct trace *t, uint64_t off, struct pod_wh
 	return pod_where_find(t->plan, t->image.disk, off, &cli_alloc, out) == POD_OK ? out : NULL;
 }
 
+static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_initrd *r)
+{
+	struct pod_mapdev dev;
+	struct pod_map map;
+	struct initrd rd;
+	struct initrd_facts facts;
+
+	if (!cli_image_bytes(&t->image, &map, &dev))
+		return;
+	initrd_read(&rd, &dev.dev, r->start_bytes, r->length_bytes);
+	initrd_facts(&rd.modules, &facts);
+	if (rd.problem && !b->initrd) {
+		b->initrd = cli_xstrdup(r->path);
+		b->facts.damaged_file = b->initrd;
+	}
+	/* One initrd with the driver says nothing about another that may have been started. */
+	if (rd.has_init && !rd.problem && facts.usb_storage != MODULES_UNKNOWN && b->facts.usb_storage != POD_NO)
+		b->facts.usb_storage = facts.usb_storage == MODULES_YES ? POD_YES : POD_NO;
+	initrd_free(&rd);
+	pod_map_fini(&map);
+}
+
+/* Only where a kernel may have started and nothing was heard of it: unpacking takes seconds. */
+static void look_into_initrds(struct trace *t, struct trace_boot *b)
+{
+	const struct pod_rec_boot *r = &b->rec;
+
+	if (r->has_linux || !r->has_progress || !(r->image.flags & POD_REC_I_HANDOVER) ||
+	    !pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_STARTED) ||
+	    pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_RETURNED))
+		return;
+	for (size_t i = 0; i < t->plan->initrd_count; i++)
+		read_initrd(t, b, &t->plan->initrd[i]);
+}
+
 void trace_find_facts(struct trace *t, struct trace_boot *b)
 {
 	const struct pod_rec_progress *p = &b->rec.progress;
@@ -65,6 +101,7 @@ void trace_find_facts(struct trace *t, struct trace_boot *b)
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
 		if (t->plan->initrd[i].length_bytes > b->facts.initrd_bytes)
 			b->facts.initrd_bytes = t->plan->initrd[i].length_bytes;
+	look_into_initrds(t, b);
 	if (!b->rec.has_progress)
 		return;
 	if (p->reads || (p->flags & POD_REC_P_READING))

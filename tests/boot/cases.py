@@ -56,7 +56,8 @@ class Case:
     file: str = ""        # path on the stick if not /images/MEDIUM.iso
     wrong: str = ""       # for --break: the medium that is chosen instead
     machine: tuple = ()   # further QEMU arguments
-    writes: bool = False  # the stick may be written
+    writes: bool = False  # the stick may be written: then isopod trace is asked afterwards, and must see nothing wrong
+    verdict: str = ""     # ... or this
     tags: set = field(default_factory=set)
     fault: object = None  # of trace_cases: the start fails on purpose
 
@@ -142,6 +143,11 @@ def check_one_shot(vm, env, case):
         raise BootError("the choice was followed twice")
 
 
+def wait_for_shell(vm, env, case):
+    """The rescue shell is looked for every three seconds."""
+    time.sleep(8)
+
+
 def check_keys_again(vm, env, case):
     """Nothing more; a screenshot of what the keys started is kept by the runner."""
 
@@ -175,20 +181,20 @@ case("ia32-menu", "uefi-ia32", "main", "live", "menu", marker=MENU, timeout=150)
 case("aa64-menu", "uefi-aa64", "main", "live", "menu", marker=MENU, timeout=180)
 
 # Every kind of medium on both firmwares, one of thirteen images on one exFAT partition on a USB stick.
-case("bios-live", "bios", "main", "live", after=check_data_partition)
-case("bios-dracut", "bios", "main", "dracut", after=check_clean)
-case("bios-installer", "bios", "main", "installer", memory=1400)
-case("bios-memtest", "bios", "main", "memtest", timeout=150)
-case("bios-ipxe", "bios", "main", "ipxe", timeout=90)
-case("bios-floppy", "bios", "main", "floppy", timeout=90)
+case("bios-live", "bios", "main", "live", after=check_data_partition, writes=True)
+case("bios-dracut", "bios", "main", "dracut", after=check_clean, writes=True)
+case("bios-installer", "bios", "main", "installer", memory=1400, writes=True)
+case("bios-memtest", "bios", "main", "memtest", timeout=150, writes=True)
+case("bios-ipxe", "bios", "main", "ipxe", timeout=90, writes=True)
+case("bios-floppy", "bios", "main", "floppy", timeout=90, writes=True)
 case("bios-hd", "bios", "main", "hd", timeout=90)
 case("bios-rawdisk", "bios", "main", "rawdisk", timeout=90)
-case("uefi-live", "uefi", "main", "live", after=check_data_partition)
-case("uefi-dracut", "uefi", "main", "dracut", after=check_clean)
-case("uefi-installer", "uefi", "main", "installer", memory=1400)
-case("uefi-memtest", "uefi", "main", "memtest", timeout=180)
-case("uefi-efionly", "uefi", "main", "efionly", timeout=120)
-case("uefi-rawdisk", "uefi", "main", "rawdisk", timeout=120)
+case("uefi-live", "uefi", "main", "live", after=check_data_partition, writes=True)
+case("uefi-dracut", "uefi", "main", "dracut", after=check_clean, writes=True)
+case("uefi-installer", "uefi", "main", "installer", memory=1400, writes=True)
+case("uefi-memtest", "uefi", "main", "memtest", timeout=180, writes=True)
+case("uefi-efionly", "uefi", "main", "efionly", timeout=120, writes=True)
+case("uefi-rawdisk", "uefi", "main", "rawdisk", timeout=120, writes=True)
 case("uefi-fatlive", "uefi", "main", "fatlive")
 
 # By hand: through the serial port, and on the keyboard; by typing to search.
@@ -211,7 +217,7 @@ case("bios-512M", "bios", "main", "live", memory=512)
 case("uefi-two-sticks", "uefi", "main", "live", extra=(("two", "usb"),), after=check_clean)
 case("bios-one-shot", "bios", "main", "floppy", timeout=90, after=check_one_shot, writes=True)
 # Negative control: the same path to the end, but no squashfs; a login prompt here would mean that it came from elsewhere.
-case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:")
+case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:", writes=True, verdict="medium-not-found", after=wait_for_shell)
 
 # The long list: everything else on the other firmware, or once more differently.
 L = {"group": "long"}

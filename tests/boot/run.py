@@ -127,6 +127,8 @@ def run_case(env, case, broken):
                 with open(log[:-4] + ".txt", "w") as f:
                     f.write(vm.text)
     finally:
+        if copy and case.writes and not broken and not sys.exc_info()[1]:
+            trace_cases.expect(env, copy, case.verdict)
         for p in (copy, target):
             if p and os.path.exists(p):
                 os.unlink(p)

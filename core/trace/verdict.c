@@ -118,6 +118,11 @@ static const struct pod_stage_event *linux_stage(const struct maker *m, enum pod
 	return m->b->has_linux ? pod_stages_find(&m->b->linux_.stages, s) : NULL;
 }
 
+static bool is_truncated(const struct maker *m)
+{
+	return m->b->has_image && (m->b->image.flags & POD_REC_I_TRUNCATED);
+}
+
 static uint32_t since_last_read_ms(const struct maker *m)
 {
 	const struct pod_rec_progress *p = &m->b->progress;
@@ -181,7 +186,7 @@ static void tell_reads(struct maker *m)
 		place(m, m->f->error, N_("The first that failed was in %s, %u%% into it."),
 		      N_("The first that failed was in no file of the image, but here: %s."));
 	}
-	if (p->outside && m->b->has_image && (m->b->image.flags & POD_REC_I_TRUNCATED))
+	if (p->outside && is_truncated(m))
 		evidence(m, say_u(N_("Reads behind the end of the image: %u."), p->outside));
 	if (p->slow[0].ms >= SLOW_READ_MS) {
 		evidence(m, say_u(N_("The slowest read took %u seconds."), p->slow[0].ms / 1000));
@@ -287,7 +292,7 @@ static bool find_cause(struct maker *m)
 		blame(m, 6, "read-error",
 		      N_("The stick cannot be read there: copy the image to another stick, or try another port first."),
 		      POD_RETRY_OTHER_PORT);
-	} else if (m->b->has_image && (m->b->image.flags & POD_REC_I_TRUNCATED)) {
+	} else if (is_truncated(m)) {
 		evidence(m, say(N_("The file is shorter than the volume inside it says.")));
 		blame(m, 1, "truncated-image",
 		      N_("The image is not whole: download it again, and copy it with 'isopod add --verify'."),
@@ -397,7 +402,7 @@ static void in_loader(struct maker *m)
 	const struct pod_rec_progress *p = &m->b->progress;
 	bool reading = p->flags & POD_REC_P_READING, timer = p->flags & POD_REC_P_TIMER;
 	uint32_t quiet = since_last_read_ms(m);
-	if (!m->handover && !p->errors && !reading) {
+	if (!m->handover && !p->errors && !reading && !(is_truncated(m) && p->outside)) {
 		taken_over(m, N_("The image's own program took over; what it did is not known."));
 		if (timer)
 			evidence(m, say_u(N_("Last seen %u seconds after its last read."), quiet / 1000));
@@ -459,6 +464,13 @@ static void without_linux(struct maker *m)
 		if (!find_cause(m))
 			blame(m, 6, "stopped-in-menu", OTHER_PORT, POD_RETRY_SAME);
 	}
+}
+
+/* It may have been enough for what ran; it is not whole all the same. */
+static void hint_truncated(struct maker *m)
+{
+	if (m->v->outcome == POD_OUTCOME_TAKEN_OVER && !m->v->hazard && is_truncated(m))
+		(void)find_cause(m);
 }
 
 static void hint_slow(struct maker *m)
@@ -591,6 +603,7 @@ void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_fac
 		end(&m, POD_OUTCOME_NOTHING_CHOSEN, say(N_("Little was recorded of this start.")));
 	if (!b->has_linux && !b->has_progress)
 		v->id = "nothing-chosen";
+	hint_truncated(&m);
 	hint_slow(&m);
 	if (m.f->image_changed)
 		evidence(&m, say(N_("Another file has the image's name by now; what is said about files may not fit.")));

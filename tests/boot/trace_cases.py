@@ -30,7 +30,7 @@ class Fault:
     until_sound: str = ""  # ... where there is no fault (--break)
     settle: float = 5      # seconds after that
     memory: int = 0        # of the machine, instead of enough
-    drive: object = None   # called with (stick, offset of the medium on it, medium, work folder): another name of the drive for QEMU
+    drive: object = None   # called with (env, stick, medium, work folder): another name of the drive for QEMU
     act: object = None     # called with the machine once it runs
     says: str = ""         # the evidence must hold this
 
@@ -138,9 +138,10 @@ def other_label(env, iso, work):
 
 
 # --- faults of the drive ---------------------------------------------------------------------------------------------------
-def unreadable_initrd(stick, start, iso, work):
+def unreadable_initrd(env, stick, iso, work):
     """QEMU's blkdebug: each read that touches one sector, in the middle of the initrd, fails."""
     at, length = place(iso, "/live/initrd.img")
+    start = json.loads(env.run("plan", stick + ":/images/x.iso", "--json"))["extents"][0]["source"]
     conf = os.path.join(work, "blkdebug.conf")
     with open(conf, "w") as f:
         f.write('[inject-error]\nevent = "read_aio"\nerrno = "5"\nsector = "%d"\nonce = "off"\n' % ((start + at + length // 2) // 512))
@@ -166,7 +167,7 @@ def trace(env, stick):
     r = subprocess.run([env.isopod, "trace", stick, "--json"], capture_output=True, text=True)
     if r.returncode not in (0, 1):
         raise BootError("isopod trace: status %d: %s" % (r.returncode, r.stderr.strip()))
-    boots = json.loads(r.out if hasattr(r, "out") else r.stdout)
+    boots = json.loads(r.stdout)
     return boots[0] if boots else {"verdict": "no record", "hazard": 0, "alarm": False, "evidence": []}
 
 
@@ -182,8 +183,7 @@ def make_stick(env, f, work, sound):
     env.run("create", stick, "--size", "1G", "--yes")
     env.run("add", stick, iso, "--to", "/images")
     env.run("next", stick, "/images/x.iso")
-    start = json.loads(env.run("plan", stick + ":/images/x.iso", "--json"))["extents"][0]["source"]
-    return iso, stick, start
+    return iso, stick
 
 
 def watch(env, f, vm, stick, timeout, sound):
@@ -207,8 +207,8 @@ def run(env, case, broken):
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
     try:
-        iso, stick, start = make_stick(env, f, work, broken)
-        drive = f.drive(stick, start, iso, work) if f.drive and not broken else stick
+        iso, stick = make_stick(env, f, work, broken)
+        drive = f.drive(env, stick, iso, work) if f.drive and not broken else stick
         memory = f.memory if f.memory and not broken else case.memory
         with VM(case.firmware, drive, memory=memory, write=True, work=work, log=os.path.join(env.work, case.name + ".log")) as vm:
             watch(env, f, vm, stick, case.timeout if not broken else min(case.timeout, 150), broken)
@@ -251,7 +251,7 @@ def add_to(case):
     fault("little-memory", "bios", Fault("memory", 4, "nosquash", None, PANIC, r"isopod: sda1 now shows", memory=128), timeout=150)
     fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says="live/initrd.img"), timeout=90)
     fault("pulled", "uefi", Fault("stopped-while-reading|read-hang|read-error|stick-pulled", 6, "nosquash", None, "", act=pull_while_reading, settle=8), timeout=90)
-    fault("truncated", "bios", Fault("truncated-image", 1, "live", truncate, SHELL, login), timeout=300)
+    fault("truncated", "bios", Fault("truncated-image", 1, "live", truncate, settle=15), timeout=60)
     fault("bad-squashfs", "uefi", Fault("damaged-image|medium-not-found|root-not-found", 1, "live", damage_squashfs, SHELL, login, 8), "long", 420)
     fault("no-usb-storage", "bios", Fault("never-reached-stick", 2, "nosquash", without_usb_storage, r"has not appeared within", r"isopod: sda1 now shows", says="no driver for USB storage"), "long", 240)
     fault("label", "uefi", Fault("medium-not-found", 1, "dracut", other_label, r"emergency mode|Generating .*rdsosreport", r"poddracut login:", 8), "long", 600)

@@ -259,6 +259,11 @@ TEST(verdict_stopped_in_the_loader)
 	fresh(0);
 	b.progress.errors = 1;
 	EXPECT("stopped", "read-error", 6);
+	/* no initrd in what is left of it: the loader reads behind the end; or it may have been enough */
+	fresh(POD_REC_I_TRUNCATED);
+	EXPECT("taken-over", "truncated-image", 1);
+	b.progress.outside = 2;
+	EXPECT("stopped", "truncated-image", 1);
 	/* BIOS: the whole initrd was read, so the kernel was next */
 	fresh(POD_REC_I_HANDOVER);
 	b.progress.flags = 0;

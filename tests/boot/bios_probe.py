@@ -97,6 +97,31 @@ def exported(isopod, stick, path, work):
     return open(out, "rb").read()
 
 
+def state_place(stick):
+    """First byte and length of the state file on the stick, as sfdisk and mtools find it (mshowfat's clusters, the FAT's own numbers)."""
+    table = subprocess.run(["/usr/sbin/sfdisk", "-d", stick], check=True, capture_output=True, text=True).stdout
+    esp = int(re.search(r"start=\s*(\d+), size=\s*\d+, type=ef", table)[1]) * 512
+    listing = subprocess.run(["mshowfat", "-i", "%s@@%d" % (stick, esp), "::ISOPOD/STATE.BIN"], check=True, capture_output=True, text=True).stdout
+    first, last = (int(x) for x in re.search(r"<(\d+)-(\d+)>", listing).groups())
+    with open(stick, "rb") as f:
+        f.seek(esp)
+        b = f.read(512)
+    cluster = b[13] * 512
+    data = struct.unpack_from("<H", b, 14)[0] + b[16] * struct.unpack_from("<H", b, 22)[0] + struct.unpack_from("<H", b, 17)[0] * 32 // 512
+    return esp + data * 512 + (first - 2) * cluster, (last - first + 1) * cluster
+
+
+def with_recorder(want, stick):
+    """The hand-over record names the state file and the number of the boot; a plan on the host has zeros there."""
+    want = bytearray(want)
+    at = want.rindex(b"ISOPODH2")  # the shim, in front of it, knows the word too
+    length = struct.unpack_from("<I", want, at + 8)[0]
+    struct.pack_into("<QII", want, at + 0x60, *state_place(stick), 1)
+    struct.pack_into("<I", want, at + 12, 0)
+    struct.pack_into("<I", want, at + 12, zlib.crc32(want[at:at + length]))
+    return bytes(want)
+
+
 def one(name, stick, path, bus, want, isopod):
     run(isopod, "next", stick, path)
     with vm.VM("bios", stick, bus=bus, memory=MEMORY) as machine:
@@ -149,6 +174,7 @@ def main():
             want = inner.get(name) or exported(isopod, stick, path, work)
             if name == "cd":
                 check(len(want) > os.path.getsize(file), "cd: the plan serves the initrd from memory")
+                want = with_recorder(want, stick)
             if opt.broken:
                 want = bytes([want[0] ^ 1]) + want[1:]
             for bus in ("usb", "sata") if name == "cd" else ("usb",):

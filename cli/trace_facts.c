@@ -68,7 +68,7 @@ static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_
 		return;
 	initrd_read(&rd, &dev.dev, r->start_bytes, r->length_bytes);
 	initrd_facts(&rd.modules, &facts);
-	if (rd.problem && !b->initrd) {
+	if (rd.damaged && !b->initrd) {
 		b->initrd = cli_xstrdup(r->path);
 		b->facts.damaged_file = b->initrd;
 	}

@@ -114,6 +114,12 @@ static void problem(struct initrd *r, char *text)
 		r->problem = text;
 }
 
+static void damage(struct initrd *r)
+{
+	r->damaged = r->damaged || !r->problem;
+	problem(r, cli_xasprintf(_("it breaks off or is damaged after %zu files"), r->files));
+}
+
 static bool hex8(const char *p, uint32_t *out)
 {
 	*out = 0;
@@ -326,7 +332,7 @@ static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, 
 	else if (!used)
 		problem(w->r, cli_xstrdup(_("a compression that is not known here")));
 	else
-		problem(w->r, cli_xasprintf(_("it breaks off or is damaged after %zu files"), w->r->files));
+		damage(w->r);
 	return 0;
 }
 
@@ -340,8 +346,10 @@ static void walk_all(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_
 		size_t n = 0;
 
 		if (!walk_archives(w, &s, head, &n)) {
-			problem(w->r, s.io_error ? cli_xstrdup(_("read error"))
-						 : cli_xasprintf(_("it breaks off or is damaged after %zu files"), w->r->files));
+			if (s.io_error)
+				problem(w->r, cli_xstrdup(_("read error")));
+			else
+				damage(w->r);
 			break;
 		}
 		if (!n)

@@ -13,12 +13,22 @@ LOADER = [("started", 50, 0), ("menu", 900, 0), ("chosen", 4000, 0), ("planned",
 SHOWN = [("shim-started", 0, 0), ("init-executed", 900, 0), ("stick-found", 7000, 0), ("shown", 7100, 1)]
 
 
+def archive(data):
+    """An initrd: an init, and something that cannot be made much smaller."""
+    out = b""
+    for name, body in (("init", b"#!/bin/sh\n"), ("data", data), ("TRAILER!!!", b"")):
+        out += ("070701" + "".join("%08x" % v for v in (0, 0o100755, 0, 0, 1, 0, len(body), 0, 0, 0, 0, len(name) + 1, 0))).encode() + name.encode() + b"\0"
+        out += b"\0" * (-len(out) % 4) + body
+        out += b"\0" * (-len(out) % 4)
+    return out
+
+
 def make_iso(path):
     """A live medium's outline: kernel and initrd that a configuration names, a squashfs, a folder."""
     root = "root"
     r = random.Random(3)
     for name, data in {"live/vmlinuz": b"\0" * 0x202 + b"HdrS" + b"\x0c\x02" + r.randbytes(300000), "live/filesystem.squashfs": r.randbytes(2 * MIB),
-                       "live/initrd.img": subprocess.run(["gzip", "-nc"], input=r.randbytes(900000), stdout=subprocess.PIPE, check=True).stdout,
+                       "live/initrd.img": subprocess.run(["gzip", "-nc"], input=archive(r.randbytes(900000)), stdout=subprocess.PIPE, check=True).stdout,
                        "isolinux/isolinux.cfg": b"LABEL x\nKERNEL /live/vmlinuz\nAPPEND initrd=/live/initrd.img\n", "isolinux/boot.bin": b"\xf4" * 2048}.items():
         os.makedirs(os.path.dirname(root + "/" + name), exist_ok=True)
         with open(root + "/" + name, "wb") as f:

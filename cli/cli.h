@@ -31,7 +31,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_create, cli_update, cli_add, cli_list, cli_remove, cli_move, cli_plan, cli_next, cli_vm,
-	cli_export, cli_doctor, cli_rules, cli_trace, cli_disk;
+	cli_export, cli_doctor, cli_rules, cli_trace, cli_disk, cli_layer;
 
 /* malloc as the core's allocator. */
 extern struct pod_alloc cli_alloc;

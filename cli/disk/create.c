@@ -374,20 +374,48 @@ static char *unpack_qcow2(const char *src, const char *dst)
 	return NULL;
 }
 
+/* Under another name first: what has the name is whole. */
+static int convert_to(struct disk *from, const char *dst, struct options *o)
+{
+	char *tmp = cli_xasprintf("%s.new", dst);
+	int rc;
+
+	unlink(tmp);
+	cli_catch_signals();
+	rc = convert(from, tmp, dst, o);
+	if (rc == CLI_OK && rename(tmp, dst) != 0)
+		rc = cli_fail(_("%s: cannot give the new image its name"), dst);
+	if (rc != CLI_OK)
+		unlink(tmp);
+	free(tmp);
+	return rc;
+}
+
+static int taken(const char *dst)
+{
+	return cli_fail(_("%s: exists already; name another file, or say --replace"), dst);
+}
+
+int disk_convert(struct disk *from, const char *dst, const char *format, bool replace)
+{
+	struct options o = {.c.kind = POD_LAYER_VHDX};
+
+	if (format && !(o.format_given = disk_parse_format(format, &o.c.kind, &o.qcow2)))
+		return cli_fail(_("'%s' makes no sense here"), format);
+	format_from_name(&o, dst);
+	if (!replace && access(dst, F_OK) == 0)
+		return taken(dst);
+	return convert_to(from, dst, &o);
+}
+
 static int convert_file(const char *src, const char *dst, struct options *o)
 {
-	char *tmp = cli_xasprintf("%s.new", dst), *raw = unpack_qcow2(src, dst);
+	char *raw = unpack_qcow2(src, dst);
 	struct disk *from = cli_xzalloc(sizeof *from);
 	int rc = disk_open(from, raw ? raw : src, false);
 
 	if (rc == CLI_OK) {
-		unlink(tmp);
-		cli_catch_signals();
-		rc = convert(from, tmp, dst, o);
-		if (rc == CLI_OK && rename(tmp, dst) != 0)
-			rc = cli_fail(_("%s: cannot give the new image its name"), dst);
-		if (rc != CLI_OK)
-			unlink(tmp);
+		rc = convert_to(from, dst, o);
 		if (disk_close(from) != CLI_OK)
 			rc = CLI_FAILED;
 	}
@@ -395,7 +423,6 @@ static int convert_file(const char *src, const char *dst, struct options *o)
 		unlink(raw);
 	free(raw);
 	free(from);
-	free(tmp);
 	return rc;
 }
 
@@ -410,6 +437,6 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv)
 		return cli_usage(cmd, "%s", _("name FROM and TO"));
 	format_from_name(&o, argv[optind + 1]);
 	if (!o.replace && access(argv[optind + 1], F_OK) == 0)
-		return cli_fail(_("%s: exists already; name another file, or say --replace"), argv[optind + 1]);
+		return taken(argv[optind + 1]);
 	return convert_file(argv[optind], argv[optind + 1], &o);
 }

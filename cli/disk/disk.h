@@ -52,6 +52,9 @@ int disk_create(const char *path, const struct disk_create *c, struct disk_file 
 /* Copies all of `from` to `to`, which reads as zeros yet; zeros are left out. */
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label);
 
+/* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
+int disk_convert(struct disk *from, const char *dst, const char *format, bool replace);
+
 /* "raw", "vhd", "vhdx", "qcow2": false if it is none. qcow2 is not one of pod_layer_kind: *qcow2 is set. */
 bool disk_parse_format(const char *name, enum pod_layer_kind *kind, bool *qcow2);
 

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod layer check: files, links, attributes, hashes, space; and with --repair what can be mended without a guess. */
+#include <getopt.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/layer/store.h"
+#include "core/base/str.h"
+
+struct check {
+	struct layer_store *ls;
+	struct cli_json *json;
+	const char *file; /* that is being looked at */
+	bool repair, hash;
+	uint64_t faults, repaired, warnings;
+};
+
+static void say(struct check *k, const char *kind, const char *where, const char *what)
+{
+	if (!k->json) {
+		cli_print("%s: %s\n", where, what);
+		return;
+	}
+	cli_json_open(k->json, NULL, '{');
+	cli_json_str(k->json, "kind", kind);
+	cli_json_str(k->json, "where", where);
+	cli_json_str(k->json, "what", what);
+	cli_json_close(k->json, '}');
+}
+
+static void fault(struct check *k, const char *where, const char *what)
+{
+	k->faults++;
+	say(k, "fault", where, what);
+}
+
+static void repaired(struct check *k, const char *where, const char *what)
+{
+	k->repaired++;
+	say(k, "repaired", where, what);
+}
+
+static void warn(struct check *k, const char *where, const char *what)
+{
+	k->warnings++;
+	say(k, "warning", where, what);
+}
+
+/* --- one file ------------------------------------------------------------------------------------------- */
+
+static void found(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
+{
+	struct check *k = ctx;
+	char *text =
+		cli_xasprintf(_("%s (offset %llu, block %llu)"), _(what), (unsigned long long)off, (unsigned long long)block);
+
+	(void)repairable;
+	fault(k, k->file, text);
+	free(text);
+}
+
+static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l)
+{
+	const struct pod_stored *p = pod_store_find(&k->ls->s, e->parent);
+	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_layer *to = cli_xzalloc(sizeof *to);
+	char *file = p ? layer_store_file(k->ls, p) : NULL;
+	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false) : NULL;
+	enum pod_status st = POD_OK;
+
+	if (e->flags & POD_STORED_FLAT)
+		p = NULL;
+	else if (!p != !l->has_parent)
+		fault(k, k->file, _("the index and the file disagree on whether there is a layer below"));
+	else if (p && !f)
+		fault(k, k->file, _("the layer below is missing"));
+	else if (p) {
+		st = pod_layer_open(to, &f->vf, &cli_alloc, &opt, NULL);
+		if (st == POD_OK)
+			st = pod_layer_linked(l, to, NULL);
+		if (st == POD_E_CHANGED)
+			fault(k, k->file, _("the layer below is not the one it was made for, or was written to since"));
+		if (pod_layer_close(to) != POD_OK)
+			fault(k, k->file, cli_status_text(POD_E_IO));
+	}
+	k->ls->dir.ops->close(&k->ls->dir, f);
+	free(file);
+	free(to);
+}
+
+static enum pod_status digest(struct pod_dev *dev, uint8_t out[32])
+{
+	const size_t piece = 4u << 20;
+	uint8_t *buf = cli_xmalloc(piece);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	enum pod_status st = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) ? POD_OK : POD_E_NOMEM;
+
+	for (uint64_t off = 0; off < dev->size_bytes && st == POD_OK && !cli_interrupted; off += piece) {
+		size_t n = (size_t)pod_min_u64(piece, dev->size_bytes - off);
+
+		st = pod_dev_read(dev, off, buf, n);
+		if (st == POD_OK)
+			EVP_DigestUpdate(ctx, buf, n);
+	}
+	if (st == POD_OK)
+		EVP_DigestFinal_ex(ctx, out, NULL);
+	EVP_MD_CTX_free(ctx);
+	free(buf);
+	return st;
+}
+
+static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *f)
+{
+	uint8_t now[32];
+
+	if (digest(&f->dev.dev, now) != POD_OK)
+		fault(k, k->file, cli_status_text(POD_E_IO));
+	else if (cli_interrupted)
+		return;
+	else if (!(e->flags & POD_STORED_HASHED)) {
+		memcpy(e->sha256, now, 32);
+		e->flags |= POD_STORED_HASHED;
+	} else if (memcmp(e->sha256, now, 32) != 0)
+		fault(k, k->file, _("the file is not what it was when its hash was taken"));
+}
+
+static void check_layer(struct check *k, struct pod_stored *e)
+{
+	char *file = layer_store_file(k->ls, e);
+	struct pod_layer_options opt = {.env = &disk_env};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false) : NULL;
+	struct pod_diag diag = {0};
+	struct pod_vhd_check c;
+	enum pod_status st;
+
+	k->file = e->name;
+	if (!f) {
+		fault(k, e->name, _("its file is missing"));
+	} else {
+		k->file = file;
+		st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
+		if (st != POD_OK || l->kind != POD_LAYER_VHDX) {
+			fault(k, file, cli_status_text(st == POD_OK ? POD_E_FORMAT : st));
+		} else {
+			if (pod_vhdx_check(&l->u.vhdx, false, found, k, &c) != POD_OK)
+				fault(k, file, cli_status_text(POD_E_IO));
+			check_link(k, e, l);
+			if (e->frozen && memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) != 0)
+				fault(k, file, _("a layer that is never written to again was written to"));
+			if (e->frozen && k->hash)
+				check_hash(k, e, f);
+		}
+		if (pod_layer_close(l) != POD_OK)
+			fault(k, file, cli_status_text(POD_E_IO));
+	}
+	k->ls->dir.ops->close(&k->ls->dir, f);
+	free(l);
+	free(file);
+}
+
+/* --- the folder ----------------------------------------------------------------------------------------- */
+
+#define STRANGERS_MAX 1000u
+
+struct folder {
+	struct check *k;
+	char *stranger[STRANGERS_MAX];
+	size_t strangers;
+	uint64_t current_bytes;
+};
+
+static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
+{
+	struct folder *fo = ctx;
+	struct pod_store *s = &fo->k->ls->s;
+	uint32_t id = 0;
+	const struct pod_stored *e = pod_store_parse_file(name, NULL, &id) ? pod_store_find(s, id) : NULL;
+
+	(void)mtime;
+	if (e && e->id == s->current)
+		fo->current_bytes = size;
+	if (e && fo->k->ls->dir.fd >= 0 && read_only != (e->id != s->current)) {
+		fo->k->ls->dir.ops->protect(&fo->k->ls->dir, fo->k->repair ? name : "", !read_only);
+		if (fo->k->repair)
+			repaired(fo->k, name, _("its read-only attribute was wrong"));
+		else
+			warn(fo->k, name,
+			     read_only ? _("is read-only, but is the layer to write to")
+				       : _("can be written to, but must not be"));
+	}
+	if (!e && (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0) &&
+	    fo->strangers < STRANGERS_MAX)
+		fo->stranger[fo->strangers++] = cli_xstrdup(name);
+}
+
+/* A child that says nothing about the disk: made, and power went before the index could say so. */
+static bool empty_child(struct layer_store *ls, const char *name)
+{
+	struct pod_layer_options opt = {.env = &disk_env};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct disk_file *f = ls->dir.ops->open(&ls->dir, name, false);
+	struct pod_run r = {.kind = POD_RUN_DATA};
+	bool empty = false;
+	enum pod_status st = f ? pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) : POD_E_IO;
+
+	if (st == POD_OK && l->has_parent) {
+		uint64_t off = 0;
+
+		for (; off < l->size_bytes; off += r.len)
+			if (pod_layer_run(l, off, l->size_bytes - off, &r) != POD_OK || r.kind != POD_RUN_PARENT)
+				break;
+		empty = off >= l->size_bytes;
+	} else if (st != POD_OK && f) {
+		/* Not even that was finished. Nobody was ever told of this file. */
+		empty = f->vf.dev->size_bytes <= 8u << 20;
+	}
+	if (f && pod_layer_close(l) != POD_OK)
+		empty = false;
+	ls->dir.ops->close(&ls->dir, f);
+	free(l);
+	return empty;
+}
+
+static void look_at_stranger(struct check *k, const char *name)
+{
+	uint32_t id;
+
+	if (!pod_store_parse_file(name, NULL, &id) || empty_child(k->ls, name)) {
+		if (k->repair) {
+			layer_store_remove_file(k->ls, name);
+			repaired(k, name, _("a leftover of an interrupted operation was removed"));
+		} else {
+			warn(k, name, _("a leftover of an interrupted operation; --repair removes it"));
+		}
+		return;
+	}
+	warn(k, name, _("holds data and is in no index; remove it, or move the index away and run --repair to take it in"));
+}
+
+/* Windows expands a dynamic disk to its full size when it boots from it. */
+static void check_native_boot(struct check *k, uint64_t current_bytes)
+{
+	const struct pod_stored *e = pod_store_find(&k->ls->s, k->ls->s.current);
+	char want[16], have[16], *text;
+	uint64_t there;
+
+	if (!e || !k->ls->dir.ops->space(&k->ls->dir, &there) || there + current_bytes >= e->size_bytes)
+		return;
+	text = cli_xasprintf(
+		_("Windows booted from it would expand it to %s, and the volume has %s for it: it would not start; serve "
+		  "it to a machine, or make room"),
+		pod_format_size(want, e->size_bytes), pod_format_size(have, there + current_bytes));
+	warn(k, e->file, text);
+	free(text);
+}
+
+static int check_store(struct check *k)
+{
+	struct folder *fo = cli_xzalloc(sizeof *fo);
+	struct layer_store *ls = k->ls;
+	int rc = CLI_OK;
+
+	fo->k = k;
+	for (size_t i = 0; i < ls->s.count && !cli_interrupted; i++)
+		check_layer(k, &ls->s.layer[i]);
+	if (!pod_store_find(&ls->s, ls->s.current))
+		fault(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
+	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo))
+		rc = CLI_FAILED;
+	for (size_t i = 0; i < fo->strangers; i++) {
+		if (rc == CLI_OK)
+			look_at_stranger(k, fo->stranger[i]);
+		free(fo->stranger[i]);
+	}
+	if (rc == CLI_OK)
+		check_native_boot(k, fo->current_bytes);
+	if (rc == CLI_OK && ls->dir.writable)
+		rc = layer_store_save(ls);
+	free(fo);
+	return rc;
+}
+
+/* Without an index, or with a damaged one: made anew from the files. */
+static int open_or_rebuild(struct check *k, const char *store)
+{
+	struct layer_store *ls = k->ls;
+	struct pod_diag diag = {0};
+	struct disk_file *index = NULL;
+	int rc = CLI_OK;
+
+	layer_store_begin(ls);
+	if (!store_dir_open(&ls->dir, store, true, false))
+		return CLI_FAILED;
+	if (ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX)) {
+		index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, true);
+		if (!index) {
+			layer_store_close(ls);
+			return CLI_FAILED;
+		}
+	}
+	if (index && pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag) == POD_OK) {
+		ls->dir.ops->close(&ls->dir, index);
+		layer_store_close(ls);
+		return layer_store_open(ls, store, true);
+	}
+	ls->index = index;
+	rc = layer_store_rebuild(ls);
+	if (rc == CLI_OK)
+		repaired(k, POD_STORE_INDEX, _("the index was made anew from the VHDX files"));
+	else
+		layer_store_close(ls);
+	return rc;
+}
+
+static int report(struct check *k)
+{
+	if (!k->json) {
+		cli_print(_("%s: %llu faults, %llu repaired, %llu warnings\n"), k->ls->dir.shown, (unsigned long long)k->faults,
+			  (unsigned long long)k->repaired, (unsigned long long)k->warnings);
+		return cli_flush();
+	}
+	cli_json_close(k->json, ']');
+	cli_json_u64(k->json, "faults", k->faults);
+	cli_json_u64(k->json, "repaired", k->repaired);
+	cli_json_u64(k->json, "warnings", k->warnings);
+	cli_json_close(k->json, '}');
+	return cli_json_end(k->json);
+}
+
+int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"repair", no_argument, NULL, 'r'},
+						{"hash", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	struct layer_store *ls = cli_xzalloc(sizeof *ls);
+	struct check k = {.ls = ls};
+	struct cli_json j;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?') {
+			free(ls);
+			return cli_bad_option(cmd);
+		}
+		k.json = c == 'j' ? &j : k.json;
+		k.repair |= c == 'r';
+		k.hash |= c == 'h';
+	}
+	if (argc - optind != 1) {
+		free(ls);
+		return cli_usage(cmd, "%s", _("name one STORE"));
+	}
+	cli_catch_signals();
+	cli_json_init(&j, stdout);
+	if (k.json) {
+		cli_json_open(&j, NULL, '{');
+		cli_json_open(&j, "findings", '[');
+	}
+	rc = k.repair ? open_or_rebuild(&k, argv[optind]) : layer_store_open(ls, argv[optind], k.hash);
+	if (rc == CLI_OK) {
+		rc = check_store(&k);
+		c = report(&k);
+		rc = rc == CLI_OK ? c : rc;
+		if (layer_store_close(ls) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(ls);
+	return rc == CLI_OK && k.faults ? CLI_CHECK : rc;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod layer create, export: images into a store and out of it. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/identity.h"
+#include "cli/layer/store.h"
+#include "core/base/str.h"
+
+#define BASE_BLOCK (2u << 20)
+
+struct options {
+	uint64_t size;
+	const char *from, *name;
+	uint32_t sector_size;
+};
+
+/* Blocks of the base that will hold something. */
+static enum pod_status count_blocks(struct pod_chain *c, uint64_t *blocks)
+{
+	uint64_t last = UINT64_MAX;
+	struct pod_chain_run r;
+
+	*blocks = 0;
+	for (uint64_t off = 0; off < c->dev.size_bytes; off += r.len) {
+		POD_TRY(pod_chain_run(c, off, c->dev.size_bytes - off, &r));
+		if (r.kind == POD_RUN_DATA) {
+			uint64_t from = off / BASE_BLOCK, to = (off + r.len - 1) / BASE_BLOCK;
+
+			*blocks += to - from + (from == last ? 0 : 1);
+			last = to;
+		}
+	}
+	return POD_OK;
+}
+
+/* Holes of a raw file take no blocks: what it occupies is a bound as well. */
+static uint64_t occupied(struct disk *from)
+{
+	uint64_t blocks = 0, bytes;
+
+	if (count_blocks(&from->chain, &blocks) != POD_OK)
+		return 0;
+	bytes = blocks * BASE_BLOCK;
+	if (from->chain.layer[0]->kind == POD_LAYER_RAW && !from->file.dev.is_block) {
+		off_t at = 0, end = (off_t)from->chain.dev.size_bytes;
+		uint64_t last = UINT64_MAX, used = 0;
+
+		while (at < end) {
+			off_t data = lseek(from->file.dev.fd, at, SEEK_DATA), hole;
+			uint64_t a, b;
+
+			if (data < 0)
+				break;
+			hole = lseek(from->file.dev.fd, data, SEEK_HOLE);
+			if (hole < 0)
+				return bytes;
+			a = (uint64_t)data / BASE_BLOCK;
+			b = ((uint64_t)hole - 1) / BASE_BLOCK;
+			used += b - a + (a == last ? 0 : 1);
+			last = b;
+			at = hole;
+		}
+		bytes = pod_min_u64(bytes, used * BASE_BLOCK);
+	}
+	return bytes;
+}
+
+static enum pod_status fill(struct disk *from, struct disk_file *f, const char *label)
+{
+	struct pod_chain_options opt = {.top = {.writable = true, .env = &disk_env}};
+	struct pod_chain to;
+	enum pod_status st, closed;
+
+	POD_TRY(pod_chain_open(&to, &f->vf, &cli_alloc, NULL, &opt, NULL));
+	st = disk_copy(&from->chain, &to, label);
+	closed = pod_chain_close(&to);
+	return st == POD_OK ? closed : st;
+}
+
+/* The base: under a name that is no layer's until it is whole. */
+static int make_base(struct layer_store *ls, const struct options *o, struct disk *from, struct pod_stored *e)
+{
+	struct pod_vhdx_create c = {
+		.size_bytes = o->size, .block_size = BASE_BLOCK, .logical_sector_size = o->sector_size ? o->sector_size : 512};
+	uint64_t need = (16u << 20) + o->size / (1u << 17) + (from ? occupied(from) : 0);
+	char *part = cli_xasprintf("%s.part", e->file);
+	struct pod_diag diag = {0};
+	struct disk_file *f = NULL;
+	enum pod_status st;
+	int rc = CLI_FAILED;
+
+	if (layer_store_room(ls, need))
+		f = ls->dir.ops->create(&ls->dir, part, need);
+	if (f) {
+		st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
+		if (st == POD_OK && from)
+			st = fill(from, f, o->from);
+		if (st != POD_OK)
+			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL);
+		else if (cli_interrupted)
+			cli_error(_("%s: interrupted; nothing was changed"), ls->dir.shown);
+		else if (ls->dir.ops->finish(&ls->dir, f))
+			rc = CLI_OK;
+	}
+	ls->dir.ops->close(&ls->dir, f);
+	if (rc == CLI_OK && (!ls->dir.ops->rename(&ls->dir, part, e->file) || !ls->dir.ops->sync(&ls->dir)))
+		rc = CLI_FAILED;
+	if (rc == CLI_OK)
+		rc = layer_store_settle(ls, e);
+	free(part);
+	return rc;
+}
+
+static void any_layer(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
+{
+	bool *any = ctx;
+
+	(void)size;
+	(void)mtime;
+	(void)read_only;
+	if (strcmp(name, POD_STORE_INDEX) == 0 || pod_store_parse_file(name, NULL, &(uint32_t){0}))
+		*any = true;
+}
+
+static int fill_store(struct layer_store *ls, const struct options *o, struct disk *from)
+{
+	struct pod_stored e = {.flags = POD_STORED_FROZEN, .created = cli_identity_time()};
+	bool any = false;
+	enum pod_status st;
+	int rc;
+
+	if (!ls->dir.ops->each(&ls->dir, any_layer, &any))
+		return CLI_FAILED;
+	if (any)
+		return cli_fail(_("%s: there are layers in it already; name another folder"), ls->dir.shown);
+	cli_identity_guid(ls->s.id);
+	e.id = layer_store_new_id(ls);
+	e.frozen = e.created;
+	pod_strlcpy(e.name, o->name, sizeof e.name);
+	pod_store_file_name(e.file, e.name, e.id);
+	rc = make_base(ls, o, from, &e);
+	if (rc != CLI_OK)
+		return rc;
+	st = pod_store_add(&ls->s, &e);
+	if (st != POD_OK)
+		return cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
+	rc = layer_store_child(ls, e.id, 0, &ls->s.current);
+	if (rc == CLI_OK)
+		rc = layer_store_save_new(ls);
+	if (rc == CLI_OK)
+		ls->dir.ops->protect(&ls->dir, e.file, true);
+	return rc;
+}
+
+static int create(const char *store, struct options *o)
+{
+	struct layer_store *ls = cli_xzalloc(sizeof *ls);
+	struct disk *from = o->from ? cli_xzalloc(sizeof *from) : NULL;
+	int rc = from ? disk_open(from, o->from, false) : CLI_OK;
+
+	if (rc == CLI_OK) {
+		if (from) {
+			o->sector_size = from->chain.layer[0]->sector_size == 4096 ? 4096 : 512;
+			o->size = pod_align_up(from->chain.dev.size_bytes, o->sector_size);
+		}
+		layer_store_begin(ls);
+		rc = store_dir_open(&ls->dir, store, true, true) ? fill_store(ls, o, from) : CLI_FAILED;
+		if (layer_store_close(ls) != CLI_OK)
+			rc = CLI_FAILED;
+		if (from && disk_close(from) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(from);
+	free(ls);
+	return rc;
+}
+
+int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"size", required_argument, NULL, 's'},
+						{"from", required_argument, NULL, 'f'},
+						{"name", required_argument, NULL, 'n'},
+						{NULL, 0, NULL, 0}};
+	struct options o = {.name = "base"};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's' && (!cli_parse_size(optarg, &o.size) || !o.size || o.size % 512))
+			return cli_usage(cmd, _("'%s' makes no sense here"), optarg);
+		if (c == 'f')
+			o.from = optarg;
+		else if (c == 'n')
+			o.name = optarg;
+		else if (c != 's')
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind != 1 || !o.from == !o.size)
+		return cli_usage(cmd, "%s", _("name one STORE, and either --size N or --from FILE"));
+	if (!pod_store_name_ok(o.name))
+		return cli_usage(cmd, _("'%s' makes no sense here"), o.name);
+	cli_catch_signals();
+	return create(argv[optind], &o);
+}
+
+int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+						{"layer", required_argument, NULL, 'l'},
+						{"replace", no_argument, NULL, 'r'},
+						{NULL, 0, NULL, 0}};
+	struct layer_store *ls;
+	const char *layer = NULL, *format = NULL;
+	bool replace = false;
+	struct pod_stored *e;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'f')
+			format = optarg;
+		else if (c == 'l')
+			layer = optarg;
+		else if (c == 'r')
+			replace = true;
+		else
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind != 2)
+		return cli_usage(cmd, "%s", _("name a STORE and a FILE to write"));
+	ls = cli_xzalloc(sizeof *ls);
+	rc = layer_store_open(ls, argv[optind], false);
+	if (rc == CLI_OK) {
+		struct disk *d = cli_xzalloc(sizeof *d);
+
+		e = layer ? layer_store_get(ls, layer) : layer_store_current(ls);
+		rc = e ? layer_store_open_disk(ls, e, d) : CLI_FAILED;
+		if (rc == CLI_OK) {
+			rc = disk_convert(d, argv[optind + 1], format, replace);
+			if (layer_store_close_disk(ls, d) != CLI_OK)
+				rc = CLI_FAILED;
+		}
+		free(d);
+	}
+	if (layer_store_close(ls) != CLI_OK)
+		rc = CLI_FAILED;
+	free(ls);
+	return rc;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where a layer store lies: a folder of the host, or one on a stick's exFAT volume. */
+#ifndef POD_CLI_LAYER_DIR_H
+#define POD_CLI_LAYER_DIR_H
+
+#include "cli/disk/disk.h"
+#include "cli/volume.h"
+#include "core/layer/index.h"
+
+struct store_dir;
+
+/* All but `exists` and `protect` say what is wrong. Names are those of files in the store, without a path. */
+struct store_ops {
+	/* Every opened file is a struct disk_file (its dev.path is what to show). For writing it is locked. */
+	struct disk_file *(*open)(struct store_dir *d, const char *name, bool writable);
+	/* A new, empty file that can grow to `capacity` bytes. It is on the medium, its name included, after `finish`. */
+	struct disk_file *(*create)(struct store_dir *d, const char *name, uint64_t capacity);
+	bool (*finish)(struct store_dir *d, struct disk_file *f);
+	/* Closes, and removes it if it was created and not finished. */
+	void (*close)(struct store_dir *d, struct disk_file *f);
+	bool (*exists)(struct store_dir *d, const char *name);
+	bool (*rename)(struct store_dir *d, const char *from, const char *to);
+	bool (*remove)(struct store_dir *d, const char *name);
+	/* The names made, changed and removed so far survive a power cut. */
+	bool (*sync)(struct store_dir *d);
+	bool (*each)(struct store_dir *d, void (*cb)(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only),
+		     void *ctx);
+	bool (*space)(struct store_dir *d, uint64_t *free_bytes);
+	/* Sets or clears the file's read-only attribute, where there is one. */
+	void (*protect)(struct store_dir *d, const char *name, bool read_only);
+	void (*shut)(struct store_dir *d);
+};
+
+struct store_dir {
+	const struct store_ops *ops;
+	char *shown; /* FOLDER or TARGET:/folder */
+	char *path;  /* the folder, on the host or on the stick */
+	bool writable;
+	int fd;			    /* host: the folder */
+	struct cli_volume volume;   /* stick, for writing */
+	struct cli_target *target;  /* stick, for reading; or the volume's */
+	struct pod_exfat_new *made; /* stick: the file being made */
+};
+
+/* STORE as the user names it. `make`: the folder is made if it is not there. False, and has said why. */
+bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make);
+bool store_dir_close(struct store_dir *d);
+bool store_host_open(struct store_dir *d, bool make);
+bool store_stick_open(struct store_dir *d, const char *target, bool make);
+/* What to show for a file of the store. The caller frees. */
+char *store_dir_name(const struct store_dir *d, const char *name);
+
+/* Called before a name is made, changed or removed, or the folder is synced, if not NULL: what the fault tests link in. */
+extern void (*store_hook)(const char *what, const char *a, const char *b);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A layer store in a folder of the host. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include "cli/layer/dir.h"
+
+void (*store_hook)(const char *what, const char *a, const char *b);
+
+struct host_file {
+	struct disk_file f; /* first */
+	bool unfinished;
+};
+
+static void told(const char *what, const char *a, const char *b)
+{
+	if (store_hook)
+		store_hook(what, a, b);
+}
+
+static struct disk_file *host_open(struct store_dir *d, const char *name, bool writable)
+{
+	struct host_file *h = cli_xzalloc(sizeof *h);
+	char *path = store_dir_name(d, name);
+	bool ok = disk_file_open(&h->f, path, writable);
+
+	free(path);
+	if (ok)
+		return &h->f;
+	free(h);
+	return NULL;
+}
+
+static struct disk_file *host_create(struct store_dir *d, const char *name, uint64_t capacity)
+{
+	struct host_file *h = cli_xzalloc(sizeof *h);
+	char *path = store_dir_name(d, name);
+	bool ok;
+
+	(void)capacity;
+	told("create", path, "");
+	ok = disk_file_create(&h->f, path);
+	free(path);
+	h->unfinished = true;
+	if (ok)
+		return &h->f;
+	free(h);
+	return NULL;
+}
+
+static bool host_finish(struct store_dir *d, struct disk_file *f)
+{
+	struct host_file *h = (struct host_file *)f;
+	enum pod_status st = pod_dev_flush(&f->dev.dev);
+
+	if (st != POD_OK) {
+		cli_fail_status(f->dev.path, _("cannot write it to the disk"), st, NULL);
+		return false;
+	}
+	if (!d->ops->sync(d))
+		return false;
+	h->unfinished = false;
+	return true;
+}
+
+static void host_close(struct store_dir *d, struct disk_file *f)
+{
+	struct host_file *h = (struct host_file *)f;
+
+	(void)d;
+	if (!f)
+		return;
+	if (h->unfinished && unlink(f->dev.path) != 0)
+		cli_warn(_("%s: cannot be removed: %s"), f->dev.path, strerror(errno));
+	disk_file_close(f);
+	free(h);
+}
+
+static bool host_exists(struct store_dir *d, const char *name)
+{
+	struct stat st;
+
+	return fstatat(d->fd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool failed(const struct store_dir *d, const char *name, const char *what)
+{
+	cli_error("%s/%s: %s: %s", d->shown, name, what, strerror(errno));
+	return false;
+}
+
+static bool host_rename(struct store_dir *d, const char *from, const char *to)
+{
+	char *a = store_dir_name(d, from), *b = store_dir_name(d, to);
+
+	told("rename", a, b);
+	free(a);
+	free(b);
+	if (renameat(d->fd, from, d->fd, to) != 0)
+		return failed(d, from, _("cannot be renamed"));
+	return true;
+}
+
+static bool host_remove(struct store_dir *d, const char *name)
+{
+	char *a = store_dir_name(d, name);
+
+	told("remove", a, "");
+	free(a);
+	if (unlinkat(d->fd, name, 0) != 0 && errno != ENOENT)
+		return failed(d, name, _("cannot be removed"));
+	return true;
+}
+
+static bool host_sync(struct store_dir *d)
+{
+	told("sync", d->path, "");
+	if (fsync(d->fd) == 0 || errno == EINVAL)
+		return true;
+	cli_error(_("%s: cannot write it to the disk: %s"), d->shown, strerror(errno));
+	return false;
+}
+
+static bool host_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx)
+{
+	DIR *dir = opendir(d->path);
+	struct dirent *e;
+
+	if (!dir) {
+		cli_error("%s: %s", d->shown, strerror(errno));
+		return false;
+	}
+	while ((e = readdir(dir))) {
+		struct stat st;
+
+		if (fstatat(d->fd, e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+			cb(ctx, e->d_name, (uint64_t)st.st_size, st.st_mtime, !(st.st_mode & S_IWUSR));
+	}
+	closedir(dir);
+	return true;
+}
+
+static bool host_space(struct store_dir *d, uint64_t *free_bytes)
+{
+	struct statvfs v;
+
+	if (fstatvfs(d->fd, &v) != 0) {
+		cli_error("%s: %s", d->shown, strerror(errno));
+		return false;
+	}
+	*free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	return true;
+}
+
+static void host_protect(struct store_dir *d, const char *name, bool read_only)
+{
+	struct stat st;
+	mode_t mode;
+
+	if (fstatat(d->fd, name, &st, 0) != 0)
+		return;
+	mode = st.st_mode & 07777;
+	/* Who may read it may write to it again, as far as the owner's bits of before can be guessed. */
+	mode = read_only ? mode & ~(mode_t)0222 : mode | S_IWUSR;
+	if (mode != (st.st_mode & 07777))
+		(void)!fchmodat(d->fd, name, mode, 0);
+}
+
+static void host_shut(struct store_dir *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+}
+
+static const struct store_ops host_ops = {
+	.open = host_open,
+	.create = host_create,
+	.finish = host_finish,
+	.close = host_close,
+	.exists = host_exists,
+	.rename = host_rename,
+	.remove = host_remove,
+	.sync = host_sync,
+	.each = host_each,
+	.space = host_space,
+	.protect = host_protect,
+	.shut = host_shut,
+};
+
+bool store_host_open(struct store_dir *d, bool make)
+{
+	d->ops = &host_ops;
+	if (make && mkdir(d->path, 0777) != 0 && errno != EEXIST) {
+		cli_error(_("%s: cannot make a folder there: %s"), d->shown, strerror(errno));
+		return false;
+	}
+	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->fd >= 0)
+		return true;
+	cli_error(_("%s: cannot open the folder: %s"), d->shown, strerror(errno));
+	return false;
+}

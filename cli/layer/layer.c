@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod layer: finds the subcommand; those that only change the tree are here. */
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/layer/store.h"
+
+/* Opens the store for writing, does it, closes. */
+static int with_store(const char *arg, int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag), const char *a,
+		      const char *b, bool flag)
+{
+	struct layer_store *ls = cli_xzalloc(sizeof *ls);
+	int rc = layer_store_open(ls, arg, true);
+
+	if (rc == CLI_OK)
+		rc = act(ls, a, b, flag);
+	if (layer_store_close(ls) != CLI_OK)
+		rc = CLI_FAILED;
+	free(ls);
+	return rc;
+}
+
+/* Options: at most one flag. Operands: STORE and `min` to `max` more. */
+static int parse(const struct cli_command *cmd, int argc, char **argv, const char *flag, int min, int max, bool *given)
+{
+	const struct option options[] = {{flag ? flag : "", no_argument, NULL, 'x'}, {NULL, 0, NULL, 0}};
+	int c;
+
+	*given = false;
+	while ((c = getopt_long(argc, argv, "", flag ? options : options + 1, NULL)) != -1) {
+		if (c != 'x')
+			return cli_bad_option(cmd);
+		*given = true;
+	}
+	c = argc - optind - 1;
+	if (c < min || c > max)
+		return cli_usage(cmd, "%s",
+				 max > 1 ? _("name one STORE, a layer, and its new name")
+				 : max	 ? _("name one STORE, and at most one layer")
+					 : _("name one STORE"));
+	return CLI_OK;
+}
+
+static int act_snapshot(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)b;
+	(void)flag;
+	return layer_store_snapshot(ls, a);
+}
+
+static int act_rollback(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)b;
+	return layer_store_rollback(ls, a, flag);
+}
+
+static int act_delete(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)b;
+	(void)flag;
+	return layer_store_delete(ls, a);
+}
+
+static int act_rename(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)flag;
+	return layer_store_rename(ls, a, b);
+}
+
+static int act_lock(struct layer_store *ls, const char *a, const char *b, bool off)
+{
+	(void)b;
+	return off ? layer_store_unlock(ls) : layer_store_lock(ls, a);
+}
+
+static int act_commit(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)b;
+	(void)flag;
+	return layer_store_commit(ls, a);
+}
+
+static int act_flatten(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)b;
+	(void)flag;
+	return layer_store_flatten(ls, a);
+}
+
+static int act_fresh(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)a;
+	(void)b;
+	(void)flag;
+	return layer_store_fresh(ls);
+}
+
+static const struct {
+	const char *name, *flag;
+	int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag);
+	int min, max;
+} actions[] = {
+	{"snapshot", NULL, act_snapshot, 0, 1}, {"rollback", "discard", act_rollback, 0, 1},
+	{"delete", NULL, act_delete, 1, 1},	{"rename", NULL, act_rename, 2, 2},
+	{"lock", "off", act_lock, 0, 1},	{"commit", NULL, act_commit, 0, 1},
+	{"flatten", NULL, act_flatten, 0, 1},
+};
+
+static int print_path(const char *arg, bool *locked)
+{
+	struct layer_store *ls = cli_xzalloc(sizeof *ls);
+	int rc = layer_store_open(ls, arg, false);
+
+	if (rc == CLI_OK) {
+		struct pod_stored *e = layer_store_current(ls);
+		char *file = e ? layer_store_file(ls, e) : NULL, *shown = file ? store_dir_name(&ls->dir, file) : NULL;
+
+		if (!shown)
+			rc = CLI_FAILED;
+		else if (ls->s.locked && *locked == false)
+			*locked = true;
+		else
+			cli_print("%s\n", shown);
+		free(shown);
+		free(file);
+	}
+	if (layer_store_close(ls) != CLI_OK)
+		rc = CLI_FAILED;
+	free(ls);
+	return rc;
+}
+
+static int cmd_path(const struct cli_command *cmd, int argc, char **argv)
+{
+	bool none, locked = false;
+	int rc = parse(cmd, argc, argv, NULL, 0, 0, &none);
+
+	if (rc == CLI_OK)
+		rc = print_path(argv[optind], &locked);
+	if (rc == CLI_OK && locked) {
+		rc = with_store(argv[optind], act_fresh, NULL, NULL, false);
+		if (rc == CLI_OK)
+			rc = print_path(argv[optind], &locked);
+	}
+	return rc == CLI_OK ? cli_flush() : rc;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct cli_command *cmd, int argc, char **argv);
+} verbs[] = {
+	{"create", layer_cmd_create}, {"list", layer_cmd_list}, {"check", layer_cmd_check},
+	{"export", layer_cmd_export}, {"diff", layer_cmd_diff}, {"path", cmd_path},
+};
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static char name[64];
+	const char *verb = argc > 1 ? argv[1] : NULL;
+	bool given;
+	int rc;
+
+	if (!verb)
+		return cli_usage(
+			cmd, "%s",
+			_("say what to do: create, snapshot, rollback, path, list, diff, commit, flatten, delete, rename, lock, "
+			  "check, export"));
+	snprintf(name, sizeof name, "isopod layer %s", verb);
+	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, verb) == 0) {
+			argv[1] = name; /* getopt's own messages begin with it */
+			return verbs[i].run(cmd, argc - 1, argv + 1);
+		}
+	for (size_t i = 0; i < POD_ARRAY_LEN(actions); i++) {
+		if (strcmp(actions[i].name, verb) != 0)
+			continue;
+		argv[1] = name;
+		argc--;
+		argv++;
+		rc = parse(cmd, argc, argv, actions[i].flag, actions[i].min, actions[i].max, &given);
+		if (rc != CLI_OK)
+			return rc;
+		cli_catch_signals();
+		return with_store(argv[optind], actions[i].act, argv[optind + 1], argc - optind > 2 ? argv[optind + 2] : NULL,
+				  given);
+	}
+	return cli_usage(cmd, _("there is no 'layer %s'"), verb);
+}
+
+const struct cli_command cli_layer = {
+	.name = "layer",
+	.arguments = "create|snapshot|rollback|path|list|diff|commit|flatten|delete|rename|lock|check|export STORE ...",
+	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
+	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
+		   "  create STORE --size N | --from FILE [--name NAME]   a base, and a layer on it to write to\n"
+		   "  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
+		   "  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
+		   "  path STORE                       the file to boot or to serve now\n"
+		   "  list STORE [--json]              the tree of layers\n"
+		   "  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
+		   "  commit STORE [NAME]              a layer's content into the one below it\n"
+		   "  flatten STORE [NAME]             make a layer stand on nothing\n"
+		   "  delete STORE NAME                remove a layer that nothing stands on\n"
+		   "  rename STORE NAME NEW\n"
+		   "  lock STORE [NAME] | --off        each boot starts from the same state, what it writes goes\n"
+		   "  check STORE [--repair] [--hash] [--json]\n"
+		   "  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace]\n"),
+	.run = run,
+};

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is done to a store in no time: snapshot, rollback, delete, rename, lock.
+ *
+ * Order of writes: new files, then their names, then the index (the step), then what is no longer needed goes. Read-only
+ * attributes follow the index; they guard against accidents and decide nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/identity.h"
+#include "cli/layer/store.h"
+#include "core/base/str.h"
+
+/* What a fresh child takes: headers, regions, log, metadata, and its table of blocks. */
+static uint64_t child_bytes(uint64_t disk_size)
+{
+	return (8u << 20) + disk_size / (1u << 17);
+}
+
+uint32_t layer_store_new_id(const struct layer_store *ls)
+{
+	uint32_t id;
+
+	do
+		id = cli_identity_u32();
+	while (pod_store_find(&ls->s, id));
+	return id;
+}
+
+/* "layer-N", the first that is free. */
+static void number(struct layer_store *ls, char name[POD_STORE_NAME_MAX])
+{
+	do
+		snprintf(name, POD_STORE_NAME_MAX, "layer-%u", ++ls->s.serial);
+	while (pod_store_named(&ls->s, name));
+}
+
+static int make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e)
+{
+	char *parent_file = layer_store_file(ls, parent), *relative = parent_file ? cli_xasprintf(".\\%s", parent_file) : NULL;
+	struct pod_parent_spec spec = {.path = {relative}};
+	struct pod_vhdx_create c = {.size_bytes = parent->size_bytes, .parent = &spec};
+	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_diag diag = {0};
+	struct disk_file *f = NULL, *p = parent_file ? ls->dir.ops->open(&ls->dir, parent_file, false) : NULL;
+	enum pod_status st, closed;
+	int rc = CLI_FAILED;
+
+	if (p && layer_store_room(ls, child_bytes(parent->size_bytes)))
+		f = ls->dir.ops->create(&ls->dir, e->file, child_bytes(parent->size_bytes));
+	if (f) {
+		st = pod_layer_open(l, &p->vf, &cli_alloc, &opt, &diag);
+		if (st == POD_OK) {
+			pod_layer_describe(l, &spec);
+			c.logical_sector_size = l->sector_size;
+			c.size_bytes = l->size_bytes;
+		}
+		closed = pod_layer_close(l);
+		st = st == POD_OK ? closed : st;
+		if (st == POD_OK)
+			st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
+		if (st == POD_OK)
+			st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
+		if (st == POD_OK) {
+			memcpy(e->data_guid, l->u.vhdx.data_write_guid, 16);
+			e->size_bytes = l->size_bytes;
+			e->file_bytes = f->vf.dev->size_bytes;
+			st = pod_layer_close(l);
+		}
+		if (st != POD_OK)
+			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL);
+		else if (ls->dir.ops->finish(&ls->dir, f))
+			rc = CLI_OK;
+	}
+	ls->dir.ops->close(&ls->dir, f);
+	ls->dir.ops->close(&ls->dir, p);
+	free(l);
+	free(relative);
+	free(parent_file);
+	return rc;
+}
+
+int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id)
+{
+	struct pod_stored e = {.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time()};
+	const struct pod_stored *p = pod_store_find(&ls->s, parent);
+	enum pod_status st;
+	int rc;
+
+	number(ls, e.name);
+	pod_store_file_name(e.file, e.name, e.id);
+	rc = make_child(ls, p, &e);
+	if (rc != CLI_OK)
+		return rc;
+	st = pod_store_add(&ls->s, &e);
+	if (st == POD_E_LIMIT)
+		rc = cli_fail(_("%s: too many layers; delete some first"), ls->dir.shown);
+	else if (st != POD_OK)
+		rc = cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
+	if (rc != CLI_OK)
+		layer_store_remove_file(ls, e.file);
+	*id = e.id;
+	return rc;
+}
+
+static int name_fits(struct layer_store *ls, const char *name, const struct pod_stored *but)
+{
+	const struct pod_stored *other = pod_store_named(&ls->s, name);
+
+	if (!pod_store_name_ok(name))
+		return cli_fail(
+			_("%s: no good name for a layer: 1 to %u bytes, none of \\ / : * ? \" < > |, no full stop in front or at "
+			  "the end"),
+			name, POD_STORE_NAME_MAX - 1);
+	if (other && other != but)
+		return cli_fail(_("%s: there is a layer '%s' already"), ls->dir.shown, name);
+	return CLI_OK;
+}
+
+/* The layer gets a name, its file as well if no child holds the file's old name. The folder is not synced. */
+static int give_name(struct layer_store *ls, struct pod_stored *e, const char *name)
+{
+	char *now, file[POD_STORE_FILE_MAX];
+	int rc = CLI_OK;
+
+	if (pod_store_children(&ls->s, e->id) == 0) {
+		now = layer_store_file(ls, e);
+		if (!now)
+			return CLI_FAILED;
+		pod_store_file_name(file, name, e->id);
+		if (strcmp(now, file) != 0 && !ls->dir.ops->rename(&ls->dir, now, file))
+			rc = CLI_FAILED;
+		free(now);
+		if (rc != CLI_OK)
+			return rc;
+		strcpy(e->file, file);
+	}
+	pod_strlcpy(e->name, name, sizeof e->name);
+	return CLI_OK;
+}
+
+static void freeze(struct pod_stored *e)
+{
+	if (!e->frozen)
+		e->frozen = cli_identity_time();
+	e->flags = (e->flags | POD_STORED_FROZEN) & ~(uint32_t)POD_STORED_PASSING;
+}
+
+static void protect(struct layer_store *ls, uint32_t id)
+{
+	struct pod_stored *e = pod_store_find(&ls->s, id);
+
+	if (e)
+		ls->dir.ops->protect(&ls->dir, e->file, (e->flags & POD_STORED_FROZEN) || e->id != ls->s.current);
+}
+
+/* A change that did not reach the index: what was made for it goes. */
+static int take_back(struct layer_store *ls, uint32_t id)
+{
+	const struct pod_stored *e = pod_store_find(&ls->s, id);
+
+	if (e)
+		layer_store_remove_file(ls, e->file);
+	return CLI_FAILED;
+}
+
+int layer_store_snapshot(struct layer_store *ls, const char *name)
+{
+	struct pod_stored *cur = layer_store_current(ls);
+	uint32_t old = ls->s.current, fresh;
+	int rc = cur ? CLI_OK : CLI_FAILED;
+
+	if (rc == CLI_OK && name)
+		rc = name_fits(ls, name, cur);
+	if (rc == CLI_OK)
+		rc = layer_store_settle(ls, cur);
+	if (rc == CLI_OK && name)
+		rc = give_name(ls, cur, name);
+	if (rc == CLI_OK)
+		rc = layer_store_child(ls, old, 0, &fresh);
+	if (rc != CLI_OK)
+		return rc;
+	freeze(pod_store_find(&ls->s, old));
+	ls->s.current = fresh;
+	if (layer_store_save(ls) != CLI_OK)
+		return take_back(ls, fresh);
+	protect(ls, old);
+	return CLI_OK;
+}
+
+/* True if nobody ever wrote to this layer since it was made. */
+static bool untouched(struct layer_store *ls, const struct pod_stored *e)
+{
+	struct pod_stored now = *e;
+
+	return !(e->flags & POD_STORED_FROZEN) && pod_store_children(&ls->s, e->id) == 0 &&
+	       layer_store_settle(ls, &now) == CLI_OK && memcmp(now.data_guid, e->data_guid, 16) == 0;
+}
+
+/* A fresh child of `target` becomes current; the old current goes, or stays as it is now. */
+static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bool discard)
+{
+	uint32_t old = ls->s.current, fresh;
+	struct pod_stored *e;
+	int rc = layer_store_child(ls, target, flags, &fresh);
+
+	if (rc != CLI_OK)
+		return rc;
+	freeze(pod_store_find(&ls->s, target));
+	e = pod_store_find(&ls->s, old);
+	ls->s.current = fresh;
+	if (e && discard && pod_store_children(&ls->s, old) == 0)
+		layer_store_mark_gone(ls, e);
+	else if (e)
+		freeze(e);
+	if (layer_store_save(ls) != CLI_OK)
+		return take_back(ls, fresh);
+	layer_store_sweep(ls);
+	protect(ls, old);
+	protect(ls, target);
+	return CLI_OK;
+}
+
+int layer_store_rollback(struct layer_store *ls, const char *name, bool discard)
+{
+	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to;
+	int rc = CLI_OK;
+
+	if (name)
+		to = layer_store_get(ls, name);
+	else if (!cur && !(cur = layer_store_current(ls)))
+		return CLI_FAILED;
+	else
+		to = pod_store_find(&ls->s, cur->parent);
+	if (!to)
+		return name ? CLI_FAILED
+			    : cli_fail(_("%s: the current layer stands on nothing; there is nothing to go back to"),
+				       ls->dir.shown);
+	if (to == cur)
+		return cli_fail(_("%s: %s is the current layer; take a snapshot first, or name a layer to go back to"),
+				ls->dir.shown, to->name);
+	/* Both must be at rest: a machine that still runs on the current layer would go on writing to it. */
+	if (!(to->flags & POD_STORED_FROZEN))
+		rc = layer_store_settle(ls, to);
+	if (rc == CLI_OK && cur && untouched(ls, cur))
+		discard = true;
+	else if (rc == CLI_OK && cur) {
+		struct pod_stored now = *cur;
+
+		rc = layer_store_settle(ls, &now);
+		if (rc == CLI_OK)
+			*cur = now;
+	}
+	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard) : rc;
+}
+
+int layer_store_delete(struct layer_store *ls, const char *name)
+{
+	struct pod_stored *e = layer_store_get(ls, name);
+	int rc;
+
+	if (!e)
+		return CLI_FAILED;
+	if (e->id == ls->s.current)
+		return cli_fail(_("%s: %s is the current layer; go back to another one first ('isopod layer rollback')"),
+				ls->dir.shown, e->name);
+	if (pod_store_children(&ls->s, e->id))
+		return cli_fail(_("%s: other layers stand on %s; delete them first, or commit one into it"), ls->dir.shown,
+				e->name);
+	if (e->id == ls->s.locked)
+		return cli_fail(_("%s: each boot starts from %s; 'isopod layer lock --off' first"), ls->dir.shown, e->name);
+	layer_store_mark_gone(ls, e);
+	rc = layer_store_save(ls);
+	if (rc == CLI_OK)
+		layer_store_sweep(ls);
+	return rc;
+}
+
+int layer_store_rename(struct layer_store *ls, const char *name, const char *to)
+{
+	struct pod_stored *e = layer_store_get(ls, name);
+	int rc = e ? name_fits(ls, to, e) : CLI_FAILED;
+
+	/* The file of the current layer may be in use under its name. */
+	if (rc == CLI_OK && e->id == ls->s.current) {
+		struct pod_stored now = *e;
+
+		rc = layer_store_settle(ls, &now);
+	}
+	if (rc == CLI_OK)
+		rc = give_name(ls, e, to);
+	if (rc == CLI_OK && !ls->dir.ops->sync(&ls->dir))
+		rc = CLI_FAILED;
+	return rc == CLI_OK ? layer_store_save(ls) : rc;
+}
+
+/* --- a kiosk -------------------------------------------------------------------------------------------- */
+
+int layer_store_lock(struct layer_store *ls, const char *name)
+{
+	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to = cur;
+	int rc = CLI_OK;
+
+	if (name && !(to = layer_store_get(ls, name)))
+		return CLI_FAILED;
+	if (!to)
+		return layer_store_current(ls) ? CLI_OK : CLI_FAILED;
+	/* Without changes since the last snapshot, that is the state to start from. */
+	if (to == cur && cur->parent && untouched(ls, cur))
+		to = pod_store_find(&ls->s, cur->parent);
+	if (to != cur) {
+		ls->s.locked = to->id;
+		return layer_store_save(ls);
+	}
+	ls->s.locked = cur->id;
+	rc = layer_store_snapshot(ls, NULL);
+	return rc;
+}
+
+int layer_store_unlock(struct layer_store *ls)
+{
+	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current);
+
+	ls->s.locked = 0;
+	/* What the last boot wrote is the user's from now on. */
+	if (cur)
+		cur->flags &= ~(uint32_t)POD_STORED_PASSING;
+	return layer_store_save(ls);
+}
+
+int layer_store_fresh(struct layer_store *ls)
+{
+	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *base = pod_store_find(&ls->s, ls->s.locked);
+	bool discard = false;
+	int rc = CLI_OK;
+
+	if (cur && cur->parent == base->id && untouched(ls, cur)) {
+		if (cur->flags & POD_STORED_PASSING)
+			return CLI_OK; /* as fresh as can be */
+		discard = true;
+	} else if (cur) {
+		struct pod_stored now = *cur;
+
+		rc = layer_store_settle(ls, &now);
+		discard = cur->flags & POD_STORED_PASSING;
+	}
+	if (rc == CLI_OK && !(base->flags & POD_STORED_FROZEN))
+		rc = layer_store_settle(ls, base);
+	if (rc == CLI_OK)
+		rc = switch_to(ls, base->id, POD_STORED_PASSING, discard);
+	return rc;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The index, made anew from the VHDX files of a folder: parents by the identifiers that the files hold of each other, names and
+ * times from the files, "to be written to" from the read-only attribute.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/identity.h"
+#include "cli/layer/store.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+struct piece {
+	struct pod_stored e;
+	uint8_t linkage[2][16];
+	char parent_file[POD_STORE_FILE_MAX]; /* "": none */
+	bool child, read_only, placed;
+};
+
+struct pieces {
+	struct layer_store *ls;
+	struct piece *v;
+	size_t n, cap;
+};
+
+static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
+{
+	struct pieces *ps = ctx;
+	struct piece *p;
+	struct pod_stored e = {.created = mtime, .file_bytes = size};
+
+	if (strlen(name) >= POD_STORE_FILE_MAX || !pod_store_parse_file(name, e.name, &e.id) || ps->n == POD_STORE_LAYERS)
+		return;
+	strcpy(e.file, name);
+	if (ps->n == ps->cap) {
+		ps->cap = ps->cap ? 2 * ps->cap : 16;
+		p = cli_xmalloc(ps->cap * sizeof *p);
+		if (ps->n)
+			memcpy(p, ps->v, ps->n * sizeof *p);
+		free(ps->v);
+		ps->v = p;
+	}
+	p = &ps->v[ps->n++];
+	memset(p, 0, sizeof *p);
+	p->e = e;
+	p->read_only = read_only;
+}
+
+/* False: left out, and said. */
+static bool read_piece(struct layer_store *ls, struct piece *p)
+{
+	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct disk_file *f = ls->dir.ops->open(&ls->dir, p->e.file, false);
+	struct pod_diag diag = {0};
+	enum pod_status st = f ? pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag) : POD_E_IO, closed;
+
+	if (st == POD_OK && l->kind != POD_LAYER_VHDX)
+		st = POD_E_FORMAT;
+	if (st == POD_OK) {
+		const struct pod_vhdx *x = &l->u.vhdx;
+		const char *path = NULL;
+
+		memcpy(p->e.data_guid, x->data_write_guid, 16);
+		p->e.size_bytes = l->size_bytes;
+		p->child = l->has_parent;
+		memcpy(p->linkage[0], x->parent.linkage, 16);
+		memcpy(p->linkage[1], x->parent.linkage2, 16);
+		for (unsigned k = 0; k < POD_PARENT_PATHS && !path; k++)
+			path = x->parent.path[k];
+		for (const char *s = path; s && *s; s++)
+			if (*s == '\\' || *s == '/')
+				path = s + 1;
+		pod_strlcpy(p->parent_file, path ? path : "", sizeof p->parent_file);
+	}
+	closed = f ? pod_layer_close(l) : POD_OK;
+	st = st == POD_OK ? closed : st;
+	ls->dir.ops->close(&ls->dir, f);
+	free(l);
+	if (st != POD_OK)
+		cli_warn(_("%s/%s: left out: %s"), ls->dir.shown, p->e.file, cli_status_text(st));
+	return st == POD_OK;
+}
+
+static bool fits(const struct piece *child, const struct piece *parent)
+{
+	return memcmp(child->linkage[0], parent->e.data_guid, 16) == 0 ||
+	       (!pod_guid_is_zero(child->linkage[1]) && memcmp(child->linkage[1], parent->e.data_guid, 16) == 0);
+}
+
+static void find_parent(struct pieces *ps, struct piece *p)
+{
+	if (!p->child)
+		return;
+	for (size_t i = 0; i < ps->n; i++)
+		if (&ps->v[i] != p && ps->v[i].placed && fits(p, &ps->v[i]) &&
+		    (!p->e.parent || pod_strcasecmp(ps->v[i].e.file, p->parent_file) == 0))
+			p->e.parent = ps->v[i].e.id;
+	if (!p->e.parent)
+		cli_warn(_("%s/%s: left out: the layer below is missing, or was written to since"), ps->ls->dir.shown, p->e.file);
+	p->placed = p->e.parent != 0;
+}
+
+/* Two files may have come to one name, or to one identifier. */
+static bool unique(struct layer_store *ls, struct pod_stored *e)
+{
+	if (pod_store_find(&ls->s, e->id)) {
+		cli_warn(_("%s/%s: left out: another file has the same number"), ls->dir.shown, e->file);
+		return false;
+	}
+	if (pod_store_named(&ls->s, e->name)) {
+		size_t len = strlen(e->name);
+
+		if (len > POD_STORE_NAME_MAX - 10)
+			len = POD_STORE_NAME_MAX - 10;
+		snprintf(e->name + len, sizeof e->name - len, "-%08x", (unsigned)e->id);
+	}
+	return true;
+}
+
+/* Parents first, in as many rounds as the tree is deep. */
+static int enter_all(struct pieces *ps)
+{
+	struct layer_store *ls = ps->ls;
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < ps->n; i++) {
+			struct piece *p = &ps->v[i];
+			enum pod_status st;
+
+			if (!p->placed || (p->e.parent && !pod_store_find(&ls->s, p->e.parent)))
+				continue;
+			p->placed = false;
+			if (!unique(ls, &p->e))
+				continue;
+			st = pod_store_add(&ls->s, &p->e);
+			if (st != POD_OK)
+				return cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
+			more = true;
+		}
+	}
+	return CLI_OK;
+}
+
+/* Of the layers on which nothing stands: one that can be written to, the newest. */
+static void choose_current(struct pieces *ps)
+{
+	struct pod_store *s = &ps->ls->s;
+	const struct piece *best = NULL;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		struct piece *p = &ps->v[i];
+
+		if (!pod_store_find(s, p->e.id) || pod_store_children(s, p->e.id) || p->read_only || !p->child)
+			continue;
+		if (!best || p->e.created > best->e.created)
+			best = p;
+	}
+	s->current = best ? best->e.id : 0;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->layer[i].id != s->current) {
+			s->layer[i].flags |= POD_STORED_FROZEN;
+			s->layer[i].frozen = s->layer[i].created;
+		}
+}
+
+/* Nothing that can be written to: a fresh layer on the newest. */
+static int make_current(struct layer_store *ls)
+{
+	const struct pod_stored *best = NULL;
+
+	for (size_t i = 0; i < ls->s.count; i++)
+		if (!best || ls->s.layer[i].created > best->created)
+			best = &ls->s.layer[i];
+	if (!best)
+		return cli_fail(_("%s: no layers in it (files NAME.xxxxxxxx.vhdx)"), ls->dir.shown);
+	return layer_store_child(ls, best->id, 0, &ls->s.current);
+}
+
+int layer_store_rebuild(struct layer_store *ls)
+{
+	struct pieces ps = {.ls = ls};
+	int rc = CLI_OK;
+
+	pod_store_fini(&ls->s);
+	pod_store_init(&ls->s, &cli_alloc);
+	cli_identity_guid(ls->s.id);
+	if (!ls->dir.ops->each(&ls->dir, take, &ps))
+		return CLI_FAILED;
+	for (size_t i = 0; i < ps.n; i++)
+		ps.v[i].placed = read_piece(ls, &ps.v[i]);
+	for (size_t i = 0; i < ps.n; i++)
+		if (ps.v[i].placed)
+			find_parent(&ps, &ps.v[i]);
+	rc = enter_all(&ps);
+	if (rc == CLI_OK)
+		choose_current(&ps);
+	free(ps.v);
+	if (rc == CLI_OK && !ls->s.current)
+		rc = make_current(ls);
+	return rc == CLI_OK ? layer_store_save_new(ls) : rc;
+}

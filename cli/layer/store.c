@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening a store, its index, its files. */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/identity.h"
+#include "cli/layer/store.h"
+#include "core/base/str.h"
+
+#define ROOM_TO_SPARE (1u << 20)
+
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+struct by_id {
+	uint32_t id;
+	char file[POD_STORE_FILE_MAX];
+};
+
+static void match_id(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
+{
+	struct by_id *b = ctx;
+	uint32_t id;
+
+	(void)size;
+	(void)mtime;
+	(void)read_only;
+	if (strlen(name) < sizeof b->file && pod_store_parse_file(name, NULL, &id) && id == b->id)
+		strcpy(b->file, name);
+}
+
+/* Power may have gone between the renaming of a file and the change of the index: the id in its name tells which one it is. */
+char *layer_store_file(struct layer_store *ls, const struct pod_stored *e)
+{
+	struct by_id b = {.id = e->id};
+	struct store_dir *d = &ls->dir;
+
+	if (d->ops->exists(d, e->file))
+		return cli_xstrdup(e->file);
+	if (!d->ops->each(d, match_id, &b))
+		return NULL;
+	if (b.file[0])
+		return cli_xstrdup(b.file);
+	cli_error(_("%s: the file of layer %s is missing: %s; put it back, or run 'isopod layer check --repair'"), d->shown,
+		  e->name, e->file);
+	return NULL;
+}
+
+static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind,
+				   const char *path, struct pod_vfile **out)
+{
+	struct layer_store *ls = o->ctx;
+	const char *name = path;
+	struct disk_file *f;
+
+	(void)child;
+	(void)kind;
+	for (const char *p = path; *p; p++)
+		if (*p == '\\' || *p == '/')
+			name = p + 1;
+	if (!*name || !ls->dir.ops->exists(&ls->dir, name))
+		return POD_E_NOT_FOUND;
+	f = ls->dir.ops->open(&ls->dir, name, false);
+	if (!f)
+		return POD_E_IO;
+	*out = &f->vf;
+	return POD_OK;
+}
+
+static void close_parent(struct pod_chain_opener *o, struct pod_vfile *f)
+{
+	struct layer_store *ls = o->ctx;
+
+	ls->dir.ops->close(&ls->dir, (struct disk_file *)f);
+}
+
+int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d)
+{
+	struct pod_chain_options opt = {
+		.top = {.env = &disk_env}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
+	struct pod_diag diag = {0};
+	struct disk_file *f;
+	enum pod_status st;
+	char *file;
+	int rc;
+
+	memset(d, 0, sizeof *d);
+	file = layer_store_file(ls, e);
+	f = file ? ls->dir.ops->open(&ls->dir, file, false) : NULL;
+	free(file);
+	if (!f)
+		return CLI_FAILED;
+	st = pod_chain_open(&d->chain, &f->vf, &cli_alloc, &ls->opener, &opt, &diag);
+	if (st == POD_OK)
+		return CLI_OK;
+	rc = disk_fail(f->dev.path, _("cannot open the image"), st, &diag, d->failed);
+	ls->dir.ops->close(&ls->dir, f);
+	return rc;
+}
+
+int layer_store_close_disk(struct layer_store *ls, struct disk *d)
+{
+	struct disk_file *f = d->chain.depth ? (struct disk_file *)d->chain.layer[0]->file : NULL;
+	enum pod_status st = pod_chain_close(&d->chain);
+
+	ls->dir.ops->close(&ls->dir, f);
+	return st == POD_OK ? CLI_OK : CLI_FAILED;
+}
+
+static int settle_file(struct disk_file *f, struct pod_stored *e)
+{
+	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_diag diag = {0};
+	enum pod_status st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag), closed;
+
+	if (st == POD_OK && l->kind == POD_LAYER_VHDX && l->u.vhdx.log_replayed) {
+		st = pod_layer_close(l);
+		opt = (struct pod_layer_options){.env = &disk_env, .writable = true};
+		if (st == POD_OK)
+			st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
+	}
+	if (st == POD_OK && l->kind != POD_LAYER_VHDX)
+		st = POD_E_FORMAT;
+	if (st == POD_OK) {
+		memcpy(e->data_guid, l->u.vhdx.data_write_guid, 16);
+		e->size_bytes = l->size_bytes;
+		e->file_bytes = f->vf.dev->size_bytes;
+	}
+	closed = pod_layer_close(l);
+	st = st == POD_OK ? closed : st;
+	free(l);
+	return st == POD_OK ? CLI_OK : disk_fail(f->dev.path, _("cannot open the image"), st, &diag, NULL);
+}
+
+int layer_store_settle(struct layer_store *ls, struct pod_stored *e)
+{
+	char *file = layer_store_file(ls, e);
+	struct disk_file *f;
+	int rc = CLI_FAILED;
+
+	if (!file)
+		return CLI_FAILED;
+	ls->dir.ops->protect(&ls->dir, file, false);
+	f = ls->dir.ops->open(&ls->dir, file, true);
+	if (f)
+		rc = settle_file(f, e);
+	ls->dir.ops->close(&ls->dir, f);
+	free(file);
+	return rc;
+}
+
+bool layer_store_room(struct layer_store *ls, uint64_t need)
+{
+	char want[16], have[16];
+	uint64_t there;
+
+	if (!ls->dir.ops->space(&ls->dir, &there))
+		return false;
+	if (there >= ROOM_TO_SPARE && there - ROOM_TO_SPARE >= need)
+		return true;
+	cli_error(_("%s: not enough space: %s are needed, %s are free; nothing was changed"), ls->dir.shown,
+		  pod_format_size(want, need + ROOM_TO_SPARE), pod_format_size(have, there));
+	return false;
+}
+
+void layer_store_remove_file(struct layer_store *ls, const char *file)
+{
+	ls->dir.ops->protect(&ls->dir, file, false);
+	if (ls->dir.ops->remove(&ls->dir, file))
+		(void)ls->dir.ops->sync(&ls->dir);
+}
+
+void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e)
+{
+	char *file = layer_store_file(ls, e);
+
+	if (file)
+		pod_strlcpy(e->file, file, sizeof e->file);
+	free(file);
+	e->flags |= POD_STORED_GONE;
+	/* Its name is free for others. */
+	snprintf(e->name, sizeof e->name, "gone-%08x", (unsigned)e->id);
+	if (ls->s.current == e->id)
+		ls->s.current = 0;
+}
+
+void layer_store_sweep(struct layer_store *ls)
+{
+	for (size_t i = ls->s.count; i-- > 0;) {
+		struct pod_stored *e = &ls->s.layer[i];
+		char file[POD_STORE_FILE_MAX];
+
+		if (!(e->flags & POD_STORED_GONE))
+			continue;
+		strcpy(file, e->file);
+		pod_store_drop(&ls->s, e->id, e->parent);
+		if (ls->dir.writable && ls->dir.ops->exists(&ls->dir, file))
+			layer_store_remove_file(ls, file);
+	}
+}
+
+/* --- the index ------------------------------------------------------------------------------------------ */
+
+static int index_fail(struct layer_store *ls, enum pod_status st, const struct pod_diag *diag)
+{
+	if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_LIMIT)
+		return cli_fail(
+			_("%s: the index is damaged (%s at offset %llu); 'isopod layer check --repair' makes it anew from the "
+			  "VHDX files"),
+			ls->dir.shown, diag->what ? diag->what : "?", (unsigned long long)diag->offset_bytes);
+	return cli_fail_status(ls->dir.shown, _("cannot read the index"), st, diag);
+}
+
+static int read_index(struct layer_store *ls)
+{
+	struct pod_diag diag = {0};
+	enum pod_status st = POD_OK;
+
+	/* While a reader is at it, a writer may be writing one slot; not both. */
+	for (int i = 0; i < 2; i++) {
+		st = pod_store_load(&ls->s, ls->index->vf.dev, &ls->slot, &diag);
+		if (st == POD_OK || ls->dir.writable)
+			break;
+	}
+	if (st != POD_OK)
+		return index_fail(ls, st, &diag);
+	layer_store_sweep(ls);
+	return CLI_OK;
+}
+
+int layer_store_save(struct layer_store *ls)
+{
+	enum pod_status st = pod_store_save(&ls->s, ls->index->vf.dev, &ls->slot);
+
+	if (st == POD_OK)
+		return CLI_OK;
+	if (st == POD_E_LIMIT)
+		return cli_fail(_("%s: too many layers; delete some first"), ls->dir.shown);
+	return cli_fail_status(ls->dir.shown, _("cannot write the index"), st, NULL);
+}
+
+/* As long as it ever gets, so that no change of the index needs space. */
+static enum pod_status fill_index(struct pod_vfile *vf)
+{
+	static const uint8_t zeros[65536];
+
+	POD_TRY(pod_vfile_resize(vf, POD_STORE_LEN));
+	for (uint64_t off = 0; off < POD_STORE_LEN; off += sizeof zeros)
+		POD_TRY(pod_dev_write(vf->dev, off, zeros, sizeof zeros));
+	return POD_OK;
+}
+
+int layer_store_save_new(struct layer_store *ls)
+{
+	struct store_dir *d = &ls->dir;
+	struct disk_file *f;
+	enum pod_status st;
+	int rc = CLI_FAILED;
+
+	d->ops->close(d, ls->index);
+	ls->index = NULL;
+	if (d->ops->exists(d, POD_STORE_INDEX ".new") && !d->ops->remove(d, POD_STORE_INDEX ".new"))
+		return CLI_FAILED;
+	f = d->ops->create(d, POD_STORE_INDEX ".new", POD_STORE_LEN);
+	if (!f)
+		return CLI_FAILED;
+	st = fill_index(&f->vf);
+	ls->slot = 1;
+	if (st == POD_OK)
+		st = pod_store_save(&ls->s, f->vf.dev, &ls->slot);
+	if (st != POD_OK)
+		cli_fail_status(f->dev.path, _("cannot write the index"), st, NULL);
+	else if (d->ops->finish(d, f))
+		rc = CLI_OK;
+	d->ops->close(d, f);
+	if (rc != CLI_OK || !d->ops->rename(d, POD_STORE_INDEX ".new", POD_STORE_INDEX) || !d->ops->sync(d))
+		return CLI_FAILED;
+	ls->index = d->ops->open(d, POD_STORE_INDEX, true);
+	return ls->index ? CLI_OK : CLI_FAILED;
+}
+
+void layer_store_begin(struct layer_store *ls)
+{
+	memset(ls, 0, sizeof *ls);
+	disk_env.now_unix = (uint64_t)cli_identity_time();
+	ls->opener = (struct pod_chain_opener){.open = open_parent, .close = close_parent, .ctx = ls};
+	pod_store_init(&ls->s, &cli_alloc);
+}
+
+int layer_store_open(struct layer_store *ls, const char *arg, bool writable)
+{
+	int rc = CLI_FAILED;
+
+	layer_store_begin(ls);
+	if (!store_dir_open(&ls->dir, arg, writable, false))
+		return CLI_FAILED;
+	if (!ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX))
+		cli_error(_("%s: no layer store (there is no %s); 'isopod layer create' makes one, 'isopod layer check --repair' "
+			    "finds "
+			    "the layers of one that lost its index"),
+			  ls->dir.shown, POD_STORE_INDEX);
+	else
+		ls->index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, writable);
+	if (ls->index)
+		rc = read_index(ls);
+	if (rc == CLI_OK && writable)
+		rc = layer_store_finish_merge(ls);
+	if (rc != CLI_OK)
+		layer_store_close(ls);
+	return rc;
+}
+
+int layer_store_close(struct layer_store *ls)
+{
+	bool ok;
+
+	if (!ls->dir.ops)
+		return CLI_OK;
+	ls->dir.ops->close(&ls->dir, ls->index);
+	ls->index = NULL;
+	pod_store_fini(&ls->s);
+	ok = store_dir_close(&ls->dir);
+	return ok ? CLI_OK : CLI_FAILED;
+}
+
+struct pod_stored *layer_store_get(struct layer_store *ls, const char *name)
+{
+	struct pod_stored *e = pod_store_named(&ls->s, name);
+
+	if (!e)
+		cli_error(_("%s: there is no layer '%s'; 'isopod layer list' shows what there is"), ls->dir.shown, name);
+	return e;
+}
+
+struct pod_stored *layer_store_current(struct layer_store *ls)
+{
+	struct pod_stored *e = pod_store_find(&ls->s, ls->s.current);
+
+	if (!e)
+		cli_error(_("%s: no layer is current; 'isopod layer rollback' makes one"), ls->dir.shown);
+	return e;
+}

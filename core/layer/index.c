@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tree of layers in memory. Its bytes: index_disk.c. */
+#include "core/layer/index.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+void pod_store_init(struct pod_store *s, struct pod_alloc *a)
+{
+	memset(s, 0, sizeof *s);
+	s->alloc = a;
+}
+
+void pod_store_fini(struct pod_store *s)
+{
+	if (s->alloc)
+		pod_free(s->alloc, s->layer);
+	memset(s, 0, sizeof *s);
+}
+
+struct pod_stored *pod_store_find(const struct pod_store *s, uint32_t id)
+{
+	for (size_t i = 0; id && i < s->count; i++)
+		if (s->layer[i].id == id)
+			return &s->layer[i];
+	return NULL;
+}
+
+static bool parse_id(const char *p, uint32_t *id)
+{
+	uint32_t v = 0;
+	for (unsigned i = 0; i < POD_STORE_ID_DIGITS; i++) {
+		char c = pod_tolower(p[i]);
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (uint32_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	*id = v;
+	return v != 0;
+}
+
+struct pod_stored *pod_store_named(const struct pod_store *s, const char *name)
+{
+	uint32_t id;
+	for (size_t i = 0; i < s->count; i++)
+		if (pod_strcasecmp(s->layer[i].name, name) == 0)
+			return &s->layer[i];
+	if (pod_strlen(name) == POD_STORE_ID_DIGITS && parse_id(name, &id))
+		return pod_store_find(s, id);
+	return NULL;
+}
+
+size_t pod_store_children(const struct pod_store *s, uint32_t id)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->count; i++)
+		n += s->layer[i].parent == id && !(s->layer[i].flags & POD_STORED_GONE);
+	return n;
+}
+
+enum pod_status pod_store_add(struct pod_store *s, const struct pod_stored *e)
+{
+	void *v = s->layer;
+	if (!e->id || !pod_store_name_ok(e->name) || (e->parent && !pod_store_find(s, e->parent)))
+		return POD_E_INVALID;
+	if (pod_store_find(s, e->id))
+		return POD_E_EXISTS;
+	for (size_t i = 0; i < s->count; i++)
+		if (pod_strcasecmp(s->layer[i].name, e->name) == 0)
+			return POD_E_EXISTS;
+	enum pod_status st = pod_grow(s->alloc, &v, s->count, &s->cap, s->count + 1, sizeof *s->layer, POD_STORE_LAYERS);
+	s->layer = v;
+	if (st == POD_OK)
+		s->layer[s->count++] = *e;
+	return st;
+}
+
+void pod_store_drop(struct pod_store *s, uint32_t id, uint32_t heir)
+{
+	size_t at = s->count;
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->layer[i].id == id)
+			at = i;
+		if (s->layer[i].parent == id)
+			s->layer[i].parent = heir;
+	}
+	if (at == s->count)
+		return;
+	memmove(&s->layer[at], &s->layer[at + 1], (s->count - at - 1) * sizeof *s->layer);
+	s->count--;
+	if (s->current == id)
+		s->current = 0;
+	if (s->locked == id)
+		s->locked = 0;
+}
+
+/* True if the parent of layer i is a base's "none" or stands before it. */
+static bool in_order(const struct pod_store *s, size_t i)
+{
+	if (!s->layer[i].parent)
+		return true;
+	for (size_t k = 0; k < i; k++)
+		if (s->layer[k].id == s->layer[i].parent)
+			return true;
+	return false;
+}
+
+enum pod_status pod_store_sort(struct pod_store *s)
+{
+	for (size_t done = 0; done < s->count; done++) {
+		size_t pick = done;
+		/* The first of the rest whose parent is among the sorted ones. */
+		for (; pick < s->count; pick++) {
+			uint32_t parent = s->layer[pick].parent;
+			bool placed = !parent;
+			for (size_t k = 0; k < done && !placed; k++)
+				placed = s->layer[k].id == parent;
+			if (placed)
+				break;
+		}
+		if (pick == s->count)
+			return POD_E_CORRUPT;
+		struct pod_stored *a = &s->layer[done], *b = &s->layer[pick];
+		for (size_t i = 0; a != b && i < sizeof *a; i++) {
+			uint8_t *x = (uint8_t *)a + i, *y = (uint8_t *)b + i, t = *x;
+			*x = *y;
+			*y = t;
+		}
+	}
+	for (size_t i = 0; i < s->count; i++)
+		if (!in_order(s, i))
+			return POD_E_CORRUPT;
+	return POD_OK;
+}
+
+/* --- names ---------------------------------------------------------------------------------------------- */
+
+bool pod_store_name_ok(const char *name)
+{
+	static const char bad[] = "\\/:*?\"<>|";
+	size_t len = pod_strlen(name);
+	const char *p = name, *end = name + len;
+	if (!len || len >= POD_STORE_NAME_MAX || name[0] == '.' || end[-1] == '.' || end[-1] == ' ')
+		return false;
+	while (p < end) {
+		const char *at = p;
+		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
+		if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp == 0xfffd && p - at == 1))
+			return false;
+		for (size_t i = 0; bad[i]; i++)
+			if (cp == (uint32_t)bad[i])
+				return false;
+	}
+	return true;
+}
+
+void pod_store_file_name(char out[POD_STORE_FILE_MAX], const char *name, uint32_t id)
+{
+	pod_snprintf(out, POD_STORE_FILE_MAX, "%s.%08x.vhdx", name, (unsigned)id);
+}
+
+bool pod_store_parse_file(const char *file, char name[POD_STORE_NAME_MAX], uint32_t *id)
+{
+	const size_t tail = 1 + POD_STORE_ID_DIGITS + 5;
+	size_t len = pod_strlen(file);
+	if (len <= tail || len - tail >= POD_STORE_NAME_MAX || !pod_ends_with_nocase(file, ".vhdx"))
+		return false;
+	const char *dot = file + len - tail;
+	if (*dot != '.' || !parse_id(dot + 1, id))
+		return false;
+	if (name) {
+		memcpy(name, file, len - tail);
+		name[len - tail] = '\0';
+		return pod_store_name_ok(name);
+	}
+	return true;
+}

@@ -15,6 +15,7 @@
 
 void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
 uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);
+void (*cli_dev_resize_hook)(const struct cli_dev *d, uint64_t size_bytes);
 
 enum pod_status cli_errno_status(int err)
 {
@@ -238,6 +239,8 @@ void cli_dev_close(struct cli_dev *d)
 
 enum pod_status cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes)
 {
+	if (cli_dev_resize_hook)
+		cli_dev_resize_hook(d, size_bytes);
 	if (ftruncate(d->fd, (off_t)size_bytes) != 0)
 		return failed(d, errno);
 	d->dev.size_bytes = size_bytes;

@@ -32,6 +32,8 @@ enum pod_status cli_errno_status(int err);
 /* Called before each write and flush (off = UINT64_MAX) if not NULL: what the fault tests link in. A write may be cut short by
  * the hook ending the process. */
 extern void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
+/* The same before a file's length changes. */
+extern void (*cli_dev_resize_hook)(const struct cli_dev *d, uint64_t size_bytes);
 
 /* Where a read or write really lands, if not NULL: what the fault tests link in to make a counterfeit drive. May shorten *len. */
 extern uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);

@@ -59,33 +59,67 @@ static void found(void *ctx, const char *what, uint64_t off, uint64_t block, boo
 	free(text);
 }
 
-static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l)
+static enum pod_status linked_to(struct check *k, const struct pod_layer *l, const struct pod_stored *p)
 {
-	const struct pod_stored *p = pod_store_find(&k->ls->s, e->parent);
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_layer *to = cli_xzalloc(sizeof *to);
-	char *file = p ? layer_store_file(k->ls, p) : NULL;
+	char *file = layer_store_file(k->ls, p);
 	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false) : NULL;
-	enum pod_status st = POD_OK;
+	enum pod_status st = f ? pod_layer_open(to, &f->vf, &cli_alloc, &opt, NULL) : POD_E_NOT_FOUND, closed = POD_OK;
 
-	if (e->flags & POD_STORED_FLAT)
-		p = NULL;
-	else if (!p != !l->has_parent)
-		fault(k, k->file, _("the index and the file disagree on whether there is a layer below"));
-	else if (p && !f)
-		fault(k, k->file, _("the layer below is missing"));
-	else if (p) {
-		st = pod_layer_open(to, &f->vf, &cli_alloc, &opt, NULL);
-		if (st == POD_OK)
-			st = pod_layer_linked(l, to, NULL);
-		if (st == POD_E_CHANGED)
-			fault(k, k->file, _("the layer below is not the one it was made for, or was written to since"));
-		if (pod_layer_close(to) != POD_OK)
-			fault(k, k->file, cli_status_text(POD_E_IO));
-	}
+	if (st == POD_OK)
+		st = pod_layer_linked(l, to, NULL);
+	if (f)
+		closed = pod_layer_close(to);
 	k->ls->dir.ops->close(&k->ls->dir, f);
 	free(file);
 	free(to);
+	return st == POD_OK ? closed : st;
+}
+
+/* What an interrupted commit or flatten may have linked the layers on `p` to already. */
+static const struct pod_stored *other_parent(struct pod_store *s, const struct pod_stored *p)
+{
+	if (p->flags & POD_STORED_MERGING)
+		return pod_store_find(s, p->parent);
+	for (size_t i = 0; i < s->count; i++)
+		if ((s->layer[i].flags & POD_STORED_FLAT) && s->layer[i].parent == p->id)
+			return &s->layer[i];
+	return NULL;
+}
+
+static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l)
+{
+	const struct pod_stored *p = pod_store_find(&k->ls->s, e->parent), *other;
+	enum pod_status st;
+
+	if (e->flags & POD_STORED_FLAT)
+		return;
+	if (!p != !l->has_parent) {
+		fault(k, k->file, _("the index and the file disagree on whether there is a layer below"));
+		return;
+	}
+	if (!p)
+		return;
+	st = linked_to(k, l, p);
+	other = st == POD_E_CHANGED ? other_parent(&k->ls->s, p) : NULL;
+	if (other)
+		st = linked_to(k, l, other);
+	if (st == POD_E_NOT_FOUND)
+		fault(k, k->file, _("the layer below is missing"));
+	else if (st == POD_E_CHANGED)
+		fault(k, k->file, _("the layer below is not the one it was made for, or was written to since"));
+	else if (st != POD_OK)
+		fault(k, k->file, cli_status_text(st));
+}
+
+/* A layer that takes in another one is written to until that is done. */
+static bool being_merged_into(const struct pod_store *s, const struct pod_stored *e)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if ((s->layer[i].flags & POD_STORED_MERGING) && s->layer[i].parent == e->id)
+			return true;
+	return false;
 }
 
 static enum pod_status digest(struct pod_dev *dev, uint8_t out[32])
@@ -113,7 +147,7 @@ static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *
 {
 	uint8_t now[32];
 
-	if (digest(&f->dev.dev, now) != POD_OK)
+	if (digest(f->vf.dev, now) != POD_OK)
 		fault(k, k->file, cli_status_text(POD_E_IO));
 	else if (cli_interrupted)
 		return;
@@ -146,7 +180,8 @@ static void check_layer(struct check *k, struct pod_stored *e)
 			if (pod_vhdx_check(&l->u.vhdx, false, found, k, &c) != POD_OK)
 				fault(k, file, cli_status_text(POD_E_IO));
 			check_link(k, e, l);
-			if (e->frozen && memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) != 0)
+			if (e->frozen && !being_merged_into(&k->ls->s, e) &&
+			    memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) != 0)
 				fault(k, file, _("a layer that is never written to again was written to"));
 			if (e->frozen && k->hash)
 				check_hash(k, e, f);

@@ -11,6 +11,7 @@ struct store_dir;
 
 /* All but `exists` and `protect` say what is wrong. Names are those of files in the store, without a path. */
 struct store_ops {
+	bool files_grow; /* a file that is there can get longer */
 	/* Every opened file is a struct disk_file (its dev.path is what to show). For writing it is locked. */
 	struct disk_file *(*open)(struct store_dir *d, const char *name, bool writable);
 	/* A new, empty file that can grow to `capacity` bytes. It is on the medium, its name included, after `finish`. */
@@ -36,10 +37,9 @@ struct store_dir {
 	char *shown; /* FOLDER or TARGET:/folder */
 	char *path;  /* the folder, on the host or on the stick */
 	bool writable;
-	int fd;			    /* host: the folder */
-	struct cli_volume volume;   /* stick, for writing */
-	struct cli_target *target;  /* stick, for reading; or the volume's */
-	struct pod_exfat_new *made; /* stick: the file being made */
+	int fd;			   /* host: the folder */
+	struct cli_volume volume;  /* stick, for writing */
+	struct cli_target *target; /* stick, for reading */
 };
 
 /* STORE as the user names it. `make`: the folder is made if it is not there. False, and has said why. */

@@ -181,6 +181,11 @@ int layer_store_commit(struct layer_store *ls, const char *name)
 	to = pod_store_find(&ls->s, e->parent);
 	if (!to)
 		return cli_fail(_("%s: %s stands on nothing that it could be committed into"), ls->dir.shown, e->name);
+	if (!ls->dir.ops->files_grow)
+		return cli_fail(
+			_("%s: a layer below would have to grow in place, which needs a mounted stick: mount it, and name the "
+			  "folder"),
+			ls->dir.shown);
 	if (pod_store_children(&ls->s, to->id) > 1)
 		return cli_fail(_("%s: other layers stand on %s as well and would lose their ground; delete them, or flatten %s"),
 				ls->dir.shown, to->name, e->name);

@@ -1,9 +1,410 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A layer store in a folder of a stick's exFAT volume, which nobody has mounted.
+ *
+ * A new file is made in a temporary file of the host and copied when its length is known: exFAT's one step is "the whole file is
+ * there". Files that are there are changed in place and never get longer.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/identity.h"
 #include "cli/layer/dir.h"
-bool store_stick_open(struct store_dir *d, const char *target, bool make)
+#include "core/base/bytes.h"
+#include "core/base/str.h"
+
+#define PIECE (1u << 20)
+
+struct stick_file {
+	struct disk_file f; /* first; of a new file: the temporary one */
+	struct pod_dev view;
+	struct pod_dev *volume;
+	struct pod_extent *extent;
+	size_t extents;
+	char *temporary;
+	char *name; /* of a new file: on the stick; NULL once it is there */
+};
+
+static char *on_stick(const struct store_dir *d, const char *name)
+{
+	return cli_xasprintf("%s/%s", strcmp(d->path, "/") == 0 ? "" : d->path, name);
+}
+
+static struct cli_target *target(const struct store_dir *d)
+{
+	return d->writable ? d->volume.t : d->target;
+}
+
+static enum pod_status look_up(struct store_dir *d, const char *path, struct pod_node *out)
+{
+	if (d->writable)
+		return cli_volume_lookup(&d->volume, path, out);
+	return pod_fs_lookup(&d->target->data, path, out, &d->target->scratch);
+}
+
+/* --- files that are there ------------------------------------------------------------------------------- */
+
+static const struct pod_extent *extent_at(const struct stick_file *s, uint64_t off)
+{
+	for (size_t i = 0; i < s->extents; i++)
+		if (off - s->extent[i].file_bytes < s->extent[i].length_bytes && off >= s->extent[i].file_bytes)
+			return &s->extent[i];
+	return NULL;
+}
+
+static enum pod_status view_read(struct pod_dev *pd, uint64_t off, void *buf, size_t len)
+{
+	struct stick_file *s = pd->ctx;
+	uint8_t *p = buf;
+
+	while (len) {
+		const struct pod_extent *e = extent_at(s, off);
+		size_t n;
+
+		if (!e)
+			return POD_E_RANGE;
+		n = (size_t)pod_min_u64(len, e->length_bytes - (off - e->file_bytes));
+		if (e->hole)
+			memset(p, 0, n);
+		else
+			POD_TRY(pod_dev_read(s->volume, e->dev_bytes + (off - e->file_bytes), p, n));
+		off += n;
+		p += n;
+		len -= n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status view_write(struct pod_dev *pd, uint64_t off, const void *buf, size_t len)
+{
+	struct stick_file *s = pd->ctx;
+	const uint8_t *p = buf;
+
+	while (len) {
+		const struct pod_extent *e = extent_at(s, off);
+		size_t n;
+
+		/* What lies behind the valid length reads as zeros whatever is written there. */
+		if (!e || e->hole)
+			return POD_E_NOSPACE;
+		n = (size_t)pod_min_u64(len, e->length_bytes - (off - e->file_bytes));
+		POD_TRY(pod_dev_write(s->volume, e->dev_bytes + (off - e->file_bytes), p, n));
+		off += n;
+		p += n;
+		len -= n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status view_flush(struct pod_dev *pd)
+{
+	struct stick_file *s = pd->ctx;
+
+	return pod_dev_flush(s->volume);
+}
+
+static void stick_close(struct store_dir *d, struct disk_file *f)
+{
+	struct stick_file *s = (struct stick_file *)f;
+
+	(void)d;
+	if (!s)
+		return;
+	if (s->temporary) {
+		unlink(s->temporary);
+		cli_dev_close(&f->dev);
+	} else {
+		free(f->dev.path);
+	}
+	pod_free(&cli_alloc, s->extent);
+	free(s->temporary);
+	free(s->name);
+	free(s);
+}
+
+static struct disk_file *stick_open(struct store_dir *d, const char *name, bool writable)
+{
+	struct stick_file *s = cli_xzalloc(sizeof *s);
+	char *path = on_stick(d, name);
+	struct pod_node node;
+	enum pod_status st = look_up(d, path, &node);
+
+	s->f.dev.path = store_dir_name(d, name);
+	s->f.dev.fd = -1;
+	s->f.dev.is_block = true; /* no holes to ask for */
+	s->volume = &target(d)->data_win.dev;
+	if (st == POD_OK && node.is_dir)
+		st = POD_E_NOT_FOUND;
+	if (st == POD_OK)
+		st = pod_fs_extents(&target(d)->data, &node, &cli_alloc, &s->extent, &s->extents);
+	free(path);
+	if (st != POD_OK) {
+		cli_fail_status(s->f.dev.path, _("cannot open"), st, NULL);
+		stick_close(d, &s->f);
+		return NULL;
+	}
+	s->view = (struct pod_dev){.size_bytes = node.size_bytes,
+				   .sector_size = 512,
+				   .read_only = !writable,
+				   .read = view_read,
+				   .write = writable ? view_write : NULL,
+				   .flush = writable ? view_flush : NULL,
+				   .ctx = s};
+	s->f.dev.dev = (struct pod_dev){.size_bytes = node.size_bytes};
+	s->f.vf.dev = &s->view;
+	s->f.vf.id[0] = node.entry_bytes;
+	s->f.vf.id[1] = 1;
+	return &s->f;
+}
+
+/* --- new files ------------------------------------------------------------------------------------------ */
+
+static bool say_no_space(const struct store_dir *d, const char *name, uint64_t need)
+{
+	struct pod_exfat_space space;
+	char want[16], have[16];
+
+	pod_exfat_space(&d->volume.vol, &space);
+	cli_error(_("%s/%s: not enough space: %s are needed, %s are free; nothing was changed"), d->shown, name,
+		  pod_format_size(want, need), pod_format_size(have, space.free_bytes));
+	return false;
+}
+
+static struct disk_file *stick_create(struct store_dir *d, const char *name, uint64_t capacity)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct stick_file *s = cli_xzalloc(sizeof *s);
+	char *path = cli_xasprintf("%s/isopod-layer.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	int fd = mkstemp(path);
+
+	(void)capacity;
+	s->name = cli_xstrdup(name);
+	s->temporary = path;
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 || !disk_file_open(&s->f, path, true)) {
+		if (fd < 0)
+			cli_error(_("%s: cannot make a temporary file there; set TMPDIR"), path);
+		stick_close(d, &s->f);
+		return NULL;
+	}
+	return &s->f;
+}
+
+static enum pod_status copy_to(struct pod_dev *from, struct pod_dev *volume, const struct pod_exfat_new *n)
+{
+	uint8_t *buf = cli_xmalloc(PIECE);
+	enum pod_status st = POD_OK;
+
+	for (size_t i = 0; i < n->extents && st == POD_OK; i++)
+		for (uint64_t at = 0; at < n->extent[i].length_bytes && st == POD_OK; at += PIECE) {
+			uint64_t off = n->extent[i].file_bytes + at;
+			size_t len;
+
+			if (off >= from->size_bytes)
+				break;
+			len = (size_t)pod_min_u64(pod_min_u64(PIECE, n->extent[i].length_bytes - at), from->size_bytes - off);
+			st = pod_dev_read(from, off, buf, len);
+			if (st == POD_OK)
+				st = pod_dev_write(volume, n->extent[i].dev_bytes + at, buf, len);
+		}
+	free(buf);
+	return st;
+}
+
+static bool stick_finish(struct store_dir *d, struct disk_file *f)
+{
+	struct stick_file *s = (struct stick_file *)f;
+	struct pod_exfat_vol *v = &d->volume.vol;
+	char *path = on_stick(d, s->name);
+	uint64_t size = f->dev.dev.size_bytes;
+	struct pod_exfat_new n;
+	enum pod_status st = pod_exfat_begin(v, path, size, POD_EXFAT_FRAGMENTS, &n, NULL);
+	bool ok = false;
+
+	if (st == POD_E_NOSPACE) {
+		ok = say_no_space(d, s->name, size);
+	} else if (st == POD_OK) {
+		st = copy_to(&f->dev.dev, &target(d)->data_win.dev, &n);
+		if (st != POD_OK)
+			pod_exfat_abort(v, &n);
+		else
+			st = pod_exfat_commit(v, path, &n, cli_identity_time(), NULL);
+		ok = st == POD_OK;
+	}
+	if (st != POD_OK && st != POD_E_NOSPACE)
+		cli_volume_fail(&d->volume, path, _("cannot add"), st, NULL);
+	free(path);
+	return ok;
+}
+
+/* --- the folder ----------------------------------------------------------------------------------------- */
+
+static bool stick_exists(struct store_dir *d, const char *name)
+{
+	char *path = on_stick(d, name);
+	struct pod_node node;
+	bool is = look_up(d, path, &node) == POD_OK && !node.is_dir;
+
+	free(path);
+	return is;
+}
+
+static bool stick_rename(struct store_dir *d, const char *from, const char *to)
+{
+	char *a = on_stick(d, from), *b = on_stick(d, to);
+	enum pod_status st = pod_exfat_rename(&d->volume.vol, a, b, POD_EXFAT_REPLACE, NULL);
+
+	if (st != POD_OK)
+		cli_volume_fail(&d->volume, a, _("cannot be renamed"), st, NULL);
+	free(a);
+	free(b);
+	return st == POD_OK;
+}
+
+static bool stick_remove(struct store_dir *d, const char *name)
+{
+	char *path = on_stick(d, name);
+	enum pod_status st = pod_exfat_remove(&d->volume.vol, path, NULL);
+
+	if (st == POD_E_NOT_FOUND)
+		st = POD_OK;
+	if (st != POD_OK)
+		cli_volume_fail(&d->volume, path, _("cannot be removed"), st, NULL);
+	free(path);
+	return st == POD_OK;
+}
+
+/* Each change of names is on the medium when it returns. */
+static bool stick_sync(struct store_dir *d)
 {
 	(void)d;
-	(void)target;
-	(void)make;
+	return true;
+}
+
+/* FileAttributes of a file's directory entry (exFAT 7.4.4), 0xffff if it cannot be read. */
+static unsigned attributes(struct store_dir *d, const struct pod_node *node, uint8_t first[32])
+{
+	if (pod_dev_read(&target(d)->data_win.dev, node->entry_bytes, first, 32) != POD_OK || first[0] != 0x85)
+		return 0xffff;
+	return pod_get_le16(first + 4);
+}
+
+static bool stick_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx)
+{
+	struct pod_dirent *e = cli_xzalloc(sizeof *e);
+	struct pod_dir dir;
+	struct pod_node node;
+	uint8_t first[32];
+	enum pod_status st = look_up(d, d->path, &node);
+
+	if (st == POD_OK)
+		st = pod_dir_open(&dir, &target(d)->data, &node);
+	while (st == POD_OK) {
+		st = pod_dir_next(&dir, e);
+		if (st == POD_OK && !e->node.is_dir)
+			cb(ctx, e->name, e->node.size_bytes, e->node.mtime, attributes(d, &e->node, first) & 1);
+	}
+	free(e);
+	if (st == POD_END)
+		return true;
+	cli_fail_status(d->shown, _("cannot read the folder"), st, NULL);
+	return false;
+}
+
+static bool stick_space(struct store_dir *d, uint64_t *free_bytes)
+{
+	struct pod_exfat_space space;
+	struct pod_exfat_vol *v;
+	enum pod_status st;
+
+	if (d->writable) {
+		pod_exfat_space(&d->volume.vol, &space);
+		*free_bytes = space.free_bytes;
+		return true;
+	}
+	v = cli_xzalloc(sizeof *v);
+	st = pod_exfat_mount(v, &d->target->data_win.dev, &cli_alloc, NULL);
+	if (st == POD_OK) {
+		pod_exfat_space(v, &space);
+		*free_bytes = space.free_bytes;
+		st = pod_exfat_unmount(v);
+	}
+	free(v);
+	if (st != POD_OK)
+		cli_fail_status(d->shown, _("cannot ask for free space"), st, NULL);
+	return st == POD_OK;
+}
+
+/* EntrySetChecksum (exFAT 6.3.3): over all bytes but its own two. */
+static uint16_t set_checksum(const uint8_t *p, size_t len)
+{
+	uint16_t sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (i != 2 && i != 3)
+			sum = (uint16_t)((sum << 15 | sum >> 1) + p[i]);
+	return sum;
+}
+
+static void stick_protect(struct store_dir *d, const char *name, bool read_only)
+{
+	char *path = on_stick(d, name);
+	struct pod_dev *dev = &target(d)->data_win.dev;
+	uint8_t set[19 * 32];
+	struct pod_node node;
+	bool ok = d->writable && look_up(d, path, &node) == POD_OK && node.entry_len >= 96 && node.entry_len <= sizeof set &&
+		  pod_dev_read(dev, node.entry_bytes, set, node.entry_len) == POD_OK && set[0] == 0x85 &&
+		  (set[1] + 1u) * 32 == node.entry_len && set_checksum(set, node.entry_len) == pod_get_le16(set + 2);
+
+	free(path);
+	/* Attributes and checksum lie in the first entry: they change together, in one sector. A set that is not in one piece
+	 * keeps its attributes. */
+	if (!ok || (set[4] & 1) == read_only)
+		return;
+	set[4] = (uint8_t)((set[4] & ~1u) | read_only);
+	pod_put_le16(set + 2, set_checksum(set, node.entry_len));
+	if (pod_dev_write(dev, node.entry_bytes, set, 32) != POD_OK)
+		cli_warn(_("%s/%s: its read-only attribute could not be changed"), d->shown, name);
+}
+
+static void stick_shut(struct store_dir *d)
+{
+	(void)d;
+}
+
+static const struct store_ops stick_ops = {
+	.open = stick_open,
+	.create = stick_create,
+	.finish = stick_finish,
+	.close = stick_close,
+	.exists = stick_exists,
+	.rename = stick_rename,
+	.remove = stick_remove,
+	.sync = stick_sync,
+	.each = stick_each,
+	.space = stick_space,
+	.protect = stick_protect,
+	.shut = stick_shut,
+};
+
+bool store_stick_open(struct store_dir *d, const char *target_path, bool make)
+{
+	struct pod_node node;
+	enum pod_status st;
+
+	if (d->writable && !cli_volume_open(&d->volume, target_path))
+		return false;
+	if (!d->writable && !(d->target = cli_target_open(target_path, false)))
+		return false;
+	d->ops = &stick_ops;
+	st = make && strcmp(d->path, "/") != 0 ? pod_exfat_mkdir(&d->volume.vol, d->path, cli_identity_time(), NULL) : POD_OK;
+	if (st == POD_OK)
+		st = look_up(d, d->path, &node);
+	if (st == POD_OK && !node.is_dir)
+		st = POD_E_NOT_FOUND;
+	if (st == POD_OK)
+		return true;
+	cli_fail_status(d->shown, _("cannot open the folder"), st, NULL);
 	return false;
 }

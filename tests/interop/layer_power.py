@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Power lost at every write of every operation on a layer store.
+
+The command's writes, flushes and changes of names are recorded (cli_faults.c). From the record the states that a folder could be
+left in are made: what was flushed is there; of what a file was given since, all, nothing, a random part by sectors, or the last
+write torn; of the changes of names since the folder was last synced, none, some, or all. Each state must open, be sound, hold every
+layer bit for bit, and be the state before or the state after; then the next operation works, and a repair leaves no leftovers."""
+import hashlib, json, os, random, shutil, subprocess
+
+from cli_common import *
+import cli_common
+
+LONG = os.environ.get("LONG") == "1"
+SIZE = 6 * MIB
+states = 0
+SECTOR = 512
+
+
+def parse(log):
+    """[(kind, path, argument, data)]"""
+    out, at = [], 0
+    raw = open(log, "rb").read()
+
+    def line():
+        nonlocal at
+        end = raw.index(b"\n", at)
+        text = raw[at:end].decode()
+        at = end + 1
+        return text
+    while at < len(raw):
+        kind, path = line().split(" ", 1)
+        path = os.path.basename(path)
+        if kind == "W":
+            off, n = map(int, line().split())
+            out.append((kind, path, off, raw[at:at + n]))
+            at += n
+        elif kind == "T":
+            out.append((kind, path, int(line()), b""))
+        elif kind == "M":
+            out.append((kind, path, os.path.basename(line()), b""))
+        else:
+            out.append((kind, path, None, b""))
+    return out
+
+
+class Inode:
+    def __init__(self, data=b""):
+        self.data = bytearray(data)
+        self.pending = []  # ("W", off, data) or ("T", size)
+
+    def flush(self):
+        self.data = self.render("all", None)
+        self.pending = []
+
+    def render(self, how, rng):
+        data = bytearray(self.data)
+        last = len(self.pending) - 1
+        for i, (kind, where, what) in enumerate(self.pending):
+            if how == "none":
+                break
+            if kind == "T":
+                # a length is there or not; a longer one reads as zeros
+                if how == "some" and rng.random() < 0.5:
+                    continue
+                data = data[:where] + bytes(max(0, where - len(data)))
+                continue
+            for at in range(0, len(what), SECTOR):
+                if how == "some" and rng.random() < 0.5:
+                    continue
+                if how == "torn" and i == last and at >= len(what) // SECTOR // 2 * SECTOR:
+                    continue
+                piece = what[at:at + SECTOR]
+                if len(data) < where + at + len(piece):
+                    data += bytes(where + at + len(piece) - len(data))
+                data[where + at:where + at + len(piece)] = piece
+        return data
+
+
+class Folder:
+    """What a folder may hold after a power cut."""
+
+    def __init__(self, path):
+        self.now = {n: Inode(open(os.path.join(path, n), "rb").read()) for n in os.listdir(path)}
+        self.durable = dict(self.now)
+        self.names = []  # changes since the last sync
+
+    @staticmethod
+    def change(names, op):
+        kind, a, b, inode = op
+        if kind == "C":
+            names[a] = inode
+        elif kind == "M":
+            if a in names:
+                names[b] = names.pop(a)
+        else:
+            names.pop(a, None)
+
+    def apply(self, event):
+        kind, path, arg, data = event
+        if kind in "CMU":
+            op = (kind, path, arg, Inode() if kind == "C" else None)
+            self.names.append(op)
+            self.change(self.now, op)
+        elif kind == "S":
+            self.durable = dict(self.now)
+            self.names = []
+        elif kind == "F":
+            self.now[path].flush()
+        else:
+            self.now[path].pending.append((kind, arg, data))
+
+    def write(self, path, how, names_how, rng):
+        shutil.rmtree(path, ignore_errors=True)
+        os.mkdir(path)
+        names = dict(self.durable)
+        for op in self.names:
+            if names_how == "all" or (names_how == "some" and rng.random() < 0.5):
+                self.change(names, op)
+        done = {}
+        for name, inode in names.items():
+            if id(inode) not in done:
+                done[id(inode)] = inode.render(how, rng)
+            with open(os.path.join(path, name), "wb") as f:
+                f.write(done[id(inode)])
+
+
+def each_state(before, events, rng):
+    folder = Folder(before)
+    n = 0
+    for i, e in enumerate(events + [None]):
+        variants = [("all", "none"), ("none", "all"), ("all", "all"), ("torn", "all"), ("some", "some"), ("some", "all")]
+        if not folder.names:
+            variants = [("all", "all"), ("none", "all"), ("torn", "all"), ("some", "all")]
+        if not any(x.pending for x in folder.now.values()):
+            variants = [v for v in variants if v[0] == "all"]
+        # between two writes of the same kind to the same file little is new
+        if not LONG and e and i and e[0] == "W" and events[i - 1][:2] == e[:2] and rng.random() < 0.7:
+            variants = variants[-1:]
+        for how, names in variants:
+            folder.write("state", how, names, rng)
+            n += 1
+            yield "event %d of %d (%s), writes: %s, names: %s" % (i, len(events), e[0] + " " + e[1] if e else "end", how, names)
+        if e:
+            folder.apply(e)
+    folder.write("state", "all", "all", rng)
+
+
+def digest(store, layer=None):
+    args = ["layer", "export", store, "out.raw", "--format", "raw", "--replace"] + (["--layer", layer] if layer else [])
+    r = isopod(*args)
+    return sha256("out.raw") if r.rc == 0 else r.err
+
+
+def look(store):
+    """The state as a user sees it: the tree by names, and what each layer holds."""
+    r = isopod("layer", "list", store, "--json")
+    if r.rc != 0:
+        return r.err
+    t = json.loads(r.out)
+    by = {l["id"]: l for l in t["layers"]}
+    out = {}
+    for l in t["layers"]:
+        parent = by[l["parent"]]["name"] if l["parent"] else None
+        out[l["name"]] = (parent, l["current"], l["read_only"], digest(store, l["name"]))
+    return {"layers": out, "locked": by[t["locked"]]["name"] if t["locked"] else None}
+
+
+def interrupted(store):
+    t = json.loads(isopod("layer", "list", store, "--json").out)
+    return any(l.get("interrupted") for l in t["layers"])
+
+
+def operation(name, before, args, rng, content_of_current=None):
+    """Runs it on a copy of `before`; tries every state."""
+    global states
+    if os.environ.get("ONLY", "") not in name:
+        return
+    shutil.rmtree("run", ignore_errors=True)
+    subprocess.run(["cp", "-a", before, "run"], check=True)
+    if os.path.exists("log"):
+        os.unlink("log")
+    env = {"ISOPOD_TEST_STORE": os.path.abspath("log"), "SOURCE_DATE_EPOCH": "1700000000"}
+    r = isopod("layer", args[0], "run", *args[1:], program=FAULTS, env=env)
+    check(r.rc == 0, "%s: %d %s" % (name, r.rc, r.err))
+    events = parse("log")
+    old, new = look(before), look("run")
+    check(old != new, "%s changes something" % name)
+    check(any(e[0] == "F" for e in events) and (any(e[0] == "S" for e in events) or not any(e[0] in "CMU" for e in events)),
+          "%s flushes files, and the folder if names change" % name)
+    seen = set()
+    for what in each_state(before, events, rng):
+        states += 1
+        what = name + ", " + what
+        r = isopod("layer", "check", "state")
+        if not check(r.rc == 0 and " 0 faults" in r.out, "%s: check: %s%s" % (what, r.out, r.err)):
+            if os.environ.get("KEEP"):
+                subprocess.run(["cp", "-a", "state", "/tmp/isopod-bad-store"])
+                raise SystemExit(1)
+            continue
+        if not interrupted("state"):
+            now = look("state")
+            seen.add("old" if now == old else "new")
+            check(now in (old, new), "%s: neither as before nor as after: %r\nold %r\nnew %r" % (what, now, old, new))
+        else:
+            # a commit or flatten under way: what is current reads the same all the while, and the next writer finishes it
+            seen.add("under way")
+            cur = [n for n, l in old["layers"].items() if l[1]][0]
+            check(digest("state") == old["layers"][cur][3], "%s: the current layer reads differently" % what)
+        # A repair finishes what was under way and takes leftovers away; the store is then one of the two, and takes the next step.
+        r = isopod("layer", "check", "state", "--repair")
+        check(r.rc == 0, "%s: repair: %s%s" % (what, r.out, r.err))
+        now = look("state")
+        check(now in (old, new), "%s, repaired: neither as before nor as after: %r\nold %r\nnew %r" % (what, now, old, new))
+        r = isopod("layer", "check", "state", "--json")
+        left = [f for f in json.loads(r.out)["findings"]]
+        check(not left, "%s, repaired: left over: %r" % (what, left))
+        r = isopod("layer", "snapshot", "state", "next step")
+        check(r.rc == 0, "%s: the next snapshot: %s" % (what, r.err))
+    check(look("state") != old, "%s: the last state is the new one" % name)
+    check({"old", "new"} <= seen, "%s: both the old and the new state were seen: %r" % (name, seen))
+
+
+def write(store, off, data):
+    """Into the current layer, through the NBD server."""
+    path = must("layer", "path", store).out.strip()
+    sock = os.path.abspath("sock")
+    p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    with open("piece", "wb") as f:
+        f.write(data)
+    r = run("qemu-io", "-f", "raw", "-c", "write -s piece %d %d" % (off, len(data)), "nbd+unix:///disk?socket=" + sock)
+    check(p.wait() == 0 and "wrote" in r.stdout, "write: " + r.stdout)
+
+
+def index_slots(store, rng):
+    """Every byte of the newer slot turned over: the older one counts; both: said, and repaired from the files."""
+    path = os.path.join(store, "isopod-layers.idx")
+    good = open(path, "rb").read()
+    raw = bytearray(good)
+    for at in list(range(0, 96)) + [rng.randrange(96, 600) for _ in range(40)]:
+        for slot in (0, MIB):
+            raw[slot + at] ^= 1 << rng.randrange(8)
+        open(path, "wb").write(raw)
+        r = isopod("layer", "list", store)
+        check(r.rc in (0, 3) and r.err.count("\n") <= 1 and "Sanitizer" not in r.err, "bit %d: %d %s" % (at, r.rc, r.err))
+        raw[:] = good
+    open(path, "wb").write(good)
+
+
+with workdir():
+    rng = random.Random(7)
+    env = {"SOURCE_DATE_EPOCH": "1700000000"}
+    os.environ["SOURCE_DATE_EPOCH"] = "1700000000"
+    noise("base.raw", SIZE, 1)
+    must("layer", "create", "s1", "--from", "base.raw")
+    write("s1", 100 * 512, rng.randbytes(9000))
+    write("s1", 5 * MIB, rng.randbytes(70000))
+    operation("snapshot", "s1", ["snapshot", "good"], rng)
+    operation("unnamed snapshot", "s1", ["snapshot"], rng)
+    operation("rename the current layer", "s1", ["rename", "layer-1", "other name"], rng)
+    operation("lock", "s1", ["lock"], rng)
+    operation("commit into the base", "s1", ["commit"], rng)
+    operation("flatten the current layer", "s1", ["flatten"], rng)
+    operation("rollback, keeping", "s1", ["rollback"], rng)
+    operation("rollback, discarding", "s1", ["rollback", "--discard"], rng)
+    subprocess.run(["cp", "-a", "s1", "s2"], check=True)
+    must("layer", "snapshot", "s2", "good")
+    write("s2", 3 * MIB + 512, rng.randbytes(5000))
+    must("layer", "snapshot", "s2", "better")
+    write("s2", 3 * MIB, rng.randbytes(4096))
+    operation("rollback by name", "s2", ["rollback", "good"], rng)
+    operation("commit in the middle", "s2", ["commit", "better"], rng)
+    operation("flatten in the middle", "s2", ["flatten", "better"], rng)
+    must("layer", "rollback", "s2", "good")
+    operation("delete", "s2", ["delete", "layer-3"], rng)
+    operation("rename", "s2", ["rename", "good", "very good"], rng)
+    must("layer", "lock", "s2", "good")
+    write("s2", 0, b"passing" * 100)
+    operation("a kiosk boots", "s2", ["path"], rng)
+    operation("unlock", "s2", ["lock", "--off"], rng)
+    index_slots("s2", rng)
+    print("%d states" % states)
+cli_common.finish()

@@ -93,8 +93,6 @@ static void check_link(struct check *k, const struct pod_stored *e, const struct
 	const struct pod_stored *p = pod_store_find(&k->ls->s, e->parent), *other;
 	enum pod_status st;
 
-	if (e->flags & POD_STORED_FLAT)
-		return;
 	if (!p != !l->has_parent) {
 		fault(k, k->file, _("the index and the file disagree on whether there is a layer below"));
 		return;
@@ -298,7 +296,8 @@ static int check_store(struct check *k)
 
 	fo->k = k;
 	for (size_t i = 0; i < ls->s.count && !cli_interrupted; i++)
-		check_layer(k, &ls->s.layer[i]);
+		if (!(ls->s.layer[i].flags & POD_STORED_FLAT))
+			check_layer(k, &ls->s.layer[i]);
 	if (!pod_store_find(&ls->s, ls->s.current))
 		fault(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
 	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo))

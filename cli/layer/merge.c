@@ -242,14 +242,31 @@ static int copy_whole(struct layer_store *ls, const struct pod_stored *e, uint64
 	return rc == CLI_OK ? layer_store_settle(ls, out) : rc;
 }
 
+/* Until the index knows of it, the copy has a name by which it is a leftover if power goes. */
+static int name_copy(struct layer_store *ls, const struct pod_stored *flat)
+{
+	char *part;
+	int rc = CLI_OK;
+
+	if (ls->dir.ops->exists(&ls->dir, flat->file))
+		return CLI_OK;
+	part = cli_xasprintf("%s.part", flat->file);
+	if (!ls->dir.ops->rename(&ls->dir, part, flat->file) || !ls->dir.ops->sync(&ls->dir))
+		rc = CLI_FAILED;
+	free(part);
+	return rc;
+}
+
 /* Everything behind "the index says flat". */
 static int replace_marked(struct layer_store *ls, uint32_t id)
 {
 	struct pod_stored *flat = pod_store_find(&ls->s, id), *old = pod_store_find(&ls->s, flat->parent);
 	uint32_t from = old->id;
 	bool current = ls->s.current == from;
-	int rc = relink_children(ls, from, flat);
+	int rc = name_copy(ls, flat);
 
+	if (rc == CLI_OK)
+		rc = relink_children(ls, from, flat);
 	if (rc != CLI_OK)
 		return rc;
 	strcpy(flat->name, old->name);
@@ -277,6 +294,7 @@ static int replace_marked(struct layer_store *ls, uint32_t id)
 int layer_store_flatten(struct layer_store *ls, const char *name)
 {
 	struct pod_stored *e = name ? layer_store_get(ls, name) : layer_store_current(ls), whole;
+	char file[POD_STORE_FILE_MAX];
 	enum pod_status st;
 	uint64_t need;
 	int rc = e ? layer_store_settle(ls, e) : CLI_FAILED;
@@ -295,20 +313,20 @@ int layer_store_flatten(struct layer_store *ls, const char *name)
 	whole.id = layer_store_new_id(ls);
 	whole.parent = e->id;
 	whole.flags = (e->flags & ~(uint32_t)POD_STORED_HASHED) | POD_STORED_FLAT;
-	pod_store_file_name(whole.file, e->name, whole.id);
+	pod_store_file_name(file, e->name, whole.id);
+	pod_snprintf(whole.file, sizeof whole.file, "%s.part", file);
 	snprintf(whole.name, sizeof whole.name, "flat-%08x", (unsigned)whole.id);
 	rc = copy_whole(ls, e, need, &whole);
 	if (rc != CLI_OK)
 		return rc;
+	strcpy(whole.file, file);
 	st = pod_store_add(&ls->s, &whole);
 	if (st != POD_OK)
 		rc = cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
 	if (rc == CLI_OK)
 		rc = layer_store_save(ls);
-	if (rc != CLI_OK) {
-		layer_store_remove_file(ls, whole.file);
+	if (rc != CLI_OK)
 		return rc;
-	}
 	return replace_marked(ls, whole.id);
 }
 

@@ -16,7 +16,7 @@
 #define POD_STORE_LEN	    (2u * POD_STORE_SLOT)
 #define POD_STORE_LAYERS    4096u
 #define POD_STORE_NAME_MAX  120u /* bytes of a name, terminator included */
-#define POD_STORE_FILE_MAX  144u /* of a file's name: NAME.xxxxxxxx.vhdx */
+#define POD_STORE_FILE_MAX  144u /* of a file's name: NAME.xxxxxxxx.vhdx, and .part while it is made */
 #define POD_STORE_ID_DIGITS 8u
 
 enum {

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * NTFS, through libntfs-3g. That library is under the GPL: a binary with this file in it is, as a whole, under the GPL as well.
+ * Build with NTFS3G= to leave it out.
+ */
+#include "cli/layer/diff.h"
+
+#ifdef HAVE_NTFS3G
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <ntfs-3g/attrib.h>
+#include <ntfs-3g/device.h>
+#include <ntfs-3g/inode.h>
+#include <ntfs-3g/logging.h>
+#include <ntfs-3g/mft.h>
+#include <ntfs-3g/mst.h>
+#include <ntfs-3g/runlist.h>
+#include <ntfs-3g/unistr.h>
+#include <ntfs-3g/volume.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 128u
+#define RECORDS	  1024u /* read at a time */
+enum { RECORD = 1, DATA = 2 };
+
+/* --- the volume as libntfs-3g sees a device ------------------------------------------------------------- */
+
+struct source {
+	struct pod_dev *dev;
+	s64 at;
+};
+
+static int dev_open(struct ntfs_device *d, int flags)
+{
+	(void)flags;
+	d->d_state |= 1ul << ND_Open | 1ul << ND_ReadOnly;
+	return 0;
+}
+
+static int dev_close(struct ntfs_device *d)
+{
+	d->d_state &= ~(1ul << ND_Open);
+	return 0;
+}
+
+static s64 dev_seek(struct ntfs_device *d, s64 off, int whence)
+{
+	struct source *s = d->d_private;
+
+	s->at = whence == SEEK_SET ? off : whence == SEEK_CUR ? s->at + off : (s64)s->dev->size_bytes + off;
+	return s->at;
+}
+
+static s64 dev_pread(struct ntfs_device *d, void *buf, s64 count, s64 off)
+{
+	struct source *s = d->d_private;
+
+	if (off < 0 || count < 0 || (uint64_t)off >= s->dev->size_bytes)
+		return 0;
+	if ((uint64_t)count > s->dev->size_bytes - (uint64_t)off)
+		count = (s64)(s->dev->size_bytes - (uint64_t)off);
+	if (pod_dev_read(s->dev, (uint64_t)off, buf, (size_t)count) == POD_OK)
+		return count;
+	errno = EIO;
+	return -1;
+}
+
+static s64 dev_read(struct ntfs_device *d, void *buf, s64 count)
+{
+	struct source *s = d->d_private;
+	s64 n = dev_pread(d, buf, count, s->at);
+
+	s->at += n > 0 ? n : 0;
+	return n;
+}
+
+static s64 dev_write(struct ntfs_device *d, const void *buf, s64 count)
+{
+	(void)d;
+	(void)buf;
+	(void)count;
+	errno = EROFS;
+	return -1;
+}
+
+static s64 dev_pwrite(struct ntfs_device *d, const void *buf, s64 count, s64 off)
+{
+	(void)off;
+	return dev_write(d, buf, count);
+}
+
+static int dev_sync(struct ntfs_device *d)
+{
+	(void)d;
+	return 0;
+}
+
+static int dev_stat(struct ntfs_device *d, struct stat *st)
+{
+	struct source *s = d->d_private;
+
+	memset(st, 0, sizeof *st);
+	st->st_mode = S_IFREG | 0444;
+	st->st_size = (off_t)s->dev->size_bytes;
+	return 0;
+}
+
+static int dev_ioctl(struct ntfs_device *d, unsigned long request, void *arg)
+{
+	(void)d;
+	(void)request;
+	(void)arg;
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
+static struct ntfs_device_operations dev_ops = {
+	.open = dev_open,
+	.close = dev_close,
+	.seek = dev_seek,
+	.read = dev_read,
+	.write = dev_write,
+	.pread = dev_pread,
+	.pwrite = dev_pwrite,
+	.sync = dev_sync,
+	.stat = dev_stat,
+	.ioctl = dev_ioctl,
+};
+
+/* --- which records are concerned ------------------------------------------------------------------------ */
+
+struct scan {
+	ntfs_volume *vol;
+	struct pod_dev *dev;
+	const struct diff_map *changed;
+	struct diff_list *out;
+	uint8_t *mark; /* by number of the base record */
+	uint64_t records;
+	struct {
+		uint64_t no;
+		char *path;
+	} dir[256]; /* paths of folders, by number */
+};
+
+static bool runs_touched(struct scan *s, const ATTR_RECORD *a)
+{
+	runlist_element *rl = ntfs_mapping_pairs_decompress(s->vol, a, NULL);
+	bool touched = false;
+
+	for (const runlist_element *r = rl; r && r->length && !touched; r++)
+		if (r->lcn >= 0)
+			touched = diff_map_touches(s->changed, (uint64_t)r->lcn << s->vol->cluster_size_bits,
+						   (uint64_t)r->length << s->vol->cluster_size_bits);
+	free(rl);
+	return touched;
+}
+
+/* The attributes of one record, in use and with its fix-ups applied, that hold data outside of it. */
+static bool data_touched(struct scan *s, MFT_RECORD *m)
+{
+	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(NULL, m);
+	bool touched = false;
+
+	while (ctx && !touched && ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0)
+		if (ctx->attr->non_resident)
+			touched = runs_touched(s, ctx->attr);
+	if (ctx)
+		ntfs_attr_put_search_ctx(ctx);
+	return touched;
+}
+
+static void scan_record(struct scan *s, uint64_t no, MFT_RECORD *m, bool changed)
+{
+	uint64_t base = no;
+	uint8_t found = changed ? RECORD : 0;
+
+	if (!ntfs_is_file_record(m->magic) || ntfs_mst_post_read_fixup((NTFS_RECORD *)m, s->vol->mft_record_size) != 0) {
+		return;
+	}
+	if (!(m->flags & MFT_RECORD_IN_USE) && !changed)
+		return;
+	if (m->base_mft_record)
+		base = MREF(le64_to_cpu(m->base_mft_record));
+	if (le32_to_cpu(m->bytes_in_use) <= s->vol->mft_record_size && le16_to_cpu(m->attrs_offset) < s->vol->mft_record_size &&
+	    data_touched(s, m))
+		found |= DATA;
+	if (base < s->records)
+		s->mark[base] |= found;
+}
+
+static enum pod_status scan_run(struct scan *s, const runlist_element *r, uint8_t *buf)
+{
+	const uint32_t size = s->vol->mft_record_size;
+	uint64_t no = ((uint64_t)r->vcn << s->vol->cluster_size_bits) / size;
+	uint64_t n = ((uint64_t)r->length << s->vol->cluster_size_bits) / size,
+		 at = (uint64_t)r->lcn << s->vol->cluster_size_bits;
+
+	while (n && no < s->records) {
+		uint64_t k = n < RECORDS ? n : RECORDS;
+
+		POD_TRY(pod_dev_read(s->dev, at, buf, (size_t)k * size));
+		for (uint64_t i = 0; i < k && no + i < s->records; i++)
+			scan_record(s, no + i, (MFT_RECORD *)(void *)(buf + i * size),
+				    diff_map_touches(s->changed, at + i * size, size));
+		no += k;
+		n -= k;
+		at += k * size;
+	}
+	return POD_OK;
+}
+
+static enum pod_status scan_mft(struct scan *s)
+{
+	uint8_t *buf;
+	enum pod_status st = POD_OK;
+
+	if (ntfs_attr_map_whole_runlist(s->vol->mft_na) != 0)
+		return POD_E_CORRUPT;
+	buf = cli_xmalloc((size_t)RECORDS * s->vol->mft_record_size);
+	for (const runlist_element *r = s->vol->mft_na->rl; r->length && st == POD_OK; r++)
+		if (r->lcn >= 0)
+			st = scan_run(s, r, buf);
+	free(buf);
+	return st;
+}
+
+/* --- what they are -------------------------------------------------------------------------------------- */
+
+static char *name_of(const FILE_NAME_ATTR *fn)
+{
+	ntfschar name[256];
+	char *out = NULL;
+
+	memcpy(name, (const uint8_t *)fn + offsetof(FILE_NAME_ATTR, file_name), fn->file_name_length * sizeof *name);
+	if (ntfs_ucstombs(name, fn->file_name_length, &out, 0) < 0) {
+		free(out);
+		return cli_xstrdup("?");
+	}
+	return out;
+}
+
+static const FILE_NAME_ATTR *next_name(ntfs_attr_search_ctx *ctx)
+{
+	while (ntfs_attr_lookup(AT_FILE_NAME, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0) {
+		const FILE_NAME_ATTR *fn = (const void *)((const uint8_t *)ctx->attr + le16_to_cpu(ctx->attr->value_offset));
+
+		if (fn->file_name_type != FILE_NAME_DOS)
+			return fn;
+	}
+	return NULL;
+}
+
+static char *path_of(struct scan *s, MFT_REF dir, unsigned depth)
+{
+	uint64_t no = MREF(dir);
+	ntfs_attr_search_ctx *ctx = NULL;
+	const FILE_NAME_ATTR *fn = NULL;
+	char *parent, *name, *path = NULL;
+	ntfs_inode *ni;
+	size_t slot = no % POD_ARRAY_LEN(s->dir);
+
+	if (no == FILE_root)
+		return cli_xstrdup("");
+	if (depth > DEPTH_MAX)
+		return cli_xstrdup("/?");
+	if (s->dir[slot].path && s->dir[slot].no == no)
+		return cli_xstrdup(s->dir[slot].path);
+	ni = ntfs_inode_open(s->vol, dir);
+	if (ni)
+		ctx = ntfs_attr_get_search_ctx(ni, NULL);
+	if (ctx)
+		fn = next_name(ctx);
+	if (fn) {
+		parent = path_of(s, le64_to_cpu(fn->parent_directory), depth + 1);
+		name = name_of(fn);
+		path = cli_xasprintf("%s/%s", parent, name);
+		free(parent);
+		free(name);
+	}
+	if (ctx)
+		ntfs_attr_put_search_ctx(ctx);
+	if (ni)
+		ntfs_inode_close(ni);
+	if (!path)
+		return cli_xstrdup("/?");
+	free(s->dir[slot].path);
+	s->dir[slot].no = no;
+	s->dir[slot].path = cli_xstrdup(path);
+	return path;
+}
+
+/* 100 ns since 1601. */
+static int64_t unix_time(ntfs_time t)
+{
+	return (int64_t)(le64_to_cpu(t) / 10000000) - 11644473600;
+}
+
+/* Where the data lie, so that a file that was written anew elsewhere differs. */
+static uint64_t where(struct scan *s, ntfs_inode *ni)
+{
+	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(ni, NULL);
+	uint64_t h = 0;
+
+	while (ctx && ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0) {
+		const ATTR_RECORD *a = ctx->attr;
+		runlist_element *rl;
+
+		if (!a->non_resident) {
+			const uint8_t *p = (const uint8_t *)a + le16_to_cpu(a->value_offset);
+
+			for (uint32_t i = 0; i < le32_to_cpu(a->value_length); i++)
+				h = diff_fold(h, p[i]);
+			continue;
+		}
+		rl = ntfs_mapping_pairs_decompress(s->vol, a, NULL);
+		for (const runlist_element *r = rl; r && r->length; r++)
+			h = diff_fold(diff_fold(h, (uint64_t)r->lcn), (uint64_t)r->length);
+		free(rl);
+	}
+	if (ctx)
+		ntfs_attr_put_search_ctx(ctx);
+	return h;
+}
+
+static void report(struct scan *s, uint64_t no)
+{
+	ntfs_inode *ni = ntfs_inode_open(s->vol, no);
+	ntfs_attr_search_ctx *ctx;
+	const FILE_NAME_ATTR *fn;
+	struct diff_entry e = {.touched = s->mark[no] & DATA};
+
+	if (!ni)
+		return;
+	e.is_dir = ni->mrec->flags & MFT_RECORD_IS_DIRECTORY;
+	e.size_bytes = e.is_dir ? 0 : (uint64_t)ni->data_size;
+	e.mtime = unix_time(ni->last_data_change_time);
+	e.attributes = le32_to_cpu(ni->flags);
+	e.security = le32_to_cpu(ni->security_id);
+	e.id = no | (uint64_t)le16_to_cpu(ni->mrec->sequence_number) << 48;
+	e.where = e.is_dir ? 0 : where(s, ni);
+	ctx = ntfs_attr_get_search_ctx(ni, NULL);
+	while (ctx && (fn = next_name(ctx))) {
+		char *parent = path_of(s, le64_to_cpu(fn->parent_directory), 0), *name = name_of(fn);
+		struct diff_entry one = e;
+
+		one.path = cli_xasprintf("%s/%s", parent, name);
+		diff_list_add(s->out, &one);
+		free(parent);
+		free(name);
+	}
+	if (ctx)
+		ntfs_attr_put_search_ctx(ctx);
+	ntfs_inode_close(ni);
+}
+
+static enum pod_status list_volume(struct scan *s)
+{
+	enum pod_status st;
+
+	s->records = (uint64_t)s->vol->mft_na->initialized_size >> s->vol->mft_record_size_bits;
+	s->mark = cli_xzalloc(s->records + 1);
+	st = scan_mft(s);
+	/* The first 16 are the filesystem's own, the next 8 are kept for it. */
+	for (uint64_t no = FILE_first_user; no < s->records && st == POD_OK && !cli_interrupted; no++)
+		if (s->mark[no])
+			report(s, no);
+	free(s->mark);
+	for (size_t i = 0; i < POD_ARRAY_LEN(s->dir); i++)
+		free(s->dir[i].path);
+	return st;
+}
+
+static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
+{
+	struct source src = {.dev = volume};
+	struct scan *s;
+	struct ntfs_device *d;
+	uint8_t boot[16];
+	enum pod_status st = POD_E_CORRUPT;
+
+	if (volume->size_bytes < 512 || pod_dev_read(volume, 0, boot, sizeof boot) != POD_OK ||
+	    memcmp(boot + 3, "NTFS    ", 8) != 0)
+		return POD_E_FORMAT;
+	ntfs_log_set_handler(ntfs_log_handler_null);
+	ntfs_set_char_encoding("UTF-8");
+	d = ntfs_device_alloc("layer", 0, &dev_ops, &src);
+	if (!d)
+		return POD_E_NOMEM;
+	s = cli_xzalloc(sizeof *s);
+	s->dev = volume;
+	s->changed = changed;
+	s->out = out;
+	s->vol = ntfs_device_mount(d, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC | NTFS_MNT_IGNORE_HIBERFILE);
+	if (s->vol) {
+		st = list_volume(s);
+		ntfs_umount(s->vol, TRUE);
+	} else {
+		ntfs_device_free(d);
+	}
+	free(s);
+	return st;
+}
+
+#else
+
+static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
+{
+	uint8_t boot[16];
+
+	(void)changed;
+	(void)out;
+	if (volume->size_bytes < 512 || pod_dev_read(volume, 0, boot, sizeof boot) != POD_OK || boot[3] != 'N' || boot[4] != 'T')
+		return POD_E_FORMAT;
+	return POD_E_UNSUPPORTED;
+}
+#endif
+
+const struct diff_reader diff_ntfs = {.name = "ntfs", .list = list};

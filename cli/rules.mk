@@ -48,7 +48,12 @@ $(B)/interop/isopod-faults: $(CLI_SAN_OBJ) $(B)/san/libpod.a
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^ $(CLI_LIBS)
 -include $(CLI_SAN_OBJ:.o=.d)
-check-interop: $(B)/isopod $(B)/interop/isopod-faults $(CLI_MO) $(STICK_FILES)
+# The layer store against a model, in one process.
+$(B)/interop/layer-model: $(B)/cli-san/tests/interop/layer_model.o $(filter-out %/cli/main.o %/cli_faults.o,$(CLI_SAN_OBJ)) $(B)/san/libpod.a
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^ $(CLI_LIBS)
+-include $(B)/cli-san/tests/interop/layer_model.d
+check-interop: $(B)/isopod $(B)/interop/isopod-faults $(B)/interop/layer-model $(CLI_MO) $(STICK_FILES)
 
 $(B)/locale/%/LC_MESSAGES/isopod.mo: po/isopod/%.po
 	@mkdir -p $(@D)

@@ -153,7 +153,7 @@ static void choose_current(struct pieces *ps)
 	for (size_t i = 0; i < ps->n; i++) {
 		struct piece *p = &ps->v[i];
 
-		if (!pod_store_find(s, p->e.id) || pod_store_children(s, p->e.id) || p->read_only || !p->child)
+		if (!pod_store_find(s, p->e.id) || pod_store_children(s, p->e.id) || p->read_only)
 			continue;
 		if (!best || p->e.created > best->e.created)
 			best = p;

@@ -333,7 +333,8 @@ static int open_or_rebuild(struct check *k, const char *store)
 			return CLI_FAILED;
 		}
 	}
-	if (index && pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag) == POD_OK) {
+	if (index && index->vf.dev->size_bytes == POD_STORE_LEN &&
+	    pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag) == POD_OK) {
 		ls->dir.ops->close(&ls->dir, index);
 		layer_store_close(ls);
 		return layer_store_open(ls, store, true);

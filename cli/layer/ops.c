@@ -189,13 +189,19 @@ int layer_store_snapshot(struct layer_store *ls, const char *name)
 	return CLI_OK;
 }
 
-/* True if nobody ever wrote to this layer since it was made. */
-static bool untouched(struct layer_store *ls, const struct pod_stored *e)
+/* Sees that nobody writes to the current layer now, and brings its entry up to date. *untouched: nobody ever did, so that it
+ * shows what its parent shows. */
+static int at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouched)
 {
-	struct pod_stored now = *e;
+	struct pod_stored now = *cur;
+	int rc = layer_store_settle(ls, &now);
 
-	return !(e->flags & POD_STORED_FROZEN) && pod_store_children(&ls->s, e->id) == 0 &&
-	       layer_store_settle(ls, &now) == CLI_OK && memcmp(now.data_guid, e->data_guid, 16) == 0;
+	if (rc != CLI_OK)
+		return rc;
+	*untouched = cur->parent && !(cur->flags & POD_STORED_FROZEN) && pod_store_children(&ls->s, cur->id) == 0 &&
+		     memcmp(now.data_guid, cur->data_guid, 16) == 0;
+	*cur = now;
+	return CLI_OK;
 }
 
 /* A fresh child of `target` becomes current; the old current goes, or stays as it is now. */
@@ -225,6 +231,7 @@ static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bo
 int layer_store_rollback(struct layer_store *ls, const char *name, bool discard)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to;
+	bool untouched = false;
 	int rc = CLI_OK;
 
 	if (name)
@@ -243,15 +250,9 @@ int layer_store_rollback(struct layer_store *ls, const char *name, bool discard)
 	/* Both must be at rest: a machine that still runs on the current layer would go on writing to it. */
 	if (!(to->flags & POD_STORED_FROZEN))
 		rc = layer_store_settle(ls, to);
-	if (rc == CLI_OK && cur && untouched(ls, cur))
-		discard = true;
-	else if (rc == CLI_OK && cur) {
-		struct pod_stored now = *cur;
-
-		rc = layer_store_settle(ls, &now);
-		if (rc == CLI_OK)
-			*cur = now;
-	}
+	if (rc == CLI_OK && cur)
+		rc = at_rest(ls, cur, &untouched);
+	discard |= untouched;
 	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard) : rc;
 }
 
@@ -300,6 +301,7 @@ int layer_store_rename(struct layer_store *ls, const char *name, const char *to)
 int layer_store_lock(struct layer_store *ls, const char *name)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to = cur;
+	bool untouched = false;
 	int rc = CLI_OK;
 
 	if (name && !(to = layer_store_get(ls, name)))
@@ -307,7 +309,11 @@ int layer_store_lock(struct layer_store *ls, const char *name)
 	if (!to)
 		return layer_store_current(ls) ? CLI_OK : CLI_FAILED;
 	/* Without changes since the last snapshot, that is the state to start from. */
-	if (to == cur && cur->parent && untouched(ls, cur))
+	if (to == cur)
+		rc = at_rest(ls, cur, &untouched);
+	if (rc != CLI_OK)
+		return rc;
+	if (untouched && cur->parent)
 		to = pod_store_find(&ls->s, cur->parent);
 	if (to != cur) {
 		ls->s.locked = to->id;
@@ -332,22 +338,14 @@ int layer_store_unlock(struct layer_store *ls)
 int layer_store_fresh(struct layer_store *ls)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *base = pod_store_find(&ls->s, ls->s.locked);
-	bool discard = false;
-	int rc = CLI_OK;
+	bool untouched = false;
+	int rc = cur ? at_rest(ls, cur, &untouched) : CLI_OK;
 
-	if (cur && cur->parent == base->id && untouched(ls, cur)) {
-		if (cur->flags & POD_STORED_PASSING)
-			return CLI_OK; /* as fresh as can be */
-		discard = true;
-	} else if (cur) {
-		struct pod_stored now = *cur;
-
-		rc = layer_store_settle(ls, &now);
-		discard = cur->flags & POD_STORED_PASSING;
-	}
+	if (rc == CLI_OK && untouched && cur->parent == base->id && cur->flags & POD_STORED_PASSING)
+		return CLI_OK; /* as fresh as can be */
 	if (rc == CLI_OK && !(base->flags & POD_STORED_FROZEN))
 		rc = layer_store_settle(ls, base);
 	if (rc == CLI_OK)
-		rc = switch_to(ls, base->id, POD_STORED_PASSING, discard);
+		rc = switch_to(ls, base->id, POD_STORED_PASSING, untouched || (cur && cur->flags & POD_STORED_PASSING));
 	return rc;
 }

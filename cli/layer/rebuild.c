@@ -159,6 +159,9 @@ static void choose_current(struct pieces *ps)
 			best = p;
 	}
 	s->current = best ? best->e.id : 0;
+	/* What its identifier was when it was made is not known any more: it counts as written to. */
+	if (best)
+		memset(pod_store_find(s, best->e.id)->data_guid, 0, 16);
 	for (size_t i = 0; i < s->count; i++)
 		if (s->layer[i].id != s->current) {
 			s->layer[i].flags |= POD_STORED_FROZEN;

@@ -221,6 +221,8 @@ static int read_index(struct layer_store *ls)
 		if (st == POD_OK || ls->dir.writable)
 			break;
 	}
+	if (st == POD_OK && ls->dir.writable && ls->index->vf.dev->size_bytes != POD_STORE_LEN)
+		st = pod_fail(&diag, POD_E_CORRUPT, "length of the index file", 0, POD_STORE_LEN, ls->index->vf.dev->size_bytes);
 	if (st != POD_OK)
 		return index_fail(ls, st, &diag);
 	layer_store_sweep(ls);

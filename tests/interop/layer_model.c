@@ -241,11 +241,15 @@ static void do_rollback(struct layer_store *ls)
 		return;
 	if (!check(layer_store_rollback(ls, name_of(ls, to), discard) == CLI_OK, "rollback"))
 		return;
-	/* A delta that nobody wrote to goes by itself. */
-	if (!pod_store_find(&ls->s, old))
+	/* A delta that nobody wrote to goes by itself; one that shows anything of its own does not. */
+	if (!pod_store_find(&ls->s, old)) {
+		struct model *m = find(old), *p = find(m->parent);
+
+		check(discard || (p && memcmp(m->bytes, p->bytes, SIZE) == 0), "what was written is kept");
 		drop(old);
-	else
+	} else {
 		check(!discard || children(old), "rollback --discard keeps nothing");
+	}
 	fresh_current(ls, to);
 }
 
@@ -323,8 +327,12 @@ static void do_kiosk(struct layer_store *ls)
 	locked = base;
 	if (!check(layer_store_fresh(ls) == CLI_OK, "a kiosk's boot"))
 		return;
-	if (!pod_store_find(&ls->s, old))
+	if (!pod_store_find(&ls->s, old)) {
+		struct model *m = find(old), *p = find(m->parent);
+
+		check(p && memcmp(m->bytes, p->bytes, SIZE) == 0, "what was written before a kiosk is kept");
 		drop(old);
+	}
 	if (ls->s.current != old)
 		fresh_current(ls, base);
 	old = current;

@@ -1,0 +1,408 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""isopod layer: filesystems through ten snapshots and back, checked by their own programs; diff against what was done; a store on a
+stick; the tree against a model; what goes wrong is one line."""
+import json, os, random, shutil, subprocess
+
+from cli_common import *
+import cli_common
+
+LONG = os.environ.get("LONG") == "1"
+
+
+def layers(store, **kw):
+    return json.loads(must("layer", "list", store, "--json", **kw).out)
+
+
+def current(store):
+    return [l for l in layers(store)["layers"] if l["current"]][0]
+
+
+class Served:
+    """The current layer as a block device for programs that take one: a raw file that is read through NBD and written back."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def nbd(self, path, *qemu_img):
+        sock = os.path.abspath("sock")
+        p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
+        p.stdout.readline()
+        r = run(*[a.replace("@", "nbd+unix:///disk?socket=" + sock) for a in qemu_img])
+        check(p.wait() == 0 and r.returncode == 0, "%r: %s" % (qemu_img, r.stdout))
+
+    def __enter__(self):
+        self.before = "before.raw"
+        must("layer", "export", self.store, "work.raw", "--format", "raw", "--replace")
+        shutil.copyfile("work.raw", self.before)
+        return "work.raw"
+
+    def __exit__(self, *exc):
+        """Only what differs is written, as a filesystem would."""
+        path = must("layer", "path", self.store).out.strip()
+        a, b = open(self.before, "rb").read(), open("work.raw", "rb").read()
+        commands, n = [], 0
+        step = 4096
+        at = 0
+        while at < len(b):
+            if a[at:at + step] == b[at:at + step]:
+                at += step
+                continue
+            end = at
+            while end < len(b) and a[end:end + step] != b[end:end + step]:
+                end += step
+            with open("piece%d" % n, "wb") as f:
+                f.write(b[at:end])
+            commands += ["-c", "write -s piece%d %d %d" % (n, at, min(end, len(b)) - at)]
+            n += 1
+            at = end
+        if commands:
+            self.nbd(path, "qemu-io", "-f", "raw", *commands, "@")
+        for i in range(n):
+            os.unlink("piece%d" % i)
+
+
+class Ntfs:
+    name = "ntfs"
+
+    def make(self, raw):
+        run("mkntfs", "-F", "-q", "-L", "layers", raw, check=True)
+
+    def put(self, raw, src, dst):
+        r = run("ntfscp", "-f", "-q", raw, src, dst)
+        check(r.returncode == 0, "ntfscp: " + r.stdout)
+
+    def get(self, raw, path):
+        p = subprocess.run(["ntfscat", "-f", raw, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return p.stdout if p.returncode == 0 else None
+
+    def remove(self, raw, path):
+        return False  # no program for it without a mount
+
+    def fsck(self, raw):
+        r = run("ntfsfix", "-n", raw)
+        return r.returncode == 0, r.stdout
+
+
+class Ext4:
+    name = "ext4"
+
+    def make(self, raw):
+        run("mke2fs", "-q", "-t", "ext4", "-F", raw, check=True)
+
+    def do(self, raw, command):
+        r = run("debugfs", "-w", "-R", command, raw)
+        check(r.returncode == 0, "debugfs %s: %s" % (command, r.stdout))
+        return True
+
+    def put(self, raw, src, dst):
+        run("debugfs", "-w", "-R", "rm " + dst, raw)
+        self.do(raw, "write %s %s" % (src, dst))
+
+    def get(self, raw, path):
+        if os.path.exists("got"):
+            os.unlink("got")
+        run("debugfs", "-R", "dump %s got" % path, raw)
+        return open("got", "rb").read() if os.path.exists("got") else None
+
+    def remove(self, raw, path):
+        return self.do(raw, "rm " + path)
+
+    def fsck(self, raw):
+        r = run("e2fsck", "-fn", raw)
+        return r.returncode == 0, r.stdout
+
+
+class Fat:
+    name = "fat"
+
+    def make(self, raw):
+        run("mkfs.fat", "-F", "32", raw, check=True)
+
+    def put(self, raw, src, dst):
+        r = run("mcopy", "-o", "-i", raw, src, "::" + dst)
+        check(r.returncode == 0, "mcopy: " + r.stdout)
+
+    def get(self, raw, path):
+        p = subprocess.run(["mtype", "-i", raw, "::" + path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return p.stdout if p.returncode == 0 else None
+
+    def remove(self, raw, path):
+        return run("mdel", "-i", raw, "::" + path).returncode == 0
+
+    def fsck(self, raw):
+        r = run("fsck.fat", "-n", raw)
+        return r.returncode == 0, r.stdout
+
+
+def changes(store, a, b=None):
+    """{path: change} as diff tells it; folders and the filesystem's own files left out."""
+    r = must("layer", "diff", store, a, *([b] if b else []), "--json")
+    t = json.loads(r.out)
+    out = {}
+    for v in t["volumes"]:
+        for f in v["files"]:
+            if not f["folder"]:
+                out[f["path"].lower()] = f["change"]
+    return out, t
+
+
+def filesystem(fs, rng):
+    """Ten snapshots; the files of each are known; back to each, checked, and the differences are the ones that were made."""
+    store = "store-" + fs.name
+    run("truncate", "-s", "48M", "fresh.raw")
+    fs.make("fresh.raw")
+    must("layer", "create", store, "--from", "fresh.raw")
+    os.unlink("fresh.raw")
+    files, states, states_size = {}, {}, 0
+    for n in range(10):
+        with Served(store) as raw:
+            for _ in range(3):
+                name = "f%d.bin" % rng.randrange(8)
+                content = rng.randbytes(rng.choice([20, 3000, 150000]))
+                open("src", "wb").write(content)
+                fs.put(raw, "src", name)
+                files["/" + name] = content
+            if n % 3 == 2 and files:
+                victim = rng.choice(sorted(files))
+                if fs.remove(raw, victim):
+                    del files[victim]
+            ok, text = fs.fsck(raw)
+            check(ok, "%s: the test's own changes are sound: %s" % (fs.name, text))
+        must("layer", "snapshot", store, "state %d" % n)
+        states["state %d" % n] = dict(files)
+    names = list(states)
+    for name in names + rng.sample(names, 3):
+        must("layer", "rollback", store, name)
+        must("layer", "export", store, "out.raw", "--format", "raw", "--replace")
+        ok, text = fs.fsck("out.raw")
+        check(ok, "%s, back to %s: %s" % (fs.name, name, text))
+        for path, content in states[name].items():
+            check(fs.get("out.raw", path) == content, "%s, back to %s: %s differs" % (fs.name, name, path))
+    # differences between any two states are those of the files
+    for _ in range(8):
+        a, b = rng.sample(names, 2)
+        want = {}
+        for path in set(states[a]) | set(states[b]):
+            x, y = states[a].get(path), states[b].get(path)
+            if x != y:
+                want[path] = "added" if x is None else "removed" if y is None else "changed"
+        got, _t = changes(store, a, b)
+        # a file that was written anew with other times may have the same content in both; a name may have gone over to another file
+        for path in want:
+            check(got.get(path) == want[path] or (want[path] == "removed" and got.get(path) == "renamed"),
+                  "%s, %s to %s: %s is %s, not %s" % (fs.name, a, b, path, got.get(path), want[path]))
+        for path in set(got) - set(want):
+            check(got[path] == "changed" and path in states[a] and path in states[b],
+                  "%s, %s to %s: %s is said to be %s" % (fs.name, a, b, path, got[path]))
+    got, t = changes(store, "state 3", "state 3")
+    check(not got and t["changed_bytes"] == 0, "%s: a layer does not differ from itself" % fs.name)
+    r = must("layer", "check", store)
+    check(" 0 faults" in r.out, "%s: check: %s" % (fs.name, r.out))
+
+
+def partitioned():
+    """A GPT with FAT and ext4: each partition is told of by itself."""
+    run("truncate", "-s", "80M", "p.raw")
+    subprocess.run(["sfdisk", "-q", "p.raw"], input=b"label: gpt\nstart=2048,size=73728\nstart=81920,size=73728\n", check=True)
+    run("truncate", "-s", "36M", "a.raw", "b.raw")
+    Fat().make("a.raw")
+    Ext4().make("b.raw")
+
+    def join():
+        for src, seek in (("a.raw", 2048), ("b.raw", 81920)):
+            run("dd", "if=" + src, "of=p.raw", "bs=512", "seek=%d" % seek, "conv=notrunc", "status=none", check=True)
+    join()
+    must("layer", "create", "parts", "--from", "p.raw")
+    open("src", "wb").write(b"hello")
+    with Served("parts") as raw:
+        Fat().put("a.raw", "src", "on-fat.txt")
+        Ext4().put("b.raw", "src", "on-ext.txt")
+        join()
+        shutil.copyfile("p.raw", raw)
+    got, t = changes("parts", "base")
+    equal(got, {"/on-fat.txt": "added", "/on-ext.txt": "added"}, "two partitions")
+    equal([(v["partition"], v["format"]) for v in t["volumes"]], [(1, "fat"), (2, "ext4")], "two partitions: formats")
+    r = must("layer", "diff", "parts", "base")
+    check("on-fat.txt" in r.out and "partition 2" in r.out, "diff for people: " + r.out)
+
+
+def tree():
+    must("layer", "create", "t", "--size", "16M")
+    must("layer", "snapshot", "t", "one")
+    must("layer", "snapshot", "t")
+    must("layer", "rollback", "t", "one")
+    t = layers("t")
+    names = {l["name"]: l for l in t["layers"]}
+    check(names["base"]["parent"] is None and names["one"]["parent"] == names["base"]["id"], "a tree: %r" % names)
+    check(current("t")["parent"] == names["one"]["id"], "the current layer stands on the one named")
+    for l in t["layers"]:
+        mode = os.stat(os.path.join("t", l["file"])).st_mode
+        check(bool(mode & 0o200) == l["current"], "%s: only the current layer's file can be written to" % l["name"])
+    out = run("qemu-img", "info", "--output=json", os.path.join("t", names["base"]["file"]))
+    check('"vhdx"' in out.stdout, "qemu-img knows the base: " + out.stdout)
+    r = run("qemu-img", "check", os.path.join("t", names["base"]["file"]))
+    check(r.returncode == 0, "qemu-img check: " + r.stdout)
+    for fmt in ("raw", "vhd", "vhdx", "qcow2"):
+        must("layer", "export", "t", "o." + fmt, "--layer", "one")
+        r = run("qemu-img", "compare", "-f", "vpc" if fmt == "vhd" else fmt, "-F", "raw", "o." + fmt, "o.raw")
+        check(r.returncode == 0, "export as %s: %s" % (fmt, r.stdout))
+    # a machine runs on the current layer
+    path = must("layer", "path", "t").out.strip()
+    sock = os.path.abspath("sock")
+    p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--write"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    for args in (["snapshot", "t"], ["rollback", "t"], ["rollback", "t", "base"], ["flatten", "t"], ["lock", "t"]):
+        one_line(isopod("layer", *args), 3, "in use: %r" % args, "in use")
+    must("layer", "list", "t")
+    p.terminate()
+    p.wait()
+    must("layer", "snapshot", "t", "after")
+    # two writers
+    import fcntl
+    with open("t/isopod-layers.idx", "r+b") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        one_line(isopod("layer", "snapshot", "t"), 3, "two writers", "in use")
+        check(isopod("layer", "list", "t").rc == 0, "a reader is not kept out")
+    # hashes
+    must("layer", "check", "t", "--hash")
+    check(all("sha256" in l for l in layers("t")["layers"] if not l["current"]), "hashes are kept")
+    target = os.path.join("t", names["one"]["file"])
+    os.chmod(target, 0o644)
+    with open(target, "r+b") as f:
+        f.seek(0x200000 - 1)
+        f.write(b"x")
+    r = isopod("layer", "check", "t", "--hash")
+    check(r.rc == 1 and "hash" in r.out, "a changed byte is found: %r" % r.out)
+
+
+def kiosk():
+    must("layer", "create", "k", "--size", "16M")
+    must("layer", "lock", "k")
+    first = must("layer", "path", "k").out.strip()
+    check(must("layer", "path", "k").out.strip() == first, "a boot that wrote nothing leaves a fresh layer")
+    for i in range(3):
+        Served("k").nbd(first, "qemu-io", "-f", "raw", "-c", "write -P %d 0 64k" % (i + 1), "@")
+        after = must("layer", "path", "k").out.strip()
+        check(after != first and not os.path.exists(first), "what was written is gone")
+        first = after
+        must("layer", "export", "k", "k.raw", "--replace")
+        check(not any(open("k.raw", "rb").read(65536)), "each boot starts from the same state")
+    equal(len(layers("k")["layers"]), 2, "a kiosk does not fill its disk")
+    one_line(isopod("layer", "delete", "k", "base"), 3, "delete the locked layer", "base")
+    must("layer", "lock", "k", "--off")
+    check(must("layer", "path", "k").out == must("layer", "path", "k").out, "unlocked")
+
+
+def on_a_stick(rng):
+    make_data("data", 1)
+    must("create", "stick.img", "--size", "200M", "--uuid-seed", "1")
+    noise("b.raw", 5 * MIB, 3)
+    store = "stick.img:/vm/win"
+    must("layer", "create", store, "--from", "b.raw")
+    fsck("stick.img", "layer create")
+    must("layer", "snapshot", store, "good one")
+    must("layer", "snapshot", store)
+    must("layer", "rollback", store, "good one")
+    must("layer", "rename", store, "good one", "better")
+    must("layer", "flatten", store)
+    must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
+    check(sha256("o.raw") == sha256("b.raw"), "a store on a stick holds what it was given")
+    r = must("layer", "check", store)
+    check(" 0 faults" in r.out and "written" not in r.out, "check on a stick: " + r.out)
+    path = must("layer", "path", store).out.strip()
+    check(path.startswith("stick.img:/vm/win/"), "path on a stick: " + path)
+    one_line(isopod("layer", "commit", store, "better"), 3, "commit on a stick", "mount")
+    fsck("stick.img", "layers")
+    # the same store, mounted
+    with mounted("stick.img", write=True) as point:
+        os.makedirs("copy", exist_ok=True)
+        names = sorted(os.listdir(point + "/vm/win"))
+        modes = {n: os.stat(point + "/vm/win/" + n).st_mode for n in names}
+        r = isopod("layer", "list", point + "/vm/win")
+        check(r.rc == 0 and "better" in r.out, "the same store mounted: %s%s" % (r.out, r.err))
+        must("layer", "snapshot", point + "/vm/win", "from outside")
+    r = must("layer", "list", store)
+    check("from outside" in r.out, "what was done while mounted is there: " + r.out)
+    must("remove", "stick.img", "/vm/win/isopod-layers.idx")
+    one_line(isopod("layer", "list", store), 3, "no index on the stick", "isopod-layers.idx")
+    r = must("layer", "check", store, "--repair")
+    # a layer that others stand on kept its file's name
+    check("good one" in must("layer", "list", store).out, "the index on the stick is made anew: " + r.out)
+    must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
+    check(sha256("o.raw") == sha256("b.raw"), "and leads to the same bytes")
+    r = isopod("layer", "create", "stick.img:/big", "--from", noise("big.raw", 190 * MIB))
+    one_line(r, 3, "no space on a stick", "space")
+    os.unlink("big.raw")
+    fsck("stick.img", "no space")
+
+
+def wrong():
+    os.makedirs("empty")
+    one_line(isopod("layer", "list", "empty"), 3, "no store", "empty")
+    one_line(isopod("layer", "list", "nowhere"), 3, "no folder", "nowhere")
+    one_line(isopod("layer", "check", "empty", "--repair"), 3, "nothing to repair", "no layers")
+    must("layer", "create", "w", "--size", "8M")
+    one_line(isopod("layer", "create", "w", "--size", "8M"), 3, "create over a store", "layers")
+    one_line(isopod("layer", "rollback", "w", "nobody"), 3, "no such layer", "nobody")
+    one_line(isopod("layer", "delete", "w", "base"), 3, "delete a base", "stand on base")
+    one_line(isopod("layer", "delete", "w", current("w")["name"]), 3, "delete the current layer", "current")
+    one_line(isopod("layer", "rollback", "w", current("w")["name"]), 3, "rollback to the current layer", "current")
+    one_line(isopod("layer", "snapshot", "w", "a/b"), 3, "a bad name", "a/b")
+    one_line(isopod("layer", "snapshot", "w", "BASE"), 3, "a name that is taken", "BASE")
+    one_line(isopod("layer", "diff", "w", "x"), 3, "diff of nothing", "x")
+    one_line(isopod("layer", "frobnicate", "w"), 2, "no such verb", "frobnicate")
+    one_line(isopod("layer", "create", "w2"), 2, "create without a size", "size")
+    for args in (["snapshot"], ["rename", "w", "x"], ["list", "w", "extra"], ["lock", "w", "a", "b"]):
+        check(isopod("layer", *args).rc == 2, "usage: %r" % args)
+    good = open("w/isopod-layers.idx", "rb").read()
+    files = sorted(os.listdir("w"))
+    rng = random.Random(5)
+    # an index of anything: one line or a listing, and a repair that works
+    for what, raw in (("empty", b""), ("short", good[:1000]), ("noise", rng.randbytes(1 << 21)), ("zeros", bytes(1 << 21))):
+        open("w/isopod-layers.idx", "wb").write(raw)
+        if what != "short":
+            one_line(isopod("layer", "list", "w", program=FAULTS), 3, "index: " + what, "repair")
+        r = isopod("layer", "check", "w", "--repair", program=FAULTS)
+        check(r.rc == 0, "repair, index %s: %s" % (what, r.err))
+        equal(sorted(os.listdir("w")), files, "repair, index %s: files" % what)
+    # files that are missing, swapped, looped, cut
+    cur = current("w")
+    names = {l["name"]: os.path.join("w", l["file"]) for l in layers("w")["layers"]}
+    base = names["base"]
+    os.rename(base, "aside")
+    check(isopod("layer", "check", "w", program=FAULTS).rc == 1, "a missing base is found")
+    one_line(isopod("layer", "export", "w", "x.raw", "--format", "raw", program=FAULTS), 3, "a missing base")
+    os.rename("aside", base)
+    raw = open(base, "rb").read()
+    os.chmod(base, 0o644)
+    for what, data in (("cut", raw[:70000]), ("empty", b""), ("noise", rng.randbytes(1 << 20)), ("the child itself", open("w/" + cur["file"], "rb").read())):
+        open(base, "wb").write(data)
+        r = isopod("layer", "check", "w", program=FAULTS)
+        check(r.rc == 1 and "Sanitizer" not in r.err, "base is %s: %d %s" % (what, r.rc, r.err[:500]))
+        r = isopod("layer", "diff", "w", "base", program=FAULTS)
+        check(r.rc == 3 and r.err.count("\n") == 1, "base is %s: diff: %d %s" % (what, r.rc, r.err[:500]))
+        r = isopod("layer", "snapshot", "w", program=FAULTS)
+        check("Sanitizer" not in r.err, "base is %s: snapshot: %s" % (what, r.err[:500]))
+    open(base, "wb").write(raw)
+
+
+def model():
+    folder = os.path.join("/dev/shm" if os.path.isdir("/dev/shm") else ".", "isopod-layer-model.%d" % os.getpid())
+    for seed in (1, 2, 3, 4, 5) if LONG else (1, 2):
+        r = run(os.path.join(B, "interop/layer-model"), folder, 20000 if LONG else 1500, seed)
+        check(r.returncode == 0, "model, seed %d: %s" % (seed, r.stdout[-1500:]))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+with workdir():
+    rng = random.Random(99)
+    tree()
+    kiosk()
+    wrong()
+    for fs in (Ext4(), Ntfs(), Fat()):
+        filesystem(fs, rng)
+    partitioned()
+    on_a_stick(rng)
+    model()
+cli_common.finish()

@@ -16,12 +16,17 @@ ifeq ($(WIM),yes)
 CLI_FLAGS += -DISOPOD_WITH_WIM
 CLI_LIBS  += -lwim
 endif
-# `isopod layer diff` reads NTFS and ext4 through libraries, where they are installed. libntfs-3g is under the GPL, and so is, as a
-# whole, a binary that is linked with it: `make NTFS3G= EXT2FS=` leaves both out.
-NTFS3G    ?= $(wildcard /usr/include/ntfs-3g/volume.h)
-EXT2FS    ?= $(wildcard /usr/include/ext2fs/ext2fs.h)
-CLI_FLAGS += $(if $(NTFS3G),-DHAVE_NTFS3G) $(if $(EXT2FS),-DHAVE_EXT2FS)
-CLI_LIBS  += $(if $(NTFS3G),-lntfs-3g) $(if $(EXT2FS),-lext2fs -lcom_err)
+# What `isopod layer diff` reads filesystems with. libntfs-3g is under the GPL (see README): NTFS=no leaves it out; EXT=no libext2fs.
+NTFS      ?= $(if $(wildcard /usr/include/ntfs-3g/volume.h),yes,no)
+ifeq ($(NTFS),yes)
+CLI_FLAGS += -DISOPOD_WITH_NTFS
+CLI_LIBS  += -lntfs-3g
+endif
+EXT       ?= $(if $(wildcard /usr/include/ext2fs/ext2fs.h),yes,no)
+ifeq ($(EXT),yes)
+CLI_FLAGS += -DISOPOD_WITH_EXT
+CLI_LIBS  += -lext2fs -lcom_err
+endif
 CLI_PO    := $(sort $(wildcard po/isopod/*.po))
 CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
 CLI_MAN   := $(sort $(wildcard doc/man/*.1))

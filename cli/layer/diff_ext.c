@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ext2, ext3 and ext4, through libext2fs. Build with EXT2FS= to leave it out. */
+/* ext2, ext3 and ext4, through libext2fs. Build with EXT=no to leave it out. */
 #include "cli/layer/diff.h"
 #include "core/base/bytes.h"
 
-#ifdef HAVE_EXT2FS
+#ifdef ISOPOD_WITH_EXT
 #include <ext2fs/ext2fs.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * NTFS, through libntfs-3g. That library is under the GPL: a binary with this file in it is, as a whole, under the GPL as well.
- * Build with NTFS3G= to leave it out.
+ * Build with NTFS=no to leave it out.
  */
 #include "cli/layer/diff.h"
 
-#ifdef HAVE_NTFS3G
+#ifdef ISOPOD_WITH_NTFS
 #include <errno.h>
 #include <sys/stat.h>
 #include <time.h>

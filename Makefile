@@ -3,7 +3,7 @@
 # the flags, and the rules that compile the core once per target.
 #
 #   make            the command and everything that lands on a stick
-#   make check      every test (bounded);  make check-long, bench-boot, lint, demo, deb, install
+#   make check      every test (bounded);  make check-long, bench-boot, bench-layers, lint, demo, deb, install
 #
 # B is the build folder; two builds in different folders are identical.
 
@@ -80,6 +80,7 @@ core: $(foreach t,$(TARGETS),$(B)/$(t)/libpod.a)
 -include tests/interop/rules.mk
 -include tests/media/rules.mk
 -include tests/boot/rules.mk
+-include tests/bench/rules.mk
 -include tools/rules.mk
 
 clean:

@@ -374,6 +374,7 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 	struct cli_json j;
 	int c, rc;
 
+	cli_json_init(&j, stdout);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?') {
 			free(ls);
@@ -388,7 +389,6 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 		return cli_usage(cmd, "%s", _("name one STORE"));
 	}
 	cli_catch_signals();
-	cli_json_init(&j, stdout);
 	if (k.json) {
 		cli_json_open(&j, NULL, '{');
 		cli_json_open(&j, "findings", '[');

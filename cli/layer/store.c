@@ -193,8 +193,11 @@ void layer_store_sweep(struct layer_store *ls)
 			continue;
 		strcpy(file, e->file);
 		pod_store_drop(&ls->s, e->id, e->parent);
-		if (ls->dir.writable && ls->dir.ops->exists(&ls->dir, file))
-			layer_store_remove_file(ls, file);
+		ls->unsynced = true;
+		if (!ls->dir.writable || !ls->dir.ops->exists(&ls->dir, file))
+			continue;
+		ls->dir.ops->protect(&ls->dir, file, false);
+		(void)ls->dir.ops->remove(&ls->dir, file); /* else a repair does it */
 	}
 }
 
@@ -231,8 +234,12 @@ static int read_index(struct layer_store *ls)
 
 int layer_store_save(struct layer_store *ls)
 {
-	enum pod_status st = pod_store_save(&ls->s, ls->index->vf.dev, &ls->slot);
+	enum pod_status st;
 
+	if (ls->unsynced && !ls->dir.ops->sync(&ls->dir))
+		return CLI_FAILED;
+	ls->unsynced = false;
+	st = pod_store_save(&ls->s, ls->index->vf.dev, &ls->slot);
 	if (st == POD_OK)
 		return CLI_OK;
 	if (st == POD_E_LIMIT)

@@ -10,6 +10,7 @@ struct layer_store {
 	struct disk_file *index; /* held open, and locked, while the store is open for writing */
 	struct pod_store s;
 	unsigned slot;
+	bool unsynced; /* files went whose entries are not in memory any more: the folder first, then the index */
 	struct pod_chain_opener opener; /* parents are files of the store, wherever a child says they are */
 };
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,19 +54,38 @@ static struct disk_file *host_create(struct store_dir *d, const char *name, uint
 	return NULL;
 }
 
+struct syncing {
+	struct store_dir *dir;
+	bool ok;
+};
+
+static void *sync_main(void *arg)
+{
+	struct syncing *s = arg;
+
+	s->ok = s->dir->ops->sync(s->dir);
+	return NULL;
+}
+
+/* The file and its name at the same time: the disk is asked once for both. */
 static bool host_finish(struct store_dir *d, struct disk_file *f)
 {
 	struct host_file *h = (struct host_file *)f;
+	struct syncing s = {.dir = d};
+	pthread_t thread;
+	bool apart = !store_hook && pthread_create(&thread, NULL, sync_main, &s) == 0;
 	enum pod_status st = pod_dev_flush(&f->dev.dev);
 
+	if (apart)
+		pthread_join(thread, NULL);
+	else if (st == POD_OK)
+		sync_main(&s);
 	if (st != POD_OK) {
 		cli_fail_status(f->dev.path, _("cannot write it to the disk"), st, NULL);
 		return false;
 	}
-	if (!d->ops->sync(d))
-		return false;
-	h->unfinished = false;
-	return true;
+	h->unfinished = !s.ok;
+	return s.ok;
 }
 
 static void host_close(struct store_dir *d, struct disk_file *f)

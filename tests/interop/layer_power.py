@@ -188,8 +188,8 @@ def operation(name, before, args, rng, content_of_current=None):
     events = parse("log")
     old, new = look(before), look("run")
     check(old != new, "%s changes something" % name)
-    check(any(e[0] == "F" for e in events) and (any(e[0] == "S" for e in events) or not any(e[0] in "CMU" for e in events)),
-          "%s flushes files, and the folder if names change" % name)
+    check(any(e[0] == "F" for e in events) and (any(e[0] == "S" for e in events) or not any(e[0] in "CM" for e in events)),
+          "%s flushes files, and the folder if names come" % name)
     seen = set()
     for what in each_state(before, events, rng):
         states += 1

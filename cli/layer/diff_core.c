@@ -6,6 +6,9 @@
 #include "core/base/bytes.h"
 #include "core/fs/fs.h"
 
+/* Folders that lead to each other make a tree without end. */
+#define ENTRIES_MAX (1u << 20)
+
 struct walk {
 	struct pod_fs *fs;
 	const struct diff_map *changed;
@@ -38,7 +41,7 @@ static enum pod_status walk(struct walk *w, const struct pod_node *dir, const ch
 {
 	struct pod_dirent *d;
 	struct pod_dir it;
-	enum pod_status st = depth < POD_DEPTH_MAX ? pod_dir_open(&it, w->fs, dir) : POD_E_LIMIT;
+	enum pod_status st = depth < POD_DEPTH_MAX && w->out->n < ENTRIES_MAX ? pod_dir_open(&it, w->fs, dir) : POD_E_LIMIT;
 
 	if (st != POD_OK)
 		return st;

@@ -361,6 +361,9 @@ static enum pod_status list_volume(struct scan *s)
 	enum pod_status st;
 
 	s->records = (uint64_t)s->vol->mft_na->initialized_size >> s->vol->mft_record_size_bits;
+	/* A table as large as it says must fit into the volume. */
+	if (s->records > s->dev->size_bytes >> s->vol->mft_record_size_bits)
+		return POD_E_CORRUPT;
 	s->mark = cli_xzalloc(s->records + 1);
 	st = scan_mft(s);
 	/* The first 16 are the filesystem's own, the next 8 are kept for it. */

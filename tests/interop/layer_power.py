@@ -250,6 +250,49 @@ def index_slots(store, rng):
     open(path, "wb").write(good)
 
 
+def stick_operation(name, args, rng):
+    """The same for a store on a stick: its volume is sound as well, whatever was cut."""
+    global states
+    if os.environ.get("ONLY", "") not in name:
+        return
+    shutil.copyfile("stick.img", "rec.img")
+    if os.path.exists("log"):
+        os.unlink("log")
+    store = ":/vm/win"
+    r = isopod("layer", args[0], "rec.img" + store, *args[1:], program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
+    check(r.rc == 0, "%s: %d %s" % (name, r.rc, r.err))
+    events = [e for e in parse("log") if e[1] == "rec.img"]
+    old, new = look("stick.img" + store), look("rec.img" + store)
+    check(old != new and any(e[0] == "F" for e in events), "%s changes something, and flushes it" % name)
+    stick = Inode(open("stick.img", "rb").read())
+    seen = set()
+    for i, e in enumerate(events + [None]):
+        if e is None or LONG or i >= len(events) - 6 or rng.random() < 14 / len(events):
+            for how in rng.sample(["none", "torn", "some"], 1) + ["all"]:
+                states += 1
+                with open("state.img", "wb") as f:
+                    f.write(stick.render(how, rng))
+                what = "%s, event %d of %d, writes: %s" % (name, i, len(events), how)
+                start, length, _ = partitions("state.img")[1][0]
+                cut_out("state.img", start, length, "part.data")
+                r = run("fsck.exfat", "-n", "part.data")
+                check(r.returncode == 0, "%s: fsck.exfat: %s" % (what, r.stdout))
+                r = isopod("layer", "check", "state.img" + store)
+                check(r.rc == 0, "%s: check: %s%s" % (what, r.out, r.err))
+                now = look("state.img" + store)
+                seen.add(now == new)
+                check(now in (old, new) or interrupted("state.img" + store), "%s: neither as before nor as after: %r" % (what, now))
+                r = isopod("layer", "check", "state.img" + store, "--repair")
+                check(r.rc == 0 and look("state.img" + store) in (old, new), "%s: repaired: %s%s" % (what, r.out, r.err))
+                r = isopod("layer", "snapshot", "state.img" + store, "next step")
+                check(r.rc == 0, "%s: the next snapshot: %s" % (what, r.err))
+        if e and e[0] == "F":
+            stick.flush()
+        elif e:
+            stick.pending.append((e[0], e[2], e[3]))
+    check(seen == {True, False}, "%s: both the old and the new state were seen" % name)
+
+
 # The states are written in full again and again, and nothing here depends on a real disk.
 if os.path.isdir("/dev/shm"):
     os.environ["TMPDIR"] = "/dev/shm"
@@ -285,5 +328,12 @@ with workdir():
     operation("a kiosk boots", "s2", ["path"], rng)
     operation("unlock", "s2", ["lock", "--off"], rng)
     index_slots("s2", rng)
+    make_data("data", 1)
+    must("create", "stick.img", "--size", "140M", "--uuid-seed", "1")
+    must("layer", "create", "stick.img:/vm/win", "--from", "base.raw")
+    stick_operation("snapshot on a stick", ["snapshot", "good"], rng)
+    must("layer", "snapshot", "stick.img:/vm/win", "good")
+    stick_operation("rollback on a stick", ["rollback", "base", "--discard"], rng)
+    stick_operation("flatten on a stick", ["flatten", "good"], rng)
     print("%d states" % states)
 cli_common.finish()

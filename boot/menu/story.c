@@ -152,8 +152,13 @@ static void add_course(struct menu *m, struct menu_pager *p)
 	pager_add(m, p, "");
 	pager_add_marked(m, p, MARK_HEAD, b->linux_.release[0] ? b->linux_.release : "Linux");
 	add_stages(m, p, &b->linux_.stages);
-	if (b->linux_.log_len)
-		pager_add(m, p, T("The kernel's log is on the stick; on another computer: isopod trace --raw"));
+	if (b->linux_.log_len) {
+		char line[200];
+		pod_snprintf(line, sizeof line,
+			     T("The kernel's log is on the stick; on another computer: isopod trace TARGET --boot %u"),
+			     b->number);
+		pager_add(m, p, line);
+	}
 }
 
 void page_story(struct menu *m)

@@ -358,6 +358,9 @@ static void do_rebuild(struct layer_store *ls)
 	check(unlink(index) == 0, "removing the index");
 	free(index);
 	check(layer_store_rebuild(ls) == CLI_OK, "rebuilding the index");
+	/* Before anybody writes: does it know that there is something to lose? */
+	if (rnd() % 2)
+		do_rollback(ls);
 }
 
 static void tree_step(void)

@@ -227,6 +227,22 @@ def partitioned():
     check("on-fat.txt" in r.out and "partition 2" in r.out, "diff for people: " + r.out)
 
 
+def exfat():
+    """A stick's own image as the content: exFAT and FAT partitions."""
+    make_data("data", 1)
+    must("create", "content.img", "--size", "90M", "--uuid-seed", "3")
+    must("add", "content.img", noise("old.bin", 70000, 1), noise("gone.bin", 5000, 2))
+    must("layer", "create", "ex", "--from", "content.img")
+    with Served("ex") as raw:
+        must("add", raw, noise("new.bin", 300000, 4))
+        must("add", raw, noise("old.bin", 70000, 5), "--replace")
+        must("remove", raw, "/images/gone.bin")
+    got, t = changes("ex", "base")
+    equal(got, {"/images/new.bin": "added", "/images/old.bin": "changed", "/images/gone.bin": "removed", "/isopod.sha256": "changed"}, "exFAT")
+    f = [f for v in t["volumes"] for f in v["files"] if f["path"] == "/images/new.bin"][0]
+    check(f["after"]["size"] == 300000 and f["after"]["attributes"] == "0x20", "exFAT: sizes and attributes: %r" % f)
+
+
 def tree():
     must("layer", "create", "t", "--size", "16M")
     must("layer", "snapshot", "t", "one")
@@ -403,6 +419,7 @@ with workdir():
     for fs in (Ext4(), Ntfs(), Fat()):
         filesystem(fs, rng)
     partitioned()
+    exfat()
     on_a_stick(rng)
     model()
 cli_common.finish()

@@ -39,6 +39,9 @@ static const struct message known[] = {
 	{84, 6, 1, "I/O error, dev ", NULL, {"dev sr", "dev fd", "dev loop"}, READ_ERROR},
 	{82, 6, 1, "Buffer I/O error on dev", NULL, {"dev sr", "dev fd", "dev loop"}, READ_ERROR},
 	{70, 1, 1, "SQUASHFS error", NULL, {0}, DAMAGED},
+	{70, 1, 1, "unable to read", "index table", {0}, DAMAGED}, /* squashfs at mounting: since Linux 5.6 without its name */
+	{70, 1, 1, "unable to read inode lookup table", NULL, {0}, DAMAGED},
+	{70, 1, 1, "unable to read squashfs_super_block", NULL, {0}, DAMAGED},
 	{70, 1, 1, "decompression failed, data probably corrupt", NULL, {0}, DAMAGED},
 	{70, 1, 1, "FAILED TO READ LAST BLOCK", NULL, {0}, DAMAGED},
 	{68, 1, 1, "I/O error, dev loop", NULL, {0}, DAMAGED},

@@ -33,6 +33,7 @@ class Fault:
     drive: object = None   # called with (env, stick, medium, work folder): another name of the drive for QEMU
     act: object = None     # called with the machine once it runs
     says: str = ""         # the evidence must hold this
+    bus: str = "usb"       # what the stick is plugged into; "usb" where there is no fault
 
 
 # --- faults in the medium ------------------------------------------------------------------------------------------------
@@ -213,7 +214,7 @@ def run(env, case, broken):
         iso, stick = make_stick(env, f, work, broken)
         drive = f.drive(env, stick, iso, work) if f.drive and not broken else stick
         memory = f.memory if f.memory and not broken else case.memory
-        with VM(case.firmware, drive, memory=memory, write=True, work=work, log=os.path.join(env.work, case.name + ".log")) as vm:
+        with VM(case.firmware, drive, bus=f.bus if not broken else "usb", memory=memory, write=True, work=work, log=os.path.join(env.work, case.name + ".log")) as vm:
             watch(env, f, vm, stick, case.timeout if not broken else min(case.timeout, 150), broken)
             took = vm.seconds()
         b = trace(env, stick)
@@ -255,7 +256,8 @@ def add_to(case):
     fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says="live/initrd.img"), timeout=90)
     fault("pulled", "uefi", Fault("stopped-while-reading|read-hang|read-error|stick-pulled", 6, "nosquash", None, "", act=pull_while_reading, settle=8), timeout=90)
     fault("truncated", "bios", Fault("truncated-image", 1, "live", truncate, settle=15), timeout=60)
-    fault("bad-squashfs", "uefi", Fault("damaged-image|medium-not-found|root-not-found", 1, "live", damage_squashfs, SHELL, login, 8), "long", 420)
+    fault("bad-squashfs", "uefi", Fault("damaged-image", 1, "live", damage_squashfs, SHELL, login, 8), "long", 420)
+    fault("usb1", "bios", Fault("slow-stick", 6, "live", None, login, settle=12, says="USB 1 speed", bus="usb1"), "long", 600)
     fault("no-usb-storage", "bios", Fault("never-reached-stick", 2, "nosquash", without_usb_storage, r"has not appeared within", 80, says="no driver for USB storage"), "long", 240)
     fault("label", "uefi", Fault("medium-not-found", 1, "dracut", other_label, r"emergency mode|Generating .*rdsosreport", r"poddracut login:", 8), "long", 600)
     fault("read-error-uefi", "uefi", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says="live/initrd.img"), "long", 120)

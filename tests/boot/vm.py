@@ -6,7 +6,7 @@
         vm.type("root\n")
 
 firmware  bios | uefi | uefi-ia32 | uefi-aa64
-bus       usb (xHCI mass storage) | sata (AHCI disk) | cdrom (the image as a CD-ROM) | none
+bus       usb (xHCI mass storage) | usb1 (the same on UHCI: 12 Mbit/s) | sata (AHCI disk) | cdrom (the image as a CD-ROM) | none
 The image is opened with snapshot=on unless write=True: what the guest writes goes to a temporary file.
 
 The serial port is a Unix socket; everything that comes is kept raw in `log`, and `text` is the same without ANSI sequences
@@ -144,6 +144,9 @@ class VM:
         if bus == "usb":
             return ["-drive", drive, "-device", "usb-storage,bus=xhci.0,drive=%s,removable=on,serial=POD%d,bootindex=%d"
                     % (ident, order, order)]
+        if bus == "usb1":
+            return ["-device", "piix3-usb-uhci,id=uhci%d" % order, "-drive", drive, "-device",
+                    "usb-storage,bus=uhci%d.0,drive=%s,removable=on,serial=POD%d,bootindex=%d" % (order, ident, order, order)]
         if bus == "sata":
             args = ["-drive", drive]
             if self.firmware == "bios" or self.firmware == "uefi-aa64":

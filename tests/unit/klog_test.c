@@ -24,6 +24,8 @@ TEST(klog_one_line_each)
 		{"<3>[    9.1] SQUASHFS error: Failed to read block 0x29d2c3a: -5", "damaged-image", 1},
 		{"<3>[    9.1] SQUASHFS error: zstd decompression failed, data probably corrupt", "damaged-image", 1},
 		{"<3>[    9.1] SQUASHFS error: unable to read id index table", "damaged-image", 1},
+		{"<3>[   11.145290] unable to read id index table", "damaged-image", 1},
+		{"<3>[   11.1] unable to read inode lookup table", "damaged-image", 1},
 		{"<3>[   31.0] Out of memory: Killed process 231 (cp) total-vm:2512kB, anon-rss:128kB", "memory", 4},
 		{"<0>[    2.0] Kernel panic - not syncing: System is deadlocked on memory", "memory", 4},
 		{"<6>[    0.9] Initramfs unpacking failed: write error", "memory", 4},
@@ -59,6 +61,7 @@ TEST(klog_harmless_lines)
 	CHECK(!look("<3>[    4.0] blk_update_request: I/O error, dev fd0, sector 0 op 0x0:(READ) flags 0x0\n"
 		    "<3>[    4.0] Buffer I/O error on dev fd0, logical block 0, async page read\n"
 		    "<3>[    4.0] I/O error, dev sr0, sector 0 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2\n"));
+	CHECK(!look("<3>[    3.0]  sdb: unable to read partition table\n"));
 	CHECK(!look("<6>[    3.0] usb 1-1: reset high-speed USB device number 2 using xhci_hcd\n"));
 	CHECK(!look("<6>[    3.0] usb 1-2: reset low-speed USB device number 3 using xhci_hcd\n"
 		    "<6>[    3.1] usb 1-2: reset low-speed USB device number 3 using xhci_hcd\n"));

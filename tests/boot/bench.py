@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The figures Isopod is held to, measured in one run on this machine.
 
-    bench.py [--build DIR] [--runs N] [--only menu|iso|login|add|size] [--strict]
+    bench.py [--build DIR] [--runs N] [--only menu|iso|login|recorder|doctor|add|size] [--strict]
 
 Bytes are QEMU's own count for the drive (query-blockstats), CPU seconds those of the QEMU process under TCG (median of N runs,
 the two sides of a ratio taken in turn). --strict: status 1 if a figure is missed.
@@ -39,7 +39,8 @@ def until(firmware, image, marker, timeout=240, bus="usb", memory=2048, drives=(
         before = steps(vm) if steps else 0
         vm.wait(marker, timeout)
         stats = vm.blockstats()
-        return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "wall": vm.seconds()}
+        return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "written": stats["written"],
+                "wall": vm.seconds()}
 
 
 def median(runs, field):
@@ -145,6 +146,62 @@ def bench_login(env, runs):
                 peers[fw])
 
 
+def bench_recorder(env, runs):
+    """Power-on to login with the flight recorder, against the same stick with `recorder = off`; what it writes until then."""
+    conf = os.path.join(env.work, "isopod.conf")
+    with open(conf, "w") as f:
+        f.write("recorder = off\n")
+    for fw in ("bios", "uefi"):
+        copies = []
+        try:
+            for tag in ("on", "off"):
+                copies.append(env.chosen("two", "/images/live.iso", "bench-%s-%s" % (fw, tag)))
+            env.run("add", copies[1], conf, "--to", "/")
+            on, off = [], []
+            for _ in range(runs):
+                on.append(until(fw, copies[0], r"podlive login:", 600))
+                off.append(until(fw, copies[1], r"podlive login:", 600))
+        finally:
+            for p in copies:
+                os.unlink(p)
+        ratio = median(on, "cpu") / median(off, "cpu")
+        row("CPU seconds to login, recorder on vs off, " + fw, "%.3f x (%.1f / %.1f)" % (ratio, median(on, "cpu"), median(off, "cpu")),
+            "<= 1.02 x", ratio <= 1.02, "-")
+        most = max(r["written"] for r in on)
+        row("bytes written to the stick until then, " + fw, "%.1f KiB (off: %d)" % (most / 1024, max(r["written"] for r in off)),
+            "<= 256 KiB", 0 < most <= 256 << 10, "-")
+    os.unlink(conf)
+
+
+def bench_doctor(env, runs):
+    """Without the options that read everything."""
+    def seconds(*args):
+        t = time.monotonic()
+        r = subprocess.run([env.isopod, "doctor", *args], stdout=subprocess.DEVNULL)
+        if r.returncode not in (0, 1):
+            raise RuntimeError("isopod doctor: status %d" % r.returncode)
+        return time.monotonic() - t
+
+    stick = os.path.join(env.work, "bench-doctor.img")
+    folder = stick + ".d"
+    try:
+        os.makedirs(folder)
+        names = []
+        for n in range(50):
+            names.append(os.path.join(folder, "image-%02d.iso" % n))
+            os.symlink(env.medium(["nosquash", "memtest", "ipxe", "efionly", "floppy"][n % 5]), names[-1])
+        env.run("create", stick, "--size", "4G", "--yes")
+        env.run("add", stick, *names)
+        got = statistics.median(seconds(stick) for _ in range(max(3, runs)))
+        row("doctor on a stick with 50 images", "%.2f s" % got, "<= 5 s", got <= 5, "-")
+        got = statistics.median(seconds(env.medium("big")) for _ in range(max(3, runs)))
+        row("doctor on one ISO of 5 GiB", "%.2f s" % got, "<= 1 s", got <= 1, "-")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.exists(stick):
+            os.unlink(stick)
+
+
 def bench_add(env, runs):
     src = os.path.join(env.work, "bench-2g.iso")
     stick = os.path.join(env.work, "bench-add.img")
@@ -190,7 +247,8 @@ def bench_size(env, runs):
     row("ESP and boot code in use", "%.2f MiB" % total, "<= 4 MB", files + boot <= 4e6 and files > 0, "25 MB")
 
 
-PARTS = {"size": bench_size, "add": bench_add, "menu": bench_menu, "iso": bench_iso, "login": bench_login}
+PARTS = {"size": bench_size, "add": bench_add, "menu": bench_menu, "iso": bench_iso, "login": bench_login,
+         "recorder": bench_recorder, "doctor": bench_doctor}
 
 
 def main():
@@ -201,7 +259,7 @@ def main():
     ap.add_argument("--strict", action="store_true")
     a = ap.parse_args()
     env = sticks.Env(a.build)
-    env.build_media({m for s in ("two", "many", "tree") for m in sticks.STICKS[s].media} | {"live"})
+    env.build_media({m for s in ("two", "many", "tree") for m in sticks.STICKS[s].media} | {"live", "big", "nosquash"})
     failed = 0
     for name, part in PARTS.items():
         if a.only and name not in a.only:

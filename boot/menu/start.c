@@ -2,6 +2,9 @@
 /* From a chosen image to fw->start: extents, plan, and what is said when one of them fails. */
 #include "boot/menu/menu.h"
 
+#define PLAN_LINES     64u
+#define PLAN_LINE_SIZE 2048u
+
 /* The sentence for a failed plan. */
 static void explain(struct menu *m, const char *name, enum pod_status st, const struct pod_diag *d, char *text, size_t size)
 {
@@ -90,8 +93,8 @@ enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, 
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
 	/* the planner looks at many small structures: a cache over the whole stick, only while planning */
 	struct pod_cache *c = &m->stick.plan_cache;
-	uint32_t line = m->fw->disk->sector_size > 2048 ? m->fw->disk->sector_size : 2048;
-	bool cached = pod_cache_init(c, m->fw->disk, m->alloc, 64, line) == POD_OK;
+	uint32_t line = m->fw->disk->sector_size > PLAN_LINE_SIZE ? m->fw->disk->sector_size : PLAN_LINE_SIZE;
+	bool cached = pod_cache_init(c, m->fw->disk, m->alloc, PLAN_LINES, line) == POD_OK;
 	struct pod_plan_request rq = {
 		.disk = cached ? &c->dev : m->fw->disk,
 		.extent = e,

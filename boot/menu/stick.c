@@ -11,8 +11,6 @@
 /* A glyph is 32 bytes, its neighbours are seldom wanted. */
 #define FONT_LINES     64u
 #define FONT_LINE_SIZE 1024u
-#define PLAN_LINES     64u
-#define PLAN_LINE_SIZE 2048u
 
 static bool is_esp(const struct pod_parttab *t, const struct pod_part *p)
 {

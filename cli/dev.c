@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "cli/cli.h"
 #include "cli/dev.h"
@@ -52,6 +53,47 @@ static enum pod_status failed(struct cli_dev *d, int err)
 	return cli_errno_status(err);
 }
 
+/* Less is better left to the kernel to gather and to read ahead. */
+#define DIRECT_LEN   (256u << 10)
+#define DIRECT_ALIGN 4096u
+
+static bool fits_direct(const struct cli_dev *d, uint64_t at, const void *buf, size_t len)
+{
+	return d->direct_fd >= 0 && len >= DIRECT_LEN && ((at | (uintptr_t)buf | len) & (DIRECT_ALIGN - 1)) == 0;
+}
+
+static void stop_direct(struct cli_dev *d)
+{
+	close(d->direct_fd);
+	d->direct_fd = -1;
+}
+
+void cli_dev_direct(struct cli_dev *d)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", d->fd);
+	if (d->direct_fd < 0)
+		d->direct_fd = open(path, (d->dev.read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC);
+}
+
+/* What the page cache holds is taken from there; the rest is not put into it. */
+static ssize_t read_direct(struct cli_dev *d, void *buf, size_t len, off_t at)
+{
+	struct iovec v = {.iov_base = buf, .iov_len = len};
+	ssize_t n = preadv2(d->fd, &v, 1, at, RWF_NOWAIT);
+
+	if (n > 0 && (n & (DIRECT_ALIGN - 1)) != 0)
+		n &= ~(ssize_t)(DIRECT_ALIGN - 1);
+	if (n > 0)
+		return n;
+	if (n == 0 || errno == EAGAIN)
+		n = pread(d->direct_fd, buf, len, at);
+	if (n <= 0)
+		stop_direct(d);
+	return n > 0 ? n : pread(d->fd, buf, len, at);
+}
+
 static enum pod_status dev_read(struct pod_dev *pd, uint64_t off_bytes, void *buf, size_t len)
 {
 	struct cli_dev *d = (struct cli_dev *)pd;
@@ -60,7 +102,7 @@ static enum pod_status dev_read(struct pod_dev *pd, uint64_t off_bytes, void *bu
 	while (len) {
 		size_t part = len;
 		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
-		ssize_t n = pread(d->fd, p, part, (off_t)at);
+		ssize_t n = fits_direct(d, at, p, part) ? read_direct(d, p, part, (off_t)at) : pread(d->fd, p, part, (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -85,10 +127,15 @@ static enum pod_status dev_write(struct pod_dev *pd, uint64_t off_bytes, const v
 	while (len) {
 		size_t part = len;
 		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
-		ssize_t n = pwrite(d->fd, p, part, (off_t)at);
+		bool direct = fits_direct(d, at, p, part);
+		ssize_t n = pwrite(direct ? d->direct_fd : d->fd, p, part, (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EINVAL && direct) {
+			stop_direct(d);
+			continue;
+		}
 		if (n <= 0)
 			return failed(d, n < 0 ? errno : EIO);
 		p += n;
@@ -184,7 +231,7 @@ static bool open_with(struct cli_dev *d, const char *path, int flags, bool writa
 
 	memset(d, 0, sizeof *d);
 	d->path = cli_xstrdup(path);
-	d->lock_fd = -1;
+	d->lock_fd = d->direct_fd = -1;
 	/* Exclusive means for a block device: nobody has it or a part of it mounted. */
 	if (writable && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
 		flags |= O_EXCL;
@@ -233,6 +280,8 @@ void cli_dev_close(struct cli_dev *d)
 		close(d->fd);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
+	if (d->direct_fd >= 0)
+		stop_direct(d);
 	free(d->path);
 	memset(d, 0, sizeof *d);
 }

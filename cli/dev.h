@@ -15,6 +15,7 @@ struct cli_dev {
 	dev_t file_dev;
 	ino_t file_ino; /* regular files: what they are */
 	int lock_fd;	/* a loop device: the file behind it, locked; else -1 */
+	int direct_fd;	/* large reads and writes go through it, past the page cache; -1: none */
 	int last_errno; /* of the last failed call, for the message */
 };
 
@@ -24,6 +25,10 @@ bool cli_dev_open(struct cli_dev *d, const char *path, bool writable);
 /* A regular file, created if need be (0666 less the umask), for writing. */
 bool cli_dev_create(struct cli_dev *d, const char *path);
 void cli_dev_close(struct cli_dev *d);
+/* From now on large aligned reads and writes go past the page cache, if the file system can do that (what the cache holds already
+ * is read from it): the copy of a large file then neither pushes everything else out of memory nor leaves all the waiting to the
+ * flush at its end. */
+void cli_dev_direct(struct cli_dev *d);
 /* Changes a regular file's length; sparse. POD_E_* on failure. */
 enum pod_status POD_MUST_USE cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes);
 /* Maps an errno of a read or write to the core's status. */

@@ -11,10 +11,6 @@
 #include "cli/proc.h"
 #include "core/base/str.h"
 
-#define PIECE	   (4u << 20)
-#define WRITE_BACK (64u << 20)
-#define GRAIN	   4096u /* zeros are left out in units of this */
-
 /* Fills in what a child takes over from its parent. */
 static int look_at_parent(const char *path, struct disk_create *c, struct pod_parent_spec *spec)
 {
@@ -180,87 +176,6 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv)
 }
 
 /* --- convert -------------------------------------------------------------------------------------------- */
-
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return !p[0] && memcmp(p, p + 1, len - 1) == 0;
-}
-
-/* Writes a piece but for grains of zeros. */
-static enum pod_status write_sparse(struct pod_chain *to, uint64_t off, const uint8_t *p, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		size_t n = len - at < GRAIN ? len - at : GRAIN, from = at;
-		bool zero = all_zero(p + at, n);
-
-		for (at += n; at < len; at += n) {
-			n = len - at < GRAIN ? len - at : GRAIN;
-			if (all_zero(p + at, n) != zero)
-				break;
-		}
-		if (!zero)
-			POD_TRY(pod_dev_write(&to->dev, off + from, p + from, at - from));
-	}
-	return POD_OK;
-}
-
-/* A raw file's holes are not worth reading. */
-static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run *r)
-{
-	const struct pod_layer *l = c->layer[r->layer];
-	const struct disk_file *f = (const struct disk_file *)l->file;
-	off_t data;
-
-	if (l->dev != l->file->dev || f->dev.is_block)
-		return 0;
-	data = lseek(f->dev.fd, (off_t)r->file_off, SEEK_DATA);
-	if (data < 0)
-		return 0;
-	return pod_min_u64((uint64_t)data - r->file_off, r->len);
-}
-
-/* Begins to write back what was copied: the flush at the end then has less to wait for. */
-static void write_back(const struct pod_chain *to)
-{
-	const struct disk_file *f = (const struct disk_file *)to->layer[0]->file;
-
-	(void)!sync_file_range(f->dev.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-}
-
-enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label)
-{
-	uint64_t size = from->dev.size_bytes, copied = 0;
-	uint8_t *buf = cli_xmalloc(PIECE);
-	struct cli_progress bar;
-	enum pod_status st = POD_OK;
-
-	cli_progress_start(&bar, label, size);
-	for (uint64_t off = 0; off < size && st == POD_OK && !cli_interrupted;) {
-		struct pod_chain_run r;
-		uint64_t n;
-
-		st = pod_chain_run(from, off, size - off, &r);
-		if (st != POD_OK)
-			break;
-		n = r.kind == POD_RUN_ZERO ? r.len : skip_hole(from, &r);
-		if (!n) {
-			n = pod_min_u64(r.len, PIECE);
-			st = pod_dev_read(from->layer[r.layer]->dev, r.file_off, buf, (size_t)n);
-			if (st == POD_OK)
-				st = write_sparse(to, off, buf, (size_t)n);
-			copied += n;
-			if (copied >= WRITE_BACK) {
-				write_back(to);
-				copied = 0;
-			}
-		}
-		off += n;
-		cli_progress_update(&bar, off);
-	}
-	cli_progress_end(&bar);
-	free(buf);
-	return st;
-}
 
 /* Into a file that was just made and is open. */
 static int copy_into(struct disk *from, struct disk_file *f, const char *shown)

@@ -341,7 +341,34 @@ def usage():
     one_line(isopod("disk", "info", "c.vhdx"), 3, "no header left", "header")
 
 
-for part in (samples, read_foreign, write_ours, chains, power, usage):
+def cut_short():
+    """A conversion that cannot be finished: the source ends, the user has enough, the disk is full."""
+    pattern("p.raw", 40 * MIB, 5, holes=False)
+    must("disk", "convert", "p.raw", "a.vhdx")
+    os.truncate("a.vhdx", 20 * MIB)
+    one_line(isopod("disk", "convert", "a.vhdx", "out.raw"), 3, "a source that ends in the middle", "damaged")
+    os.truncate("p.raw", 3000 * MIB)
+    with open("p.raw", "r+b") as f:
+        for at in range(0, 700 * MIB, 4096):  # quick to make, slow to copy: no piece is all zeros
+            f.seek(at)
+            f.write(b"x")
+    p = subprocess.Popen([ISOPOD, "disk", "convert", "p.raw", "out.vhdx"], stderr=subprocess.PIPE, encoding="utf-8",
+                         env=dict(os.environ, LC_ALL="C.UTF-8"))
+    while p.poll() is None and not (os.path.exists("out.vhdx.new") and os.path.getsize("out.vhdx.new") > 8 * MIB):
+        time.sleep(0.001)
+    p.send_signal(signal.SIGINT)
+    equal(p.wait(), 3, "interrupted")
+    check("interrupted" in p.stderr.read(), "it says so")
+    os.mkdir("small")
+    r = subprocess.run(["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=16m tmpfs small && \"$0\" disk convert p.raw small/out.vhdx; "
+                        "echo $?; ls -A small", ISOPOD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                       env=dict(os.environ, LC_ALL="C.UTF-8"))
+    equal(r.stdout, "3\n", "a full disk: status, and nothing left there")
+    check("no space" in r.stderr and r.stderr.count("\n") == 1, "it says so: %r" % r.stderr)
+    equal(sorted(os.listdir(".")), ["a.vhdx", "p.raw", "small"], "nothing is left")
+
+
+for part in (samples, read_foreign, write_ours, cut_short, chains, power, usage):
     with workdir():
         part()
 print(summary() + (", %d skipped" % skipped if skipped else ""))

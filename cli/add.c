@@ -17,6 +17,31 @@ struct options {
 	bool replace, verify;
 };
 
+/* What starts the disk in a VHD or VHDX; false: that cannot be told, and was said. */
+static bool look_inside(const char *path, const char *name, uint32_t *firmware)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct pod_diag diag = {0};
+	struct cli_image im;
+	enum pod_status st = POD_E_IO;
+
+	if (cli_image_open(&im, path)) {
+		st = cli_image_plan(&im, plan, &diag);
+		cli_image_close(&im);
+	}
+	*firmware = plan->image.firmware;
+	if (st == POD_OK)
+		pod_plan_free(plan);
+	else if (*plan->parent)
+		cli_warn(_("%s: its parent %s is missing here, or not what it was; both must lie in one folder of the stick"),
+			 name, plan->parent);
+	else
+		cli_warn(_("%s: the image is damaged (%s at offset %llu); download it again"), name,
+			 diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+	free(plan);
+	return st == POD_OK;
+}
+
 /* Says what is odd about an image before it is copied; odd is not wrong. */
 static void warn_about(struct cli_dev *src, const char *name)
 {
@@ -30,6 +55,8 @@ static void warn_about(struct cli_dev *src, const char *name)
 	else if (im->truncated)
 		cli_warn(_("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
 			 (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
+	else if (pod_image_is_disk_file(im->kind) && !look_inside(src->path, name, &im->firmware))
+		;
 	else if (im->firmware == 0)
 		cli_warn(_("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));
 	if (pod_image_kind_of_name(name) == POD_IMAGE_UNKNOWN)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/cli.h"
+#include "cli/disk/disk.h"
+#include "cli/files.h"
 #include "cli/stickfiles.h"
 #include "cli/target.h"
 
@@ -37,7 +39,8 @@ static bool open_host_file(struct cli_image *im, const char *arg)
 
 	if (!cli_dev_open(&im->file, arg, false))
 		return false;
-	im->disk = &im->file.dev;
+	im->files = cli_files_open(&im->file);
+	im->disk = cli_files_dev(im->files);
 	im->size_bytes = im->file.dev.size_bytes;
 	im->extent = cli_xzalloc(sizeof *im->extent);
 	im->extent->length_bytes = im->size_bytes;
@@ -49,13 +52,19 @@ static bool open_host_file(struct cli_image *im, const char *arg)
 	return true;
 }
 
-/* Fills in where a file of im->target lies. */
+/* Where a file of a stick lies, counted from the start of the drive. */
+static enum pod_status runs_of(struct cli_target *t, const struct pod_node *node, struct pod_extent **extent, size_t *count)
+{
+	POD_TRY(pod_fs_extents(&t->data, node, &cli_alloc, extent, count));
+	for (size_t i = 0; i < *count; i++)
+		if (!(*extent)[i].hole)
+			(*extent)[i].dev_bytes += t->data_part->start_bytes;
+	return POD_OK;
+}
+
 static enum pod_status find_runs(struct cli_image *im, const struct pod_node *node)
 {
-	POD_TRY(pod_fs_extents(&im->target->data, node, &cli_alloc, &im->extent, &im->extent_count));
-	for (size_t i = 0; i < im->extent_count; i++)
-		if (!im->extent[i].hole)
-			im->extent[i].dev_bytes += im->target->data_part->start_bytes;
+	POD_TRY(runs_of(im->target, node, &im->extent, &im->extent_count));
 	im->disk = &im->target->file.dev;
 	im->size_bytes = node->size_bytes;
 	return POD_OK;
@@ -112,6 +121,7 @@ void cli_image_close(struct cli_image *im)
 {
 	if (!im->borrowed)
 		cli_target_close(im->target);
+	cli_files_close(im->files);
 	if (!im->target)
 		cli_dev_close(&im->file);
 	pod_free(&cli_alloc, im->extent);
@@ -184,6 +194,20 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 	return POD_OK;
 }
 
+/* For the planner: another file of the stick, or of the host as it would lie on the stick beside this one. */
+static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out)
+{
+	struct cli_image *im = ctx;
+	struct pod_node node;
+
+	(void)a; /* is cli_alloc */
+	if (!im->target)
+		return cli_files_find(im->files, path, out);
+	POD_TRY(pod_fs_lookup(&im->target->data, path, &node, &im->target->scratch));
+	out->size_bytes = node.size_bytes;
+	return node.is_dir ? POD_E_NOT_FOUND : runs_of(im->target, &node, &out->extent, &out->extent_count);
+}
+
 enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag)
 {
 	struct pod_plan_request rq = {
@@ -195,6 +219,8 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.id = im->target ? &im->target->id : NULL,
 		.shim = load_shim,
 		.shim_ctx = im,
+		.find = find_file,
+		.find_ctx = im,
 	};
 
 	return pod_plan_make(&rq, &cli_alloc, out, diag);
@@ -213,7 +239,10 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int 
 	st = cli_image_plan(im, plan, &diag);
 	if (st == POD_OK)
 		return plan;
-	*rc = cli_fail_status(arg, _("cannot plan"), st, &diag);
+	if (plan->parent[0])
+		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent);
+	else
+		*rc = cli_fail_status(arg, _("cannot plan"), st, &diag);
 	free(plan);
 	cli_image_close(im);
 	return NULL;

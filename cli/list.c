@@ -35,6 +35,30 @@ struct probed {
 	char problem[160]; /* "" if none */
 };
 
+/* What the disk in a VHD or VHDX starts; its parents may be missing. */
+static void look_inside(struct cli_target *t, const struct cli_entry *e, struct probed *out)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct pod_diag diag = {0};
+	struct cli_image im;
+	enum pod_status st = cli_image_on_target(&im, t, e->path, &e->node);
+
+	if (st == POD_OK) {
+		st = cli_image_plan(&im, plan, &diag);
+		cli_image_close(&im);
+	}
+	if (st == POD_OK) {
+		out->image.firmware = plan->image.firmware;
+		pod_strlcpy(out->image.label, plan->image.label, sizeof out->image.label);
+		pod_plan_free(plan);
+	} else if (*plan->parent) {
+		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing, or not what it was"), plan->parent);
+	} else {
+		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
+	}
+	free(plan);
+}
+
 static void probe(struct listing *l, const struct cli_entry *e, struct probed *out)
 {
 	struct cli_target *t = l->walk.t;
@@ -66,6 +90,8 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	else if (out->image.truncated)
 		snprintf(out->problem, sizeof out->problem, _("truncated: %llu of %llu bytes"),
 			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
+	if (st == POD_OK && pod_image_is_disk_file(out->image.kind))
+		look_inside(t, e, out);
 	pod_map_fini(&map);
 	pod_free(&cli_alloc, ext);
 }

@@ -10,8 +10,9 @@
 static const char *const machine_text[POD_MACHINE_COUNT] = {
 	[POD_MACHINE_X64] = "x64", [POD_MACHINE_IA32] = "ia32", [POD_MACHINE_AA64] = "aa64"};
 
-/* Where a segment comes from: the image's own bytes, other bytes of the stick (the shim on the ESP), memory, or nowhere. */
-static const char *segment_text(const struct cli_image *im, const struct pod_seg *s)
+/* Where a segment comes from: the image's own bytes, those of the files it stands on, other bytes of the stick (the shim on the
+ * ESP), memory, or nowhere. */
+static const char *segment_text(const struct cli_image *im, const struct pod_plan *p, const struct pod_seg *s)
 {
 	if (s->kind != POD_SEG_DEV)
 		return s->kind == POD_SEG_MEM ? "memory" : "zero";
@@ -19,7 +20,7 @@ static const char *segment_text(const struct cli_image *im, const struct pod_seg
 		if (!im->extent[i].hole && s->source >= im->extent[i].dev_bytes &&
 		    s->source - im->extent[i].dev_bytes < im->extent[i].length_bytes)
 			return "image";
-	return "stick";
+	return p->layers > 1 ? "parent" : "stick";
 }
 
 static const char *overlay_text(enum pod_overlay_kind k)
@@ -169,8 +170,10 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 	cli_json_close(j, ']');
 }
 
-static void json_map(struct cli_json *j, const struct cli_image *im, const struct pod_map *m)
+static void json_map(struct cli_json *j, const struct cli_image *im, const struct pod_plan *p)
 {
+	const struct pod_map *m = &p->map;
+
 	cli_json_open(j, "map", '{');
 	cli_json_u64(j, "size", m->size_bytes);
 	cli_json_u64(j, "memory", m->mem_len);
@@ -181,7 +184,7 @@ static void json_map(struct cli_json *j, const struct cli_image *im, const struc
 		cli_json_open(j, NULL, '{');
 		cli_json_u64(j, "start", s->start_bytes);
 		cli_json_u64(j, "length", s->length_bytes);
-		cli_json_str(j, "kind", segment_text(im, s));
+		cli_json_str(j, "kind", segment_text(im, p, s));
 		if (s->kind != POD_SEG_ZERO)
 			cli_json_u64(j, "source", s->source);
 		cli_json_close(j, '}');
@@ -199,6 +202,11 @@ static int report_json(const struct cli_image *im, const struct pod_plan *p, con
 	cli_json_str(&j, "path", im->path);
 	cli_json_u64(&j, "size", im->size_bytes);
 	cli_json_str(&j, "kind", pod_image_kind_text(p->image.kind));
+	if (p->container) {
+		cli_json_str(&j, "container", pod_image_kind_text(p->container));
+		cli_json_u64(&j, "files", p->layers);
+		cli_json_bool(&j, "unwritten", p->unwritten);
+	}
 	cli_json_str(&j, "label", p->image.label);
 	cli_json_bool(&j, "truncated", p->image.truncated);
 	cli_json_bool(&j, "joliet", p->image.joliet);
@@ -226,7 +234,7 @@ static int report_json(const struct cli_image *im, const struct pod_plan *p, con
 		cli_json_close(&j, '}');
 	}
 	cli_json_close(&j, ']');
-	json_map(&j, im, &p->map);
+	json_map(&j, im, p);
 	cli_json_close(&j, '}');
 	return cli_json_end(&j);
 }
@@ -259,7 +267,10 @@ static int report_text(const struct cli_image *im, const struct pod_plan *p, con
 {
 	char size[16], *text;
 
-	cli_print(_("%s: %s image, %s"), im->path, pod_image_kind_text(p->image.kind), pod_format_size(size, im->size_bytes));
+	cli_print(_("%s: %s image, %s"), im->path, pod_image_kind_text(p->container ? p->container : p->image.kind),
+		  pod_format_size(size, im->size_bytes));
+	if (p->layers > 1)
+		cli_print(_(", with %u files below it"), p->layers - 1);
 	if (*p->image.label)
 		cli_print(", \"%s\"", p->image.label);
 	cli_print("\n%s\n", _("Starts:"));
@@ -288,7 +299,7 @@ static int report_text(const struct cli_image *im, const struct pod_plan *p, con
 		const struct pod_seg *s = &p->map.seg[i];
 
 		cli_print("  %llu + %llu: %s", (unsigned long long)s->start_bytes, (unsigned long long)s->length_bytes,
-			  segment_text(im, s));
+			  segment_text(im, p, s));
 		if (s->kind == POD_SEG_ZERO)
 			cli_print("\n");
 		else
@@ -296,6 +307,8 @@ static int report_text(const struct cli_image *im, const struct pod_plan *p, con
 	}
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		cli_print(_("Warning: %s\n"), p->warning[i]);
+	if (p->unwritten)
+		cli_print(_("Warning: %s\n"), _("Parts of the file were never written and read as zeros."));
 	return cli_flush();
 }
 
@@ -307,7 +320,7 @@ static int verdict(const struct pod_plan *p, const struct cli_firmware *only)
 	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
 		if (!only || only == &cli_firmware[i])
 			starts |= start_of(p, &cli_firmware[i]) != -2;
-	return starts && !p->image.truncated ? CLI_OK : CLI_CHECK;
+	return starts && !p->image.truncated && !p->unwritten ? CLI_OK : CLI_CHECK;
 }
 
 static int run(const struct cli_command *cmd, int argc, char **argv)

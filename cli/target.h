@@ -41,6 +41,7 @@ struct cli_image {
 	struct cli_target *target; /* NULL: a file of the host */
 	bool borrowed;		   /* the target is the caller's */
 	struct cli_dev file;	   /* the host file if target is NULL */
+	struct cli_files *files;   /* that file and those it stands on, if target is NULL */
 	struct pod_dev *disk;	   /* what the extents are offsets on */
 	struct pod_extent *extent;
 	size_t extent_count;

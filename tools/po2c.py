@@ -68,7 +68,7 @@ def plan_texts(sources):
     for path in sources:
         with open(path, encoding="utf-8") as f:
             text = f.read()
-        for m in re.finditer(r"\b(?:pod_plan_warn|pod_plan_note|patch_records)\(([^;]*)\)\)?;", text):
+        for m in re.finditer(r"\b(?:pod_plan_warn|pod_plan_note|patch_records)\(((?:[^;\"]|\"(?:[^\"\\]|\\.)*\")*)\)\)?;", text):
             for lit in re.finditer(rf"(?:{STRING}\s*)+", m.group(1)):
                 if " " in unquote(lit.group(0)):
                     found[unquote(lit.group(0))] = f"{path}:{text.count(chr(10), 0, m.start()) + 1}"

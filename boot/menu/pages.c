@@ -96,6 +96,7 @@ static const char *const plan_text[] __attribute__((unused)) = {
 	N_("boot catalogue entry points at the rebuilt FAT"),
 	N_("The FAT of a boot image is damaged: its initrds are served unchanged."),
 	N_("%.80s: the initrd is split or cut off; it is served unchanged."),
+	N_("The disk in it has sectors of 4096 bytes, and only those of 512 can be started."),
 	N_("More than %d initrds: the rest is served unchanged."),
 	N_("The Joliet tree is damaged and left alone."),
 	N_("The file holds %s, its volume says %s: it was not copied completely."),
@@ -145,7 +146,12 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	char t[800];
-	pager_add_pair(m, p, T("Kind"), pod_image_kind_text(plan->image.kind));
+	if (plan->layers > 1)
+		pod_snprintf(t, sizeof t, T("%s, with %u files below it"), pod_image_kind_text(plan->container),
+			     plan->layers - 1);
+	else
+		pod_strlcpy(t, pod_image_kind_text(plan->container ? plan->container : plan->image.kind), sizeof t);
+	pager_add_pair(m, p, T("Kind"), t);
 	if (plan->image.label[0])
 		pager_add_pair(m, p, T("Label"), plan->image.label);
 	if (plan->image.kind == POD_IMAGE_ISO && (plan->image.hybrid_mbr || plan->image.hybrid_gpt))

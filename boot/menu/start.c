@@ -53,6 +53,37 @@ static void explain(struct menu *m, const char *name, enum pod_status st, const 
 	}
 }
 
+/* A child whose parent is not usable. */
+static void explain_parent(struct menu *m, const char *name, enum pod_status st, const char *parent, char *text, size_t size)
+{
+	if (st == POD_E_NOT_FOUND)
+		pod_snprintf(text, size, T("%s: its parent %s is not on the stick. Copy it into the same folder."), name, parent);
+	else if (st == POD_E_CHANGED)
+		pod_snprintf(
+			text, size,
+			T("%s: %s is not the parent it was made from, or was written to since. Only an untouched copy of that "
+			  "parent gives the right data."),
+			name, parent);
+	else
+		pod_snprintf(text, size, T("%s: its parent %s cannot be used: %s."), name, parent, menu_status(m, st));
+}
+
+/* For the planner: another file of the stick. */
+static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out)
+{
+	struct menu *m = ctx;
+	struct pod_node node;
+	POD_TRY(pod_fs_lookup(&m->stick.data, path, &node, m->entry));
+	if (node.is_dir)
+		return POD_E_NOT_FOUND;
+	POD_TRY(pod_fs_extents(&m->stick.data, &node, a, &out->extent, &out->extent_count));
+	out->size_bytes = node.size_bytes;
+	for (size_t i = 0; i < out->extent_count; i++)
+		if (!out->extent[i].hole)
+			out->extent[i].dev_bytes += m->stick.id.part_start_bytes;
+	return POD_OK;
+}
+
 /* The runs of the file, absolute on the stick; says so if part of the file was never written. */
 static enum pod_status image_extents(struct menu *m, const struct menu_image *im, struct pod_extent **out, size_t *n, char *text,
 				     size_t size)
@@ -68,10 +99,11 @@ static enum pod_status image_extents(struct menu *m, const struct menu_image *im
 		return st;
 	}
 	for (size_t i = 0; i < *n; i++) {
-		if (!(*out)[i].hole) {
+		if (!(*out)[i].hole)
 			(*out)[i].dev_bytes += m->stick.id.part_start_bytes;
+		/* Of a virtual disk the planner knows which parts must have been written. */
+		if (!(*out)[i].hole || pod_image_is_disk_file(pod_image_kind_of_name(im->name)))
 			continue;
-		}
 		char have[16], all[16];
 		pod_snprintf(text, size,
 			     T("%s: the file was not copied completely: only %s of %s are there. Copy it again, and eject the "
@@ -104,6 +136,8 @@ enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, 
 		.id = &m->stick.id,
 		.shim = stick_shim,
 		.shim_ctx = m,
+		.find = find_file,
+		.find_ctx = m,
 	};
 	if (m->fw->recorder && m->recorder.state) {
 		rq.state_start_bytes = m->stick.state_start;
@@ -117,7 +151,9 @@ enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, 
 		pod_cache_fini(c, m->alloc);
 	pod_free(m->alloc, e);
 	*extents = n;
-	if (st != POD_OK)
+	if (st != POD_OK && plan->parent[0])
+		explain_parent(m, im->name, st, plan->parent, text, size);
+	else if (st != POD_OK)
 		explain(m, im->name, st, &d, text, size);
 	return st;
 }
@@ -145,19 +181,27 @@ static bool startable(struct menu *m, const struct pod_plan *p, const char *name
 		pod_snprintf(text, size, T("%s: nothing in this image starts on %s; it starts on: %s."), name, m->fw->name, can);
 	else
 		pod_snprintf(text, size, T("%s: nothing in this image can be started (kind: %s). Tab shows the details."), name,
-			     pod_image_kind_text(p->image.kind));
+			     pod_image_kind_text(p->container ? p->container : p->image.kind));
 	return false;
 }
 
 /* An image that was cut off may even show its own menu before it fails in words of its loader that nobody understands: so this is
  * said first. True: start it. */
-static bool whole_or_wanted(struct menu *m, const struct pod_image *im, const char *name, char *text, size_t size)
+static bool whole_or_wanted(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
 {
+	const struct pod_image *im = &p->image;
 	char have[16], want[16];
-	if (!im->truncated)
+	if (p->unwritten)
+		pod_snprintf(
+			text, size,
+			T("%s: parts of the file were never written and read as zeros. If it was copied here, copy it again."),
+			name);
+	else if (im->truncated)
+		pod_snprintf(text, size,
+			     T("%s: the file holds %s, its volume says %s: it was not copied completely. Copy it again."), name,
+			     pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
+	else
 		return true;
-	pod_snprintf(text, size, T("%s: the file holds %s, its volume says %s: it was not copied completely. Copy it again."),
-		     name, pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
 	screen_restore(m);
 	if (!page_ask(m, T("Not whole"), text))
 		return false;
@@ -188,7 +232,7 @@ void start_image(struct menu *m, size_t image, enum start_choice by)
 	if (st == POD_OK) {
 		if (!startable(m, plan, name, text, 2048)) {
 			st = POD_E_UNSUPPORTED;
-		} else if (!whole_or_wanted(m, &plan->image, name, text, 2048)) {
+		} else if (!whole_or_wanted(m, plan, name, text, 2048)) {
 			record_message(m, POD_E_CORRUPT, text);
 			text[0] = 0; /* it has been said */
 		} else {

@@ -82,7 +82,7 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
-	struct pod_mapdev bytes;
+	struct pod_mapdev bytes, inside;
 	struct pod_image probed;
 	struct pod_map map;
 	struct doctor_image im = {.subject = subject,
@@ -91,13 +91,18 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 				  .node = node,
 				  .file = file,
 				  .size_bytes = file->size_bytes,
-				  .plan_diag = &diag};
+				  .plan_diag = &diag,
+				  .parent = plan->parent};
 
 	d->state->images++;
 	if (cli_image_bytes(file, &map, &bytes)) {
-		im.bytes = &bytes.dev;
+		im.bytes = im.disk = &bytes.dev;
 		im.plan_status = cli_image_plan(file, plan, &diag);
 		im.plan = im.plan_status == POD_OK ? plan : NULL;
+		if (im.plan && plan->container) {
+			pod_mapdev_init(&inside, &plan->map, file->disk, 512);
+			im.disk = &inside.dev;
+		}
 		/* The plan's own copy speaks of the virtual disk: entries that were re-pointed. */
 		if (pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
 			im.image = &probed;

@@ -85,10 +85,12 @@ struct doctor_image {
 	const struct pod_node *node;   /* on the stick; NULL for a FILE */
 	struct cli_image *file;	       /* its runs (dev_bytes absolute on file->disk), disk, size */
 	struct pod_dev *bytes;	       /* the image's own bytes */
+	struct pod_dev *disk;	       /* the disk in a VHD or VHDX that could be planned; else `bytes` */
 	uint64_t size_bytes;	       /* of the file */
 	const struct pod_image *image; /* what was found in it; NULL if it cannot be examined at all (plan_status says why) */
 	const struct pod_plan *plan;   /* NULL if it could not be made; plan->image speaks of the patched virtual disk */
 	enum pod_status plan_status;   /* why not */
+	const char *parent;	       /* ... the parent of a VHD or VHDX that is the reason, or "" */
 	const struct pod_diag *plan_diag;
 };
 

@@ -126,11 +126,11 @@ static void partitions(struct loaders *out, const struct doctor_image *im)
 {
 	struct pod_parttab *t = cli_xzalloc(sizeof *t);
 
-	if (pod_parttab_read(im->bytes, &cli_alloc, t, NULL) == POD_OK)
+	if (pod_parttab_read(im->disk, &cli_alloc, t, NULL) == POD_OK)
 		for (uint32_t i = 0; i < t->count && i < 16; i++)
-			window(out, im->bytes, t->part[i].start_bytes, t->part[i].length_bytes, "");
+			window(out, im->disk, t->part[i].start_bytes, t->part[i].length_bytes, "");
 	else
-		volume(out, im->bytes, "");
+		volume(out, im->disk, "");
 	free(t);
 }
 

@@ -186,6 +186,12 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 
 	if (im->size_bytes == 0) {
 		doctor_report(d, &structure_check, DOCTOR_BAD, im->subject, _("the file is empty"), AGAIN);
+	} else if (!im->plan && *im->parent && im->plan_status == POD_E_NOT_FOUND) {
+		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("copy the parent into the same folder"),
+			       _("it holds only what differs from its parent %s, which is not there"), im->parent);
+	} else if (!im->plan && *im->parent && im->plan_status == POD_E_CHANGED) {
+		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("put an untouched copy of its parent there"),
+			       _("%s is not the parent it was made from, or was written to since"), im->parent);
 	} else if (!im->plan && im->host_path && im->image && im->plan_status == POD_E_NOT_FOUND) {
 		/* The image is sound as far as was seen; what goes into its initrd is not where it should be. */
 		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
@@ -253,13 +259,16 @@ static void check_boot_images(struct doctor *d, const struct doctor_image *im)
 
 static void check_boot(struct doctor *d, const struct doctor_image *im)
 {
-	uint32_t fw = im->image->firmware;
+	bool disk = im->plan && im->plan->container;
+	uint32_t fw = disk ? im->plan->image.firmware : im->image->firmware;
 	char list[48];
 
 	cli_firmware_list(fw, list);
 	if (im->image->kind == POD_IMAGE_UNKNOWN)
 		return;
-	if (!fw && (im->image->kind == POD_IMAGE_WIM || im->image->kind == POD_IMAGE_VHD || im->image->kind == POD_IMAGE_VHDX))
+	if (!im->plan && pod_image_is_disk_file(im->image->kind))
+		return; /* nothing is known of what is in it */
+	if (!fw && im->image->kind == POD_IMAGE_WIM)
 		doctor_reportf(d, &boot_check, DOCTOR_WARN, im->subject,
 			       _("take the installation medium (.iso) of the same system"),
 			       _("a file of kind %s is not started by itself"), pod_image_kind_text(im->image->kind));
@@ -281,7 +290,10 @@ static void check_length(struct doctor *d, const struct doctor_image *im)
 {
 	unsigned long long have = im->size_bytes, says = im->image->volume_bytes;
 
-	if (im->image->truncated)
+	if (im->plan && im->plan->unwritten)
+		doctor_report(d, &truncated_check, DOCTOR_BAD, im->subject,
+			      _("parts of the file were never written and read as zeros"), AGAIN);
+	else if (im->image->truncated)
 		doctor_reportf(d, &truncated_check, DOCTOR_BAD, im->subject, AGAIN,
 			       _("cut off: %llu of %llu bytes are there (%llu%%)"), have, says, says ? have * 100 / says : 0);
 	else if (!says)

@@ -79,6 +79,11 @@ enum pod_image_kind pod_image_kind_of_name(const char *name);
  * is POD_E_CORRUPT. */
 enum pod_status POD_MUST_USE pod_image_probe(struct pod_dev *image, const char *name, struct pod_alloc *a, struct pod_image *out,
 					     struct pod_diag *diag);
+/* A file that a virtual disk is packed in: VHD, VHDX. */
+static inline bool pod_image_is_disk_file(enum pod_image_kind k)
+{
+	return k == POD_IMAGE_VHD || k == POD_IMAGE_VHDX;
+}
 /* The removable-media loader path for a firmware bit: "EFI/BOOT/BOOTX64.EFI"... NULL for BIOS. */
 const char *pod_efi_loader_path(uint32_t firmware_bit);
 

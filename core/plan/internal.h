@@ -5,6 +5,7 @@
 
 #include "core/base/str.h"
 #include "core/plan/plan.h"
+#include "core/vhd/vfile.h"
 
 /* A file worth knowing while the plan is made. */
 struct pod_found {
@@ -76,8 +77,14 @@ void pod_handover_fini(struct pod_handover *h);
 /* Appends another map's segments; both count in the same blob. */
 enum pod_status POD_MUST_USE pod_plan_append(struct pod_map *to, const struct pod_map *pieces);
 
-/* Appends the image's runs to an empty map, as they lie on the stick. */
-enum pod_status POD_MUST_USE pod_plan_base_map(const struct pod_plan_request *rq, struct pod_map *m);
+/* Appends the runs of a file to an empty map, as they lie on the stick. */
+enum pod_status POD_MUST_USE pod_plan_file_map(const struct pod_dev *disk, const struct pod_extent *extent, size_t count,
+					       uint64_t size_bytes, struct pod_map *m);
+/* p->map and p->image speak of a VHD or VHDX file: makes them those of the disk inside. */
+enum pod_status POD_MUST_USE pod_plan_container(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_diag *diag);
+/* Where on the volume is the parent of `child` (absolute paths)? `beside`: by its name alone, next to the child. False: nowhere.
+ */
+bool pod_plan_parent_path(const char *child, enum pod_parent_path kind, const char *path, bool beside, char *out, size_t size);
 /* A warning more than the plan holds is dropped. */
 void pod_plan_warn(struct pod_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_kind kind, uint64_t start, uint64_t len,

@@ -51,16 +51,17 @@ enum pod_status pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64
 	return POD_OK;
 }
 
-enum pod_status pod_plan_base_map(const struct pod_plan_request *rq, struct pod_map *m)
+enum pod_status pod_plan_file_map(const struct pod_dev *disk, const struct pod_extent *extent, size_t count, uint64_t size_bytes,
+				  struct pod_map *m)
 {
-	for (size_t i = 0; i < rq->extent_count; i++) {
-		const struct pod_extent *e = &rq->extent[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct pod_extent *e = &extent[i];
 		if (e->file_bytes != m->size_bytes ||
-		    (!e->hole && !pod_in_range(e->dev_bytes, e->length_bytes, rq->disk->size_bytes)))
+		    (!e->hole && !pod_in_range(e->dev_bytes, e->length_bytes, disk->size_bytes)))
 			return POD_E_RANGE;
 		POD_TRY(pod_map_append(m, e->hole ? POD_SEG_ZERO : POD_SEG_DEV, e->dev_bytes, e->length_bytes));
 	}
-	return m->size_bytes == rq->image_bytes ? POD_OK : POD_E_RANGE;
+	return m->size_bytes == size_bytes ? POD_OK : POD_E_RANGE;
 }
 
 /* Which boot entry starts the image, per firmware. */
@@ -123,7 +124,7 @@ enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_allo
 	pod_map_init(&p->map, a);
 	struct pod_mapdev md;
 	struct pod_cache cache = {0};
-	enum pod_status st = pod_plan_base_map(rq, &p->map);
+	enum pod_status st = pod_plan_file_map(rq->disk, rq->extent, rq->extent_count, rq->image_bytes, &p->map);
 	if (st != POD_OK)
 		(void)pod_fail(diag, st, "file extents", 0, rq->image_bytes, p->map.size_bytes);
 	pod_mapdev_init(&md, &p->map, rq->disk, ISO_SECTOR);
@@ -132,6 +133,8 @@ enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_allo
 				    md.dev.sector_size > CACHE_LINE ? md.dev.sector_size : CACHE_LINE);
 	if (st == POD_OK)
 		st = pod_image_probe(&cache.dev, rq->path, a, &p->image, diag);
+	if (st == POD_OK && pod_image_is_disk_file(p->image.kind))
+		st = pod_plan_container(rq, p, diag);
 	if (st == POD_OK) {
 		p->sector_size = p->image.kind == POD_IMAGE_ISO ? ISO_SECTOR : 512;
 		choose_entries(p);

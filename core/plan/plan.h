@@ -40,6 +40,13 @@ struct pod_shim {
 enum pod_status POD_MUST_USE pod_shim_by_reference(struct pod_fs *esp, uint64_t esp_start_bytes, const struct pod_node *file,
 						   struct pod_shim *out);
 
+/* A file that an image stands on. */
+struct pod_plan_file {
+	struct pod_extent *extent; /* dev_bytes absolute on the request's disk; freed by who asked */
+	size_t extent_count;
+	uint64_t size_bytes;
+};
+
 struct pod_plan_request {
 	struct pod_dev *disk;		 /* the stick (or the host file itself) */
 	const struct pod_extent *extent; /* the image's runs; dev_bytes absolute on `disk` */
@@ -50,6 +57,10 @@ struct pod_plan_request {
 	/* Gives the shim for a machine. NULL function: no hand-over overlays. */
 	enum pod_status (*shim)(void *ctx, enum pod_machine m, struct pod_shim *out);
 	void *shim_ctx;
+	/* Finds another file of the volume by its absolute path ("/images/base.vhdx"): the parent of a VHD or VHDX. `a` is for
+	 * its extents. NULL function: there are no other files. */
+	enum pod_status (*find)(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out);
+	void *find_ctx;
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
 	uint32_t state_length_bytes, boot_number;
@@ -82,6 +93,11 @@ struct pod_initrd {
 struct pod_plan {
 	struct pod_alloc *alloc;
 	struct pod_image image;
+	/* POD_IMAGE_VHD or POD_IMAGE_VHDX if that is what the disk `image` speaks of is packed in; else UNKNOWN. */
+	enum pod_image_kind container;
+	unsigned layers;  /* files of the container: 1 and its parents */
+	bool unwritten;	  /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */
+	char parent[256]; /* of a container that cannot be opened: the path of the parent that is the reason, or "" */
 	struct pod_map map;
 	uint32_t sector_size; /* of the virtual disk: 2048 for ISO, 512 for disks and floppies */
 	/* BIOS: index in image.boot[] of the entry to start, or -1: boot LBA 0 of the disk or floppy image; -2: cannot */
@@ -97,7 +113,7 @@ struct pod_plan {
 	char warning[POD_PLAN_WARNING_MAX][160];
 };
 
-/* On failure nothing is left allocated. */
+/* On failure nothing is left allocated. POD_E_NOT_FOUND, POD_E_CHANGED: out->parent is missing, or not what it was. */
 enum pod_status POD_MUST_USE pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *out,
 					   struct pod_diag *diag);
 void pod_plan_free(struct pod_plan *p);

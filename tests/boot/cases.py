@@ -197,6 +197,11 @@ case("uefi-efionly", "uefi", "main", "efionly", timeout=120, writes=True)
 case("uefi-rawdisk", "uefi", "main", "rawdisk", timeout=120, writes=True)
 case("uefi-fatlive", "uefi", "main", "fatlive")
 
+# Disks in VHD and VHDX files.
+case("bios-vhdx-chain", "bios", "virtual", "rawdisk", timeout=90, file="/images/top.vhdx", writes=True)
+case("uefi-vhdx-chain", "uefi", "virtual", "rawdisk", timeout=120, file="/images/top.vhdx", writes=True)
+case("bios-vhd", "bios", "virtual", "rawdisk", timeout=90, file="/images/raw.vhd")
+
 # By hand: through the serial port, and on the keyboard; by typing to search.
 case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120)
 case("bios-keyboard", "bios", "main", "ipxe", "keys", timeout=120)

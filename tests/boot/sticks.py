@@ -180,6 +180,43 @@ def add_tree(env, path):
         shutil.rmtree(folder)
 
 
+def serve_and_write(env, image, raw, at, length):
+    """Bytes [at, at + length) of `raw` into a virtual disk, by QEMU through our server."""
+    sock, piece = image + ".sock", image + ".piece"
+    with open(raw, "rb") as f, open(piece, "wb") as out:
+        f.seek(at)
+        out.write(f.read(length))
+    server = subprocess.Popen([env.isopod, "disk", "serve", image, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
+    server.stdout.readline()
+    subprocess.run(["qemu-io", "-f", "raw", "-c", "write -q -s %s %d %d" % (piece, at, os.path.getsize(piece)), "-c", "flush",
+                    "nbd+unix:///disk?socket=" + sock], check=True, stdout=subprocess.DEVNULL)
+    if server.wait(60) != 0:
+        raise RuntimeError("isopod disk serve failed")
+    os.unlink(piece)
+
+
+def add_virtual_disks(env, path):
+    """The raw disk as a VHD, and as a chain of three VHDX files each of which holds a third of it: noise lies below the rest."""
+    raw, folder = env.medium("rawdisk"), path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    base, child, top = (os.path.join(folder, n) for n in ("base.vhdx", "child.vhdx", "top.vhdx"))
+    try:
+        third = 640 << 10  # the table is in the first, the boot sector in the second, the program behind that
+        noise = os.path.join(folder, "noise.raw")
+        with open(raw, "rb") as f, open(noise, "wb") as out:
+            f.seek(2 * third)
+            out.write(b"\xE5" * (2 * third) + f.read())
+        env.run("disk", "convert", noise, base)
+        for parent, image, at, length in ((base, child, 0, third), (child, top, third, third)):
+            env.run("disk", "create", image, "--parent", parent)
+            serve_and_write(env, image, raw, at, length)
+        env.run("disk", "convert", raw, os.path.join(folder, "raw.vhd"))
+        env.run("add", path, base, child, top, os.path.join(folder, "raw.vhd"), "--to", "/images")
+    finally:
+        shutil.rmtree(folder)
+
+
 STICKS = {
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
@@ -188,5 +225,6 @@ STICKS = {
     "frag": Stick(["live"] + FEW, size="4G", finish=fragment_live),
     "far": Stick(["live"] + FEW, size="3T", before=fill_2_tib),
     "many": Stick(FEW + ["live"], size="4G", finish=add_600),
+    "virtual": Stick(["rawdisk", "floppy", "efionly"], size="1G", finish=add_virtual_disks),
     "tree": Stick(FEW + ["live"], size="4G", finish=add_tree),
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chains of three files, VHDX or VHD, any of them damaged, parents under any name: read, written, merged, flattened, mapped. */
+/* Chains of three files, VHDX or VHD, any of them damaged, parents under any name: read, written, merged, flattened, mapped; and
+ * planned, as files that lie one behind the other on a stick. */
 #include "core/base/str.h"
+#include "core/plan/plan.h"
 #include "tests/fuzz/fuzz_disk.h"
 
 static struct disk_mem file[2][DISK_FILES];
@@ -61,6 +63,65 @@ static void use(struct pod_chain *c, struct fuzz_env *e, uint8_t options)
 	(void)st;
 }
 
+/* --- a stick with the three files ------------------------------------------------------------------------ */
+
+static enum pod_status stick_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+	(void)d;
+	while (len) {
+		struct disk_mem *m = &now[off / DISK_CAP];
+		size_t n = (size_t)pod_min_u64(len, DISK_CAP - off % DISK_CAP);
+		POD_TRY(dm_read(&m->dev, off % DISK_CAP, p, n));
+		off += n, p += n, len -= n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status stick_find(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out)
+{
+	(void)ctx;
+	for (int i = 0; i < DISK_FILES; i++) {
+		if (!pod_ends_with_nocase(path, now[i].name))
+			continue;
+		out->extent = a->alloc(a, sizeof *out->extent);
+		if (!out->extent)
+			return POD_E_NOMEM;
+		*out->extent = (struct pod_extent){.dev_bytes = (uint64_t)i * DISK_CAP, .length_bytes = now[i].dev.size_bytes};
+		out->extent_count = 1;
+		out->size_bytes = now[i].dev.size_bytes;
+		return POD_OK;
+	}
+	return POD_E_NOT_FOUND;
+}
+
+static void plan(struct fuzz_env *e)
+{
+	static uint8_t buf[65536];
+	struct pod_dev stick = {.size_bytes = (uint64_t)DISK_FILES * DISK_CAP,
+				.sector_size = 512,
+				.read_only = true,
+				.read = stick_read,
+				.ctx = &stick};
+	struct pod_extent x = {.dev_bytes = 2ull * DISK_CAP, .length_bytes = now[2].dev.size_bytes};
+	struct pod_plan_request rq = {.disk = &stick,
+				      .extent = &x,
+				      .extent_count = 1,
+				      .image_bytes = now[2].dev.size_bytes,
+				      .path = "/images/c",
+				      .find = stick_find};
+	struct pod_plan *p = malloc(sizeof *p);
+	if (pod_plan_make(&rq, &e->alloc, p, NULL) == POD_OK) {
+		e->fail_read = 0;
+		for (uint64_t at = 0; at < pod_min_u64(p->map.size_bytes, 64u << 20); at += sizeof buf) {
+			size_t n = (size_t)pod_min_u64(sizeof buf, p->map.size_bytes - at);
+			FUZZ_REQUIRE(pod_map_read(&p->map, &stick, at, buf, n) == POD_OK);
+		}
+		pod_plan_free(p);
+	}
+	free(p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pod_chain_opener opener = {.open = find, .close = give_back};
@@ -78,6 +139,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (data[0] & OPT_SEAL)
 			data[0] >> 7 ? seal_vhd(&now[i]) : seal_vhdx(&now[i]);
 	}
+	if (!(data[0] & OPT_WRITE) && now[2].dev.size_bytes)
+		plan(&e);
 	struct pod_chain_options opt = {.top = {.writable = data[0] & OPT_WRITE, .env = &fuzz_vhd_env, .cache_pages = 16}};
 	if (pod_chain_open(&c, &now[2].vf, &e.alloc, &opener, &opt, NULL) == POD_OK) {
 		use(&c, &e, data[0]);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cli/copy.h"
+#include "cli/digest.h"
 #include "cli/volume.h"
 #include "core/base/str.h"
 #include "core/image/image.h"
@@ -241,6 +242,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	if (argc - optind < 2)
 		return cli_usage(cmd, "%s", _("name a TARGET and at least one FILE"));
 
+	if (!cli_digest_ready())
+		return CLI_FAILED;
 	v = cli_xzalloc(sizeof *v);
 	cli_catch_signals();
 	if (!cli_volume_open(v, argv[optind])) {

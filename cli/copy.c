@@ -6,13 +6,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/copy.h"
+#include "cli/digest.h"
 
 #define BUFFER_SIZE (2u << 20)
 #define BUFFERS	    8u
@@ -29,7 +29,7 @@ struct ring {
 	bool source_short;
 	uint64_t stop_bytes; /* where */
 	enum pod_status write_status;
-	EVP_MD_CTX *sha;
+	struct cli_digest *sha;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 };
@@ -116,7 +116,7 @@ static void *hasher_main(void *arg)
 	struct ring *r = arg;
 
 	for (uint64_t n = 0; wait_filled(r, n); n++) {
-		EVP_DigestUpdate(r->sha, r->data + n % BUFFERS * BUFFER_SIZE, r->len[n % BUFFERS]);
+		cli_digest_update(r->sha, r->data + n % BUFFERS * BUFFER_SIZE, r->len[n % BUFFERS]);
 		advance(r, &r->hashed);
 	}
 	return NULL;
@@ -203,25 +203,13 @@ static bool explain(const struct ring *r)
 	return false;
 }
 
-static void to_hex(EVP_MD_CTX *sha, char hex[65])
+static void take_hex(struct cli_digest *sha, char hex[65])
 {
-	uint8_t md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	char all[2 * CLI_DIGEST_MAX + 1];
 
-	EVP_DigestFinal_ex(sha, md, &n);
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(hex + 2 * i, 3, "%02x", md[i]);
-}
-
-static EVP_MD_CTX *new_sha(void)
-{
-	EVP_MD_CTX *sha = EVP_MD_CTX_new();
-
-	if (!sha || EVP_DigestInit_ex(sha, EVP_sha256(), NULL) != 1) {
-		cli_error("%s", _("SHA-256 is not available in this OpenSSL"));
-		exit(CLI_FAILED);
-	}
-	return sha;
+	cli_digest_hex(sha, all);
+	memcpy(hex, all, 64);
+	hex[64] = '\0';
 }
 
 bool cli_copy_run(struct cli_copy *c)
@@ -231,7 +219,7 @@ bool cli_copy_run(struct cli_copy *c)
 	bool ok = false, have_reader, have_hasher = false;
 
 	r->copy = c;
-	r->sha = new_sha();
+	r->sha = cli_digest_need("sha256");
 	if (posix_memalign((void **)&r->data, ALIGNMENT, (size_t)BUFFERS * BUFFER_SIZE) != 0) {
 		cli_error("%s", _("out of memory"));
 		goto out;
@@ -254,12 +242,12 @@ bool cli_copy_run(struct cli_copy *c)
 		pthread_join(hasher, NULL);
 	ok = have_hasher && explain(r);
 	if (ok)
-		to_hex(r->sha, c->hex);
+		take_hex(r->sha, c->hex);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);
 out:
 	free(r->data);
-	EVP_MD_CTX_free(r->sha);
+	cli_digest_free(r->sha);
 	free(r);
 	return ok;
 }
@@ -287,7 +275,7 @@ static int open_direct(const struct cli_copy *c)
 
 bool cli_copy_verify(struct cli_copy *c, bool *same)
 {
-	EVP_MD_CTX *sha = new_sha();
+	struct cli_digest *sha = cli_digest_need("sha256");
 	int direct = open_direct(c);
 	enum pod_status st = POD_OK;
 	struct cli_progress p;
@@ -310,18 +298,18 @@ bool cli_copy_verify(struct cli_copy *c, bool *same)
 			st = each_extent(c, off, buf, n, false, direct);
 		}
 		if (st == POD_OK)
-			EVP_DigestUpdate(sha, buf, n);
+			cli_digest_update(sha, buf, n);
 		off += n;
 		cli_progress_update(&p, off);
 	}
 	cli_progress_end(&p);
-	to_hex(sha, hex);
+	take_hex(sha, hex);
 	*same = strcmp(hex, c->hex) == 0;
 	if (st != POD_OK)
 		cli_fail_status(c->dev->path, _("cannot read the copy back"), st, NULL);
 	if (direct >= 0)
 		close(direct);
 	free(buf);
-	EVP_MD_CTX_free(sha);
+	cli_digest_free(sha);
 	return st == POD_OK && !cli_interrupted;
 }

@@ -92,11 +92,18 @@ static bool is_blank(struct cli_dev *d)
 /* Is there anything to lose, and may it be lost? */
 static bool may_destroy(const struct options *o, struct cli_dev *d)
 {
+	const char *why;
+
 	if (o->yes)
 		return true;
 	if (cli_safety_is_fixed(o->target)) {
 		cli_error(_("%s: refused: not a removable drive but a disk of this machine; if it is meant, add --yes"),
 			  o->target);
+		return false;
+	}
+	why = d->dev.size_bytes ? cli_safety_cannot_describe() : NULL;
+	if (why) {
+		cli_error(_("%s: refused: what is on it cannot be told, because %s; to overwrite it, add --yes"), o->target, why);
 		return false;
 	}
 	if (d->dev.size_bytes && cli_safety_describe_content(o->target)) {

@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include "cli/cli.h"
+#include "cli/digest.h"
 #include "cli/identity.h"
 
-static uint8_t seed[SHA256_DIGEST_LENGTH + 4];
+enum { SHA256_SIZE = 32 };
+
+static uint8_t seed[SHA256_SIZE + 4];
 static bool seeded;
 static uint32_t counter;
+
+static void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
+{
+	struct cli_digest *d = cli_digest_need("sha256");
+	uint8_t md[CLI_DIGEST_MAX];
+
+	cli_digest_update(d, data, len);
+	if (cli_digest_so_far(d, md) != SHA256_SIZE) {
+		cli_error("%s", _("out of memory"));
+		exit(CLI_FAILED);
+	}
+	memcpy(out, md, SHA256_SIZE);
+	cli_digest_free(d);
+}
 
 bool cli_identity_seed(const char *hex)
 {
@@ -17,14 +33,14 @@ bool cli_identity_seed(const char *hex)
 
 	if (n == 0 || strspn(hex, "0123456789abcdefABCDEF") != n)
 		return false;
-	SHA256((const uint8_t *)hex, n, seed);
+	sha256(hex, n, seed);
 	seeded = true;
 	return true;
 }
 
 void cli_identity_bytes(void *out, size_t len)
 {
-	uint8_t block[SHA256_DIGEST_LENGTH], *p = out;
+	uint8_t block[SHA256_SIZE], *p = out;
 
 	if (!seeded) {
 		if (getrandom(out, len, 0) != (ssize_t)len) {
@@ -36,9 +52,9 @@ void cli_identity_bytes(void *out, size_t len)
 	while (len) {
 		size_t n = len < sizeof block ? len : sizeof block;
 
-		memcpy(seed + SHA256_DIGEST_LENGTH, &counter, sizeof counter);
+		memcpy(seed + SHA256_SIZE, &counter, sizeof counter);
 		counter++;
-		SHA256(seed, sizeof seed, block);
+		sha256(seed, sizeof seed, block);
 		memcpy(p, block, n);
 		p += n;
 		len -= n;

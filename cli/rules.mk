@@ -7,25 +7,26 @@ WIM       ?= $(if $(wildcard /usr/include/wimlib.h),yes,no)
 ifneq ($(WIM),yes)
 CLI_SRC   := $(filter-out cli/doctor/drivers_wim.c,$(CLI_SRC))
 endif
+# Libraries that a command loads when it needs them (cli/lazy.h): -lNAME.
+CLI_LAZY  := crypto blkid archive
 CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
-CLI_FLAGS := $(BASE) -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
+CLI_FLAGS := $(BASE) -I$(B)/gen -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
              -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \
              -DISOPOD_LOCALEDIR='"$(PREFIX)/share/locale"'
-CLI_LIBS  := -lcrypto -lblkid -larchive
 ifeq ($(WIM),yes)
 CLI_FLAGS += -DISOPOD_WITH_WIM
-CLI_LIBS  += -lwim
+CLI_LAZY  += wim
 endif
 # What `isopod layer diff` reads filesystems with. libntfs-3g is under the GPL (see README): NTFS=no leaves it out; EXT=no libext2fs.
 NTFS      ?= $(if $(wildcard /usr/include/ntfs-3g/volume.h),yes,no)
 ifeq ($(NTFS),yes)
 CLI_FLAGS += -DISOPOD_WITH_NTFS
-CLI_LIBS  += -lntfs-3g
+CLI_LAZY  += ntfs-3g
 endif
 EXT       ?= $(if $(wildcard /usr/include/ext2fs/ext2fs.h),yes,no)
 ifeq ($(EXT),yes)
 CLI_FLAGS += -DISOPOD_WITH_EXT
-CLI_LIBS  += -lext2fs -lcom_err
+CLI_LAZY  += ext2fs
 endif
 CLI_PO    := $(sort $(wildcard po/isopod/*.po))
 CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
@@ -35,28 +36,35 @@ STICK_FILES := $(addprefix $(B)/stick/,mbr.bin stage2.bin BOOTX64.EFI BOOTIA32.E
 
 all: $(B)/isopod $(CLI_MO)
 
-$(B)/cli-obj/%.o: %.c
+# Looked at each time, written when a library has changed.
+$(B)/gen/libraries.h: FORCE
+	@mkdir -p $(@D)
+	$(Q)tools/libraries.sh $(CC) $@ $(CLI_LAZY)
+.PHONY: FORCE
+FORCE:
+
+$(B)/cli-obj/%.o: %.c | $(B)/gen/libraries.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CLI_FLAGS) -MMD -MP -c $< -o $@
 
 $(B)/isopod: $(CLI_OBJ) $(B)/host/libpod.a
-	$(Q)$(CC) -pie -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now -o $@ $(CLI_OBJ) $(B)/host/libpod.a $(CLI_LIBS)
+	$(Q)$(CC) -pie -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now -o $@ $(CLI_OBJ) $(B)/host/libpod.a
 -include $(CLI_OBJ:.o=.d)
 
 # The command once more with sanitizers, and with its writes recorded or cut: for the tests.
 CLI_SAN_FLAGS := $(filter-out -O2,$(CLI_FLAGS)) -O1 -Wno-frame-larger-than -fsanitize=$(SAN) -fno-sanitize-recover=all
-$(B)/cli-san/%.o: %.c
+$(B)/cli-san/%.o: %.c | $(B)/gen/libraries.h
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CLI_SAN_FLAGS) -MMD -MP -c $< -o $@
 CLI_SAN_OBJ := $(patsubst %.c,$(B)/cli-san/%.o,$(CLI_SRC) tests/interop/cli_faults.c)
 $(B)/interop/isopod-faults: $(CLI_SAN_OBJ) $(B)/san/libpod.a
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^
 -include $(CLI_SAN_OBJ:.o=.d)
 # The layer store against a model, in one process.
 $(B)/interop/layer-model: $(B)/cli-san/tests/interop/layer_model.o $(filter-out %/cli/main.o %/cli_faults.o,$(CLI_SAN_OBJ)) $(B)/san/libpod.a
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^
 -include $(B)/cli-san/tests/interop/layer_model.d
 check-interop: $(B)/isopod $(B)/interop/isopod-faults $(B)/interop/layer-model $(CLI_MO) $(STICK_FILES)
 
@@ -81,6 +89,20 @@ install: all $(STICK_FILES)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/isopod/copyright
 	gzip -9n <CHANGELOG.md >$(DESTDIR)$(PREFIX)/share/doc/isopod/changelog.gz
 
+# The files that load libraries, linked with them as usual: from these dpkg-shlibdeps learns what the package depends on. What not
+# every user of the command has to have is recommended.
+CLI_RECOMMENDS := $(filter $(CLI_SRC),cli/doctor/drivers_wim.c cli/layer/diff_ntfs.c)
+CLI_DEPENDS    := $(filter-out $(CLI_RECOMMENDS),$(shell grep -l '^LAZY_LIBRARY' $(CLI_SRC)))
+$(B)/direct/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CLI_FLAGS) -fPIC -DLAZY_DIRECT -MMD -MP -c $< -o $@
+$(B)/direct/depends.so: $(CLI_DEPENDS:%.c=$(B)/direct/%.o)
+$(B)/direct/recommends.so: $(CLI_RECOMMENDS:%.c=$(B)/direct/%.o)
+$(B)/direct/depends.so $(B)/direct/recommends.so:
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -Wl,--as-needed -o $@ $^ $(CLI_LAZY:%=-l%)
+-include $(patsubst %.c,$(B)/direct/%.d,$(CLI_DEPENDS) $(CLI_RECOMMENDS))
+
 # A Debian package of this very build; the same bytes each time for the same sources.
-deb: all $(STICK_FILES)
+deb: all $(STICK_FILES) $(B)/direct/depends.so $(B)/direct/recommends.so
 	@B='$(B)' VERSION='$(VERSION)' MAKE='$(MAKE)' tools/deb.sh

@@ -14,7 +14,19 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cli/cli.h"
+#include "cli/lazy.h"
 #include "cli/safety.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(blkid_do_safeprobe) X(blkid_free_probe) X(blkid_new_probe) X(blkid_new_probe_from_filename) \
+	X(blkid_partition_get_partno) X(blkid_partition_get_size) X(blkid_partition_get_start) \
+	X(blkid_partition_is_extended) X(blkid_partlist_get_partition) X(blkid_partlist_numof_partitions) \
+	X(blkid_probe_enable_partitions) X(blkid_probe_enable_superblocks) X(blkid_probe_get_fd) \
+	X(blkid_probe_get_partitions) X(blkid_probe_lookup_value) X(blkid_probe_set_device) \
+	X(blkid_probe_set_superblocks_flags)
+/* clang-format on */
+LAZY_LIBRARY(lib, blkid, FUNCTIONS);
 #include "core/base/str.h"
 
 const char *cli_safety_root = "";
@@ -285,14 +297,14 @@ static unsigned describe_probe(blkid_probe pr, const char *path, const char *par
 {
 	const char *type = NULL, *label = NULL, *table = NULL;
 
-	blkid_probe_enable_superblocks(pr, 1);
-	blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
-	blkid_probe_enable_partitions(pr, part == NULL);
-	if (blkid_do_safeprobe(pr) != 0)
+	lib.blkid_probe_enable_superblocks(pr, 1);
+	lib.blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
+	lib.blkid_probe_enable_partitions(pr, part == NULL);
+	if (lib.blkid_do_safeprobe(pr) != 0)
 		return 0;
-	blkid_probe_lookup_value(pr, "TYPE", &type, NULL);
-	blkid_probe_lookup_value(pr, "LABEL", &label, NULL);
-	blkid_probe_lookup_value(pr, "PTTYPE", &table, NULL);
+	lib.blkid_probe_lookup_value(pr, "TYPE", &type, NULL);
+	lib.blkid_probe_lookup_value(pr, "LABEL", &label, NULL);
+	lib.blkid_probe_lookup_value(pr, "PTTYPE", &table, NULL);
 	if (part && type && label)
 		cli_warn(_("%s: %s holds a %s filesystem '%s', which would be lost"), path, part, type, label);
 	else if (part && type)
@@ -306,30 +318,35 @@ static unsigned describe_probe(blkid_probe pr, const char *path, const char *par
 	return type || table ? 1 : 0;
 }
 
+const char *cli_safety_cannot_describe(void)
+{
+	return lazy_load(&lib_library);
+}
+
 unsigned cli_safety_describe_content(const char *path)
 {
-	blkid_probe whole = blkid_new_probe_from_filename(path);
+	blkid_probe whole = lib.blkid_new_probe_from_filename(path);
 	blkid_partlist list;
 	unsigned found;
 
 	if (!whole)
 		return 0;
 	found = describe_probe(whole, path, NULL);
-	list = blkid_probe_get_partitions(whole);
-	for (int i = 0; list && i < blkid_partlist_numof_partitions(list); i++) {
-		blkid_partition p = blkid_partlist_get_partition(list, i);
+	list = lib.blkid_probe_get_partitions(whole);
+	for (int i = 0; list && i < lib.blkid_partlist_numof_partitions(list); i++) {
+		blkid_partition p = lib.blkid_partlist_get_partition(list, i);
 		blkid_probe pr;
 		char part[32];
 
-		if (blkid_partition_is_extended(p))
+		if (lib.blkid_partition_is_extended(p))
 			continue;
-		snprintf(part, sizeof part, _("partition %d"), blkid_partition_get_partno(p));
-		pr = blkid_new_probe();
-		if (pr && blkid_probe_set_device(pr, blkid_probe_get_fd(whole), blkid_partition_get_start(p) * 512,
-						 blkid_partition_get_size(p) * 512) == 0)
+		snprintf(part, sizeof part, _("partition %d"), lib.blkid_partition_get_partno(p));
+		pr = lib.blkid_new_probe();
+		if (pr && lib.blkid_probe_set_device(pr, lib.blkid_probe_get_fd(whole), lib.blkid_partition_get_start(p) * 512,
+						     lib.blkid_partition_get_size(p) * 512) == 0)
 			found += describe_probe(pr, path, part);
-		blkid_free_probe(pr);
+		lib.blkid_free_probe(pr);
 	}
-	blkid_free_probe(whole);
+	lib.blkid_free_probe(whole);
 	return found;
 }

@@ -13,11 +13,18 @@ mkdir -p "$root/DEBIAN" "$B/deb/debian"
 "$MAKE" -s B="$B" DESTDIR="$root" PREFIX=/usr install >/dev/null
 strip --remove-section=.comment --remove-section=.note "$root/usr/bin/isopod"
 
-# Which libraries at which version the binary needs; without dpkg-dev, what it was made for.
-depends="libc6 (>= 2.36), libssl3, libblkid1, libarchive13, libwim15"
+# Which libraries at which version it needs. The binary itself names only libc: the others it loads (cli/lazy.h), and these two stand
+# for it. Without dpkg-dev: those it was made for, all of them.
+recommends="qemu-system-x86, qemu-utils, ovmf"
 if command -v dpkg-shlibdeps >/dev/null; then
 	printf 'Source: isopod\n\nPackage: isopod\nArchitecture: any\n' >"$B/deb/debian/control"
-	depends=$(cd "$B/deb" && dpkg-shlibdeps -O root/usr/bin/isopod 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
+	(cd "$B/deb" && dpkg-shlibdeps -O -dDepends root/usr/bin/isopod ../direct/depends.so -dRecommends ../direct/recommends.so) \
+		>"$B/deb/substvars" 2>"$B/deb/shlibdeps.log" || { cat "$B/deb/shlibdeps.log" >&2; exit 1; }
+	depends=$(sed -n 's/^shlibs:Depends=//p' "$B/deb/substvars")
+	more=$(sed -n 's/^shlibs:Recommends=//p' "$B/deb/substvars")
+	recommends="${more:+$more, }$recommends"
+else
+	depends="libc6 (>= 2.36)$(sed -n 's/^#define PACKAGE_.* "\(.*\)"$/, \1/p' "$B/gen/libraries.h" | tr -d '\n')"
 fi
 size=$(find "$root/usr" -type f -printf '%s\n' | awk '{ n += int(($1 + 1023) / 1024) } END { print n }')
 cat >"$root/DEBIAN/control" <<END
@@ -27,7 +34,7 @@ Architecture: $arch
 Maintainer: The Isopod developers <isopod@localhost>
 Installed-Size: $size
 Depends: $depends
-Recommends: qemu-system-x86, qemu-utils, ovmf
+Recommends: $recommends
 Suggests: acpica-tools, hwdata, squashfs-tools, qemu-system-arm, qemu-efi-aarch64, ovmf-ia32, exfatprogs
 Section: admin
 Priority: optional

@@ -286,8 +286,11 @@ static void read_initrds(struct linux_image *x)
 		struct initrd *in = &x->initrd[x->count];
 
 		initrd_read(in, x->im->bytes, r->start_bytes, r->length_bytes);
-		if (in->problem) {
-			x->broken = true;
+		x->broken |= in->problem != NULL;
+		if (in->unread) {
+			doctor_reportf(x->d, &drivers_check_stick, DOCTOR_SKIPPED, x->im->subject, NULL,
+				       _("%s was not looked at: %s"), r->path, in->problem);
+		} else if (in->problem) {
 			doctor_reportf(x->d, &drivers_check_stick, DOCTOR_WARN, x->im->subject,
 				       _("compare the image with its publisher's checksum, and copy it again if it differs"),
 				       _("%s cannot be read to its end: %s"), r->path, in->problem);

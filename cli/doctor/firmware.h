@@ -78,6 +78,7 @@ struct loaders {
 	size_t n, cap;
 	unsigned unreadable; /* programs that are no PE files or could not be read */
 };
+/* Takes libcrypto (cli_digest_missing): without it there are none. */
 void loaders_read(struct loaders *out, const struct doctor_image *im);
 void loaders_free(struct loaders *l);
 

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "cli/digest.h"
 #include "cli/doctor/firmware.h"
 #include "cli/doctor/inventory.h"
 #include "core/base/str.h"
@@ -329,9 +330,16 @@ static void check_signed(struct doctor *d, const struct doctor_image *im, const 
 
 void firmware_secure_image(struct doctor *d, const struct doctor_image *im, const struct secure *s)
 {
+	static const struct doctor_check *const checks[] = {&firmware_check_signed, &firmware_check_dbx, &firmware_check_sbat};
+	const char *why;
 	struct loaders l;
 
 	if (s->state == SECURE_NONE)
+		return;
+	why = cli_digest_missing();
+	for (size_t i = 0; why && i < POD_ARRAY_LEN(checks); i++)
+		doctor_reportf(d, checks[i], DOCTOR_SKIPPED, im->subject, NULL, _("its programs were not looked at: %s"), why);
+	if (why)
 		return;
 	loaders_read(&l, im);
 	if (l.n) {

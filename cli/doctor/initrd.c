@@ -11,6 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/initrd.h"
+#include "cli/lazy.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(archive_filter_bytes) X(archive_filter_count) X(archive_read_data) X(archive_read_free) X(archive_read_new) \
+	X(archive_read_next_header) X(archive_read_open) X(archive_read_support_filter_bzip2) \
+	X(archive_read_support_filter_gzip) X(archive_read_support_filter_lz4) X(archive_read_support_filter_lzma) \
+	X(archive_read_support_filter_xz) X(archive_read_support_filter_zstd) X(archive_read_support_format_raw)
+/* clang-format on */
+LAZY_LIBRARY(lib, archive, FUNCTIONS);
 
 #define UNPACKED_MAX (4ull << 30)
 #define FILES_MAX    500000u
@@ -70,7 +80,7 @@ static ssize_t source_read(struct source *s, void *buf, size_t len)
 	if (!s->unpack)
 		return (ssize_t)n;
 	while (n < len) {
-		la_ssize_t got = archive_read_data(s->unpack, (char *)buf + n, len - n);
+		la_ssize_t got = lib.archive_read_data(s->unpack, (char *)buf + n, len - n);
 
 		if (got < 0)
 			return -1;
@@ -273,23 +283,23 @@ static bool walk_archives(struct walker *w, struct source *s, char head[6], size
 
 static struct archive *open_unpacker(struct source *s)
 {
-	struct archive *a = archive_read_new();
+	struct archive *a = lib.archive_read_new();
 	struct archive_entry *e;
 
 	if (!a)
 		return NULL;
-	archive_read_support_filter_gzip(a);
-	archive_read_support_filter_bzip2(a);
-	archive_read_support_filter_xz(a);
-	archive_read_support_filter_lzma(a);
-	archive_read_support_filter_zstd(a);
-	archive_read_support_filter_lz4(a);
-	archive_read_support_format_raw(a);
+	lib.archive_read_support_filter_gzip(a);
+	lib.archive_read_support_filter_bzip2(a);
+	lib.archive_read_support_filter_xz(a);
+	lib.archive_read_support_filter_lzma(a);
+	lib.archive_read_support_filter_zstd(a);
+	lib.archive_read_support_filter_lz4(a);
+	lib.archive_read_support_format_raw(a);
 	/* Exactly one filter and the source: plain bytes are none of ours. */
-	if (archive_read_open(a, s, NULL, feed, NULL) == ARCHIVE_OK && archive_read_next_header(a, &e) == ARCHIVE_OK &&
-	    archive_filter_count(a) >= 2)
+	if (lib.archive_read_open(a, s, NULL, feed, NULL) == ARCHIVE_OK && lib.archive_read_next_header(a, &e) == ARCHIVE_OK &&
+	    lib.archive_filter_count(a) >= 2)
 		return a;
-	archive_read_free(a);
+	lib.archive_read_free(a);
 	return NULL;
 }
 
@@ -304,8 +314,8 @@ static bool walk_stream(struct walker *w, struct source *s, uint64_t *used)
 	if (!s->unpack)
 		return false;
 	ok = walk_archives(w, s, head, &n) && n == 0;
-	*used = (uint64_t)archive_filter_bytes(s->unpack, -1);
-	archive_read_free(s->unpack);
+	*used = (uint64_t)lib.archive_filter_bytes(s->unpack, -1);
+	lib.archive_read_free(s->unpack);
 	return ok;
 }
 
@@ -315,8 +325,16 @@ static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, 
 	struct source s = {.dev = dev, .at = at, .end = end, .buf = cli_xmalloc(PIECE)};
 	size_t files = w->r->files;
 	uint64_t unpacked = w->r->read_bytes, used = 0;
-	bool ok = walk_stream(w, &s, &used);
+	const char *missing = lazy_load(&lib_library);
+	bool ok;
 
+	if (missing) {
+		w->r->unread = true;
+		problem(w->r, cli_xstrdup(missing));
+		free(s.buf);
+		return 0;
+	}
+	ok = walk_stream(w, &s, &used);
 	/* libarchive's zstd reader loses the end of a stream that is followed by something else, but knows how long it was. */
 	if (!ok && !s.io_error && used && used < end - at) {
 		s = (struct source){.dev = dev, .at = at, .end = at + used, .buf = s.buf};

@@ -15,6 +15,7 @@ struct initrd {
 	bool has_init;	     /* an /init or /sbin/init: not just microcode or additions */
 	bool has_squashfs;   /* a file that is a squashfs (dracut's squash module): modules may lie in it */
 	char *problem;	     /* NULL, or a sentence: why it could not be read to its end */
+	bool unread;	     /* the problem is that the library to unpack it with is missing */
 	bool damaged;	     /* the problem is in the initrd, and not that it could not be read or is of an unknown kind */
 	uint64_t read_bytes; /* unpacked */
 };

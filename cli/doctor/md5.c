@@ -63,11 +63,8 @@ struct doctor_md5 *doctor_md5_open(struct pod_dev *image)
 {
 	struct doctor_md5 *m = cli_xzalloc(sizeof *m);
 
-	if (parse(m, image)) {
-		m->ctx = EVP_MD_CTX_new();
-		if (m->ctx && EVP_DigestInit_ex(m->ctx, EVP_md5(), NULL) == 1)
-			return m;
-	}
+	if (parse(m, image))
+		return m;
 	doctor_md5_close(m);
 	return NULL;
 }
@@ -75,21 +72,19 @@ struct doctor_md5 *doctor_md5_open(struct pod_dev *image)
 void doctor_md5_close(struct doctor_md5 *m)
 {
 	if (m)
-		EVP_MD_CTX_free(m->ctx);
+		cli_digest_free(m->sum);
 	free(m);
 }
 
 /* The sum so far is that of fragment number m->fragment, counted from 1, unless damage lies before here. */
 static void check_fragment(struct doctor_md5 *m, uint64_t done)
 {
-	EVP_MD_CTX *copy = EVP_MD_CTX_new();
 	uint64_t length = m->total_bytes / (m->fragments + 1);
 	size_t digits = FRAGMENT_DIGITS / m->fragments;
-	uint8_t md[EVP_MAX_MD_SIZE] = {0};
+	uint8_t md[CLI_DIGEST_MAX] = {0};
 	const char *want = m->fragment_sums + (m->fragment - 1) * digits;
 
-	if (copy && EVP_MD_CTX_copy_ex(copy, m->ctx) == 1)
-		EVP_DigestFinal_ex(copy, md, NULL);
+	cli_digest_so_far(m->sum, md);
 	for (size_t i = 0; i < digits && !m->part_bad; i++) {
 		char two[3];
 
@@ -101,7 +96,6 @@ static void check_fragment(struct doctor_md5 *m, uint64_t done)
 			m->bad_to = done;
 		}
 	}
-	EVP_MD_CTX_free(copy);
 }
 
 static void step(struct doctor_md5 *m, uint64_t at, uint8_t *buf, size_t len)
@@ -116,10 +110,10 @@ static void step(struct doctor_md5 *m, uint64_t at, uint8_t *buf, size_t len)
 
 		memcpy(keep, buf + (app - at), n);
 		memset(buf + (app - at), ' ', n);
-		EVP_DigestUpdate(m->ctx, buf, len);
+		cli_digest_update(m->sum, buf, len);
 		memcpy(buf + (app - at), keep, n);
 	} else {
-		EVP_DigestUpdate(m->ctx, buf, len);
+		cli_digest_update(m->sum, buf, len);
 	}
 	if (fragment != m->fragment && fragment <= m->fragments) {
 		m->fragment = (unsigned)fragment;
@@ -130,7 +124,9 @@ static void step(struct doctor_md5 *m, uint64_t at, uint8_t *buf, size_t len)
 
 void doctor_md5_update(struct doctor_md5 *m, uint64_t at, uint8_t *buf, size_t len)
 {
-	for (size_t i = 0; i < len && at + i < m->total_bytes; i += STEP) {
+	if (!m->sum)
+		m->sum = cli_digest_new("md5");
+	for (size_t i = 0; m->sum && i < len && at + i < m->total_bytes; i += STEP) {
 		size_t n = (size_t)pod_min_u64(pod_min_u64(STEP, len - i), m->total_bytes - at - i);
 
 		step(m, at + i, buf + i, n);
@@ -140,13 +136,12 @@ void doctor_md5_update(struct doctor_md5 *m, uint64_t at, uint8_t *buf, size_t l
 
 enum doctor_md5_verdict doctor_md5_result(struct doctor_md5 *m, uint64_t *from, uint64_t *to)
 {
-	uint8_t md[EVP_MAX_MD_SIZE];
-	char hex[33];
+	char hex[2 * CLI_DIGEST_MAX + 1] = "";
 
-	if (!m->total_bytes || m->done < m->total_bytes || EVP_DigestFinal_ex(m->ctx, md, NULL) != 1)
+	if (m->sum && m->total_bytes && m->done >= m->total_bytes)
+		cli_digest_hex(m->sum, hex);
+	if (!*hex)
 		return DOCTOR_MD5_UNKNOWN;
-	for (unsigned i = 0; i < 16; i++)
-		sprintf(hex + 2 * i, "%02x", md[i]);
 	if (strcmp(hex, m->hex) == 0)
 		return DOCTOR_MD5_SAME;
 	*from = m->part_bad ? m->bad_from : m->fragments ? m->fragments * (m->total_bytes / (m->fragments + 1)) : 0;

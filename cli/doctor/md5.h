@@ -12,7 +12,7 @@
 #ifndef POD_CLI_DOCTOR_MD5_H
 #define POD_CLI_DOCTOR_MD5_H
 
-#include <openssl/evp.h>
+#include "cli/digest.h"
 #include "core/disk/dev.h"
 
 enum doctor_md5_verdict { DOCTOR_MD5_SAME, DOCTOR_MD5_PART, DOCTOR_MD5_DIFFERENT, DOCTOR_MD5_UNKNOWN };
@@ -21,15 +21,15 @@ struct doctor_md5 {
 	char hex[33];
 	uint64_t total_bytes; /* that are hashed */
 	char fragment_sums[64];
-	unsigned fragments; /* 0: no sums of parts */
-	EVP_MD_CTX *ctx;
+	unsigned fragments;	/* 0: no sums of parts */
+	struct cli_digest *sum; /* from the first update on */
 	uint64_t done;
 	unsigned fragment; /* that `done` lies in */
 	bool part_bad;
 	uint64_t bad_from, bad_to;
 };
 
-/* NULL: nothing implanted. */
+/* NULL: nothing implanted. Nothing is hashed before the first update; it takes libcrypto (cli_digest_missing). */
 struct doctor_md5 *doctor_md5_open(struct pod_dev *image);
 void doctor_md5_close(struct doctor_md5 *m);
 /* The image's bytes in order from 0; `len` a multiple of 32 KiB except at the end. The buffer may be changed. */

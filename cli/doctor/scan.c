@@ -5,10 +5,10 @@
  * everything is read once for all of these.
  */
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/images.h"
+#include "cli/digest.h"
 #include "cli/doctor/md5.h"
 #include "cli/hashlist.h"
 #include "core/base/str.h"
@@ -141,8 +141,8 @@ struct scan {
 	struct doctor *d;
 	const struct doctor_image *im;
 	uint8_t *buf;
-	EVP_MD_CTX *sha256, *sum; /* sum: the published hash's algorithm, NULL if there is none or it is SHA-256 */
-	struct doctor_md5 *md5;	  /* NULL: none implanted */
+	struct cli_digest *sha256, *sum; /* sum: the published hash's algorithm, NULL if there is none or it is SHA-256 */
+	struct doctor_md5 *md5;		 /* NULL: none implanted */
 	/* read errors */
 	unsigned bad;
 	uint64_t bad_first;
@@ -228,28 +228,6 @@ static void read_chunk(struct scan *s, uint64_t at, size_t len)
 	}
 }
 
-static EVP_MD_CTX *digest_new(const char *name)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	const EVP_MD *md = EVP_get_digestbyname(name);
-
-	if (c && md && EVP_DigestInit_ex(c, md, NULL) == 1)
-		return c;
-	EVP_MD_CTX_free(c);
-	return NULL;
-}
-
-static void digest_hex(EVP_MD_CTX *c, char hex[129])
-{
-	uint8_t md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	EVP_DigestFinal_ex(c, md, &n);
-	for (unsigned i = 0; i < n; i++)
-		sprintf(hex + 2 * i, "%02x", md[i]);
-	hex[2 * n] = '\0';
-}
-
 static void read_all(struct scan *s)
 {
 	uint64_t size = s->im->size_bytes;
@@ -263,9 +241,9 @@ static void read_all(struct scan *s)
 
 		read_chunk(s, at, n);
 		if (s->sha256)
-			EVP_DigestUpdate(s->sha256, s->buf, n);
+			cli_digest_update(s->sha256, s->buf, n);
 		if (s->sum)
-			EVP_DigestUpdate(s->sum, s->buf, n);
+			cli_digest_update(s->sum, s->buf, n);
 		if (s->md5)
 			doctor_md5_update(s->md5, at, s->buf, n);
 		look_for_zeros(s, at, n);
@@ -306,11 +284,26 @@ static void report_zeros(struct scan *s)
 			       _("no compressed file has holes; long zeros: %llu bytes"), (unsigned long long)s->zero_total);
 }
 
-static void compare(struct scan *s, const struct doctor_check *c, const char *source, const char *want, const char *got,
-		    const char *fix)
+/* Why what was hashed says nothing. */
+static const char *unhashed(const struct scan *s)
 {
-	if (s->bad)
-		doctor_report(s->d, c, DOCTOR_SKIPPED, s->im->subject, _("not everything could be read"), NULL);
+	const char *why = cli_digest_missing();
+
+	return why && !s->bad ? why : _("not everything could be read");
+}
+
+/* `digest` NULL: it was not hashed. */
+static void compare(struct scan *s, const struct doctor_check *c, const char *source, const char *want,
+		    const struct cli_digest *digest, const char *fix)
+{
+	char got[2 * CLI_DIGEST_MAX + 1] = "";
+
+	if (digest && !s->bad)
+		cli_digest_hex(digest, got);
+	if (s->bad || cli_digest_missing())
+		doctor_report(s->d, c, DOCTOR_SKIPPED, s->im->subject, unhashed(s), NULL);
+	else if (!*got)
+		doctor_report(s->d, c, DOCTOR_SKIPPED, s->im->subject, _("this OpenSSL does not have that hash"), NULL);
 	else if (strcmp(want, got) == 0)
 		doctor_reportf(s->d, c, DOCTOR_GOOD, s->im->subject, NULL, _("%.16s... as in %s"), got, source);
 	else
@@ -339,7 +332,7 @@ static void report_md5(struct scan *s)
 			      _("the content does not have the MD5 that is implanted in it"), AGAIN);
 		break;
 	case DOCTOR_MD5_UNKNOWN:
-		doctor_report(s->d, &doctor_check_md5, DOCTOR_SKIPPED, s->im->subject, _("not everything could be read"), NULL);
+		doctor_report(s->d, &doctor_check_md5, DOCTOR_SKIPPED, s->im->subject, unhashed(s), NULL);
 		break;
 	}
 }
@@ -354,30 +347,25 @@ static void full(struct doctor *d, const struct doctor_image *im, struct doctor_
 	struct scan s = {.d = d, .im = im, .md5 = md5, .buf = cli_xmalloc(CHUNK)};
 	const char *noted = noted_hash(d, im);
 	bool is_sha256 = sum && strcmp(sum->algorithm, "sha256") == 0;
-	char hex[129], own[129];
 
 	if (noted || is_sha256)
-		s.sha256 = digest_new("sha256");
+		s.sha256 = cli_digest_new("sha256");
 	if (sum && !is_sha256)
-		s.sum = digest_new(sum->algorithm);
+		s.sum = cli_digest_new(sum->algorithm);
 	read_all(&s);
 	if (!cli_interrupted) {
 		report_read(&s);
 		report_zeros(&s);
-		if (s.sha256)
-			digest_hex(s.sha256, own);
-		if (s.sum)
-			digest_hex(s.sum, hex);
-		if (sum && (is_sha256 ? s.sha256 : s.sum))
-			compare(&s, &doctor_check_sums, sum->source, sum->hex, is_sha256 ? own : hex, AGAIN);
-		if (noted && s.sha256)
-			compare(&s, &doctor_check_copied, CLI_HASHLIST_PATH, noted, own,
+		if (sum)
+			compare(&s, &doctor_check_sums, sum->source, sum->hex, is_sha256 ? s.sha256 : s.sum, AGAIN);
+		if (noted)
+			compare(&s, &doctor_check_copied, CLI_HASHLIST_PATH, noted, s.sha256,
 				_("copy the image again; if it happens more than once, probe the drive (--probe)"));
 		if (md5)
 			report_md5(&s);
 	}
-	EVP_MD_CTX_free(s.sha256);
-	EVP_MD_CTX_free(s.sum);
+	cli_digest_free(s.sha256);
+	cli_digest_free(s.sum);
 	free(s.buf);
 }
 

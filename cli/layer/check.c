@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod layer check: files, links, attributes, hashes, space; and with --repair what can be mended without a guess. */
 #include <getopt.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/digest.h"
 #include "cli/layer/store.h"
 #include "core/base/str.h"
 
@@ -124,19 +124,22 @@ static enum pod_status digest(struct pod_dev *dev, uint8_t out[32])
 {
 	const size_t piece = 4u << 20;
 	uint8_t *buf = cli_xmalloc(piece);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	enum pod_status st = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) ? POD_OK : POD_E_NOMEM;
+	struct cli_digest *d = cli_digest_need("sha256");
+	uint8_t md[CLI_DIGEST_MAX];
+	enum pod_status st = POD_OK;
 
 	for (uint64_t off = 0; off < dev->size_bytes && st == POD_OK && !cli_interrupted; off += piece) {
 		size_t n = (size_t)pod_min_u64(piece, dev->size_bytes - off);
 
 		st = pod_dev_read(dev, off, buf, n);
 		if (st == POD_OK)
-			EVP_DigestUpdate(ctx, buf, n);
+			cli_digest_update(d, buf, n);
 	}
+	if (st == POD_OK && cli_digest_so_far(d, md) != 32)
+		st = POD_E_NOMEM;
 	if (st == POD_OK)
-		EVP_DigestFinal_ex(ctx, out, NULL);
-	EVP_MD_CTX_free(ctx);
+		memcpy(out, md, 32);
+	cli_digest_free(d);
 	free(buf);
 	return st;
 }
@@ -387,6 +390,10 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 	if (argc - optind != 1) {
 		free(ls);
 		return cli_usage(cmd, "%s", _("name one STORE"));
+	}
+	if (k.hash && !cli_digest_ready()) {
+		free(ls);
+		return CLI_FAILED;
 	}
 	cli_catch_signals();
 	if (k.json) {

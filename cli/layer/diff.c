@@ -157,9 +157,9 @@ static enum pod_status compare_runs(struct pod_chain *a, struct pod_chain *b, st
 
 struct volume {
 	uint64_t start, length;
-	uint32_t number;	   /* of the partition; 0: the whole disk */
-	const char *format;	   /* NULL: none that is known */
-	enum pod_status status[2]; /* of reading it, before and after */
+	uint32_t number;		  /* of the partition; 0: the whole disk */
+	const struct diff_reader *reader; /* NULL: no filesystem that is known */
+	enum pod_status status[2];	  /* of reading it, before and after */
 	struct diff_list files[2];
 	struct diff_map changed;
 };
@@ -176,7 +176,7 @@ static void read_volume(struct volume *v, struct pod_dev *disk, int side)
 	for (size_t i = 0; i < POD_ARRAY_LEN(readers) && v->status[side] == POD_E_FORMAT; i++) {
 		v->status[side] = readers[i]->list(&w.dev, &v->changed, &v->files[side]);
 		if (v->status[side] != POD_E_FORMAT)
-			v->format = readers[i]->name;
+			v->reader = readers[i];
 	}
 }
 
@@ -323,26 +323,26 @@ static void compare_lists(struct volume *v, struct report *r)
 
 static void report_volume(struct volume *v, struct cli_json *json)
 {
-	struct report r = {.json = json, .format = v->format ? v->format : ""};
+	struct report r = {.json = json, .format = v->reader ? v->reader->name : ""};
 	char size[16], *name = v->number ? cli_xasprintf(_("partition %u"), (unsigned)v->number) : cli_xstrdup(_("whole disk"));
 	const char *note = NULL;
 
 	for (int i = 0; i < 2; i++)
 		if (v->status[i] != POD_OK && v->status[i] != POD_E_FORMAT)
-			note = v->status[i] == POD_E_UNSUPPORTED ? _("this isopod was built without the library that reads it")
-								 : cli_status_text(v->status[i]);
+			note = v->status[i] == POD_E_UNSUPPORTED && v->reader->missing ? v->reader->missing()
+										       : cli_status_text(v->status[i]);
 	if (json) {
 		cli_json_open(json, NULL, '{');
 		cli_json_u64(json, "partition", v->number);
 		cli_json_u64(json, "start", v->start);
 		cli_json_u64(json, "length", v->length);
-		cli_json_str(json, "format", v->format);
+		cli_json_str(json, "format", v->reader ? v->reader->name : NULL);
 		cli_json_u64(json, "changed_bytes", v->changed.bytes);
 		if (note)
 			cli_json_str(json, "note", note);
 		cli_json_open(json, "files", '[');
 	} else {
-		cli_print(_("%s (%s): %s changed%s%s\n"), name, v->format ? v->format : _("no filesystem that is known"),
+		cli_print(_("%s (%s): %s changed%s%s\n"), name, v->reader ? v->reader->name : _("no filesystem that is known"),
 			  pod_format_size(size, v->changed.bytes), note ? "; " : "", note ? note : "");
 	}
 	if (v->status[0] != POD_E_FORMAT || v->status[1] != POD_E_FORMAT)
@@ -350,7 +350,7 @@ static void report_volume(struct volume *v, struct cli_json *json)
 	if (json) {
 		cli_json_close(json, ']');
 		cli_json_close(json, '}');
-	} else if (v->format) {
+	} else if (v->reader) {
 		cli_print(_("%llu added, %llu changed, %llu removed, %llu renamed\n"), (unsigned long long)r.added,
 			  (unsigned long long)r.changed, (unsigned long long)r.removed, (unsigned long long)r.renamed);
 	}

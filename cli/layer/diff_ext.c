@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ext2, ext3 and ext4, through libext2fs. Build with EXT=no to leave it out. */
 #include "cli/layer/diff.h"
+#include "cli/lazy.h"
 #include "core/base/bytes.h"
 
 #ifdef ISOPOD_WITH_EXT
 #include <ext2fs/ext2fs.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(ext2fs_block_iterate3) X(ext2fs_close_free) X(ext2fs_close_inode_scan) X(ext2fs_dir_iterate2) \
+	X(ext2fs_get_next_inode) X(ext2fs_inode_has_valid_blocks2) X(ext2fs_inode_table_loc) X(ext2fs_open) \
+	X(ext2fs_open_inode_scan) X(ext2fs_read_inode)
+/* clang-format on */
+LAZY_LIBRARY(lib, ext2fs, FUNCTIONS);
 
 #define DEPTH_MAX 128u
 enum { RECORD = 1, DATA = 2, NAMED = 4 };
@@ -125,7 +134,7 @@ static uint64_t inode_offset(ext2_filsys fs, ext2_ino_t ino)
 	dgrp_t group = (ino - 1) / EXT2_INODES_PER_GROUP(fs->super);
 	uint64_t index = (ino - 1) % EXT2_INODES_PER_GROUP(fs->super);
 
-	return ext2fs_inode_table_loc(fs, group) * fs->blocksize + index * EXT2_INODE_SIZE(fs->super);
+	return lib.ext2fs_inode_table_loc(fs, group) * fs->blocksize + index * EXT2_INODE_SIZE(fs->super);
 }
 
 static int block(ext2_filsys fs, blk64_t *nr, e2_blkcnt_t count, blk64_t ref, int off, void *ctx)
@@ -147,8 +156,8 @@ static void scan_inode(struct scan *s, ext2_ino_t ino, struct ext2_inode *in)
 		s->mark[ino] |= RECORD;
 	s->touched = false;
 	s->fold = 0;
-	if (LINUX_S_ISREG(in->i_mode) && ext2fs_inode_has_valid_blocks2(s->fs, in))
-		ext2fs_block_iterate3(s->fs, ino, BLOCK_FLAG_READ_ONLY | BLOCK_FLAG_DATA_ONLY, NULL, block, s);
+	if (LINUX_S_ISREG(in->i_mode) && lib.ext2fs_inode_has_valid_blocks2(s->fs, in))
+		lib.ext2fs_block_iterate3(s->fs, ino, BLOCK_FLAG_READ_ONLY | BLOCK_FLAG_DATA_ONLY, NULL, block, s);
 	if (s->touched)
 		s->mark[ino] |= DATA;
 	s->where[ino] = s->fold;
@@ -200,10 +209,10 @@ static enum pod_status scan_inodes(struct scan *s, bool names)
 	ext2_ino_t ino;
 	enum pod_status st = POD_OK;
 
-	if (ext2fs_open_inode_scan(s->fs, 8, &scan) != 0)
+	if (lib.ext2fs_open_inode_scan(s->fs, 8, &scan) != 0)
 		return POD_E_CORRUPT;
 	for (;;) {
-		errcode_t err = ext2fs_get_next_inode(scan, &ino, &in);
+		errcode_t err = lib.ext2fs_get_next_inode(scan, &ino, &in);
 
 		if (err == EXT2_ET_BAD_BLOCK_IN_INODE_TABLE)
 			continue;
@@ -214,9 +223,9 @@ static enum pod_status scan_inodes(struct scan *s, bool names)
 		if (!names)
 			scan_inode(s, ino, &in);
 		else if (in.i_links_count && LINUX_S_ISDIR(in.i_mode))
-			ext2fs_dir_iterate2(s->fs, ino, 0, NULL, name_found, s);
+			lib.ext2fs_dir_iterate2(s->fs, ino, 0, NULL, name_found, s);
 	}
-	ext2fs_close_inode_scan(scan);
+	lib.ext2fs_close_inode_scan(scan);
 	return st;
 }
 
@@ -240,7 +249,7 @@ static void report(struct scan *s, const struct link *l)
 	struct diff_entry e = {.touched = s->mark[l->ino] & DATA, .where = s->where[l->ino]};
 	char *parent;
 
-	if (ext2fs_read_inode(s->fs, l->ino, &in) != 0)
+	if (lib.ext2fs_read_inode(s->fs, l->ino, &in) != 0)
 		return;
 	parent = path_of(s, l->parent, 0);
 	e.path = cli_xasprintf("%s/%s", parent, l->name);
@@ -294,14 +303,21 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 	/* s_magic in the superblock at 1024. */
 	if (volume->size_bytes < 2048 || pod_dev_read(volume, 1024 + 56, magic, 2) != POD_OK || pod_get_le16(magic) != 0xef53)
 		return POD_E_FORMAT;
+	if (lazy_load(&lib_library))
+		return POD_E_UNSUPPORTED;
 	opening = volume;
 	/* An inode table as large as the volume says must fit into it. */
-	if (ext2fs_open("layer", EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS, 0, 0, &manager, &s.fs) != 0)
+	if (lib.ext2fs_open("layer", EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS, 0, 0, &manager, &s.fs) != 0)
 		return POD_E_CORRUPT;
 	if ((uint64_t)s.fs->super->s_inodes_count * EXT2_INODE_SIZE(s.fs->super) <= volume->size_bytes)
 		st = list_volume(&s);
-	ext2fs_close_free(&s.fs);
+	lib.ext2fs_close_free(&s.fs);
 	return st;
+}
+
+static const char *missing(void)
+{
+	return lazy_load(&lib_library);
 }
 
 #else
@@ -316,6 +332,11 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 		return POD_E_FORMAT;
 	return POD_E_UNSUPPORTED;
 }
+
+static const char *missing(void)
+{
+	return _("this isopod was built without the library that reads it");
+}
 #endif
 
-const struct diff_reader diff_ext = {.name = "ext4", .list = list};
+const struct diff_reader diff_ext = {.name = "ext4", .list = list, .missing = missing};

@@ -4,6 +4,7 @@
  * Build with NTFS=no to leave it out.
  */
 #include "cli/layer/diff.h"
+#include "cli/lazy.h"
 
 #ifdef ISOPOD_WITH_NTFS
 #include <errno.h>
@@ -21,6 +22,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(ntfs_attr_get_search_ctx) X(ntfs_attr_lookup) X(ntfs_attr_map_whole_runlist) X(ntfs_attr_put_search_ctx) \
+	X(ntfs_device_alloc) X(ntfs_device_free) X(ntfs_device_mount) X(ntfs_inode_close) X(ntfs_inode_open) \
+	X(ntfs_log_handler_null) X(ntfs_log_set_handler) X(ntfs_mapping_pairs_decompress) X(ntfs_mst_post_read_fixup) \
+	X(ntfs_set_char_encoding) X(ntfs_ucstombs) X(ntfs_umount)
+/* clang-format on */
+LAZY_LIBRARY(lib, ntfs_3g, FUNCTIONS);
 
 #define DEPTH_MAX 128u
 #define RECORDS	  1024u /* read at a time */
@@ -147,7 +157,7 @@ struct scan {
 
 static bool runs_touched(struct scan *s, const ATTR_RECORD *a)
 {
-	runlist_element *rl = ntfs_mapping_pairs_decompress(s->vol, a, NULL);
+	runlist_element *rl = lib.ntfs_mapping_pairs_decompress(s->vol, a, NULL);
 	bool touched = false;
 
 	for (const runlist_element *r = rl; r && r->length && !touched; r++)
@@ -161,14 +171,14 @@ static bool runs_touched(struct scan *s, const ATTR_RECORD *a)
 /* The attributes of one record, in use and with its fix-ups applied, that hold data outside of it. */
 static bool data_touched(struct scan *s, MFT_RECORD *m)
 {
-	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(NULL, m);
+	ntfs_attr_search_ctx *ctx = lib.ntfs_attr_get_search_ctx(NULL, m);
 	bool touched = false;
 
-	while (ctx && !touched && ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0)
+	while (ctx && !touched && lib.ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0)
 		if (ctx->attr->non_resident)
 			touched = runs_touched(s, ctx->attr);
 	if (ctx)
-		ntfs_attr_put_search_ctx(ctx);
+		lib.ntfs_attr_put_search_ctx(ctx);
 	return touched;
 }
 
@@ -177,7 +187,7 @@ static void scan_record(struct scan *s, uint64_t no, MFT_RECORD *m, bool changed
 	uint64_t base = no;
 	uint8_t found = changed ? RECORD : 0;
 
-	if (!ntfs_is_file_record(m->magic) || ntfs_mst_post_read_fixup((NTFS_RECORD *)m, s->vol->mft_record_size) != 0) {
+	if (!ntfs_is_file_record(m->magic) || lib.ntfs_mst_post_read_fixup((NTFS_RECORD *)m, s->vol->mft_record_size) != 0) {
 		return;
 	}
 	if (!(m->flags & MFT_RECORD_IN_USE) && !changed)
@@ -217,7 +227,7 @@ static enum pod_status scan_mft(struct scan *s)
 	uint8_t *buf;
 	enum pod_status st = POD_OK;
 
-	if (ntfs_attr_map_whole_runlist(s->vol->mft_na) != 0)
+	if (lib.ntfs_attr_map_whole_runlist(s->vol->mft_na) != 0)
 		return POD_E_CORRUPT;
 	buf = cli_xmalloc((size_t)RECORDS * s->vol->mft_record_size);
 	for (const runlist_element *r = s->vol->mft_na->rl; r->length && st == POD_OK; r++)
@@ -235,7 +245,7 @@ static char *name_of(const FILE_NAME_ATTR *fn)
 	char *out = NULL;
 
 	memcpy(name, (const uint8_t *)fn + offsetof(FILE_NAME_ATTR, file_name), fn->file_name_length * sizeof *name);
-	if (ntfs_ucstombs(name, fn->file_name_length, &out, 0) < 0) {
+	if (lib.ntfs_ucstombs(name, fn->file_name_length, &out, 0) < 0) {
 		free(out);
 		return cli_xstrdup("?");
 	}
@@ -244,7 +254,7 @@ static char *name_of(const FILE_NAME_ATTR *fn)
 
 static const FILE_NAME_ATTR *next_name(ntfs_attr_search_ctx *ctx)
 {
-	while (ntfs_attr_lookup(AT_FILE_NAME, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0) {
+	while (lib.ntfs_attr_lookup(AT_FILE_NAME, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0) {
 		const FILE_NAME_ATTR *fn = (const void *)((const uint8_t *)ctx->attr + le16_to_cpu(ctx->attr->value_offset));
 
 		if (fn->file_name_type != FILE_NAME_DOS)
@@ -268,9 +278,9 @@ static char *path_of(struct scan *s, MFT_REF dir, unsigned depth)
 		return cli_xstrdup("/?");
 	if (s->dir[slot].path && s->dir[slot].no == no)
 		return cli_xstrdup(s->dir[slot].path);
-	ni = ntfs_inode_open(s->vol, dir);
+	ni = lib.ntfs_inode_open(s->vol, dir);
 	if (ni)
-		ctx = ntfs_attr_get_search_ctx(ni, NULL);
+		ctx = lib.ntfs_attr_get_search_ctx(ni, NULL);
 	if (ctx)
 		fn = next_name(ctx);
 	if (fn) {
@@ -281,9 +291,9 @@ static char *path_of(struct scan *s, MFT_REF dir, unsigned depth)
 		free(name);
 	}
 	if (ctx)
-		ntfs_attr_put_search_ctx(ctx);
+		lib.ntfs_attr_put_search_ctx(ctx);
 	if (ni)
-		ntfs_inode_close(ni);
+		lib.ntfs_inode_close(ni);
 	if (!path)
 		return cli_xstrdup("/?");
 	free(s->dir[slot].path);
@@ -301,10 +311,10 @@ static int64_t unix_time(ntfs_time t)
 /* Where the data lie, so that a file that was written anew elsewhere differs. */
 static uint64_t where(struct scan *s, ntfs_inode *ni)
 {
-	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(ni, NULL);
+	ntfs_attr_search_ctx *ctx = lib.ntfs_attr_get_search_ctx(ni, NULL);
 	uint64_t h = 0;
 
-	while (ctx && ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0) {
+	while (ctx && lib.ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0) {
 		const ATTR_RECORD *a = ctx->attr;
 		runlist_element *rl;
 
@@ -315,19 +325,19 @@ static uint64_t where(struct scan *s, ntfs_inode *ni)
 				h = diff_fold(h, p[i]);
 			continue;
 		}
-		rl = ntfs_mapping_pairs_decompress(s->vol, a, NULL);
+		rl = lib.ntfs_mapping_pairs_decompress(s->vol, a, NULL);
 		for (const runlist_element *r = rl; r && r->length; r++)
 			h = diff_fold(diff_fold(h, (uint64_t)r->lcn), (uint64_t)r->length);
 		free(rl);
 	}
 	if (ctx)
-		ntfs_attr_put_search_ctx(ctx);
+		lib.ntfs_attr_put_search_ctx(ctx);
 	return h;
 }
 
 static void report(struct scan *s, uint64_t no)
 {
-	ntfs_inode *ni = ntfs_inode_open(s->vol, no);
+	ntfs_inode *ni = lib.ntfs_inode_open(s->vol, no);
 	ntfs_attr_search_ctx *ctx;
 	const FILE_NAME_ATTR *fn;
 	struct diff_entry e = {.touched = s->mark[no] & DATA};
@@ -341,7 +351,7 @@ static void report(struct scan *s, uint64_t no)
 	e.security = le32_to_cpu(ni->security_id);
 	e.id = no | (uint64_t)le16_to_cpu(ni->mrec->sequence_number) << 48;
 	e.where = e.is_dir ? 0 : where(s, ni);
-	ctx = ntfs_attr_get_search_ctx(ni, NULL);
+	ctx = lib.ntfs_attr_get_search_ctx(ni, NULL);
 	while (ctx && (fn = next_name(ctx))) {
 		char *parent = path_of(s, le64_to_cpu(fn->parent_directory), 0), *name = name_of(fn);
 		struct diff_entry one = e;
@@ -352,8 +362,8 @@ static void report(struct scan *s, uint64_t no)
 		free(name);
 	}
 	if (ctx)
-		ntfs_attr_put_search_ctx(ctx);
-	ntfs_inode_close(ni);
+		lib.ntfs_attr_put_search_ctx(ctx);
+	lib.ntfs_inode_close(ni);
 }
 
 static enum pod_status list_volume(struct scan *s)
@@ -387,24 +397,31 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 	if (volume->size_bytes < 512 || pod_dev_read(volume, 0, boot, sizeof boot) != POD_OK ||
 	    memcmp(boot + 3, "NTFS    ", 8) != 0)
 		return POD_E_FORMAT;
-	ntfs_log_set_handler(ntfs_log_handler_null);
-	ntfs_set_char_encoding("UTF-8");
-	d = ntfs_device_alloc("layer", 0, &dev_ops, &src);
+	if (lazy_load(&lib_library))
+		return POD_E_UNSUPPORTED;
+	lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
+	lib.ntfs_set_char_encoding("UTF-8");
+	d = lib.ntfs_device_alloc("layer", 0, &dev_ops, &src);
 	if (!d)
 		return POD_E_NOMEM;
 	s = cli_xzalloc(sizeof *s);
 	s->dev = volume;
 	s->changed = changed;
 	s->out = out;
-	s->vol = ntfs_device_mount(d, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC | NTFS_MNT_IGNORE_HIBERFILE);
+	s->vol = lib.ntfs_device_mount(d, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC | NTFS_MNT_IGNORE_HIBERFILE);
 	if (s->vol) {
 		st = list_volume(s);
-		ntfs_umount(s->vol, TRUE);
+		lib.ntfs_umount(s->vol, TRUE);
 	} else {
-		ntfs_device_free(d);
+		lib.ntfs_device_free(d);
 	}
 	free(s);
 	return st;
+}
+
+static const char *missing(void)
+{
+	return lazy_load(&lib_library);
 }
 
 #else
@@ -419,6 +436,11 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 		return POD_E_FORMAT;
 	return POD_E_UNSUPPORTED;
 }
+
+static const char *missing(void)
+{
+	return _("this isopod was built without the library that reads it");
+}
 #endif
 
-const struct diff_reader diff_ntfs = {.name = "ntfs", .list = list};
+const struct diff_reader diff_ntfs = {.name = "ntfs", .list = list, .missing = missing};

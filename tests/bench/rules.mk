@@ -2,7 +2,7 @@
 # Figures that are measured, not checked. `make bench-layers [BENCH_SCALE=0.1]` takes some 40 GiB of room at scale 1.
 $(B)/bench/layer_call: $(B)/cli-obj/tests/bench/layer_call.o $(filter-out %/cli/main.o,$(CLI_OBJ)) $(B)/host/libpod.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pie -pthread -o $@ $^ $(CLI_LIBS)
+	$(Q)$(CC) -pie -pthread -o $@ $^
 .PHONY: bench-layers
 bench-layers: $(B)/isopod $(B)/bench/layer_call
 	@B=$(abspath $(B)) tests/bench/layers.py

@@ -11,13 +11,13 @@ FUZZ_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=fuzzer,$(SAN)
 FUZZ_RUNS ?= 20000
 FUZZ_LONG_SECONDS ?= 600
 
-# Parts of the command that a target reads with, and their libraries.
+# Parts of the command that a target reads with, and their libraries, linked as usual (cli/lazy.h).
 FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/modules.c cli/doctor/drivers_inf.c
 FUZZ_LIBS_initrd := -larchive
 
 $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $$(FUZZ_CLI_$$*) $(B)/san/libpod.a
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) -D_GNU_SOURCE $(TEST_DEPS) -o $@ $(FUZZ_CLI_$*) $< $(B)/san/libpod.a $(FUZZ_LIBS_$*)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -D_GNU_SOURCE -DLAZY_DIRECT $(TEST_DEPS) -o $@ $(FUZZ_CLI_$*) $< $(B)/san/libpod.a $(FUZZ_LIBS_$*)
 -include $(FUZZ_BIN:=.d)
 
 .PHONY: fuzz check-fuzz check-fuzz-long

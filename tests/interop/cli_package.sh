@@ -71,6 +71,18 @@ if $have; then
 	for f in $stick_files; do
 		is "holds $f" cmp "$B/stick/$f" "$work/root/usr/share/isopod/$f"
 	done
+	# the binary names libc only; the package names what it loads as well
+	for f in "Depends libssl3" "Depends libblkid1" "Depends libarchive13" "Depends libext2fs2 ext2fs" "Depends libc6" "Recommends libwim15 wim" \
+		"Recommends libntfs-3g89 ntfs_3g"; do
+		# shellcheck disable=SC2086
+		set -- $f
+		[ -z "${3:-}" ] || grep -q "SONAME_$3 " "$B/gen/libraries.h" || continue
+		is "$1 $2" sh -c "dpkg-deb -f '$deb' $1 | tr ',' '\n' | grep -q -E '^ *$2( |\$)'"
+	done
+	for f in $(sed -n 's/^#define SONAME_.* "\(.*\)"$/\1/p' "$B/gen/libraries.h"); do
+		is "a package that it depends on or recommends holds $f" sh -c "dpkg-query -S '*/$f' | sed 's/:.*//' | grep -q -x -F \
+			\"\$(dpkg-deb -f '$deb' Depends Recommends | sed 's/^[A-Z][a-z]*: //' | tr ',' '\n' | sed 's/^ *//; s/ .*//')\""
+	done
 	is "owned by root" sh -c "! dpkg-deb -c '$deb' | grep -v -q root/root"
 	is "the packaged program runs" sh -c "ISOPOD_DATA='$work/root/usr/share/isopod' '$work/root/usr/bin/isopod' create '$work/s.img' --size 96M"
 else

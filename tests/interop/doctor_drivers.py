@@ -359,7 +359,7 @@ def windows():
     folders = ["Windows/INF", "Windows/System32/DriverStore/FileRepository/net1.inf_amd64_0"]
     few = inventory("few.inv", [XHCI, AHCI, E1000E])
     odd = inventory("odd.inv", [XHCI, AHCI, E1000E, ODD, ODD_NET])
-    if "libwim" in doctor("--inventory", few, wim("probe.wim", "none", folders)).out:
+    if "built without libwim" in doctor("--inventory", few, wim("probe.wim", "none", folders)).out:
         print("skipped: built without libwim")
         return
     for compress in ("none", "xpress", "lzx"):

@@ -36,9 +36,9 @@ static void set_language(void)
 {
 	const char *dir = getenv("ISOPOD_LOCALEDIR");
 
-	setlocale(LC_ALL, "");
-	/* Numbers in JSON and on the command line are not a matter of language. */
-	setlocale(LC_NUMERIC, "C");
+	/* Numbers, times and order are not a matter of language here, in JSON and on the command line least of all. */
+	setlocale(LC_CTYPE, "");
+	setlocale(LC_MESSAGES, "");
 	bindtextdomain("isopod", dir ? dir : ISOPOD_LOCALEDIR);
 	bind_textdomain_codeset("isopod", "UTF-8");
 	textdomain("isopod");

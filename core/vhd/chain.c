@@ -34,8 +34,6 @@ static void owners_forget(struct pod_chain *c, uint64_t off, uint64_t len)
 		c->granule[g & (c->granules - 1)] = 0;
 }
 
-static enum pod_status ask_all(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out);
-
 static enum pod_status owners_fill(struct pod_chain *c, uint64_t g)
 {
 	uint32_t slot = (uint32_t)g & (c->granules - 1);
@@ -45,7 +43,7 @@ static enum pod_status owners_fill(struct pod_chain *c, uint64_t g)
 	memset(owner, OWNER_MIXED, OWNERS);
 	for (uint64_t off = start; off < end;) {
 		struct pod_chain_run r;
-		POD_TRY(ask_all(c, off, end - off, &r));
+		POD_TRY(pod_chain_run_below(c, 0, off, end - off, &r));
 		uint32_t from = (uint32_t)((off - start + (1u << OWNER_SHIFT) - 1) >> OWNER_SHIFT);
 		uint32_t to = (uint32_t)((off + r.len - start) >> OWNER_SHIFT);
 		uint8_t who = r.kind == POD_RUN_ZERO ? OWNER_ZERO : r.layer < OWNER_ZERO ? (uint8_t)r.layer : OWNER_MIXED;
@@ -214,9 +212,9 @@ enum pod_status pod_chain_close(struct pod_chain *c)
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
-static enum pod_status ask_all(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out)
+enum pod_status pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_t off, uint64_t len, struct pod_chain_run *out)
 {
-	for (unsigned i = 0; i < c->depth; i++) {
+	for (unsigned i = first; i < c->depth; i++) {
 		struct pod_layer *l = c->layer[i];
 		struct pod_run r;
 		if (off >= l->size_bytes)
@@ -240,17 +238,17 @@ enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, s
 		return POD_E_RANGE;
 	/* A long piece is asked for as a whole: it costs no more, and comes in fewer parts. */
 	if (!c->granules || len >= 1u << GRANULE_SHIFT)
-		return ask_all(c, off, len, out);
+		return pod_chain_run_below(c, 0, off, len, out);
 	uint64_t n = len;
 	POD_TRY(owner_at(c, off, &who, &n));
 	if (who == OWNER_MIXED)
-		return ask_all(c, off, n, out);
+		return pod_chain_run_below(c, 0, off, n, out);
 	*out = (struct pod_chain_run){POD_RUN_ZERO, 0, 0, n};
 	if (who == OWNER_ZERO)
 		return POD_OK;
 	POD_TRY(pod_layer_run(c->layer[who], off, n, &r));
 	if (r.kind != POD_RUN_DATA)
-		return ask_all(c, off, n, out);
+		return pod_chain_run_below(c, 0, off, n, out);
 	*out = (struct pod_chain_run){POD_RUN_DATA, who, r.file_off, r.len};
 	return POD_OK;
 }

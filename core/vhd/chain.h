@@ -60,6 +60,9 @@ enum pod_status POD_MUST_USE pod_chain_open(struct pod_chain *c, struct pod_vfil
 enum pod_status POD_MUST_USE pod_chain_close(struct pod_chain *c);
 /* What the disk shows at `off`, at most `len` bytes; run->len > 0. */
 enum pod_status POD_MUST_USE pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *run);
+/* The same as if the layers above `first` were not there: behind the end of layer `first` zeros. */
+enum pod_status POD_MUST_USE pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_t off, uint64_t len,
+						 struct pod_chain_run *run);
 /* The range reads as zeros afterwards; whole blocks are given back. Any alignment. */
 enum pod_status POD_MUST_USE pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len);
 enum pod_status POD_MUST_USE pod_chain_grow(struct pod_chain *c, uint64_t size_bytes);
@@ -80,5 +83,35 @@ enum pod_status POD_MUST_USE pod_chain_merge(struct pod_vfile *child, struct pod
 /* Takes into the top file (VHDX) what its parents hold, and makes it a disk of its own. At every moment it reads the same. The
  * parents stay open, and unused, until the chain is closed. */
 enum pod_status POD_MUST_USE pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progress, void *ctx);
+
+/*
+ * Another parent for the top file, which shows afterwards what it showed before.
+ *
+ *   pod_chain_rebase_plan(&r, &c, &onto, ...)   compares; `copy_bytes` and `grow_bytes` tell what it takes
+ *   pod_chain_rebase_run(&r, &spec, ...)        takes in what the new parent does not show, then names the new parent
+ *   pod_chain_rebase_end(&r)                    in any case
+ *
+ * Whatever is taken in is what the old parents show, so under them the file reads the same after every write of it, and the step
+ * to the new parent is one. DataWriteGuid stays, as what the disk shows does: children of the file are still right.
+ */
+struct pod_chain_rebase {
+	const volatile int *stop; /* set by the caller, may be NULL: not 0 ends plan and run early with POD_END, nothing lost */
+	uint64_t copy_bytes;	  /* of the disk: what is to be taken in */
+	uint64_t grow_bytes;	  /* at most so much longer does the file get for that (where it can have holes, it needs less) */
+	struct pod_chain *chain, *onto;
+	bool below;		/* the new parent is in the chain already: maps tell all, contents need not be compared */
+	uint32_t portion_shift; /* what is looked at in one go: a block, at most 4 MiB of it */
+	uint8_t *differs;	/* one bit per portion of the disk */
+	uint8_t *old, *now;	/* a portion as it is and as the new parent shows it */
+	uint8_t *need;		/* one byte per sector of it: to be taken in */
+};
+/* `onto`: the new parent with what it stands on, open for reading. POD_E_INVALID: the top file has no parent, or is among
+ * `onto`; POD_E_UNSUPPORTED: another format or sector size, or longer than the top file; POD_E_LIMIT: the chain gets too deep. */
+enum pod_status POD_MUST_USE pod_chain_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto,
+						   pod_chain_progress *progress, void *ctx, struct pod_diag *diag);
+/* `spec`: the paths; identifiers are filled in. The chain is good for being closed only afterwards. */
+enum pod_status POD_MUST_USE pod_chain_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec,
+						  pod_chain_progress *progress, void *ctx);
+void pod_chain_rebase_end(struct pod_chain_rebase *r);
 
 #endif

@@ -174,7 +174,7 @@ void pod_layer_describe(const struct pod_layer *parent, struct pod_parent_spec *
 	}
 }
 
-enum pod_status pod_layer_linked(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
+enum pod_status pod_layer_can_stand_on(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
 {
 	if (child->kind != parent->kind)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, (uint64_t)child->kind,
@@ -182,6 +182,12 @@ enum pod_status pod_layer_linked(const struct pod_layer *child, const struct pod
 	if (child->sector_size != parent->sector_size)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "parent with another sector size", 0, child->sector_size,
 				parent->sector_size);
+	return POD_OK;
+}
+
+enum pod_status pod_layer_linked(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
+{
+	POD_TRY(pod_layer_can_stand_on(child, parent, diag));
 	if (child->kind == POD_LAYER_VHDX) {
 		const struct pod_vhdx_parent *p = &child->u.vhdx.parent;
 		const uint8_t *guid = parent->u.vhdx.data_write_guid;

@@ -42,6 +42,10 @@ enum pod_status POD_MUST_USE pod_layer_set_parent(struct pod_layer *l, const str
 const char *pod_layer_parent_path(const struct pod_layer *l, enum pod_parent_path which);
 /* Fills in what a child of this layer must say of it (paths are left alone). */
 void pod_layer_describe(const struct pod_layer *parent, struct pod_parent_spec *spec);
+/* POD_OK if `parent` is of a kind that `child` can stand on; else POD_E_UNSUPPORTED (another format or sector size), with `diag`.
+ */
+enum pod_status POD_MUST_USE pod_layer_can_stand_on(const struct pod_layer *child, const struct pod_layer *parent,
+						    struct pod_diag *diag);
 /* POD_OK if `parent` is the one that `child` was made for; else POD_E_CHANGED (it was written to since, or is another disk) or
  * POD_E_UNSUPPORTED (another format or sector size), with `diag`. */
 enum pod_status POD_MUST_USE pod_layer_linked(const struct pod_layer *child, const struct pod_layer *parent,

@@ -127,6 +127,9 @@ void pod_vhdx_next_data_guid(struct pod_vhdx *x, const uint8_t guid[16]);
 /* Announces a change of data before it is made: DataWriteGuid is new and on disk afterwards. The first write does it by itself.
  */
 enum pod_status POD_MUST_USE pod_vhdx_begin_data(struct pod_vhdx *x);
+/* What is written until the file is closed changes nothing of what the disk shows: DataWriteGuid stays ([MS-VHDX] 2.2.2), and
+ * children are still right. Only before the first write. */
+enum pod_status POD_MUST_USE pod_vhdx_same_data(struct pod_vhdx *x);
 /* Blocks that hold only zeros are given back, those at the end moved to the front, the file cut. `progress` may be NULL. Returns
  * POD_E_INVALID for a fixed disk. */
 enum pod_status POD_MUST_USE pod_vhdx_compact(struct pod_vhdx *x, void (*progress)(void *ctx, uint64_t done, uint64_t total),

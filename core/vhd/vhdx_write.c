@@ -65,6 +65,13 @@ enum pod_status pod_vhdx_begin_data(struct pod_vhdx *x)
 	return POD_OK;
 }
 
+enum pod_status pod_vhdx_same_data(struct pod_vhdx *x)
+{
+	POD_TRY(vhdx_begin_file(x));
+	x->data_armed = true;
+	return POD_OK;
+}
+
 void pod_vhdx_next_data_guid(struct pod_vhdx *x, const uint8_t guid[16])
 {
 	memcpy(x->next_data_guid, guid, 16);

@@ -295,7 +295,7 @@ TEST(a_shorter_parent_shows_zeros_behind_its_end)
 		struct mem_file *c = disk(w, "c", 2 * MIB + 4096, small_block(w), b);
 		CHECK(look(c, seen, &size) && size == 2 * MIB + 4096);
 		struct mem_file *top = disk(w, "top", 6 * MIB, 2 * MIB, a);
-		paint(top, 2 * MIB + 4096, 4096, 9);
+		paint(top, 2 * MIB + 8192, 4096, 9);
 		CHECK(look(top, shown, &size));
 		struct outcome o = rebase(top, c);
 		CHECK(o.run == POD_OK);
@@ -366,6 +366,19 @@ static struct mem_file *differing(const struct world_of *w, struct mem_file **on
 	return top;
 }
 
+static uint64_t left_to_take(struct mem_file *m, struct mem_file *onto)
+{
+	struct pod_chain c, to;
+	struct pod_chain_rebase r = {0};
+	CHECK(open_chain(&c, m, true, NULL) == POD_OK);
+	CHECK(open_chain(&to, onto, false, NULL) == POD_OK);
+	CHECK(pod_chain_rebase_plan(&r, &c, &to, NULL, NULL, NULL) == POD_OK);
+	uint64_t left = r.copy_bytes;
+	pod_chain_rebase_end(&r);
+	CHECK(pod_chain_close(&to) == POD_OK && pod_chain_close(&c) == POD_OK);
+	return left;
+}
+
 TEST(stopped_it_shows_the_same_and_goes_on_later)
 {
 	EACH_WORLD(w)
@@ -375,12 +388,18 @@ TEST(stopped_it_shows_the_same_and_goes_on_later)
 		CHECK(look(top, shown, &size));
 		stop_after = 100000;
 		struct outcome first = rebase(top, b);
-		stop_after = 0;
 		CHECK(first.plan == POD_OK && first.run == POD_END);
 		CHECK_STR(stands_on(top), "mid");
 		CHECK(still_shows(top, size));
+		/* When all is taken in, it is not too late. */
+		stop_after = left_to_take(top, b);
+		CHECK(stop_after && stop_after <= first.copy - 100000);
+		CHECK(rebase(top, b).run == POD_END);
+		CHECK_STR(stands_on(top), "mid");
+		CHECK(still_shows(top, size));
+		stop_after = 0;
 		struct outcome o = rebase(top, b);
-		CHECK(o.run == POD_OK && o.copy && o.copy <= first.copy - 100000);
+		CHECK(o.run == POD_OK && !o.copy);
 		CHECK_STR(stands_on(top), "b");
 		CHECK(still_shows(top, size));
 		finish();

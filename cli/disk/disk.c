@@ -40,6 +40,7 @@ const struct cli_command cli_disk = {
 		   "  map FILE [--json]               which file of the chain holds which part\n"
 		   "  merge FILE [--keep]             write a child's changes into its parent; remove the child\n"
 		   "  rebase FILE --parent FILE       the same parent under another name\n"
+		   "  rebase FILE --onto FILE         another parent; it shows what it showed\n"
 		   "  rebase FILE --flatten           take in what the parents hold, and need none\n"
 		   "  compact FILE                    give back blocks of zeros, cut the file\n"
 		   "  grow FILE --size N              a larger disk\n"

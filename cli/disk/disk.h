@@ -52,6 +52,16 @@ int disk_create(const char *path, const struct disk_create *c, struct disk_file 
 /* Copies all of `from` to `to`, which reads as zeros yet; zeros are left out. */
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label);
 
+/* A pod_chain_progress for a struct cli_progress as `ctx`. */
+void disk_progress(void *ctx, uint64_t done, uint64_t total);
+/* Plans a rebase of an open image with a bar, and says why it cannot be. `file`: the image's, `parent`: to be shown. */
+int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto, const char *file,
+		     const char *parent);
+/* Does what was planned. */
+int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file);
+/* At most so many bytes of its volume does that take. */
+uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r);
+
 /* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* isopod disk merge, rebase, compact, grow: images that change in place. */
+/* isopod disk merge, compact, grow: images that change in place. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "cli/disk/disk.h"
 #include "cli/identity.h"
 
-static void show(void *ctx, uint64_t done, uint64_t total)
+void disk_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct cli_progress *p = ctx;
 
@@ -33,7 +33,7 @@ static int merge(const char *child, const char *parent)
 	}
 	disk_env.now_unix = (uint64_t)cli_identity_time();
 	cli_progress_start(&bar, child, 1);
-	st = pod_chain_merge(&c.vf, &p.vf, &cli_alloc, &disk_env, show, &bar, &diag);
+	st = pod_chain_merge(&c.vf, &p.vf, &cli_alloc, &disk_env, disk_progress, &bar, &diag);
 	cli_progress_end(&bar);
 	disk_file_close(&p);
 	disk_file_close(&c);
@@ -73,88 +73,6 @@ int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv)
 	return rc;
 }
 
-/* --- rebase --------------------------------------------------------------------------------------------- */
-
-/* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
-static int relink(const char *path, const char *parent)
-{
-	struct pod_layer_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
-	struct pod_layer *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
-	struct pod_parent_spec spec = {0};
-	struct disk_file cf = {0}, pf = {0};
-	struct pod_diag diag = {0};
-	char *relative = disk_relative(path, parent);
-	enum pod_status st = POD_OK, closed;
-	int rc = CLI_FAILED;
-
-	if (relative && disk_file_open(&pf, parent, false) && disk_file_open(&cf, path, true)) {
-		st = pod_layer_open(to, &pf.vf, &cli_alloc, &read, &diag);
-		if (st == POD_OK)
-			st = pod_layer_open(child, &cf.vf, &cli_alloc, &write, &diag);
-		if (st == POD_OK && !child->has_parent)
-			st = POD_E_INVALID;
-		if (st == POD_OK)
-			st = pod_layer_linked(child, to, &diag);
-		pod_layer_describe(to, &spec);
-		spec.path[POD_PARENT_RELATIVE] = relative;
-		if (st == POD_OK)
-			st = pod_layer_set_parent(child, &spec);
-		closed = pod_layer_close(child);
-		st = st == POD_OK ? closed : st;
-		closed = pod_layer_close(to);
-		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent);
-	}
-	disk_file_close(&cf);
-	disk_file_close(&pf);
-	free(relative);
-	free(to);
-	free(child);
-	return rc;
-}
-
-static int flatten(struct disk *d, const char *path)
-{
-	struct cli_progress bar;
-	enum pod_status st;
-
-	cli_progress_start(&bar, path, 1);
-	st = pod_chain_flatten(&d->chain, show, &bar);
-	cli_progress_end(&bar);
-	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot take in what its parents hold"), st, NULL, NULL);
-}
-
-int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"parent", required_argument, NULL, 'p'}, {"flatten", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-	const char *parent = NULL;
-	bool whole = false;
-	struct disk *d;
-	int c, rc;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'p')
-			parent = optarg;
-		else if (c == 'f')
-			whole = true;
-		else
-			return cli_bad_option(cmd);
-	}
-	if (argc - optind != 1 || whole == (parent != NULL))
-		return cli_usage(cmd, "%s", _("name one FILE, and --parent FILE or --flatten"));
-	if (parent)
-		return relink(argv[optind], parent);
-	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], true);
-	if (rc == CLI_OK) {
-		rc = flatten(d, argv[optind]);
-		if (disk_close(d) != CLI_OK)
-			rc = CLI_FAILED;
-	}
-	free(d);
-	return rc;
-}
-
 /* --- compact, grow -------------------------------------------------------------------------------------- */
 
 int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv)
@@ -175,7 +93,7 @@ int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv)
 		enum pod_status st;
 
 		cli_progress_start(&bar, argv[optind], 1);
-		st = l->kind == POD_LAYER_VHDX ? pod_vhdx_compact(&l->u.vhdx, show, &bar) : POD_E_UNSUPPORTED;
+		st = l->kind == POD_LAYER_VHDX ? pod_vhdx_compact(&l->u.vhdx, disk_progress, &bar) : POD_E_UNSUPPORTED;
 		cli_progress_end(&bar);
 		if (l->kind != POD_LAYER_VHDX || st == POD_E_INVALID)
 			rc = cli_fail(

@@ -90,7 +90,8 @@ static const struct pod_stored *other_parent(struct pod_store *s, const struct p
 
 static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l)
 {
-	const struct pod_stored *p = pod_store_find(&k->ls->s, e->parent), *other;
+	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_stands_on(&k->ls->s, l) : e->parent;
+	const struct pod_stored *p = pod_store_find(&k->ls->s, under), *other;
 	enum pod_status st;
 
 	if (!p != !l->has_parent) {

@@ -36,7 +36,7 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, const cha
 	c = argc - optind - 1;
 	if (c < min || c > max)
 		return cli_usage(cmd, "%s",
-				 max > 1 ? _("name one STORE, a layer, and its new name")
+				 max > 1 ? _("name one STORE, a layer, and its new name or the layer it is to stand on")
 				 : max	 ? _("name one STORE, and at most one layer")
 					 : _("name one STORE"));
 	return CLI_OK;
@@ -66,6 +66,12 @@ static int act_rename(struct layer_store *ls, const char *a, const char *b, bool
 {
 	(void)flag;
 	return layer_store_rename(ls, a, b);
+}
+
+static int act_rebase(struct layer_store *ls, const char *a, const char *b, bool flag)
+{
+	(void)flag;
+	return layer_store_rebase(ls, a, b);
 }
 
 static int act_lock(struct layer_store *ls, const char *a, const char *b, bool off)
@@ -104,7 +110,7 @@ static const struct {
 	{"snapshot", NULL, act_snapshot, 0, 1}, {"rollback", "discard", act_rollback, 0, 1},
 	{"delete", NULL, act_delete, 1, 1},	{"rename", NULL, act_rename, 2, 2},
 	{"lock", "off", act_lock, 0, 1},	{"commit", NULL, act_commit, 0, 1},
-	{"flatten", NULL, act_flatten, 0, 1},
+	{"flatten", NULL, act_flatten, 0, 1},	{"rebase", NULL, act_rebase, 2, 2},
 };
 
 static int print_path(const char *arg, bool *locked)
@@ -162,10 +168,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	int rc;
 
 	if (!verb)
-		return cli_usage(
-			cmd, "%s",
-			_("say what to do: create, snapshot, rollback, path, list, diff, commit, flatten, delete, rename, lock, "
-			  "check, export"));
+		return cli_usage(cmd, "%s",
+				 _("say what to do: create, snapshot, rollback, path, list, diff, commit, flatten, rebase, "
+				   "delete, rename, lock, "
+				   "check, export"));
 	snprintf(name, sizeof name, "isopod layer %s", verb);
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0) {
@@ -190,7 +196,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 const struct cli_command cli_layer = {
 	.name = "layer",
-	.arguments = "create|snapshot|rollback|path|list|diff|commit|flatten|delete|rename|lock|check|export STORE ...",
+	.arguments = "create|snapshot|rollback|path|list|diff|commit|flatten|rebase|delete|rename|lock|check|export STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
 		   "  create STORE --size N | --from FILE [--name NAME]   a base, and a layer on it to write to\n"
@@ -201,6 +207,7 @@ const struct cli_command cli_layer = {
 		   "  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
 		   "  commit STORE [NAME]              a layer's content into the one below it\n"
 		   "  flatten STORE [NAME]             make a layer stand on nothing\n"
+		   "  rebase STORE NAME ONTO           put a layer onto another one; it shows what it showed\n"
 		   "  delete STORE NAME                remove a layer that nothing stands on\n"
 		   "  rename STORE NAME NEW\n"
 		   "  lock STORE [NAME] | --off        each boot starts from the same state, what it writes goes\n"

@@ -46,7 +46,7 @@ static void show_tree(struct layer_store *ls, uint32_t parent, unsigned depth)
 		cli_print("%c %-36s %s  %10s  %08x%s%s\n", e->id == ls->s.current ? '*' : ' ', name, made,
 			  pod_format_size(size, e->file_bytes), (unsigned)e->id,
 			  e->id == ls->s.locked ? _("  each boot starts here") : "",
-			  e->flags & (POD_STORED_MERGING | POD_STORED_FLAT) ? _("  interrupted") : "");
+			  e->flags & POD_STORED_UNDER_WAY ? _("  interrupted") : "");
 		free(name);
 		/* Children of a layer that is a long chain: the index is sorted, and has at most 4096. */
 		show_tree(ls, e->id, depth + 1);
@@ -94,7 +94,7 @@ static int show_json(struct layer_store *ls)
 			hex(e->sha256, 32, text);
 			cli_json_str(&j, "sha256", text);
 		}
-		if (e->flags & (POD_STORED_MERGING | POD_STORED_FLAT))
+		if (e->flags & POD_STORED_UNDER_WAY)
 			cli_json_bool(&j, "interrupted", true);
 		cli_json_close(&j, '}');
 	}

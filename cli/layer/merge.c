@@ -335,8 +335,10 @@ int layer_store_finish_merge(struct layer_store *ls)
 	for (size_t i = 0; i < ls->s.count; i++) {
 		struct pod_stored *e = &ls->s.layer[i];
 
-		if (!(e->flags & (POD_STORED_MERGING | POD_STORED_FLAT)) || !e->parent)
+		if (!(e->flags & POD_STORED_UNDER_WAY) || !e->parent)
 			continue;
+		if (e->flags & POD_STORED_REBASING)
+			return layer_store_finish_rebase(ls, e->id);
 		cli_warn(_("%s: an operation on layer %s was interrupted; it is finished now"), ls->dir.shown, e->name);
 		return e->flags & POD_STORED_FLAT ? replace_marked(ls, e->id) : merge_marked(ls, e->id);
 	}

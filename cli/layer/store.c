@@ -72,10 +72,10 @@ static void close_parent(struct pod_chain_opener *o, struct pod_vfile *f)
 	ls->dir.ops->close(&ls->dir, (struct disk_file *)f);
 }
 
-int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d)
+static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool writable, struct disk *d)
 {
 	struct pod_chain_options opt = {
-		.top = {.env = &disk_env}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
+		.top = {.env = &disk_env, .writable = writable}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
 	struct pod_diag diag = {0};
 	struct disk_file *f;
 	enum pod_status st;
@@ -84,7 +84,9 @@ int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, st
 
 	memset(d, 0, sizeof *d);
 	file = layer_store_file(ls, e);
-	f = file ? ls->dir.ops->open(&ls->dir, file, false) : NULL;
+	if (file && writable)
+		ls->dir.ops->protect(&ls->dir, file, false);
+	f = file ? ls->dir.ops->open(&ls->dir, file, writable) : NULL;
 	free(file);
 	if (!f)
 		return CLI_FAILED;
@@ -94,6 +96,16 @@ int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, st
 	rc = disk_fail(f->dev.path, _("cannot open the image"), st, &diag, d->failed);
 	ls->dir.ops->close(&ls->dir, f);
 	return rc;
+}
+
+int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d)
+{
+	return open_disk(ls, e, false, d);
+}
+
+int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d)
+{
+	return open_disk(ls, e, true, d);
 }
 
 int layer_store_close_disk(struct layer_store *ls, struct disk *d)

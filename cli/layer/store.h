@@ -32,6 +32,8 @@ struct pod_stored *layer_store_current(struct layer_store *ls);
 char *layer_store_file(struct layer_store *ls, const struct pod_stored *e);
 /* A layer and what it stands on, as a disk. layer_store_close_disk in any case. */
 int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d);
+/* The same for writing to the layer's file. */
+int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d);
 int layer_store_close_disk(struct layer_store *ls, struct disk *d);
 /* Sees that a layer's log is empty and that nobody writes to it; fills in its identifier and sizes. */
 int layer_store_settle(struct layer_store *ls, struct pod_stored *e);
@@ -55,6 +57,12 @@ int layer_store_unlock(struct layer_store *ls);
 int layer_store_fresh(struct layer_store *ls);
 int layer_store_commit(struct layer_store *ls, const char *name);
 int layer_store_flatten(struct layer_store *ls, const char *name);
+/* `name` stands on `onto` afterwards, and shows what it showed. */
+int layer_store_rebase(struct layer_store *ls, const char *name, const char *onto);
+/* Brings a rebase that was cut off to its end: the layer stands on the one its file says it does. */
+int layer_store_finish_rebase(struct layer_store *ls, uint32_t id);
+/* The layer that an open file says it stands on; 0: none of this store. */
+uint32_t layer_store_stands_on(const struct pod_store *s, const struct pod_layer *l);
 /* Finishes a commit that a power cut has interrupted. */
 int layer_store_finish_merge(struct layer_store *ls);
 /* Removes a file that the index does not hold. */

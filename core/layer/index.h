@@ -27,6 +27,8 @@ enum {
 		8,	      /* its content is being written into its parent, which is neither old nor new until that is done */
 	POD_STORED_FLAT = 32, /* reads as its parent does without needing it, and is about to take its place */
 	POD_STORED_GONE = 16, /* deleted, but its file may still be there */
+	POD_STORED_REBASING = 64, /* is going onto another layer: its file says on which one it stands now */
+	POD_STORED_UNDER_WAY = POD_STORED_MERGING | POD_STORED_FLAT | POD_STORED_REBASING,
 };
 
 struct pod_stored {

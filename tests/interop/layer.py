@@ -310,6 +310,61 @@ def kiosk():
     check(must("layer", "path", "k").out == must("layer", "path", "k").out, "unlocked")
 
 
+def rebase(rng):
+    """A layer goes onto others and shows the same; what is between can go; what stands on it stays right."""
+    noise("b.raw", 6 * MIB, 8)
+    must("layer", "create", "r", "--from", "b.raw")
+
+    def change(commands):
+        Served("r").nbd(must("layer", "path", "r").out.strip(), "qemu-io", "-f", "raw", *[x for c in commands for x in ("-c", c)], "@")
+
+    change(["write -P 1 64k 200k", "write -z 1M 2M"])
+    must("layer", "snapshot", "r", "one")
+    change(["write -P 2 100k 8k", "write -P 3 5M 512"])
+    must("layer", "snapshot", "r", "two")
+    change(["write -P 4 3M 12k"])
+    must("layer", "snapshot", "r", "three")
+    change(["write -P 5 104k 1k"])
+    must("layer", "rollback", "r", "one")
+    change(["write -P 6 70k 90k", "write -P 7 1500k 4k"])
+    must("layer", "snapshot", "r", "branch")
+
+    def shown():
+        out = {}
+        for l in layers("r")["layers"]:
+            must("layer", "export", "r", "o.raw", "--format", "raw", "--layer", l["name"], "--replace")
+            out[l["name"]] = sha256("o.raw")
+        return out
+
+    def tree_of():
+        by = {l["id"]: l for l in layers("r")["layers"]}
+        return {l["name"]: by[l["parent"]]["name"] if l["parent"] else None for l in by.values()}
+    want = shown()
+    cur = current("r")["name"]
+    must("layer", "check", "r", "--hash")
+    for name, onto in (("three", "one"), ("two", "branch"), ("three", "two"), ("three", "base"), (cur, "three"), ("two", "base"), ("branch", "base")):
+        must("layer", "rebase", "r", name, onto)
+        equal(tree_of()[name], onto, "%s onto %s" % (name, onto))
+        check(shown() == want, "%s onto %s: every layer shows what it showed" % (name, onto))
+        r = must("layer", "check", "r", "--hash")
+        check(" 0 faults, 0 repaired, 0 warnings" in r.out, "%s onto %s: check: %s" % (name, onto, r.out))
+    # what was taken in is not thrown away as if nobody had written to the layer
+    must("layer", "rollback", "r", "two")
+    check(cur in tree_of() and shown()[cur] == want[cur], "a layer that took something in is kept")
+    for name in ("one",):
+        must("layer", "delete", "r", name)
+        del want[name]
+    now = shown()
+    check(all(now[n] == want[n] for n in want), "a layer that was between is not needed")
+    one_line(isopod("layer", "rebase", "r", "two", "two"), 3, "onto itself", "itself")
+    one_line(isopod("layer", "rebase", "r", "three", cur), 3, "onto what stands on it", "itself")
+    one_line(isopod("layer", "rebase", "r", "base", "two"), 3, "a base", "nothing")
+    one_line(isopod("layer", "rebase", "r", "two", "base"), 3, "where it is", "already")
+    one_line(isopod("layer", "rebase", "r", "two", "nobody"), 3, "onto nothing", "nobody")
+    one_line(isopod("layer", "rebase", "r", "branch", current("r")["name"]), 3, "onto the current layer", "snapshot")
+    check(isopod("layer", "rebase", "r", "two").rc == 2, "rebase without a target")
+
+
 def on_a_stick(rng):
     make_data("data", 1)
     must("create", "stick.img", "--size", "200M", "--uuid-seed", "1")
@@ -338,15 +393,32 @@ def on_a_stick(rng):
         r = isopod("layer", "list", point + "/vm/win")
         check(r.rc == 0 and "better" in r.out, "the same store mounted: %s%s" % (r.out, r.err))
         must("layer", "snapshot", point + "/vm/win", "from outside")
+        path = must("layer", "path", point + "/vm/win").out.strip()
+        Served(None).nbd(path, "qemu-io", "-f", "raw", "-c", "write -P 9 2M 64k", "@")
+        must("layer", "snapshot", point + "/vm/win", "written outside")
+        must("layer", "snapshot", point + "/vm/win", "on top")
+        must("layer", "export", point + "/vm/win", "w.raw", "--format", "raw", "--replace")
     r = must("layer", "list", store)
     check("from outside" in r.out, "what was done while mounted is there: " + r.out)
+    one_line(isopod("layer", "rebase", store, "on top", "from outside"), 3, "a rebase that has to grow a file", "mount")
+    fsck("stick.img", "rebase refused")
+    with mounted("stick.img", write=True) as point:
+        must("layer", "rebase", point + "/vm/win", "on top", "from outside")
+        must("layer", "delete", point + "/vm/win", "written outside")
+    # without growing it is done where it is
+    must("layer", "snapshot", store, "idle")
+    must("layer", "rebase", store, current(store)["name"], "on top")
+    must("layer", "delete", store, "idle")
+    fsck("stick.img", "rebase on a stick")
+    must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
+    check(sha256("o.raw") == sha256("w.raw"), "rebased on a stick")
     must("remove", "stick.img", "/vm/win/isopod-layers.idx")
     one_line(isopod("layer", "list", store), 3, "no index on the stick", "isopod-layers.idx")
     r = must("layer", "check", store, "--repair")
     # a layer that others stand on kept its file's name
     check("good one" in must("layer", "list", store).out, "the index on the stick is made anew: " + r.out)
     must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
-    check(sha256("o.raw") == sha256("b.raw"), "and leads to the same bytes")
+    check(sha256("o.raw") == sha256("w.raw"), "and leads to the same bytes")
     r = isopod("layer", "create", "stick.img:/big", "--from", noise("big.raw", 190 * MIB))
     one_line(r, 3, "no space on a stick", "space")
     os.unlink("big.raw")
@@ -415,6 +487,7 @@ with workdir():
     rng = random.Random(99)
     tree()
     kiosk()
+    rebase(rng)
     wrong()
     for fs in (Ext4(), Ntfs(), Fat()):
         filesystem(fs, rng)

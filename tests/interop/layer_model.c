@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * layer_model DIR OPERATIONS SEED: random operations on a layer store in DIR (write, trim, snapshot, rollback, commit, flatten,
- * delete, rename, a kiosk's boots, rebuilding of the index, reopening) against plain arrays of bytes. Prints what went wrong;
- * ends with the usual line of results. Linked with the command's own objects.
+ * rebase, delete, rename, a kiosk's boots, rebuilding of the index, reopening) against plain arrays of bytes. Prints what went
+ * wrong; ends with the usual line of results. Linked with the command's own objects.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -298,6 +298,30 @@ static void do_flatten(struct layer_store *ls)
 	find(id)->id = e->id;
 }
 
+static bool stands_on(uint32_t id, uint32_t under)
+{
+	while (id && id != under)
+		id = find(id)->parent;
+	return id == under;
+}
+
+static void do_rebase(struct layer_store *ls)
+{
+	uint32_t id = rnd() % 2 ? current : any_layer(), to = any_layer();
+	bool ok = find(id)->parent && find(id)->parent != to && to != current && !stands_on(to, id);
+	char name[POD_STORE_NAME_MAX];
+	struct pod_stored before = *pod_store_find(&ls->s, id);
+
+	strcpy(name, name_of(ls, to));
+	if (!check((layer_store_rebase(ls, before.name, name) == CLI_OK) == ok, ok ? "rebase" : "a rebase that must not be") ||
+	    !ok)
+		return;
+	find(id)->parent = to;
+	check(!(pod_store_find(&ls->s, id)->flags & POD_STORED_UNDER_WAY), "a rebase is over");
+	check(id == current || memcmp(before.data_guid, pod_store_find(&ls->s, id)->data_guid, 16) == 0,
+	      "a rebase leaves a frozen layer's identifier alone");
+}
+
 static void do_delete(struct layer_store *ls)
 {
 	uint32_t id = any_layer();
@@ -365,8 +389,8 @@ static void do_rebuild(struct layer_store *ls)
 
 static void tree_step(void)
 {
-	static void (*const step[])(struct layer_store * ls) = {do_snapshot, do_snapshot, do_snapshot, do_rollback,
-								do_rollback, do_commit,	  do_flatten,  do_delete,
+	static void (*const step[])(struct layer_store * ls) = {do_snapshot, do_snapshot, do_snapshot, do_rollback, do_rollback,
+								do_commit,   do_flatten,  do_delete,   do_rebase,   do_rebase,
 								do_delete,   do_rename,	  do_kiosk,    do_rebuild};
 	struct layer_store ls;
 

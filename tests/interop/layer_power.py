@@ -205,7 +205,8 @@ def operation(name, before, args, rng, content_of_current=None):
             seen.add("old" if now == old else "new")
             check(now in (old, new), "%s: neither as before nor as after: %r\nold %r\nnew %r" % (what, now, old, new))
         else:
-            # a commit or flatten under way: what is current reads the same all the while, and the next writer finishes it
+            # a commit, flatten or rebase under way: what is current reads the same all the while, and the next writer finishes it
+            # or, a rebase, may take it back
             seen.add("under way")
             cur = [n for n, l in old["layers"].items() if l[1]][0]
             check(digest("state") == old["layers"][cur][3], "%s: the current layer reads differently" % what)
@@ -320,7 +321,11 @@ with workdir():
     operation("rollback by name", "s2", ["rollback", "good"], rng)
     operation("commit in the middle", "s2", ["commit", "better"], rng)
     operation("flatten in the middle", "s2", ["flatten", "better"], rng)
+    operation("rebase the current layer", "s2", ["rebase", "layer-3", "good"], rng)
+    operation("rebase in the middle", "s2", ["rebase", "better", "base"], rng)
     must("layer", "rollback", "s2", "good")
+    operation("rebase onto another branch", "s2", ["rebase", "layer-4", "layer-3"], rng)
+    operation("rebase of another branch", "s2", ["rebase", "layer-3", "base"], rng)
     operation("delete", "s2", ["delete", "layer-3"], rng)
     operation("rename", "s2", ["rename", "good", "very good"], rng)
     must("layer", "lock", "s2", "good")
@@ -335,5 +340,6 @@ with workdir():
     must("layer", "snapshot", "stick.img:/vm/win", "good")
     stick_operation("rollback on a stick", ["rollback", "base", "--discard"], rng)
     stick_operation("flatten on a stick", ["flatten", "good"], rng)
+    stick_operation("rebase on a stick", ["rebase", "layer-2", "base"], rng)
     print("%d states" % states)
 cli_common.finish()

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod disk rebase: the same parent elsewhere, another parent, or none. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include "cli/disk/disk.h"
+#include "core/base/str.h"
+
+#define ROOM_TO_SPARE (1u << 20)
+
+/* --- the same parent, or none --------------------------------------------------------------------------- */
+
+/* --- rebase --------------------------------------------------------------------------------------------- */
+
+/* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
+static int relink(const char *path, const char *parent)
+{
+	struct pod_layer_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
+	struct pod_layer *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
+	struct pod_parent_spec spec = {0};
+	struct disk_file cf = {0}, pf = {0};
+	struct pod_diag diag = {0};
+	char *relative = disk_relative(path, parent);
+	enum pod_status st = POD_OK, closed;
+	int rc = CLI_FAILED;
+
+	if (relative && disk_file_open(&pf, parent, false) && disk_file_open(&cf, path, true)) {
+		st = pod_layer_open(to, &pf.vf, &cli_alloc, &read, &diag);
+		if (st == POD_OK)
+			st = pod_layer_open(child, &cf.vf, &cli_alloc, &write, &diag);
+		if (st == POD_OK && !child->has_parent)
+			st = POD_E_INVALID;
+		if (st == POD_OK)
+			st = pod_layer_linked(child, to, &diag);
+		pod_layer_describe(to, &spec);
+		spec.path[POD_PARENT_RELATIVE] = relative;
+		if (st == POD_OK)
+			st = pod_layer_set_parent(child, &spec);
+		closed = pod_layer_close(child);
+		st = st == POD_OK ? closed : st;
+		closed = pod_layer_close(to);
+		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent);
+	}
+	disk_file_close(&cf);
+	disk_file_close(&pf);
+	free(relative);
+	free(to);
+	free(child);
+	return rc;
+}
+
+static int flatten(struct disk *d, const char *path)
+{
+	struct cli_progress bar;
+	enum pod_status st;
+
+	cli_progress_start(&bar, path, 1);
+	st = pod_chain_flatten(&d->chain, disk_progress, &bar);
+	cli_progress_end(&bar);
+	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot take in what its parents hold"), st, NULL, NULL);
+}
+
+/* --- another parent ------------------------------------------------------------------------------------- */
+
+int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto, const char *file,
+		     const char *parent)
+{
+	const struct pod_layer *top = c->layer[0], *to = onto->layer[0];
+	struct cli_progress bar;
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	if (!top->has_parent)
+		return cli_fail(_("%s: stands on nothing; only a differencing image can be put onto another one"), file);
+	if (to->kind == POD_LAYER_RAW)
+		return cli_fail(_("%s: a raw image cannot be a parent; convert it to VHDX first"), parent);
+	if (to->kind == POD_LAYER_VHDX && to->u.vhdx.log_replayed)
+		return cli_fail(_("%s: its log is not empty, so it would change when it is next opened for writing; run 'isopod "
+				  "disk check --repair' on it first"),
+				parent);
+	cli_progress_start(&bar, file, 1);
+	st = pod_chain_rebase_plan(r, c, onto, disk_progress, &bar, &diag);
+	cli_progress_end(&bar);
+	if (st == POD_OK)
+		return CLI_OK;
+	if (st == POD_END)
+		return cli_fail(_("%s: interrupted; nothing was changed"), file);
+	if (st == POD_E_INVALID)
+		return cli_fail(_("%s: stands on %s itself"), parent, file);
+	if (st == POD_E_UNSUPPORTED && top->kind == to->kind && top->sector_size == to->sector_size)
+		return cli_fail(_("%s: is smaller than %s; make it as large first ('isopod disk grow')"), file, parent);
+	return disk_fail(file, _("cannot give it this parent"), st, &diag, parent);
+}
+
+int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file)
+{
+	struct cli_progress bar;
+	enum pod_status st;
+
+	cli_progress_start(&bar, file, r->copy_bytes);
+	st = pod_chain_rebase_run(r, spec, disk_progress, &bar);
+	cli_progress_end(&bar);
+	if (st == POD_OK)
+		return CLI_OK;
+	if (st == POD_END)
+		return cli_fail(_("%s: interrupted; it stands on its parent as before and shows what it showed"), file);
+	return disk_fail(file, _("cannot take in what its parents hold"), st, NULL, NULL);
+}
+
+uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r)
+{
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	/* Where a file can have holes (behind its end there is nothing to lose), the rest of a new block takes no space; a sector
+	 * by itself takes 4 KiB. */
+	if (f->dev.fd < 0 || fallocate(f->dev.fd, punch, (off_t)f->vf.dev->size_bytes, 4096) != 0)
+		return r->grow_bytes;
+	return pod_min_u64(r->grow_bytes, 8 * r->copy_bytes);
+}
+
+static bool room(const struct disk_file *f, uint64_t need)
+{
+	char want[16], have[16];
+	struct statvfs v;
+	uint64_t there;
+
+	if (f->dev.is_block || fstatvfs(f->dev.fd, &v) != 0)
+		return true;
+	there = (uint64_t)v.f_bavail * v.f_frsize;
+	if (there >= ROOM_TO_SPARE && there - ROOM_TO_SPARE >= need)
+		return true;
+	cli_error(_("%s: not enough space: %s are needed, %s are free; nothing was changed"), f->dev.path,
+		  pod_format_size(want, need + ROOM_TO_SPARE), pod_format_size(have, there));
+	return false;
+}
+
+static int move_onto(const char *path, const char *parent)
+{
+	struct disk *d = cli_xzalloc(sizeof *d), *p = cli_xzalloc(sizeof *p);
+	struct pod_chain_rebase r = {.stop = &cli_interrupted};
+	char *relative = disk_relative(path, parent);
+	struct pod_parent_spec spec = {.path = {relative}};
+	int rc = relative ? disk_open(d, path, true) : CLI_FAILED;
+
+	cli_catch_signals();
+	if (rc == CLI_OK) {
+		rc = disk_open(p, parent, false);
+		if (rc == CLI_OK) {
+			rc = disk_rebase_plan(&r, &d->chain, &p->chain, path, parent);
+			if (rc == CLI_OK && !room(&d->file, disk_rebase_bytes(&d->file, &r)))
+				rc = CLI_FAILED;
+			if (rc == CLI_OK)
+				rc = disk_rebase_run(&r, &spec, path);
+			pod_chain_rebase_end(&r);
+			if (disk_close(p) != CLI_OK)
+				rc = CLI_FAILED;
+		}
+		if (disk_close(d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(relative);
+	free(p);
+	free(d);
+	return rc;
+}
+
+/* --- the command ---------------------------------------------------------------------------------------- */
+
+int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"parent", required_argument, NULL, 'p'},
+						{"onto", required_argument, NULL, 'o'},
+						{"flatten", no_argument, NULL, 'f'},
+						{NULL, 0, NULL, 0}};
+	const char *parent = NULL, *onto = NULL;
+	bool whole = false;
+	struct disk *d;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'p')
+			parent = optarg;
+		else if (c == 'o')
+			onto = optarg;
+		else if (c == 'f')
+			whole = true;
+		else
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind != 1 || whole + (parent != NULL) + (onto != NULL) != 1)
+		return cli_usage(cmd, "%s", _("name one FILE, and --parent FILE, --onto FILE or --flatten"));
+	if (parent)
+		return relink(argv[optind], parent);
+	if (onto)
+		return move_onto(argv[optind], onto);
+	d = cli_xzalloc(sizeof *d);
+	rc = disk_open(d, argv[optind], true);
+	if (rc == CLI_OK) {
+		rc = flatten(d, argv[optind]);
+		if (disk_close(d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(d);
+	return rc;
+}

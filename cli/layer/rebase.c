@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rebase: a layer onto another one, in place.
+ *
+ * By steps: the index says "rebasing" -> the layer's file takes in what the new layer below does not show (it reads the same all
+ * the while) and names it as its parent, in one step -> the index says so as well. When power goes in between, whoever opens the
+ * store for writing next asks the file on which layer it stands. Layers above are not concerned: the file keeps its identifier.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/layer/store.h"
+#include "core/base/str.h"
+
+uint32_t layer_store_stands_on(const struct pod_store *s, const struct pod_layer *l)
+{
+	const char *name = NULL;
+	uint32_t id;
+
+	for (unsigned k = 0; k < POD_PARENT_PATHS && !name; k++)
+		name = pod_layer_parent_path(l, (enum pod_parent_path)k);
+	for (const char *p = name; p && *p; p++)
+		if (*p == '\\' || *p == '/')
+			name = p + 1;
+	return name && pod_store_parse_file(name, NULL, &id) && pod_store_find(s, id) ? id : 0;
+}
+
+/* The same of a layer whose file is not open. */
+static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e)
+{
+	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	char *file = layer_store_file(ls, e);
+	struct disk_file *f = file ? ls->dir.ops->open(&ls->dir, file, false) : NULL;
+	uint32_t id = 0;
+
+	if (f && pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK) {
+		id = layer_store_stands_on(&ls->s, l);
+		if (pod_layer_close(l) != POD_OK)
+			id = 0;
+	}
+	ls->dir.ops->close(&ls->dir, f);
+	free(file);
+	free(l);
+	return id;
+}
+
+/* A layer that is not frozen counts as untouched as long as its identifier is the one it was made with. That stays, but the layer
+ * holds something of its own now. */
+static void count_as_touched(struct pod_stored *e)
+{
+	if (!(e->flags & POD_STORED_FROZEN))
+		memset(e->data_guid, 0, sizeof e->data_guid);
+}
+
+/* The index says what the file says. */
+static int adopt(struct layer_store *ls, uint32_t id)
+{
+	struct pod_stored *e = pod_store_find(&ls->s, id);
+	int rc = layer_store_settle(ls, e);
+	uint32_t under = rc == CLI_OK ? ask_file(ls, e) : 0;
+
+	if (rc != CLI_OK)
+		return rc;
+	if (!under)
+		return cli_fail(_("%s: the file of %s does not say on which layer it stands; 'isopod layer check --repair' tells "
+				  "more"),
+				ls->dir.shown, e->name);
+	count_as_touched(e);
+	e->parent = under;
+	e->flags &= ~(uint32_t)POD_STORED_REBASING;
+	if (pod_store_sort(&ls->s) != POD_OK)
+		return cli_fail_status(ls->dir.shown, _("cannot write the index"), POD_E_CORRUPT, NULL);
+	rc = layer_store_save(ls);
+	e = pod_store_find(&ls->s, id);
+	ls->dir.ops->protect(&ls->dir, e->file, id != ls->s.current);
+	return rc;
+}
+
+int layer_store_finish_rebase(struct layer_store *ls, uint32_t id)
+{
+	struct pod_stored *e = pod_store_find(&ls->s, id);
+	uint32_t before = e->parent;
+	int rc = adopt(ls, id);
+
+	if (rc != CLI_OK)
+		return rc;
+	e = pod_store_find(&ls->s, id);
+	cli_warn(e->parent == before ? _("%s: a rebase of layer %s was interrupted; it stands on %s as before")
+				     : _("%s: a rebase of layer %s was interrupted; it stands on %s now"),
+		 ls->dir.shown, e->name, pod_store_find(&ls->s, e->parent)->name);
+	return CLI_OK;
+}
+
+static int may_stand_on(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *to)
+{
+	if (e == to)
+		return cli_fail(_("%s: %s cannot stand on itself"), ls->dir.shown, e->name);
+	if (!e->parent)
+		return cli_fail(_("%s: %s stands on nothing; only a layer that stands on another one can be put elsewhere"),
+				ls->dir.shown, e->name);
+	for (const struct pod_stored *p = to; p; p = pod_store_find(&ls->s, p->parent))
+		if (p->parent == e->id)
+			return cli_fail(_("%s: %s stands on %s itself; name a layer that does not"), ls->dir.shown, to->name,
+					e->name);
+	if (e->parent == to->id)
+		return cli_fail(_("%s: %s stands on %s already"), ls->dir.shown, e->name, to->name);
+	if (to->id == ls->s.current)
+		return cli_fail(_("%s: %s is the current layer and will be written to; take a snapshot first"), ls->dir.shown,
+				to->name);
+	return CLI_OK;
+}
+
+/* There is room for it, and the index knows of it. */
+static int announce(struct layer_store *ls, struct pod_stored *e, const struct disk_file *f, const struct pod_chain_rebase *r)
+{
+	if (r->grow_bytes && !ls->dir.ops->files_grow)
+		return cli_fail(_("%s: the file of %s would have to grow in place, which needs a mounted stick: mount it, and "
+				  "name the folder"),
+				ls->dir.shown, e->name);
+	if (!layer_store_room(ls, disk_rebase_bytes(f, r)))
+		return CLI_FAILED;
+	count_as_touched(e);
+	e->flags = (e->flags & ~(uint32_t)POD_STORED_HASHED) | POD_STORED_REBASING;
+	return layer_store_save(ls);
+}
+
+static int move(struct layer_store *ls, struct pod_stored *e, struct disk *d, const struct pod_stored *to, struct disk *onto)
+{
+	struct pod_chain_rebase r = {.stop = &cli_interrupted};
+	char *file = layer_store_file(ls, to), *relative = file ? cli_xasprintf(".\\%s", file) : NULL;
+	struct pod_parent_spec spec = {.path = {relative}};
+	int rc = relative ? disk_rebase_plan(&r, &d->chain, &onto->chain, e->name, to->name) : CLI_FAILED;
+
+	if (rc == CLI_OK)
+		rc = announce(ls, e, (struct disk_file *)d->chain.layer[0]->file, &r);
+	if (rc == CLI_OK)
+		rc = disk_rebase_run(&r, &spec, e->name);
+	pod_chain_rebase_end(&r);
+	free(relative);
+	free(file);
+	return rc;
+}
+
+int layer_store_rebase(struct layer_store *ls, const char *name, const char *onto_name)
+{
+	struct pod_stored *e = layer_store_get(ls, name), *to = e ? layer_store_get(ls, onto_name) : NULL;
+	struct disk *d = cli_xzalloc(sizeof *d), *onto = cli_xzalloc(sizeof *onto);
+	int rc = to ? may_stand_on(ls, e, to) : CLI_FAILED;
+	uint32_t id = e ? e->id : 0;
+
+	if (rc == CLI_OK) {
+		rc = layer_store_edit_disk(ls, e, d);
+		if (rc == CLI_OK) {
+			rc = layer_store_open_disk(ls, to, onto);
+			if (rc == CLI_OK) {
+				rc = move(ls, e, d, to, onto);
+				if (layer_store_close_disk(ls, onto) != CLI_OK)
+					rc = CLI_FAILED;
+			}
+			if (layer_store_close_disk(ls, d) != CLI_OK)
+				rc = CLI_FAILED;
+			ls->dir.ops->protect(&ls->dir, e->file, id != ls->s.current);
+		}
+	}
+	free(onto);
+	free(d);
+	/* After a failure as well: it stands on one or the other. */
+	if (e && pod_store_find(&ls->s, id)->flags & POD_STORED_REBASING && adopt(ls, id) != CLI_OK)
+		rc = CLI_FAILED;
+	return rc;
+}

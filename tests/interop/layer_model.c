@@ -320,6 +320,9 @@ static void do_rebase(struct layer_store *ls)
 	check(!(pod_store_find(&ls->s, id)->flags & POD_STORED_UNDER_WAY), "a rebase is over");
 	check(id == current || memcmp(before.data_guid, pod_store_find(&ls->s, id)->data_guid, 16) == 0,
 	      "a rebase leaves a frozen layer's identifier alone");
+	/* Before anybody writes: is what it took in something to keep? */
+	if (id == current && rnd() % 2)
+		do_rollback(ls);
 }
 
 static void do_delete(struct layer_store *ls)

@@ -110,6 +110,20 @@ static int may_stand_on(struct layer_store *ls, const struct pod_stored *e, cons
 	return CLI_OK;
 }
 
+/* A machine that runs on top of a layer reads its file, and would go on by tables that it has read before. */
+static int at_rest(struct layer_store *ls, const struct pod_stored *e)
+{
+	const struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current);
+	struct pod_stored now;
+
+	for (const struct pod_stored *p = cur; p && p != e; p = pod_store_find(&ls->s, p->parent))
+		if (p->parent == e->id) {
+			now = *cur;
+			return layer_store_settle(ls, &now);
+		}
+	return CLI_OK;
+}
+
 /* There is room for it, and the index knows of it. */
 static int announce(struct layer_store *ls, struct pod_stored *e, const struct disk_file *f, const struct pod_chain_rebase *r)
 {
@@ -148,6 +162,8 @@ int layer_store_rebase(struct layer_store *ls, const char *name, const char *ont
 	int rc = to ? may_stand_on(ls, e, to) : CLI_FAILED;
 	uint32_t id = e ? e->id : 0;
 
+	if (rc == CLI_OK)
+		rc = at_rest(ls, e);
 	if (rc == CLI_OK) {
 		rc = layer_store_edit_disk(ls, e, d);
 		if (rc == CLI_OK) {

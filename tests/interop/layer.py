@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """isopod layer: filesystems through ten snapshots and back, checked by their own programs; diff against what was done; a store on a
 stick; the tree against a model; what goes wrong is one line."""
-import json, os, random, shutil, subprocess
+import json, os, random, shutil, signal, subprocess, time
 
 from cli_common import *
 import cli_common
@@ -348,6 +348,15 @@ def rebase(rng):
         check(shown() == want, "%s onto %s: every layer shows what it showed" % (name, onto))
         r = must("layer", "check", "r", "--hash")
         check(" 0 faults, 0 repaired, 0 warnings" in r.out, "%s onto %s: check: %s" % (name, onto, r.out))
+    # a machine runs on top of it
+    p = subprocess.Popen([ISOPOD, "disk", "serve", must("layer", "path", "r").out.strip(), "--nbd", os.path.abspath("sock"), "--write"],
+                         stdout=subprocess.PIPE)
+    p.stdout.readline()
+    for name, onto in ((cur, "base"), ("three", "two")):
+        one_line(isopod("layer", "rebase", "r", name, onto), 3, "%s is in use" % name, "in use")
+    p.terminate()
+    p.wait()
+    check(shown() == want, "what is refused changes nothing")
     # what was taken in is not thrown away as if nobody had written to the layer
     must("layer", "rollback", "r", "two")
     check(cur in tree_of() and shown()[cur] == want[cur], "a layer that took something in is kept")
@@ -363,6 +372,37 @@ def rebase(rng):
     one_line(isopod("layer", "rebase", "r", "two", "nobody"), 3, "onto nothing", "nobody")
     one_line(isopod("layer", "rebase", "r", "branch", current("r")["name"]), 3, "onto the current layer", "snapshot")
     check(isopod("layer", "rebase", "r", "two").rc == 2, "rebase without a target")
+
+
+def interrupted_rebase():
+    """Ctrl-C and a kill while a layer takes in what is below it: it stands where it stood, and the command can be repeated."""
+    must("layer", "create", "i", "--size", "64M")
+    Served("i").nbd(must("layer", "path", "i").out.strip(), "qemu-io", "-f", "raw", "-c", "write -P 5 0 60M", "@")
+    must("layer", "snapshot", "i", "one")
+    for sig in (signal.SIGINT, signal.SIGKILL):
+        cur = current("i")
+        path = os.path.join("i", cur["file"])
+        before = os.path.getsize(path)
+        p = subprocess.Popen([FAULTS, "layer", "rebase", "i", cur["name"], "base"], env=dict(os.environ, LC_ALL="C.UTF-8", ISOPOD_TEST_SLOW="100"),
+                             stderr=subprocess.PIPE, encoding="utf-8")
+        end = time.time() + 60
+        while os.path.getsize(path) < before + 10 * MIB and p.poll() is None and time.time() < end:
+            time.sleep(0.02)
+        p.send_signal(sig)
+        err = p.communicate(timeout=60)[1]
+        check(before + 5 * MIB < os.path.getsize(path) < before + 58 * MIB, "interrupted in the middle: %d" % os.path.getsize(path))
+        if sig == signal.SIGINT:
+            check(p.returncode == 3 and "interrupted" in err and err.count("\n") == 1, "interrupted: %d %r" % (p.returncode, err))
+        else:
+            check(p.returncode == -sig and any(l.get("interrupted") for l in layers("i")["layers"]), "killed: %d" % p.returncode)
+            r = must("layer", "snapshot", "i", "after")
+            check("interrupted" in r.err and "as before" in r.err, "killed: what the next one says: " + r.err)
+            must("layer", "rollback", "i", "after")
+        r = must("layer", "check", "i")
+        check(" 0 faults" in r.out, "interrupted: check: " + r.out)
+        must("layer", "export", "i", "o.raw", "--format", "raw", "--replace")
+        data = open("o.raw", "rb").read()
+        check(data == b"\5" * (60 * MIB) + bytes(4 * MIB), "interrupted: it shows what it showed")
 
 
 def on_a_stick(rng):
@@ -488,6 +528,7 @@ with workdir():
     tree()
     kiosk()
     rebase(rng)
+    interrupted_rebase()
     wrong()
     for fs in (Ext4(), Ntfs(), Fat()):
         filesystem(fs, rng)

@@ -435,6 +435,28 @@ TEST(every_write_that_fails)
 	}
 }
 
+TEST(every_allocation_that_fails)
+{
+	EACH_WORLD(w)
+	{
+		struct mem_file *b, *top = differing(w, &b);
+		uint64_t size;
+		enum pod_status st = POD_E_NOMEM;
+		long n = 0;
+		CHECK(look(top, shown, &size));
+		while (st != POD_OK && ++n < 200) {
+			test_alloc_count = 0;
+			test_alloc_fail_at = n;
+			st = rebase(top, b).run;
+			test_alloc_fail_at = 0;
+			CHECK_EQ(test_alloc_live, 0);
+			CHECK(still_shows(top, size));
+		}
+		CHECK(n > 10 && n < 200);
+		finish();
+	}
+}
+
 /* --- children -------------------------------------------------------------------------------------------- */
 
 TEST(its_children_stay_right)

@@ -11,7 +11,7 @@ static void report_repair(const struct cli_volume *v)
 
 	if (!r->was_dirty)
 		return;
-	if (r->freed_clusters || r->finished_moves || r->undone_moves || r->dropped_entries)
+	if (r->freed_clusters || r->finished_moves || r->undone_moves || r->dropped_entries || r->cut_chains)
 		cli_warn(_("%s: an earlier operation was interrupted; its leftovers were removed (%u clusters are free "
 			   "again)"),
 			 v->t->file.path, r->freed_clusters);

@@ -190,3 +190,66 @@ enum pod_status pod_exfat_zero_clusters(struct pod_exfat_vol *v, uint32_t first,
 	}
 	return POD_OK;
 }
+
+/* --- places ------------------------------------------------------------------------------------------- */
+
+uint32_t pod_exfat_extent_cluster(const struct pod_exfat_vol *v, const struct pod_extent *e)
+{
+	return (uint32_t)((e->dev_bytes - v->g.heap_bytes) >> v->g.cluster_shift) + 2;
+}
+
+uint32_t pod_exfat_extent_clusters(const struct pod_exfat_vol *v, const struct pod_extent *e)
+{
+	return (uint32_t)pod_exfat_clusters_of(&v->g, e->length_bytes);
+}
+
+enum pod_status pod_exfat_add_run(struct pod_exfat_vol *v, struct places *p, uint32_t cluster, uint32_t count)
+{
+	uint64_t at = pod_exfat_cluster_bytes(&v->g, cluster);
+	uint64_t len = pod_min_u64((uint64_t)count << v->g.cluster_shift, p->limit - p->done);
+	struct pod_extent *last = p->n ? &p->extent[p->n - 1] : NULL;
+	if (last && last->dev_bytes + last->length_bytes == at) {
+		last->length_bytes += len;
+	} else {
+		void *grown = p->extent;
+		POD_TRY(pod_grow(v->alloc, &grown, p->n, &p->cap, p->n + 1, sizeof *p->extent, EXTENTS_MAX));
+		p->extent = grown;
+		p->extent[p->n++] = (struct pod_extent){.file_bytes = p->done, .dev_bytes = at, .length_bytes = len};
+	}
+	p->done += len;
+	return POD_OK;
+}
+
+enum pod_status pod_exfat_take_fragments(struct pod_exfat_vol *v, struct places *p, uint32_t need)
+{
+	uint32_t above = 0xFFFFFFFF;
+	for (uint32_t bound = 0x80000000; need && bound; bound >>= 1) {
+		uint32_t cluster = 2, count;
+		while (need && pod_exfat_next_free(v, &cluster, &count)) {
+			if (count >= bound && count < above) {
+				uint32_t take = count < need ? count : need;
+				POD_TRY(pod_exfat_add_run(v, p, cluster, take));
+				need -= take;
+			}
+			cluster += count;
+		}
+		above = bound;
+	}
+	return need ? POD_E_NOSPACE : POD_OK;
+}
+
+enum pod_status pod_exfat_chain(struct pod_exfat_vol *v, const struct pod_extent *extent, size_t n, uint32_t from, uint32_t to)
+{
+	uint32_t index = 0;
+	for (size_t i = 0; i < n && index < to; i++) {
+		uint32_t first = pod_exfat_extent_cluster(v, &extent[i]), count = pod_exfat_extent_clusters(v, &extent[i]);
+		uint32_t after = i + 1 < n ? pod_exfat_extent_cluster(v, &extent[i + 1]) : POD_EXFAT_FAT_END;
+		uint32_t k = from > index ? from - index : 0;
+		for (; k < count && index + k < to; k++) {
+			uint32_t next = k + 1 < count ? first + k + 1 : after;
+			POD_TRY(pod_exfat_fat_set(v, first + k, index + k + 1 == to ? POD_EXFAT_FAT_END : next));
+		}
+		index += count;
+	}
+	return pod_exfat_fat_write(v);
+}

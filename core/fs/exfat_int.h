@@ -45,6 +45,20 @@ enum pod_status POD_MUST_USE pod_exfat_zero_clusters(struct pod_exfat_vol *v, ui
 /* Calls cb(ctx, first, count) for each run of an allocation, which is checked against the volume's bounds. `size` > 0. */
 enum pod_status POD_MUST_USE pod_exfat_runs(struct pod_exfat_vol *v, uint32_t first, uint64_t size, bool contiguous,
 					    enum pod_status (*cb)(void *ctx, uint32_t first, uint32_t count), void *ctx);
+/* Places on the medium, in file order: a file's, or a new one's. */
+struct places {
+	struct pod_extent *extent;
+	size_t n, cap;
+	uint64_t done, limit; /* bytes of the file that have their place; what `done` never exceeds */
+};
+enum pod_status POD_MUST_USE pod_exfat_add_run(struct pod_exfat_vol *v, struct places *p, uint32_t cluster, uint32_t count);
+/* Takes free runs, the long ones first: all above a bound that is halved until `need` clusters have their place. */
+enum pod_status POD_MUST_USE pod_exfat_take_fragments(struct pod_exfat_vol *v, struct places *p, uint32_t need);
+uint32_t pod_exfat_extent_cluster(const struct pod_exfat_vol *v, const struct pod_extent *e);
+uint32_t pod_exfat_extent_clusters(const struct pod_exfat_vol *v, const struct pod_extent *e);
+/* Chains the clusters [from, to) of the file in the FAT, `to` - 1 being its last. */
+enum pod_status POD_MUST_USE pod_exfat_chain(struct pod_exfat_vol *v, const struct pod_extent *extent, size_t n, uint32_t from,
+					     uint32_t to);
 /* Frees an allocation in memory; the caller writes the bitmap. */
 enum pod_status POD_MUST_USE pod_exfat_free(struct pod_exfat_vol *v, uint32_t first, uint64_t size, bool contiguous);
 
@@ -127,6 +141,13 @@ enum pod_status POD_MUST_USE pod_exfat_erase(struct pod_exfat_vol *v, struct wdi
 enum pod_status POD_MUST_USE pod_exfat_restream(struct pod_exfat_vol *v, struct wdir *d, const struct wset *s, bool drop_intent);
 
 /* --- tree (exfat_tree.c) ------------------------------------------------------------------------------ */
+
+/* Looks up path[0..len): its folder is loaded (the caller frees it) and its set found. */
+enum pod_status POD_MUST_USE pod_exfat_look(struct pod_exfat_vol *v, const char *path, size_t len, struct wdir **d,
+					    struct wset *s);
+/* Gives a set another name, or the same name a better place. */
+enum pod_status POD_MUST_USE pod_exfat_move_set(struct pod_exfat_vol *v, const char *from, size_t from_len, const char *to,
+						size_t to_len);
 
 /* Makes sure that the directory has a gap for `n` entries with `head`; grows it if need be. */
 enum pod_status POD_MUST_USE pod_exfat_ensure_room(struct pod_exfat_vol *v, const char *path, size_t len, uint32_t n,

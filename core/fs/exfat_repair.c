@@ -3,7 +3,8 @@
  * exFAT write side: what a mount does with a volume that was left dirty.
  *
  * The tree is walked and every cluster in use is noted. Repaired is what an interrupted operation of ours (or of another careful
- * writer) leaves: lost clusters, secondary entries whose file entry is gone, a pending move. Anything that would take guessing -
+ * writer) leaves: lost clusters, secondary entries whose file entry is gone, a pending move, a chain that goes on behind its
+ * file's end. Anything that would take guessing -
  * two owners of a cluster, chains that end early, sets with wrong checksums, entry types we do not know - is refused, and nothing
  * has been written then.
  */
@@ -11,7 +12,7 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 
-enum { MOVES_MAX = 16, DIRS_MAX = 1 << 20 };
+enum { MOVES_MAX = 16, DIRS_MAX = 1 << 20, LONGER_MAX = 1 << 20 };
 
 /* --- a pending move ----------------------------------------------------------------------------------- */
 
@@ -62,8 +63,11 @@ struct walk {
 	size_t n, cap;
 	struct move move[MOVES_MAX];
 	uint32_t moves;
-	uint32_t strays; /* secondary entries without a file entry, in all */
-	uint64_t at;	 /* device offset of the entry at hand, for diagnostics */
+	uint32_t strays;  /* secondary entries without a file entry, in all */
+	uint32_t last;	  /* the last cluster that was found in use */
+	uint32_t *longer; /* last clusters of files whose chain goes on behind what their size says */
+	size_t longer_n, longer_cap;
+	uint64_t at; /* device offset of the entry at hand, for diagnostics */
 };
 
 static enum pod_status refuse(struct walk *w, const char *what, uint64_t got)
@@ -79,6 +83,7 @@ static enum pod_status use_run(void *ctx, uint32_t first, uint32_t count)
 			return refuse(w, "cluster with two owners: run fsck.exfat or chkdsk", c);
 		w->used[(c - 2) >> 3] |= (uint8_t)(1u << ((c - 2) & 7));
 	}
+	w->last = first + count - 1;
 	return POD_OK;
 }
 
@@ -103,10 +108,26 @@ static enum pod_status push(struct walk *w, const struct dir_ref *d)
 	return POD_OK;
 }
 
+/* A chained file that got longer or shorter: its chain is longer than its size for a moment. The size counts. */
+static enum pod_status note_longer(struct walk *w)
+{
+	uint32_t next;
+	POD_TRY(pod_exfat_fat_get(w->v, w->last, &next));
+	if (next == POD_EXFAT_FAT_END)
+		return POD_OK;
+	void *p = w->longer;
+	POD_TRY(pod_grow(w->v->alloc, &p, w->longer_n, &w->longer_cap, w->longer_n + 1, sizeof *w->longer, LONGER_MAX));
+	w->longer = p;
+	w->longer[w->longer_n++] = w->last;
+	return POD_OK;
+}
+
 /* Allocations of vendor entries in a set count too. */
 static enum pod_status use_set(struct walk *w, const struct wdir *d, const struct wset *s)
 {
 	POD_TRY(use(w, s->cluster, s->size, wset_contiguous(s)));
+	if (s->size && !wset_contiguous(s))
+		POD_TRY(note_longer(w));
 	for (uint32_t i = 2; i < s->count; i++) {
 		const uint8_t *e = wdir_entry(d, s->index + i);
 		if (e[0] == POD_EXFAT_NAME)
@@ -171,6 +192,7 @@ static enum pod_status walk_tree(struct walk *w)
 	struct dir_ref root = {w->v->g.root_cluster, 0, false, true};
 	memset(w->used, 0, w->v->bitmap_len);
 	w->moves = w->strays = 0;
+	w->longer_n = 0;
 	w->n = 0;
 	POD_TRY(push(w, &root));
 	while (w->n) {
@@ -289,6 +311,16 @@ static enum pod_status drop_strays(struct walk *w)
 	return pod_exfat_barrier(w->v);
 }
 
+/* Chains end where their files do, before what lay behind is free. */
+static enum pod_status cut_chains(struct walk *w)
+{
+	for (size_t i = 0; i < w->longer_n; i++)
+		POD_TRY(pod_exfat_fat_set(w->v, w->longer[i], POD_EXFAT_FAT_END));
+	w->v->repair.cut_chains = (uint32_t)w->longer_n;
+	POD_TRY(pod_exfat_fat_write(w->v));
+	return pod_exfat_barrier(w->v);
+}
+
 /* Makes the bitmap say what the walk found. */
 static enum pod_status correct_bitmap(struct walk *w)
 {
@@ -325,8 +357,11 @@ enum pod_status pod_exfat_repair(struct pod_exfat_vol *v, struct pod_diag *diag)
 	}
 	if (st == POD_OK && w->strays)
 		st = drop_strays(w);
+	if (st == POD_OK && w->longer_n)
+		st = cut_chains(w);
 	if (st == POD_OK)
 		st = correct_bitmap(w);
+	pod_free(v->alloc, w->longer);
 	pod_free(v->alloc, w->todo);
 	pod_free(v->alloc, w->used);
 	pod_free(v->alloc, w);

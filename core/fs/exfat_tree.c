@@ -97,9 +97,6 @@ static OWN_FRAME enum pod_status grow_folder(struct pod_exfat_vol *v, struct wdi
 	return pod_exfat_write_bitmap(v);
 }
 
-static OWN_FRAME enum pod_status move_set(struct pod_exfat_vol *v, const char *from, size_t from_len, const char *to,
-					  size_t to_len);
-
 enum pod_status pod_exfat_ensure_room(struct pod_exfat_vol *v, const char *path, size_t len, uint32_t n, uint32_t head)
 {
 	/* Twice: growth by one cluster of 512 bytes may not be enough for the longest set; then once more behind a set that had
@@ -117,7 +114,7 @@ enum pod_status pod_exfat_ensure_room(struct pod_exfat_vol *v, const char *path,
 			return POD_OK;
 		/* The folder's own set was laid across two blocks by somebody else: give it a better place first. */
 		if (st == POD_E_UNSUPPORTED)
-			st = move_set(v, path, len, path, len);
+			st = pod_exfat_move_set(v, path, len, path, len);
 		if (st != POD_OK)
 			return st;
 	}
@@ -152,8 +149,7 @@ static OWN_FRAME enum pod_status make_folder(struct pod_exfat_vol *v, const char
 	return st;
 }
 
-/* Looks up path[0..len): its folder is loaded (the caller frees it) and its set found. */
-static OWN_FRAME enum pod_status look(struct pod_exfat_vol *v, const char *path, size_t len, struct wdir **d, struct wset *s)
+OWN_FRAME enum pod_status pod_exfat_look(struct pod_exfat_vol *v, const char *path, size_t len, struct wdir **d, struct wset *s)
 {
 	struct wname name;
 	size_t dir_len;
@@ -179,7 +175,7 @@ enum pod_status pod_exfat_mkdir(struct pod_exfat_vol *v, const char *path, int64
 		size_t dir_len;
 		if (i && path[i - 1] == '/')
 			break; /* only slashes were left */
-		enum pod_status st = look(v, path, i, &d, &s);
+		enum pod_status st = pod_exfat_look(v, path, i, &d, &s);
 		if (st == POD_OK) {
 			pod_exfat_wdir_free(v, d);
 			if (!(s.attributes & POD_EXFAT_ATTR_DIR))
@@ -214,7 +210,7 @@ enum pod_status pod_exfat_remove(struct pod_exfat_vol *v, const char *path, stru
 	struct wset s;
 	struct wdir *d;
 	bool empty = true;
-	enum pod_status st = look(v, path, length(path), &d, &s);
+	enum pod_status st = pod_exfat_look(v, path, length(path), &d, &s);
 	if (st != POD_OK)
 		return pod_fail(diag, st, "name", 0, 0, 0);
 	if (s.attributes & POD_EXFAT_ATTR_DIR)
@@ -349,15 +345,15 @@ static OWN_FRAME enum pod_status take_over(struct pod_exfat_vol *v, const char *
 }
 
 /* Directories are loaded anew for each step: source and target may be the same one, or one above the other. */
-static OWN_FRAME enum pod_status move_set(struct pod_exfat_vol *v, const char *from, size_t from_len, const char *to,
-					  size_t to_len)
+OWN_FRAME enum pod_status pod_exfat_move_set(struct pod_exfat_vol *v, const char *from, size_t from_len, const char *to,
+					     size_t to_len)
 {
 	struct wset s;
 	struct wdir *d;
 	uint32_t index = 0, n;
 	POD_TRY(entries_of(to, to_len, &n));
 	POD_TRY(pod_exfat_ensure_room(v, to, pod_exfat_dir_len(to, to_len), n + 1, 1));
-	POD_TRY(look(v, from, from_len, &d, &s));
+	POD_TRY(pod_exfat_look(v, from, from_len, &d, &s));
 	enum pod_status st = announce(v, to, to_len, d, &s, &index);
 	pod_exfat_wdir_free(v, d);
 	if (st == POD_OK)
@@ -403,7 +399,7 @@ enum pod_status pod_exfat_rename(struct pod_exfat_vol *v, const char *from, cons
 	size_t dir_len;
 	bool below = false, done = false, same_dir = false;
 	POD_TRY(pod_exfat_split(to, length(to), &dir_len, &name));
-	enum pod_status st = look(v, from, length(from), &d, &s);
+	enum pod_status st = pod_exfat_look(v, from, length(from), &d, &s);
 	if (st != POD_OK)
 		return pod_fail(diag, st, "old name", 0, 0, 0);
 	st = pod_exfat_resolve(v, to, dir_len, &t);
@@ -425,13 +421,13 @@ enum pod_status pod_exfat_rename(struct pod_exfat_vol *v, const char *from, cons
 		st = pod_fail(diag, POD_E_INVALID, "a folder cannot move below itself", 0, 0, 0);
 	if (st == POD_OK && same_dir) {
 		pod_exfat_wdir_free(v, d); /* the removal may have changed it */
-		POD_TRY(look(v, from, length(from), &d, &s));
+		POD_TRY(pod_exfat_look(v, from, length(from), &d, &s));
 		st = try_in_place(v, d, &s, &name, &done);
 	}
 	pod_exfat_wdir_free(v, d);
 	if (st == POD_OK && !done)
 		st = pod_exfat_touch(v, false);
 	if (st == POD_OK && !done)
-		st = move_set(v, from, length(from), to, length(to));
+		st = pod_exfat_move_set(v, from, length(from), to, length(to));
 	return st;
 }

@@ -236,50 +236,22 @@ void pod_exfat_space(const struct pod_exfat_vol *v, struct pod_exfat_space *out)
 
 /* --- adding a file ------------------------------------------------------------------------------------ */
 
-static enum pod_status add_extent(struct pod_exfat_vol *v, struct pod_exfat_new *n, size_t *cap, uint32_t cluster, uint32_t count,
-				  uint64_t *done)
-{
-	void *p = n->extent;
-	POD_TRY(pod_grow(v->alloc, &p, n->extents, cap, n->extents + 1, sizeof *n->extent, EXTENTS_MAX));
-	n->extent = p;
-	uint64_t len = pod_min_u64((uint64_t)count << v->g.cluster_shift, n->size_bytes - *done);
-	n->extent[n->extents++] = (struct pod_extent){
-		.file_bytes = *done, .dev_bytes = pod_exfat_cluster_bytes(&v->g, cluster), .length_bytes = len};
-	*done += len;
-	return POD_OK;
-}
-
-/* Takes free runs, the long ones first: all above a bound that is halved until the file has its place. */
-static enum pod_status take_fragments(struct pod_exfat_vol *v, struct pod_exfat_new *n, uint32_t need, size_t *cap)
-{
-	uint64_t done = 0;
-	uint32_t above = 0xFFFFFFFF;
-	for (uint32_t bound = 0x80000000; need && bound; bound >>= 1) {
-		uint32_t cluster = 2, count;
-		while (need && pod_exfat_next_free(v, &cluster, &count)) {
-			if (count >= bound && count < above) {
-				uint32_t take = count < need ? count : need;
-				POD_TRY(add_extent(v, n, cap, cluster, take, &done));
-				need -= take;
-			}
-			cluster += count;
-		}
-		above = bound;
-	}
-	return need ? POD_E_NOSPACE : POD_OK;
-}
-
 static enum pod_status reserve(struct pod_exfat_vol *v, struct pod_exfat_new *n, struct pod_diag *diag)
 {
-	uint64_t need = pod_exfat_clusters_of(&v->g, n->size_bytes), done = 0;
-	size_t cap = 0;
+	uint64_t need = pod_exfat_clusters_of(&v->g, n->size_bytes);
+	struct places p = {.limit = n->size_bytes};
+	enum pod_status st = POD_E_NOSPACE;
 	if (n->size_bytes == 0)
 		return POD_OK;
 	uint32_t run = need <= v->free_clusters ? pod_exfat_find_run(v, (uint32_t)need) : 0;
 	if (run)
-		return add_extent(v, n, &cap, run, (uint32_t)need, &done);
-	if (need <= v->free_clusters && (n->flags & POD_EXFAT_FRAGMENTS))
-		return take_fragments(v, n, (uint32_t)need, &cap);
+		st = pod_exfat_add_run(v, &p, run, (uint32_t)need);
+	else if (need <= v->free_clusters && (n->flags & POD_EXFAT_FRAGMENTS))
+		st = pod_exfat_take_fragments(v, &p, (uint32_t)need);
+	n->extent = p.extent;
+	n->extents = p.n;
+	if (st != POD_E_NOSPACE)
+		return st;
 	struct pod_exfat_space space;
 	pod_exfat_space(v, &space);
 	return pod_fail(diag, POD_E_NOSPACE, "largest free run", space.free_bytes, n->size_bytes, space.largest_run_bytes);
@@ -355,32 +327,10 @@ void pod_exfat_abort(struct pod_exfat_vol *v, struct pod_exfat_new *n)
 	v->pending = false;
 }
 
-static uint32_t extent_cluster(const struct pod_exfat_vol *v, const struct pod_extent *e)
-{
-	return (uint32_t)((e->dev_bytes - v->g.heap_bytes) >> v->g.cluster_shift) + 2;
-}
-
-static uint32_t extent_clusters(const struct pod_exfat_vol *v, const struct pod_extent *e)
-{
-	return (uint32_t)pod_exfat_clusters_of(&v->g, e->length_bytes);
-}
-
-/* Chains the runs of a fragmented file in the FAT. */
-static enum pod_status chain(struct pod_exfat_vol *v, const struct pod_exfat_new *n)
-{
-	for (size_t i = 0; i < n->extents; i++) {
-		uint32_t first = extent_cluster(v, &n->extent[i]), count = extent_clusters(v, &n->extent[i]);
-		uint32_t after = i + 1 < n->extents ? extent_cluster(v, &n->extent[i + 1]) : POD_EXFAT_FAT_END;
-		for (uint32_t k = 0; k < count; k++)
-			POD_TRY(pod_exfat_fat_set(v, first + k, k + 1 < count ? first + k + 1 : after));
-	}
-	return pod_exfat_fat_write(v);
-}
-
 static void mark_new(struct pod_exfat_vol *v, const struct pod_exfat_new *n, bool used)
 {
 	for (size_t i = 0; i < n->extents; i++)
-		pod_exfat_mark(v, extent_cluster(v, &n->extent[i]), extent_clusters(v, &n->extent[i]), used);
+		pod_exfat_mark(v, pod_exfat_extent_cluster(v, &n->extent[i]), pod_exfat_extent_clusters(v, &n->extent[i]), used);
 }
 
 /* Data, FAT and bitmap reach the medium, then the name. `d` holds a gap for it. */
@@ -388,13 +338,13 @@ static enum pod_status publish(struct pod_exfat_vol *v, struct wdir *d, const st
 			       const struct pod_exfat_new *n, int64_t mtime)
 {
 	uint8_t set[SET_ENTRIES_MAX * POD_EXFAT_ENTRY_SIZE];
-	uint32_t cluster = n->extents ? extent_cluster(v, &n->extent[0]) : 0, index;
+	uint32_t cluster = n->extents ? pod_exfat_extent_cluster(v, &n->extent[0]) : 0, index;
 	uint8_t flags = (uint8_t)(POD_EXFAT_ALLOCATED | (n->extents == 1 ? POD_EXFAT_NO_FAT_CHAIN : 0));
 	uint32_t freed_cluster = exists ? old->cluster : 0;
 	uint64_t freed_size = exists ? old->size : 0;
 	bool freed_contiguous = exists && wset_contiguous(old);
 	if (n->extents > 1)
-		POD_TRY(chain(v, n));
+		POD_TRY(pod_exfat_chain(v, n->extent, n->extents, 0, (uint32_t)pod_exfat_clusters_of(&v->g, n->size_bytes)));
 	POD_TRY(pod_exfat_write_bitmap(v));
 	POD_TRY(pod_exfat_barrier(v));
 	uint32_t count = pod_exfat_build(v, name, POD_EXFAT_ATTR_ARCHIVE, mtime, set);

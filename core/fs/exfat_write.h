@@ -38,6 +38,7 @@ struct pod_exfat_repair {
 	uint32_t claimed_clusters; /* used but not allocated */
 	uint32_t finished_moves, undone_moves;
 	uint32_t dropped_entries; /* secondary entries without a file entry */
+	uint32_t cut_chains;	  /* that went on behind their file's end */
 };
 
 struct pod_exfat_vol {
@@ -100,6 +101,38 @@ enum pod_status POD_MUST_USE pod_exfat_begin(struct pod_exfat_vol *v, const char
 enum pod_status POD_MUST_USE pod_exfat_commit(struct pod_exfat_vol *v, const char *path, struct pod_exfat_new *n, int64_t mtime,
 					      struct pod_diag *diag);
 void pod_exfat_abort(struct pod_exfat_vol *v, struct pod_exfat_new *n);
+
+/* --- a file that is there gets longer or shorter ------------------------------------------------------ */
+
+struct pod_exfat_file {
+	uint64_t size_bytes, valid_bytes; /* on the medium: how long it is, and up to where it has content; zeros behind */
+	uint64_t room_bytes;		  /* what the extents hold: whole clusters, reserved ones included */
+	struct pod_extent *extent;	  /* where it lies, in file order: dev_bytes on the volume's device */
+	size_t extents, cap;
+	uint32_t first_cluster; /* 0: none */
+	bool contiguous;	/* without a FAT chain */
+};
+
+/* Finds a file whose length is to change. pod_exfat_file_close where this returned POD_OK. One opener at a time; what renames,
+ * moves, replaces or removes the file meanwhile makes the calls below POD_E_NOT_FOUND or POD_E_CHANGED. */
+enum pod_status POD_MUST_USE pod_exfat_file_open(struct pod_exfat_vol *v, const char *path, struct pod_exfat_file *f,
+						 struct pod_diag *diag);
+/* Room for `size_bytes`, in memory: directly behind its end as far as that is free, and with POD_EXFAT_FRAGMENTS wherever there
+ * is any. The caller may write to the extents; nothing refers to the new ones before pod_exfat_extend. POD_E_NOSPACE: as in
+ * pod_exfat_begin, and nothing is reserved. */
+enum pod_status POD_MUST_USE pod_exfat_reserve(struct pod_exfat_vol *v, struct pod_exfat_file *f, uint64_t size_bytes,
+					       uint32_t flags, struct pod_diag *diag);
+/* The file is `size_bytes` long from now on, for which it has room, and its content counts up to `valid_bytes`: all up to there
+ * was written. Neither gets less. Data, allocation and length are on the medium when this returns; if power goes before, the
+ * file has its old length and content. A file that was chained already and gets more clusters has, for the moment between two
+ * flushes, a chain longer than its size: readers go by the size, the next mount and fsck.exfat cut it. */
+enum pod_status POD_MUST_USE pod_exfat_extend(struct pod_exfat_vol *v, const char *path, struct pod_exfat_file *f,
+					      uint64_t size_bytes, uint64_t valid_bytes, struct pod_diag *diag);
+/* The file ends at `size_bytes`; what lay behind is free, and so is what was reserved. The same holds for a chain. */
+enum pod_status POD_MUST_USE pod_exfat_truncate(struct pod_exfat_vol *v, const char *path, struct pod_exfat_file *f,
+						uint64_t size_bytes, struct pod_diag *diag);
+/* Gives back what was reserved and is not part of the file. */
+void pod_exfat_file_close(struct pod_exfat_vol *v, struct pod_exfat_file *f);
 
 /* --- the tree ----------------------------------------------------------------------------------------- */
 

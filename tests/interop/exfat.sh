@@ -124,7 +124,54 @@ else
 	echo "FAILED: no fragmentation to test ($total $free $largest)"
 fi
 
+# Files that get longer and shorter in place.
+blank 64M
+sum_of() { "$tool" tree "$img" | sed -n "s,^f \\([0-9]*\\) .* \\([0-9a-f]*\\) $1\$,\\1 \\2,p"; }
+sum_is() { python3 -c 'import sys, zlib; d = b"".join(open(p, "rb").read() for p in sys.argv[2:])[:int(sys.argv[1])]
+print(len(d), "%08x" % zlib.crc32(d))' "$@"; }
+runs_of() { "$tool" tree "$img" | awk -v p="$1" '$NF == p { print $5 }'; }
+head -c 300000 /dev/zero >"$dir/zeros"
+ok "format for lengths" "$tool" format "$img" '' 4096
+ok "first" "$tool" add "$img" "$dir/data" /first
+ok "longer where there is room behind" "$tool" append "$img" "$dir/data" /first
+same "in one piece" 1 "$(runs_of /first)"
+ok "clean, longer" clean
+ok "second" "$tool" add "$img" "$dir/small" /second
+ok "longer in pieces" "$tool" append "$img" "$dir/data" /first
+same "in two pieces" 2 "$(runs_of /first)"
+ok "clean, in pieces" clean
+ok "chain gets longer" "$tool" append "$img" "$dir/small" /first
+ok "third" "$tool" add "$img" "$dir/small" /third
+ok "chain gets more pieces" "$tool" append "$img" "$dir/data" /first
+same "in three pieces" 3 "$(runs_of /first)"
+ok "clean, in more pieces" clean
+same "content" "$(sum_is 9999999 "$dir"/{data,data,data,small,data})" "$(sum_of /first)"
+ok "longer without content" "$tool" grow "$img" $((37 + 300000)) /second
+same "zeros" "$(sum_is 9999999 "$dir"/{small,zeros})" "$(sum_of /second)"
+ok "clean, with zeros" clean
+ok "chain gets shorter" "$tool" cut "$img" 2100001 /first
+ok "clean, shorter" clean
+same "content, shorter" "$(sum_is 2100001 "$dir"/{data,data,data,small,data})" "$(sum_of /first)"
+ok "back to one piece" "$tool" cut "$img" 1000000 /first
+same "one piece again" 1 "$(runs_of /first)"
+ok "clean, in one piece" clean
+ok "to nothing" "$tool" cut "$img" 0 /third
+ok "clean, with an empty file" clean
+ok "from nothing" "$tool" append "$img" "$dir/data" /third
+same "content from nothing" "$(sum_is 9999999 "$dir/data")" "$(sum_of /third)"
+ok "clean, from nothing" clean
+refused "longer than there is room" "no space left" "$tool" grow "$img" $((1 << 30)) /third
+ok "clean after a refusal" clean
+same "dump.exfat counts the same clusters" "$("$tool" space "$img" | cut -d ' ' -f 2)" \
+	"$(dump.exfat "$img" 2>&1 | awk '/Free Clusters/ { print $NF * 4096 }')"
+
 if [ -n "$fuse" ]; then
+	ok "exfat-fuse mounts files of changed length" attach
+	same "exfat-fuse reads files of changed length" "$(mounted_tree)" "$(our_tree)"
+	detach
+	blank 64M
+	"$tool" format "$img" '' 4096
+	"$tool" add "$img" "$dir/data" /first >"$dir/out"
 	ok "exfat-fuse mounts ours" attach
 	same "exfat-fuse reads ours" "$(mounted_tree)" "$(our_tree)"
 	detach

@@ -3,6 +3,9 @@
  * exfat_crash DIR CLUSTER_SIZE [OPERATION [STEP]]: every state a power cut can leave (tests/unit/faultdev.h) of the operations in
  * tests/unit/exfat_scenario.h, shown to fsck.exfat -n. States that were seen already are not shown twice; of operations with many
  * states every STEPth is shown. Prints one line per operation and "N passed, N failed".
+ *
+ * Where a chained file changes its length, its chain is longer than it for a moment: there fsck.exfat must say this and nothing
+ * else, and after fsck.exfat -y the volume must be clean and hold what it held before or after the operation.
  */
 #include <sys/wait.h>
 #include "tests/interop/tool.h"
@@ -15,7 +18,10 @@ struct show {
 	uint8_t *state;
 	uint64_t seen[SEEN];
 	size_t n;
-	long shown, bad, met, step, stray;
+	long shown, bad, met, step, stray, longer;
+	bool long_chain;
+	size_t end; /* the operation is done, and flushed */
+	struct listing before, after;
 };
 
 static uint64_t digest(const uint8_t *p)
@@ -29,17 +35,40 @@ static uint64_t digest(const uint8_t *p)
 	return h;
 }
 
+/* fsck.exfat cuts the chain, and the file is what it was. */
+static bool mended(struct show *s, const char *path)
+{
+	char command[1200];
+	struct listing l;
+	struct fault_dev f;
+	snprintf(command, sizeof command,
+		 "test $(grep -c ERROR %s/log) = 1 && grep -q 'more clusters are allocated' %s/log && "
+		 "! fsck.exfat -y %s >%s/log2 2>&1 && fsck.exfat -n %s >%s/log3 2>&1",
+		 s->dir, s->dir, path, s->dir, path, s->dir);
+	FILE *file = system(command) == 0 ? fopen(path, "rb") : NULL;
+	if (!file)
+		return false;
+	bool ok = fread(s->state, 1, SIZE, file) == SIZE;
+	fclose(file);
+	fault_init(&f, s->state, SIZE, 512);
+	list_volume(&l, &f.dev, &host);
+	ok = ok && (list_equal(&l, &s->before) || list_equal(&l, &s->after));
+	list_free(&l);
+	s->longer += ok;
+	return ok;
+}
+
 static void check(void *ctx, size_t cut)
 {
 	struct show *s = ctx;
 	char path[512], command[1200];
 	uint64_t d = digest(s->state);
 	for (size_t i = 0; i < s->n; i++)
-		if (s->seen[i] == d)
+		if (s->seen[i] == d && cut != s->end)
 			return;
 	if (s->n < SEEN)
 		s->seen[s->n++] = d;
-	if (s->met++ % s->step)
+	if (s->met++ % s->step && cut != s->end)
 		return;
 	snprintf(path, sizeof path, "%s/state", s->dir);
 	FILE *f = fopen(path, "wb");
@@ -53,6 +82,8 @@ static void check(void *ctx, size_t cut)
 	snprintf(command, sizeof command, "grep -q ERROR %s/log", s->dir);
 	if (system(command) == 0)
 		s->stray++;
+	if (st != 0 && s->long_chain && cut != s->end && mended(s, path))
+		return;
 	if (st != 0 && s->bad++ < 3) {
 		printf("%s, cut at %zu: fsck.exfat ends with %d\n", s->name, cut, WEXITSTATUS(st));
 		fflush(stdout);
@@ -82,12 +113,18 @@ int main(int argc, char **argv)
 		fault_record(&f);
 		s->name = operations[i].name;
 		s->n = 0;
-		s->shown = s->bad = s->met = s->stray = 0;
+		s->shown = s->bad = s->met = s->stray = s->longer = 0;
+		s->long_chain = operations[i].long_chain;
+		list_volume(&s->before, &f.dev, &host);
 		s->step = argc > 4 ? atoi(argv[4]) : 1;
 		enum pod_status st = run_operation(&operations[i], &f.dev, &host);
+		list_volume(&s->after, &f.dev, &host);
+		s->end = f.n;
 		fault_states(&f, s->state, i, check, s);
-		printf("%s: %s; %ld of %ld states shown, %ld bad, %ld with a remark\n", s->name, pod_status_text(st), s->shown,
-		       s->met, s->bad, s->stray);
+		list_free(&s->before);
+		list_free(&s->after);
+		printf("%s: %s; %ld of %ld states shown, %ld bad, %ld with a remark, %ld with a long chain\n", s->name,
+		       pod_status_text(st), s->shown, s->met, s->bad, s->stray, s->longer);
 		fflush(stdout);
 		if (st != POD_OK || s->bad)
 			failed++;

@@ -6,6 +6,7 @@
  *   info IMAGE            label, serial number, cluster size
  *   format IMAGE LABEL CLUSTER_SIZE [SECTOR_SIZE]
  *   add IMAGE HOST_FILE PATH | replace ... | fragments ...
+ *   append IMAGE HOST_FILE PATH | grow IMAGE SIZE PATH | cut IMAGE SIZE PATH
  *   mkdir IMAGE PATH | rm IMAGE PATH | mv IMAGE FROM TO
  *   space IMAGE           total, free, largest run
  * The writing commands mount, do one thing and unmount.
@@ -128,6 +129,52 @@ static enum pod_status add(struct pod_exfat_vol *v, const char *host_file, const
 	return pod_exfat_commit(v, path, &n, sb.st_mtime, diag);
 }
 
+/* Makes PATH as much longer as HOST_FILE is, with its content; without one, `size` bytes long, the new ones zeros. */
+static enum pod_status append(struct pod_exfat_vol *v, const char *host_file, uint64_t size, const char *path,
+			      struct pod_diag *diag)
+{
+	struct pod_exfat_file f;
+	int fd = host_file ? open(host_file, O_RDONLY) : -1;
+	struct stat sb;
+	if (host_file && (fd < 0 || fstat(fd, &sb) < 0)) {
+		perror(host_file);
+		exit(1);
+	}
+	POD_TRY(pod_exfat_file_open(v, path, &f, diag));
+	uint64_t old = f.size_bytes, valid = f.valid_bytes;
+	if (host_file)
+		size = valid = old + (uint64_t)sb.st_size;
+	enum pod_status st = pod_exfat_reserve(v, &f, size, POD_EXFAT_FRAGMENTS, diag);
+	for (size_t i = 0; st == POD_OK && fd >= 0 && i < f.extents; i++) {
+		const struct pod_extent *e = &f.extent[i];
+		uint64_t from = old > e->file_bytes ? old - e->file_bytes : 0,
+			 to = pod_min_u64(e->length_bytes, size - e->file_bytes);
+		static uint8_t buf[1 << 20];
+		for (; from < to && st == POD_OK; from += sizeof buf) {
+			size_t n = (size_t)pod_min_u64(sizeof buf, to - from);
+			if (pread(fd, buf, n, (off_t)(e->file_bytes + from - old)) != (ssize_t)n)
+				st = POD_E_IO;
+			else
+				st = pod_dev_write(v->dev, e->dev_bytes + from, buf, n);
+		}
+	}
+	if (st == POD_OK)
+		st = pod_exfat_extend(v, path, &f, size, valid, diag);
+	pod_exfat_file_close(v, &f);
+	if (fd >= 0)
+		close(fd);
+	return st;
+}
+
+static enum pod_status cut(struct pod_exfat_vol *v, uint64_t size, const char *path, struct pod_diag *diag)
+{
+	struct pod_exfat_file f;
+	POD_TRY(pod_exfat_file_open(v, path, &f, diag));
+	enum pod_status st = pod_exfat_truncate(v, path, &f, size, diag);
+	pod_exfat_file_close(v, &f);
+	return st;
+}
+
 static enum pod_status change(struct pod_exfat_vol *v, int argc, char **argv, struct pod_diag *diag)
 {
 	const char *command = argv[1];
@@ -137,6 +184,12 @@ static enum pod_status change(struct pod_exfat_vol *v, int argc, char **argv, st
 		return add(v, argv[3], argv[4], POD_EXFAT_REPLACE, diag);
 	if (!strcmp(command, "fragments") && argc == 5)
 		return add(v, argv[3], argv[4], POD_EXFAT_FRAGMENTS, diag);
+	if (!strcmp(command, "append") && argc == 5)
+		return append(v, argv[3], 0, argv[4], diag);
+	if (!strcmp(command, "grow") && argc == 5)
+		return append(v, NULL, strtoull(argv[3], NULL, 0), argv[4], diag);
+	if (!strcmp(command, "cut") && argc == 5)
+		return cut(v, strtoull(argv[3], NULL, 0), argv[4], diag);
 	if (!strcmp(command, "mkdir") && argc == 4)
 		return pod_exfat_mkdir(v, argv[3], 1700000000, diag);
 	if (!strcmp(command, "rm") && argc == 4)

@@ -138,6 +138,51 @@ static inline enum pod_status put_file(struct pod_exfat_vol *v, const char *path
 	return pod_exfat_commit(v, path, &n, 1700000001, NULL);
 }
 
+/* Makes a file longer by `by`, with content up to `valid` bytes behind its old end, all else zeros. */
+static inline enum pod_status grow_by(struct pod_exfat_vol *v, const char *path, uint64_t by, uint64_t valid)
+{
+	struct pod_exfat_file f;
+	uint64_t seed = pod_crc32((uint32_t)by, path, strlen(path));
+	POD_TRY(pod_exfat_file_open(v, path, &f, NULL));
+	uint64_t size = f.size_bytes + by;
+	valid += f.size_bytes;
+	enum pod_status st = pod_exfat_reserve(v, &f, size, POD_EXFAT_FRAGMENTS, NULL);
+	for (size_t i = 0; st == POD_OK && i < f.extents; i++) {
+		const struct pod_extent *e = &f.extent[i];
+		uint64_t from = f.valid_bytes > e->file_bytes ? f.valid_bytes - e->file_bytes : 0;
+		uint64_t to = pod_min_u64(e->length_bytes, valid > e->file_bytes ? valid - e->file_bytes : 0);
+		if (from >= to)
+			continue;
+		uint8_t *data = malloc((size_t)(to - from));
+		for (uint64_t k = 0; k < to - from; k++)
+			data[k] = (uint8_t)fault_random(&seed);
+		st = pod_dev_write(v->dev, e->dev_bytes + from, data, (size_t)(to - from));
+		free(data);
+	}
+	if (st == POD_OK)
+		st = pod_exfat_extend(v, path, &f, size, valid, NULL);
+	pod_exfat_file_close(v, &f);
+	return st;
+}
+
+static inline enum pod_status cut_file(struct pod_exfat_vol *v, const char *path, uint64_t size)
+{
+	struct pod_exfat_file f;
+	POD_TRY(pod_exfat_file_open(v, path, &f, NULL));
+	enum pod_status st = pod_exfat_truncate(v, path, &f, size, NULL);
+	pod_exfat_file_close(v, &f);
+	return st;
+}
+
+static inline enum pod_status grow_file(struct pod_exfat_vol *v, const char *path, uint64_t size, uint64_t valid)
+{
+	struct pod_exfat_file f;
+	POD_TRY(pod_exfat_file_open(v, path, &f, NULL));
+	uint64_t old = f.size_bytes;
+	pod_exfat_file_close(v, &f);
+	return grow_by(v, path, size - old, valid - old);
+}
+
 /* A path in `folder` whose last name has `units` units, `c` all through. */
 static inline const char *long_name(const char *folder, char c, size_t units)
 {
@@ -206,6 +251,8 @@ static inline void scenario_base(struct fault_dev *f, struct pod_alloc *a, uint3
 	MUST(put_file(&v, "/a/one.iso", 1, 0));
 	MUST(put_file(&v, "/a/none.iso", 0, 0));
 	MUST(put_file(&v, "/a/three.iso", 3 * cluster_size - 5, 0));
+	MUST(put_file(&v, "/a/zeros.iso", 0, 0));
+	MUST(grow_file(&v, "/a/zeros.iso", 2 * cluster_size, 10));
 	MUST(put_file(&v, "/a/b/deep.iso", cluster_size + 1, 0));
 	MUST(put_file(&v, long_name("/a", 'x', 255), 700, 0));
 	MUST(put_file(&v, long_name("/a", 'y', 230), 800, 0));
@@ -224,7 +271,7 @@ static inline void scenario_base(struct fault_dev *f, struct pod_alloc *a, uint3
 	/* All but the last three holes: what is left free at the end of the volume serves the operations. */
 	MUST(put_file(&v, "/filler", s.largest_run_bytes - 24 * cluster_size, 0));
 	MUST(put_file(&v, "/rest", 22 * cluster_size, 0));
-	MUST(put_file(&v, "/fragmented", 4 * cluster_size - 3, POD_EXFAT_FRAGMENTS));
+	MUST(put_file(&v, "/fragmented", 4 * cluster_size, POD_EXFAT_FRAGMENTS));
 	MUST(pod_exfat_remove(&v, "/rest", NULL));
 	/* Fill a folder up to its last entries. */
 	for (uint32_t i = 0; i < cluster_size / 512 * 5; i++) {
@@ -247,6 +294,7 @@ struct operation {
 	const char *name;
 	enum pod_status (*run)(struct pod_exfat_vol *v);
 	const char *may_vanish; /* a replaced target that may be gone with the source still there */
+	bool long_chain;	/* a chained file changes its length: its chain is longer than it for a moment */
 };
 
 #define OPERATION(ident, expr)                                                                                                   \
@@ -288,6 +336,25 @@ OPERATION(move_packed, pod_exfat_rename(v, "/packed/d1", "/a/d1", 0, NULL))
 OPERATION(move_replace, pod_exfat_rename(v, "/a/three.iso", "/a/b/deep.iso", POD_EXFAT_REPLACE, NULL))
 OPERATION(mkdir, pod_exfat_mkdir(v, "/a/b/c", 1700000000, NULL))
 OPERATION(grow, put_file(v, "/full/one more.iso", 100, 0))
+#define CLUSTERS(n) ((uint64_t)(n) << v->g.cluster_shift)
+OPERATION(extend, grow_by(v, "/filler", CLUSTERS(3) - 7, CLUSTERS(3) - 7))
+OPERATION(extend_zeros, grow_by(v, "/filler", CLUSTERS(3), 1000))
+OPERATION(extend_valid, grow_file(v, "/a/zeros.iso", CLUSTERS(2), CLUSTERS(2) - 9))
+OPERATION(extend_in_cluster, grow_file(v, "/a/one.iso", 1500, 1500))
+OPERATION(extend_empty, grow_file(v, "/a/none.iso", CLUSTERS(2), CLUSTERS(2)))
+OPERATION(extend_to_chain, grow_file(v, "/a/three.iso", CLUSTERS(6), CLUSTERS(6)))
+OPERATION(extend_fragments, grow_file(v, "/a/three.iso", CLUSTERS(v->free_clusters + 2), CLUSTERS(v->free_clusters + 2)))
+OPERATION(extend_chain, grow_file(v, "/fragmented", CLUSTERS(7), CLUSTERS(7)))
+OPERATION(truncate_chain_in_cluster, cut_file(v, "/fragmented", CLUSTERS(4) - 3))
+OPERATION(extend_long, grow_file(v, long_name("/a", 'x', 255), CLUSTERS(3), CLUSTERS(3)))
+OPERATION(extend_packed, grow_file(v, "/packed/p4", CLUSTERS(3), CLUSTERS(3)))
+OPERATION(extend_packed2, grow_file(v, "/packed/p9", CLUSTERS(3), CLUSTERS(3)))
+OPERATION(truncate, cut_file(v, "/a/three.iso", CLUSTERS(1) + 1))
+OPERATION(truncate_in_cluster, cut_file(v, "/a/three.iso", CLUSTERS(2) + 1))
+OPERATION(truncate_chain, cut_file(v, "/fragmented", CLUSTERS(3)))
+OPERATION(truncate_chain_to_run, cut_file(v, "/fragmented", CLUSTERS(2) - 1))
+OPERATION(truncate_chain_to_none, cut_file(v, "/fragmented", 0))
+OPERATION(truncate_packed, cut_file(v, "/packed/p4", 0))
 OPERATION(nothing, v->failed ? POD_E_IO : POD_OK)
 
 /* Files until the folder has grown twice: behind itself, or to another place. */
@@ -321,43 +388,61 @@ static inline enum pod_status op_grow_packed(struct pod_exfat_vol *v)
 }
 
 static const struct operation operations[] = {
-	{"nothing", op_nothing, NULL},
-	{"add", op_add, NULL},
-	{"add_root", op_add_root, NULL},
-	{"add_long", op_add_long, NULL},
-	{"add_fragments", op_add_fragments, NULL},
-	{"add_empty", op_add_empty, NULL},
-	{"replace", op_replace, NULL},
-	{"replace_long", op_replace_long, NULL},
-	{"replace_packed", op_replace_packed, "/packed/p4"},
-	{"replace_packed2", op_replace_packed2, NULL},
-	{"remove", op_remove, NULL},
-	{"remove_fragmented", op_remove_fragmented, NULL},
-	{"remove_long", op_remove_long, NULL},
-	{"remove_folder", op_remove_folder, NULL},
-	{"remove_packed", op_remove_packed, NULL},
-	{"remove_packed2", op_remove_packed2, NULL},
-	{"rename", op_rename, NULL},
-	{"rename_case", op_rename_case, NULL},
-	{"rename_longer", op_rename_longer, NULL},
-	{"rename_packed", op_rename_packed, NULL},
-	{"rename_long", op_rename_long, NULL},
-	{"rename_folder", op_rename_folder, NULL},
-	{"rename_empty", op_rename_empty, "/a/none.iso"},
-	{"move", op_move, NULL},
-	{"move_up", op_move_up, NULL},
-	{"move_down", op_move_down, NULL},
-	{"move_folder", op_move_folder, NULL},
-	{"move_fragmented", op_move_fragmented, NULL},
-	{"move_long", op_move_long, NULL},
-	{"move_into_full", op_move_into_full, NULL},
-	{"move_packed", op_move_packed, NULL},
-	{"move_replace", op_move_replace, "/a/b/deep.iso"},
-	{"mkdir", op_mkdir, NULL},
-	{"grow", op_grow, NULL},
-	{"grow_much", op_grow_much, NULL},
-	{"grow_root", op_grow_root, NULL},
-	{"grow_packed", op_grow_packed, NULL},
+	{"nothing", op_nothing, NULL, false},
+	{"add", op_add, NULL, false},
+	{"add_root", op_add_root, NULL, false},
+	{"add_long", op_add_long, NULL, false},
+	{"add_fragments", op_add_fragments, NULL, false},
+	{"add_empty", op_add_empty, NULL, false},
+	{"replace", op_replace, NULL, false},
+	{"replace_long", op_replace_long, NULL, false},
+	{"replace_packed", op_replace_packed, "/packed/p4", false},
+	{"replace_packed2", op_replace_packed2, NULL, false},
+	{"remove", op_remove, NULL, false},
+	{"remove_fragmented", op_remove_fragmented, NULL, false},
+	{"remove_long", op_remove_long, NULL, false},
+	{"remove_folder", op_remove_folder, NULL, false},
+	{"remove_packed", op_remove_packed, NULL, false},
+	{"remove_packed2", op_remove_packed2, NULL, false},
+	{"rename", op_rename, NULL, false},
+	{"rename_case", op_rename_case, NULL, false},
+	{"rename_longer", op_rename_longer, NULL, false},
+	{"rename_packed", op_rename_packed, NULL, false},
+	{"rename_long", op_rename_long, NULL, false},
+	{"rename_folder", op_rename_folder, NULL, false},
+	{"rename_empty", op_rename_empty, "/a/none.iso", false},
+	{"move", op_move, NULL, false},
+	{"move_up", op_move_up, NULL, false},
+	{"move_down", op_move_down, NULL, false},
+	{"move_folder", op_move_folder, NULL, false},
+	{"move_fragmented", op_move_fragmented, NULL, false},
+	{"move_long", op_move_long, NULL, false},
+	{"move_into_full", op_move_into_full, NULL, false},
+	{"move_packed", op_move_packed, NULL, false},
+	{"move_replace", op_move_replace, "/a/b/deep.iso", false},
+	{"mkdir", op_mkdir, NULL, false},
+	{"grow", op_grow, NULL, false},
+	{"grow_much", op_grow_much, NULL, false},
+	{"grow_root", op_grow_root, NULL, false},
+	{"grow_packed", op_grow_packed, NULL, false},
+	{"extend", op_extend, NULL, false},
+	{"extend_zeros", op_extend_zeros, NULL, false},
+	{"extend_valid", op_extend_valid, NULL, false},
+	{"extend_in_cluster", op_extend_in_cluster, NULL, false},
+	{"extend_empty", op_extend_empty, NULL, false},
+	{"extend_to_chain", op_extend_to_chain, NULL, false},
+	{"extend_fragments", op_extend_fragments, NULL, false},
+	{"extend_chain", op_extend_chain, NULL, true},
+	{"truncate_chain_in_cluster", op_truncate_chain_in_cluster, NULL, false},
+	{"extend_long", op_extend_long, NULL, false},
+	{"extend_packed", op_extend_packed, NULL, false},
+	{"extend_packed2", op_extend_packed2, NULL, false},
+	{"truncate", op_truncate, NULL, false},
+	{"truncate_in_cluster", op_truncate_in_cluster, NULL, false},
+	{"truncate_chain", op_truncate_chain, NULL, true},
+	{"truncate_chain_to_run", op_truncate_chain_to_run, NULL, false},
+	{"truncate_chain_to_none", op_truncate_chain_to_none, NULL, false},
+	{"truncate_packed", op_truncate_packed, NULL, false},
 };
 
 /* Mount, operation, unmount. */

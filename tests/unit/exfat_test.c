@@ -16,7 +16,7 @@ struct crash {
 	const struct operation *op;
 	struct listing before, after;
 	struct fault_dev now; /* over the state at hand */
-	long bad, cut_states, kinds[3];
+	long bad, cut_states, kinds[3], cut_chains;
 };
 
 static void complain(struct crash *c, size_t cut, const char *what)
@@ -67,6 +67,9 @@ static void check_state(void *ctx, size_t cut)
 	}
 	if (v.repair.claimed_clusters)
 		complain(c, cut, "a cluster was in use and not allocated");
+	c->cut_chains += v.repair.cut_chains;
+	if (v.repair.cut_chains && !c->op->long_chain)
+		complain(c, cut, "a chain was longer than its file");
 	if (pod_exfat_unmount(&v) != POD_OK)
 		complain(c, cut, "cannot be unmounted");
 	list_volume(&l, &c->now.dev, &test_alloc);
@@ -86,7 +89,7 @@ static void check_state(void *ctx, size_t cut)
 		return;
 	}
 	if (v.repair.freed_clusters || v.repair.claimed_clusters || v.repair.finished_moves || v.repair.undone_moves ||
-	    v.repair.dropped_entries)
+	    v.repair.dropped_entries || v.repair.cut_chains)
 		complain(c, cut, "the repair left something");
 	if (pod_exfat_unmount(&v) != POD_OK)
 		complain(c, cut, "cannot be unmounted again");
@@ -121,6 +124,7 @@ static void cut_operations(uint32_t cluster_size)
 		if (c.cut_states && strcmp(c.op->name, "nothing") != 0) {
 			CHECK(c.kinds[0] > 0);
 			CHECK(c.kinds[1] > 0);
+			CHECK_EQ(c.cut_chains > 0, c.op->long_chain);
 		}
 		list_free(&c.before);
 		list_free(&c.after);
@@ -147,7 +151,9 @@ TEST(power_cut_everywhere_large_clusters)
 /* The power fails a second time, while the mount repairs what the first cut left. */
 TEST(power_cut_during_repair)
 {
-	static const char *const names[] = {"move", "move_folder", "move_long", "remove_packed2", "add_long", "move_into_full"};
+	static const char *const names[] = {"move",	     "move_folder",    "move_long",    "remove_packed2",
+					    "add_long",	     "move_into_full", "extend_chain", "extend_to_chain",
+					    "extend_packed", "truncate_chain"};
 	uint8_t *base = image(), *data = image(), *first = image(), *state = image();
 	struct fault_dev f, g;
 	long states = 0;
@@ -380,6 +386,118 @@ TEST(names_space_and_refusals)
 	MUST(pod_exfat_mount(&v, &f.dev, &test_alloc, &why));
 	CHECK_EQ(put_file(&v, "/x", 1, 0), POD_E_READONLY);
 	CHECK_EQ(pod_exfat_remove(&v, "/a/one.iso", NULL), POD_E_READONLY);
+	CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
+	CHECK_EQ(test_alloc_live, 0);
+	free(data);
+}
+
+/* --- a file's length ---------------------------------------------------------------------------------- */
+
+/* How many runs a file has on the medium, as the reader sees it; *zeros: does all from `from` on read as zeros? */
+static size_t runs_of(struct fault_dev *f, const char *path, uint64_t from, bool *zeros)
+{
+	struct pod_fs fs = {0};
+	struct pod_node node;
+	struct pod_dirent *e = malloc(sizeof *e);
+	struct pod_extent *x = NULL;
+	size_t n = 0, runs = 0;
+	*zeros = true;
+	MUST(pod_fs_open_as(&fs, &pod_fs_exfat, &f->dev, &test_alloc, NULL));
+	MUST(pod_fs_lookup(&fs, path, &node, e));
+	MUST(pod_fs_extents(&fs, &node, &test_alloc, &x, &n));
+	for (size_t i = 0; i < n; i++) {
+		runs += !x[i].hole;
+		for (uint64_t k = 0; !x[i].hole && k < x[i].length_bytes; k++)
+			if (x[i].file_bytes + k >= from && f->data[x[i].dev_bytes + k])
+				*zeros = false;
+	}
+	pod_free(&test_alloc, x);
+	pod_fs_close(&fs);
+	free(e);
+	return runs;
+}
+
+TEST(length_changes_in_place)
+{
+	uint8_t *data = image();
+	struct fault_dev f;
+	struct pod_exfat_vol v;
+	struct pod_exfat_file x, y;
+	struct pod_diag diag;
+	bool zeros;
+	fault_init(&f, data, SMALL, 512);
+	scenario_base(&f, &test_alloc, 2048);
+	MUST(pod_exfat_mount(&v, &f.dev, &test_alloc, &why));
+	/* All that is free is full of somebody's old content. */
+	for (uint32_t c = 2; c < v.g.cluster_count + 2; c++)
+		if (!(v.bitmap[(c - 2) >> 3] >> ((c - 2) & 7) & 1))
+			memset(data + pod_exfat_cluster_bytes(&v.g, c), 0xA5, 2048);
+	uint32_t free_before = v.free_clusters;
+	MUST(pod_exfat_file_open(&v, "/FILLER", &x, &why));
+	uint64_t old = x.size_bytes;
+	/* Directly behind its end while there is room, and without content unless some was written. */
+	MUST(pod_exfat_reserve(&v, &x, old + 3 * 2048, 0, &why));
+	CHECK_EQ(x.extents, 1);
+	CHECK_EQ(v.free_clusters, free_before - 3);
+	CHECK_EQ(pod_exfat_extend(&v, "/filler", &x, old + 4 * 2048, old, NULL), POD_E_INVALID);
+	CHECK_EQ(pod_exfat_extend(&v, "/filler", &x, old - 1, old, NULL), POD_E_INVALID);
+	CHECK_EQ(pod_exfat_extend(&v, "/filler", &x, old, old + 1, NULL), POD_E_INVALID);
+	MUST(pod_exfat_extend(&v, "/filler", &x, old + 3 * 2048, old, &why));
+	CHECK_EQ(runs_of(&f, "/filler", old, &zeros), 1);
+	CHECK(zeros);
+	/* No room: nothing is reserved. What was reserved comes back. */
+	CHECK_EQ(pod_exfat_reserve(&v, &x, old + ((uint64_t)v.free_clusters + 4) * 2048, POD_EXFAT_FRAGMENTS, &diag),
+		 POD_E_NOSPACE);
+	CHECK_EQ(diag.offset_bytes, (uint64_t)v.free_clusters * 2048);
+	CHECK_EQ(pod_exfat_reserve(&v, &x, 1ull << 60, POD_EXFAT_FRAGMENTS, NULL), POD_E_NOSPACE);
+	CHECK_EQ(pod_exfat_reserve(&v, &x, old + ((uint64_t)v.free_clusters + 3) * 2048, 0, NULL), POD_E_NOSPACE);
+	CHECK_EQ(v.free_clusters, free_before - 3);
+	MUST(pod_exfat_reserve(&v, &x, old + ((uint64_t)v.free_clusters + 3) * 2048, POD_EXFAT_FRAGMENTS, &why));
+	CHECK_EQ(v.free_clusters, 0);
+	CHECK(x.extents > 1);
+	CHECK_EQ(put_file(&v, "/more", 1, 0), POD_E_NOSPACE);
+	pod_exfat_file_close(&v, &x);
+	CHECK_EQ(v.free_clusters, free_before - 3);
+	CHECK_EQ(cut_file(&v, "/filler", old), POD_OK);
+	CHECK_EQ(v.free_clusters, free_before);
+	CHECK_EQ(cut_file(&v, "/filler", old + 1), POD_E_INVALID);
+	/* Into pieces, and back to one. */
+	MUST(grow_file(&v, "/a/three.iso", 2048 * 6, 2048 * 6));
+	CHECK(runs_of(&f, "/a/three.iso", 0, &zeros) > 1);
+	MUST(cut_file(&v, "/a/three.iso", 2048 * 3));
+	CHECK_EQ(runs_of(&f, "/a/three.iso", 0, &zeros), 1);
+	MUST(pod_exfat_file_open(&v, "/a/three.iso", &x, &why));
+	CHECK(x.contiguous);
+	/* It is another file by now, or gone, or a folder. */
+	MUST(grow_file(&v, "/a/three.iso", 2048 * 4, 2048 * 4));
+	CHECK_EQ(pod_exfat_reserve(&v, &x, 2048 * 5, POD_EXFAT_FRAGMENTS, NULL), POD_OK);
+	CHECK_EQ(pod_exfat_extend(&v, "/a/three.iso", &x, 2048 * 5, 2048 * 5, NULL), POD_E_CHANGED);
+	CHECK_EQ(pod_exfat_truncate(&v, "/a/three.iso", &x, 0, NULL), POD_E_CHANGED);
+	CHECK_EQ(pod_exfat_extend(&v, "/a/four.iso", &x, 2048 * 3, 2048 * 3, NULL), POD_E_NOT_FOUND);
+	pod_exfat_file_close(&v, &x);
+	CHECK_EQ(pod_exfat_file_open(&v, "/a", &x, NULL), POD_E_INVALID);
+	CHECK_EQ(pod_exfat_file_open(&v, "/a/four.iso", &x, NULL), POD_E_NOT_FOUND);
+	/* Two files that grow by turns, and a new one between them. */
+	MUST(pod_exfat_file_open(&v, "/a/one.iso", &x, &why));
+	MUST(pod_exfat_file_open(&v, "/a/none.iso", &y, &why));
+	for (uint64_t n = 2; n < 6; n++) {
+		MUST(pod_exfat_reserve(&v, &x, n * 2048, POD_EXFAT_FRAGMENTS, &why));
+		MUST(pod_exfat_reserve(&v, &y, n * 2048, POD_EXFAT_FRAGMENTS, &why));
+		if (n == 4)
+			MUST(put_file(&v, "/between", 2048, 0));
+		MUST(pod_exfat_extend(&v, "/a/one.iso", &x, n * 2048, x.valid_bytes, &why));
+		if (n != 3)
+			MUST(pod_exfat_extend(&v, "/a/none.iso", &y, n * 2048, 0, &why));
+	}
+	pod_exfat_file_close(&v, &y);
+	pod_exfat_file_close(&v, &x);
+	CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
+	CHECK_EQ(runs_of(&f, "/a/none.iso", 0, &zeros), 0);
+	CHECK(zeros);
+	/* Nothing is lost, and nothing has two owners. */
+	data[106] |= 2;
+	MUST(pod_exfat_mount(&v, &f.dev, &test_alloc, &why));
+	CHECK(!v.repair.freed_clusters && !v.repair.claimed_clusters && !v.repair.cut_chains);
 	CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
 	CHECK_EQ(test_alloc_live, 0);
 	free(data);

@@ -11,7 +11,7 @@ struct store_dir;
 
 /* All but `exists` and `protect` say what is wrong. Names are those of files in the store, without a path. */
 struct store_ops {
-	bool files_grow; /* a file that is there can get longer */
+	bool sparse; /* of a file, what was never written takes no space */
 	/* Every opened file is a struct disk_file (its dev.path is what to show). For writing it is locked. */
 	struct disk_file *(*open)(struct store_dir *d, const char *name, bool writable);
 	/* A new, empty file that can grow to `capacity` bytes. It is on the medium, its name included, after `finish`. */

@@ -198,7 +198,7 @@ static void host_shut(struct store_dir *d)
 }
 
 static const struct store_ops host_ops = {
-	.files_grow = true,
+	.sparse = true,
 	.open = host_open,
 	.create = host_create,
 	.finish = host_finish,

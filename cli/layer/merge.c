@@ -46,7 +46,7 @@ static int merge_files(struct layer_store *ls, const struct pod_stored *child, s
 		st = pod_chain_merge(&c->vf, &p->vf, &cli_alloc, &disk_env, show, &bar, &diag);
 		cli_progress_end(&bar);
 		if (st == POD_OK)
-			st = pod_dev_flush(&p->dev.dev);
+			st = pod_dev_flush(p->vf.dev);
 		if (st != POD_OK)
 			disk_fail(c->dev.path, _("cannot merge"), st, &diag, NULL);
 	}
@@ -170,6 +170,67 @@ static int own_bytes(struct layer_store *ls, const struct pod_stored *e, unsigne
 	return rc;
 }
 
+struct growth {
+	struct pod_vhdx *to;
+	uint64_t next, chunk; /* the first block not counted yet, the last bitmap that was */
+	uint64_t bytes;
+};
+
+/* Blocks of the file below, and bitmaps over them, that come into being when the run at `off` goes there. */
+static enum pod_status count_run(struct growth *g, uint64_t off, const struct pod_run *r)
+{
+	struct pod_vhdx *to = g->to;
+	uint64_t end = off + r->len, first = off >> to->block_shift;
+
+	for (uint64_t b = first > g->next ? first : g->next; b << to->block_shift < end; b++) {
+		uint64_t start = b << to->block_shift, e = 0;
+
+		if (r->kind == POD_RUN_ZERO && off <= start && end - start >= 1ull << to->block_shift)
+			continue;
+		if (start < to->size_bytes)
+			POD_TRY(pod_vhdx_block_entry(to, b, &e));
+		if ((e & 7) >= POD_VHDX_FULL)
+			continue;
+		g->next = b + 1;
+		g->bytes += 1ull << to->block_shift;
+		if (to->has_parent && b >> to->chunk_shift != g->chunk) {
+			g->chunk = b >> to->chunk_shift;
+			g->bytes += 1u << 20;
+		}
+	}
+	return POD_OK;
+}
+
+/* By how much the file below gets longer at most, where what was not written takes space too. */
+static int growth_below(struct layer_store *ls, const struct pod_stored *e, uint64_t *out)
+{
+	struct disk *d = cli_xzalloc(sizeof *d);
+	struct growth g = {.chunk = UINT64_MAX};
+	int rc = layer_store_open_disk(ls, e, d);
+
+	if (rc == CLI_OK) {
+		struct pod_layer *from = d->chain.layer[0];
+		enum pod_status st = d->chain.depth > 1 && d->chain.layer[1]->kind == POD_LAYER_VHDX ? POD_OK : POD_E_FORMAT;
+		struct pod_run r;
+
+		if (st == POD_OK)
+			g.to = &d->chain.layer[1]->u.vhdx;
+		for (uint64_t off = 0; off < from->size_bytes && st == POD_OK; off += r.len) {
+			r.len = 1;
+			st = pod_layer_run(from, off, from->size_bytes - off, &r);
+			if (st == POD_OK && r.kind != POD_RUN_PARENT)
+				st = count_run(&g, off, &r);
+		}
+		if (st != POD_OK)
+			rc = disk_fail(e->name, _("cannot read the map"), st, NULL, NULL);
+		if (layer_store_close_disk(ls, d) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	*out = g.bytes;
+	free(d);
+	return rc;
+}
+
 int layer_store_commit(struct layer_store *ls, const char *name)
 {
 	struct pod_stored *e = name ? layer_store_get(ls, name) : layer_store_current(ls), *to;
@@ -181,17 +242,12 @@ int layer_store_commit(struct layer_store *ls, const char *name)
 	to = pod_store_find(&ls->s, e->parent);
 	if (!to)
 		return cli_fail(_("%s: %s stands on nothing that it could be committed into"), ls->dir.shown, e->name);
-	if (!ls->dir.ops->files_grow)
-		return cli_fail(
-			_("%s: a layer below would have to grow in place, which needs a mounted stick: mount it, and name the "
-			  "folder"),
-			ls->dir.shown);
 	if (pod_store_children(&ls->s, to->id) > 1)
 		return cli_fail(_("%s: other layers stand on %s as well and would lose their ground; delete them, or flatten %s"),
 				ls->dir.shown, to->name, e->name);
 	rc = layer_store_settle(ls, e);
 	if (rc == CLI_OK)
-		rc = own_bytes(ls, e, 1, &need);
+		rc = ls->dir.ops->sparse ? own_bytes(ls, e, 1, &need) : growth_below(ls, e, &need);
 	if (rc == CLI_OK && !layer_store_room(ls, need + (32u << 20)))
 		rc = CLI_FAILED;
 	if (rc != CLI_OK)

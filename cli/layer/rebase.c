@@ -127,10 +127,6 @@ static int at_rest(struct layer_store *ls, const struct pod_stored *e)
 /* There is room for it, and the index knows of it. */
 static int announce(struct layer_store *ls, struct pod_stored *e, const struct disk_file *f, const struct pod_chain_rebase *r)
 {
-	if (r->grow_bytes && !ls->dir.ops->files_grow)
-		return cli_fail(_("%s: the file of %s would have to grow in place, which needs a mounted stick: mount it, and "
-				  "name the folder"),
-				ls->dir.shown, e->name);
 	if (!layer_store_room(ls, disk_rebase_bytes(f, r)))
 		return CLI_FAILED;
 	count_as_touched(e);

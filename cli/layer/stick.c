@@ -3,7 +3,8 @@
  * A layer store in a folder of a stick's exFAT volume, which nobody has mounted.
  *
  * A new file is made in a temporary file of the host and copied when its length is known: exFAT's one step is "the whole file is
- * there". Files that are there are changed in place and never get longer.
+ * there". Files that are there are changed in place. A longer one gets its clusters in memory and is written to right away; its
+ * new length is on the medium with the next flush, in one step, and with it all that was written.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,22 @@
 #include "core/base/str.h"
 
 #define PIECE (1u << 20)
+/* Clusters are set aside for more than is asked for, so that the file stays in few pieces; what was not used comes back. */
+#define AHEAD (256u << 20)
+/* Zeros that are written behind the content of a file that got longer, so that systems that do not know about the valid length
+ * read them too. More than that (a hole that somebody made on purpose) stays a hole. */
+#define TAIL_MAX (64u << 20)
 
 struct stick_file {
 	struct disk_file f; /* first; of a new file: the temporary one */
 	struct pod_dev view;
 	struct pod_dev *volume;
-	struct pod_extent *extent;
+	struct pod_extent *extent; /* for reading */
 	size_t extents;
+	struct pod_exfat_vol *vol; /* for writing, NULL else: what follows counts */
+	struct pod_exfat_file file;
+	uint64_t valid; /* up to where there is content, as far as was written; the rest reads as zeros */
+	char *path;	/* on the stick */
 	char *temporary;
 	char *name; /* of a new file: on the stick; NULL once it is there */
 };
@@ -46,9 +56,12 @@ static enum pod_status look_up(struct store_dir *d, const char *path, struct pod
 
 static const struct pod_extent *extent_at(const struct stick_file *s, uint64_t off)
 {
-	for (size_t i = 0; i < s->extents; i++)
-		if (off - s->extent[i].file_bytes < s->extent[i].length_bytes && off >= s->extent[i].file_bytes)
-			return &s->extent[i];
+	const struct pod_extent *e = s->vol ? s->file.extent : s->extent;
+	size_t n = s->vol ? s->file.extents : s->extents;
+
+	for (size_t i = 0; i < n; i++)
+		if (off - e[i].file_bytes < e[i].length_bytes && off >= e[i].file_bytes)
+			return &e[i];
 	return NULL;
 }
 
@@ -64,7 +77,9 @@ static enum pod_status view_read(struct pod_dev *pd, uint64_t off, void *buf, si
 		if (!e)
 			return POD_E_RANGE;
 		n = (size_t)pod_min_u64(len, e->length_bytes - (off - e->file_bytes));
-		if (e->hole)
+		if (s->vol && off < s->valid)
+			n = (size_t)pod_min_u64(n, s->valid - off);
+		if (e->hole || (s->vol && off >= s->valid))
 			memset(p, 0, n);
 		else
 			POD_TRY(pod_dev_read(s->volume, e->dev_bytes + (off - e->file_bytes), p, n));
@@ -75,18 +90,14 @@ static enum pod_status view_read(struct pod_dev *pd, uint64_t off, void *buf, si
 	return POD_OK;
 }
 
-static enum pod_status view_write(struct pod_dev *pd, uint64_t off, const void *buf, size_t len)
+static enum pod_status put(struct stick_file *s, uint64_t off, const uint8_t *p, size_t len)
 {
-	struct stick_file *s = pd->ctx;
-	const uint8_t *p = buf;
-
 	while (len) {
 		const struct pod_extent *e = extent_at(s, off);
 		size_t n;
 
-		/* What lies behind the valid length reads as zeros whatever is written there. */
-		if (!e || e->hole)
-			return POD_E_NOSPACE;
+		if (!e)
+			return POD_E_RANGE;
 		n = (size_t)pod_min_u64(len, e->length_bytes - (off - e->file_bytes));
 		POD_TRY(pod_dev_write(s->volume, e->dev_bytes + (off - e->file_bytes), p, n));
 		off += n;
@@ -96,20 +107,89 @@ static enum pod_status view_write(struct pod_dev *pd, uint64_t off, const void *
 	return POD_OK;
 }
 
-static enum pod_status view_flush(struct pod_dev *pd)
+/* What lies behind the valid length reads as zeros whatever is there: it gets them before there is content behind it. */
+static enum pod_status fill_up_to(struct stick_file *s, uint64_t off)
+{
+	static const uint8_t zeros[65536];
+
+	while (s->valid < off) {
+		size_t n = (size_t)pod_min_u64(sizeof zeros, off - s->valid);
+
+		POD_TRY(put(s, s->valid, zeros, n));
+		s->valid += n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status view_write(struct pod_dev *pd, uint64_t off, const void *buf, size_t len)
 {
 	struct stick_file *s = pd->ctx;
 
-	return pod_dev_flush(s->volume);
+	POD_TRY(fill_up_to(s, off));
+	POD_TRY(put(s, off, buf, len));
+	if (s->valid < off + len)
+		s->valid = off + len;
+	return POD_OK;
+}
+
+static bool changed(const struct stick_file *s)
+{
+	return s->vol && (s->view.size_bytes != s->file.size_bytes || s->valid != s->file.valid_bytes);
+}
+
+static enum pod_status view_flush(struct pod_dev *pd)
+{
+	struct stick_file *s = pd->ctx;
+	uint64_t size = pd->size_bytes;
+
+	if (!changed(s))
+		return pod_dev_flush(s->volume);
+	if (size > s->file.size_bytes && size - s->valid <= TAIL_MAX)
+		POD_TRY(fill_up_to(s, size));
+	return pod_exfat_extend(s->vol, s->path, &s->file, size, s->valid, NULL);
+}
+
+static enum pod_status file_resize(struct pod_vfile *vf, uint64_t size)
+{
+	struct stick_file *s = (struct stick_file *)vf;
+	struct pod_exfat_space space;
+
+	if (size > s->file.room_bytes) {
+		pod_exfat_space(s->vol, &space);
+		if (pod_exfat_reserve(s->vol, &s->file, size + pod_min_u64(AHEAD, space.free_bytes / 2), POD_EXFAT_FRAGMENTS,
+				      NULL) != POD_OK)
+			POD_TRY(pod_exfat_reserve(s->vol, &s->file, size, POD_EXFAT_FRAGMENTS, NULL));
+	} else if (size < s->file.size_bytes) {
+		POD_TRY(pod_exfat_truncate(s->vol, s->path, &s->file, size, NULL));
+	}
+	if (s->valid > size)
+		s->valid = size;
+	s->view.size_bytes = size;
+	return POD_OK;
+}
+
+static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t len)
+{
+	const struct stick_file *s = (struct stick_file *)vf;
+
+	(void)len;
+	return off >= s->valid ? POD_OK : POD_E_UNSUPPORTED;
 }
 
 static void stick_close(struct store_dir *d, struct disk_file *f)
 {
 	struct stick_file *s = (struct stick_file *)f;
+	enum pod_status st;
 
-	(void)d;
 	if (!s)
 		return;
+	if (changed(s) && !s->vol->failed) {
+		st = view_flush(&s->view);
+		if (st != POD_OK)
+			cli_volume_fail(&d->volume, s->path, _("cannot finish writing"), st, NULL);
+	}
+	if (s->vol)
+		pod_exfat_file_close(s->vol, &s->file);
 	if (s->temporary) {
 		unlink(s->temporary);
 		cli_dev_close(&f->dev);
@@ -118,40 +198,53 @@ static void stick_close(struct store_dir *d, struct disk_file *f)
 	}
 	pod_free(&cli_alloc, s->extent);
 	free(s->temporary);
+	free(s->path);
 	free(s->name);
 	free(s);
+}
+
+/* For writing: its clusters, those included that have no content yet. */
+static enum pod_status open_to_change(struct store_dir *d, struct stick_file *s)
+{
+	POD_TRY(pod_exfat_file_open(&d->volume.vol, s->path, &s->file, NULL));
+	s->vol = &d->volume.vol;
+	s->valid = s->file.valid_bytes;
+	s->view.read_only = false;
+	s->view.write = view_write;
+	s->view.flush = view_flush;
+	s->f.vf.resize = file_resize;
+	s->f.vf.zero = file_zero;
+	return POD_OK;
 }
 
 static struct disk_file *stick_open(struct store_dir *d, const char *name, bool writable)
 {
 	struct stick_file *s = cli_xzalloc(sizeof *s);
-	char *path = on_stick(d, name);
 	struct pod_node node;
-	enum pod_status st = look_up(d, path, &node);
+	enum pod_status st;
 
+	s->path = on_stick(d, name);
+	st = look_up(d, s->path, &node);
 	s->f.dev.path = store_dir_name(d, name);
 	s->f.dev.fd = -1;
 	s->f.dev.is_block = true; /* no holes to ask for */
 	s->volume = &target(d)->data_win.dev;
+	s->f.vf.dev = &s->view;
 	if (st == POD_OK && node.is_dir)
 		st = POD_E_NOT_FOUND;
 	if (st == POD_OK)
+		s->view = (struct pod_dev){
+			.size_bytes = node.size_bytes, .sector_size = 512, .read_only = true, .read = view_read, .ctx = s};
+	if (st == POD_OK && writable && d->writable)
+		st = open_to_change(d, s);
+	else if (st == POD_OK)
 		st = pod_fs_extents(&target(d)->data, &node, &cli_alloc, &s->extent, &s->extents);
-	free(path);
 	if (st != POD_OK) {
 		cli_fail_status(s->f.dev.path, _("cannot open"), st, NULL);
 		stick_close(d, &s->f);
 		return NULL;
 	}
-	s->view = (struct pod_dev){.size_bytes = node.size_bytes,
-				   .sector_size = 512,
-				   .read_only = !writable,
-				   .read = view_read,
-				   .write = writable ? view_write : NULL,
-				   .flush = writable ? view_flush : NULL,
-				   .ctx = s};
 	s->f.dev.dev = (struct pod_dev){.size_bytes = node.size_bytes};
-	s->f.vf.dev = &s->view;
 	s->f.vf.id[0] = node.entry_bytes;
 	s->f.vf.id[1] = 1;
 	return &s->f;

@@ -423,7 +423,6 @@ def on_a_stick(rng):
     check(" 0 faults" in r.out and "written" not in r.out, "check on a stick: " + r.out)
     path = must("layer", "path", store).out.strip()
     check(path.startswith("stick.img:/vm/win/"), "path on a stick: " + path)
-    one_line(isopod("layer", "commit", store, "better"), 3, "commit on a stick", "mount")
     fsck("stick.img", "layers")
     # the same store, mounted
     with mounted("stick.img", write=True) as point:
@@ -440,12 +439,10 @@ def on_a_stick(rng):
         must("layer", "export", point + "/vm/win", "w.raw", "--format", "raw", "--replace")
     r = must("layer", "list", store)
     check("from outside" in r.out, "what was done while mounted is there: " + r.out)
-    one_line(isopod("layer", "rebase", store, "on top", "from outside"), 3, "a rebase that has to grow a file", "mount")
-    fsck("stick.img", "rebase refused")
-    with mounted("stick.img", write=True) as point:
-        must("layer", "rebase", point + "/vm/win", "on top", "from outside")
-        must("layer", "delete", point + "/vm/win", "written outside")
-    # without growing it is done where it is
+    # one that makes a file longer, and one that does not
+    must("layer", "rebase", store, "on top", "from outside")
+    fsck("stick.img", "a file of the stick got longer")
+    must("layer", "delete", store, "written outside")
     must("layer", "snapshot", store, "idle")
     must("layer", "rebase", store, current(store)["name"], "on top")
     must("layer", "delete", store, "idle")
@@ -463,6 +460,101 @@ def on_a_stick(rng):
     one_line(r, 3, "no space on a stick", "space")
     os.unlink("big.raw")
     fsck("stick.img", "no space")
+
+
+def volume(stick):
+    start, length, _ = partitions(stick)[1][0]
+    return cut_out(stick, start, length, "part.data")
+
+
+def pieces(stick, name):
+    """How many runs a file of the store has on the stick, and how long it is."""
+    for l in run(os.path.join(B, "interop/exfat"), "tree", volume(stick)).stdout.splitlines():
+        f = l.split(" ", 6)
+        if f[6].startswith("/vm/win/" + name):
+            check(f[1] == f[2], "%s: content all through: %s" % (name, l))
+            return int(f[4]), int(f[1])
+    return 0, 0
+
+
+def used_stick(stick):
+    """An empty stick whose free space is full of what was there before."""
+    must("create", stick, "--size", "220M", "--uuid-seed", "1", "--yes")
+    must("add", stick, noise("old.img", 140 * MIB, 9))
+    must("remove", stick, "/images/old.img")
+    os.unlink("old.img")
+
+
+def commit_on_a_stick(rng):
+    """A stick that nobody has mounted: layers below get longer where they are."""
+    with open("c.raw", "wb") as f:
+        f.write(rng.randbytes(3 * MIB) + bytes(37 * MIB))
+    must("layer", "create", "host", "--from", "c.raw")
+    for i, name in enumerate(("one", "two", "three", None)):
+        with Served("host") as raw:
+            with open(raw, "r+b") as f:
+                f.seek((4 + 9 * i) * MIB + 512)
+                f.write(rng.randbytes(6 * MIB))
+                f.seek(MIB)
+                f.write(rng.randbytes(4096))
+        if name:
+            must("layer", "snapshot", "host", name)
+    must("layer", "export", "host", "want.raw", "--format", "raw")
+    files = [os.path.join("host", n) for n in sorted(os.listdir("host"))]
+    store = "stick2.img:/vm/win"
+    for what, order in (("in one piece", files[::-1]), ("in pieces", files)):
+        used_stick("stick2.img")
+        must("add", "stick2.img", *order, "--to", "/vm/win")
+        shutil.copyfile("stick2.img", "before.img")
+        n, before = pieces("stick2.img", "base")
+        equal(n, 1, "base as it was added")
+        for done, name in enumerate(("one", "two", "three", None)):
+            must("layer", "commit", store, *([name] if name else []))
+            fsck("stick2.img", "commit of %s, %s" % (name, what))
+            n, size = pieces("stick2.img", "base")
+            check(size > before and (n == 1) == (what == "in one piece"), "commit of %s, %s: %d pieces, %d bytes" % (name, what, n, size))
+            before = size
+            must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
+            check(sha256("o.raw") == sha256("want.raw"), "commit of %s, %s: the same disk" % (name, what))
+            r = must("layer", "check", store)
+            check(" 0 faults" in r.out, "commit of %s, %s: %s" % (name, what, r.out))
+        free = run(os.path.join(B, "interop/exfat"), "space", volume("stick2.img")).stdout.split()[1]
+        r = run("dump.exfat", "part.data")
+        clusters = {l.split(":")[0]: int(l.split()[-1], 0) for l in r.stdout.splitlines() if l.startswith(("Cluster size", "Free Clusters"))}
+        equal(clusters["Cluster size"] * clusters["Free Clusters"], int(free), "free clusters as dump.exfat counts them")
+        with mounted("stick2.img") as point:
+            must("layer", "export", point + "/vm/win", "o.raw", "--format", "raw", "--replace")
+            check(sha256("o.raw") == sha256("want.raw"), "the same disk, mounted, " + what)
+    # a stick with no room for it: one line, and nothing was changed
+    shutil.copyfile("before.img", "stick2.img")
+    free = int(run(os.path.join(B, "interop/exfat"), "space", volume("stick2.img")).stdout.split()[1])
+    must("add", "stick2.img", noise("big.img", free - 36 * MIB, 4))
+    must("layer", "rename", store, "one", "uno")  # the volume is written to
+    was = sha256("stick2.img")
+    one_line(isopod("layer", "commit", store), 3, "commit on a full stick", "not enough space")
+    check(sha256("stick2.img") == was, "a commit for which there is no room changes nothing")
+    must("remove", "stick2.img", "/images/big.img")
+    must("layer", "commit", store)
+    must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
+    check(sha256("o.raw") == sha256("want.raw"), "and works once there is room")
+    os.unlink("big.img")
+    # blocks that are there already take no space
+    used_stick("stick2.img")
+    must("layer", "create", "full", "--from", noise("full.raw", 40 * MIB, 5))
+    with Served("full") as raw:
+        with open(raw, "r+b") as f:
+            f.seek(8 * MIB)
+            f.write(rng.randbytes(20 * MIB))
+    must("layer", "export", "full", "want.raw", "--format", "raw", "--replace")
+    must("add", "stick2.img", *[os.path.join("full", n) for n in sorted(os.listdir("full"))], "--to", "/vm/win")
+    free = int(run(os.path.join(B, "interop/exfat"), "space", volume("stick2.img")).stdout.split()[1])
+    must("add", "stick2.img", noise("big.img", free - 36 * MIB, 4))
+    before = pieces("stick2.img", "base")
+    must("layer", "commit", store)
+    equal(pieces("stick2.img", "base"), before, "a commit into blocks that are there makes nothing longer")
+    must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
+    check(sha256("o.raw") == sha256("want.raw"), "a commit into blocks that are there")
+    fsck("stick2.img", "a commit into blocks that are there")
 
 
 def wrong():
@@ -535,5 +627,6 @@ with workdir():
     partitioned()
     exfat()
     on_a_stick(rng)
+    commit_on_a_stick(rng)
     model()
 cli_common.finish()

@@ -251,47 +251,104 @@ def index_slots(store, rng):
     open(path, "wb").write(good)
 
 
-def stick_operation(name, args, rng):
+def volume_sound(what, chain, old, new):
+    """fsck.exfat on the volume of state.img. Where a chained file gets longer, its chain is longer than it for a moment: fsck.exfat
+    says this and nothing else then, and after its repair the store is the old or the new one. True: this was such a moment."""
+    start, length, _ = partitions("state.img")[1][0]
+    cut_out("state.img", start, length, "part.data")
+    r = run("fsck.exfat", "-n", "part.data")
+    if not chain or r.returncode == 0:
+        check(r.returncode == 0, "%s: fsck.exfat: %s" % (what, r.stdout))
+        return False
+    errors = [l for l in r.stdout.splitlines() if l.startswith("ERROR")]
+    check(len(errors) == 1 and "more clusters are allocated" in errors[0], "%s: fsck.exfat: %s" % (what, r.stdout))
+    run("fsck.exfat", "-y", "part.data")
+    r = run("fsck.exfat", "-n", "part.data")
+    check(r.returncode == 0, "%s: fsck.exfat, after its own repair: %s" % (what, r.stdout))
+    shutil.copyfile("state.img", "mended.img")
+    run("dd", "if=part.data", "of=mended.img", "bs=1M", "oflag=seek_bytes", "seek=%d" % start, "conv=notrunc,sparse", "status=none", check=True)
+    r = isopod("layer", "check", "mended.img:/vm/win", "--repair")
+    check(r.rc == 0 and look("mended.img:/vm/win") in (old, new), "%s, repaired by fsck.exfat: %s%s" % (what, r.out, r.err))
+    return True
+
+
+def stick_state(what, chain, old, new, current):
+    """One state of a stick: sound, one of the two, and ready for the next step. Says which of the two, and whether a chain was long."""
+    store = "state.img:/vm/win"
+    long_chain = volume_sound(what, chain, old, new)
+    r = isopod("layer", "check", store)
+    check(r.rc == 0, "%s: check: %s%s" % (what, r.out, r.err))
+    now = look(store)
+    if now not in (old, new):
+        check(interrupted(store), "%s: neither as before nor as after: %r" % (what, now))
+        check(digest(store) == current, "%s: the current layer reads differently" % what)
+    r = isopod("layer", "check", store, "--repair")
+    check(r.rc == 0 and look(store) in (old, new), "%s: repaired: %s%s" % (what, r.out, r.err))
+    r = isopod("layer", "snapshot", store, "next step")
+    check(r.rc == 0, "%s: the next snapshot: %s" % (what, r.err))
+    cut_out("state.img", *partitions("state.img")[1][0][:2], "part.data")
+    r = run("fsck.exfat", "-n", "part.data")
+    check(r.returncode == 0, "%s: fsck.exfat behind the next snapshot: %s" % (what, r.stdout))
+    return now == new, long_chain
+
+
+def stick_operation(name, args, rng, chain=False, image="stick.img"):
     """The same for a store on a stick: its volume is sound as well, whatever was cut."""
     global states
     if os.environ.get("ONLY", "") not in name:
         return
-    shutil.copyfile("stick.img", "rec.img")
+    shutil.copyfile(image, "rec.img")
     if os.path.exists("log"):
         os.unlink("log")
     store = ":/vm/win"
     r = isopod("layer", args[0], "rec.img" + store, *args[1:], program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
     check(r.rc == 0, "%s: %d %s" % (name, r.rc, r.err))
     events = [e for e in parse("log") if e[1] == "rec.img"]
-    old, new = look("stick.img" + store), look("rec.img" + store)
+    old, new = look(image + store), look("rec.img" + store)
     check(old != new and any(e[0] == "F" for e in events), "%s changes something, and flushes it" % name)
-    stick = Inode(open("stick.img", "rb").read())
-    seen = set()
+    current = digest(image + store)
+    stick = Inode(open(image, "rb").read())
+    seen, long_chains = set(), 0
     for i, e in enumerate(events + [None]):
-        if e is None or LONG or i >= len(events) - 6 or rng.random() < 14 / len(events):
-            for how in rng.sample(["none", "torn", "some"], 1) + ["all"]:
+        # a chain is long between two flushes: none of them is left out
+        flushed = chain and i and events[i - 1][0] == "F" and not stick.pending
+        if e is None or LONG or flushed or i >= len(events) - 6 or rng.random() < 14 / len(events):
+            for how in rng.sample(["none", "torn", "some"], 1) + ["all"] if stick.pending else ["all"]:
                 states += 1
                 with open("state.img", "wb") as f:
                     f.write(stick.render(how, rng))
                 what = "%s, event %d of %d, writes: %s" % (name, i, len(events), how)
-                start, length, _ = partitions("state.img")[1][0]
-                cut_out("state.img", start, length, "part.data")
-                r = run("fsck.exfat", "-n", "part.data")
-                check(r.returncode == 0, "%s: fsck.exfat: %s" % (what, r.stdout))
-                r = isopod("layer", "check", "state.img" + store)
-                check(r.rc == 0, "%s: check: %s%s" % (what, r.out, r.err))
-                now = look("state.img" + store)
-                seen.add(now == new)
-                check(now in (old, new) or interrupted("state.img" + store), "%s: neither as before nor as after: %r" % (what, now))
-                r = isopod("layer", "check", "state.img" + store, "--repair")
-                check(r.rc == 0 and look("state.img" + store) in (old, new), "%s: repaired: %s%s" % (what, r.out, r.err))
-                r = isopod("layer", "snapshot", "state.img" + store, "next step")
-                check(r.rc == 0, "%s: the next snapshot: %s" % (what, r.err))
+                is_new, long_chain = stick_state(what, chain, old, new, current)
+                seen.add(is_new)
+                long_chains += long_chain
         if e and e[0] == "F":
             stick.flush()
         elif e:
             stick.pending.append((e[0], e[2], e[3]))
     check(seen == {True, False}, "%s: both the old and the new state were seen" % name)
+    check(bool(long_chains) == chain, "%s: %d states with a long chain" % (name, long_chains))
+    print("%s: %d events, %d with a long chain" % (name, len(events), long_chains))
+
+
+def commits_on_a_stick(rng):
+    """The layer below gets longer in place: behind its end; into pieces, because something lies there; and as a chain."""
+    with open("base.raw", "wb") as f:
+        f.write(rng.randbytes(3 * MIB) + bytes(9 * MIB))
+    must("layer", "create", "s3", "--from", "base.raw")
+    write("s3", 4 * MIB + 512, rng.randbytes(2 * MIB))
+    must("layer", "snapshot", "s3", "good")
+    write("s3", 8 * MIB, rng.randbytes(1 * MIB + 4096))
+    write("s3", 512, rng.randbytes(4096))
+    files = sorted(os.listdir("s3"), reverse=True)  # the base comes last
+    for image, order in (("behind.img", files), ("pieces.img", files[::-1])):
+        must("create", image, "--size", "140M", "--uuid-seed", "1")
+        must("add", image, noise("old.img", 70 * MIB, 9))  # free space holds what was there before
+        must("remove", image, "/images/old.img")
+        must("add", image, *[os.path.join("s3", n) for n in order], "--to", "/vm/win")
+    stick_operation("commit on a stick, in one piece", ["commit", "good"], rng, image="behind.img")
+    stick_operation("commit on a stick, into pieces", ["commit", "good"], rng, image="pieces.img")
+    must("layer", "commit", "pieces.img:/vm/win", "good")
+    stick_operation("commit on a stick, a chain", ["commit"], rng, chain=True, image="pieces.img")
 
 
 # The states are written in full again and again, and nothing here depends on a real disk.
@@ -341,5 +398,6 @@ with workdir():
     stick_operation("rollback on a stick", ["rollback", "base", "--discard"], rng)
     stick_operation("flatten on a stick", ["flatten", "good"], rng)
     stick_operation("rebase on a stick", ["rebase", "layer-2", "base"], rng)
+    commits_on_a_stick(rng)
     print("%d states" % states)
 cli_common.finish()

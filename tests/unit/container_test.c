@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The plan of a VHD or VHDX on a stick: where parents are looked for, what the map shows, what is said when a parent is not right. */
+/* The plan of a VHD or VHDX on a stick: where parents are looked for, what the map shows, what is said when a parent is not
+ * right. */
 #include "core/plan/internal.h"
 #include "tests/unit/vhd_util.h"
 
@@ -31,8 +32,8 @@ TEST(where_a_parent_may_be)
 	CHECK_STR(at("/top.vhdx", POD_PARENT_RELATIVE, "base.vhdx", false), "/base.vhdx");
 	CHECK_STR(at("/top.vhdx", POD_PARENT_RELATIVE, "..\\base.vhdx", false), "-");
 	CHECK_STR(at(child, POD_PARENT_RELATIVE, "", false), "/images/vm");
-	CHECK_STR(at(child, POD_PARENT_RELATIVE,
-		     "an-altogether-too-long-name-for-the-room-there-is-for-a-path-in-this-test.vhdx", false),
+	CHECK_STR(at(child, POD_PARENT_RELATIVE, "an-altogether-too-long-name-for-the-room-there-is-for-a-path-in-this-test.vhdx",
+		     false),
 		  "-");
 }
 
@@ -56,8 +57,7 @@ static void stick_put(struct stick *s, struct mem_file *m, const char *path)
 	uint64_t size = m->dev.size_bytes, first = pod_align_up(size / 3, 4096);
 	snprintf(s->file[s->files].path, sizeof s->file[0].path, "%s", path);
 	s->file[s->files].size = size;
-	s->file[s->files].extent[0] =
-		(struct pod_extent){.file_bytes = 0, .dev_bytes = s->used + size, .length_bytes = first};
+	s->file[s->files].extent[0] = (struct pod_extent){.file_bytes = 0, .dev_bytes = s->used + size, .length_bytes = first};
 	s->file[s->files].extent[1] =
 		(struct pod_extent){.file_bytes = first, .dev_bytes = s->used, .length_bytes = size - first};
 	memcpy(s->bytes + s->used + size, m->fault.data, first);

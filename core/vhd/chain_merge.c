@@ -142,7 +142,8 @@ enum pod_status pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progr
 	struct pod_vhdx *x = &top->u.vhdx;
 	uint64_t blocks = pod_vhdx_blocks(x), size = 1ull << x->block_shift;
 	uint8_t *buf = c->alloc->alloc(c->alloc, (size_t)size);
-	enum pod_status st = buf ? POD_OK : POD_E_NOMEM;
+	bool armed = x->data_armed;
+	enum pod_status st = buf ? pod_vhdx_same_data(x) : POD_E_NOMEM;
 	for (uint64_t b = 0; b < blocks && st == POD_OK; b++) {
 		uint64_t e, off = b << x->block_shift;
 		st = pod_vhdx_block_entry(x, b, &e);
@@ -155,6 +156,7 @@ enum pod_status pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progr
 	pod_free(c->alloc, buf);
 	if (st == POD_OK)
 		st = pod_vhdx_drop_parent(x);
+	x->data_armed = armed; /* what is written from now on is another matter */
 	for (uint32_t i = 0; i < c->granules; i++)
 		c->granule[i] = 0; /* all is the top file's now */
 	if (st == POD_OK)

@@ -256,8 +256,17 @@ def chains():
         check(sha256("flat.raw") == sha256("p.raw"), "rebased")
         names[1] = moved
         if ext == "vhdx":
+            must("disk", "create", "over.vhdx", "--parent", names[0])
             must("disk", "rebase", names[0], "--flatten")
             equal(info(names[0])["depth"], 1, "flat")
+            must("disk", "convert", "over.vhdx", "flat.raw", "--replace")
+            check(sha256("flat.raw") == sha256("p.raw"), "a child of what was flattened is still right")
+            s = Server(names[0], "--write")
+            s.io("write -P 3 0 4k", "flush")
+            equal(s.stop(), 0, "serve ends")
+            one_line(isopod("disk", "info", "over.vhdx"), 3, "a child of what was written to is not", "not the parent")
+            os.unlink("over.vhdx")
+            run("qemu-io", "-f", "raw", "-c", "write -P 3 0 4k", "p.raw", check=True)
             qemu_same(names[0], "vhdx", "p.raw", "raw", "flattened in place")
             qemu_check(names[0], "flattened in place")
         else:

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
+#include "core/base/bytes.h"
 
 #define PIECE	   (4u << 20)
 #define RING	   4u
@@ -106,21 +107,16 @@ static void *read_all(void *arg)
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return !p[0] && memcmp(p, p + 1, len - 1) == 0;
-}
-
 /* Writes a piece but for grains of zeros. */
 static enum pod_status write_sparse(struct pod_chain *to, uint64_t off, const uint8_t *p, size_t len)
 {
 	for (size_t at = 0; at < len;) {
 		size_t n = len - at < GRAIN ? len - at : GRAIN, from = at;
-		bool zero = all_zero(p + at, n);
+		bool zero = pod_all_zero(p + at, n);
 
 		for (at += n; at < len; at += n) {
 			n = len - at < GRAIN ? len - at : GRAIN;
-			if (all_zero(p + at, n) != zero)
+			if (pod_all_zero(p + at, n) != zero)
 				break;
 		}
 		if (!zero)

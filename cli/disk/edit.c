@@ -93,11 +93,12 @@ int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv)
 		enum pod_status st;
 
 		cli_progress_start(&bar, argv[optind], 1);
-		st = l->kind == POD_LAYER_VHDX ? pod_vhdx_compact(&l->u.vhdx, disk_progress, &bar) : POD_E_UNSUPPORTED;
+		st = pod_layer_compact(l, disk_progress, &bar);
 		cli_progress_end(&bar);
-		if (l->kind != POD_LAYER_VHDX || st == POD_E_INVALID)
+		if (st == POD_E_UNSUPPORTED || st == POD_E_INVALID)
 			rc = cli_fail(
-				_("%s: only a dynamic or differencing VHDX can be compacted; 'isopod disk convert' makes one"),
+				_("%s: only a dynamic or differencing VHD or VHDX can be compacted; 'isopod disk convert' makes "
+				  "one"),
 				argv[optind]);
 		else if (st != POD_OK)
 			rc = disk_fail(argv[optind], _("cannot compact"), st, NULL, NULL);

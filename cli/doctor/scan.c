@@ -11,6 +11,7 @@
 #include "cli/digest.h"
 #include "cli/doctor/md5.h"
 #include "cli/hashlist.h"
+#include "core/base/bytes.h"
 #include "core/base/str.h"
 
 enum {
@@ -77,11 +78,6 @@ const struct doctor_check doctor_check_read = {
 
 /* --- samples --------------------------------------------------------------------------------------------------------------- */
 
-static bool is_zero(const uint8_t *p, size_t len)
-{
-	return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
-}
-
 /* Bytes of the file that were never written: exFAT's ValidDataLength, holes of a file on the host are not told. */
 static uint64_t unwritten(const struct doctor_image *im)
 {
@@ -120,7 +116,7 @@ static void sample(struct doctor *d, const struct doctor_image *im)
 				       _("read error at offset %llu"), (unsigned long long)at);
 			return;
 		}
-		tail = is_zero(buf, sizeof buf) ? tail + 1 : 0;
+		tail = pod_all_zero(buf, sizeof buf) ? tail + 1 : 0;
 		zero += tail != 0;
 	}
 	/* A disk image may be all free space but for its beginning, where its kind was seen. */
@@ -185,7 +181,7 @@ static void look_for_zeros(struct scan *s, uint64_t at, size_t len)
 	for (size_t i = 0; i < len; i += PIECE) {
 		size_t n = len - i < PIECE ? len - i : PIECE;
 
-		if (!is_zero(s->buf + i, n)) {
+		if (!pod_all_zero(s->buf + i, n)) {
 			end_zero_run(s);
 			continue;
 		}

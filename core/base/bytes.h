@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unaligned little- and big-endian access to bytes of an on-disk structure. */
+/* Unaligned little- and big-endian access to bytes of an on-disk structure, and whether bytes are zeros. */
 #ifndef POD_BASE_BYTES_H
 #define POD_BASE_BYTES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "core/base/mem.h"
 
 static inline uint16_t pod_get_le16(const uint8_t *p)
 {
@@ -69,6 +72,12 @@ static inline void pod_put_be64(uint8_t *p, uint64_t v)
 {
 	pod_put_be32(p, (uint32_t)(v >> 32));
 	pod_put_be32(p + 4, (uint32_t)v);
+}
+
+/* Nothing but zeros? */
+static inline bool pod_all_zero(const uint8_t *p, size_t len)
+{
+	return !len || (!p[0] && memcmp(p, p + 1, len - 1) == 0);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A child into its parent, in place; and a child made whole, so that it needs none. */
-#include "core/base/mem.h"
+#include "core/base/bytes.h"
 #include "core/vhd/chain.h"
 
 #define PIECE (1u << 20)
@@ -116,16 +116,11 @@ enum pod_status pod_chain_merge(struct pod_vfile *child, struct pod_vfile *paren
 
 /* --- flatten -------------------------------------------------------------------------------------------- */
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return !p[0] && memcmp(p, p + 1, len - 1) == 0;
-}
-
 /* One block of the top file, taken from wherever its parts are; all of it is in the top file afterwards. */
 static enum pod_status pull_block(struct pod_chain *c, uint8_t *buf, uint64_t off, size_t len)
 {
 	POD_TRY(pod_dev_read(&c->dev, off, buf, len));
-	if (all_zero(buf, len))
+	if (pod_all_zero(buf, len))
 		return pod_layer_trim(c->layer[0], off, len);
 	return pod_layer_write(c->layer[0], off, buf, len);
 }

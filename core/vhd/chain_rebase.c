@@ -4,6 +4,7 @@
  * one did: data, or zeros (as a block that is said to be zeros, where the format has that and the whole block is). What it holds
  * itself already stays as it is.
  */
+#include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/vhd/chain.h"
 
@@ -262,11 +263,6 @@ void pod_chain_rebase_end(struct pod_chain_rebase *r)
 
 /* --- the second time through ---------------------------------------------------------------------------- */
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return !p[0] && memcmp(p, p + 1, len - 1) == 0;
-}
-
 static enum pod_status take_portion(struct pod_chain_rebase *r, uint64_t off, uint32_t len, uint64_t *done)
 {
 	struct pod_layer *top = r->chain->layer[0];
@@ -279,7 +275,7 @@ static enum pod_status take_portion(struct pod_chain_rebase *r, uint64_t off, ui
 			continue;
 		const uint8_t *p = r->old + (size_t)from * size;
 		size_t n = (size_t)(to - from) * size;
-		if (all_zero(p, n))
+		if (pod_all_zero(p, n))
 			POD_TRY(pod_layer_trim(top, off + (uint64_t)from * size, n));
 		else
 			POD_TRY(pod_layer_write(top, off + (uint64_t)from * size, p, n));

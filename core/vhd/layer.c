@@ -128,6 +128,13 @@ enum pod_status pod_layer_flush(struct pod_layer *l)
 	}
 }
 
+enum pod_status pod_layer_compact(struct pod_layer *l, void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)
+{
+	if (l->kind == POD_LAYER_VHDX)
+		return pod_vhdx_compact(&l->u.vhdx, progress, ctx);
+	return l->kind == POD_LAYER_VHD ? pod_vhd_compact(&l->u.vhd, progress, ctx) : POD_E_UNSUPPORTED;
+}
+
 enum pod_status pod_layer_grow(struct pod_layer *l, uint64_t size)
 {
 	enum pod_status st;

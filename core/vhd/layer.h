@@ -37,6 +37,9 @@ enum pod_status POD_MUST_USE pod_layer_write(struct pod_layer *l, uint64_t off, 
 enum pod_status POD_MUST_USE pod_layer_trim(struct pod_layer *l, uint64_t off, uint64_t len);
 enum pod_status POD_MUST_USE pod_layer_flush(struct pod_layer *l);
 enum pod_status POD_MUST_USE pod_layer_grow(struct pod_layer *l, uint64_t size_bytes);
+/* Gives back what shows nothing, closes gaps, cuts the file. POD_E_INVALID for a fixed disk, POD_E_UNSUPPORTED for a raw one. */
+enum pod_status POD_MUST_USE pod_layer_compact(struct pod_layer *l, void (*progress)(void *ctx, uint64_t done, uint64_t total),
+					       void *ctx);
 enum pod_status POD_MUST_USE pod_layer_set_parent(struct pod_layer *l, const struct pod_parent_spec *p);
 /* Where the layer says its parent is; NULL if it does not. */
 const char *pod_layer_parent_path(const struct pod_layer *l, enum pod_parent_path which);

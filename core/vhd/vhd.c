@@ -12,6 +12,7 @@
 #include "core/vhd/vhd.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
+#include "core/base/sort.h"
 #include "core/base/str.h"
 
 #define UNUSED 0xffffffffu
@@ -264,38 +265,13 @@ enum pod_status pod_vhd_run(struct pod_vhd *v, uint64_t off, uint64_t len, struc
 
 /* --- what the blocks use -------------------------------------------------------------------------------- */
 
-static void sift(uint32_t *v, size_t n, size_t i)
-{
-	for (size_t c; (c = 2 * i + 1) < n; i = c) {
-		if (c + 1 < n && v[c + 1] > v[c])
-			c++;
-		if (v[i] >= v[c])
-			return;
-		uint32_t t = v[i];
-		v[i] = v[c];
-		v[c] = t;
-	}
-}
-
-static void heapsort(uint32_t *v, size_t n)
-{
-	for (size_t i = n / 2; i-- > 0;)
-		sift(v, n, i);
-	while (n > 1) {
-		uint32_t t = v[0];
-		v[0] = v[--n];
-		v[n] = t;
-		sift(v, n, 0);
-	}
-}
-
 /* Where the next block goes; and no two blocks, nor a block and the tables, may share a sector. */
 static enum pod_status claim_blocks(struct pod_vhd *v, struct pod_diag *diag)
 {
 	uint64_t blocks = (v->size_bytes + ((1ull << v->block_shift) - 1)) >> v->block_shift;
 	uint64_t head_end = v->header_off + 1024, table_end = v->bat_off + (((uint64_t)v->entries * 4 + 511) & ~511ull);
 	uint64_t step = ((uint64_t)v->bitmap_bytes + (1ull << v->block_shift)) >> 9;
-	uint32_t *at = v->alloc->alloc(v->alloc, (size_t)blocks * sizeof *at);
+	uint64_t *at = v->alloc->alloc(v->alloc, (size_t)blocks * sizeof *at);
 	size_t n = 0;
 	enum pod_status st = at ? POD_OK : POD_E_NOMEM;
 	for (uint64_t b = 0; b < blocks && st == POD_OK; b++) {
@@ -308,9 +284,9 @@ static enum pod_status claim_blocks(struct pod_vhd *v, struct pod_diag *diag)
 				      v->file->dev->size_bytes >> 9, sector);
 	}
 	if (st == POD_OK)
-		heapsort(at, n);
+		pod_sort_u64(at, n);
 	for (size_t i = 0; i < n && st == POD_OK; i++) {
-		uint64_t from = (uint64_t)at[i] << 9, to = from + (step << 9);
+		uint64_t from = at[i] << 9, to = from + (step << 9);
 		if ((i && at[i] - at[i - 1] < step) || (from < head_end && v->header_off < to) ||
 		    (from < table_end && v->bat_off < to))
 			st = pod_fail(diag, POD_E_CORRUPT, "BAT entries overlap", v->bat_off, 0, at[i]);

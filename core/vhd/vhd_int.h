@@ -12,5 +12,7 @@
 enum pod_status vhd_footer_at(struct pod_vhd *v, uint64_t off);
 /* Takes `len` bytes, all zeros, behind the data; the footer moves behind them. */
 enum pod_status vhd_extend(struct pod_vhd *v, uint64_t len, uint64_t *place);
+/* Changes the table in memory; it reaches the file with the next flush. */
+enum pod_status vhd_entry_set(struct pod_vhd *v, uint64_t block, uint32_t sector);
 
 #endif

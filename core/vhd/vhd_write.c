@@ -57,7 +57,7 @@ static enum pod_status change(struct pod_vhd *v, uint64_t off, uint8_t **page)
 	return st;
 }
 
-static enum pod_status entry_set(struct pod_vhd *v, uint64_t block, uint32_t sector)
+enum pod_status vhd_entry_set(struct pod_vhd *v, uint64_t block, uint32_t sector)
 {
 	uint64_t off = v->bat_off + block * 4;
 	uint8_t *page;
@@ -147,7 +147,7 @@ static enum pod_status write_in_block(struct pod_vhd *v, uint64_t off, const voi
 	POD_TRY(put(v, place + v->bitmap_bytes + in, buf, len));
 	if (v->type == POD_VHD_DIFFERENCING)
 		POD_TRY(set_bits(v, place, (uint32_t)(in >> 9), (uint32_t)((in + len) >> 9)));
-	return fresh ? entry_set(v, block, (uint32_t)(place >> 9)) : POD_OK;
+	return fresh ? vhd_entry_set(v, block, (uint32_t)(place >> 9)) : POD_OK;
 }
 
 static enum pod_status check_range(const struct pod_vhd *v, uint64_t off, uint64_t len)
@@ -190,7 +190,7 @@ enum pod_status pod_vhd_trim(struct pod_vhd *v, uint64_t off, uint64_t len)
 		if (v->type == POD_VHD_DIFFERENCING)
 			POD_TRY(write_in_block(v, off, NULL, n)); /* the format knows no zero block: only data hide the parent */
 		else if (sector != 0xffffffffu && whole)
-			POD_TRY(entry_set(v, off >> v->block_shift, 0xffffffffu));
+			POD_TRY(vhd_entry_set(v, off >> v->block_shift, 0xffffffffu));
 		else if (sector != 0xffffffffu)
 			POD_TRY(write_in_block(v, off, NULL, n));
 		off += n, len -= n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Compacting: zero blocks are given back, the last blocks of the file move into gaps, the file is cut. Power may go at any write.
  */
+#include "core/base/sort.h"
 #include "core/vhd/vhdx_int.h"
 
 #define PIECE 65536u
@@ -14,18 +15,13 @@ struct job {
 	void *ctx;
 };
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-	return !len || (!p[0] && memcmp(p, p + 1, len - 1) == 0);
-}
-
 static enum pod_status block_is_zero(struct job *j, uint64_t place, uint64_t len, bool *zero)
 {
 	*zero = true;
 	for (uint64_t at = 0; at < len && *zero; at += PIECE) {
 		size_t n = (size_t)pod_min_u64(PIECE, len - at);
 		POD_TRY(pod_dev_read(j->x->dev, place + at, j->buf, n));
-		*zero = all_zero(j->buf, n);
+		*zero = pod_all_zero(j->buf, n);
 	}
 	return POD_OK;
 }
@@ -82,19 +78,6 @@ static enum pod_status list_blocks(struct job *j, bool count_only)
 	return POD_OK;
 }
 
-static void sift(uint64_t *v, size_t n, size_t i)
-{
-	for (size_t c; (c = 2 * i + 1) < n; i = c) {
-		if (c + 1 < n && v[c + 1] > v[c])
-			c++;
-		if (v[i] >= v[c])
-			return;
-		uint64_t t = v[i];
-		v[i] = v[c];
-		v[c] = t;
-	}
-}
-
 static enum pod_status copy(struct job *j, uint64_t from, uint64_t to, uint64_t len)
 {
 	struct pod_dev *dev = j->x->file->dev;
@@ -138,16 +121,12 @@ static enum pod_status move_down(struct job *j, uint64_t at_mib, uint64_t index,
 
 static enum pod_status move_blocks(struct job *j)
 {
-	size_t n = j->n;
-	for (size_t i = n / 2; i-- > 0;)
-		sift(j->block, n, i);
-	for (size_t done = 0; n; done++) {
-		uint64_t top = j->block[0];
+	pod_sort_u64(j->block, j->n);
+	for (size_t i = j->n; i-- > 0;) {
+		uint64_t top = j->block[i];
 		bool moved;
-		j->block[0] = j->block[--n];
-		sift(j->block, n, 0);
 		if (j->progress)
-			j->progress(j->ctx, done, j->n);
+			j->progress(j->ctx, j->n - 1 - i, j->n);
 		POD_TRY(move_down(j, top >> 32, top & UINT32_MAX, &moved));
 	}
 	return POD_OK;

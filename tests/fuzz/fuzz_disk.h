@@ -242,8 +242,8 @@ static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t o
 			st = pod_layer_flush(l);
 			if (options & OPT_GROW)
 				st = pod_layer_grow(l, l->size_bytes + (3u << 20));
-			if (options & OPT_COMPACT && l->kind == POD_LAYER_VHDX)
-				st = pod_vhdx_compact(&l->u.vhdx, NULL, NULL);
+			if (options & OPT_COMPACT)
+				st = pod_layer_compact(l, NULL, NULL);
 		}
 		st = pod_layer_close(l);
 		(void)st;

@@ -174,7 +174,7 @@ static bool do_grow(struct world_state *w)
 static bool do_compact(struct world_state *w)
 {
 	struct pod_layer *l = w->chain.layer[0];
-	return l->kind != POD_LAYER_VHDX || pod_vhdx_compact(&l->u.vhdx, NULL, NULL) == POD_OK;
+	return pod_layer_compact(l, NULL, NULL) == POD_OK;
 }
 
 static bool sound(struct world_state *w)

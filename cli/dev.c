@@ -53,13 +53,9 @@ static enum pod_status failed(struct cli_dev *d, int err)
 	return cli_errno_status(err);
 }
 
-/* Less is better left to the kernel to gather and to read ahead. */
-#define DIRECT_LEN   (256u << 10)
-#define DIRECT_ALIGN 4096u
-
 static bool fits_direct(const struct cli_dev *d, uint64_t at, const void *buf, size_t len)
 {
-	return d->direct_fd >= 0 && len >= DIRECT_LEN && ((at | (uintptr_t)buf | len) & (DIRECT_ALIGN - 1)) == 0;
+	return d->direct_fd >= 0 && len >= CLI_DIRECT_LEN && ((at | (uintptr_t)buf | len) & (CLI_DIRECT_ALIGN - 1)) == 0;
 }
 
 static void stop_direct(struct cli_dev *d)
@@ -83,8 +79,8 @@ static ssize_t read_direct(struct cli_dev *d, void *buf, size_t len, off_t at)
 	struct iovec v = {.iov_base = buf, .iov_len = len};
 	ssize_t n = preadv2(d->fd, &v, 1, at, RWF_NOWAIT);
 
-	if (n > 0 && (n & (DIRECT_ALIGN - 1)) != 0)
-		n &= ~(ssize_t)(DIRECT_ALIGN - 1);
+	if (n > 0 && (n & (CLI_DIRECT_ALIGN - 1)) != 0)
+		n &= ~(ssize_t)(CLI_DIRECT_ALIGN - 1);
 	if (n > 0)
 		return n;
 	if (n == 0 || errno == EAGAIN)

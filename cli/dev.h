@@ -25,6 +25,9 @@ bool cli_dev_open(struct cli_dev *d, const char *path, bool writable);
 /* A regular file, created if need be (0666 less the umask), for writing. */
 bool cli_dev_create(struct cli_dev *d, const char *path);
 void cli_dev_close(struct cli_dev *d);
+/* Less is better left to the kernel to gather and to read ahead; offset, length and buffer are multiples. */
+#define CLI_DIRECT_LEN	 (256u << 10)
+#define CLI_DIRECT_ALIGN 4096u
 /* From now on large aligned reads and writes go past the page cache, if the file system can do that (what the cache holds already
  * is read from it): the copy of a large file then neither pushes everything else out of memory nor leaves all the waiting to the
  * flush at its end. */

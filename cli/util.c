@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cli/cli.h"
+#include "cli/dev.h"
 #include "core/base/str.h"
 
 volatile int cli_interrupted;
@@ -30,9 +31,12 @@ void cli_catch_signals(void)
 	sigaction(SIGHUP, &sa, NULL);
 }
 
+/* Buffers large enough for it may be read and written past the page cache (cli_dev_direct), which asks for whole pages. */
 static void *host_alloc(struct pod_alloc *a, size_t size)
 {
 	(void)a;
+	if (size >= CLI_DIRECT_LEN && size <= SIZE_MAX - CLI_DIRECT_ALIGN)
+		return aligned_alloc(CLI_DIRECT_ALIGN, (size_t)pod_align_up(size, CLI_DIRECT_ALIGN));
 	return malloc(size ? size : 1);
 }
 

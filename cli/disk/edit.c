@@ -33,6 +33,8 @@ static int merge(const char *child, const char *parent)
 	}
 	disk_env.now_unix = (uint64_t)cli_identity_time();
 	cli_progress_start(&bar, child, 1);
+	cli_dev_direct(&c.dev);
+	cli_dev_direct(&p.dev);
 	st = pod_chain_merge(&c.vf, &p.vf, &cli_alloc, &disk_env, disk_progress, &bar, &diag);
 	cli_progress_end(&bar);
 	disk_file_close(&p);

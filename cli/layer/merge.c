@@ -43,6 +43,8 @@ static int merge_files(struct layer_store *ls, const struct pod_stored *child, s
 
 	if (p) {
 		cli_progress_start(&bar, child->name, 1);
+		cli_dev_direct(&c->dev);
+		cli_dev_direct(&p->dev);
 		st = pod_chain_merge(&c->vf, &p->vf, &cli_alloc, &disk_env, show, &bar, &diag);
 		cli_progress_end(&bar);
 		if (st == POD_OK)

@@ -3,7 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/vhd/chain.h"
 
-#define PIECE (1u << 20)
+#define PIECE (4u << 20)
 
 struct merge {
 	struct pod_layer *child, *parent;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* CRC-32C (Castagnoli, polynomial 0x1EDC6F41; RFC 3720 appendix B.4 has test vectors): the checksum of VHDX structures. */
+#include "core/base/bytes.h"
 #include "core/base/hash.h"
 
 #define POLYNOMIAL 0x82f63b78u /* reflected */
@@ -62,6 +63,8 @@ uint32_t pod_crc32c(uint32_t crc, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	size_t used = len;
+	while (used >= 8 && !pod_get_le64(p + used - 8))
+		used -= 8;
 	while (used && !p[used - 1])
 		used--;
 	crc = ~crc;

@@ -36,10 +36,10 @@ def row(what, ours, peer, goal, unit="ms", better="less"):
     k = 1000 if unit == "ms" else 1
 
     def show(v):
-        return "%.1f / %.1f" % (min(v) * k, median(v) * k) if v else "-"
+        return ("%.2f / %.2f" if unit == "s" else "%.1f / %.1f") % (min(v) * k, median(v) * k) if v else "-"
     if not peer:
         value, limit = median(ours) * k, goal
-        ratio = "%.1f %s" % (value, unit)
+        ratio = ("%.2f %s" if unit == "s" else "%.1f %s") % (value, unit)
     else:
         value = median(ours) / median(peer)
         limit, ratio = goal, "%.2f x" % value

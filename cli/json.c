@@ -3,6 +3,7 @@
 #include <string.h>
 #include "cli/cli.h"
 #include "core/base/str.h"
+#include "core/base/text.h"
 
 void cli_json_init(struct cli_json *j, FILE *f)
 {
@@ -28,7 +29,9 @@ static void string(FILE *f, const char *s)
 
 		if (cp == '"' || cp == '\\')
 			fprintf(f, "\\%c", (char)cp);
-		else if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0))
+		else if (pod_text_hidden(cp) && cp >= 0x10000)
+			fprintf(f, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (cp >> 10)), (unsigned)(0xdc00 + (cp & 0x3ff)));
+		else if (pod_text_hidden(cp))
 			fprintf(f, "\\u%04x", (unsigned)cp);
 		else
 			put_utf8(f, cp);

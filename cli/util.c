@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "cli/cli.h"
 #include "cli/dev.h"
-#include "core/base/str.h"
+#include "core/base/text.h"
 
 volatile int cli_interrupted;
 
@@ -102,29 +102,6 @@ char *cli_xasprintf(const char *fmt, ...)
 	return s;
 }
 
-/* C0, C1; line and paragraph separators; what turns the direction of writing, so that "gpj.iso" reads "osi.jpg". */
-static bool is_control(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x200e || cp == 0x200f || (cp >= 0x2028 && cp <= 0x202e) ||
-	       (cp >= 0x2066 && cp <= 0x2069);
-}
-
-/* A name on a foreign disk may hold escape sequences; a terminal must not obey them. Nor is what is not UTF-8 for a terminal: in
- * some, a single byte is a control. */
-static void disarm(char *s)
-{
-	const char *next = s, *end = s + strlen(s);
-
-	while (next < end) {
-		char *at = s + (next - s);
-		uint32_t cp = pod_utf8_next(&next, (size_t)(end - next));
-		bool broken = cp == 0xfffd && !(next - at == 3 && memcmp(at, "\xef\xbf\xbd", 3) == 0);
-
-		if (is_control(cp) || broken)
-			memset(at, '?', (size_t)(next - at));
-	}
-}
-
 void (*cli_error_sink)(const char *text);
 
 static void message(const char *kind, const char *fmt, va_list ap)
@@ -136,7 +113,7 @@ static void message(const char *kind, const char *fmt, va_list ap)
 		fputs("isopod: out of memory\n", stderr);
 		return;
 	}
-	disarm(s);
+	pod_text_disarm(s, NULL);
 	if (cli_error_sink)
 		cli_error_sink(s);
 	else
@@ -222,11 +199,11 @@ void cli_print(const char *fmt, ...)
 	va_end(again);
 	va_end(ap);
 	for (size_t i = 0; a[i] && b[i]; i++)
-		b[i] = a[i] == b[i] ? ' ' : '\n';
-	disarm(a);
-	for (size_t i = 0; a[i]; i++)
-		if (b[i] == '\n')
+		if (a[i] != b[i])
 			a[i] = '\n';
+		else if (a[i] == '\n')
+			a[i] = '\001';
+	pod_text_disarm(a, "\n");
 	fputs(a, stdout);
 	free(a);
 	free(b);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/cli.h"
+#include "cli/ui/ui.h"
 
 static const struct cli_command *const commands[] = {
 	&cli_create, &cli_update, &cli_add,    &cli_list,  &cli_remove, &cli_move, &cli_next,  &cli_plan,

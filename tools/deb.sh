@@ -13,7 +13,7 @@ mkdir -p "$root/DEBIAN" "$B/deb/debian"
 "$MAKE" -s B="$B" DESTDIR="$root" PREFIX=/usr install >/dev/null
 strip --remove-section=.comment --remove-section=.note "$root/usr/bin/isopod"
 
-# Which libraries at which version it needs. The binary itself names only libc: the others it loads (cli/lazy.h), and these two stand
+# Which libraries at which version it needs. The binary itself names only libc: the others it loads (cli/host/lazy.h), and these two stand
 # for it. Without dpkg-dev: those it was made for, all of them.
 recommends="qemu-system-x86, qemu-utils, ovmf"
 if command -v dpkg-shlibdeps >/dev/null; then

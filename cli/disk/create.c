@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
-#include "cli/identity.h"
-#include "cli/nbd.h"
-#include "cli/proc.h"
+#include "cli/host/identity.h"
+#include "cli/nbd/nbd.h"
+#include "cli/host/proc.h"
 #include "core/base/str.h"
 
 /* Fills in what a child takes over from its parent. */

@@ -3,8 +3,8 @@
 #ifndef POD_CLI_DISK_H
 #define POD_CLI_DISK_H
 
-#include "cli/cli.h"
-#include "cli/dev.h"
+#include "cli/ui/ui.h"
+#include "cli/host/dev.h"
 #include "core/vhd/chain.h"
 
 /* A file of the host that a virtual disk lives in. */

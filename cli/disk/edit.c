@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 
 void disk_progress(void *ctx, uint64_t done, uint64_t total)
 {

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 
 static void env_random(struct pod_vhd_env *env, void *buf, size_t len)
 {

@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include "cli/disk/disk.h"
-#include "cli/nbd.h"
+#include "cli/nbd/nbd.h"
 
 static enum pod_status zero(void *ctx, uint64_t off, uint64_t len)
 {

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/doctor/report.h"
-#include "cli/hashlist.h"
-#include "cli/walk.h"
+#include "cli/stick/hashlist.h"
+#include "cli/stick/walk.h"
 
 /* --- the stick itself, as far as it can be opened --------------------------------------------------------------------------- */
 

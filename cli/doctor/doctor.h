@@ -10,8 +10,8 @@
 #ifndef POD_CLI_DOCTOR_H
 #define POD_CLI_DOCTOR_H
 
-#include "cli/cli.h"
-#include "cli/target.h"
+#include "cli/ui/ui.h"
+#include "cli/stick/target.h"
 
 enum doctor_hazard {
 	HAZARD_IMAGE = 1,    /* damaged, or not made to the rules */

@@ -6,7 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cli/doctor/drives.h"
-#include "cli/safety.h"
+#include "cli/host/safety.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
 

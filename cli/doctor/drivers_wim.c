@@ -8,7 +8,7 @@
 #include <string.h>
 #include <wimlib.h>
 #include "cli/doctor/drivers_inf.h"
-#include "cli/lazy.h"
+#include "cli/host/lazy.h"
 
 /* clang-format off */
 #define FUNCTIONS(X) \

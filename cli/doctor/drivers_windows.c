@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "cli/doctor/drivers_inf.h"
 #include "cli/doctor/inventory.h"
-#include "cli/doctor/tool.h"
+#include "cli/host/tool.h"
 
 #define WIM_SIZE_MAX (4ull << 30)
 #define PIECE	     (1u << 20)

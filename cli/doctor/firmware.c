@@ -4,7 +4,7 @@
 #include <string.h>
 #include "cli/doctor/firmware.h"
 #include "cli/doctor/inventory.h"
-#include "cli/firmware.h"
+#include "cli/ui/bootmode.h"
 
 const struct doctor_check firmware_check_mode = {
 	.id = "firmware.mode",

@@ -2,7 +2,7 @@
 /* The EFI programs of an image: in its own tree, in its El Torito images, in the partitions of a disk image. */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/digest.h"
+#include "cli/host/digest.h"
 #include "cli/doctor/firmware.h"
 #include "core/base/str.h"
 

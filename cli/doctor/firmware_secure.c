@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/digest.h"
+#include "cli/host/digest.h"
 #include "cli/doctor/firmware.h"
 #include "cli/doctor/inventory.h"
 #include "core/base/str.h"

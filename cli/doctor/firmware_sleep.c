@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "cli/doctor/firmware.h"
 #include "cli/doctor/inventory.h"
-#include "cli/doctor/tool.h"
+#include "cli/host/tool.h"
 
 #define IASL_SECONDS 20u
 #define DSL_MAX	     (64u << 20)

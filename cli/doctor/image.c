@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/images.h"
-#include "cli/firmware.h"
+#include "cli/ui/bootmode.h"
 #include "core/base/str.h"
 #include "core/fs/iso9660.h"
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/initrd.h"
-#include "cli/lazy.h"
+#include "cli/host/lazy.h"
 
 /* clang-format off */
 #define FUNCTIONS(X) \

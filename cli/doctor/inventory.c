@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/doctor/inventory.h"
-#include "cli/safety.h"
+#include "cli/host/safety.h"
 
 #define LIVE_FILE_MAX (16u << 20)
 

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/cli.h"
+#include "cli/ui/ui.h"
 #include "cli/doctor/md5.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"

@@ -12,7 +12,7 @@
 #ifndef POD_CLI_DOCTOR_MD5_H
 #define POD_CLI_DOCTOR_MD5_H
 
-#include "cli/digest.h"
+#include "cli/host/digest.h"
 #include "core/disk/dev.h"
 
 enum doctor_md5_verdict { DOCTOR_MD5_SAME, DOCTOR_MD5_PART, DOCTOR_MD5_DIFFERENT, DOCTOR_MD5_UNKNOWN };

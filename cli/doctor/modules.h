@@ -6,7 +6,7 @@
 #ifndef POD_CLI_DOCTOR_MODULES_H
 #define POD_CLI_DOCTOR_MODULES_H
 
-#include "cli/cli.h"
+#include "cli/ui/ui.h"
 
 /* Caps on what a hostile initrd or root image can make us keep. */
 #define MODULES_TEXT_MAX  (24u << 20) /* one of depmod's files */

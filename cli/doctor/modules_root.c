@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/doctor/modules_root.h"
-#include "cli/doctor/tool.h"
+#include "cli/host/tool.h"
 #include "core/base/str.h"
 
 #define ROOT_MAX    8u	  /* squashfs files looked into: layered live systems have several */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hazard 3: the configuration, through the same code as `isopod rules lint`. */
 #include "cli/doctor/doctor.h"
-#include "cli/rules.h"
+#include "cli/stick/rules.h"
 
 static const struct doctor_check rules_check = {
 	.id = "rules.conf",

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/images.h"
-#include "cli/digest.h"
+#include "cli/host/digest.h"
 #include "cli/doctor/md5.h"
-#include "cli/hashlist.h"
+#include "cli/stick/hashlist.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
 

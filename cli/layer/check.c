@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cli/digest.h"
+#include "cli/host/digest.h"
 #include "cli/layer/store.h"
 #include "core/base/str.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 #include "cli/layer/store.h"
 #include "core/base/str.h"
 

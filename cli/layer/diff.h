@@ -3,7 +3,7 @@
 #ifndef POD_CLI_LAYER_DIFF_H
 #define POD_CLI_LAYER_DIFF_H
 
-#include "cli/cli.h"
+#include "cli/ui/ui.h"
 #include "core/disk/dev.h"
 
 /* Ranges in ascending order, not touching each other, in which two disks may differ. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ext2, ext3 and ext4, through libext2fs. Build with EXT=no to leave it out. */
 #include "cli/layer/diff.h"
-#include "cli/lazy.h"
+#include "cli/host/lazy.h"
 #include "core/base/bytes.h"
 
 #ifdef ISOPOD_WITH_EXT

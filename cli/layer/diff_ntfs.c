@@ -4,7 +4,7 @@
  * Build with NTFS=no to leave it out.
  */
 #include "cli/layer/diff.h"
-#include "cli/lazy.h"
+#include "cli/host/lazy.h"
 
 #ifdef ISOPOD_WITH_NTFS
 #include <errno.h>

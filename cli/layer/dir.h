@@ -4,7 +4,7 @@
 #define POD_CLI_LAYER_DIR_H
 
 #include "cli/disk/disk.h"
-#include "cli/volume.h"
+#include "cli/stick/volume.h"
 #include "core/layer/index.h"
 
 struct store_dir;

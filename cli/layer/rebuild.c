@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 #include "cli/layer/store.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"

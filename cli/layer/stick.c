@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 #include "cli/layer/dir.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"

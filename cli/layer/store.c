@@ -2,7 +2,7 @@
 /* Opening a store, its index, its files. */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 #include "cli/layer/store.h"
 #include "core/base/str.h"
 

@@ -11,7 +11,7 @@ FUZZ_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=fuzzer,$(SAN)
 FUZZ_RUNS ?= 20000
 FUZZ_LONG_SECONDS ?= 600
 
-# Parts of the command that a target reads with, and their libraries, linked as usual (cli/lazy.h).
+# Parts of the command that a target reads with, and their libraries, linked as usual (cli/host/lazy.h).
 FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/modules.c cli/doctor/drivers_inf.c
 FUZZ_LIBS_initrd := -larchive
 

@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/dev.h"
+#include "cli/host/dev.h"
 #include "cli/layer/dir.h"
-#include "cli/safety.h"
+#include "cli/host/safety.h"
 #include "core/base/bytes.h"
 
 static unsigned long long wrap_at, lose_at, bad_read;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The libraries that the command loads when it needs them (cli/lazy.h): it starts with libc alone; with each of the others broken,
+"""The libraries that the command loads when it needs them (cli/host/lazy.h): it starts with libc alone; with each of the others broken,
 lacking a function, or absent, there is one line that names it and its package, and nothing was changed."""
 import re, uuid
 

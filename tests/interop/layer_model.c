@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/identity.h"
+#include "cli/host/identity.h"
 #include "cli/layer/store.h"
 
 #define SIZE   (5u << 20)

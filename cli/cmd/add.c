@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod add: copies images onto the stick, in one piece, hashed in the same pass. */
+#include <getopt.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "cli/stick/copy.h"
+#include "cli/host/digest.h"
+#include "cli/stick/volume.h"
+#include "core/base/str.h"
+#include "core/image/image.h"
+
+struct options {
+	const char *to;
+	bool replace, verify;
+};
+
+/* What starts the disk in a VHD or VHDX; false: that cannot be told, and was said. */
+static bool look_inside(const char *path, const char *name, uint32_t *firmware)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct pod_diag diag = {0};
+	struct cli_image im;
+	enum pod_status st = POD_E_IO;
+
+	if (cli_image_open(&im, path)) {
+		st = cli_image_plan(&im, plan, &diag);
+		cli_image_close(&im);
+	}
+	*firmware = plan->image.firmware;
+	if (st == POD_OK)
+		pod_plan_free(plan);
+	else if (*plan->parent)
+		cli_warn(_("%s: its parent %s is missing here, or not what it was; both must lie in one folder of the stick"),
+			 name, plan->parent);
+	else
+		cli_warn(_("%s: the image is damaged (%s at offset %llu); download it again"), name,
+			 diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+	free(plan);
+	return st == POD_OK;
+}
+
+/* Says what is odd about an image before it is copied; odd is not wrong. */
+static void warn_about(struct cli_dev *src, const char *name)
+{
+	struct pod_image *im = cli_xzalloc(sizeof *im);
+	struct pod_diag diag = {0};
+	enum pod_status st = pod_image_probe(&src->dev, name, &cli_alloc, im, &diag);
+
+	if (st != POD_OK)
+		cli_warn(_("%s: the image is damaged (%s at offset %llu); download it again"), name,
+			 diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+	else if (im->truncated)
+		cli_warn(_("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
+			 (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
+	else if (pod_image_is_disk_file(im->kind) && !look_inside(src->path, name, &im->firmware))
+		;
+	else if (im->firmware == 0)
+		cli_warn(_("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));
+	if (pod_image_kind_of_name(name) == POD_IMAGE_UNKNOWN)
+		cli_warn(_("%s: the boot menu lists images by their ending (.iso, .img, .efi ...), and this has none of "
+			   "them"),
+			 name);
+	free(im);
+}
+
+/* Room in one piece if there is, else in several. */
+static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t size, uint32_t flags, struct pod_exfat_new *n)
+{
+	struct pod_exfat_space space;
+	struct pod_diag diag = {0};
+	char need[16], there[16], run[16];
+	enum pod_status st = pod_exfat_begin(&v->vol, path, size, flags, n, &diag);
+
+	if (st == POD_E_NOSPACE) {
+		st = pod_exfat_begin(&v->vol, path, size, flags | POD_EXFAT_FRAGMENTS, n, &diag);
+		if (st == POD_OK)
+			cli_warn(_("%s: no room in one piece: the image is stored in %zu pieces, and some systems boot "
+				   "more slowly from it"),
+				 path, n->extents);
+	}
+	if (st == POD_E_NOSPACE) {
+		pod_exfat_space(&v->vol, &space);
+		cli_error(_("%s: no room for %s: it needs %s, free are %s (largest piece %s); remove images first"),
+			  v->t->file.path, path, pod_format_size(need, size), pod_format_size(there, space.free_bytes),
+			  pod_format_size(run, space.largest_run_bytes));
+	} else if (st != POD_OK) {
+		cli_volume_fail(v, path, _("cannot add"), st, &diag);
+	}
+	return st;
+}
+
+static int verify(struct cli_volume *v, struct cli_copy *copy, const char *path)
+{
+	bool same;
+
+	if (!cli_copy_verify(copy, &same))
+		return CLI_FAILED;
+	if (!same) {
+		cli_error(_("%s:%s: what was read back differs from what was written; the drive is failing or not as large "
+			    "as it says"),
+			  v->t->file.path, path);
+		return CLI_CHECK;
+	}
+	return CLI_OK;
+}
+
+/* The hash of a file about to be replaced must not outlive it. */
+static bool forget_hash(struct cli_volume *v, const char *path)
+{
+	return !cli_hashlist_drop(&v->hashes, path) || cli_volume_save_hashes(v);
+}
+
+static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev *src, const char *path, int64_t mtime)
+{
+	struct cli_copy copy = {
+		.source_fd = src->fd,
+		.source = src->path,
+		.size_bytes = src->dev.size_bytes,
+		.dev = &v->t->file,
+	};
+	struct pod_exfat_new n;
+	struct pod_extent *absolute;
+	struct pod_node node;
+	struct pod_diag diag = {0};
+	char size[16];
+	enum pod_status st;
+	int rc = CLI_OK;
+
+	if (o->replace && !forget_hash(v, path))
+		return CLI_FAILED;
+	if (reserve(v, path, copy.size_bytes, o->replace ? POD_EXFAT_REPLACE : 0, &n) != POD_OK)
+		return CLI_FAILED;
+	absolute = cli_xmalloc((n.extents + 1) * sizeof *absolute);
+	for (size_t i = 0; i < n.extents; i++) {
+		absolute[i] = n.extent[i];
+		absolute[i].dev_bytes += v->t->data_part->start_bytes;
+	}
+	copy.extent = absolute;
+	copy.extent_count = n.extents;
+	if (!cli_copy_run(&copy)) {
+		pod_exfat_abort(&v->vol, &n);
+		free(absolute);
+		if (cli_interrupted)
+			cli_error(_("%s: interrupted; it was not added"), src->path);
+		return CLI_FAILED;
+	}
+	st = pod_exfat_commit(&v->vol, path, &n, mtime, &diag);
+	if (st != POD_OK) {
+		free(absolute);
+		return cli_volume_fail(v, path, _("cannot add"), st, &diag);
+	}
+	if (o->verify)
+		rc = verify(v, &copy, path);
+	free(absolute);
+	if (rc == CLI_OK && cli_volume_lookup(v, path, &node) == POD_OK) {
+		cli_hashlist_set(&v->hashes, path, &node, copy.hex);
+		if (!cli_volume_save_hashes(v))
+			rc = CLI_FAILED;
+	}
+	if (rc == CLI_OK)
+		cli_print(_("%s: %s, sha256 %s%s\n"), path, pod_format_size(size, copy.size_bytes), copy.hex,
+			  o->verify ? _(", verified") : "");
+	return rc;
+}
+
+static int add_one(struct cli_volume *v, const struct options *o, const char *folder, const char *file)
+{
+	char *copy = cli_xstrdup(file), *path;
+	struct cli_dev src;
+	struct stat st;
+	int rc = CLI_FAILED;
+
+	if (!cli_dev_open(&src, file, false)) {
+		free(copy);
+		return CLI_FAILED;
+	}
+	path = cli_xasprintf("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, basename(copy));
+	if (src.is_block)
+		cli_error(_("%s: a device, not a file; copy it to an image file first"), file);
+	else if (src.file_dev == v->t->file.file_dev && src.file_ino == v->t->file.file_ino && !v->t->file.is_block)
+		cli_error(_("%s: this is the stick itself"), file);
+	else if (fstat(src.fd, &st) != 0)
+		cli_error(_("%s: cannot open"), file);
+	else {
+		warn_about(&src, file);
+		rc = copy_in(v, o, &src, path, st.st_mtime);
+	}
+	free(path);
+	free(copy);
+	cli_dev_close(&src);
+	return rc;
+}
+
+static int add_all(struct cli_volume *v, const struct options *o, char **files, int count)
+{
+	struct pod_diag diag = {0};
+	char *folder = cli_volume_path(v, o->to);
+	enum pod_status st;
+	int rc = CLI_OK, one;
+
+	if (!folder)
+		return CLI_FAILED;
+	st = strcmp(folder, "/") == 0 ? POD_OK : pod_exfat_mkdir(&v->vol, folder, (int64_t)time(NULL), &diag);
+	if (st != POD_OK) {
+		rc = cli_volume_fail(v, folder, _("cannot make the folder"), st, &diag);
+		free(folder);
+		return rc;
+	}
+	for (int i = 0; i < count && !cli_interrupted && !v->vol.failed; i++) {
+		one = add_one(v, o, folder, files[i]);
+		if (one != CLI_OK && rc != CLI_FAILED)
+			rc = one;
+	}
+	free(folder);
+	return rc;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"to", required_argument, NULL, 't'},
+						{"replace", no_argument, NULL, 'r'},
+						{"verify", no_argument, NULL, 'v'},
+						{NULL, 0, NULL, 0}};
+	struct options o = {.to = "/images"};
+	struct cli_volume *v;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 't')
+			o.to = optarg;
+		else if (c == 'r')
+			o.replace = true;
+		else if (c == 'v')
+			o.verify = true;
+		else
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind < 2)
+		return cli_usage(cmd, "%s", _("name a TARGET and at least one FILE"));
+
+	if (!cli_digest_ready())
+		return CLI_FAILED;
+	v = cli_xzalloc(sizeof *v);
+	cli_catch_signals();
+	if (!cli_volume_open(v, argv[optind])) {
+		free(v);
+		return CLI_FAILED;
+	}
+	rc = add_all(v, &o, argv + optind + 1, argc - optind - 1);
+	if (cli_interrupted)
+		rc = CLI_FAILED;
+	if (!cli_volume_close(v))
+		rc = CLI_FAILED;
+	free(v);
+	return rc == CLI_OK ? cli_flush() : rc;
+}
+
+const struct cli_command cli_add = {
+	.name = "add",
+	.arguments = "TARGET FILE... [--to DIR] [--replace] [--verify]",
+	.summary = N_("copy images onto a stick"),
+	.help = N_("  --to DIR   folder on the stick (default /images)\n"
+		   "  --replace  replace a file of the same name\n"
+		   "  --verify   read the copy back from the drive and compare\n"),
+	.run = run,
+};

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * isopod create: makes a drive or a file a stick.
+ *
+ * Layout: partition table and BIOS stage 2 below 1 MiB; data partition from 1 MiB; ESP of 64 MiB behind it; what --reserve leaves
+ * free; with a GPT its backup in the last MiB. The old table is taken away first and the new first sector written last, so that
+ * nothing in between looks like a stick.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "cli/stick/bootcode.h"
+#include "cli/ui/ui.h"
+#include "cli/host/dev.h"
+#include "cli/stick/esp.h"
+#include "cli/host/identity.h"
+#include "cli/host/safety.h"
+#include "core/base/str.h"
+#include "core/disk/parttab.h"
+#include "core/fs/exfat_write.h"
+
+#define MIB	   (1ull << 20)
+#define TIB	   (1ull << 40)
+#define DATA_START MIB
+#define ESP_SIZE   (64 * MIB)
+#define DATA_MIN   (8 * MIB)
+#define LABEL_MAX  11
+
+struct options {
+	const char *target, *label;
+	uint64_t size_bytes, reserve_bytes;
+	bool have_size, yes;
+	enum pod_parttab_kind table; /* NONE: by size */
+};
+
+struct layout {
+	uint64_t data_bytes, esp_start, esp_bytes;
+	enum pod_parttab_kind table;
+};
+
+struct materials {
+	struct cli_bootcode boot;
+	struct cli_esp_files esp;
+};
+
+static bool plan_layout(const struct options *o, const struct cli_dev *d, struct layout *l)
+{
+	uint64_t size = d->dev.size_bytes, end, least;
+	char text[16], need[16];
+
+	l->table = o->table;
+	if (l->table == POD_PARTTAB_NONE)
+		l->table = size > 2 * TIB ? POD_PARTTAB_GPT : POD_PARTTAB_MBR;
+	l->esp_bytes = ESP_SIZE;
+	least = DATA_START + DATA_MIN + ESP_SIZE + MIB;
+	if (o->reserve_bytes > size || size - o->reserve_bytes < least) {
+		cli_error(_("%s: too small: %s, and %s are needed (a stick without images)"), d->path,
+			  pod_format_size(text, size), pod_format_size(need, least + o->reserve_bytes));
+		return false;
+	}
+	end = size - o->reserve_bytes;
+	/* the backup GPT is the last 33 sectors of the drive */
+	if (l->table == POD_PARTTAB_GPT && o->reserve_bytes < MIB)
+		end = size - MIB;
+	end &= ~(MIB - 1);
+	l->esp_start = end - ESP_SIZE;
+	l->data_bytes = l->esp_start - DATA_START;
+	if (l->table == POD_PARTTAB_MBR && end / d->dev.sector_size > UINT32_MAX) {
+		cli_error(_("%s: an MBR reaches only the first 2 TiB; use --table gpt, or --reserve the rest"), d->path);
+		return false;
+	}
+	return true;
+}
+
+/* A target whose first MiB is zeros, or has never been written. */
+static bool is_blank(struct cli_dev *d)
+{
+	size_t n = d->dev.size_bytes < MIB ? (size_t)d->dev.size_bytes : (size_t)MIB;
+	uint8_t *buf = cli_xmalloc(MIB);
+	bool blank = pod_dev_read(&d->dev, 0, buf, n) == POD_OK;
+
+	for (size_t i = 0; blank && i < n; i++)
+		blank = buf[i] == 0;
+	free(buf);
+	return blank;
+}
+
+/* Is there anything to lose, and may it be lost? */
+static bool may_destroy(const struct options *o, struct cli_dev *d)
+{
+	const char *why;
+
+	if (o->yes)
+		return true;
+	if (cli_safety_is_fixed(o->target)) {
+		cli_error(_("%s: refused: not a removable drive but a disk of this machine; if it is meant, add --yes"),
+			  o->target);
+		return false;
+	}
+	why = d->dev.size_bytes ? cli_safety_cannot_describe() : NULL;
+	if (why) {
+		cli_error(_("%s: refused: what is on it cannot be told, because %s; to overwrite it, add --yes"), o->target, why);
+		return false;
+	}
+	if (d->dev.size_bytes && cli_safety_describe_content(o->target)) {
+		cli_error(_("%s: refused: not empty; to overwrite it, add --yes"), o->target);
+		return false;
+	}
+	/* what libblkid does not know may still be somebody's */
+	if (!is_blank(d)) {
+		cli_error(_("%s: refused: it holds data of an unknown kind, which would be lost; to overwrite it, add "
+			    "--yes"),
+			  o->target);
+		return false;
+	}
+	return true;
+}
+
+static bool size_makes_sense(const struct options *o, const struct cli_dev *d)
+{
+	if (d->is_block && o->have_size) {
+		cli_error(_("%s: --size is for files; a drive is used whole (--reserve leaves a part of it free)"), d->path);
+		return false;
+	}
+	if (!d->is_block && o->size_bytes == 0) {
+		cli_error(_("%s: no such file or drive, or an empty file; to make a file, say how large it shall be, such "
+			    "as --size 16G"),
+			  o->target);
+		return false;
+	}
+	return true;
+}
+
+/* A file is emptied first: nothing of the old content stays in the free space of the new. */
+static bool set_size(const struct options *o, struct cli_dev *d)
+{
+	enum pod_status st;
+
+	if (d->is_block)
+		return true;
+	st = cli_dev_truncate(d, 0);
+	if (st == POD_OK)
+		st = cli_dev_truncate(d, o->size_bytes);
+	if (st != POD_OK)
+		cli_fail_status(d->path, _("cannot set the size"), st, NULL);
+	return st == POD_OK;
+}
+
+/* Takes away the old table and whatever a prober would still recognise. */
+static enum pod_status wipe(struct pod_dev *d, const struct layout *l)
+{
+	uint8_t *zeros = cli_xzalloc(MIB);
+	enum pod_status st = pod_dev_write(d, 0, zeros, d->sector_size);
+
+	if (st == POD_OK)
+		st = pod_dev_flush(d);
+	if (st == POD_OK)
+		st = pod_dev_write(d, d->sector_size, zeros, MIB - d->sector_size);
+	if (st == POD_OK)
+		st = pod_dev_write(d, DATA_START, zeros, MIB);
+	if (st == POD_OK)
+		st = pod_dev_write(d, l->esp_start, zeros, MIB);
+	if (st == POD_OK)
+		st = pod_dev_write(d, d->size_bytes - MIB, zeros, MIB);
+	if (st == POD_OK)
+		st = pod_dev_flush(d);
+	free(zeros);
+	return st;
+}
+
+static enum pod_status make_data(struct pod_dev *disk, const struct options *o, const struct layout *l, struct pod_diag *diag)
+{
+	struct pod_exfat_format params = {
+		.label = o->label,
+		.serial = cli_identity_u32(),
+		.partition_offset_bytes = DATA_START,
+	};
+	struct pod_window win;
+	struct pod_exfat_vol vol;
+	enum pod_status st, closed;
+
+	POD_TRY(pod_window_init(&win, disk, DATA_START, l->data_bytes));
+	POD_TRY(pod_exfat_format(&win.dev, &cli_alloc, &params, diag));
+	POD_TRY(pod_exfat_mount(&vol, &win.dev, &cli_alloc, diag));
+	st = pod_exfat_mkdir(&vol, "/images", cli_identity_time(), diag);
+	closed = pod_exfat_unmount(&vol);
+	return st != POD_OK ? st : closed;
+}
+
+static void fill_table(struct pod_parttab *t, const struct layout *l)
+{
+	struct pod_part *data = &t->part[0], *esp = &t->part[1];
+
+	t->kind = l->table;
+	t->mbr_signature = cli_identity_u32();
+	cli_identity_guid(t->disk_guid);
+	t->count = 2;
+	data->number = 1;
+	data->start_bytes = DATA_START;
+	data->length_bytes = l->data_bytes;
+	data->mbr_type = 0x07;
+	/* Some BIOSes pass over a drive without an active partition. */
+	data->active = true;
+	memcpy(data->type_guid, pod_guid_basic_data, sizeof data->type_guid);
+	cli_identity_guid(data->part_guid);
+	pod_strlcpy(data->name, "Isopod data", sizeof data->name);
+	esp->number = 2;
+	esp->start_bytes = l->esp_start;
+	esp->length_bytes = l->esp_bytes;
+	esp->mbr_type = 0xef;
+	memcpy(esp->type_guid, pod_guid_esp, sizeof esp->type_guid);
+	cli_identity_guid(esp->part_guid);
+	pod_strlcpy(esp->name, "Isopod boot", sizeof esp->name);
+}
+
+static enum pod_status write_stick(struct cli_dev *d, const struct options *o, const struct layout *l, const struct materials *m,
+				   struct pod_diag *diag)
+{
+	struct pod_dev *disk = &d->dev;
+	struct pod_parttab *t;
+	struct pod_window esp;
+	uint8_t code[CLI_MBR_CODE_SIZE] = {0};
+	enum pod_status st;
+
+	POD_TRY(wipe(disk, l));
+	POD_TRY(make_data(disk, o, l, diag));
+	POD_TRY(pod_window_init(&esp, disk, l->esp_start, l->esp_bytes));
+	POD_TRY(cli_esp_create(&esp.dev, &m->esp, cli_identity_u32(), l->esp_start, diag));
+	if (cli_bootcode_fits(disk))
+		POD_TRY(cli_bootcode_first(disk, &m->boot, code));
+	POD_TRY(pod_dev_flush(disk));
+	t = cli_xzalloc(sizeof *t);
+	fill_table(t, l);
+	st = pod_parttab_write(disk, &cli_alloc, t, code);
+	free(t);
+	return st;
+}
+
+static int create_on(struct cli_dev *d, const struct options *o, const struct materials *m)
+{
+	struct pod_diag diag = {0};
+	struct layout l;
+	char size[16];
+	enum pod_status st;
+
+	if (!plan_layout(o, d, &l))
+		return CLI_FAILED;
+	st = write_stick(d, o, &l, m, &diag);
+	if (st != POD_OK)
+		return cli_fail_status(d->path, _("cannot make the stick"), st, &diag);
+	/* The kernel shows the new partitions at once; if it cannot, it will when the drive is plugged in again. */
+	if (d->is_block)
+		(void)ioctl(d->fd, BLKRRPART);
+	if (!cli_bootcode_fits(&d->dev))
+		cli_warn(_("%s: sectors of %u bytes: BIOS machines cannot boot it, and not every UEFI machine can"), d->path,
+			 d->dev.sector_size);
+	cli_print(_("%s: a stick with %s for images (%s)\n"), d->path, pod_format_size(size, l.data_bytes),
+		  l.table == POD_PARTTAB_GPT ? "GPT" : "MBR");
+	return cli_flush();
+}
+
+/* Opens TARGET; a new file only once nothing else can be wrong. */
+static bool open_target(struct options *o, bool existed, struct cli_dev *d)
+{
+	struct cli_dev wanted = {.path = (char *)o->target, .dev = {.sector_size = 512}};
+	struct layout l;
+
+	if (existed) {
+		if (!cli_safety_check_idle(o->target) || !cli_dev_open(d, o->target, true) || !may_destroy(o, d))
+			return false;
+		wanted.dev = d->dev;
+	}
+	if (!o->have_size)
+		o->size_bytes = d->dev.size_bytes;
+	else if (!d->is_block)
+		wanted.dev.size_bytes = o->size_bytes;
+	if (!size_makes_sense(o, d) || !plan_layout(o, &wanted, &l))
+		return false;
+	return existed || cli_dev_create(d, o->target);
+}
+
+static int create(struct options *o)
+{
+	struct materials *m = cli_xzalloc(sizeof *m);
+	struct stat st;
+	struct cli_dev d;
+	bool existed = stat(o->target, &st) == 0;
+	int rc = CLI_FAILED;
+
+	memset(&d, 0, sizeof d);
+	/* Everything that can be missing is looked for before the first byte is written. */
+	if (cli_bootcode_load(&m->boot) && cli_esp_load(&m->esp) && open_target(o, existed, &d) && set_size(o, &d))
+		rc = create_on(&d, o, m);
+	/* A file that was not there before and is no stick now is of no use to anybody. */
+	if (rc != CLI_OK && !existed && d.path)
+		unlink(o->target);
+	cli_dev_close(&d);
+	cli_bootcode_free(&m->boot);
+	cli_esp_free(&m->esp);
+	free(m);
+	return rc;
+}
+
+enum { O_SIZE = 256, O_TABLE, O_FS, O_RESERVE, O_LABEL, O_YES, O_SEED };
+
+static const struct option long_options[] = {
+	{"size", required_argument, NULL, O_SIZE},	{"table", required_argument, NULL, O_TABLE},
+	{"fs", required_argument, NULL, O_FS},		{"reserve", required_argument, NULL, O_RESERVE},
+	{"label", required_argument, NULL, O_LABEL},	{"yes", no_argument, NULL, O_YES},
+	{"uuid-seed", required_argument, NULL, O_SEED}, {NULL, 0, NULL, 0}};
+
+static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv)
+{
+	uint16_t units[LABEL_MAX];
+	size_t n;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (c) {
+		case O_SIZE:
+		case O_RESERVE:
+			if (!cli_parse_size(optarg, c == O_SIZE ? &o->size_bytes : &o->reserve_bytes))
+				return cli_usage(cmd, _("'%s' is not a size (512M, 16G)"), optarg);
+			o->have_size |= c == O_SIZE;
+			break;
+		case O_TABLE:
+			if (strcmp(optarg, "gpt") == 0)
+				o->table = POD_PARTTAB_GPT;
+			else if (strcmp(optarg, "mbr") == 0)
+				o->table = POD_PARTTAB_MBR;
+			else
+				return cli_usage(cmd, _("no partition table '%s' (gpt, mbr)"), optarg);
+			break;
+		case O_FS:
+			if (strcmp(optarg, "exfat") != 0)
+				return cli_usage(cmd, _("filesystem '%s' is not supported yet; exfat is"), optarg);
+			break;
+		case O_LABEL:
+			if (pod_utf8_to_utf16(optarg, units, LABEL_MAX, &n) != POD_OK)
+				return cli_usage(cmd, _("the label '%s' has more than %d characters, or is not UTF-8"), optarg,
+						 LABEL_MAX);
+			o->label = optarg;
+			break;
+		case O_YES:
+			o->yes = true;
+			break;
+		case O_SEED:
+			if (!cli_identity_seed(optarg))
+				return cli_usage(cmd, "%s", _("--uuid-seed takes hexadecimal digits"));
+			break;
+		default:
+			return cli_bad_option(cmd);
+		}
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one TARGET"));
+	o->target = argv[optind];
+	return CLI_OK;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	struct options o = {.label = "ISOPOD"};
+	int rc = parse(cmd, &o, argc, argv);
+
+	return rc == CLI_OK ? create(&o) : rc;
+}
+
+const struct cli_command cli_create = {
+	.name = "create",
+	.arguments = "TARGET [--size N] [--table gpt|mbr] [--reserve N] [--label TEXT] [--yes]",
+	.summary = N_("make a drive or a file a stick; what is on it is lost"),
+	.help = N_("  --size N         length of the file to make (16G); not for drives\n"
+		   "  --table gpt|mbr  partition table (default mbr up to 2 TiB, else gpt)\n"
+		   "  --fs exfat       filesystem for the images\n"
+		   "  --reserve N      leave so much at the end unused\n"
+		   "  --label TEXT     name of the data partition (default ISOPOD)\n"
+		   "  --yes            overwrite what is there\n"
+		   "  --uuid-seed HEX  identities from these digits instead of chance: reproducible sticks\n"),
+	.run = run,
+};

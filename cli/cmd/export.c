@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod export: the virtual disk of an image, overlays included, for any NBD client. */
+#include <getopt.h>
+#include "cli/ui/ui.h"
+#include "cli/nbd/nbd.h"
+#include "cli/stick/target.h"
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"nbd", required_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+	const char *path = NULL;
+	struct cli_image im;
+	struct pod_plan *plan;
+	struct pod_mapdev md;
+	bool once = false;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'n')
+			path = optarg;
+		else if (c == 'o')
+			once = true;
+		else
+			return cli_bad_option(cmd);
+	}
+	if (argc - optind != 1 || !path)
+		return cli_usage(cmd, "%s", _("name one FILE or TARGET:PATH, and --nbd SOCKET"));
+	plan = cli_image_open_plan(&im, argv[optind], &rc);
+	if (!plan)
+		return rc;
+
+	pod_mapdev_init(&md, &plan->map, im.disk, plan->sector_size);
+	rc = cli_nbd_run(&(struct cli_nbd_export){.dev = &md.dev, .name = im.path + 1, .description = "isopod virtual disk"},
+			 im.path, path, once);
+	cli_image_close_plan(&im, plan);
+	return rc;
+}
+
+const struct cli_command cli_export = {
+	.name = "export",
+	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--once]",
+	.summary = N_("serve an image's virtual disk, as the machine would see it, to any NBD client"),
+	.help = N_("  --nbd SOCKET  Unix socket to listen on\n"
+		   "  --once        end when the last client has left\n"
+		   "Read-only, patches included; ends on Ctrl-C.\n"),
+	.run = run,
+};

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod list: every image on the data partition, wherever in the tree it lies. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/ui/bootmode.h"
+#include "cli/stick/hashlist.h"
+#include "cli/stick/target.h"
+#include "cli/stick/walk.h"
+#include "core/base/str.h"
+
+struct listing {
+	struct cli_walk walk;
+	bool failed;
+};
+
+static bool unreadable(void *ctx, const char *folder, enum pod_status st)
+{
+	struct listing *l = ctx;
+	char *where = cli_xasprintf("%s:%s", l->walk.t->file.path, *folder ? folder : "/");
+
+	if (st == POD_E_LIMIT && !*folder)
+		cli_error(_("%s: more than %u images; the folders may be damaged: check the volume with fsck.exfat"),
+			  l->walk.t->file.path, CLI_WALK_MAX);
+	else
+		cli_fail_status(where, _("cannot read the folder"), st, NULL);
+	free(where);
+	l->failed = true;
+	return false;
+}
+
+struct probed {
+	struct pod_image image;
+	size_t extents;
+	char problem[160]; /* "" if none */
+};
+
+/* What the disk in a VHD or VHDX starts; its parents may be missing. */
+static void look_inside(struct cli_target *t, const struct cli_entry *e, struct probed *out)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct pod_diag diag = {0};
+	struct cli_image im;
+	enum pod_status st = cli_image_on_target(&im, t, e->path, &e->node);
+
+	if (st == POD_OK) {
+		st = cli_image_plan(&im, plan, &diag);
+		cli_image_close(&im);
+	}
+	if (st == POD_OK) {
+		out->image.firmware = plan->image.firmware;
+		pod_strlcpy(out->image.label, plan->image.label, sizeof out->image.label);
+		pod_plan_free(plan);
+	} else if (*plan->parent) {
+		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing, or not what it was"), plan->parent);
+	} else {
+		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
+	}
+	free(plan);
+}
+
+static void probe(struct listing *l, const struct cli_entry *e, struct probed *out)
+{
+	struct cli_target *t = l->walk.t;
+	struct pod_extent *ext = NULL;
+	struct pod_map map;
+	struct pod_mapdev md;
+	struct pod_diag diag = {0};
+	size_t n = 0;
+	enum pod_status st;
+
+	memset(out, 0, sizeof *out);
+	out->image.kind = pod_image_kind_of_name(e->path);
+	pod_map_init(&map, &cli_alloc);
+	st = pod_fs_extents(&t->data, &e->node, &cli_alloc, &ext, &n);
+	for (size_t i = 0; st == POD_OK && i < n; i++) {
+		out->extents += !ext[i].hole;
+		st = pod_map_append(&map, ext[i].hole ? POD_SEG_ZERO : POD_SEG_DEV, ext[i].hole ? 0 : ext[i].dev_bytes,
+				    ext[i].length_bytes);
+	}
+	if (st == POD_OK) {
+		pod_mapdev_init(&md, &map, &t->data_win.dev, 512);
+		st = pod_image_probe(&md.dev, e->path, &cli_alloc, &out->image, &diag);
+	}
+	if (st != POD_OK && diag.what)
+		snprintf(out->problem, sizeof out->problem, _("%s (%s at offset %llu)"), cli_status_text(st), diag.what,
+			 (unsigned long long)diag.offset_bytes);
+	else if (st != POD_OK)
+		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
+	else if (out->image.truncated)
+		snprintf(out->problem, sizeof out->problem, _("truncated: %llu of %llu bytes"),
+			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
+	if (st == POD_OK && pod_image_is_disk_file(out->image.kind))
+		look_inside(t, e, out);
+	pod_map_fini(&map);
+	pod_free(&cli_alloc, ext);
+}
+
+static int report_json(struct listing *l, const struct cli_hashlist *hashes)
+{
+	struct probed *p = cli_xmalloc(sizeof *p);
+	struct cli_json j;
+
+	cli_json_init(&j, stdout);
+	cli_json_open(&j, NULL, '[');
+	for (size_t i = 0; i < l->walk.count; i++) {
+		const struct cli_entry *e = &l->walk.entry[i];
+		const char *hex = cli_hashlist_get(hashes, e->path, &e->node);
+
+		probe(l, e, p);
+		cli_json_open(&j, NULL, '{');
+		cli_json_str(&j, "path", e->path);
+		cli_json_u64(&j, "size", e->node.size_bytes);
+		cli_json_str(&j, "kind", pod_image_kind_text(p->image.kind));
+		cli_json_str(&j, "label", p->image.label);
+		cli_firmware_json(&j, "firmware", p->image.firmware);
+		cli_json_u64(&j, "extents", p->extents);
+		cli_json_i64(&j, "mtime", e->node.mtime);
+		if (hex)
+			cli_json_str(&j, "sha256", hex);
+		if (*p->problem)
+			cli_json_str(&j, "problem", p->problem);
+		cli_json_close(&j, '}');
+	}
+	cli_json_close(&j, ']');
+	free(p);
+	return cli_json_end(&j);
+}
+
+static int report_text(struct listing *l, const struct cli_hashlist *hashes)
+{
+	struct probed *p = cli_xmalloc(sizeof *p);
+	char size[16], firmware[48];
+
+	if (l->walk.count == 0)
+		cli_print("%s\n", _("No images yet; 'isopod add' copies some, or any file manager does."));
+	for (size_t i = 0; i < l->walk.count; i++) {
+		const struct cli_entry *e = &l->walk.entry[i];
+		const char *hex = cli_hashlist_get(hashes, e->path, &e->node);
+
+		probe(l, e, p);
+		cli_print("%s\n", e->path);
+		cli_print("    %s, %s, %s", pod_format_size(size, e->node.size_bytes), pod_image_kind_text(p->image.kind),
+			  p->image.firmware ? cli_firmware_list(p->image.firmware, firmware) : _("nothing that boots"));
+		if (*p->image.label)
+			cli_print(", \"%s\"", p->image.label);
+		if (p->extents > 1)
+			cli_print(_(", in %zu pieces"), p->extents);
+		if (*p->problem)
+			cli_print(", %s", p->problem);
+		cli_print("\n");
+		if (hex)
+			cli_print("    sha256 %s\n", hex);
+	}
+	free(p);
+	return cli_flush();
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	struct listing l = {0};
+	struct cli_hashlist hashes;
+	bool json = false;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			return cli_bad_option(cmd);
+		json = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one TARGET"));
+	l.walk = (struct cli_walk){.t = cli_target_open(argv[optind], false), .problem = unreadable, .ctx = &l};
+	if (!l.walk.t)
+		return CLI_FAILED;
+
+	cli_walk_images(&l.walk);
+	cli_hashlist_load(&hashes, l.walk.t);
+	rc = json ? report_json(&l, &hashes) : report_text(&l, &hashes);
+	if (l.failed)
+		rc = CLI_FAILED;
+
+	cli_hashlist_free(&hashes);
+	cli_walk_free(&l.walk);
+	cli_target_close(l.walk.t);
+	return rc;
+}
+
+const struct cli_command cli_list = {
+	.name = "list",
+	.arguments = "TARGET [--json]",
+	.summary = N_("list the images on a stick and what can start them"),
+	.help = N_("  --json    report as JSON\n"),
+	.run = run,
+};

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod plan: what each firmware will start, and what is patched, and why. The same code as in the boot manager. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/ui/bootmode.h"
+#include "cli/stick/target.h"
+#include "core/base/str.h"
+
+static const char *const machine_text[POD_MACHINE_COUNT] = {
+	[POD_MACHINE_X64] = "x64", [POD_MACHINE_IA32] = "ia32", [POD_MACHINE_AA64] = "aa64"};
+
+/* Where a segment comes from: the image's own bytes, those of the files it stands on, other bytes of the stick (the shim on the
+ * ESP), memory, or nowhere. */
+static const char *segment_text(const struct cli_image *im, const struct pod_plan *p, const struct pod_seg *s)
+{
+	if (s->kind != POD_SEG_DEV)
+		return s->kind == POD_SEG_MEM ? "memory" : "zero";
+	for (size_t i = 0; i < im->extent_count; i++)
+		if (!im->extent[i].hole && s->source >= im->extent[i].dev_bytes &&
+		    s->source - im->extent[i].dev_bytes < im->extent[i].length_bytes)
+			return "image";
+	return p->layers > 1 ? "parent" : "stick";
+}
+
+static const char *overlay_text(enum pod_overlay_kind k)
+{
+	switch (k) {
+	case POD_OVERLAY_INITRD:
+		return "initrd";
+	case POD_OVERLAY_DIRENT:
+		return "directory";
+	case POD_OVERLAY_FAT:
+		return "fat";
+	case POD_OVERLAY_CATALOG:
+		return "catalog";
+	}
+	return "other";
+}
+
+static const char *media_text(uint8_t media)
+{
+	switch (media) {
+	case POD_ET_NOEMUL:
+		return _("no emulation");
+	case POD_ET_FLOPPY_1200:
+		return _("1.2 MB floppy emulation");
+	case POD_ET_FLOPPY_1440:
+		return _("1.44 MB floppy emulation");
+	case POD_ET_FLOPPY_2880:
+		return _("2.88 MB floppy emulation");
+	case POD_ET_HARDDISK:
+		return _("hard-disk emulation");
+	default:
+		return _("unknown emulation");
+	}
+}
+
+static int bit_index(uint32_t bit)
+{
+	int i = 0;
+
+	while (bit >>= 1)
+		i++;
+	return i;
+}
+
+/* Which entry a firmware starts: >= 0 El Torito entry, -1 the image itself or its own tree, -2 nothing. */
+static int start_of(const struct pod_plan *p, const struct cli_firmware *fw)
+{
+	return fw->bit == POD_FW_BIOS ? p->bios_entry : p->efi_entry[bit_index(fw->bit)];
+}
+
+/* In words; the caller frees. */
+static char *start_text(const struct pod_plan *p, const struct cli_firmware *fw)
+{
+	int n = start_of(p, fw);
+	const char *loader = pod_efi_loader_path(fw->bit);
+
+	if (n >= 0 && (uint32_t)n < p->image.boot_count) {
+		const struct pod_eltorito_entry *e = &p->image.boot[n];
+
+		if (fw->bit == POD_FW_BIOS)
+			return cli_xasprintf(_("El Torito entry %d, %s, %u sectors at offset %llu"), n + 1, media_text(e->media),
+					     e->sector_count, (unsigned long long)e->lba * 2048);
+		return cli_xasprintf(_("El Torito entry %d, %s in a FAT image at offset %llu"), n + 1, loader,
+				     (unsigned long long)e->lba * 2048);
+	}
+	if (n == -1 && fw->bit == POD_FW_BIOS)
+		return cli_xasprintf("%s", _("the boot sector of the image"));
+	if (n == -1 && p->image.kind == POD_IMAGE_EFI)
+		return cli_xasprintf("%s", _("the program itself"));
+	if (n == -1)
+		return cli_xasprintf(_("%s in the image's own filesystem"), loader);
+	return NULL;
+}
+
+static void json_starts(struct cli_json *j, const struct pod_plan *p, const struct cli_firmware *only)
+{
+	cli_json_open(j, "starts", '[');
+	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++) {
+		const struct cli_firmware *fw = &cli_firmware[i];
+		int n = start_of(p, fw);
+		char *text;
+
+		if (only && only != fw)
+			continue;
+		text = start_text(p, fw);
+		cli_json_open(j, NULL, '{');
+		cli_json_str(j, "firmware", fw->name);
+		cli_json_bool(j, "starts", text != NULL);
+		if (n >= 0)
+			cli_json_i64(j, "entry", n);
+		if (text && fw->bit != POD_FW_BIOS)
+			cli_json_str(j, "loader", pod_efi_loader_path(fw->bit));
+		cli_json_str(j, "what", text);
+		cli_json_close(j, '}');
+		free(text);
+	}
+	cli_json_close(j, ']');
+}
+
+static void json_boot_entries(struct cli_json *j, const struct pod_image *im)
+{
+	cli_json_open(j, "el_torito", '[');
+	for (uint32_t i = 0; i < im->boot_count; i++) {
+		const struct pod_eltorito_entry *e = &im->boot[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_u64(j, "platform", e->platform);
+		cli_json_bool(j, "bootable", e->bootable);
+		cli_json_u64(j, "media", e->media);
+		cli_json_u64(j, "load_segment", e->load_segment);
+		cli_json_u64(j, "sectors", e->sector_count);
+		cli_json_u64(j, "offset", (uint64_t)e->lba * 2048);
+		cli_json_u64(j, "length", e->length_bytes);
+		cli_firmware_json(j, "firmware", e->firmware);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
+static void json_overlays(struct cli_json *j, const struct pod_plan *p)
+{
+	cli_json_open(j, "initrds", '[');
+	for (size_t i = 0; i < p->initrd_count; i++) {
+		const struct pod_initrd *r = &p->initrd[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_str(j, "path", r->path);
+		cli_json_u64(j, "offset", r->start_bytes);
+		cli_json_u64(j, "length", r->length_bytes);
+		cli_json_str(j, "machine", r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : NULL);
+		cli_json_str(j, "found_by", r->found_by);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+	cli_json_open(j, "overlays", '[');
+	for (size_t i = 0; i < p->overlay_count; i++) {
+		const struct pod_overlay *o = &p->overlay[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_str(j, "kind", overlay_text(o->kind));
+		cli_json_u64(j, "offset", o->start_bytes);
+		cli_json_u64(j, "length", o->length_bytes);
+		cli_json_str(j, "path", o->path);
+		cli_json_str(j, "reason", o->reason);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
+static void json_map(struct cli_json *j, const struct cli_image *im, const struct pod_plan *p)
+{
+	const struct pod_map *m = &p->map;
+
+	cli_json_open(j, "map", '{');
+	cli_json_u64(j, "size", m->size_bytes);
+	cli_json_u64(j, "memory", m->mem_len);
+	cli_json_open(j, "segments", '[');
+	for (size_t i = 0; i < m->count; i++) {
+		const struct pod_seg *s = &m->seg[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_u64(j, "start", s->start_bytes);
+		cli_json_u64(j, "length", s->length_bytes);
+		cli_json_str(j, "kind", segment_text(im, p, s));
+		if (s->kind != POD_SEG_ZERO)
+			cli_json_u64(j, "source", s->source);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+	cli_json_close(j, '}');
+}
+
+static int report_json(const struct cli_image *im, const struct pod_plan *p, const struct cli_firmware *only)
+{
+	struct cli_json j;
+
+	cli_json_init(&j, stdout);
+	cli_json_open(&j, NULL, '{');
+	cli_json_str(&j, "path", im->path);
+	cli_json_u64(&j, "size", im->size_bytes);
+	cli_json_str(&j, "kind", pod_image_kind_text(p->image.kind));
+	if (p->container) {
+		cli_json_str(&j, "container", pod_image_kind_text(p->container));
+		cli_json_u64(&j, "files", p->layers);
+		cli_json_bool(&j, "unwritten", p->unwritten);
+	}
+	cli_json_str(&j, "label", p->image.label);
+	cli_json_bool(&j, "truncated", p->image.truncated);
+	cli_json_bool(&j, "joliet", p->image.joliet);
+	cli_json_bool(&j, "rock_ridge", p->image.rock_ridge);
+	cli_json_bool(&j, "hybrid_mbr", p->image.hybrid_mbr);
+	cli_json_bool(&j, "hybrid_gpt", p->image.hybrid_gpt);
+	cli_firmware_json(&j, "firmware", p->image.firmware);
+	cli_json_u64(&j, "sector_size", p->sector_size);
+	json_starts(&j, p, only);
+	json_boot_entries(&j, &p->image);
+	json_overlays(&j, p);
+	cli_json_open(&j, "warnings", '[');
+	for (uint32_t i = 0; i < p->warning_count; i++)
+		cli_json_str(&j, NULL, p->warning[i]);
+	cli_json_close(&j, ']');
+	cli_json_open(&j, "extents", '[');
+	for (size_t i = 0; i < im->extent_count; i++) {
+		const struct pod_extent *e = &im->extent[i];
+
+		cli_json_open(&j, NULL, '{');
+		cli_json_u64(&j, "start", e->file_bytes);
+		cli_json_u64(&j, "length", e->length_bytes);
+		if (!e->hole)
+			cli_json_u64(&j, "source", e->dev_bytes);
+		cli_json_close(&j, '}');
+	}
+	cli_json_close(&j, ']');
+	json_map(&j, im, p);
+	cli_json_close(&j, '}');
+	return cli_json_end(&j);
+}
+
+static void text_overlays(const struct pod_plan *p)
+{
+	char size[16];
+
+	if (p->initrd_count)
+		cli_print("%s\n", _("Linux initrds, served with the hand-over shim:"));
+	for (size_t i = 0; i < p->initrd_count; i++) {
+		const struct pod_initrd *r = &p->initrd[i];
+
+		cli_print(_("  %s, %s, %s at offset %llu, found by %s\n"), r->path,
+			  r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : "?", pod_format_size(size, r->length_bytes),
+			  (unsigned long long)r->start_bytes, r->found_by);
+	}
+	if (p->overlay_count)
+		cli_print("%s\n", _("Patched in the virtual disk (the file itself is never changed):"));
+	for (size_t i = 0; i < p->overlay_count; i++) {
+		const struct pod_overlay *o = &p->overlay[i];
+
+		cli_print(_("  %-9s %llu bytes at offset %llu%s%s: %s\n"), overlay_text(o->kind),
+			  (unsigned long long)o->length_bytes, (unsigned long long)o->start_bytes, *o->path ? ", " : "", o->path,
+			  o->reason);
+	}
+}
+
+static int report_text(const struct cli_image *im, const struct pod_plan *p, const struct cli_firmware *only)
+{
+	char size[16], *text;
+
+	cli_print(_("%s: %s image, %s"), im->path, pod_image_kind_text(p->container ? p->container : p->image.kind),
+		  pod_format_size(size, im->size_bytes));
+	if (p->layers > 1)
+		cli_print(_(", with %u files below it"), p->layers - 1);
+	if (*p->image.label)
+		cli_print(", \"%s\"", p->image.label);
+	cli_print("\n%s\n", _("Starts:"));
+	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++) {
+		if (only && only != &cli_firmware[i])
+			continue;
+		text = start_text(p, &cli_firmware[i]);
+		cli_print("  %-9s %s\n", cli_firmware[i].title, text ? text : _("nothing to start"));
+		free(text);
+	}
+	text_overlays(p);
+	cli_print("%s\n", _("Where the image lies:"));
+	for (size_t i = 0; i < im->extent_count; i++) {
+		const struct pod_extent *e = &im->extent[i];
+
+		if (e->hole)
+			cli_print(_("  %llu + %llu: zeros\n"), (unsigned long long)e->file_bytes,
+				  (unsigned long long)e->length_bytes);
+		else
+			cli_print(_("  %llu + %llu: from byte %llu\n"), (unsigned long long)e->file_bytes,
+				  (unsigned long long)e->length_bytes, (unsigned long long)e->dev_bytes);
+	}
+	cli_print(_("Virtual disk: %llu bytes, sectors of %u, %zu segments:\n"), (unsigned long long)p->map.size_bytes,
+		  p->sector_size, p->map.count);
+	for (size_t i = 0; i < p->map.count; i++) {
+		const struct pod_seg *s = &p->map.seg[i];
+
+		cli_print("  %llu + %llu: %s", (unsigned long long)s->start_bytes, (unsigned long long)s->length_bytes,
+			  segment_text(im, p, s));
+		if (s->kind == POD_SEG_ZERO)
+			cli_print("\n");
+		else
+			cli_print(" %llu\n", (unsigned long long)s->source);
+	}
+	for (uint32_t i = 0; i < p->warning_count; i++)
+		cli_print(_("Warning: %s\n"), p->warning[i]);
+	if (p->unwritten)
+		cli_print(_("Warning: %s\n"), _("Parts of the file were never written and read as zeros."));
+	return cli_flush();
+}
+
+/* Exit status 1 if the image does not start on the firmware asked for (on any, if none was asked for), or is not whole. */
+static int verdict(const struct pod_plan *p, const struct cli_firmware *only)
+{
+	bool starts = false;
+
+	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
+		if (!only || only == &cli_firmware[i])
+			starts |= start_of(p, &cli_firmware[i]) != -2;
+	return starts && !p->image.truncated && !p->unwritten ? CLI_OK : CLI_CHECK;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"firmware", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+	const struct cli_firmware *only = NULL;
+	struct cli_image im;
+	struct pod_plan *plan;
+	bool json = false;
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'j') {
+			json = true;
+		} else if (c == 'f') {
+			only = cli_firmware_find(optarg);
+			if (!only)
+				return cli_usage(cmd, _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64)"), optarg);
+		} else {
+			return cli_bad_option(cmd);
+		}
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one FILE or TARGET:PATH"));
+	plan = cli_image_open_plan(&im, argv[optind], &rc);
+	if (!plan)
+		return rc;
+
+	rc = json ? report_json(&im, plan, only) : report_text(&im, plan, only);
+	if (rc == CLI_OK)
+		rc = verdict(plan, only);
+	cli_image_close_plan(&im, plan);
+	return rc;
+}
+
+const struct cli_command cli_plan = {
+	.name = "plan",
+	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--json]",
+	.summary = N_("say what each firmware will start in an image, and what is patched and why"),
+	.help = N_("  --firmware F  only this firmware\n"
+		   "  --json        report as JSON, with the whole map\n"
+		   "Exit status 1: the image does not start there, or is not whole.\n"),
+	.run = run,
+};

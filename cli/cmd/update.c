@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod update: boot code only. */
+#include <getopt.h>
+#include <stdlib.h>
+#include "cli/stick/bootcode.h"
+#include "cli/ui/ui.h"
+#include "cli/stick/esp.h"
+#include "cli/host/identity.h"
+#include "cli/stick/target.h"
+
+/* A filesystem that cannot be opened in the ESP of a stick whose boot code is ours. A drive that only fails to answer, or a
+ * foreign one, is left alone. */
+static bool esp_is_lost(struct cli_target *t)
+{
+	struct pod_fs fs = {0};
+	enum pod_status st;
+
+	if (!t->esp_win.dev.read || !cli_bootcode_present(&t->file.dev))
+		return false;
+	st = pod_fs_open_as(&fs, &pod_fs_fat, &t->esp_win.dev, &cli_alloc, NULL);
+	pod_fs_close(&fs);
+	return st == POD_E_FORMAT || st == POD_E_CORRUPT;
+}
+
+/* The ESP first: the stick boots with new files and old boot code, each reads only its own. */
+static int update(struct cli_target *t, const struct cli_bootcode *boot, const struct cli_esp_files *files)
+{
+	struct pod_diag diag = {0};
+	bool esp_changed = false, boot_changed = false;
+	enum pod_status st;
+
+	if (!t->esp_part || (!t->esp.ops && !esp_is_lost(t)))
+		return cli_fail(_("%s: no readable ESP, so not an Isopod stick; 'isopod create' makes one"), t->file.path);
+	if (t->esp.ops) {
+		st = cli_esp_update(&t->esp_win.dev, files, &esp_changed, &diag);
+	} else {
+		cli_warn(_("%s: the ESP was damaged; it is written anew, the images stay as they are"), t->file.path);
+		st = cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(), t->esp_part->start_bytes, &diag);
+		esp_changed = true;
+	}
+	if (st != POD_OK)
+		return cli_fail_status(t->file.path, _("cannot update the ESP"), st, &diag);
+	if (cli_bootcode_fits(&t->file.dev)) {
+		st = cli_bootcode_update(&t->file.dev, boot, &boot_changed);
+		if (st != POD_OK)
+			return cli_fail_status(t->file.path, _("cannot update the boot code"), st, NULL);
+	}
+	cli_print("%s: %s\n", t->file.path, esp_changed || boot_changed ? _("boot code updated") : _("already up to date"));
+	return cli_flush();
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {{NULL, 0, NULL, 0}};
+	struct cli_bootcode boot;
+	struct cli_esp_files files;
+	struct cli_target *t;
+	int rc = CLI_FAILED;
+
+	if (getopt_long(argc, argv, "", options, NULL) != -1)
+		return cli_bad_option(cmd);
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one TARGET"));
+	if (!cli_bootcode_load(&boot))
+		return CLI_FAILED;
+	if (cli_esp_load(&files)) {
+		t = cli_target_open(argv[optind], true);
+		if (t)
+			rc = update(t, &boot, &files);
+		cli_target_close(t);
+	}
+	cli_esp_free(&files);
+	cli_bootcode_free(&boot);
+	return rc;
+}
+
+const struct cli_command cli_update = {
+	.name = "update",
+	.arguments = "TARGET",
+	.summary = N_("replace the boot code on a stick, and nothing else"),
+	.run = run,
+};

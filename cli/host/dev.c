@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pread and pwrite until everything is there; the kernel's errors mapped once, here. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "cli/ui/ui.h"
+#include "cli/host/dev.h"
+
+void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
+uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);
+void (*cli_dev_resize_hook)(const struct cli_dev *d, uint64_t size_bytes);
+
+enum pod_status cli_errno_status(int err)
+{
+	switch (err) {
+	case ENODEV:
+	case ENXIO:
+	case ENOMEDIUM:
+		return POD_E_CHANGED;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return POD_E_NOSPACE;
+	case EROFS:
+	case EPERM:
+	case EBADF:
+		return POD_E_READONLY;
+	case ENOMEM:
+		return POD_E_NOMEM;
+	case EBUSY:
+		return POD_E_BUSY;
+	default:
+		return POD_E_IO;
+	}
+}
+
+static enum pod_status failed(struct cli_dev *d, int err)
+{
+	struct stat st;
+
+	d->last_errno = err;
+	/* The kernel says EIO also for a drive that was pulled out; its node is gone then. */
+	if (err == EIO && d->is_block && stat(d->path, &st) != 0)
+		return POD_E_CHANGED;
+	return cli_errno_status(err);
+}
+
+static bool fits_direct(const struct cli_dev *d, uint64_t at, const void *buf, size_t len)
+{
+	return d->direct_fd >= 0 && len >= CLI_DIRECT_LEN && ((at | (uintptr_t)buf | len) & (CLI_DIRECT_ALIGN - 1)) == 0;
+}
+
+static void stop_direct(struct cli_dev *d)
+{
+	close(d->direct_fd);
+	d->direct_fd = -1;
+}
+
+void cli_dev_direct(struct cli_dev *d)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", d->fd);
+	if (d->direct_fd < 0)
+		d->direct_fd = open(path, (d->dev.read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC);
+}
+
+/* What the page cache holds is taken from there; the rest is not put into it. */
+static ssize_t read_direct(struct cli_dev *d, void *buf, size_t len, off_t at)
+{
+	struct iovec v = {.iov_base = buf, .iov_len = len};
+	ssize_t n = preadv2(d->fd, &v, 1, at, RWF_NOWAIT);
+
+	if (n > 0 && (n & (CLI_DIRECT_ALIGN - 1)) != 0)
+		n &= ~(ssize_t)(CLI_DIRECT_ALIGN - 1);
+	if (n > 0)
+		return n;
+	if (n == 0 || errno == EAGAIN)
+		n = pread(d->direct_fd, buf, len, at);
+	if (n <= 0)
+		stop_direct(d);
+	return n > 0 ? n : pread(d->fd, buf, len, at);
+}
+
+static enum pod_status dev_read(struct pod_dev *pd, uint64_t off_bytes, void *buf, size_t len)
+{
+	struct cli_dev *d = (struct cli_dev *)pd;
+	char *p = buf;
+
+	while (len) {
+		size_t part = len;
+		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
+		ssize_t n = fits_direct(d, at, p, part) ? read_direct(d, p, part, (off_t)at) : pread(d->fd, p, part, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return failed(d, errno);
+		if (n == 0) /* the file shrank under us */
+			return POD_E_CHANGED;
+		p += n;
+		off_bytes += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status dev_write(struct pod_dev *pd, uint64_t off_bytes, const void *buf, size_t len)
+{
+	struct cli_dev *d = (struct cli_dev *)pd;
+	const char *p = buf;
+
+	if (cli_dev_hook)
+		cli_dev_hook(d, off_bytes, buf, len);
+	while (len) {
+		size_t part = len;
+		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
+		bool direct = fits_direct(d, at, p, part);
+		ssize_t n = pwrite(direct ? d->direct_fd : d->fd, p, part, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EINVAL && direct) {
+			stop_direct(d);
+			continue;
+		}
+		if (n <= 0)
+			return failed(d, n < 0 ? errno : EIO);
+		p += n;
+		off_bytes += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status dev_flush(struct pod_dev *pd)
+{
+	struct cli_dev *d = (struct cli_dev *)pd;
+
+	if (cli_dev_hook)
+		cli_dev_hook(d, UINT64_MAX, NULL, 0);
+	return fdatasync(d->fd) == 0 ? POD_OK : failed(d, errno);
+}
+
+/* QEMU marks an image it uses by OFD locks on single bytes from offset 100: a lock over everything collides with them, and with a
+ * second isopod's. Filesystems without locks are no reason to refuse. */
+static bool lock_file(struct cli_dev *d, int fd)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &fl) == 0 || (errno != EAGAIN && errno != EACCES))
+		return true;
+	cli_error(_("%s: in use by another program (QEMU, or another isopod); end it first"), d->path);
+	return false;
+}
+
+/* A stick in a file can be reached under two names: the file's, and that of a loop device over it. Whoever comes by the second
+ * holds the file's lock as well. */
+static bool lock_device(struct cli_dev *d)
+{
+	char *link = cli_xasprintf("/sys/dev/block/%u:%u/loop/backing_file", major(d->rdev), minor(d->rdev));
+	char *file = cli_xzalloc(PATH_MAX);
+	int fd = open(link, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, file, PATH_MAX - 1) > 0) {
+		file[strcspn(file, "\n")] = '\0';
+		d->lock_fd = open(file, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(file);
+	free(link);
+	return lock_file(d, d->fd) && (d->lock_fd < 0 || lock_file(d, d->lock_fd));
+}
+
+static bool describe(struct cli_dev *d, bool writable)
+{
+	struct stat st;
+	uint64_t size = 0;
+	int sector = 512, read_only = 0;
+
+	if (fstat(d->fd, &st) != 0) {
+		cli_error("%s: %s", d->path, strerror(errno));
+		return false;
+	}
+	d->dev.sector_size = 512;
+	if (S_ISREG(st.st_mode)) {
+		d->dev.size_bytes = (uint64_t)st.st_size;
+		d->file_dev = st.st_dev;
+		d->file_ino = st.st_ino;
+		return !writable || lock_file(d, d->fd);
+	}
+	if (!S_ISBLK(st.st_mode)) {
+		cli_error(_("%s: neither a file nor a block device; name a drive like /dev/sdX or an image file"), d->path);
+		return false;
+	}
+	d->is_block = true;
+	d->rdev = st.st_rdev;
+	if (ioctl(d->fd, BLKGETSIZE64, &size) != 0 || ioctl(d->fd, BLKSSZGET, &sector) != 0) {
+		cli_error(_("%s: cannot ask for the drive's size: %s"), d->path, strerror(errno));
+		return false;
+	}
+	if (size == 0) {
+		cli_error(_("%s: no medium in the drive; insert one"), d->path);
+		return false;
+	}
+	if (writable && ioctl(d->fd, BLKROGET, &read_only) == 0 && read_only) {
+		cli_error(_("%s: the drive is write-protected; move its switch"), d->path);
+		return false;
+	}
+	d->dev.size_bytes = size;
+	d->dev.sector_size = (uint32_t)sector;
+	return !writable || lock_device(d);
+}
+
+static bool open_with(struct cli_dev *d, const char *path, int flags, bool writable)
+{
+	struct stat st;
+
+	memset(d, 0, sizeof *d);
+	d->path = cli_xstrdup(path);
+	d->lock_fd = d->direct_fd = -1;
+	/* Exclusive means for a block device: nobody has it or a part of it mounted. */
+	if (writable && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		flags |= O_EXCL;
+	/* Non-blocking, so that a FIFO given by mistake does not make us wait. */
+	d->fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666);
+	if (d->fd < 0) {
+		int err = errno;
+
+		if (err == EBUSY)
+			cli_error(_("%s: the drive or a part of it is in use; unmount it first"), path);
+		else if (writable && (err == EACCES || err == EROFS))
+			cli_error(_("%s: cannot open for writing: %s; check permissions, or run as root"), path, strerror(err));
+		else
+			cli_error(_("%s: cannot open: %s"), path, strerror(err));
+		cli_dev_close(d);
+		return false;
+	}
+	d->dev.read = dev_read;
+	d->dev.read_only = !writable;
+	if (writable) {
+		d->dev.write = dev_write;
+		d->dev.flush = dev_flush;
+	}
+	if (!describe(d, writable)) {
+		cli_dev_close(d);
+		return false;
+	}
+	return true;
+}
+
+bool cli_dev_open(struct cli_dev *d, const char *path, bool writable)
+{
+	return open_with(d, path, writable ? O_RDWR : O_RDONLY, writable);
+}
+
+bool cli_dev_create(struct cli_dev *d, const char *path)
+{
+	return open_with(d, path, O_RDWR | O_CREAT, true);
+}
+
+void cli_dev_close(struct cli_dev *d)
+{
+	if (!d->path)
+		return;
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	if (d->direct_fd >= 0)
+		stop_direct(d);
+	free(d->path);
+	memset(d, 0, sizeof *d);
+}
+
+enum pod_status cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes)
+{
+	if (cli_dev_resize_hook)
+		cli_dev_resize_hook(d, size_bytes);
+	if (ftruncate(d->fd, (off_t)size_bytes) != 0)
+		return failed(d, errno);
+	d->dev.size_bytes = size_bytes;
+	return POD_OK;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Safety of block devices. Facts come from the kernel: /sys/dev/block (partitions, holders, the drive a partition belongs to),
+ * /proc/self/mountinfo and /proc/swaps. A device with anything of it in use is refused; no option changes that.
+ */
+#include <blkid/blkid.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "cli/ui/ui.h"
+#include "cli/host/lazy.h"
+#include "cli/host/safety.h"
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(blkid_do_safeprobe) X(blkid_free_probe) X(blkid_new_probe) X(blkid_new_probe_from_filename) \
+	X(blkid_partition_get_partno) X(blkid_partition_get_size) X(blkid_partition_get_start) \
+	X(blkid_partition_is_extended) X(blkid_partlist_get_partition) X(blkid_partlist_numof_partitions) \
+	X(blkid_probe_enable_partitions) X(blkid_probe_enable_superblocks) X(blkid_probe_get_fd) \
+	X(blkid_probe_get_partitions) X(blkid_probe_lookup_value) X(blkid_probe_set_device) \
+	X(blkid_probe_set_superblocks_flags)
+/* clang-format on */
+LAZY_LIBRARY(lib, blkid, FUNCTIONS);
+#include "core/base/str.h"
+
+const char *cli_safety_root = "";
+
+/* Reads a small text file below the root; NULL if it is not there. */
+static char *read_text(const char *path)
+{
+	char *full = cli_xasprintf("%s%s", cli_safety_root, path), *text = NULL;
+	size_t cap = 0;
+	FILE *f = fopen(full, "re");
+
+	free(full);
+	if (!f)
+		return NULL;
+	if (getdelim(&text, &cap, '\0', f) < 0) {
+		free(text);
+		text = cli_xstrdup("");
+	}
+	fclose(f);
+	return text;
+}
+
+static bool sys_exists(unsigned major_no, unsigned minor_no, const char *name)
+{
+	char *full = cli_xasprintf("%s/sys/dev/block/%u:%u/%s", cli_safety_root, major_no, minor_no, name);
+	bool there = access(full, F_OK) == 0;
+
+	free(full);
+	return there;
+}
+
+/* Undoes the octal escapes (\040) of mountinfo and swaps, in place. */
+static void unescape(char *s)
+{
+	char *w = s;
+
+	while (*s) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+			*w++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			s += 4;
+		} else {
+			*w++ = *s++;
+		}
+	}
+	*w = '\0';
+}
+
+static bool is_node(const char *path, unsigned major_no, unsigned minor_no)
+{
+	struct stat st;
+
+	return path[0] == '/' && stat(path, &st) == 0 && S_ISBLK(st.st_mode) && major(st.st_rdev) == major_no &&
+	       minor(st.st_rdev) == minor_no;
+}
+
+/* proc_pid_mountinfo(5): "ID parent major:minor root MOUNTPOINT options [fields] - TYPE SOURCE superoptions". A btrfs has an
+ * anonymous number there, so the source counts as well. Returns the mount point, freshly allocated, or NULL. */
+static char *mounted_at(unsigned major_no, unsigned minor_no)
+{
+	char *text = read_text("/proc/self/mountinfo"), *save = NULL, *found = NULL;
+
+	if (!text)
+		return NULL;
+	for (char *line = strtok_r(text, "\n", &save); line && !found; line = strtok_r(NULL, "\n", &save)) {
+		unsigned ma = 0, mi = 0, n = 0;
+		char *point = NULL, *source = NULL, *s2 = NULL;
+		unsigned after_type = 0;
+		bool after_dash = false;
+
+		for (char *word = strtok_r(line, " ", &s2); word; word = strtok_r(NULL, " ", &s2), n++) {
+			if (n == 2 && sscanf(word, "%u:%u", &ma, &mi) != 2)
+				break;
+			if (n == 4)
+				point = word;
+			if (after_dash && ++after_type == 2)
+				source = word;
+			after_dash |= n > 5 && strcmp(word, "-") == 0;
+		}
+		if (!point)
+			continue;
+		unescape(point);
+		if (source)
+			unescape(source);
+		if ((ma == major_no && mi == minor_no) || (source && is_node(source, major_no, minor_no)))
+			found = cli_xstrdup(point);
+	}
+	free(text);
+	return found;
+}
+
+static bool holds_swap(unsigned major_no, unsigned minor_no)
+{
+	char *text = read_text("/proc/swaps"), *save = NULL;
+	bool found = false;
+
+	if (!text)
+		return false;
+	for (char *line = strtok_r(text, "\n", &save); line && !found; line = strtok_r(NULL, "\n", &save)) {
+		line[strcspn(line, " \t")] = '\0';
+		unescape(line);
+		found = is_node(line, major_no, minor_no);
+	}
+	free(text);
+	return found;
+}
+
+/* Name of the first device that holds this one (dm-0, md127), or NULL. */
+static char *holder_of(unsigned major_no, unsigned minor_no)
+{
+	char *path = cli_xasprintf("%s/sys/dev/block/%u:%u/holders", cli_safety_root, major_no, minor_no);
+	DIR *d = opendir(path);
+	char *found = NULL;
+
+	free(path);
+	if (!d)
+		return NULL;
+	for (struct dirent *e = readdir(d); e && !found; e = readdir(d))
+		if (e->d_name[0] != '.')
+			found = cli_xstrdup(e->d_name);
+	closedir(d);
+	return found;
+}
+
+static bool part_idle(const char *path, const char *part, unsigned major_no, unsigned minor_no)
+{
+	char *s = mounted_at(major_no, minor_no);
+
+	if (s) {
+		if (strcmp(s, "/") == 0 || strcmp(s, "/boot") == 0 || strcmp(s, "/usr") == 0 || strcmp(s, "/boot/efi") == 0)
+			cli_error(_("%s: refused: the running system is on it (%s is mounted at %s); this cannot be "
+				    "forced"),
+				  path, part, s);
+		else
+			cli_error(_("%s: refused: %s is mounted at %s; run 'umount %s' first"), path, part, s, s);
+		free(s);
+		return false;
+	}
+	if (holds_swap(major_no, minor_no)) {
+		cli_error(_("%s: refused: %s is swap space of the running system; run 'swapoff' first"), path, part);
+		return false;
+	}
+	s = holder_of(major_no, minor_no);
+	if (s) {
+		cli_error(_("%s: refused: %s is part of %s (RAID, LVM or encryption), which is in use; stop it first"), path,
+			  part, s);
+		free(s);
+		return false;
+	}
+	return true;
+}
+
+/* The device itself and each of its partitions, as /sys lists them. */
+static bool device_idle(const char *path, dev_t rdev)
+{
+	char *dir_path, *number;
+	unsigned ma = major(rdev), mi = minor(rdev);
+	bool idle = true;
+	DIR *d;
+
+	if (sys_exists(ma, mi, "partition")) {
+		cli_error(_("%s: this is a partition; name the whole drive"), path);
+		return false;
+	}
+	if (!part_idle(path, path, ma, mi))
+		return false;
+	dir_path = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, ma, mi);
+	d = opendir(dir_path);
+	free(dir_path);
+	if (!d)
+		return true;
+	for (struct dirent *e = readdir(d); e && idle; e = readdir(d)) {
+		unsigned pma, pmi;
+
+		if (e->d_name[0] == '.')
+			continue;
+		dir_path = cli_xasprintf("/sys/dev/block/%u:%u/%s/partition", ma, mi, e->d_name);
+		number = read_text(dir_path);
+		free(dir_path);
+		if (!number)
+			continue;
+		free(number);
+		dir_path = cli_xasprintf("/sys/dev/block/%u:%u/%s/dev", ma, mi, e->d_name);
+		number = read_text(dir_path);
+		free(dir_path);
+		if (number && sscanf(number, "%u:%u", &pma, &pmi) == 2)
+			idle = part_idle(path, e->d_name, pma, pmi);
+		free(number);
+	}
+	closedir(d);
+	return idle;
+}
+
+/* An image file may be in use through a loop device: writing behind its back would corrupt what is mounted from it. */
+static bool file_idle(const char *path)
+{
+	char *real = realpath(path, NULL);
+	char *dir_path = cli_xasprintf("%s/sys/block", cli_safety_root);
+	DIR *d = opendir(dir_path);
+	bool idle = true;
+
+	free(dir_path);
+	if (!d || !real) {
+		if (d)
+			closedir(d);
+		free(real);
+		return true;
+	}
+	for (struct dirent *e = readdir(d); e && idle; e = readdir(d)) {
+		char *p, *backing, *number;
+		unsigned ma, mi;
+
+		if (strncmp(e->d_name, "loop", 4) != 0)
+			continue;
+		p = cli_xasprintf("/sys/block/%s/loop/backing_file", e->d_name);
+		backing = read_text(p);
+		free(p);
+		if (!backing)
+			continue;
+		backing[strcspn(backing, "\n")] = '\0';
+		p = cli_xasprintf("/sys/block/%s/dev", e->d_name);
+		number = read_text(p);
+		free(p);
+		if (strcmp(backing, real) == 0 && number && sscanf(number, "%u:%u", &ma, &mi) == 2)
+			idle = device_idle(path, makedev(ma, mi));
+		free(number);
+		free(backing);
+	}
+	closedir(d);
+	free(real);
+	return idle;
+}
+
+bool cli_safety_check_idle(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return true; /* opening it says what is wrong */
+	if (S_ISBLK(st.st_mode))
+		return device_idle(path, st.st_rdev);
+	return !S_ISREG(st.st_mode) || file_idle(path);
+}
+
+bool cli_safety_is_fixed(const char *path)
+{
+	struct stat st;
+	char *p, *text, *link;
+	bool removable, usb = false;
+
+	if (stat(path, &st) != 0 || !S_ISBLK(st.st_mode))
+		return false;
+	p = cli_xasprintf("/sys/dev/block/%u:%u/removable", major(st.st_rdev), minor(st.st_rdev));
+	text = read_text(p);
+	free(p);
+	removable = text && text[0] == '1';
+	free(text);
+	p = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(st.st_rdev), minor(st.st_rdev));
+	link = realpath(p, NULL);
+	free(p);
+	if (link)
+		usb = strstr(link, "/usb") != NULL || strstr(link, "/mmc") != NULL;
+	free(link);
+	return !removable && !usb;
+}
+
+/* One sentence on one probed range. Returns 1 if something is there. */
+static unsigned describe_probe(blkid_probe pr, const char *path, const char *part)
+{
+	const char *type = NULL, *label = NULL, *table = NULL;
+
+	lib.blkid_probe_enable_superblocks(pr, 1);
+	lib.blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
+	lib.blkid_probe_enable_partitions(pr, part == NULL);
+	if (lib.blkid_do_safeprobe(pr) != 0)
+		return 0;
+	lib.blkid_probe_lookup_value(pr, "TYPE", &type, NULL);
+	lib.blkid_probe_lookup_value(pr, "LABEL", &label, NULL);
+	lib.blkid_probe_lookup_value(pr, "PTTYPE", &table, NULL);
+	if (part && type && label)
+		cli_warn(_("%s: %s holds a %s filesystem '%s', which would be lost"), path, part, type, label);
+	else if (part && type)
+		cli_warn(_("%s: %s holds a %s filesystem, which would be lost"), path, part, type);
+	else if (type && label)
+		cli_warn(_("%s: holds a %s filesystem '%s', which would be lost"), path, type, label);
+	else if (type)
+		cli_warn(_("%s: holds a %s filesystem, which would be lost"), path, type);
+	else if (table && !part)
+		cli_warn(_("%s: holds a partition table (%s), which would be lost"), path, table);
+	return type || table ? 1 : 0;
+}
+
+const char *cli_safety_cannot_describe(void)
+{
+	return lazy_load(&lib_library);
+}
+
+unsigned cli_safety_describe_content(const char *path)
+{
+	blkid_probe whole = lib.blkid_new_probe_from_filename(path);
+	blkid_partlist list;
+	unsigned found;
+
+	if (!whole)
+		return 0;
+	found = describe_probe(whole, path, NULL);
+	list = lib.blkid_probe_get_partitions(whole);
+	for (int i = 0; list && i < lib.blkid_partlist_numof_partitions(list); i++) {
+		blkid_partition p = lib.blkid_partlist_get_partition(list, i);
+		blkid_probe pr;
+		char part[32];
+
+		if (lib.blkid_partition_is_extended(p))
+			continue;
+		snprintf(part, sizeof part, _("partition %d"), lib.blkid_partition_get_partno(p));
+		pr = lib.blkid_new_probe();
+		if (pr && lib.blkid_probe_set_device(pr, lib.blkid_probe_get_fd(whole), lib.blkid_partition_get_start(p) * 512,
+						     lib.blkid_partition_get_size(p) * 512) == 0)
+			found += describe_probe(pr, path, part);
+		lib.blkid_free_probe(pr);
+	}
+	lib.blkid_free_probe(whole);
+	return found;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A Unix socket on which any number of NBD clients may connect. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "cli/ui/ui.h"
+#include "cli/nbd/nbd.h"
+
+#define CLIENT_MAX 64
+
+struct client {
+	struct cli_nbd_server *server;
+	pthread_t thread;
+	int fd; /* -1: free slot */
+	bool done;
+};
+
+struct cli_nbd_server {
+	struct cli_nbd_export ex;
+	char *path;
+	int listener;
+	pthread_t thread; /* in the background */
+	bool background, stop;
+	struct client client[CLIENT_MAX];
+	pthread_mutex_t lock;
+	int wake[2]; /* a client thread that ends writes a byte */
+};
+
+static void *client_main(void *arg)
+{
+	struct client *c = arg;
+
+	cli_nbd_serve(c->fd, &c->server->ex);
+	pthread_mutex_lock(&c->server->lock);
+	c->done = true;
+	pthread_mutex_unlock(&c->server->lock);
+	(void)!write(c->server->wake[1], "", 1);
+	return NULL;
+}
+
+/* Joins the threads that ended (all of them if `all`); returns how many are left. */
+static unsigned reap(struct cli_nbd_server *s, bool all)
+{
+	unsigned left = 0;
+
+	for (size_t i = 0; i < CLIENT_MAX; i++) {
+		struct client *c = &s->client[i];
+		bool done;
+
+		if (c->fd < 0)
+			continue;
+		if (all)
+			shutdown(c->fd, SHUT_RDWR);
+		pthread_mutex_lock(&s->lock);
+		done = c->done;
+		pthread_mutex_unlock(&s->lock);
+		if (!done && !all) {
+			left++;
+			continue;
+		}
+		pthread_join(c->thread, NULL);
+		close(c->fd);
+		c->fd = -1;
+	}
+	return left;
+}
+
+static void admit(struct cli_nbd_server *s, int fd)
+{
+	for (size_t i = 0; i < CLIENT_MAX; i++) {
+		struct client *c = &s->client[i];
+
+		if (c->fd >= 0)
+			continue;
+		c->fd = fd;
+		c->done = false;
+		c->server = s;
+		if (pthread_create(&c->thread, NULL, client_main, c) == 0)
+			return;
+		c->fd = -1;
+		break;
+	}
+	close(fd); /* full: the client sees the end of the stream and may try again */
+}
+
+/* A socket nobody listens on is a leftover of a killed server. */
+static bool remove_stale(const char *path, const struct sockaddr_un *addr)
+{
+	struct stat st;
+	int fd;
+	bool live;
+
+	if (lstat(path, &st) != 0)
+		return true;
+	if (!S_ISSOCK(st.st_mode)) {
+		cli_error(_("%s: exists and is not a socket; name another path"), path);
+		return false;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	live = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) == 0;
+	if (fd >= 0)
+		close(fd);
+	if (live) {
+		cli_error(_("%s: another server listens there; end it or name another path"), path);
+		return false;
+	}
+	return unlink(path) == 0 || errno == ENOENT;
+}
+
+/* Listens under a temporary name first: once `path` is there, a client can connect. Only its owner may. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char *tmp;
+	mode_t mask;
+	int fd;
+	bool ok;
+
+	if (strlen(path) + 5 > sizeof addr.sun_path) {
+		cli_error(_("%s: a socket's path has at most %zu bytes; name a shorter one"), path, sizeof addr.sun_path - 5);
+		return -1;
+	}
+	strcpy(addr.sun_path, path);
+	if (!remove_stale(path, &addr))
+		return -1;
+	tmp = cli_xasprintf("%s.new", path);
+	strcpy(addr.sun_path, tmp);
+	unlink(tmp);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	mask = umask(0077);
+	ok = fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof addr) == 0 && listen(fd, 128) == 0 &&
+	     rename(tmp, path) == 0;
+	umask(mask);
+	if (!ok) {
+		cli_error(_("%s: cannot listen: %s"), path, strerror(errno));
+		unlink(tmp);
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	free(tmp);
+	return fd;
+}
+
+static bool stopped(struct cli_nbd_server *s)
+{
+	bool stop;
+
+	if (!s->background)
+		return cli_interrupted;
+	pthread_mutex_lock(&s->lock);
+	stop = s->stop;
+	pthread_mutex_unlock(&s->lock);
+	return stop;
+}
+
+static int serve(struct cli_nbd_server *s, bool once)
+{
+	struct pollfd p[2] = {{.fd = s->listener, .events = POLLIN}, {.fd = s->wake[0], .events = POLLIN}};
+	sigset_t blocked, normal;
+	bool had_one = false;
+
+	/* A signal is delivered only while we wait: none is missed between the test and the wait. */
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &blocked, &normal);
+	while (!stopped(s)) {
+		char sink[64];
+
+		if (ppoll(p, 2, NULL, s->background ? NULL : &normal) < 0) {
+			if (errno == EINTR)
+				continue;
+			return cli_fail(_("cannot wait for clients: %s"), strerror(errno));
+		}
+		if (p[1].revents)
+			(void)!read(s->wake[0], sink, sizeof sink);
+		if (p[0].revents) {
+			int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+
+			if (fd >= 0) {
+				admit(s, fd);
+				had_one = true;
+			}
+		}
+		if (reap(s, false) == 0 && had_one && once)
+			break;
+	}
+	return CLI_OK;
+}
+
+static struct cli_nbd_server *server_open(const struct cli_nbd_export *ex, const char *path)
+{
+	struct cli_nbd_server *s = cli_xzalloc(sizeof *s);
+
+	for (size_t i = 0; i < CLIENT_MAX; i++)
+		s->client[i].fd = -1;
+	s->ex = *ex;
+	s->path = cli_xstrdup(path);
+	pthread_mutex_init(&s->lock, NULL);
+	s->listener = listen_at(path);
+	if (s->listener >= 0 && pipe(s->wake) == 0)
+		return s;
+	if (s->listener >= 0) {
+		unlink(path);
+		close(s->listener);
+	}
+	pthread_mutex_destroy(&s->lock);
+	free(s->path);
+	free(s);
+	return NULL;
+}
+
+static void server_close(struct cli_nbd_server *s)
+{
+	reap(s, true);
+	close(s->wake[0]);
+	close(s->wake[1]);
+	unlink(s->path);
+	close(s->listener);
+	pthread_mutex_destroy(&s->lock);
+	free(s->path);
+	free(s);
+}
+
+int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once)
+{
+	struct cli_nbd_server *s;
+	int rc;
+
+	cli_catch_signals();
+	s = server_open(ex, path);
+	if (!s)
+		return CLI_FAILED;
+	cli_print(_("Serving %s (%llu bytes) at nbd+unix:///?socket=%s\n"), shown, (unsigned long long)ex->dev->size_bytes, path);
+	rc = cli_flush();
+	if (rc == CLI_OK)
+		rc = serve(s, once);
+	server_close(s);
+	return rc;
+}
+
+static void *background_main(void *arg)
+{
+	(void)serve(arg, false);
+	return NULL;
+}
+
+struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char *path)
+{
+	struct cli_nbd_server *s = server_open(ex, path);
+
+	if (!s)
+		return NULL;
+	s->background = true;
+	if (pthread_create(&s->thread, NULL, background_main, s) == 0)
+		return s;
+	server_close(s);
+	cli_error("%s", _("out of memory"));
+	return NULL;
+}
+
+void cli_nbd_stop(struct cli_nbd_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_mutex_unlock(&s->lock);
+	(void)!write(s->wake[1], "", 1);
+	pthread_join(s->thread, NULL);
+	server_close(s);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ESP: EFI/BOOT with the loaders that firmware looks for, ISOPOD with what they read. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "cli/ui/ui.h"
+#include "cli/stick/esp.h"
+#include "cli/host/identity.h"
+#include "cli/stick/stickfiles.h"
+#include "core/fs/fat_write.h"
+#include "core/trace/state.h"
+
+enum folder { EFI_BOOT, ISOPOD, FOLDERS };
+
+static const char *const folder_path[FOLDERS] = {[EFI_BOOT] = "EFI/BOOT", [ISOPOD] = "ISOPOD"};
+
+/* Every file here is also the name of a stick file; the last has no source: it begins as zeros, and is the boot manager's own
+ * from then on. */
+static const struct {
+	enum folder folder;
+	const char *name;
+} file[CLI_ESP_FILES] = {
+	{EFI_BOOT, "BOOTX64.EFI"}, {EFI_BOOT, "BOOTIA32.EFI"}, {EFI_BOOT, "BOOTAA64.EFI"}, {ISOPOD, "SHIMX64"},
+	{ISOPOD, "SHIMIA32"},	   {ISOPOD, "SHIMAA64"},       {ISOPOD, "FONT.BIN"},	   {ISOPOD, "STATE.BIN"},
+};
+#define STATE_INDEX (CLI_ESP_FILES - 1)
+
+bool cli_esp_load(struct cli_esp_files *f)
+{
+	memset(f, 0, sizeof *f);
+	for (size_t i = 0; i < STATE_INDEX; i++) {
+		f->data[i] = cli_stickfile_read(file[i].name, &f->len[i], false);
+		if (!f->data[i]) {
+			cli_esp_free(f);
+			return false;
+		}
+	}
+	f->len[STATE_INDEX] = POD_STATE_SIZE;
+	return true;
+}
+
+void cli_esp_free(struct cli_esp_files *f)
+{
+	for (size_t i = 0; i < CLI_ESP_FILES; i++)
+		free(f->data[i]);
+	memset(f, 0, sizeof *f);
+}
+
+/* FAT: bits 15-9 year since 1980, 8-5 month, 4-0 day; 15-11 hour, 10-5 minute, 4-0 two seconds. */
+static void fat_time(uint16_t *date, uint16_t *when)
+{
+	time_t now = (time_t)cli_identity_time();
+	struct tm tm;
+
+	*date = 1 << 5 | 1;
+	*when = 0;
+	if (!gmtime_r(&now, &tm) || tm.tm_year < 80 || tm.tm_year > 207)
+		return;
+	*date = (uint16_t)((tm.tm_year - 80) << 9 | (tm.tm_mon + 1) << 5 | tm.tm_mday);
+	*when = (uint16_t)(tm.tm_hour << 11 | tm.tm_min << 5 | tm.tm_sec / 2);
+}
+
+/* True if the file is on the ESP as it should be. The state file's content is not ours, only its length. */
+static bool is_current(struct pod_fatw *w, const struct cli_esp_files *f, size_t i)
+{
+	struct pod_dirent *scratch = cli_xmalloc(sizeof *scratch);
+	char path[32], *now;
+	struct pod_node node;
+	bool same;
+
+	snprintf(path, sizeof path, "%s/%s", folder_path[file[i].folder], file[i].name);
+	same = pod_fs_lookup(&w->fs, path, &node, scratch) == POD_OK && !node.is_dir && node.size_bytes == f->len[i];
+	free(scratch);
+	if (!same || i == STATE_INDEX)
+		return same;
+	now = cli_xmalloc(f->len[i]);
+	same = pod_fs_read(&w->fs, &node, 0, now, f->len[i]) == POD_OK && memcmp(now, f->data[i], f->len[i]) == 0;
+	free(now);
+	return same;
+}
+
+/* Puts those files of a folder that are not as they should be, all at once. */
+static enum pod_status put_folder(struct pod_fatw *w, const struct cli_esp_files *f, enum folder folder, bool *changed)
+{
+	struct pod_fatw_file put[CLI_ESP_FILES];
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < CLI_ESP_FILES; i++)
+		if (file[i].folder == folder && !is_current(w, f, i))
+			put[n++] = (struct pod_fatw_file){file[i].name, f->data[i], (uint32_t)f->len[i]};
+	if (n == 0)
+		return POD_OK;
+	*changed = true;
+	return pod_fatw_put(w, folder_path[folder], put, n);
+}
+
+static enum pod_status fill(struct pod_fatw *w, const struct cli_esp_files *f, bool *changed)
+{
+	POD_TRY(pod_fatw_mkdir(w, "EFI"));
+	POD_TRY(pod_fatw_mkdir(w, "EFI/BOOT"));
+	POD_TRY(pod_fatw_mkdir(w, "ISOPOD"));
+	/* What the loaders read before the loaders. */
+	POD_TRY(put_folder(w, f, ISOPOD, changed));
+	return put_folder(w, f, EFI_BOOT, changed);
+}
+
+enum pod_status cli_esp_update(struct pod_dev *esp, const struct cli_esp_files *f, bool *changed, struct pod_diag *diag)
+{
+	struct pod_fatw w;
+	uint16_t date, when;
+	enum pod_status st;
+
+	*changed = false;
+	fat_time(&date, &when);
+	POD_TRY(pod_fatw_open(&w, esp, &cli_alloc, date, when, diag));
+	*changed = w.reclaimed != 0;
+	st = fill(&w, f, changed);
+	pod_fatw_close(&w);
+	return st;
+}
+
+enum pod_status cli_esp_create(struct pod_dev *esp, const struct cli_esp_files *f, uint32_t serial,
+			       uint64_t partition_offset_bytes, struct pod_diag *diag)
+{
+	struct pod_fat_params params = {
+		.sector_size = esp->sector_size,
+		.serial = serial,
+		.label = "ISOPODEFI",
+	};
+	uint32_t shift = 0;
+	bool changed;
+
+	while (1u << shift < esp->sector_size)
+		shift++;
+	/* 32 bits on disk; behind 2 TiB nothing reads it */
+	params.hidden_sectors = (uint32_t)pod_min_u64(partition_offset_bytes >> shift, UINT32_MAX);
+	fat_time(&params.date, &params.time);
+	POD_TRY(pod_fat_format(esp, &cli_alloc, &params, diag));
+	return cli_esp_update(esp, f, &changed, diag);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* FILE or TARGET:PATH, as plan and export take them. */
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/ui/ui.h"
+#include "cli/disk/disk.h"
+#include "cli/host/files.h"
+#include "cli/stick/stickfiles.h"
+#include "cli/stick/target.h"
+
+static const char *const shim_name[POD_MACHINE_COUNT] = {
+	[POD_MACHINE_X64] = "SHIMX64",
+	[POD_MACHINE_IA32] = "SHIMIA32",
+	[POD_MACHINE_AA64] = "SHIMAA64",
+};
+
+/* The first colon that leaves the name of something that exists. A file whose own name holds a colon is found before that. */
+char *cli_target_split(const char *arg, const char **path)
+{
+	if (access(arg, F_OK) == 0)
+		return NULL;
+	for (const char *c = strchr(arg, ':'); c; c = strchr(c + 1, ':')) {
+		char *target = strndup(arg, (size_t)(c - arg));
+
+		if (target && access(target, F_OK) == 0) {
+			*path = c + 1;
+			return target;
+		}
+		free(target);
+	}
+	return NULL;
+}
+
+static bool open_host_file(struct cli_image *im, const char *arg)
+{
+	char *copy;
+
+	if (!cli_dev_open(&im->file, arg, false))
+		return false;
+	im->files = cli_files_open(&im->file);
+	im->disk = cli_files_dev(im->files);
+	im->size_bytes = im->file.dev.size_bytes;
+	im->extent = cli_xzalloc(sizeof *im->extent);
+	im->extent->length_bytes = im->size_bytes;
+	im->extent_count = im->size_bytes ? 1 : 0;
+	copy = cli_xstrdup(arg);
+	/* The name it gets when it is added: the plan is then the same on the stick. */
+	im->path = cli_xasprintf("/images/%s", basename(copy));
+	free(copy);
+	return true;
+}
+
+/* Where a file of a stick lies, counted from the start of the drive. */
+static enum pod_status runs_of(struct cli_target *t, const struct pod_node *node, struct pod_extent **extent, size_t *count)
+{
+	POD_TRY(pod_fs_extents(&t->data, node, &cli_alloc, extent, count));
+	for (size_t i = 0; i < *count; i++)
+		if (!(*extent)[i].hole)
+			(*extent)[i].dev_bytes += t->data_part->start_bytes;
+	return POD_OK;
+}
+
+static enum pod_status find_runs(struct cli_image *im, const struct pod_node *node)
+{
+	POD_TRY(runs_of(im->target, node, &im->extent, &im->extent_count));
+	im->disk = &im->target->file.dev;
+	im->size_bytes = node->size_bytes;
+	return POD_OK;
+}
+
+enum pod_status cli_image_on_target(struct cli_image *im, struct cli_target *t, const char *path, const struct pod_node *node)
+{
+	enum pod_status st;
+
+	memset(im, 0, sizeof *im);
+	im->target = t;
+	im->borrowed = true;
+	im->path = cli_xstrdup(path);
+	st = find_runs(im, node);
+	if (st != POD_OK)
+		cli_image_close(im);
+	return st;
+}
+
+static bool open_on_stick(struct cli_image *im, const char *target, const char *path)
+{
+	struct pod_node node;
+	enum pod_status st;
+
+	im->path = cli_normal_path(path);
+	if (!im->path) {
+		cli_error(_("%s: a path on a stick cannot hold '.' or '..'"), path);
+		return false;
+	}
+	im->target = cli_target_open(target, false);
+	if (!im->target || !cli_target_find(im->target, im->path, &node))
+		return false;
+	st = find_runs(im, &node);
+	if (st != POD_OK)
+		cli_fail_status(path, _("cannot read where the file lies"), st, NULL);
+	return st == POD_OK;
+}
+
+bool cli_image_open(struct cli_image *im, const char *arg)
+{
+	const char *path = NULL;
+	char *target = cli_target_split(arg, &path);
+	bool ok;
+
+	memset(im, 0, sizeof *im);
+	ok = target ? open_on_stick(im, target, path) : open_host_file(im, arg);
+	free(target);
+	if (!ok)
+		cli_image_close(im);
+	return ok;
+}
+
+void cli_image_close(struct cli_image *im)
+{
+	if (!im->borrowed)
+		cli_target_close(im->target);
+	cli_files_close(im->files);
+	if (!im->target)
+		cli_dev_close(&im->file);
+	pod_free(&cli_alloc, im->extent);
+	free(im->path);
+	for (size_t i = 0; i < POD_MACHINE_COUNT; i++)
+		free(im->shim[i]);
+	memset(im, 0, sizeof *im);
+}
+
+bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out)
+{
+	pod_map_init(map, &cli_alloc);
+	for (size_t i = 0; i < im->extent_count; i++) {
+		const struct pod_extent *e = &im->extent[i];
+
+		if (pod_map_append(map, e->hole ? POD_SEG_ZERO : POD_SEG_DEV, e->hole ? 0 : e->dev_bytes, e->length_bytes) !=
+		    POD_OK) {
+			pod_map_fini(map);
+			cli_error("%s: %s", im->path, cli_status_text(POD_E_NOMEM));
+			return false;
+		}
+	}
+	pod_mapdev_init(out, map, im->disk, 512);
+	return true;
+}
+
+static enum pod_status shim_on_esp(struct cli_target *t, const char *path, struct pod_shim *out)
+{
+	struct pod_node node;
+
+	if (!t->esp.ops)
+		return POD_E_NOT_FOUND;
+	POD_TRY(pod_fs_lookup(&t->esp, path, &node, &t->scratch));
+	return pod_shim_by_reference(&t->esp, t->esp_win.start_bytes, &node, out);
+}
+
+const char *cli_target_bad_shim(struct cli_target *t)
+{
+	static const char *const path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/SHIMX64",
+							    [POD_MACHINE_IA32] = "ISOPOD/SHIMIA32",
+							    [POD_MACHINE_AA64] = "ISOPOD/SHIMAA64"};
+	struct pod_shim shim;
+
+	for (size_t m = 0; m < POD_MACHINE_COUNT; m++)
+		if (shim_on_esp(t, path[m], &shim) != POD_OK)
+			return path[m];
+	return NULL;
+}
+
+/* The shim from where the boot manager would take it: the stick's own ESP, or for a host file the installed one. */
+static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim *out)
+{
+	struct cli_image *im = ctx;
+	struct cli_target *t = im->target;
+
+	if (m >= POD_MACHINE_COUNT)
+		return POD_E_NOT_FOUND;
+	if (t) {
+		char path[32];
+
+		snprintf(path, sizeof path, "ISOPOD/%s", shim_name[m]);
+		return shim_on_esp(t, path, out);
+	}
+	if (!im->shim[m])
+		im->shim[m] = cli_stickfile_read(shim_name[m], &im->shim_len[m], true);
+	if (!im->shim[m])
+		return POD_E_NOT_FOUND;
+	out->data = im->shim[m];
+	out->len = im->shim_len[m];
+	return POD_OK;
+}
+
+/* For the planner: another file of the stick, or of the host as it would lie on the stick beside this one. */
+static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out)
+{
+	struct cli_image *im = ctx;
+	struct pod_node node;
+
+	(void)a; /* is cli_alloc */
+	if (!im->target)
+		return cli_files_find(im->files, path, out);
+	POD_TRY(pod_fs_lookup(&im->target->data, path, &node, &im->target->scratch));
+	out->size_bytes = node.size_bytes;
+	return node.is_dir ? POD_E_NOT_FOUND : runs_of(im->target, &node, &out->extent, &out->extent_count);
+}
+
+enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag)
+{
+	struct pod_plan_request rq = {
+		.disk = im->disk,
+		.extent = im->extent,
+		.extent_count = im->extent_count,
+		.image_bytes = im->size_bytes,
+		.path = im->path,
+		.id = im->target ? &im->target->id : NULL,
+		.shim = load_shim,
+		.shim_ctx = im,
+		.find = find_file,
+		.find_ctx = im,
+	};
+
+	return pod_plan_make(&rq, &cli_alloc, out, diag);
+}
+
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc)
+{
+	struct pod_plan *plan;
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	*rc = CLI_FAILED;
+	if (!cli_image_open(im, arg))
+		return NULL;
+	plan = cli_xzalloc(sizeof *plan);
+	st = cli_image_plan(im, plan, &diag);
+	if (st == POD_OK)
+		return plan;
+	if (plan->parent[0])
+		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent);
+	else
+		*rc = cli_fail_status(arg, _("cannot plan"), st, &diag);
+	free(plan);
+	cli_image_close(im);
+	return NULL;
+}
+
+void cli_image_close_plan(struct cli_image *im, struct pod_plan *plan)
+{
+	pod_plan_free(plan);
+	free(plan);
+	cli_image_close(im);
+}

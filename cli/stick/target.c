@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens a stick: table, data partition, ESP. */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/stick/bootcode.h"
+#include "cli/ui/ui.h"
+#include "cli/host/safety.h"
+#include "cli/stick/target.h"
+#include "core/trace/state.h"
+
+static bool is_esp(const struct pod_parttab *t, const struct pod_part *p)
+{
+	if (t->kind == POD_PARTTAB_GPT)
+		return memcmp(p->type_guid, pod_guid_esp, sizeof pod_guid_esp) == 0;
+	return p->mbr_type == 0xef;
+}
+
+static bool read_table(struct cli_target *t)
+{
+	struct pod_diag diag = {0};
+	enum pod_status st = pod_parttab_read(&t->file.dev, &cli_alloc, &t->table, &diag);
+
+	if (st != POD_OK) {
+		cli_fail_status(t->file.path, _("cannot read the partition table"), st, &diag);
+		return false;
+	}
+	if (t->table.kind == POD_PARTTAB_NONE) {
+		cli_error(_("%s: not an Isopod stick: no partition table; 'isopod create' makes one"), t->file.path);
+		return false;
+	}
+	for (uint32_t i = 0; i < t->table.count; i++) {
+		const struct pod_part *p = &t->table.part[i];
+
+		if (is_esp(&t->table, p) && !t->esp_part)
+			t->esp_part = p;
+	}
+	return true;
+}
+
+/* As the boot manager chooses: the first partition that is not an ESP and holds a filesystem we read. */
+static bool open_data(struct cli_target *t)
+{
+	struct pod_diag diag = {0}, first_diag = {0};
+	enum pod_status first = POD_E_NOT_FOUND, st = POD_E_NOT_FOUND;
+	const struct pod_part *tried = NULL;
+
+	for (uint32_t i = 0; i < t->table.count && st != POD_OK; i++) {
+		const struct pod_part *p = &t->table.part[i];
+
+		if (is_esp(&t->table, p))
+			continue;
+		st = pod_window_init(&t->data_win, &t->file.dev, p->start_bytes, p->length_bytes);
+		if (st == POD_OK)
+			st = pod_fs_open(&t->data, &t->data_win.dev, &cli_alloc, &diag);
+		if (st == POD_OK)
+			t->data_part = p;
+		if (!tried) {
+			tried = p;
+			first = st;
+			first_diag = diag;
+		}
+	}
+	if (st == POD_OK)
+		return true;
+	if (!tried)
+		cli_error(_("%s: not an Isopod stick: no data partition; 'isopod create' makes one"), t->file.path);
+	else if (first == POD_E_FORMAT)
+		cli_error(_("%s: partition %u holds no filesystem isopod reads (exFAT, FAT); if there were files on it, let "
+			    "fsck.exfat "
+			    "look at it first; 'isopod create' makes a new, empty stick"),
+			  t->file.path, tried->number);
+	else
+		cli_fail_status(t->file.path, _("cannot open the data partition"), first, &first_diag);
+	return false;
+}
+
+/* A stick whose ESP is damaged or missing can still be listed and copied to. */
+static void open_esp(struct cli_target *t)
+{
+	if (!t->esp_part ||
+	    pod_window_init(&t->esp_win, &t->file.dev, t->esp_part->start_bytes, t->esp_part->length_bytes) != POD_OK)
+		return;
+	if (pod_fs_open_as(&t->esp, &pod_fs_fat, &t->esp_win.dev, &cli_alloc, NULL) != POD_OK)
+		memset(&t->esp, 0, sizeof t->esp);
+}
+
+static void fill_id(struct cli_target *t)
+{
+	t->id.gpt = t->table.kind == POD_PARTTAB_GPT;
+	t->id.mbr_signature = t->table.mbr_signature;
+	if (t->id.gpt)
+		memcpy(t->id.disk_guid, t->table.disk_guid, sizeof t->id.disk_guid);
+	t->id.part_start_bytes = t->data_part->start_bytes;
+	t->id.part_length_bytes = t->data_part->length_bytes;
+	t->id.part_number = t->data_part->number;
+	t->id.volume_serial = t->data.serial;
+	t->id.sector_size = t->file.dev.sector_size;
+}
+
+struct cli_target *cli_target_open(const char *path, bool writable)
+{
+	struct cli_target *t = cli_xzalloc(sizeof *t);
+
+	if ((writable && !cli_safety_check_idle(path)) || !cli_dev_open(&t->file, path, writable)) {
+		free(t);
+		return NULL;
+	}
+	if (!read_table(t) || !open_data(t)) {
+		cli_target_close(t);
+		return NULL;
+	}
+	open_esp(t);
+	fill_id(t);
+	return t;
+}
+
+/* An ESP that holds our state file, or our boot code: a stick rather than an image. */
+static bool looks_like_stick(struct pod_dev *dev)
+{
+	struct pod_parttab *t = cli_xzalloc(sizeof *t);
+	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
+	bool found = cli_bootcode_present(dev);
+
+	if (!found && pod_parttab_read(dev, &cli_alloc, t, NULL) == POD_OK)
+		for (uint32_t i = 0; i < t->count && !found; i++) {
+			struct pod_window win;
+			struct pod_fs fs;
+			struct pod_node node;
+
+			if (pod_window_init(&win, dev, t->part[i].start_bytes, t->part[i].length_bytes) != POD_OK ||
+			    pod_fs_open_as(&fs, &pod_fs_fat, &win.dev, &cli_alloc, NULL) != POD_OK)
+				continue;
+			found = pod_fs_lookup(&fs, POD_STATE_FILE, &node, scratch) == POD_OK;
+			pod_fs_close(&fs);
+		}
+	free(scratch);
+	free(t);
+	return found;
+}
+
+int cli_target_is_stick(const char *path)
+{
+	struct cli_dev dev;
+	int stick;
+
+	if (!cli_dev_open(&dev, path, false))
+		return -1;
+	stick = dev.is_block || looks_like_stick(&dev.dev);
+	cli_dev_close(&dev);
+	return stick;
+}
+
+void cli_target_close(struct cli_target *t)
+{
+	if (!t)
+		return;
+	pod_fs_close(&t->data);
+	pod_fs_close(&t->esp);
+	cli_dev_close(&t->file);
+	free(t);
+}
+
+char *cli_normal_path(const char *path)
+{
+	char *out = cli_xmalloc(strlen(path) + 2), *w = out;
+
+	while (*path) {
+		size_t n;
+
+		while (*path == '/')
+			path++;
+		n = strcspn(path, "/");
+		if (n == 0)
+			break;
+		if ((n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.')) {
+			free(out);
+			return NULL;
+		}
+		*w++ = '/';
+		memcpy(w, path, n);
+		w += n;
+		path += n;
+	}
+	if (w == out)
+		*w++ = '/';
+	*w = '\0';
+	return out;
+}
+
+bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out)
+{
+	enum pod_status st = pod_fs_lookup(&t->data, path, out, &t->scratch);
+
+	if (st == POD_E_NOT_FOUND) {
+		cli_error(_("%s: there is no file %s; 'isopod list' shows what there is"), t->file.path, path);
+		return false;
+	}
+	if (st != POD_OK) {
+		char *where = cli_xasprintf("%s:%s", t->file.path, path);
+
+		cli_fail_status(where, _("cannot read the folder"), st, NULL);
+		free(where);
+		return false;
+	}
+	if (out->is_dir) {
+		cli_error(_("%s: %s is a folder; name a file in it"), t->file.path, path);
+		return false;
+	}
+	return true;
+}
+
+bool cli_target_state(struct cli_target *t, struct pod_window *out, uint64_t *start_bytes)
+{
+	struct pod_node node;
+	struct pod_extent *e = NULL;
+	size_t n = 0;
+	enum pod_status st;
+	bool ok;
+
+	if (!t->esp.ops) {
+		cli_error(_("%s: no readable ESP; 'isopod update' writes that of an Isopod stick anew"), t->file.path);
+		return false;
+	}
+	st = pod_fs_lookup(&t->esp, POD_STATE_FILE, &node, &t->scratch);
+	if (st == POD_OK)
+		st = pod_fs_extents(&t->esp, &node, &cli_alloc, &e, &n);
+	if (st != POD_OK) {
+		cli_fail_status(t->file.path, _("no state file ISOPOD/STATE.BIN on the ESP ('isopod update' writes it)"), st,
+				NULL);
+		return false;
+	}
+	ok = n == 1 && !e[0].hole && e[0].length_bytes >= POD_STATE_SIZE;
+	if (!ok)
+		cli_error(_("%s: the state file ISOPOD/STATE.BIN is too short or in pieces; 'isopod update' writes a new "
+			    "one"),
+			  t->file.path);
+	else if (pod_window_init(out, &t->file.dev, t->esp_part->start_bytes + e[0].dev_bytes, POD_STATE_SIZE) != POD_OK)
+		ok = false;
+	if (ok && start_bytes)
+		*start_bytes = t->esp_part->start_bytes + e[0].dev_bytes;
+	pod_free(&cli_alloc, e);
+	return ok;
+}

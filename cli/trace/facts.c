@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The image of a recorded boot as it lies on the stick now: which files the recorded offsets are in, what its initrds hold. */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/doctor/initrd.h"
+#include "cli/trace/trace.h"
+#include "core/base/hash.h"
+
+enum { DESCRIPTOR_AT = 32768, DESCRIPTOR_LEN = 2048 };
+
+void trace_facts_end(struct trace *t)
+{
+	if (t->plan)
+		cli_image_close_plan(&t->image, t->plan);
+	t->plan = NULL;
+	free(t->planned);
+	t->planned = NULL;
+}
+
+/* The image under that name, unless there is none or another one by now. */
+static bool same_image(struct trace *t, struct trace_boot *b)
+{
+	const struct pod_rec_image *r = &b->rec.image;
+	struct pod_node node;
+	uint8_t *d;
+
+	if (r->path_len >= sizeof r->path || pod_fs_lookup(&t->target->data, r->path, &node, &t->target->scratch) != POD_OK ||
+	    node.is_dir)
+		return false;
+	b->facts.image_changed = node.size_bytes != r->size_bytes;
+	if (!b->facts.image_changed && r->descriptor_crc) {
+		d = cli_xzalloc(DESCRIPTOR_LEN);
+		b->facts.image_changed = pod_fs_read(&t->target->data, &node, DESCRIPTOR_AT, d, DESCRIPTOR_LEN) == POD_OK &&
+					 pod_crc32(0, d, DESCRIPTOR_LEN) != r->descriptor_crc;
+		free(d);
+	}
+	return !b->facts.image_changed;
+}
+
+static bool make_plan(struct trace *t, const char *path)
+{
+	char *arg;
+	int rc;
+
+	if (t->planned && strcmp(t->planned, path) == 0)
+		return t->plan != NULL;
+	trace_facts_end(t);
+	t->planned = cli_xstrdup(path);
+	arg = cli_xasprintf("%s:%s", t->target->file.path, path);
+	t->plan = cli_image_open_plan(&t->image, arg, &rc);
+	free(arg);
+	return t->plan != NULL;
+}
+
+static const struct pod_where *find(struct trace *t, uint64_t off, struct pod_where *out)
+{
+	return pod_where_find(t->plan, t->image.disk, off, &cli_alloc, out) == POD_OK ? out : NULL;
+}
+
+static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_initrd *r)
+{
+	struct pod_mapdev dev;
+	struct pod_map map;
+	struct initrd rd;
+	struct initrd_facts facts;
+
+	if (!cli_image_bytes(&t->image, &map, &dev))
+		return;
+	initrd_read(&rd, &dev.dev, r->start_bytes, r->length_bytes);
+	initrd_facts(&rd.modules, &facts);
+	if (rd.damaged && !b->initrd) {
+		b->initrd = cli_xstrdup(r->path);
+		b->facts.damaged_file = b->initrd;
+	}
+	/* One initrd with the driver says nothing about another that may have been started. */
+	if (rd.has_init && !rd.problem && facts.usb_storage != MODULES_UNKNOWN && b->facts.usb_storage != POD_NO)
+		b->facts.usb_storage = facts.usb_storage == MODULES_YES ? POD_YES : POD_NO;
+	initrd_free(&rd);
+	pod_map_fini(&map);
+}
+
+/* Only where a kernel may have started and nothing was heard of it: unpacking takes seconds. */
+static void look_into_initrds(struct trace *t, struct trace_boot *b)
+{
+	const struct pod_rec_boot *r = &b->rec;
+
+	if (r->has_linux || !r->has_progress || !(r->image.flags & POD_REC_I_HANDOVER) ||
+	    !pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_STARTED) ||
+	    pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_RETURNED))
+		return;
+	for (size_t i = 0; i < t->plan->initrd_count; i++)
+		read_initrd(t, b, &t->plan->initrd[i]);
+}
+
+void trace_find_facts(struct trace *t, struct trace_boot *b)
+{
+	const struct pod_rec_progress *p = &b->rec.progress;
+
+	if (!b->rec.has_image || !same_image(t, b) || !make_plan(t, b->rec.image.path))
+		return;
+	for (size_t i = 0; i < t->plan->initrd_count; i++)
+		if (t->plan->initrd[i].length_bytes > b->facts.initrd_bytes)
+			b->facts.initrd_bytes = t->plan->initrd[i].length_bytes;
+	look_into_initrds(t, b);
+	if (!b->rec.has_progress)
+		return;
+	if (p->reads || (p->flags & POD_REC_P_READING))
+		b->facts.last = find(t, p->last_off + (p->last_len ? p->last_len - 1 : 0), &b->last);
+	if (p->errors)
+		b->facts.error = find(t, p->error_off, &b->error);
+	if (p->slow[0].ms)
+		b->facts.slowest = find(t, p->slow[0].off_bytes, &b->slowest);
+}

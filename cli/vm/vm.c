@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * isopod vm: boots a stick in QEMU. TARGET stays as it is unless --write is given: QEMU works on a temporary overlay, and the
+ * one-shot choice of --boot is written into that.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "cli/ui/ui.h"
+#include "cli/vm/console.h"
+#include "cli/vm/machine.h"
+#include "cli/vm/qmp.h"
+#include "cli/stick/target.h"
+#include "core/base/str.h"
+#include "core/trace/state.h"
+
+#define DEFAULT_MEMORY	   (1024u << 20)
+#define EXPECT_SECONDS	   300 /* how long to wait for a text if not said */
+#define SCREENSHOT_SECONDS 60
+
+struct options {
+	const char *target, *boot, *serial, *screenshot, *expect;
+	uint64_t timeout_s; /* 0: none */
+	bool write;
+	struct cli_machine machine;
+};
+
+struct vm {
+	const struct options *opt;
+	char folder[64];
+	char *overlay;
+	char *disk; /* absolute path of TARGET */
+	pid_t pid;
+	int out_fd; /* QEMU's serial output */
+	FILE *serial;
+	struct cli_console console;
+};
+
+/* The one-shot choice as `next` would write it, computed on a copy of the state file in memory, then laid into the overlay. */
+static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *path)
+{
+	struct pod_window state;
+	struct pod_memdev mem;
+	struct cli_args a = {0};
+	uint64_t start;
+	char *file = cli_xasprintf("%s/state", vm->folder), *bytes = cli_xmalloc(POD_STATE_SIZE);
+	FILE *f = NULL;
+	bool ok;
+
+	ok = cli_target_state(t, &state, &start) && pod_dev_read(&state.dev, 0, bytes, POD_STATE_SIZE) == POD_OK;
+	if (ok) {
+		pod_memdev_init(&mem, bytes, POD_STATE_SIZE, 512, false);
+		ok = pod_state_next_set(&mem.dev, &cli_alloc, path) == POD_OK;
+		f = ok ? fopen(file, "we") : NULL;
+		ok = f && fwrite(bytes, 1, POD_STATE_SIZE, f) == POD_STATE_SIZE;
+		if (f && fclose(f) != 0)
+			ok = false;
+		if (!ok)
+			cli_error(_("%s: cannot write the choice for this run"), file);
+	}
+	if (ok) {
+		cli_args_add(&a, "qemu-io");
+		cli_args_add(&a, "-f");
+		cli_args_add(&a, "qcow2");
+		cli_args_add(&a, "-c");
+		cli_args_addf(&a, "write -s %s %llu %u", file, (unsigned long long)start, POD_STATE_SIZE);
+		cli_args_add(&a, vm->overlay);
+		ok = cli_proc_run(&a);
+		cli_args_free(&a);
+	}
+	free(bytes);
+	unlink(file);
+	free(file);
+	return ok;
+}
+
+static bool choose(struct vm *vm)
+{
+	struct cli_target *t = cli_target_open(vm->opt->target, vm->opt->write);
+	char *path = cli_normal_path(vm->opt->boot);
+	struct pod_window state;
+	struct pod_node node;
+	bool ok = t && path && cli_target_find(t, path, &node);
+
+	if (t && !path)
+		cli_error(_("%s: a path on a stick cannot hold '.' or '..'"), vm->opt->boot);
+	if (ok && !vm->opt->write) {
+		ok = choose_in_overlay(vm, t, path);
+	} else if (ok) {
+		ok = cli_target_state(t, &state, NULL);
+		if (ok && pod_state_next_set(&state.dev, &cli_alloc, path) != POD_OK) {
+			cli_error(_("%s: cannot write the state file"), vm->opt->target);
+			ok = false;
+		}
+	}
+	free(path);
+	cli_target_close(t);
+	return ok;
+}
+
+static bool make_overlay(struct vm *vm)
+{
+	struct cli_args a = {0};
+	bool ok;
+
+	vm->overlay = cli_xasprintf("%s/overlay.qcow2", vm->folder);
+	cli_args_add(&a, "qemu-img");
+	cli_args_add(&a, "create");
+	cli_args_add(&a, "-q");
+	cli_args_add(&a, "-f");
+	cli_args_add(&a, "qcow2");
+	cli_args_add(&a, "-F");
+	cli_args_add(&a, "raw");
+	cli_args_add(&a, "-b");
+	cli_args_add(&a, vm->disk);
+	cli_args_add(&a, vm->overlay);
+	ok = cli_proc_on_path("qemu-img");
+	if (!ok)
+		cli_error("%s", _("qemu-img is not installed; install the package qemu-utils"));
+	ok = ok && cli_proc_run(&a);
+	cli_args_free(&a);
+	return ok;
+}
+
+static bool launch(struct vm *vm)
+{
+	struct cli_machine m = vm->opt->machine;
+	struct cli_args a = {0};
+	int p[2];
+
+	m.folder = vm->folder;
+	m.disk = vm->overlay ? vm->overlay : vm->disk;
+	m.disk_format = vm->overlay ? "qcow2" : "raw";
+	if (!cli_machine_args(&m, &a) || pipe2(p, O_CLOEXEC) != 0) {
+		cli_args_free(&a);
+		return false;
+	}
+	vm->pid = cli_proc_start(&a, p[1]);
+	close(p[1]);
+	vm->out_fd = p[0];
+	cli_args_free(&a);
+	return vm->pid > 0;
+}
+
+static bool screenshot(struct vm *vm)
+{
+	const char *file = vm->opt->screenshot;
+	char *sock = cli_xasprintf("%s/qmp", vm->folder), *full;
+	bool ppm = pod_ends_with_nocase(file, ".ppm"), ok = false;
+	char *cwd = getcwd(NULL, 0);
+	int fd = cli_qmp_connect(sock);
+
+	full = file[0] == '/' || !cwd ? cli_xstrdup(file) : cli_xasprintf("%s/%s", cwd, file);
+	if (fd < 0)
+		cli_error(_("%s: no screenshot: QEMU does not answer"), file);
+	else
+		ok = cli_qmp_screenshot(fd, full, ppm ? "ppm" : "png");
+	if (fd >= 0)
+		close(fd);
+	free(full);
+	free(cwd);
+	free(sock);
+	return ok;
+}
+
+/* Takes what the serial port said. False at its end: QEMU is gone. */
+static bool drain(struct vm *vm)
+{
+	char buf[2048];
+	ssize_t n = read(vm->out_fd, buf, sizeof buf);
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if (n == 0)
+		return false;
+	cli_console_feed(&vm->console, buf, (size_t)n);
+	if (vm->serial) {
+		fwrite(buf, 1, (size_t)n, vm->serial);
+		fflush(vm->serial);
+	}
+	return true;
+}
+
+/* Until the text is seen, time is up, QEMU ends, or a signal comes. */
+static int watch(struct vm *vm)
+{
+	const struct options *o = vm->opt;
+	uint64_t end = o->timeout_s ? cli_millis() + o->timeout_s * 1000 : UINT64_MAX, now;
+	bool running = true;
+	int rc = CLI_OK;
+
+	while (running && !vm->console.seen && !cli_interrupted && (now = cli_millis()) < end) {
+		struct pollfd p = {.fd = vm->out_fd, .events = POLLIN};
+		uint64_t left = end - now;
+
+		/* A second at most: a signal between the test and the wait is then soon seen. */
+		if (poll(&p, 1, left < 1000 ? (int)left : 1000) > 0)
+			running = drain(vm);
+	}
+	if (cli_interrupted)
+		return cli_fail("%s", _("interrupted; the machine was switched off"));
+	if (o->expect && !vm->console.seen) {
+		const char *last = *vm->console.current ? vm->console.current : vm->console.line;
+
+		if (running)
+			cli_error(_("'%s' was not seen within %llu seconds; the last line on the serial port was '%s'"),
+				  o->expect, (unsigned long long)o->timeout_s, last);
+		else
+			cli_error(_("the machine ended before '%s' was seen; the last line on the serial port was '%s'"),
+				  o->expect, last);
+		rc = CLI_CHECK;
+	}
+	if (o->screenshot && running) {
+		/* What the serial port shows first is a moment later on the screen. */
+		for (unsigned i = 0; i < 10; i++) {
+			struct pollfd p = {.fd = vm->out_fd, .events = POLLIN};
+
+			if (poll(&p, 1, 50) > 0)
+				drain(vm);
+		}
+		if (!screenshot(vm))
+			rc = rc == CLI_OK ? CLI_FAILED : rc;
+	} else if (o->screenshot) {
+		rc = cli_fail(_("%s: no screenshot: the machine has ended"), o->screenshot);
+	}
+	return rc;
+}
+
+/* Kills QEMU if it runs. False if it ended by itself with an error: it could not start. */
+static bool stop(struct vm *vm)
+{
+	int status = 0;
+	pid_t got;
+
+	if (vm->pid <= 0)
+		return true;
+	kill(vm->pid, SIGKILL);
+	do
+		got = waitpid(vm->pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	return !WIFEXITED(status) || WEXITSTATUS(status) == 0;
+}
+
+static void remove_folder(struct vm *vm)
+{
+	static const char *const names[] = {"overlay.qcow2", "vars.fd", "qmp", "state"};
+
+	for (size_t i = 0; i < POD_ARRAY_LEN(names); i++) {
+		char *p = cli_xasprintf("%s/%s", vm->folder, names[i]);
+
+		unlink(p);
+		free(p);
+	}
+	rmdir(vm->folder);
+}
+
+static int run_vm(struct vm *vm)
+{
+	const struct options *o = vm->opt;
+
+	if (!o->write && !make_overlay(vm))
+		return CLI_FAILED;
+	if (o->boot && !choose(vm))
+		return CLI_FAILED;
+	if (o->serial) {
+		vm->serial = strcmp(o->serial, "-") == 0 ? stdout : fopen(o->serial, "we");
+		if (!vm->serial)
+			return cli_fail("%s: %s", o->serial, strerror(errno));
+	}
+	if (!launch(vm))
+		return CLI_FAILED;
+	return watch(vm);
+}
+
+static int set_up(const struct options *o)
+{
+	struct vm *vm = cli_xzalloc(sizeof *vm);
+	const char *tmp = getenv("TMPDIR");
+	struct cli_dev probe;
+	int rc = CLI_FAILED;
+
+	vm->opt = o;
+	vm->out_fd = -1;
+	/* A socket's path is short, so a long TMPDIR cannot be used; nor one with blanks, at which qemu-io splits its commands.
+	 */
+	if (!tmp || strlen(tmp) > 40 || strpbrk(tmp, " \t\"'\\"))
+		tmp = "/tmp";
+	snprintf(vm->folder, sizeof vm->folder, "%s/isopod-vm.XXXXXX", tmp);
+	/* What cannot be a drive is refused in our words: QEMU would wait for a FIFO, and speaks in several lines. */
+	if (!cli_dev_open(&probe, o->target, false)) {
+		free(vm);
+		return CLI_FAILED;
+	}
+	cli_dev_close(&probe);
+	/* From here on there is something to clean up. */
+	cli_catch_signals();
+	vm->disk = realpath(o->target, NULL);
+	if (!vm->disk) {
+		cli_error("%s: %s", o->target, strerror(errno));
+	} else if (!mkdtemp(vm->folder)) {
+		cli_error("%s: %s", vm->folder, strerror(errno));
+	} else {
+		cli_console_init(&vm->console, o->expect);
+		rc = run_vm(vm);
+		if (!stop(vm))
+			rc = cli_fail("%s", _("QEMU could not run the machine; its message is above"));
+		cli_console_free(&vm->console);
+		remove_folder(vm);
+	}
+	if (vm->serial && vm->serial != stdout)
+		fclose(vm->serial);
+	if (vm->out_fd >= 0)
+		close(vm->out_fd);
+	free(vm->overlay);
+	free(vm->disk);
+	free(vm);
+	return rc;
+}
+
+enum { O_FIRMWARE = 256, O_BOOT, O_MEMORY, O_SERIAL, O_SCREENSHOT, O_EXPECT, O_TIMEOUT, O_BUS, O_WRITE, O_DISPLAY };
+
+static const struct option long_options[] = {{"firmware", required_argument, NULL, O_FIRMWARE},
+					     {"boot", required_argument, NULL, O_BOOT},
+					     {"memory", required_argument, NULL, O_MEMORY},
+					     {"serial", required_argument, NULL, O_SERIAL},
+					     {"screenshot", required_argument, NULL, O_SCREENSHOT},
+					     {"expect", required_argument, NULL, O_EXPECT},
+					     {"timeout", required_argument, NULL, O_TIMEOUT},
+					     {"bus", required_argument, NULL, O_BUS},
+					     {"write", no_argument, NULL, O_WRITE},
+					     {"display", no_argument, NULL, O_DISPLAY},
+					     {NULL, 0, NULL, 0}};
+
+/* CLI_OK, or the exit status after it has said what is wrong. */
+static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (c) {
+		case O_FIRMWARE:
+			if (!cli_machine_known(optarg))
+				return cli_usage(cmd, _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64, uefi-secure)"),
+						 optarg);
+			o->machine.firmware = optarg;
+			break;
+		case O_BOOT:
+			o->boot = optarg;
+			break;
+		case O_MEMORY:
+			if (!cli_parse_size(optarg, &o->machine.memory_bytes))
+				return cli_usage(cmd, _("'%s' is not a size (512M, 2G)"), optarg);
+			/* as QEMU has it: a bare number counts mebibytes */
+			if (o->machine.memory_bytes < 1u << 20)
+				o->machine.memory_bytes <<= 20;
+			break;
+		case O_SERIAL:
+			o->serial = optarg;
+			break;
+		case O_SCREENSHOT:
+			o->screenshot = optarg;
+			break;
+		case O_EXPECT:
+			o->expect = optarg;
+			break;
+		case O_TIMEOUT:
+			if (!cli_parse_uint(optarg, 1000000, &o->timeout_s) || o->timeout_s == 0)
+				return cli_usage(cmd, _("'%s' is not a number of seconds"), optarg);
+			break;
+		case O_BUS:
+			if (strcmp(optarg, "usb") != 0 && strcmp(optarg, "sata") != 0)
+				return cli_usage(cmd, _("no bus '%s' (usb, sata)"), optarg);
+			o->machine.sata = strcmp(optarg, "sata") == 0;
+			break;
+		case O_WRITE:
+			o->write = true;
+			break;
+		case O_DISPLAY:
+			o->machine.display = true;
+			break;
+		default:
+			return cli_bad_option(cmd);
+		}
+	}
+	if (argc - optind != 1)
+		return cli_usage(cmd, "%s", _("name one TARGET"));
+	o->target = argv[optind];
+	return CLI_OK;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv)
+{
+	struct options o = {.machine = {.firmware = "uefi", .memory_bytes = DEFAULT_MEMORY}};
+	int rc = parse(cmd, &o, argc, argv);
+
+	if (rc != CLI_OK)
+		return rc;
+	if (o.timeout_s == 0 && o.expect)
+		o.timeout_s = EXPECT_SECONDS;
+	else if (o.timeout_s == 0 && o.screenshot)
+		o.timeout_s = SCREENSHOT_SECONDS;
+	return set_up(&o);
+}
+
+const struct cli_command cli_vm = {
+	.name = "vm",
+	.arguments = "TARGET [--firmware F] [--boot PATH] [--expect TEXT] [--screenshot FILE] ...",
+	.summary = N_("boot a stick in a virtual machine, without changing it"),
+	.help = N_("  --firmware F       bios, uefi (the default), uefi-ia32, uefi-aa64, uefi-secure\n"
+		   "  --boot PATH        start this image without asking\n"
+		   "  --memory N         of the machine (default 1G)\n"
+		   "  --bus usb|sata     what the stick is plugged into (default usb)\n"
+		   "  --serial FILE      what the machine says on its serial port ('-': here)\n"
+		   "  --expect TEXT      wait for this text on the serial port; exit status 1 if it does not come\n"
+		   "  --timeout S        wait so many seconds (default 300 with --expect, 60 with --screenshot)\n"
+		   "  --screenshot FILE  save the screen at the end, as PNG (or PPM, by the name)\n"
+		   "  --write            let the machine write to TARGET\n"
+		   "  --display          open a window\n"),
+	.run = run,
+};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The `isopod` command: finds the subcommand and hands over. */
 #include <fcntl.h>
+#include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -57,27 +58,59 @@ static bool keep_standard_numbers(void)
 	return true;
 }
 
-int main(int argc, char **argv)
+/* Was a report in JSON asked for? getopt takes beginnings of a long option too. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strncmp(argv[i], "--j", 3) == 0 && strncmp("--json", argv[i], strlen(argv[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Runs a command whose report is JSON: what it writes is held back, so that one that fails leaves one object that says why, and
+ * nothing of a report it could not finish. */
+static int run_json(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	FILE *out = stdout;
+	char *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	stdout = open_memstream(&text, &len);
+	if (!stdout) {
+		stdout = out;
+		return fault_set(fault, "%s", _("out of memory"));
+	}
+	rc = cmd->run(cmd, argc, argv, fault);
+	if (fclose(stdout) != 0)
+		rc = fault_set(fault, "%s", _("out of memory"));
+	stdout = out;
+	if (rc == CLI_OK || rc == CLI_CHECK)
+		fwrite(text, 1, len, stdout);
+	else
+		fault_print_json(fault, rc);
+	free(text);
+	if (cli_flush(fault) != CLI_OK && rc <= CLI_CHECK)
+		rc = CLI_FAILED;
+	return rc;
+}
+
+static int run(int argc, char **argv, struct fault *fault)
 {
 	const struct cli_command *cmd;
 	char name[64];
 
-	if (!keep_standard_numbers())
-		return CLI_FAILED;
-	set_language();
-	/* A reader that goes away ends the output, not us halfway through a write to the stick. */
-	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		print_usage(stderr);
 		return CLI_USAGE;
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("isopod %s\n", ISOPOD_VERSION);
-		return cli_flush();
+		return cli_flush(fault);
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_usage(stdout);
-		return cli_flush();
+		return cli_flush(fault);
 	}
 	if (strcmp(argv[1], "help") == 0) {
 		cmd = argc > 2 ? find(argv[2]) : NULL;
@@ -85,19 +118,36 @@ int main(int argc, char **argv)
 			cli_print_help(cmd);
 		else
 			print_usage(stdout);
-		return cli_flush();
+		return cli_flush(fault);
 	}
 	cmd = find(argv[1]);
 	if (!cmd) {
-		cli_error(_("there is no command '%s'; 'isopod --help' lists them"), argv[1]);
+		fault_set(fault, _("there is no command '%s'; 'isopod --help' lists them"), argv[1]);
 		return CLI_USAGE;
 	}
 	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			cli_print_help(cmd);
-			return cli_flush();
+			return cli_flush(fault);
 		}
 	snprintf(name, sizeof name, "isopod %s", cmd->name);
-	argv[1] = name; /* getopt's own messages begin with it */
-	return cmd->run(cmd, argc - 1, argv + 1);
+	argv[1] = name;
+	opterr = 0; /* cli_bad_option says it */
+	return wants_json(argc, argv) ? run_json(cmd, argc - 1, argv + 1, fault) : cmd->run(cmd, argc - 1, argv + 1, fault);
+}
+
+int main(int argc, char **argv)
+{
+	struct fault fault = {0};
+	int rc;
+
+	if (!keep_standard_numbers())
+		return CLI_FAILED;
+	set_language();
+	/* A reader that goes away ends the output, not us halfway through a write to the stick. */
+	signal(SIGPIPE, SIG_IGN);
+	rc = run(argc, argv, &fault);
+	fault_print(&fault);
+	fault_free(&fault);
+	return rc;
 }

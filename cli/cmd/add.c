@@ -19,56 +19,59 @@ struct options {
 };
 
 /* What starts the disk in a VHD or VHDX; false: that cannot be told, and was said. */
-static bool look_inside(const char *path, const char *name, uint32_t *firmware)
+static bool look_inside(const char *path, const char *name, uint32_t *firmware, struct fault *fault)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
 	struct cli_image im;
 	enum pod_status st = POD_E_IO;
 
-	if (cli_image_open(&im, path)) {
-		st = cli_image_plan(&im, plan, &diag);
+	if (cli_image_open(&im, path, fault)) {
+		st = cli_image_plan(&im, plan, &diag, NULL);
 		cli_image_close(&im);
 	}
 	*firmware = plan->image.firmware;
 	if (st == POD_OK)
 		pod_plan_free(plan);
 	else if (*plan->parent)
-		cli_warn(_("%s: its parent %s is missing here, or not what it was; both must lie in one folder of the stick"),
-			 name, plan->parent);
+		fault_warn(fault,
+			   _("%s: its parent %s is missing here, or not what it was; both must lie in one folder of the stick"),
+			   name, plan->parent);
 	else
-		cli_warn(_("%s: the image is damaged (%s at offset %llu); download it again"), name,
-			 diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+		fault_warn(fault, _("%s: the image is damaged (%s at offset %llu); download it again"), name,
+			   diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
 	free(plan);
 	return st == POD_OK;
 }
 
 /* Says what is odd about an image before it is copied; odd is not wrong. */
-static void warn_about(struct cli_dev *src, const char *name)
+static void warn_about(struct cli_dev *src, const char *name, struct fault *fault)
 {
 	struct pod_image *im = cli_xzalloc(sizeof *im);
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_image_probe(&src->dev, name, &cli_alloc, im, &diag);
 
 	if (st != POD_OK)
-		cli_warn(_("%s: the image is damaged (%s at offset %llu); download it again"), name,
-			 diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+		fault_warn(fault, _("%s: the image is damaged (%s at offset %llu); download it again"), name,
+			   diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
 	else if (im->truncated)
-		cli_warn(_("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
-			 (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
-	else if (pod_image_is_disk_file(im->kind) && !look_inside(src->path, name, &im->firmware))
+		fault_warn(fault, _("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
+			   (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
+	else if (pod_image_is_disk_file(im->kind) && !look_inside(src->path, name, &im->firmware, fault))
 		;
 	else if (im->firmware == 0)
-		cli_warn(_("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));
+		fault_warn(fault, _("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));
 	if (pod_image_kind_of_name(name) == POD_IMAGE_UNKNOWN)
-		cli_warn(_("%s: the boot menu lists images by their ending (.iso, .img, .efi ...), and this has none of "
-			   "them"),
-			 name);
+		fault_warn(fault,
+			   _("%s: the boot menu lists images by their ending (.iso, .img, .efi ...), and this has none of "
+			     "them"),
+			   name);
 	free(im);
 }
 
 /* Room in one piece if there is, else in several. */
-static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t size, uint32_t flags, struct pod_exfat_new *n)
+static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t size, uint32_t flags, struct pod_exfat_new *n,
+			       struct fault *fault)
 {
 	struct pod_exfat_space space;
 	struct pod_diag diag = {0};
@@ -78,29 +81,31 @@ static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t 
 	if (st == POD_E_NOSPACE) {
 		st = pod_exfat_begin(&v->vol, path, size, flags | POD_EXFAT_FRAGMENTS, n, &diag);
 		if (st == POD_OK)
-			cli_warn(_("%s: no room in one piece: the image is stored in %zu pieces, and some systems boot "
-				   "more slowly from it"),
-				 path, n->extents);
+			fault_warn(fault,
+				   _("%s: no room in one piece: the image is stored in %zu pieces, and some systems boot "
+				     "more slowly from it"),
+				   path, n->extents);
 	}
 	if (st == POD_E_NOSPACE) {
 		pod_exfat_space(&v->vol, &space);
-		cli_error(_("%s: no room for %s: it needs %s, free are %s (largest piece %s); remove images first"),
+		fault_set(fault, _("%s: no room for %s: it needs %s, free are %s (largest piece %s); remove images first"),
 			  v->t->file.path, path, pod_format_size(need, size), pod_format_size(there, space.free_bytes),
 			  pod_format_size(run, space.largest_run_bytes));
 	} else if (st != POD_OK) {
-		cli_volume_fail(v, path, _("cannot add"), st, &diag);
+		cli_volume_fail(v, path, _("cannot add"), st, &diag, fault);
 	}
 	return st;
 }
 
-static int verify(struct cli_volume *v, struct cli_copy *copy, const char *path)
+static int verify(struct cli_volume *v, struct cli_copy *copy, const char *path, struct fault *fault)
 {
 	bool same;
 
-	if (!cli_copy_verify(copy, &same))
+	if (!cli_copy_verify(copy, &same, fault))
 		return CLI_FAILED;
 	if (!same) {
-		cli_error(_("%s:%s: what was read back differs from what was written; the drive is failing or not as large "
+		fault_set(fault,
+			  _("%s:%s: what was read back differs from what was written; the drive is failing or not as large "
 			    "as it says"),
 			  v->t->file.path, path);
 		return CLI_CHECK;
@@ -109,12 +114,13 @@ static int verify(struct cli_volume *v, struct cli_copy *copy, const char *path)
 }
 
 /* The hash of a file about to be replaced must not outlive it. */
-static bool forget_hash(struct cli_volume *v, const char *path)
+static bool forget_hash(struct cli_volume *v, const char *path, struct fault *fault)
 {
-	return !cli_hashlist_drop(&v->hashes, path) || cli_volume_save_hashes(v);
+	return !cli_hashlist_drop(&v->hashes, path) || cli_volume_save_hashes(v, fault);
 }
 
-static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev *src, const char *path, int64_t mtime)
+static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev *src, const char *path, int64_t mtime,
+		   struct fault *fault)
 {
 	struct cli_copy copy = {
 		.source_fd = src->fd,
@@ -130,9 +136,9 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 	enum pod_status st;
 	int rc = CLI_OK;
 
-	if (o->replace && !forget_hash(v, path))
+	if (o->replace && !forget_hash(v, path, fault))
 		return CLI_FAILED;
-	if (reserve(v, path, copy.size_bytes, o->replace ? POD_EXFAT_REPLACE : 0, &n) != POD_OK)
+	if (reserve(v, path, copy.size_bytes, o->replace ? POD_EXFAT_REPLACE : 0, &n, fault) != POD_OK)
 		return CLI_FAILED;
 	absolute = cli_xmalloc((n.extents + 1) * sizeof *absolute);
 	for (size_t i = 0; i < n.extents; i++) {
@@ -141,24 +147,24 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 	}
 	copy.extent = absolute;
 	copy.extent_count = n.extents;
-	if (!cli_copy_run(&copy)) {
+	if (!cli_copy_run(&copy, fault)) {
 		pod_exfat_abort(&v->vol, &n);
 		free(absolute);
 		if (cli_interrupted)
-			cli_error(_("%s: interrupted; it was not added"), src->path);
+			fault_set(fault, _("%s: interrupted; it was not added"), src->path);
 		return CLI_FAILED;
 	}
 	st = pod_exfat_commit(&v->vol, path, &n, mtime, &diag);
 	if (st != POD_OK) {
 		free(absolute);
-		return cli_volume_fail(v, path, _("cannot add"), st, &diag);
+		return cli_volume_fail(v, path, _("cannot add"), st, &diag, fault);
 	}
 	if (o->verify)
-		rc = verify(v, &copy, path);
+		rc = verify(v, &copy, path, fault);
 	free(absolute);
 	if (rc == CLI_OK && cli_volume_lookup(v, path, &node) == POD_OK) {
 		cli_hashlist_set(&v->hashes, path, &node, copy.hex);
-		if (!cli_volume_save_hashes(v))
+		if (!cli_volume_save_hashes(v, fault))
 			rc = CLI_FAILED;
 	}
 	if (rc == CLI_OK)
@@ -167,27 +173,28 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 	return rc;
 }
 
-static int add_one(struct cli_volume *v, const struct options *o, const char *folder, const char *file)
+static int add_one(struct cli_volume *v, const struct options *o, const char *folder, const char *file, struct fault *fault)
 {
 	char *copy = cli_xstrdup(file), *path;
 	struct cli_dev src;
 	struct stat st;
 	int rc = CLI_FAILED;
 
-	if (!cli_dev_open(&src, file, false)) {
+	if (!cli_dev_open(&src, file, false, fault)) {
 		free(copy);
 		return CLI_FAILED;
 	}
 	path = cli_xasprintf("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, basename(copy));
 	if (src.is_block)
-		cli_error(_("%s: a device, not a file; copy it to an image file first"), file);
+		fault_set(fault, _("%s: a device, not a file; copy it to an image file first"), file);
 	else if (src.file_dev == v->t->file.file_dev && src.file_ino == v->t->file.file_ino && !v->t->file.is_block)
-		cli_error(_("%s: this is the stick itself"), file);
+		fault_set(fault, _("%s: this is the stick itself"), file);
 	else if (fstat(src.fd, &st) != 0)
-		cli_error(_("%s: cannot open"), file);
+		fault_set(fault, _("%s: cannot open"), file);
 	else {
-		warn_about(&src, file);
-		rc = copy_in(v, o, &src, path, st.st_mtime);
+		warn_about(&src, file, fault);
+		fault_print(fault);
+		rc = copy_in(v, o, &src, path, st.st_mtime, fault);
 	}
 	free(path);
 	free(copy);
@@ -195,10 +202,10 @@ static int add_one(struct cli_volume *v, const struct options *o, const char *fo
 	return rc;
 }
 
-static int add_all(struct cli_volume *v, const struct options *o, char **files, int count)
+static int add_all(struct cli_volume *v, const struct options *o, char **files, int count, struct fault *fault)
 {
 	struct pod_diag diag = {0};
-	char *folder = cli_volume_path(v, o->to);
+	char *folder = cli_volume_path(v, o->to, fault);
 	enum pod_status st;
 	int rc = CLI_OK, one;
 
@@ -206,12 +213,12 @@ static int add_all(struct cli_volume *v, const struct options *o, char **files, 
 		return CLI_FAILED;
 	st = strcmp(folder, "/") == 0 ? POD_OK : pod_exfat_mkdir(&v->vol, folder, (int64_t)time(NULL), &diag);
 	if (st != POD_OK) {
-		rc = cli_volume_fail(v, folder, _("cannot make the folder"), st, &diag);
+		rc = cli_volume_fail(v, folder, _("cannot make the folder"), st, &diag, fault);
 		free(folder);
 		return rc;
 	}
 	for (int i = 0; i < count && !cli_interrupted && !v->vol.failed; i++) {
-		one = add_one(v, o, folder, files[i]);
+		one = add_one(v, o, folder, files[i], fault);
 		if (one != CLI_OK && rc != CLI_FAILED)
 			rc = one;
 	}
@@ -219,7 +226,7 @@ static int add_all(struct cli_volume *v, const struct options *o, char **files, 
 	return rc;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"to", required_argument, NULL, 't'},
 						{"replace", no_argument, NULL, 'r'},
@@ -237,26 +244,26 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		else if (c == 'v')
 			o.verify = true;
 		else
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind < 2)
-		return cli_usage(cmd, "%s", _("name a TARGET and at least one FILE"));
+		return cli_usage(fault, cmd, "%s", _("name a TARGET and at least one FILE"));
 
-	if (!cli_digest_ready())
+	if (!cli_digest_ready(fault))
 		return CLI_FAILED;
 	v = cli_xzalloc(sizeof *v);
 	cli_catch_signals();
-	if (!cli_volume_open(v, argv[optind])) {
+	if (!cli_volume_open(v, argv[optind], fault)) {
 		free(v);
 		return CLI_FAILED;
 	}
-	rc = add_all(v, &o, argv + optind + 1, argc - optind - 1);
+	rc = add_all(v, &o, argv + optind + 1, argc - optind - 1, fault);
 	if (cli_interrupted)
 		rc = CLI_FAILED;
-	if (!cli_volume_close(v))
+	if (!cli_volume_close(v, fault))
 		rc = CLI_FAILED;
 	free(v);
-	return rc == CLI_OK ? cli_flush() : rc;
+	return rc == CLI_OK ? cli_flush(fault) : rc;
 }
 
 const struct cli_command cli_add = {

@@ -47,7 +47,7 @@ struct materials {
 	struct cli_esp_files esp;
 };
 
-static bool plan_layout(const struct options *o, const struct cli_dev *d, struct layout *l)
+static bool plan_layout(const struct options *o, const struct cli_dev *d, struct layout *l, struct fault *fault)
 {
 	uint64_t size = d->dev.size_bytes, end, least;
 	char text[16], need[16];
@@ -58,7 +58,7 @@ static bool plan_layout(const struct options *o, const struct cli_dev *d, struct
 	l->esp_bytes = ESP_SIZE;
 	least = DATA_START + DATA_MIN + ESP_SIZE + MIB;
 	if (o->reserve_bytes > size || size - o->reserve_bytes < least) {
-		cli_error(_("%s: too small: %s, and %s are needed (a stick without images)"), d->path,
+		fault_set(fault, _("%s: too small: %s, and %s are needed (a stick without images)"), d->path,
 			  pod_format_size(text, size), pod_format_size(need, least + o->reserve_bytes));
 		return false;
 	}
@@ -70,7 +70,7 @@ static bool plan_layout(const struct options *o, const struct cli_dev *d, struct
 	l->esp_start = end - ESP_SIZE;
 	l->data_bytes = l->esp_start - DATA_START;
 	if (l->table == POD_PARTTAB_MBR && end / d->dev.sector_size > UINT32_MAX) {
-		cli_error(_("%s: an MBR reaches only the first 2 TiB; use --table gpt, or --reserve the rest"), d->path);
+		fault_set(fault, _("%s: an MBR reaches only the first 2 TiB; use --table gpt, or --reserve the rest"), d->path);
 		return false;
 	}
 	return true;
@@ -90,29 +90,31 @@ static bool is_blank(struct cli_dev *d)
 }
 
 /* Is there anything to lose, and may it be lost? */
-static bool may_destroy(const struct options *o, struct cli_dev *d)
+static bool may_destroy(const struct options *o, struct cli_dev *d, struct fault *fault)
 {
 	const char *why;
 
 	if (o->yes)
 		return true;
 	if (cli_safety_is_fixed(o->target)) {
-		cli_error(_("%s: refused: not a removable drive but a disk of this machine; if it is meant, add --yes"),
+		fault_set(fault, _("%s: refused: not a removable drive but a disk of this machine; if it is meant, add --yes"),
 			  o->target);
 		return false;
 	}
 	why = d->dev.size_bytes ? cli_safety_cannot_describe() : NULL;
 	if (why) {
-		cli_error(_("%s: refused: what is on it cannot be told, because %s; to overwrite it, add --yes"), o->target, why);
+		fault_set(fault, _("%s: refused: what is on it cannot be told, because %s; to overwrite it, add --yes"),
+			  o->target, why);
 		return false;
 	}
-	if (d->dev.size_bytes && cli_safety_describe_content(o->target)) {
-		cli_error(_("%s: refused: not empty; to overwrite it, add --yes"), o->target);
+	if (d->dev.size_bytes && cli_safety_describe_content(o->target, fault)) {
+		fault_set(fault, _("%s: refused: not empty; to overwrite it, add --yes"), o->target);
 		return false;
 	}
 	/* what libblkid does not know may still be somebody's */
 	if (!is_blank(d)) {
-		cli_error(_("%s: refused: it holds data of an unknown kind, which would be lost; to overwrite it, add "
+		fault_set(fault,
+			  _("%s: refused: it holds data of an unknown kind, which would be lost; to overwrite it, add "
 			    "--yes"),
 			  o->target);
 		return false;
@@ -120,14 +122,16 @@ static bool may_destroy(const struct options *o, struct cli_dev *d)
 	return true;
 }
 
-static bool size_makes_sense(const struct options *o, const struct cli_dev *d)
+static bool size_makes_sense(const struct options *o, const struct cli_dev *d, struct fault *fault)
 {
 	if (d->is_block && o->have_size) {
-		cli_error(_("%s: --size is for files; a drive is used whole (--reserve leaves a part of it free)"), d->path);
+		fault_set(fault, _("%s: --size is for files; a drive is used whole (--reserve leaves a part of it free)"),
+			  d->path);
 		return false;
 	}
 	if (!d->is_block && o->size_bytes == 0) {
-		cli_error(_("%s: no such file or drive, or an empty file; to make a file, say how large it shall be, such "
+		fault_set(fault,
+			  _("%s: no such file or drive, or an empty file; to make a file, say how large it shall be, such "
 			    "as --size 16G"),
 			  o->target);
 		return false;
@@ -136,7 +140,7 @@ static bool size_makes_sense(const struct options *o, const struct cli_dev *d)
 }
 
 /* A file is emptied first: nothing of the old content stays in the free space of the new. */
-static bool set_size(const struct options *o, struct cli_dev *d)
+static bool set_size(const struct options *o, struct cli_dev *d, struct fault *fault)
 {
 	enum pod_status st;
 
@@ -146,7 +150,7 @@ static bool set_size(const struct options *o, struct cli_dev *d)
 	if (st == POD_OK)
 		st = cli_dev_truncate(d, o->size_bytes);
 	if (st != POD_OK)
-		cli_fail_status(d->path, _("cannot set the size"), st, NULL);
+		fault_status(fault, d->path, _("cannot set the size"), st, NULL);
 	return st == POD_OK;
 }
 
@@ -240,37 +244,38 @@ static enum pod_status write_stick(struct cli_dev *d, const struct options *o, c
 	return st;
 }
 
-static int create_on(struct cli_dev *d, const struct options *o, const struct materials *m)
+static int create_on(struct cli_dev *d, const struct options *o, const struct materials *m, struct fault *fault)
 {
 	struct pod_diag diag = {0};
 	struct layout l;
 	char size[16];
 	enum pod_status st;
 
-	if (!plan_layout(o, d, &l))
+	if (!plan_layout(o, d, &l, fault))
 		return CLI_FAILED;
 	st = write_stick(d, o, &l, m, &diag);
 	if (st != POD_OK)
-		return cli_fail_status(d->path, _("cannot make the stick"), st, &diag);
+		return fault_status(fault, d->path, _("cannot make the stick"), st, &diag);
 	/* The kernel shows the new partitions at once; if it cannot, it will when the drive is plugged in again. */
 	if (d->is_block)
 		(void)ioctl(d->fd, BLKRRPART);
 	if (!cli_bootcode_fits(&d->dev))
-		cli_warn(_("%s: sectors of %u bytes: BIOS machines cannot boot it, and not every UEFI machine can"), d->path,
-			 d->dev.sector_size);
+		fault_warn(fault, _("%s: sectors of %u bytes: BIOS machines cannot boot it, and not every UEFI machine can"),
+			   d->path, d->dev.sector_size);
 	cli_print(_("%s: a stick with %s for images (%s)\n"), d->path, pod_format_size(size, l.data_bytes),
 		  l.table == POD_PARTTAB_GPT ? "GPT" : "MBR");
-	return cli_flush();
+	return cli_flush(fault);
 }
 
 /* Opens TARGET; a new file only once nothing else can be wrong. */
-static bool open_target(struct options *o, bool existed, struct cli_dev *d)
+static bool open_target(struct options *o, bool existed, struct cli_dev *d, struct fault *fault)
 {
 	struct cli_dev wanted = {.path = (char *)o->target, .dev = {.sector_size = 512}};
 	struct layout l;
 
 	if (existed) {
-		if (!cli_safety_check_idle(o->target) || !cli_dev_open(d, o->target, true) || !may_destroy(o, d))
+		if (!cli_safety_check_idle(o->target, fault) || !cli_dev_open(d, o->target, true, fault) ||
+		    !may_destroy(o, d, fault))
 			return false;
 		wanted.dev = d->dev;
 	}
@@ -278,12 +283,12 @@ static bool open_target(struct options *o, bool existed, struct cli_dev *d)
 		o->size_bytes = d->dev.size_bytes;
 	else if (!d->is_block)
 		wanted.dev.size_bytes = o->size_bytes;
-	if (!size_makes_sense(o, d) || !plan_layout(o, &wanted, &l))
+	if (!size_makes_sense(o, d, fault) || !plan_layout(o, &wanted, &l, fault))
 		return false;
-	return existed || cli_dev_create(d, o->target);
+	return existed || cli_dev_create(d, o->target, fault);
 }
 
-static int create(struct options *o)
+static int create(struct options *o, struct fault *fault)
 {
 	struct materials *m = cli_xzalloc(sizeof *m);
 	struct stat st;
@@ -293,8 +298,9 @@ static int create(struct options *o)
 
 	memset(&d, 0, sizeof d);
 	/* Everything that can be missing is looked for before the first byte is written. */
-	if (cli_bootcode_load(&m->boot) && cli_esp_load(&m->esp) && open_target(o, existed, &d) && set_size(o, &d))
-		rc = create_on(&d, o, m);
+	if (cli_bootcode_load(&m->boot, fault) && cli_esp_load(&m->esp, fault) && open_target(o, existed, &d, fault) &&
+	    set_size(o, &d, fault))
+		rc = create_on(&d, o, m, fault);
 	/* A file that was not there before and is no stick now is of no use to anybody. */
 	if (rc != CLI_OK && !existed && d.path)
 		unlink(o->target);
@@ -313,7 +319,7 @@ static const struct option long_options[] = {
 	{"label", required_argument, NULL, O_LABEL},	{"yes", no_argument, NULL, O_YES},
 	{"uuid-seed", required_argument, NULL, O_SEED}, {NULL, 0, NULL, 0}};
 
-static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv)
+static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv, struct fault *fault)
 {
 	uint16_t units[LABEL_MAX];
 	size_t n;
@@ -324,7 +330,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 		case O_SIZE:
 		case O_RESERVE:
 			if (!cli_parse_size(optarg, c == O_SIZE ? &o->size_bytes : &o->reserve_bytes))
-				return cli_usage(cmd, _("'%s' is not a size (512M, 16G)"), optarg);
+				return cli_usage(fault, cmd, _("'%s' is not a size (512M, 16G)"), optarg);
 			o->have_size |= c == O_SIZE;
 			break;
 		case O_TABLE:
@@ -333,16 +339,16 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			else if (strcmp(optarg, "mbr") == 0)
 				o->table = POD_PARTTAB_MBR;
 			else
-				return cli_usage(cmd, _("no partition table '%s' (gpt, mbr)"), optarg);
+				return cli_usage(fault, cmd, _("no partition table '%s' (gpt, mbr)"), optarg);
 			break;
 		case O_FS:
 			if (strcmp(optarg, "exfat") != 0)
-				return cli_usage(cmd, _("filesystem '%s' is not supported yet; exfat is"), optarg);
+				return cli_usage(fault, cmd, _("filesystem '%s' is not supported yet; exfat is"), optarg);
 			break;
 		case O_LABEL:
 			if (pod_utf8_to_utf16(optarg, units, LABEL_MAX, &n) != POD_OK)
-				return cli_usage(cmd, _("the label '%s' has more than %d characters, or is not UTF-8"), optarg,
-						 LABEL_MAX);
+				return cli_usage(fault, cmd, _("the label '%s' has more than %d characters, or is not UTF-8"),
+						 optarg, LABEL_MAX);
 			o->label = optarg;
 			break;
 		case O_YES:
@@ -350,24 +356,24 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			break;
 		case O_SEED:
 			if (!cli_identity_seed(optarg))
-				return cli_usage(cmd, "%s", _("--uuid-seed takes hexadecimal digits"));
+				return cli_usage(fault, cmd, "%s", _("--uuid-seed takes hexadecimal digits"));
 			break;
 		default:
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		}
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one TARGET"));
+		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	o->target = argv[optind];
 	return CLI_OK;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct options o = {.label = "ISOPOD"};
-	int rc = parse(cmd, &o, argc, argv);
+	int rc = parse(cmd, &o, argc, argv, fault);
 
-	return rc == CLI_OK ? create(&o) : rc;
+	return rc == CLI_OK ? create(&o, fault) : rc;
 }
 
 const struct cli_command cli_create = {

@@ -5,7 +5,7 @@
 #include "cli/nbd/nbd.h"
 #include "cli/stick/target.h"
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {
 		{"nbd", required_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
@@ -22,17 +22,17 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		else if (c == 'o')
 			once = true;
 		else
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || !path)
-		return cli_usage(cmd, "%s", _("name one FILE or TARGET:PATH, and --nbd SOCKET"));
-	plan = cli_image_open_plan(&im, argv[optind], &rc);
+		return cli_usage(fault, cmd, "%s", _("name one FILE or TARGET:PATH, and --nbd SOCKET"));
+	plan = cli_image_open_plan(&im, argv[optind], &rc, fault);
 	if (!plan)
 		return rc;
 
 	pod_mapdev_init(&md, &plan->map, im.disk, plan->sector_size);
 	rc = cli_nbd_run(&(struct cli_nbd_export){.dev = &md.dev, .name = im.path + 1, .description = "isopod virtual disk"},
-			 im.path, path, once);
+			 im.path, path, once, fault);
 	cli_image_close_plan(&im, plan);
 	return rc;
 }

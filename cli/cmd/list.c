@@ -10,6 +10,7 @@
 #include "core/base/str.h"
 
 struct listing {
+	struct fault *fault;
 	struct cli_walk walk;
 	bool failed;
 };
@@ -20,10 +21,10 @@ static bool unreadable(void *ctx, const char *folder, enum pod_status st)
 	char *where = cli_xasprintf("%s:%s", l->walk.t->file.path, *folder ? folder : "/");
 
 	if (st == POD_E_LIMIT && !*folder)
-		cli_error(_("%s: more than %u images; the folders may be damaged: check the volume with fsck.exfat"),
+		fault_set(l->fault, _("%s: more than %u images; the folders may be damaged: check the volume with fsck.exfat"),
 			  l->walk.t->file.path, CLI_WALK_MAX);
 	else
-		cli_fail_status(where, _("cannot read the folder"), st, NULL);
+		fault_status(l->fault, where, _("cannot read the folder"), st, NULL);
 	free(where);
 	l->failed = true;
 	return false;
@@ -44,7 +45,7 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 	enum pod_status st = cli_image_on_target(&im, t, e->path, &e->node);
 
 	if (st == POD_OK) {
-		st = cli_image_plan(&im, plan, &diag);
+		st = cli_image_plan(&im, plan, &diag, NULL);
 		cli_image_close(&im);
 	}
 	if (st == POD_OK) {
@@ -96,7 +97,7 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	pod_free(&cli_alloc, ext);
 }
 
-static int report_json(struct listing *l, const struct cli_hashlist *hashes)
+static int report_json(struct listing *l, const struct cli_hashlist *hashes, struct fault *fault)
 {
 	struct probed *p = cli_xmalloc(sizeof *p);
 	struct cli_json j;
@@ -113,7 +114,7 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes)
 		cli_json_u64(&j, "size", e->node.size_bytes);
 		cli_json_str(&j, "kind", pod_image_kind_text(p->image.kind));
 		cli_json_str(&j, "label", p->image.label);
-		cli_firmware_json(&j, "firmware", p->image.firmware);
+		cli_bootmode_json(&j, "firmware", p->image.firmware);
 		cli_json_u64(&j, "extents", p->extents);
 		cli_json_i64(&j, "mtime", e->node.mtime);
 		if (hex)
@@ -124,10 +125,10 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes)
 	}
 	cli_json_close(&j, ']');
 	free(p);
-	return cli_json_end(&j);
+	return cli_json_end(&j, fault);
 }
 
-static int report_text(struct listing *l, const struct cli_hashlist *hashes)
+static int report_text(struct listing *l, const struct cli_hashlist *hashes, struct fault *fault)
 {
 	struct probed *p = cli_xmalloc(sizeof *p);
 	char size[16], firmware[48];
@@ -141,7 +142,7 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes)
 		probe(l, e, p);
 		cli_print("%s\n", e->path);
 		cli_print("    %s, %s, %s", pod_format_size(size, e->node.size_bytes), pod_image_kind_text(p->image.kind),
-			  p->image.firmware ? cli_firmware_list(p->image.firmware, firmware) : _("nothing that boots"));
+			  p->image.firmware ? cli_bootmode_list(p->image.firmware, firmware) : _("nothing that boots"));
 		if (*p->image.label)
 			cli_print(", \"%s\"", p->image.label);
 		if (p->extents > 1)
@@ -153,10 +154,10 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes)
 			cli_print("    sha256 %s\n", hex);
 	}
 	free(p);
-	return cli_flush();
+	return cli_flush(fault);
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct listing l = {0};
@@ -166,18 +167,19 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		json = true;
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one TARGET"));
-	l.walk = (struct cli_walk){.t = cli_target_open(argv[optind], false), .problem = unreadable, .ctx = &l};
+		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
+	l.fault = fault;
+	l.walk = (struct cli_walk){.t = cli_target_open(argv[optind], false, fault), .problem = unreadable, .ctx = &l};
 	if (!l.walk.t)
 		return CLI_FAILED;
 
 	cli_walk_images(&l.walk);
 	cli_hashlist_load(&hashes, l.walk.t);
-	rc = json ? report_json(&l, &hashes) : report_text(&l, &hashes);
+	rc = json ? report_json(&l, &hashes, fault) : report_text(&l, &hashes, fault);
 	if (l.failed)
 		rc = CLI_FAILED;
 

@@ -8,9 +8,9 @@
 #include "cli/stick/volume.h"
 
 /* NEWPATH as it is, or with the old name behind it if it is an existing folder (and not the one that is renamed). */
-static char *destination(struct cli_volume *v, const char *from, const char *arg)
+static char *destination(struct cli_volume *v, const char *from, const char *arg, struct fault *fault)
 {
-	char *to = cli_volume_path(v, arg), *full;
+	char *to = cli_volume_path(v, arg, fault), *full;
 	struct pod_node node, old;
 
 	if (!to)
@@ -24,9 +24,9 @@ static char *destination(struct cli_volume *v, const char *from, const char *arg
 	return full;
 }
 
-static int move(struct cli_volume *v, const char *from_arg, const char *to_arg)
+static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, struct fault *fault)
 {
-	char *from = cli_volume_path(v, from_arg), *to = from ? destination(v, from, to_arg) : NULL, *slash;
+	char *from = cli_volume_path(v, from_arg, fault), *to = from ? destination(v, from, to_arg, fault) : NULL, *slash;
 	struct pod_diag diag = {0};
 	struct pod_node node;
 	enum pod_status st;
@@ -42,7 +42,7 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg)
 		*slash = '\0';
 		st = pod_exfat_mkdir(&v->vol, to, (int64_t)time(NULL), &diag);
 		if (st != POD_OK) {
-			rc = cli_volume_fail(v, to, _("cannot make the folder"), st, &diag);
+			rc = cli_volume_fail(v, to, _("cannot make the folder"), st, &diag, fault);
 			goto out;
 		}
 		*slash = '/';
@@ -50,12 +50,12 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg)
 	if (st == POD_OK)
 		st = pod_exfat_rename(&v->vol, from, to, 0, &diag);
 	if (st == POD_E_NOT_FOUND)
-		rc = cli_volume_fail(v, from, _("cannot move"), st, &diag);
+		rc = cli_volume_fail(v, from, _("cannot move"), st, &diag, fault);
 	else if (st == POD_E_INVALID && node.is_dir && strncmp(to, from, strlen(from)) == 0)
-		rc = cli_fail(_("%s:%s: a folder cannot be moved into itself"), v->t->file.path, from);
+		rc = fault_set(fault, _("%s:%s: a folder cannot be moved into itself"), v->t->file.path, from);
 	else if (st != POD_OK)
-		rc = cli_volume_fail(v, to, _("cannot move"), st, &diag);
-	else if (cli_hashlist_rename(&v->hashes, from, to) && !cli_volume_save_hashes(v))
+		rc = cli_volume_fail(v, to, _("cannot move"), st, &diag, fault);
+	else if (cli_hashlist_rename(&v->hashes, from, to) && !cli_volume_save_hashes(v, fault))
 		rc = CLI_FAILED;
 out:
 	free(from);
@@ -63,24 +63,24 @@ out:
 	return rc;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{NULL, 0, NULL, 0}};
 	struct cli_volume *v;
 	int rc;
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
-		return cli_bad_option(cmd);
+		return cli_bad_option(fault, cmd, argv);
 	if (argc - optind != 3)
-		return cli_usage(cmd, "%s", _("name a TARGET, a PATH on it, and its NEWPATH"));
+		return cli_usage(fault, cmd, "%s", _("name a TARGET, a PATH on it, and its NEWPATH"));
 	v = cli_xzalloc(sizeof *v);
 	cli_catch_signals();
-	if (!cli_volume_open(v, argv[optind])) {
+	if (!cli_volume_open(v, argv[optind], fault)) {
 		free(v);
 		return CLI_FAILED;
 	}
-	rc = move(v, argv[optind + 1], argv[optind + 2]);
-	if (!cli_volume_close(v))
+	rc = move(v, argv[optind + 1], argv[optind + 2], fault);
+	if (!cli_volume_close(v, fault))
 		rc = CLI_FAILED;
 	free(v);
 	return rc;

@@ -66,13 +66,13 @@ static int bit_index(uint32_t bit)
 }
 
 /* Which entry a firmware starts: >= 0 El Torito entry, -1 the image itself or its own tree, -2 nothing. */
-static int start_of(const struct pod_plan *p, const struct cli_firmware *fw)
+static int start_of(const struct pod_plan *p, const struct cli_bootmode *fw)
 {
 	return fw->bit == POD_FW_BIOS ? p->bios_entry : p->efi_entry[bit_index(fw->bit)];
 }
 
 /* In words; the caller frees. */
-static char *start_text(const struct pod_plan *p, const struct cli_firmware *fw)
+static char *start_text(const struct pod_plan *p, const struct cli_bootmode *fw)
 {
 	int n = start_of(p, fw);
 	const char *loader = pod_efi_loader_path(fw->bit);
@@ -95,11 +95,11 @@ static char *start_text(const struct pod_plan *p, const struct cli_firmware *fw)
 	return NULL;
 }
 
-static void json_starts(struct cli_json *j, const struct pod_plan *p, const struct cli_firmware *only)
+static void json_starts(struct cli_json *j, const struct pod_plan *p, const struct cli_bootmode *only)
 {
 	cli_json_open(j, "starts", '[');
-	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++) {
-		const struct cli_firmware *fw = &cli_firmware[i];
+	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++) {
+		const struct cli_bootmode *fw = &cli_bootmode[i];
 		int n = start_of(p, fw);
 		char *text;
 
@@ -134,7 +134,7 @@ static void json_boot_entries(struct cli_json *j, const struct pod_image *im)
 		cli_json_u64(j, "sectors", e->sector_count);
 		cli_json_u64(j, "offset", (uint64_t)e->lba * 2048);
 		cli_json_u64(j, "length", e->length_bytes);
-		cli_firmware_json(j, "firmware", e->firmware);
+		cli_bootmode_json(j, "firmware", e->firmware);
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
@@ -193,7 +193,7 @@ static void json_map(struct cli_json *j, const struct cli_image *im, const struc
 	cli_json_close(j, '}');
 }
 
-static int report_json(const struct cli_image *im, const struct pod_plan *p, const struct cli_firmware *only)
+static int report_json(const struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
 {
 	struct cli_json j;
 
@@ -213,7 +213,7 @@ static int report_json(const struct cli_image *im, const struct pod_plan *p, con
 	cli_json_bool(&j, "rock_ridge", p->image.rock_ridge);
 	cli_json_bool(&j, "hybrid_mbr", p->image.hybrid_mbr);
 	cli_json_bool(&j, "hybrid_gpt", p->image.hybrid_gpt);
-	cli_firmware_json(&j, "firmware", p->image.firmware);
+	cli_bootmode_json(&j, "firmware", p->image.firmware);
 	cli_json_u64(&j, "sector_size", p->sector_size);
 	json_starts(&j, p, only);
 	json_boot_entries(&j, &p->image);
@@ -236,7 +236,7 @@ static int report_json(const struct cli_image *im, const struct pod_plan *p, con
 	cli_json_close(&j, ']');
 	json_map(&j, im, p);
 	cli_json_close(&j, '}');
-	return cli_json_end(&j);
+	return cli_json_end(&j, fault);
 }
 
 static void text_overlays(const struct pod_plan *p)
@@ -263,7 +263,7 @@ static void text_overlays(const struct pod_plan *p)
 	}
 }
 
-static int report_text(const struct cli_image *im, const struct pod_plan *p, const struct cli_firmware *only)
+static int report_text(const struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
 {
 	char size[16], *text;
 
@@ -274,11 +274,11 @@ static int report_text(const struct cli_image *im, const struct pod_plan *p, con
 	if (*p->image.label)
 		cli_print(", \"%s\"", p->image.label);
 	cli_print("\n%s\n", _("Starts:"));
-	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++) {
-		if (only && only != &cli_firmware[i])
+	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++) {
+		if (only && only != &cli_bootmode[i])
 			continue;
-		text = start_text(p, &cli_firmware[i]);
-		cli_print("  %-9s %s\n", cli_firmware[i].title, text ? text : _("nothing to start"));
+		text = start_text(p, &cli_bootmode[i]);
+		cli_print("  %-9s %s\n", cli_bootmode[i].title, text ? text : _("nothing to start"));
 		free(text);
 	}
 	text_overlays(p);
@@ -309,25 +309,25 @@ static int report_text(const struct cli_image *im, const struct pod_plan *p, con
 		cli_print(_("Warning: %s\n"), p->warning[i]);
 	if (p->unwritten)
 		cli_print(_("Warning: %s\n"), _("Parts of the file were never written and read as zeros."));
-	return cli_flush();
+	return cli_flush(fault);
 }
 
 /* Exit status 1 if the image does not start on the firmware asked for (on any, if none was asked for), or is not whole. */
-static int verdict(const struct pod_plan *p, const struct cli_firmware *only)
+static int verdict(const struct pod_plan *p, const struct cli_bootmode *only)
 {
 	bool starts = false;
 
-	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
-		if (!only || only == &cli_firmware[i])
-			starts |= start_of(p, &cli_firmware[i]) != -2;
+	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++)
+		if (!only || only == &cli_bootmode[i])
+			starts |= start_of(p, &cli_bootmode[i]) != -2;
 	return starts && !p->image.truncated && !p->unwritten ? CLI_OK : CLI_CHECK;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'}, {"firmware", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-	const struct cli_firmware *only = NULL;
+	const struct cli_bootmode *only = NULL;
 	struct cli_image im;
 	struct pod_plan *plan;
 	bool json = false;
@@ -337,20 +337,20 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		if (c == 'j') {
 			json = true;
 		} else if (c == 'f') {
-			only = cli_firmware_find(optarg);
+			only = cli_bootmode_find(optarg);
 			if (!only)
-				return cli_usage(cmd, _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64)"), optarg);
+				return cli_usage(fault, cmd, _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64)"), optarg);
 		} else {
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		}
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one FILE or TARGET:PATH"));
-	plan = cli_image_open_plan(&im, argv[optind], &rc);
+		return cli_usage(fault, cmd, "%s", _("name one FILE or TARGET:PATH"));
+	plan = cli_image_open_plan(&im, argv[optind], &rc, fault);
 	if (!plan)
 		return rc;
 
-	rc = json ? report_json(&im, plan, only) : report_text(&im, plan, only);
+	rc = json ? report_json(&im, plan, only, fault) : report_text(&im, plan, only, fault);
 	if (rc == CLI_OK)
 		rc = verdict(plan, only);
 	cli_image_close_plan(&im, plan);

@@ -6,9 +6,9 @@
 #include "cli/ui/ui.h"
 #include "cli/stick/volume.h"
 
-static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_changed)
+static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_changed, struct fault *fault)
 {
-	char *path = cli_volume_path(v, arg);
+	char *path = cli_volume_path(v, arg, fault);
 	struct pod_diag diag = {0};
 	struct pod_node node;
 	enum pod_status st;
@@ -20,18 +20,18 @@ static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_change
 	if (st == POD_OK)
 		st = strcmp(path, "/") == 0 ? POD_E_INVALID : pod_exfat_remove(&v->vol, path, &diag);
 	if (st == POD_E_EXISTS)
-		rc = cli_fail(_("%s:%s: the folder is not empty; remove what is in it first"), v->t->file.path, path);
+		rc = fault_set(fault, _("%s:%s: the folder is not empty; remove what is in it first"), v->t->file.path, path);
 	else if (st == POD_E_INVALID)
-		rc = cli_fail(_("%s:%s: not a file or folder that can be removed"), v->t->file.path, path);
+		rc = fault_set(fault, _("%s:%s: not a file or folder that can be removed"), v->t->file.path, path);
 	else if (st != POD_OK)
-		rc = cli_volume_fail(v, path, _("cannot remove"), st, &diag);
+		rc = cli_volume_fail(v, path, _("cannot remove"), st, &diag, fault);
 	else
 		*hashes_changed |= cli_hashlist_drop(&v->hashes, path);
 	free(path);
 	return rc;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{NULL, 0, NULL, 0}};
 	struct cli_volume *v;
@@ -39,26 +39,26 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	int rc = CLI_OK;
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
-		return cli_bad_option(cmd);
+		return cli_bad_option(fault, cmd, argv);
 	if (argc - optind < 2)
-		return cli_usage(cmd, "%s", _("name a TARGET and at least one PATH on it"));
+		return cli_usage(fault, cmd, "%s", _("name a TARGET and at least one PATH on it"));
 	v = cli_xzalloc(sizeof *v);
 	cli_catch_signals();
-	if (!cli_volume_open(v, argv[optind])) {
+	if (!cli_volume_open(v, argv[optind], fault)) {
 		free(v);
 		return CLI_FAILED;
 	}
 	for (int i = optind + 1; i < argc && !cli_interrupted && !v->vol.failed; i++) {
-		int one = remove_one(v, argv[i], &hashes_changed);
+		int one = remove_one(v, argv[i], &hashes_changed, fault);
 
 		if (one != CLI_OK)
 			rc = one;
 	}
-	if (hashes_changed && !v->vol.failed && !cli_volume_save_hashes(v))
+	if (hashes_changed && !v->vol.failed && !cli_volume_save_hashes(v, fault))
 		rc = CLI_FAILED;
 	if (cli_interrupted)
-		rc = cli_fail("%s", _("interrupted"));
-	if (!cli_volume_close(v))
+		rc = fault_set(fault, "%s", _("interrupted"));
+	if (!cli_volume_close(v, fault))
 		rc = CLI_FAILED;
 	free(v);
 	return rc;

@@ -23,33 +23,34 @@ static bool esp_is_lost(struct cli_target *t)
 }
 
 /* The ESP first: the stick boots with new files and old boot code, each reads only its own. */
-static int update(struct cli_target *t, const struct cli_bootcode *boot, const struct cli_esp_files *files)
+static int update(struct cli_target *t, const struct cli_bootcode *boot, const struct cli_esp_files *files, struct fault *fault)
 {
 	struct pod_diag diag = {0};
 	bool esp_changed = false, boot_changed = false;
 	enum pod_status st;
 
 	if (!t->esp_part || (!t->esp.ops && !esp_is_lost(t)))
-		return cli_fail(_("%s: no readable ESP, so not an Isopod stick; 'isopod create' makes one"), t->file.path);
+		return fault_set(fault, _("%s: no readable ESP, so not an Isopod stick; 'isopod create' makes one"),
+				 t->file.path);
 	if (t->esp.ops) {
 		st = cli_esp_update(&t->esp_win.dev, files, &esp_changed, &diag);
 	} else {
-		cli_warn(_("%s: the ESP was damaged; it is written anew, the images stay as they are"), t->file.path);
+		fault_warn(fault, _("%s: the ESP was damaged; it is written anew, the images stay as they are"), t->file.path);
 		st = cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(), t->esp_part->start_bytes, &diag);
 		esp_changed = true;
 	}
 	if (st != POD_OK)
-		return cli_fail_status(t->file.path, _("cannot update the ESP"), st, &diag);
+		return fault_status(fault, t->file.path, _("cannot update the ESP"), st, &diag);
 	if (cli_bootcode_fits(&t->file.dev)) {
 		st = cli_bootcode_update(&t->file.dev, boot, &boot_changed);
 		if (st != POD_OK)
-			return cli_fail_status(t->file.path, _("cannot update the boot code"), st, NULL);
+			return fault_status(fault, t->file.path, _("cannot update the boot code"), st, NULL);
 	}
 	cli_print("%s: %s\n", t->file.path, esp_changed || boot_changed ? _("boot code updated") : _("already up to date"));
-	return cli_flush();
+	return cli_flush(fault);
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{NULL, 0, NULL, 0}};
 	struct cli_bootcode boot;
@@ -58,15 +59,15 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	int rc = CLI_FAILED;
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
-		return cli_bad_option(cmd);
+		return cli_bad_option(fault, cmd, argv);
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one TARGET"));
-	if (!cli_bootcode_load(&boot))
+		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
+	if (!cli_bootcode_load(&boot, fault))
 		return CLI_FAILED;
-	if (cli_esp_load(&files)) {
-		t = cli_target_open(argv[optind], true);
+	if (cli_esp_load(&files, fault)) {
+		t = cli_target_open(argv[optind], true, fault);
 		if (t)
-			rc = update(t, &boot, &files);
+			rc = update(t, &boot, &files, fault);
 		cli_target_close(t);
 	}
 	cli_esp_free(&files);

@@ -75,7 +75,7 @@ static enum pod_status check_layer(struct pod_layer *l, bool repair, struct repo
 }
 
 /* The top file alone, opened for writing: that replays its log; then what has a sound copy is mended. */
-static int repair_file(const char *path, struct report *r, struct sums *s)
+static int repair_file(const char *path, struct report *r, struct sums *s, struct fault *fault)
 {
 	struct pod_layer_options opt = {.writable = true, .env = &disk_env};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
@@ -84,14 +84,14 @@ static int repair_file(const char *path, struct report *r, struct sums *s)
 	enum pod_status st, closed;
 	int rc = CLI_FAILED;
 
-	if (disk_file_open(&f, path, true)) {
+	if (disk_file_open(&f, path, true, fault)) {
 		st = pod_layer_open(l, &f.vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {
 			st = check_layer(l, true, r, s);
 			closed = pod_layer_close(l);
 			st = st == POD_OK ? closed : st;
 		}
-		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot repair the image"), st, &diag, NULL);
+		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot repair the image"), st, &diag, NULL, fault);
 		disk_file_close(&f);
 	}
 	free(l);
@@ -109,10 +109,10 @@ static void print_sums(const struct report *r, const struct sums *s)
 			  r->path);
 }
 
-static int check_chain(const char *path, struct cli_json *json, struct sums *total)
+static int check_chain(const char *path, struct cli_json *json, struct sums *total, struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
-	int rc = disk_open(d, path, false);
+	int rc = disk_open(d, path, false, fault);
 
 	for (unsigned i = 0; rc == CLI_OK && i < d->chain.depth; i++) {
 		struct pod_layer *l = d->chain.layer[i];
@@ -121,7 +121,7 @@ static int check_chain(const char *path, struct cli_json *json, struct sums *tot
 		enum pod_status st = check_layer(l, false, &r, &s);
 
 		if (st != POD_OK)
-			rc = disk_fail(r.path, _("cannot check the image"), st, NULL, NULL);
+			rc = disk_fail(r.path, _("cannot check the image"), st, NULL, NULL, fault);
 		else if (!json)
 			print_sums(&r, &s);
 		total->errors += s.errors;
@@ -129,13 +129,13 @@ static int check_chain(const char *path, struct cli_json *json, struct sums *tot
 		total->unused += s.unused;
 		total->log_dirty |= i == 0 && s.log_dirty;
 	}
-	if (d->file.dev.path && disk_close(d) != CLI_OK)
+	if (d->file.dev.path && disk_close(d, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(d);
 	return rc;
 }
 
-int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv)
+int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'}, {"repair", no_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
@@ -151,12 +151,12 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 		else if (c == 'r')
 			repair = true;
 		else
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one FILE"));
+		return cli_usage(fault, cmd, "%s", _("name one FILE"));
 	if (repair)
-		rc = repair_file(argv[optind], &quiet, &mended);
+		rc = repair_file(argv[optind], &quiet, &mended, fault);
 	if (rc != CLI_OK)
 		return rc;
 	cli_json_init(&j, stdout);
@@ -164,7 +164,7 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 		cli_json_open(&j, NULL, '{');
 		cli_json_open(&j, "findings", '[');
 	}
-	rc = check_chain(argv[optind], as_json ? &j : NULL, &total);
+	rc = check_chain(argv[optind], as_json ? &j : NULL, &total, fault);
 	if (as_json) {
 		cli_json_close(&j, ']');
 		cli_json_u64(&j, "errors", total.errors);
@@ -176,7 +176,7 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 	} else if (mended.repaired) {
 		cli_print(_("%llu repaired\n"), (unsigned long long)mended.repaired);
 	}
-	c = as_json ? cli_json_end(&j) : cli_flush();
+	c = as_json ? cli_json_end(&j, fault) : cli_flush(fault);
 	if (rc == CLI_OK)
 		rc = c;
 	return rc == CLI_OK && total.errors ? CLI_CHECK : rc;

@@ -5,27 +5,27 @@
 
 static const struct {
 	const char *name;
-	int (*run)(const struct cli_command *cmd, int argc, char **argv);
+	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
 	{"info", disk_cmd_info}, {"create", disk_cmd_create}, {"convert", disk_cmd_convert}, {"check", disk_cmd_check},
 	{"map", disk_cmd_map},	 {"merge", disk_cmd_merge},   {"rebase", disk_cmd_rebase},   {"compact", disk_cmd_compact},
 	{"grow", disk_cmd_grow}, {"serve", disk_cmd_serve},
 };
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static char name[64];
 
 	if (argc < 2)
-		return cli_usage(cmd, "%s",
+		return cli_usage(fault, cmd, "%s",
 				 _("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, serve"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[1]) == 0) {
 			snprintf(name, sizeof name, "isopod disk %s", verbs[i].name);
 			argv[1] = name; /* getopt's own messages begin with it */
-			return verbs[i].run(cmd, argc - 1, argv + 1);
+			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
 		}
-	return cli_usage(cmd, _("there is no 'disk %s'"), argv[1]);
+	return cli_usage(fault, cmd, _("there is no 'disk %s'"), argv[1]);
 }
 
 const struct cli_command cli_disk = {

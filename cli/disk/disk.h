@@ -13,30 +13,30 @@ struct disk_file {
 	struct cli_dev dev;
 };
 /* Both say what is wrong. `create` makes a new file and refuses an old one. */
-bool disk_file_open(struct disk_file *f, const char *path, bool writable);
-bool disk_file_create(struct disk_file *f, const char *path);
+bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct fault *fault);
+bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault);
 void disk_file_close(struct disk_file *f);
 /* fsync, the folder it lies in included. */
-bool disk_file_sync(struct disk_file *f);
+bool disk_file_sync(struct disk_file *f, struct fault *fault);
 
 /* Identifiers and time from the host. */
 extern struct pod_vhd_env disk_env;
-/* Finds parents next to their children. */
-extern struct pod_chain_opener disk_opener;
 
 struct disk {
 	struct pod_chain chain;
+	struct pod_chain_opener opener; /* finds parents next to their children; its ctx is a struct fault, or NULL */
 	struct disk_file file;
 	char failed[POD_VHD_PATH_MAX];
 };
 /* Opens an image and its parents. CLI_OK, or CLI_FAILED, and has said why. */
-int disk_open(struct disk *d, const char *path, bool writable);
+int disk_open(struct disk *d, const char *path, bool writable, struct fault *fault);
 /* Writes what is pending. CLI_OK, or CLI_FAILED, and has said why. */
-int disk_close(struct disk *d);
+int disk_close(struct disk *d, struct fault *fault);
 /* One line for a failure with an image; `parent` is the path of a parent that the failure is about, "" or NULL for none. */
-int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent);
+int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent,
+	      struct fault *fault);
 /* `parent` as a child in the folder of `child` names it: relative, with backslashes. NULL, and said, if a path does not exist. */
-char *disk_relative(const char *child, const char *parent);
+char *disk_relative(const char *child, const char *parent, struct fault *fault);
 /* The path of the direct parent of an open image as the opener found it, or NULL. */
 const char *disk_parent_path(const struct disk *d);
 
@@ -48,7 +48,7 @@ struct disk_create {
 	const char *parent; /* path, or NULL */
 };
 /* Makes an image file (it must not exist) and closes it. `f` stays open for writing if not NULL. */
-int disk_create(const char *path, const struct disk_create *c, struct disk_file *f);
+int disk_create(const char *path, const struct disk_create *c, struct disk_file *f, struct fault *fault);
 /* Copies all of `from` to `to`, which reads as zeros yet; zeros are left out. */
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label);
 
@@ -56,28 +56,28 @@ enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const ch
 void disk_progress(void *ctx, uint64_t done, uint64_t total);
 /* Plans a rebase of an open image with a bar, and says why it cannot be. `file`: the image's, `parent`: to be shown. */
 int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto, const char *file,
-		     const char *parent);
+		     const char *parent, struct fault *fault);
 /* Does what was planned. */
-int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file);
+int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file, struct fault *fault);
 /* At most so many bytes of its volume does that take. */
 uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r);
 
 /* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
-int disk_convert(struct disk *from, const char *dst, const char *format, bool replace);
+int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault);
 
 /* "raw", "vhd", "vhdx", "qcow2": false if it is none. qcow2 is not one of pod_layer_kind: *qcow2 is set. */
 bool disk_parse_format(const char *name, enum pod_layer_kind *kind, bool *qcow2);
 
 /* The subcommands of `isopod disk`. */
-int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv);
-int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv);
+int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 
 #endif

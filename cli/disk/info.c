@@ -11,20 +11,20 @@
 static const struct option json_only[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 
 /* The usual beginning: FILE and --json. */
-static int open_report(const struct cli_command *cmd, int argc, char **argv, struct disk **d, bool *json)
+static int open_report(const struct cli_command *cmd, int argc, char **argv, struct disk **d, bool *json, struct fault *fault)
 {
 	int c;
 
 	*json = false;
 	while ((c = getopt_long(argc, argv, "", json_only, NULL)) != -1) {
 		if (c != 'j')
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		*json = true;
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one FILE"));
+		return cli_usage(fault, cmd, "%s", _("name one FILE"));
 	*d = cli_xzalloc(sizeof **d);
-	c = disk_open(*d, argv[optind], false);
+	c = disk_open(*d, argv[optind], false, fault);
 	if (c != CLI_OK)
 		free(*d);
 	return c;
@@ -143,12 +143,12 @@ static void print_layer(const struct pod_layer *l, unsigned depth)
 	cli_print("\n");
 }
 
-int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv)
+int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_json j;
 	struct disk *d;
 	bool json;
-	int rc = open_report(cmd, argc, argv, &d, &json);
+	int rc = open_report(cmd, argc, argv, &d, &json, fault);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -162,13 +162,13 @@ int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv)
 			json_layer(&j, d->chain.layer[i]);
 		cli_json_close(&j, ']');
 		cli_json_close(&j, '}');
-		rc = cli_json_end(&j);
+		rc = cli_json_end(&j, fault);
 	} else {
 		for (unsigned i = 0; i < d->chain.depth; i++)
 			print_layer(d->chain.layer[i], i);
-		rc = cli_flush();
+		rc = cli_flush(fault);
 	}
-	if (disk_close(d) != CLI_OK)
+	if (disk_close(d, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(d);
 	return rc;
@@ -226,13 +226,13 @@ static enum pod_status walk(struct pod_chain *c, struct cli_json *j)
 	return POD_OK;
 }
 
-int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv)
+int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_json j;
 	struct disk *d;
 	bool json;
 	enum pod_status st;
-	int rc = open_report(cmd, argc, argv, &d, &json);
+	int rc = open_report(cmd, argc, argv, &d, &json, fault);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -245,13 +245,13 @@ int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv)
 	st = walk(&d->chain, json ? &j : NULL);
 	if (json) {
 		cli_json_close(&j, ']');
-		rc = cli_json_end(&j);
+		rc = cli_json_end(&j, fault);
 	} else {
-		rc = cli_flush();
+		rc = cli_flush(fault);
 	}
 	if (st != POD_OK)
-		rc = disk_fail(d->file.dev.path, _("cannot read the map"), st, NULL, NULL);
-	if (disk_close(d) != CLI_OK)
+		rc = disk_fail(d->file.dev.path, _("cannot read the map"), st, NULL, NULL, fault);
+	if (disk_close(d, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(d);
 	return rc;

@@ -48,25 +48,25 @@ static void attach(struct disk_file *f, bool writable)
 		f->vf.zero = file_zero;
 }
 
-bool disk_file_open(struct disk_file *f, const char *path, bool writable)
+bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct fault *fault)
 {
 	memset(f, 0, sizeof *f);
-	if (!cli_dev_open(&f->dev, path, writable))
+	if (!cli_dev_open(&f->dev, path, writable, fault))
 		return false;
 	attach(f, writable);
 	return true;
 }
 
-bool disk_file_create(struct disk_file *f, const char *path)
+bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault)
 {
 	struct stat st;
 
 	memset(f, 0, sizeof *f);
 	if (lstat(path, &st) == 0) {
-		cli_error(_("%s: exists already; name another file, or remove it first"), path);
+		fault_set(fault, _("%s: exists already; name another file, or remove it first"), path);
 		return false;
 	}
-	if (!cli_dev_create(&f->dev, path))
+	if (!cli_dev_create(&f->dev, path, fault))
 		return false;
 	attach(f, true);
 	return true;
@@ -77,7 +77,7 @@ void disk_file_close(struct disk_file *f)
 	cli_dev_close(&f->dev);
 }
 
-bool disk_file_sync(struct disk_file *f)
+bool disk_file_sync(struct disk_file *f, struct fault *fault)
 {
 	char *copy = cli_xstrdup(f->dev.path);
 	int dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -89,7 +89,7 @@ bool disk_file_sync(struct disk_file *f)
 	}
 	free(copy);
 	if (!ok)
-		cli_error(_("%s: cannot write it to the disk: %s"), f->dev.path, strerror(errno));
+		fault_set(fault, _("%s: cannot write it to the disk: %s"), f->dev.path, strerror(errno));
 	return ok;
 }
 
@@ -136,13 +136,12 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 	struct disk_file *f;
 	struct stat st;
 
-	(void)o;
 	if (stat(name, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
 		free(name);
 		return POD_E_NOT_FOUND;
 	}
 	f = cli_xzalloc(sizeof *f);
-	if (!disk_file_open(f, name, false)) {
+	if (!disk_file_open(f, name, false, o->ctx)) {
 		free(f);
 		free(name);
 		return POD_E_IO;
@@ -161,33 +160,35 @@ static void close_parent(struct pod_chain_opener *o, struct pod_vfile *vf)
 	free(f);
 }
 
-struct pod_chain_opener disk_opener = {.open = open_parent, .close = close_parent};
-
 /* --- disks ---------------------------------------------------------------------------------------------- */
 
-int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent)
+int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent,
+	      struct fault *fault)
 {
 	if (st == POD_E_NOT_FOUND && parent && *parent)
-		return cli_fail(_("%s: its parent is missing: %s; put it there, or name it with 'isopod disk rebase'"), path,
-				parent);
+		return fault_set(fault, _("%s: its parent is missing: %s; put it there, or name it with 'isopod disk rebase'"),
+				 path, parent);
 	if (st == POD_E_CHANGED && diag && diag->what)
-		return cli_fail(_("%s: %s is not the parent it was made from, or was written to since; only an untouched copy of "
-				  "the parent gives the right data"),
-				path, parent && *parent ? parent : "?");
+		return fault_set(
+			fault,
+			_("%s: %s is not the parent it was made from, or was written to since; only an untouched copy of "
+			  "the parent gives the right data"),
+			path, parent && *parent ? parent : "?");
 	if (st == POD_E_CORRUPT || st == POD_E_FORMAT || st == POD_E_UNSUPPORTED || st == POD_E_LIMIT || st == POD_E_INVALID) {
 		const char *of = parent && *parent ? parent : path;
 
 		if (diag && diag->what)
-			return cli_fail(
+			return fault_set(
+				fault,
 				_("%s: %s: %s (%s at offset %llu: expected %llu, found %llu); 'isopod disk check' says more"), of,
 				what, cli_status_text(st), diag->what, (unsigned long long)diag->offset_bytes,
 				(unsigned long long)diag->expected, (unsigned long long)diag->got);
-		return cli_fail(_("%s: %s: %s; 'isopod disk check' says more"), of, what, cli_status_text(st));
+		return fault_set(fault, _("%s: %s: %s; 'isopod disk check' says more"), of, what, cli_status_text(st));
 	}
-	return cli_fail_status(path, what, st, NULL);
+	return fault_status(fault, path, what, st, NULL);
 }
 
-int disk_open(struct disk *d, const char *path, bool writable)
+int disk_open(struct disk *d, const char *path, bool writable, struct fault *fault)
 {
 	struct pod_chain_options opt = {.top = {.writable = writable, .allow_raw = true, .env = &disk_env},
 					.failed_path = d->failed,
@@ -197,23 +198,25 @@ int disk_open(struct disk *d, const char *path, bool writable)
 
 	memset(d, 0, sizeof *d);
 	disk_env.now_unix = (uint64_t)cli_identity_time();
-	if (!disk_file_open(&d->file, path, writable))
+	if (!disk_file_open(&d->file, path, writable, fault))
 		return CLI_FAILED;
-	st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &disk_opener, &opt, &diag);
+	d->opener = (struct pod_chain_opener){.open = open_parent, .close = close_parent, .ctx = fault};
+	st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &d->opener, &opt, &diag);
+	d->opener.ctx = NULL;
 	if (st == POD_OK)
 		return CLI_OK;
-	disk_fail(path, _("cannot open the image"), st, &diag, d->failed);
+	disk_fail(path, _("cannot open the image"), st, &diag, d->failed, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;
 }
 
-int disk_close(struct disk *d)
+int disk_close(struct disk *d, struct fault *fault)
 {
 	enum pod_status st = pod_chain_close(&d->chain);
 	int rc = CLI_OK;
 
 	if (st != POD_OK)
-		rc = disk_fail(d->file.dev.path, _("cannot finish writing"), st, NULL, NULL);
+		rc = disk_fail(d->file.dev.path, _("cannot finish writing"), st, NULL, NULL, fault);
 	disk_file_close(&d->file);
 	return rc;
 }
@@ -248,14 +251,14 @@ static char *relative_between(const char *from_dir, const char *to)
 	return next;
 }
 
-char *disk_relative(const char *child, const char *parent)
+char *disk_relative(const char *child, const char *parent, struct fault *fault)
 {
 	char *copy = cli_xstrdup(child), *dir = realpath(dirname(copy), NULL), *to = realpath(parent, NULL), *out = NULL;
 
 	if (dir && to)
 		out = relative_between(dir, to);
 	else
-		cli_error("%s: %s", dir ? parent : child, strerror(errno));
+		fault_set(fault, "%s: %s", dir ? parent : child, strerror(errno));
 	free(to);
 	free(dir);
 	free(copy);

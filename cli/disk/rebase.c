@@ -15,18 +15,18 @@
 /* --- rebase --------------------------------------------------------------------------------------------- */
 
 /* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
-static int relink(const char *path, const char *parent)
+static int relink(const char *path, const char *parent, struct fault *fault)
 {
 	struct pod_layer_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
 	struct pod_layer *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
 	struct pod_parent_spec spec = {0};
 	struct disk_file cf = {0}, pf = {0};
 	struct pod_diag diag = {0};
-	char *relative = disk_relative(path, parent);
+	char *relative = disk_relative(path, parent, fault);
 	enum pod_status st = POD_OK, closed;
 	int rc = CLI_FAILED;
 
-	if (relative && disk_file_open(&pf, parent, false) && disk_file_open(&cf, path, true)) {
+	if (relative && disk_file_open(&pf, parent, false, fault) && disk_file_open(&cf, path, true, fault)) {
 		st = pod_layer_open(to, &pf.vf, &cli_alloc, &read, &diag);
 		if (st == POD_OK)
 			st = pod_layer_open(child, &cf.vf, &cli_alloc, &write, &diag);
@@ -41,7 +41,7 @@ static int relink(const char *path, const char *parent)
 		closed = pod_layer_close(child);
 		st = st == POD_OK ? closed : st;
 		closed = pod_layer_close(to);
-		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent);
+		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent, fault);
 	}
 	disk_file_close(&cf);
 	disk_file_close(&pf);
@@ -51,7 +51,7 @@ static int relink(const char *path, const char *parent)
 	return rc;
 }
 
-static int flatten(struct disk *d, const char *path)
+static int flatten(struct disk *d, const char *path, struct fault *fault)
 {
 	struct cli_progress bar;
 	enum pod_status st;
@@ -59,13 +59,13 @@ static int flatten(struct disk *d, const char *path)
 	cli_progress_start(&bar, path, 1);
 	st = pod_chain_flatten(&d->chain, disk_progress, &bar);
 	cli_progress_end(&bar);
-	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot take in what its parents hold"), st, NULL, NULL);
+	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot take in what its parents hold"), st, NULL, NULL, fault);
 }
 
 /* --- another parent ------------------------------------------------------------------------------------- */
 
 int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto, const char *file,
-		     const char *parent)
+		     const char *parent, struct fault *fault)
 {
 	const struct pod_layer *top = c->layer[0], *to = onto->layer[0];
 	struct cli_progress bar;
@@ -73,28 +73,29 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 	enum pod_status st;
 
 	if (!top->has_parent)
-		return cli_fail(_("%s: stands on nothing; only a differencing image can be put onto another one"), file);
+		return fault_set(fault, _("%s: stands on nothing; only a differencing image can be put onto another one"), file);
 	if (to->kind == POD_LAYER_RAW)
-		return cli_fail(_("%s: a raw image cannot be a parent; convert it to VHDX first"), parent);
+		return fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), parent);
 	if (to->kind == POD_LAYER_VHDX && to->u.vhdx.log_replayed)
-		return cli_fail(_("%s: its log is not empty, so it would change when it is next opened for writing; run 'isopod "
-				  "disk check --repair' on it first"),
-				parent);
+		return fault_set(fault,
+				 _("%s: its log is not empty, so it would change when it is next opened for writing; run 'isopod "
+				   "disk check --repair' on it first"),
+				 parent);
 	cli_progress_start(&bar, file, 1);
 	st = pod_chain_rebase_plan(r, c, onto, disk_progress, &bar, &diag);
 	cli_progress_end(&bar);
 	if (st == POD_OK)
 		return CLI_OK;
 	if (st == POD_END)
-		return cli_fail(_("%s: interrupted; nothing was changed"), file);
+		return fault_set(fault, _("%s: interrupted; nothing was changed"), file);
 	if (st == POD_E_INVALID)
-		return cli_fail(_("%s: stands on %s itself"), parent, file);
+		return fault_set(fault, _("%s: stands on %s itself"), parent, file);
 	if (st == POD_E_UNSUPPORTED && top->kind == to->kind && top->sector_size == to->sector_size)
-		return cli_fail(_("%s: is smaller than %s; make it as large first ('isopod disk grow')"), file, parent);
-	return disk_fail(file, _("cannot give it this parent"), st, &diag, parent);
+		return fault_set(fault, _("%s: is smaller than %s; make it as large first ('isopod disk grow')"), file, parent);
+	return disk_fail(file, _("cannot give it this parent"), st, &diag, parent, fault);
 }
 
-int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file)
+int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file, struct fault *fault)
 {
 	struct cli_progress bar;
 	enum pod_status st;
@@ -105,8 +106,8 @@ int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, co
 	if (st == POD_OK)
 		return CLI_OK;
 	if (st == POD_END)
-		return cli_fail(_("%s: interrupted; it stands on its parent as before and shows what it showed"), file);
-	return disk_fail(file, _("cannot take in what its parents hold"), st, NULL, NULL);
+		return fault_set(fault, _("%s: interrupted; it stands on its parent as before and shows what it showed"), file);
+	return disk_fail(file, _("cannot take in what its parents hold"), st, NULL, NULL, fault);
 }
 
 uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r)
@@ -120,7 +121,7 @@ uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_reb
 	return pod_min_u64(r->grow_bytes, 8 * r->copy_bytes);
 }
 
-static bool room(const struct disk_file *f, uint64_t need)
+static bool room(const struct disk_file *f, uint64_t need, struct fault *fault)
 {
 	char want[16], have[16];
 	struct statvfs v;
@@ -131,33 +132,33 @@ static bool room(const struct disk_file *f, uint64_t need)
 	there = (uint64_t)v.f_bavail * v.f_frsize;
 	if (there >= ROOM_TO_SPARE && there - ROOM_TO_SPARE >= need)
 		return true;
-	cli_error(_("%s: not enough space: %s are needed, %s are free; nothing was changed"), f->dev.path,
+	fault_set(fault, _("%s: not enough space: %s are needed, %s are free; nothing was changed"), f->dev.path,
 		  pod_format_size(want, need + ROOM_TO_SPARE), pod_format_size(have, there));
 	return false;
 }
 
-static int move_onto(const char *path, const char *parent)
+static int move_onto(const char *path, const char *parent, struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d), *p = cli_xzalloc(sizeof *p);
 	struct pod_chain_rebase r = {.stop = &cli_interrupted};
-	char *relative = disk_relative(path, parent);
+	char *relative = disk_relative(path, parent, fault);
 	struct pod_parent_spec spec = {.path = {relative}};
-	int rc = relative ? disk_open(d, path, true) : CLI_FAILED;
+	int rc = relative ? disk_open(d, path, true, fault) : CLI_FAILED;
 
 	cli_catch_signals();
 	if (rc == CLI_OK) {
-		rc = disk_open(p, parent, false);
+		rc = disk_open(p, parent, false, fault);
 		if (rc == CLI_OK) {
-			rc = disk_rebase_plan(&r, &d->chain, &p->chain, path, parent);
-			if (rc == CLI_OK && !room(&d->file, disk_rebase_bytes(&d->file, &r)))
+			rc = disk_rebase_plan(&r, &d->chain, &p->chain, path, parent, fault);
+			if (rc == CLI_OK && !room(&d->file, disk_rebase_bytes(&d->file, &r), fault))
 				rc = CLI_FAILED;
 			if (rc == CLI_OK)
-				rc = disk_rebase_run(&r, &spec, path);
+				rc = disk_rebase_run(&r, &spec, path, fault);
 			pod_chain_rebase_end(&r);
-			if (disk_close(p) != CLI_OK)
+			if (disk_close(p, fault) != CLI_OK)
 				rc = CLI_FAILED;
 		}
-		if (disk_close(d) != CLI_OK)
+		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
 	free(relative);
@@ -168,7 +169,7 @@ static int move_onto(const char *path, const char *parent)
 
 /* --- the command ---------------------------------------------------------------------------------------- */
 
-int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv)
+int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"parent", required_argument, NULL, 'p'},
 						{"onto", required_argument, NULL, 'o'},
@@ -187,19 +188,19 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv)
 		else if (c == 'f')
 			whole = true;
 		else
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || whole + (parent != NULL) + (onto != NULL) != 1)
-		return cli_usage(cmd, "%s", _("name one FILE, and --parent FILE, --onto FILE or --flatten"));
+		return cli_usage(fault, cmd, "%s", _("name one FILE, and --parent FILE, --onto FILE or --flatten"));
 	if (parent)
-		return relink(argv[optind], parent);
+		return relink(argv[optind], parent, fault);
 	if (onto)
-		return move_onto(argv[optind], onto);
+		return move_onto(argv[optind], onto, fault);
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], true);
+	rc = disk_open(d, argv[optind], true, fault);
 	if (rc == CLI_OK) {
-		rc = flatten(d, argv[optind]);
-		if (disk_close(d) != CLI_OK)
+		rc = flatten(d, argv[optind], fault);
+		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
 	free(d);

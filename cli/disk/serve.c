@@ -10,7 +10,7 @@ static enum pod_status zero(void *ctx, uint64_t off, uint64_t len)
 	return pod_chain_trim(ctx, off, len);
 }
 
-int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv)
+int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
 						{"once", no_argument, NULL, 'o'},
@@ -31,18 +31,18 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv)
 		else if (c == 'w')
 			write = true;
 		else
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || !path)
-		return cli_usage(cmd, "%s", _("name one FILE, and --nbd SOCKET"));
+		return cli_usage(fault, cmd, "%s", _("name one FILE, and --nbd SOCKET"));
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], write);
+	rc = disk_open(d, argv[optind], write, fault);
 	if (rc == CLI_OK) {
 		ex.dev = &d->chain.dev;
 		ex.zero = write ? zero : NULL;
 		ex.ctx = &d->chain;
-		rc = cli_nbd_run(&ex, argv[optind], path, once);
-		if (disk_close(d) != CLI_OK)
+		rc = cli_nbd_run(&ex, argv[optind], path, once, fault);
+		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
 	free(d);

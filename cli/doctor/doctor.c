@@ -78,7 +78,7 @@ static void run_image_hooks(struct doctor *d, struct doctor_image *im)
 
 /* `file` is open; plans it and calls the hooks. */
 static void examine_image(struct doctor *d, struct cli_image *file, const char *subject, const char *host_path,
-			  const struct pod_node *node)
+			  const struct pod_node *node, struct fault *fault)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
@@ -95,9 +95,9 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 				  .parent = plan->parent};
 
 	d->state->images++;
-	if (cli_image_bytes(file, &map, &bytes)) {
+	if (cli_image_bytes(file, &map, &bytes, fault)) {
 		im.bytes = im.disk = &bytes.dev;
-		im.plan_status = cli_image_plan(file, plan, &diag);
+		im.plan_status = cli_image_plan(file, plan, &diag, NULL);
 		im.plan = im.plan_status == POD_OK ? plan : NULL;
 		if (im.plan && plan->container) {
 			pod_mapdev_init(&inside, &plan->map, file->disk, 512);
@@ -128,7 +128,7 @@ static bool folder_problem(void *ctx, const char *folder, enum pod_status st)
 	return true;
 }
 
-static void examine_images(struct doctor *d)
+static void examine_images(struct doctor *d, struct fault *fault)
 {
 	struct cli_walk w = {.t = d->target, .problem = folder_problem, .ctx = d};
 	size_t before = d->state->count;
@@ -149,7 +149,7 @@ static void examine_images(struct doctor *d)
 				       _("where the file lies cannot be read: %s"), cli_status_text(st));
 			continue;
 		}
-		examine_image(d, &file, e->path, NULL, &e->node);
+		examine_image(d, &file, e->path, NULL, &e->node, fault);
 		cli_image_close(&file);
 	}
 	doctor_progress_end(d);
@@ -180,17 +180,16 @@ static void run_stick_hooks(struct doctor *d)
 
 static struct cli_target *open_target(struct doctor *d, const char *path)
 {
-	struct cli_target *t;
+	struct fault why = {0};
+	struct cli_target *t = cli_target_open(path, false, &why);
 
-	doctor_hear(true);
-	t = cli_target_open(path, false);
 	if (!t)
-		doctor_report(d, &open_check, DOCTOR_BAD, path, doctor_said(), _("see 'isopod doctor --explain drive.open'"));
-	doctor_hear(false);
+		doctor_report(d, &open_check, DOCTOR_BAD, path, fault_text(&why), _("see 'isopod doctor --explain drive.open'"));
+	fault_free(&why);
 	return t;
 }
 
-static void examine_stick(struct doctor *d)
+static void examine_stick(struct doctor *d, struct fault *fault)
 {
 	struct cli_hashlist hashes;
 
@@ -202,14 +201,14 @@ static void examine_stick(struct doctor *d)
 	d->state->whole_stick = true;
 	run_stick_hooks(d);
 	d->state->started_ms = cli_millis();
-	examine_images(d);
+	examine_images(d, fault);
 	cli_hashlist_free(&hashes);
 	cli_target_close(d->target);
 	d->target = NULL;
 	d->hashes = NULL;
 }
 
-static int examine_path(struct doctor *d, const char *target, const char *path)
+static int examine_path(struct doctor *d, const char *target, const char *path, struct fault *fault)
 {
 	char *normal = cli_normal_path(path);
 	struct cli_hashlist hashes;
@@ -218,18 +217,18 @@ static int examine_path(struct doctor *d, const char *target, const char *path)
 	int rc = CLI_FAILED;
 
 	if (!normal)
-		return cli_fail(_("%s: a path on a stick cannot hold '.' or '..'"), path);
-	d->target = cli_target_open(target, false);
-	if (d->target && cli_target_find(d->target, normal, &node)) {
+		return fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), path);
+	d->target = cli_target_open(target, false, fault);
+	if (d->target && cli_target_find(d->target, normal, &node, fault)) {
 		enum pod_status st = cli_image_on_target(&file, d->target, normal, &node);
 
 		cli_hashlist_load(&hashes, d->target);
 		d->hashes = &hashes;
 		rc = CLI_OK;
 		if (st != POD_OK) {
-			rc = cli_fail_status(d->arg, _("cannot read where the file lies"), st, NULL);
+			rc = fault_status(fault, d->arg, _("cannot read where the file lies"), st, NULL);
 		} else {
-			examine_image(d, &file, normal, NULL, &node);
+			examine_image(d, &file, normal, NULL, &node, fault);
 			cli_image_close(&file);
 		}
 		cli_hashlist_free(&hashes);
@@ -241,33 +240,33 @@ static int examine_path(struct doctor *d, const char *target, const char *path)
 	return rc;
 }
 
-static int examine_file(struct doctor *d)
+static int examine_file(struct doctor *d, struct fault *fault)
 {
 	struct cli_image file;
 
-	if (!cli_image_open(&file, d->arg))
+	if (!cli_image_open(&file, d->arg, fault))
 		return CLI_FAILED;
-	examine_image(d, &file, d->arg, d->arg, NULL);
+	examine_image(d, &file, d->arg, d->arg, NULL, fault);
 	cli_image_close(&file);
 	return CLI_OK;
 }
 
-static int examine(struct doctor *d)
+static int examine(struct doctor *d, struct fault *fault)
 {
 	const char *path = NULL;
 	char *target = d->arg ? cli_target_split(d->arg, &path) : NULL;
 	int rc = CLI_OK, stick;
 
 	if (target) {
-		rc = examine_path(d, target, path);
+		rc = examine_path(d, target, path, fault);
 	} else if (d->arg) {
-		stick = cli_target_is_stick(d->arg);
+		stick = cli_target_is_stick(d->arg, fault);
 		if (stick < 0)
 			rc = CLI_FAILED;
 		else if (stick)
-			examine_stick(d);
+			examine_stick(d, fault);
 		else
-			rc = examine_file(d);
+			rc = examine_file(d, fault);
 	}
 	free(target);
 	if (rc == CLI_OK && d->machine)
@@ -339,7 +338,7 @@ static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{NULL, 0, NULL, 0}};
 
 /* CLI_OK, or the exit status. */
-static int take_option(const struct cli_command *cmd, struct request *r, int c)
+static int take_option(const struct cli_command *cmd, struct request *r, int c, char **argv, struct fault *fault)
 {
 	const char *wrong = NULL;
 
@@ -358,7 +357,7 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c)
 		break;
 	case OPT_PROBE:
 		if (optarg && strcmp(optarg, "full") != 0)
-			return cli_usage(cmd, _("--probe or --probe=full, not --probe=%s"), optarg);
+			return cli_usage(fault, cmd, _("--probe or --probe=full, not --probe=%s"), optarg);
 		r->d.probe = optarg ? DOCTOR_PROBE_FULL : DOCTOR_PROBE_SAMPLE;
 		break;
 	case OPT_ONLY:
@@ -384,19 +383,19 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c)
 		r->no_machine = true;
 		break;
 	default:
-		return cli_bad_option(cmd);
+		return cli_bad_option(fault, cmd, argv);
 	}
-	return wrong ? cli_usage(cmd, _("there is no check '%s' ('--explain' alone lists them)"), wrong) : CLI_OK;
+	return wrong ? cli_usage(fault, cmd, _("there is no check '%s' ('--explain' alone lists them)"), wrong) : CLI_OK;
 }
 
-static int examine_and_print(struct request *r)
+static int examine_and_print(struct request *r, struct fault *fault)
 {
 	struct doctor *d = &r->d;
 	struct doctor_machine *machine = NULL;
 	int rc;
 
 	if (!r->no_machine) {
-		machine = doctor_machine_open(r->inventory);
+		machine = doctor_machine_open(r->inventory, fault);
 		if (!machine)
 			return CLI_FAILED;
 	}
@@ -405,11 +404,11 @@ static int examine_and_print(struct request *r)
 	r->state.only = r->only.v;
 	r->state.skip = r->skip.v;
 	cli_catch_signals();
-	rc = examine(d);
+	rc = examine(d, fault);
 	if (rc == CLI_OK && cli_interrupted)
-		rc = cli_fail("%s", _("interrupted"));
+		rc = fault_set(fault, "%s", _("interrupted"));
 	if (rc == CLI_OK)
-		rc = r->json ? doctor_print_json(d) : doctor_print_text(d, r->verbose);
+		rc = r->json ? doctor_print_json(d, fault) : doctor_print_text(d, r->verbose, fault);
 	if (rc == CLI_OK && r->state.levels[DOCTOR_BAD])
 		rc = CLI_CHECK;
 	doctor_machine_close(machine);
@@ -417,36 +416,37 @@ static int examine_and_print(struct request *r)
 	return rc;
 }
 
-static int check_usage(const struct cli_command *cmd, const struct request *r, int left)
+static int check_usage(const struct cli_command *cmd, const struct request *r, int left, struct fault *fault)
 {
 	if (left > 1)
-		return cli_usage(cmd, "%s", _("name one TARGET, FILE or TARGET:PATH, or none for this machine alone"));
+		return cli_usage(fault, cmd, "%s", _("name one TARGET, FILE or TARGET:PATH, or none for this machine alone"));
 	if (r->no_machine && (left == 0 || r->inventory))
-		return cli_usage(cmd, "%s", _("--no-machine needs something else to look at, and goes without --inventory"));
+		return cli_usage(fault, cmd, "%s",
+				 _("--no-machine needs something else to look at, and goes without --inventory"));
 	if (r->no_machine && r->d.acpi)
-		return cli_usage(cmd, "%s", _("--acpi is about the machine: it does not go with --no-machine"));
+		return cli_usage(fault, cmd, "%s", _("--acpi is about the machine: it does not go with --no-machine"));
 	if (r->d.acpi && access(r->d.acpi, R_OK) != 0)
-		return cli_fail("%s: %s", r->d.acpi, strerror(errno));
+		return fault_set(fault, "%s: %s", r->d.acpi, strerror(errno));
 	if ((r->d.probe || r->d.benchmark) && left == 0)
-		return cli_usage(cmd, "%s", _("--probe and --benchmark need a TARGET"));
+		return cli_usage(fault, cmd, "%s", _("--probe and --benchmark need a TARGET"));
 	return CLI_OK;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct request r = {0};
 	int c, rc = CLI_OK;
 
 	while (rc == CLI_OK && (c = getopt_long(argc, argv, "v", options, NULL)) != -1)
-		rc = take_option(cmd, &r, c);
+		rc = take_option(cmd, &r, c, argv, fault);
 	if (rc == CLI_OK && r.explain)
-		rc = doctor_explain(cmd, r.explain_id ? r.explain_id : argv[optind], r.json);
+		rc = doctor_explain(cmd, r.explain_id ? r.explain_id : argv[optind], r.json, fault);
 	else if (rc == CLI_OK && r.save)
-		rc = argc == optind ? doctor_machine_save(r.save)
-				    : cli_usage(cmd, "%s", _("--save-inventory is about this machine: name nothing else"));
-	else if (rc == CLI_OK && (rc = check_usage(cmd, &r, argc - optind)) == CLI_OK) {
+		rc = argc == optind ? doctor_machine_save(r.save, fault)
+				    : cli_usage(fault, cmd, "%s", _("--save-inventory is about this machine: name nothing else"));
+	else if (rc == CLI_OK && (rc = check_usage(cmd, &r, argc - optind, fault)) == CLI_OK) {
 		r.d.arg = argv[optind];
-		rc = examine_and_print(&r);
+		rc = examine_and_print(&r, fault);
 	}
 	free(r.only.v);
 	free(r.skip.v);

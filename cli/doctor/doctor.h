@@ -48,10 +48,10 @@ struct doctor_check {
 struct doctor_machine;
 
 /* `inventory` NULL: this machine, looked for below cli_safety_root. NULL, and has said why, if the file is none. */
-struct doctor_machine *doctor_machine_open(const char *inventory);
+struct doctor_machine *doctor_machine_open(const char *inventory, struct fault *fault);
 void doctor_machine_close(struct doctor_machine *m); /* NULL is legal */
 /* Writes this machine's inventory: an exit status, and has said why if it failed. */
-int doctor_machine_save(const char *file);
+int doctor_machine_save(const char *file, struct fault *fault);
 /* A file's content with a NUL behind it, or NULL; *len (may be NULL) without it. The caller frees. */
 char *doctor_machine_read(const struct doctor_machine *m, const char *path, size_t *len);
 /* The names in a folder, sorted, NULL-terminated, one allocation of malloc; NULL if there is no such folder. */

@@ -26,9 +26,9 @@ static const struct doctor_check *const checks[] = {
 
 static const char *mode_text(uint32_t firmware)
 {
-	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
-		if (cli_firmware[i].bit == firmware)
-			return cli_firmware[i].title;
+	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++)
+		if (cli_bootmode[i].bit == firmware)
+			return cli_bootmode[i].title;
 	return "?";
 }
 
@@ -60,9 +60,9 @@ static char *mode_list(uint32_t bits)
 {
 	char *list = NULL;
 
-	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
-		if (bits & cli_firmware[i].bit) {
-			char *more = cli_xasprintf("%s%s%s", list ? list : "", list ? ", " : "", cli_firmware[i].title);
+	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++)
+		if (bits & cli_bootmode[i].bit) {
+			char *more = cli_xasprintf("%s%s%s", list ? list : "", list ? ", " : "", cli_bootmode[i].title);
 
 			free(list);
 			list = more;

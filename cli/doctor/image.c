@@ -263,7 +263,7 @@ static void check_boot(struct doctor *d, const struct doctor_image *im)
 	uint32_t fw = disk ? im->plan->image.firmware : im->image->firmware;
 	char list[48];
 
-	cli_firmware_list(fw, list);
+	cli_bootmode_list(fw, list);
 	if (im->image->kind == POD_IMAGE_UNKNOWN)
 		return;
 	if (!im->plan && pod_image_is_disk_file(im->image->kind))

@@ -66,22 +66,22 @@ static char *live_path(const char *path)
 
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
 
-static bool explain(const char *file, enum pod_status st, const struct pod_diag *diag)
+static bool explain(const char *file, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
 {
 	unsigned long long line = (unsigned long long)diag->offset_bytes;
 
 	if (st == POD_E_FORMAT)
-		cli_error(_("%s: not a machine's inventory; make one with isopod doctor --save-inventory"), file);
+		fault_set(fault, _("%s: not a machine's inventory; make one with isopod doctor --save-inventory"), file);
 	else if (st == POD_E_CORRUPT && line)
-		cli_error(_("%s: line %llu: bad %s; save the inventory again"), file, line, diag->what);
+		fault_set(fault, _("%s: line %llu: bad %s; save the inventory again"), file, line, diag->what);
 	else if (st == POD_E_CORRUPT)
-		cli_error(_("%s: %s; save the inventory again"), file, diag->what);
+		fault_set(fault, _("%s: %s; save the inventory again"), file, diag->what);
 	else
-		cli_error("%s: %s", file, cli_status_text(st));
+		fault_set(fault, "%s: %s", file, cli_status_text(st));
 	return false;
 }
 
-static bool open_saved(struct doctor_machine *m, const char *file)
+static bool open_saved(struct doctor_machine *m, const char *file, struct fault *fault)
 {
 	struct pod_diag diag = {0};
 	struct stat sb;
@@ -89,16 +89,16 @@ static bool open_saved(struct doctor_machine *m, const char *file)
 	size_t len;
 
 	if (stat(file, &sb) == 0 && !S_ISREG(sb.st_mode)) {
-		cli_error(_("%s: not a file"), file);
+		fault_set(fault, _("%s: not a file"), file);
 		return false;
 	}
 	m->text = inventory_slurp(file, POD_INVENTORY_SIZE_MAX, &len);
 	if (!m->text) {
-		cli_error("%s: %s", file, strerror(errno));
+		fault_set(fault, "%s: %s", file, strerror(errno));
 		return false;
 	}
 	st = pod_inventory_parse(m->text, len, &cli_alloc, &m->inv, &diag);
-	return st == POD_OK || explain(file, st, &diag);
+	return st == POD_OK || explain(file, st, &diag, fault);
 }
 
 static char *dmi(const struct doctor_machine *m, const char *name)
@@ -109,13 +109,13 @@ static char *dmi(const struct doctor_machine *m, const char *name)
 	return text;
 }
 
-struct doctor_machine *doctor_machine_open(const char *inventory)
+struct doctor_machine *doctor_machine_open(const char *inventory, struct fault *fault)
 {
 	struct doctor_machine *m = cli_xzalloc(sizeof *m);
 	char *vendor, *model;
 
 	m->saved = inventory != NULL;
-	if (inventory && !open_saved(m, inventory)) {
+	if (inventory && !open_saved(m, inventory, fault)) {
 		doctor_machine_close(m);
 		return NULL;
 	}
@@ -202,11 +202,7 @@ static void names_add(struct names *s, const char *name, size_t len)
 {
 	if (s->n == s->cap) {
 		s->cap = s->cap ? s->cap * 2 : 64;
-		s->v = realloc(s->v, s->cap * sizeof *s->v);
-		if (!s->v) {
-			cli_error("%s", _("out of memory"));
-			exit(CLI_FAILED);
-		}
+		s->v = cli_xrealloc(s->v, s->cap, sizeof *s->v);
 	}
 	s->v[s->n++] = cli_xasprintf("%.*s", (int)len, name);
 	s->bytes += len + 1;

@@ -183,9 +183,9 @@ static void walk(struct save *s, const char *path, enum form form) // NOLINT(mis
 	free(folder);
 }
 
-int doctor_machine_save(const char *file)
+int doctor_machine_save(const char *file, struct fault *fault)
 {
-	struct doctor_machine *m = doctor_machine_open(NULL);
+	struct doctor_machine *m = doctor_machine_open(NULL, fault);
 	struct save s = {.m = m};
 	int fd, err = 0;
 
@@ -198,7 +198,7 @@ int doctor_machine_save(const char *file)
 		if (fd >= 0)
 			close(fd);
 		doctor_machine_close(m);
-		return cli_fail("%s: %s", file, strerror(err));
+		return fault_set(fault, "%s: %s", file, strerror(err));
 	}
 	fprintf(s.f, "%s\n", POD_INVENTORY_MAGIC);
 	fputs("# Files of /proc and /sys of one machine, for isopod doctor --inventory. No serial numbers, UUIDs or names of "
@@ -212,8 +212,8 @@ int doctor_machine_save(const char *file)
 	if (fclose(s.f) != 0 && !err)
 		err = errno;
 	if (err)
-		return cli_fail("%s: %s", file, strerror(err));
+		return fault_set(fault, "%s: %s", file, strerror(err));
 	if (geteuid() != 0)
-		cli_warn("%s", _("saved without root's rights: ACPI tables and the memory map may be missing"));
+		fault_warn(fault, "%s", _("saved without root's rights: ACPI tables and the memory map may be missing"));
 	return CLI_OK;
 }

@@ -148,13 +148,10 @@ static void parse_modinfo(struct modules *m, char *text, size_t len)
 
 static void keep(struct modules *m, char *data)
 {
-	void *v = m->text;
-
-	if (pod_grow(&cli_alloc, &v, m->text_count, &m->text_cap, m->text_count + 1, sizeof *m->text, SIZE_MAX / 16) != POD_OK) {
-		cli_error("%s", _("out of memory"));
-		exit(CLI_FAILED);
+	if (m->text_count == m->text_cap) {
+		m->text_cap = m->text_cap ? 2 * m->text_cap : 64;
+		m->text = cli_xrealloc(m->text, m->text_cap, sizeof *m->text);
 	}
-	m->text = v;
 	m->text[m->text_count++] = data;
 }
 

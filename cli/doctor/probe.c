@@ -407,16 +407,16 @@ static void probe_volume(struct probe *p)
 
 void doctor_capacity(struct doctor *d)
 {
+	struct fault why = {0};
 	struct probe *p = cli_xzalloc(sizeof *p);
 
 	p->d = d;
 	if (getrandom(&p->number, sizeof p->number, 0) != (ssize_t)sizeof p->number)
 		p->number = (uint64_t)getpid() << 32 ^ cli_millis();
-	doctor_hear(true);
-	p->t = cli_target_open(d->target->file.path, true);
+	p->t = cli_target_open(d->target->file.path, true, &why);
 	if (!p->t)
-		doctor_report(d, &doctor_check_capacity, DOCTOR_SKIPPED, d->arg, doctor_said(), NULL);
-	doctor_hear(false);
+		doctor_report(d, &doctor_check_capacity, DOCTOR_SKIPPED, d->arg, fault_text(&why), NULL);
+	fault_free(&why);
 	if (p->t)
 		probe_volume(p);
 	cli_target_close(p->t);

@@ -32,26 +32,6 @@ static const enum doctor_level print_order[] = {DOCTOR_BAD, DOCTOR_WARN, DOCTOR_
 
 /* --- collecting ----------------------------------------------------------------------------------------------------------- */
 
-static char *said;
-
-static void listen(const char *text)
-{
-	free(said);
-	said = cli_xstrdup(text);
-}
-
-void doctor_hear(bool on)
-{
-	free(said);
-	said = NULL;
-	cli_error_sink = on ? listen : NULL;
-}
-
-const char *doctor_said(void)
-{
-	return said ? said : "";
-}
-
 bool doctor_word_matches(const char *word, const struct doctor_check *c)
 {
 	size_t n = strlen(word);
@@ -214,7 +194,7 @@ static void print_hazard(const struct doctor_state *s, unsigned hazard, bool ver
 		}
 }
 
-int doctor_print_text(const struct doctor *d, bool verbose)
+int doctor_print_text(const struct doctor *d, bool verbose, struct fault *fault)
 {
 	const struct doctor_state *s = d->state;
 
@@ -223,12 +203,12 @@ int doctor_print_text(const struct doctor *d, bool verbose)
 		print_hazard(s, h, verbose);
 	if (s->levels[DOCTOR_BAD] || s->levels[DOCTOR_WARN])
 		cli_print("\n%s\n", _("'isopod doctor --explain CHECK' tells more about the name in brackets."));
-	return cli_flush();
+	return cli_flush(fault);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------------------------ */
 
-int doctor_print_json(const struct doctor *d)
+int doctor_print_json(const struct doctor *d, struct fault *fault)
 {
 	const struct doctor_state *s = d->state;
 	struct cli_json j;
@@ -260,7 +240,7 @@ int doctor_print_json(const struct doctor *d)
 		}
 	cli_json_close(&j, ']');
 	cli_json_close(&j, '}');
-	return cli_json_end(&j);
+	return cli_json_end(&j, fault);
 }
 
 /* --- --explain ------------------------------------------------------------------------------------------------------------- */
@@ -338,7 +318,7 @@ static void print_wrapped(const char *text)
 	putchar('\n');
 }
 
-int doctor_explain(const struct cli_command *cmd, const char *id, bool json)
+int doctor_explain(const struct cli_command *cmd, const char *id, bool json, struct fault *fault)
 {
 	struct cli_json j;
 	size_t found = 0;
@@ -365,10 +345,10 @@ int doctor_explain(const struct cli_command *cmd, const char *id, bool json)
 				found++;
 			}
 	if (!found && id)
-		return cli_usage(cmd, _("there is no check '%s' ('--explain' alone lists them)"), id);
+		return cli_usage(fault, cmd, _("there is no check '%s' ('--explain' alone lists them)"), id);
 	if (json) {
 		cli_json_close(&j, ']');
-		return cli_json_end(&j);
+		return cli_json_end(&j, fault);
 	}
-	return cli_flush();
+	return cli_flush(fault);
 }

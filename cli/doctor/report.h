@@ -26,16 +26,12 @@ struct doctor_state {
 /* All modules, NULL-terminated. */
 extern const struct doctor_module *const doctor_modules[];
 
-/* Between doctor_hear(true) and doctor_hear(false), what functions that open things have to say goes nowhere: doctor_said() is
- * the last of it, a finding's evidence. */
-void doctor_hear(bool on);
-const char *doctor_said(void);
 /* Does `word` ("3", "image", "image.label") mean this check? */
 bool doctor_word_matches(const char *word, const struct doctor_check *c);
-int doctor_print_text(const struct doctor *d, bool verbose);
-int doctor_print_json(const struct doctor *d);
+int doctor_print_text(const struct doctor *d, bool verbose, struct fault *fault);
+int doctor_print_json(const struct doctor *d, struct fault *fault);
 /* --explain: NULL lists the checks. */
-int doctor_explain(const struct cli_command *cmd, const char *id, bool json);
+int doctor_explain(const struct cli_command *cmd, const char *id, bool json, struct fault *fault);
 void doctor_state_free(struct doctor_state *s);
 
 #endif

@@ -152,19 +152,19 @@ static enum pod_status dev_flush(struct pod_dev *pd)
 
 /* QEMU marks an image it uses by OFD locks on single bytes from offset 100: a lock over everything collides with them, and with a
  * second isopod's. Filesystems without locks are no reason to refuse. */
-static bool lock_file(struct cli_dev *d, int fd)
+static bool lock_file(struct cli_dev *d, int fd, struct fault *fault)
 {
 	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_OFD_SETLK, &fl) == 0 || (errno != EAGAIN && errno != EACCES))
 		return true;
-	cli_error(_("%s: in use by another program (QEMU, or another isopod); end it first"), d->path);
+	fault_set(fault, _("%s: in use by another program (QEMU, or another isopod); end it first"), d->path);
 	return false;
 }
 
 /* A stick in a file can be reached under two names: the file's, and that of a loop device over it. Whoever comes by the second
  * holds the file's lock as well. */
-static bool lock_device(struct cli_dev *d)
+static bool lock_device(struct cli_dev *d, struct fault *fault)
 {
 	char *link = cli_xasprintf("/sys/dev/block/%u:%u/loop/backing_file", major(d->rdev), minor(d->rdev));
 	char *file = cli_xzalloc(PATH_MAX);
@@ -178,17 +178,17 @@ static bool lock_device(struct cli_dev *d)
 		close(fd);
 	free(file);
 	free(link);
-	return lock_file(d, d->fd) && (d->lock_fd < 0 || lock_file(d, d->lock_fd));
+	return lock_file(d, d->fd, fault) && (d->lock_fd < 0 || lock_file(d, d->lock_fd, fault));
 }
 
-static bool describe(struct cli_dev *d, bool writable)
+static bool describe(struct cli_dev *d, bool writable, struct fault *fault)
 {
 	struct stat st;
 	uint64_t size = 0;
 	int sector = 512, read_only = 0;
 
 	if (fstat(d->fd, &st) != 0) {
-		cli_error("%s: %s", d->path, strerror(errno));
+		fault_set(fault, "%s: %s", d->path, strerror(errno));
 		return false;
 	}
 	d->dev.sector_size = 512;
@@ -196,32 +196,33 @@ static bool describe(struct cli_dev *d, bool writable)
 		d->dev.size_bytes = (uint64_t)st.st_size;
 		d->file_dev = st.st_dev;
 		d->file_ino = st.st_ino;
-		return !writable || lock_file(d, d->fd);
+		return !writable || lock_file(d, d->fd, fault);
 	}
 	if (!S_ISBLK(st.st_mode)) {
-		cli_error(_("%s: neither a file nor a block device; name a drive like /dev/sdX or an image file"), d->path);
+		fault_set(fault, _("%s: neither a file nor a block device; name a drive like /dev/sdX or an image file"),
+			  d->path);
 		return false;
 	}
 	d->is_block = true;
 	d->rdev = st.st_rdev;
 	if (ioctl(d->fd, BLKGETSIZE64, &size) != 0 || ioctl(d->fd, BLKSSZGET, &sector) != 0) {
-		cli_error(_("%s: cannot ask for the drive's size: %s"), d->path, strerror(errno));
+		fault_set(fault, _("%s: cannot ask for the drive's size: %s"), d->path, strerror(errno));
 		return false;
 	}
 	if (size == 0) {
-		cli_error(_("%s: no medium in the drive; insert one"), d->path);
+		fault_set(fault, _("%s: no medium in the drive; insert one"), d->path);
 		return false;
 	}
 	if (writable && ioctl(d->fd, BLKROGET, &read_only) == 0 && read_only) {
-		cli_error(_("%s: the drive is write-protected; move its switch"), d->path);
+		fault_set(fault, _("%s: the drive is write-protected; move its switch"), d->path);
 		return false;
 	}
 	d->dev.size_bytes = size;
 	d->dev.sector_size = (uint32_t)sector;
-	return !writable || lock_device(d);
+	return !writable || lock_device(d, fault);
 }
 
-static bool open_with(struct cli_dev *d, const char *path, int flags, bool writable)
+static bool open_with(struct cli_dev *d, const char *path, int flags, bool writable, struct fault *fault)
 {
 	struct stat st;
 
@@ -237,11 +238,12 @@ static bool open_with(struct cli_dev *d, const char *path, int flags, bool writa
 		int err = errno;
 
 		if (err == EBUSY)
-			cli_error(_("%s: the drive or a part of it is in use; unmount it first"), path);
+			fault_set(fault, _("%s: the drive or a part of it is in use; unmount it first"), path);
 		else if (writable && (err == EACCES || err == EROFS))
-			cli_error(_("%s: cannot open for writing: %s; check permissions, or run as root"), path, strerror(err));
+			fault_set(fault, _("%s: cannot open for writing: %s; check permissions, or run as root"), path,
+				  strerror(err));
 		else
-			cli_error(_("%s: cannot open: %s"), path, strerror(err));
+			fault_set(fault, _("%s: cannot open: %s"), path, strerror(err));
 		cli_dev_close(d);
 		return false;
 	}
@@ -251,21 +253,21 @@ static bool open_with(struct cli_dev *d, const char *path, int flags, bool writa
 		d->dev.write = dev_write;
 		d->dev.flush = dev_flush;
 	}
-	if (!describe(d, writable)) {
+	if (!describe(d, writable, fault)) {
 		cli_dev_close(d);
 		return false;
 	}
 	return true;
 }
 
-bool cli_dev_open(struct cli_dev *d, const char *path, bool writable)
+bool cli_dev_open(struct cli_dev *d, const char *path, bool writable, struct fault *fault)
 {
-	return open_with(d, path, writable ? O_RDWR : O_RDONLY, writable);
+	return open_with(d, path, writable ? O_RDWR : O_RDONLY, writable, fault);
 }
 
-bool cli_dev_create(struct cli_dev *d, const char *path)
+bool cli_dev_create(struct cli_dev *d, const char *path, struct fault *fault)
 {
-	return open_with(d, path, O_RDWR | O_CREAT, true);
+	return open_with(d, path, O_RDWR | O_CREAT, true, fault);
 }
 
 void cli_dev_close(struct cli_dev *d)

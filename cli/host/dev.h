@@ -4,6 +4,7 @@
 #define POD_CLI_DEV_H
 
 #include <sys/types.h>
+#include "cli/ui/ui.h"
 #include "core/disk/dev.h"
 
 struct cli_dev {
@@ -21,13 +22,13 @@ struct cli_dev {
 
 /* Opens for reading only, or for reading and writing (a block device then exclusively; a file is locked against a
  * second isopod and against QEMU). Says what is wrong and returns false on failure; `d` is then closed. */
-bool cli_dev_open(struct cli_dev *d, const char *path, bool writable);
+bool cli_dev_open(struct cli_dev *d, const char *path, bool writable, struct fault *fault);
 /* A regular file, created if need be (0666 less the umask), for writing. */
-bool cli_dev_create(struct cli_dev *d, const char *path);
+bool cli_dev_create(struct cli_dev *d, const char *path, struct fault *fault);
 void cli_dev_close(struct cli_dev *d);
 /* Less is better left to the kernel to gather and to read ahead; offset, length and buffer are multiples. */
-#define CLI_DIRECT_LEN	 (256u << 10)
-#define CLI_DIRECT_ALIGN 4096u
+#define CLI_DIRECT_LEN	 CLI_ALIGNED_FROM
+#define CLI_DIRECT_ALIGN CLI_ALIGN
 /* From now on large aligned reads and writes go past the page cache, if the file system can do that (what the cache holds already
  * is read from it): the copy of a large file then neither pushes everything else out of memory nor leaves all the waiting to the
  * flush at its end. */

@@ -24,12 +24,12 @@ const char *cli_digest_missing(void)
 	return lazy_load(&lib_library);
 }
 
-bool cli_digest_ready(void)
+bool cli_digest_ready(struct fault *fault)
 {
 	const char *why = cli_digest_missing();
 
 	if (why)
-		cli_error(_("nothing can be hashed: %s"), why);
+		fault_set(fault, _("nothing can be hashed: %s"), why);
 	return !why;
 }
 
@@ -49,15 +49,13 @@ struct cli_digest *cli_digest_new(const char *algorithm)
 	return NULL;
 }
 
-struct cli_digest *cli_digest_need(const char *algorithm)
+struct cli_digest *cli_digest_need(const char *algorithm, struct fault *fault)
 {
-	struct cli_digest *d = cli_digest_ready() ? cli_digest_new(algorithm) : NULL;
+	struct cli_digest *d = cli_digest_ready(fault) ? cli_digest_new(algorithm) : NULL;
 
-	if (d)
-		return d;
-	if (!cli_digest_missing())
-		cli_error("%s", _("this OpenSSL does not have that hash"));
-	exit(CLI_FAILED);
+	if (!d && !cli_digest_missing())
+		fault_set(fault, "%s", _("this OpenSSL does not have that hash"));
+	return d;
 }
 
 void cli_digest_update(struct cli_digest *d, const void *data, size_t len)

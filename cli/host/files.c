@@ -79,7 +79,7 @@ static bool same_file(const struct cli_dev *d, const struct stat *st)
 }
 
 /* Its number; a new one is opened. SIZE_MAX: cannot be opened, which has been said. */
-static size_t number_of(struct cli_files *f, const char *path, const struct stat *st)
+static size_t number_of(struct cli_files *f, const char *path, const struct stat *st, struct fault *fault)
 {
 	const struct cli_dev *last = file_at(f, f->count);
 	uint64_t end = f->start[f->count] + last->dev.size_bytes;
@@ -89,7 +89,7 @@ static size_t number_of(struct cli_files *f, const char *path, const struct stat
 		if (same_file(file_at(f, i), st))
 			return i;
 	d = cli_xzalloc(sizeof *d);
-	if (!cli_dev_open(d, path, false)) {
+	if (!cli_dev_open(d, path, false, fault)) {
 		free(d);
 		return SIZE_MAX;
 	}
@@ -99,7 +99,7 @@ static size_t number_of(struct cli_files *f, const char *path, const struct stat
 	return f->count;
 }
 
-enum pod_status cli_files_find(struct cli_files *f, const char *path, struct pod_plan_file *out)
+enum pod_status cli_files_find(struct cli_files *f, const char *path, struct pod_plan_file *out, struct fault *fault)
 {
 	char *host = host_path(f, path);
 	enum pod_status st = POD_E_NOT_FOUND;
@@ -109,7 +109,7 @@ enum pod_status cli_files_find(struct cli_files *f, const char *path, struct pod
 	if (f->count == POD_CHAIN_DEPTH_MAX) {
 		st = POD_E_LIMIT;
 	} else if (stat(host, &info) == 0 && S_ISREG(info.st_mode)) {
-		i = number_of(f, host, &info);
+		i = number_of(f, host, &info, fault);
 		st = i == SIZE_MAX ? POD_E_IO : POD_OK;
 		if (st == POD_OK) {
 			out->size_bytes = file_at(f, i)->dev.size_bytes;

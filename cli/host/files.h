@@ -14,6 +14,7 @@ void cli_files_close(struct cli_files *f);
 struct pod_dev *cli_files_dev(struct cli_files *f);
 /* Adds the file that would be `path` on a stick if the first one lay in /images there; says where it lies on the device.
  * POD_E_NOT_FOUND; POD_E_LIMIT. */
-enum pod_status POD_MUST_USE cli_files_find(struct cli_files *f, const char *path, struct pod_plan_file *out);
+enum pod_status POD_MUST_USE cli_files_find(struct cli_files *f, const char *path, struct pod_plan_file *out,
+					    struct fault *fault);
 
 #endif

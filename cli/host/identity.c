@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include "cli/ui/ui.h"
-#include "cli/host/digest.h"
 #include "cli/host/identity.h"
+#include "core/base/bytes.h"
 
-enum { SHA256_SIZE = 32 };
-
-static uint8_t seed[SHA256_SIZE + 4];
+/* Set once, by --seed, before anything is made: for sticks and disks that come out the same each time. */
+static uint64_t state[4];
 static bool seeded;
-static uint32_t counter;
-
-static void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
-{
-	struct cli_digest *d = cli_digest_need("sha256");
-	uint8_t md[CLI_DIGEST_MAX];
-
-	cli_digest_update(d, data, len);
-	if (cli_digest_so_far(d, md) != SHA256_SIZE) {
-		cli_error("%s", _("out of memory"));
-		exit(CLI_FAILED);
-	}
-	memcpy(out, md, SHA256_SIZE);
-	cli_digest_free(d);
-}
 
 bool cli_identity_seed(const char *hex)
 {
@@ -33,31 +16,50 @@ bool cli_identity_seed(const char *hex)
 
 	if (n == 0 || strspn(hex, "0123456789abcdefABCDEF") != n)
 		return false;
-	sha256(hex, n, seed);
+	/* FNV-1a over the digits, once for each word; never all zero. */
+	for (size_t w = 0; w < POD_ARRAY_LEN(state); w++) {
+		state[w] = 0xcbf29ce484222325u + w;
+		for (size_t i = 0; i < n; i++)
+			state[w] = (state[w] ^ (uint8_t)hex[i]) * 0x100000001b3u;
+		state[w] |= 1;
+	}
 	seeded = true;
 	return true;
 }
 
+static uint64_t rotate(uint64_t v, unsigned n)
+{
+	return v << n | v >> (64 - n);
+}
+
+/* xoshiro256** (Blackman, Vigna 2018): identities have to differ, not to be secret. */
+static uint64_t next(void)
+{
+	uint64_t out = rotate(state[1] * 5, 7) * 9, t = state[1] << 17;
+
+	state[2] ^= state[0];
+	state[3] ^= state[1];
+	state[1] ^= state[2];
+	state[0] ^= state[3];
+	state[2] ^= t;
+	state[3] = rotate(state[3], 45);
+	return out;
+}
+
 void cli_identity_bytes(void *out, size_t len)
 {
-	uint8_t block[SHA256_SIZE], *p = out;
+	uint8_t *p = out;
 
 	if (!seeded) {
-		if (getrandom(out, len, 0) != (ssize_t)len) {
-			cli_error("%s", _("the kernel gives no random numbers"));
-			exit(CLI_FAILED);
-		}
+		arc4random_buf(out, len);
 		return;
 	}
-	while (len) {
-		size_t n = len < sizeof block ? len : sizeof block;
+	for (uint64_t v; len; len -= pod_min_u64(len, sizeof v)) {
+		size_t n = (size_t)pod_min_u64(len, sizeof v);
 
-		memcpy(seed + SHA256_SIZE, &counter, sizeof counter);
-		counter++;
-		sha256(seed, sizeof seed, block);
-		memcpy(p, block, n);
+		v = next();
+		memcpy(p, &v, n);
 		p += n;
-		len -= n;
 	}
 }
 

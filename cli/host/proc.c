@@ -16,11 +16,7 @@ static void push(struct cli_args *a, char *arg)
 {
 	if (a->n + 2 > a->cap) {
 		a->cap = a->cap ? a->cap * 2 : 32;
-		a->v = realloc(a->v, a->cap * sizeof *a->v);
-		if (!a->v) {
-			cli_error("%s", _("out of memory"));
-			exit(CLI_FAILED);
-		}
+		a->v = cli_xrealloc(a->v, a->cap, sizeof *a->v);
 	}
 	a->v[a->n++] = arg;
 	a->v[a->n] = NULL;
@@ -70,7 +66,7 @@ static void become(const struct cli_args *a, int out_fd, pid_t parent)
 	_exit(127);
 }
 
-pid_t cli_proc_start(const struct cli_args *a, int out_fd)
+pid_t cli_proc_start(const struct cli_args *a, int out_fd, struct fault *fault)
 {
 	pid_t parent = getpid(), pid;
 
@@ -79,14 +75,14 @@ pid_t cli_proc_start(const struct cli_args *a, int out_fd)
 	if (pid == 0)
 		become(a, out_fd, parent);
 	if (pid < 0)
-		cli_error(_("cannot start %s: %s"), a->v[0], strerror(errno));
+		fault_set(fault, _("cannot start %s: %s"), a->v[0], strerror(errno));
 	return pid;
 }
 
-bool cli_proc_run(const struct cli_args *a)
+bool cli_proc_run(const struct cli_args *a, struct fault *fault)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), status = 0;
-	pid_t pid = cli_proc_start(a, null), got = -1;
+	pid_t pid = cli_proc_start(a, null, fault), got = -1;
 
 	if (null >= 0)
 		close(null);
@@ -99,12 +95,12 @@ bool cli_proc_run(const struct cli_args *a)
 			kill(pid, SIGKILL);
 	} while (got < 0 && errno == EINTR);
 	if (cli_interrupted) {
-		cli_error(_("%s: interrupted"), a->v[0]);
+		fault_set(fault, _("%s: interrupted"), a->v[0]);
 		return false;
 	}
 	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
-	cli_error(_("%s failed (status %d)"), a->v[0], WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+	fault_set(fault, _("%s failed (status %d)"), a->v[0], WIFEXITED(status) ? WEXITSTATUS(status) : 128);
 	return false;
 }
 

@@ -150,28 +150,29 @@ static char *holder_of(unsigned major_no, unsigned minor_no)
 	return found;
 }
 
-static bool part_idle(const char *path, const char *part, unsigned major_no, unsigned minor_no)
+static bool part_idle(const char *path, const char *part, unsigned major_no, unsigned minor_no, struct fault *fault)
 {
 	char *s = mounted_at(major_no, minor_no);
 
 	if (s) {
 		if (strcmp(s, "/") == 0 || strcmp(s, "/boot") == 0 || strcmp(s, "/usr") == 0 || strcmp(s, "/boot/efi") == 0)
-			cli_error(_("%s: refused: the running system is on it (%s is mounted at %s); this cannot be "
+			fault_set(fault,
+				  _("%s: refused: the running system is on it (%s is mounted at %s); this cannot be "
 				    "forced"),
 				  path, part, s);
 		else
-			cli_error(_("%s: refused: %s is mounted at %s; run 'umount %s' first"), path, part, s, s);
+			fault_set(fault, _("%s: refused: %s is mounted at %s; run 'umount %s' first"), path, part, s, s);
 		free(s);
 		return false;
 	}
 	if (holds_swap(major_no, minor_no)) {
-		cli_error(_("%s: refused: %s is swap space of the running system; run 'swapoff' first"), path, part);
+		fault_set(fault, _("%s: refused: %s is swap space of the running system; run 'swapoff' first"), path, part);
 		return false;
 	}
 	s = holder_of(major_no, minor_no);
 	if (s) {
-		cli_error(_("%s: refused: %s is part of %s (RAID, LVM or encryption), which is in use; stop it first"), path,
-			  part, s);
+		fault_set(fault, _("%s: refused: %s is part of %s (RAID, LVM or encryption), which is in use; stop it first"),
+			  path, part, s);
 		free(s);
 		return false;
 	}
@@ -179,7 +180,7 @@ static bool part_idle(const char *path, const char *part, unsigned major_no, uns
 }
 
 /* The device itself and each of its partitions, as /sys lists them. */
-static bool device_idle(const char *path, dev_t rdev)
+static bool device_idle(const char *path, dev_t rdev, struct fault *fault)
 {
 	char *dir_path, *number;
 	unsigned ma = major(rdev), mi = minor(rdev);
@@ -187,10 +188,10 @@ static bool device_idle(const char *path, dev_t rdev)
 	DIR *d;
 
 	if (sys_exists(ma, mi, "partition")) {
-		cli_error(_("%s: this is a partition; name the whole drive"), path);
+		fault_set(fault, _("%s: this is a partition; name the whole drive"), path);
 		return false;
 	}
-	if (!part_idle(path, path, ma, mi))
+	if (!part_idle(path, path, ma, mi, fault))
 		return false;
 	dir_path = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, ma, mi);
 	d = opendir(dir_path);
@@ -212,7 +213,7 @@ static bool device_idle(const char *path, dev_t rdev)
 		number = read_text(dir_path);
 		free(dir_path);
 		if (number && sscanf(number, "%u:%u", &pma, &pmi) == 2)
-			idle = part_idle(path, e->d_name, pma, pmi);
+			idle = part_idle(path, e->d_name, pma, pmi, fault);
 		free(number);
 	}
 	closedir(d);
@@ -220,7 +221,7 @@ static bool device_idle(const char *path, dev_t rdev)
 }
 
 /* An image file may be in use through a loop device: writing behind its back would corrupt what is mounted from it. */
-static bool file_idle(const char *path)
+static bool file_idle(const char *path, struct fault *fault)
 {
 	char *real = realpath(path, NULL);
 	char *dir_path = cli_xasprintf("%s/sys/block", cli_safety_root);
@@ -250,7 +251,7 @@ static bool file_idle(const char *path)
 		number = read_text(p);
 		free(p);
 		if (strcmp(backing, real) == 0 && number && sscanf(number, "%u:%u", &ma, &mi) == 2)
-			idle = device_idle(path, makedev(ma, mi));
+			idle = device_idle(path, makedev(ma, mi), fault);
 		free(number);
 		free(backing);
 	}
@@ -259,15 +260,15 @@ static bool file_idle(const char *path)
 	return idle;
 }
 
-bool cli_safety_check_idle(const char *path)
+bool cli_safety_check_idle(const char *path, struct fault *fault)
 {
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return true; /* opening it says what is wrong */
 	if (S_ISBLK(st.st_mode))
-		return device_idle(path, st.st_rdev);
-	return !S_ISREG(st.st_mode) || file_idle(path);
+		return device_idle(path, st.st_rdev, fault);
+	return !S_ISREG(st.st_mode) || file_idle(path, fault);
 }
 
 bool cli_safety_is_fixed(const char *path)
@@ -293,7 +294,7 @@ bool cli_safety_is_fixed(const char *path)
 }
 
 /* One sentence on one probed range. Returns 1 if something is there. */
-static unsigned describe_probe(blkid_probe pr, const char *path, const char *part)
+static unsigned describe_probe(blkid_probe pr, const char *path, const char *part, struct fault *fault)
 {
 	const char *type = NULL, *label = NULL, *table = NULL;
 
@@ -306,15 +307,15 @@ static unsigned describe_probe(blkid_probe pr, const char *path, const char *par
 	lib.blkid_probe_lookup_value(pr, "LABEL", &label, NULL);
 	lib.blkid_probe_lookup_value(pr, "PTTYPE", &table, NULL);
 	if (part && type && label)
-		cli_warn(_("%s: %s holds a %s filesystem '%s', which would be lost"), path, part, type, label);
+		fault_warn(fault, _("%s: %s holds a %s filesystem '%s', which would be lost"), path, part, type, label);
 	else if (part && type)
-		cli_warn(_("%s: %s holds a %s filesystem, which would be lost"), path, part, type);
+		fault_warn(fault, _("%s: %s holds a %s filesystem, which would be lost"), path, part, type);
 	else if (type && label)
-		cli_warn(_("%s: holds a %s filesystem '%s', which would be lost"), path, type, label);
+		fault_warn(fault, _("%s: holds a %s filesystem '%s', which would be lost"), path, type, label);
 	else if (type)
-		cli_warn(_("%s: holds a %s filesystem, which would be lost"), path, type);
+		fault_warn(fault, _("%s: holds a %s filesystem, which would be lost"), path, type);
 	else if (table && !part)
-		cli_warn(_("%s: holds a partition table (%s), which would be lost"), path, table);
+		fault_warn(fault, _("%s: holds a partition table (%s), which would be lost"), path, table);
 	return type || table ? 1 : 0;
 }
 
@@ -323,7 +324,7 @@ const char *cli_safety_cannot_describe(void)
 	return lazy_load(&lib_library);
 }
 
-unsigned cli_safety_describe_content(const char *path)
+unsigned cli_safety_describe_content(const char *path, struct fault *fault)
 {
 	blkid_probe whole = lib.blkid_new_probe_from_filename(path);
 	blkid_partlist list;
@@ -331,7 +332,7 @@ unsigned cli_safety_describe_content(const char *path)
 
 	if (!whole)
 		return 0;
-	found = describe_probe(whole, path, NULL);
+	found = describe_probe(whole, path, NULL, fault);
 	list = lib.blkid_probe_get_partitions(whole);
 	for (int i = 0; list && i < lib.blkid_partlist_numof_partitions(list); i++) {
 		blkid_partition p = lib.blkid_partlist_get_partition(list, i);
@@ -344,7 +345,7 @@ unsigned cli_safety_describe_content(const char *path)
 		pr = lib.blkid_new_probe();
 		if (pr && lib.blkid_probe_set_device(pr, lib.blkid_probe_get_fd(whole), lib.blkid_partition_get_start(p) * 512,
 						     lib.blkid_partition_get_size(p) * 512) == 0)
-			found += describe_probe(pr, path, part);
+			found += describe_probe(pr, path, part, fault);
 		lib.blkid_free_probe(pr);
 	}
 	lib.blkid_free_probe(whole);

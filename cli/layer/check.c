@@ -28,7 +28,7 @@ static void say(struct check *k, const char *kind, const char *where, const char
 	cli_json_close(k->json, '}');
 }
 
-static void fault(struct check *k, const char *where, const char *what)
+static void found(struct check *k, const char *where, const char *what)
 {
 	k->faults++;
 	say(k, "fault", where, what);
@@ -48,30 +48,30 @@ static void warn(struct check *k, const char *where, const char *what)
 
 /* --- one file ------------------------------------------------------------------------------------------- */
 
-static void found(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
+static void found_in_file(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
 {
 	struct check *k = ctx;
 	char *text =
 		cli_xasprintf(_("%s (offset %llu, block %llu)"), _(what), (unsigned long long)off, (unsigned long long)block);
 
 	(void)repairable;
-	fault(k, k->file, text);
+	found(k, k->file, text);
 	free(text);
 }
 
-static enum pod_status linked_to(struct check *k, const struct pod_layer *l, const struct pod_stored *p)
+static enum pod_status linked_to(struct check *k, const struct pod_layer *l, const struct pod_stored *p, struct fault *fault)
 {
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_layer *to = cli_xzalloc(sizeof *to);
-	char *file = layer_store_file(k->ls, p);
-	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false) : NULL;
+	char *file = layer_store_file(k->ls, p, fault);
+	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
 	enum pod_status st = f ? pod_layer_open(to, &f->vf, &cli_alloc, &opt, NULL) : POD_E_NOT_FOUND, closed = POD_OK;
 
 	if (st == POD_OK)
 		st = pod_layer_linked(l, to, NULL);
 	if (f)
 		closed = pod_layer_close(to);
-	k->ls->dir.ops->close(&k->ls->dir, f);
+	k->ls->dir.ops->close(&k->ls->dir, f, fault);
 	free(file);
 	free(to);
 	return st == POD_OK ? closed : st;
@@ -88,28 +88,28 @@ static const struct pod_stored *other_parent(struct pod_store *s, const struct p
 	return NULL;
 }
 
-static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l)
+static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l, struct fault *fault)
 {
 	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_stands_on(&k->ls->s, l) : e->parent;
 	const struct pod_stored *p = pod_store_find(&k->ls->s, under), *other;
 	enum pod_status st;
 
 	if (!p != !l->has_parent) {
-		fault(k, k->file, _("the index and the file disagree on whether there is a layer below"));
+		found(k, k->file, _("the index and the file disagree on whether there is a layer below"));
 		return;
 	}
 	if (!p)
 		return;
-	st = linked_to(k, l, p);
+	st = linked_to(k, l, p, fault);
 	other = st == POD_E_CHANGED ? other_parent(&k->ls->s, p) : NULL;
 	if (other)
-		st = linked_to(k, l, other);
+		st = linked_to(k, l, other, fault);
 	if (st == POD_E_NOT_FOUND)
-		fault(k, k->file, _("the layer below is missing"));
+		found(k, k->file, _("the layer below is missing"));
 	else if (st == POD_E_CHANGED)
-		fault(k, k->file, _("the layer below is not the one it was made for, or was written to since"));
+		found(k, k->file, _("the layer below is not the one it was made for, or was written to since"));
 	else if (st != POD_OK)
-		fault(k, k->file, cli_status_text(st));
+		found(k, k->file, cli_status_text(st));
 }
 
 /* A layer that takes in another one is written to until that is done. */
@@ -121,13 +121,13 @@ static bool being_merged_into(const struct pod_store *s, const struct pod_stored
 	return false;
 }
 
-static enum pod_status digest(struct pod_dev *dev, uint8_t out[32])
+static enum pod_status digest(struct pod_dev *dev, uint8_t out[32], struct fault *fault)
 {
 	const size_t piece = 4u << 20;
 	uint8_t *buf = cli_xmalloc(piece);
-	struct cli_digest *d = cli_digest_need("sha256");
+	struct cli_digest *d = cli_digest_need("sha256", fault);
 	uint8_t md[CLI_DIGEST_MAX];
-	enum pod_status st = POD_OK;
+	enum pod_status st = d ? POD_OK : POD_E_UNSUPPORTED;
 
 	for (uint64_t off = 0; off < dev->size_bytes && st == POD_OK && !cli_interrupted; off += piece) {
 		size_t n = (size_t)pod_min_u64(piece, dev->size_bytes - off);
@@ -145,53 +145,53 @@ static enum pod_status digest(struct pod_dev *dev, uint8_t out[32])
 	return st;
 }
 
-static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *f)
+static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *f, struct fault *fault)
 {
 	uint8_t now[32];
 
-	if (digest(f->vf.dev, now) != POD_OK)
-		fault(k, k->file, cli_status_text(POD_E_IO));
+	if (digest(f->vf.dev, now, fault) != POD_OK)
+		found(k, k->file, cli_status_text(POD_E_IO));
 	else if (cli_interrupted)
 		return;
 	else if (!(e->flags & POD_STORED_HASHED)) {
 		memcpy(e->sha256, now, 32);
 		e->flags |= POD_STORED_HASHED;
 	} else if (memcmp(e->sha256, now, 32) != 0)
-		fault(k, k->file, _("the file is not what it was when its hash was taken"));
+		found(k, k->file, _("the file is not what it was when its hash was taken"));
 }
 
-static void check_layer(struct check *k, struct pod_stored *e)
+static void check_layer(struct check *k, struct pod_stored *e, struct fault *fault)
 {
-	char *file = layer_store_file(k->ls, e);
+	char *file = layer_store_file(k->ls, e, fault);
 	struct pod_layer_options opt = {.env = &disk_env};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
-	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false) : NULL;
+	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
 	struct pod_diag diag = {0};
 	struct pod_vhd_check c;
 	enum pod_status st;
 
 	k->file = e->name;
 	if (!f) {
-		fault(k, e->name, _("its file is missing"));
+		found(k, e->name, _("its file is missing"));
 	} else {
 		k->file = file;
 		st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
 		if (st != POD_OK || l->kind != POD_LAYER_VHDX) {
-			fault(k, file, cli_status_text(st == POD_OK ? POD_E_FORMAT : st));
+			found(k, file, cli_status_text(st == POD_OK ? POD_E_FORMAT : st));
 		} else {
-			if (pod_vhdx_check(&l->u.vhdx, false, found, k, &c) != POD_OK)
-				fault(k, file, cli_status_text(POD_E_IO));
-			check_link(k, e, l);
+			if (pod_vhdx_check(&l->u.vhdx, false, found_in_file, k, &c) != POD_OK)
+				found(k, file, cli_status_text(POD_E_IO));
+			check_link(k, e, l, fault);
 			if (e->frozen && !being_merged_into(&k->ls->s, e) &&
 			    memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) != 0)
-				fault(k, file, _("a layer that is never written to again was written to"));
+				found(k, file, _("a layer that is never written to again was written to"));
 			if (e->frozen && k->hash)
-				check_hash(k, e, f);
+				check_hash(k, e, f, fault);
 		}
 		if (pod_layer_close(l) != POD_OK)
-			fault(k, file, cli_status_text(POD_E_IO));
+			found(k, file, cli_status_text(POD_E_IO));
 	}
-	k->ls->dir.ops->close(&k->ls->dir, f);
+	k->ls->dir.ops->close(&k->ls->dir, f, fault);
 	free(l);
 	free(file);
 }
@@ -202,6 +202,7 @@ static void check_layer(struct check *k, struct pod_stored *e)
 
 struct folder {
 	struct check *k;
+	struct fault *fault;
 	char *stranger[STRANGERS_MAX];
 	size_t strangers;
 	uint64_t current_bytes;
@@ -218,7 +219,7 @@ static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mti
 	if (e && e->id == s->current)
 		fo->current_bytes = size;
 	if (e && fo->k->ls->dir.fd >= 0 && read_only != (e->id != s->current)) {
-		fo->k->ls->dir.ops->protect(&fo->k->ls->dir, fo->k->repair ? name : "", !read_only);
+		fo->k->ls->dir.ops->protect(&fo->k->ls->dir, fo->k->repair ? name : "", !read_only, fo->fault);
 		if (fo->k->repair)
 			repaired(fo->k, name, _("its read-only attribute was wrong"));
 		else
@@ -232,11 +233,11 @@ static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mti
 }
 
 /* A child that says nothing about the disk: made, and power went before the index could say so. */
-static bool empty_child(struct layer_store *ls, const char *name)
+static bool empty_child(struct layer_store *ls, const char *name, struct fault *fault)
 {
 	struct pod_layer_options opt = {.env = &disk_env};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
-	struct disk_file *f = ls->dir.ops->open(&ls->dir, name, false);
+	struct disk_file *f = ls->dir.ops->open(&ls->dir, name, false, fault);
 	struct pod_run r = {.kind = POD_RUN_DATA};
 	bool empty = false;
 	enum pod_status st = f ? pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) : POD_E_IO;
@@ -254,18 +255,18 @@ static bool empty_child(struct layer_store *ls, const char *name)
 	}
 	if (f && pod_layer_close(l) != POD_OK)
 		empty = false;
-	ls->dir.ops->close(&ls->dir, f);
+	ls->dir.ops->close(&ls->dir, f, fault);
 	free(l);
 	return empty;
 }
 
-static void look_at_stranger(struct check *k, const char *name)
+static void look_at_stranger(struct check *k, const char *name, struct fault *fault)
 {
 	uint32_t id;
 
-	if (!pod_store_parse_file(name, NULL, &id) || empty_child(k->ls, name)) {
+	if (!pod_store_parse_file(name, NULL, &id) || empty_child(k->ls, name, fault)) {
 		if (k->repair) {
-			layer_store_remove_file(k->ls, name);
+			layer_store_remove_file(k->ls, name, fault);
 			repaired(k, name, _("a leftover of an interrupted operation was removed"));
 		} else {
 			warn(k, name, _("a leftover of an interrupted operation; --repair removes it"));
@@ -276,13 +277,13 @@ static void look_at_stranger(struct check *k, const char *name)
 }
 
 /* Windows expands a dynamic disk to its full size when it boots from it. */
-static void check_native_boot(struct check *k, uint64_t current_bytes)
+static void check_native_boot(struct check *k, uint64_t current_bytes, struct fault *fault)
 {
 	const struct pod_stored *e = pod_store_find(&k->ls->s, k->ls->s.current);
 	char want[16], have[16], *text;
 	uint64_t there;
 
-	if (!e || !k->ls->dir.ops->space(&k->ls->dir, &there) || there + current_bytes >= e->size_bytes)
+	if (!e || !k->ls->dir.ops->space(&k->ls->dir, &there, fault) || there + current_bytes >= e->size_bytes)
 		return;
 	text = cli_xasprintf(
 		_("Windows booted from it would expand it to %s, and the volume has %s for it: it would not start; serve "
@@ -292,35 +293,36 @@ static void check_native_boot(struct check *k, uint64_t current_bytes)
 	free(text);
 }
 
-static int check_store(struct check *k)
+static int check_store(struct check *k, struct fault *fault)
 {
 	struct folder *fo = cli_xzalloc(sizeof *fo);
 	struct layer_store *ls = k->ls;
 	int rc = CLI_OK;
 
 	fo->k = k;
+	fo->fault = fault;
 	for (size_t i = 0; i < ls->s.count && !cli_interrupted; i++)
 		if (!(ls->s.layer[i].flags & POD_STORED_FLAT))
-			check_layer(k, &ls->s.layer[i]);
+			check_layer(k, &ls->s.layer[i], fault);
 	if (!pod_store_find(&ls->s, ls->s.current))
-		fault(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
-	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo))
+		found(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
+	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo, fault))
 		rc = CLI_FAILED;
 	for (size_t i = 0; i < fo->strangers; i++) {
 		if (rc == CLI_OK)
-			look_at_stranger(k, fo->stranger[i]);
+			look_at_stranger(k, fo->stranger[i], fault);
 		free(fo->stranger[i]);
 	}
 	if (rc == CLI_OK)
-		check_native_boot(k, fo->current_bytes);
+		check_native_boot(k, fo->current_bytes, fault);
 	if (rc == CLI_OK && ls->dir.writable)
-		rc = layer_store_save(ls);
+		rc = layer_store_save(ls, fault);
 	free(fo);
 	return rc;
 }
 
 /* Without an index, or with a damaged one: made anew from the files. */
-static int open_or_rebuild(struct check *k, const char *store)
+static int open_or_rebuild(struct check *k, const char *store, struct fault *fault)
 {
 	struct layer_store *ls = k->ls;
 	struct pod_diag diag = {0};
@@ -328,46 +330,46 @@ static int open_or_rebuild(struct check *k, const char *store)
 	int rc = CLI_OK;
 
 	layer_store_begin(ls);
-	if (!store_dir_open(&ls->dir, store, true, false))
+	if (!store_dir_open(&ls->dir, store, true, false, fault))
 		return CLI_FAILED;
 	if (ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX)) {
-		index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, true);
+		index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, true, fault);
 		if (!index) {
-			layer_store_close(ls);
+			layer_store_close(ls, fault);
 			return CLI_FAILED;
 		}
 	}
 	if (index && index->vf.dev->size_bytes == POD_STORE_LEN &&
 	    pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag) == POD_OK) {
-		ls->dir.ops->close(&ls->dir, index);
-		layer_store_close(ls);
-		return layer_store_open(ls, store, true);
+		ls->dir.ops->close(&ls->dir, index, fault);
+		layer_store_close(ls, fault);
+		return layer_store_open(ls, store, true, fault);
 	}
 	ls->index = index;
-	rc = layer_store_rebuild(ls);
+	rc = layer_store_rebuild(ls, fault);
 	if (rc == CLI_OK)
 		repaired(k, POD_STORE_INDEX, _("the index was made anew from the VHDX files"));
 	else
-		layer_store_close(ls);
+		layer_store_close(ls, fault);
 	return rc;
 }
 
-static int report(struct check *k)
+static int report(struct check *k, struct fault *fault)
 {
 	if (!k->json) {
 		cli_print(_("%s: %llu faults, %llu repaired, %llu warnings\n"), k->ls->dir.shown, (unsigned long long)k->faults,
 			  (unsigned long long)k->repaired, (unsigned long long)k->warnings);
-		return cli_flush();
+		return cli_flush(fault);
 	}
 	cli_json_close(k->json, ']');
 	cli_json_u64(k->json, "faults", k->faults);
 	cli_json_u64(k->json, "repaired", k->repaired);
 	cli_json_u64(k->json, "warnings", k->warnings);
 	cli_json_close(k->json, '}');
-	return cli_json_end(k->json);
+	return cli_json_end(k->json, fault);
 }
 
-int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
+int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"repair", no_argument, NULL, 'r'},
@@ -382,7 +384,7 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?') {
 			free(ls);
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		}
 		k.json = c == 'j' ? &j : k.json;
 		k.repair |= c == 'r';
@@ -390,9 +392,9 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 	}
 	if (argc - optind != 1) {
 		free(ls);
-		return cli_usage(cmd, "%s", _("name one STORE"));
+		return cli_usage(fault, cmd, "%s", _("name one STORE"));
 	}
-	if (k.hash && !cli_digest_ready()) {
+	if (k.hash && !cli_digest_ready(fault)) {
 		free(ls);
 		return CLI_FAILED;
 	}
@@ -401,12 +403,12 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv)
 		cli_json_open(&j, NULL, '{');
 		cli_json_open(&j, "findings", '[');
 	}
-	rc = k.repair ? open_or_rebuild(&k, argv[optind]) : layer_store_open(ls, argv[optind], k.hash);
+	rc = k.repair ? open_or_rebuild(&k, argv[optind], fault) : layer_store_open(ls, argv[optind], k.hash, fault);
 	if (rc == CLI_OK) {
-		rc = check_store(&k);
-		c = report(&k);
+		rc = check_store(&k, fault);
+		c = report(&k, fault);
 		rc = rc == CLI_OK ? c : rc;
-		if (layer_store_close(ls) != CLI_OK)
+		if (layer_store_close(ls, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
 	free(ls);

@@ -80,7 +80,8 @@ static enum pod_status fill(struct disk *from, struct disk_file *f, const char *
 }
 
 /* The base: under a name that is no layer's until it is whole. */
-static int make_base(struct layer_store *ls, const struct options *o, struct disk *from, struct pod_stored *e)
+static int make_base(struct layer_store *ls, const struct options *o, struct disk *from, struct pod_stored *e,
+		     struct fault *fault)
 {
 	struct pod_vhdx_create c = {
 		.size_bytes = o->size, .block_size = BASE_BLOCK, .logical_sector_size = o->sector_size ? o->sector_size : 512};
@@ -91,24 +92,24 @@ static int make_base(struct layer_store *ls, const struct options *o, struct dis
 	enum pod_status st;
 	int rc = CLI_FAILED;
 
-	if (layer_store_room(ls, need))
-		f = ls->dir.ops->create(&ls->dir, part, need);
+	if (layer_store_room(ls, need, fault))
+		f = ls->dir.ops->create(&ls->dir, part, need, fault);
 	if (f) {
 		st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
 		if (st == POD_OK && from)
 			st = fill(from, f, o->from);
 		if (st != POD_OK)
-			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL);
+			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL, fault);
 		else if (cli_interrupted)
-			cli_error(_("%s: interrupted; nothing was changed"), ls->dir.shown);
-		else if (ls->dir.ops->finish(&ls->dir, f))
+			fault_set(fault, _("%s: interrupted; nothing was changed"), ls->dir.shown);
+		else if (ls->dir.ops->finish(&ls->dir, f, fault))
 			rc = CLI_OK;
 	}
-	ls->dir.ops->close(&ls->dir, f);
-	if (rc == CLI_OK && (!ls->dir.ops->rename(&ls->dir, part, e->file) || !ls->dir.ops->sync(&ls->dir)))
+	ls->dir.ops->close(&ls->dir, f, fault);
+	if (rc == CLI_OK && (!ls->dir.ops->rename(&ls->dir, part, e->file, fault) || !ls->dir.ops->sync(&ls->dir, fault)))
 		rc = CLI_FAILED;
 	if (rc == CLI_OK)
-		rc = layer_store_settle(ls, e);
+		rc = layer_store_settle(ls, e, fault);
 	free(part);
 	return rc;
 }
@@ -124,41 +125,41 @@ static void any_layer(void *ctx, const char *name, uint64_t size, int64_t mtime,
 		*any = true;
 }
 
-static int fill_store(struct layer_store *ls, const struct options *o, struct disk *from)
+static int fill_store(struct layer_store *ls, const struct options *o, struct disk *from, struct fault *fault)
 {
 	struct pod_stored e = {.flags = POD_STORED_FROZEN, .created = cli_identity_time()};
 	bool any = false;
 	enum pod_status st;
 	int rc;
 
-	if (!ls->dir.ops->each(&ls->dir, any_layer, &any))
+	if (!ls->dir.ops->each(&ls->dir, any_layer, &any, fault))
 		return CLI_FAILED;
 	if (any)
-		return cli_fail(_("%s: there are layers in it already; name another folder"), ls->dir.shown);
+		return fault_set(fault, _("%s: there are layers in it already; name another folder"), ls->dir.shown);
 	cli_identity_guid(ls->s.id);
 	e.id = layer_store_new_id(ls);
 	e.frozen = e.created;
 	pod_strlcpy(e.name, o->name, sizeof e.name);
 	pod_store_file_name(e.file, e.name, e.id);
-	rc = make_base(ls, o, from, &e);
+	rc = make_base(ls, o, from, &e, fault);
 	if (rc != CLI_OK)
 		return rc;
 	st = pod_store_add(&ls->s, &e);
 	if (st != POD_OK)
-		return cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
-	rc = layer_store_child(ls, e.id, 0, &ls->s.current);
+		return fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
+	rc = layer_store_child(ls, e.id, 0, &ls->s.current, fault);
 	if (rc == CLI_OK)
-		rc = layer_store_save_new(ls);
+		rc = layer_store_save_new(ls, fault);
 	if (rc == CLI_OK)
-		ls->dir.ops->protect(&ls->dir, e.file, true);
+		ls->dir.ops->protect(&ls->dir, e.file, true, fault);
 	return rc;
 }
 
-static int create(const char *store, struct options *o)
+static int create(const char *store, struct options *o, struct fault *fault)
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
 	struct disk *from = o->from ? cli_xzalloc(sizeof *from) : NULL;
-	int rc = from ? disk_open(from, o->from, false) : CLI_OK;
+	int rc = from ? disk_open(from, o->from, false, fault) : CLI_OK;
 
 	if (rc == CLI_OK) {
 		if (from) {
@@ -166,10 +167,10 @@ static int create(const char *store, struct options *o)
 			o->size = pod_align_up(from->chain.dev.size_bytes, o->sector_size);
 		}
 		layer_store_begin(ls);
-		rc = store_dir_open(&ls->dir, store, true, true) ? fill_store(ls, o, from) : CLI_FAILED;
-		if (layer_store_close(ls) != CLI_OK)
+		rc = store_dir_open(&ls->dir, store, true, true, fault) ? fill_store(ls, o, from, fault) : CLI_FAILED;
+		if (layer_store_close(ls, fault) != CLI_OK)
 			rc = CLI_FAILED;
-		if (from && disk_close(from) != CLI_OK)
+		if (from && disk_close(from, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
 	free(from);
@@ -177,7 +178,7 @@ static int create(const char *store, struct options *o)
 	return rc;
 }
 
-int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv)
+int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"size", required_argument, NULL, 's'},
 						{"from", required_argument, NULL, 'f'},
@@ -188,23 +189,23 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's' && (!cli_parse_size(optarg, &o.size) || !o.size || o.size % 512))
-			return cli_usage(cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
 		if (c == 'f')
 			o.from = optarg;
 		else if (c == 'n')
 			o.name = optarg;
 		else if (c != 's')
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || !o.from == !o.size)
-		return cli_usage(cmd, "%s", _("name one STORE, and either --size N or --from FILE"));
+		return cli_usage(fault, cmd, "%s", _("name one STORE, and either --size N or --from FILE"));
 	if (!pod_store_name_ok(o.name))
-		return cli_usage(cmd, _("'%s' makes no sense here"), o.name);
+		return cli_usage(fault, cmd, _("'%s' makes no sense here"), o.name);
 	cli_catch_signals();
-	return create(argv[optind], &o);
+	return create(argv[optind], &o, fault);
 }
 
-int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv)
+int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
 						{"layer", required_argument, NULL, 'l'},
@@ -224,25 +225,25 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv)
 		else if (c == 'r')
 			replace = true;
 		else
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 2)
-		return cli_usage(cmd, "%s", _("name a STORE and a FILE to write"));
+		return cli_usage(fault, cmd, "%s", _("name a STORE and a FILE to write"));
 	ls = cli_xzalloc(sizeof *ls);
-	rc = layer_store_open(ls, argv[optind], false);
+	rc = layer_store_open(ls, argv[optind], false, fault);
 	if (rc == CLI_OK) {
 		struct disk *d = cli_xzalloc(sizeof *d);
 
-		e = layer ? layer_store_get(ls, layer) : layer_store_current(ls);
-		rc = e ? layer_store_open_disk(ls, e, d) : CLI_FAILED;
+		e = layer ? layer_store_get(ls, layer, fault) : layer_store_current(ls, fault);
+		rc = e ? layer_store_open_disk(ls, e, d, fault) : CLI_FAILED;
 		if (rc == CLI_OK) {
-			rc = disk_convert(d, argv[optind + 1], format, replace);
-			if (layer_store_close_disk(ls, d) != CLI_OK)
+			rc = disk_convert(d, argv[optind + 1], format, replace, fault);
+			if (layer_store_close_disk(ls, d, fault) != CLI_OK)
 				rc = CLI_FAILED;
 		}
 		free(d);
 	}
-	if (layer_store_close(ls) != CLI_OK)
+	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(ls);
 	return rc;

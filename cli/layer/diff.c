@@ -390,7 +390,7 @@ static void compare_volumes(struct pod_dev *const disk[2], const struct diff_map
 	free(t);
 }
 
-static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json)
+static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json, struct fault *fault)
 {
 	struct pod_dev *disk[2] = {&a->chain.dev, &b->chain.dev};
 	struct diff_map changed = {.disk = {disk[0], disk[1]}};
@@ -399,7 +399,7 @@ static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, st
 	int rc;
 
 	if (st != POD_OK)
-		return disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL);
+		return disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL, fault);
 	if (json) {
 		cli_json_init(json, stdout);
 		cli_json_open(json, NULL, '{');
@@ -411,16 +411,16 @@ static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, st
 	if (json) {
 		cli_json_close(json, ']');
 		cli_json_close(json, '}');
-		rc = cli_json_end(json);
+		rc = cli_json_end(json, fault);
 	} else {
 		cli_print(_("%s changed in %zu places of the disk\n"), pod_format_size(size, changed.bytes), changed.n);
-		rc = cli_flush();
+		rc = cli_flush(fault);
 	}
 	diff_map_free(&changed);
 	return rc;
 }
 
-int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv)
+int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct layer_store *ls;
@@ -431,32 +431,34 @@ int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		json = &j;
 	}
 	if (argc - optind < 2 || argc - optind > 3)
-		return cli_usage(cmd, "%s", _("name one STORE, and one or two layers"));
+		return cli_usage(fault, cmd, "%s", _("name one STORE, and one or two layers"));
 	ls = cli_xzalloc(sizeof *ls);
 	a = cli_xzalloc(sizeof *a);
 	b = cli_xzalloc(sizeof *b);
 	cli_catch_signals();
-	rc = layer_store_open(ls, argv[optind], false);
+	rc = layer_store_open(ls, argv[optind], false, fault);
 	if (rc == CLI_OK) {
-		from = layer_store_get(ls, argv[optind + 1]);
-		to = !from ? NULL : argc - optind == 3 ? layer_store_get(ls, argv[optind + 2]) : layer_store_current(ls);
-		rc = to ? layer_store_open_disk(ls, from, a) : CLI_FAILED;
+		from = layer_store_get(ls, argv[optind + 1], fault);
+		to = !from		  ? NULL
+		     : argc - optind == 3 ? layer_store_get(ls, argv[optind + 2], fault)
+					  : layer_store_current(ls, fault);
+		rc = to ? layer_store_open_disk(ls, from, a, fault) : CLI_FAILED;
 		if (rc == CLI_OK) {
-			rc = layer_store_open_disk(ls, to, b);
+			rc = layer_store_open_disk(ls, to, b, fault);
 			if (rc == CLI_OK) {
-				rc = diff_disks(ls, a, b, json);
-				if (layer_store_close_disk(ls, b) != CLI_OK)
+				rc = diff_disks(ls, a, b, json, fault);
+				if (layer_store_close_disk(ls, b, fault) != CLI_OK)
 					rc = CLI_FAILED;
 			}
-			if (layer_store_close_disk(ls, a) != CLI_OK)
+			if (layer_store_close_disk(ls, a, fault) != CLI_OK)
 				rc = CLI_FAILED;
 		}
 	}
-	if (layer_store_close(ls) != CLI_OK)
+	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(b);
 	free(a);

@@ -187,13 +187,8 @@ static int name_found(ext2_ino_t dir, int entry, struct ext2_dir_entry *d, int o
 		s->name[d->inode] = cli_xstrdup(name);
 	}
 	if (s->links == s->cap) {
-		struct link *v;
-
 		s->cap = s->cap ? 2 * s->cap : 256;
-		v = realloc(s->link, s->cap * sizeof *v);
-		if (!v)
-			exit(CLI_FAILED);
-		s->link = v;
+		s->link = cli_xrealloc(s->link, s->cap, sizeof *s->link);
 	}
 	if (s->mark[d->inode])
 		s->link[s->links++] = (struct link){d->inode, dir, name};

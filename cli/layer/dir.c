@@ -24,7 +24,7 @@ static char *target_of(const char *arg, const char **folder)
 	return NULL;
 }
 
-bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make)
+bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make, struct fault *fault)
 {
 	const char *folder = NULL;
 	char *target;
@@ -39,26 +39,26 @@ bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool ma
 	target = target_of(arg, &folder);
 	if (target) {
 		d->path = cli_normal_path(folder);
-		ok = d->path && store_stick_open(d, target, make);
+		ok = d->path && store_stick_open(d, target, make, fault);
 		if (!d->path)
-			cli_error(_("%s: a path on a stick cannot hold '.' or '..'"), arg);
+			fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), arg);
 	} else {
 		d->path = cli_xstrdup(d->shown);
-		ok = store_host_open(d, make);
+		ok = store_host_open(d, make, fault);
 	}
 	free(target);
 	if (!ok)
-		store_dir_close(d);
+		store_dir_close(d, fault);
 	return ok;
 }
 
-bool store_dir_close(struct store_dir *d)
+bool store_dir_close(struct store_dir *d, struct fault *fault)
 {
 	bool ok = true;
 
 	if (d->ops)
 		d->ops->shut(d);
-	ok = cli_volume_close(&d->volume);
+	ok = cli_volume_close(&d->volume, fault);
 	if (d->target)
 		cli_target_close(d->target);
 	free(d->path);

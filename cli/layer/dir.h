@@ -13,22 +13,22 @@ struct store_dir;
 struct store_ops {
 	bool sparse; /* of a file, what was never written takes no space */
 	/* Every opened file is a struct disk_file (its dev.path is what to show). For writing it is locked. */
-	struct disk_file *(*open)(struct store_dir *d, const char *name, bool writable);
+	struct disk_file *(*open)(struct store_dir *d, const char *name, bool writable, struct fault *fault);
 	/* A new, empty file that can grow to `capacity` bytes. It is on the medium, its name included, after `finish`. */
-	struct disk_file *(*create)(struct store_dir *d, const char *name, uint64_t capacity);
-	bool (*finish)(struct store_dir *d, struct disk_file *f);
+	struct disk_file *(*create)(struct store_dir *d, const char *name, uint64_t capacity, struct fault *fault);
+	bool (*finish)(struct store_dir *d, struct disk_file *f, struct fault *fault);
 	/* Closes, and removes it if it was created and not finished. */
-	void (*close)(struct store_dir *d, struct disk_file *f);
+	void (*close)(struct store_dir *d, struct disk_file *f, struct fault *fault);
 	bool (*exists)(struct store_dir *d, const char *name);
-	bool (*rename)(struct store_dir *d, const char *from, const char *to);
-	bool (*remove)(struct store_dir *d, const char *name);
+	bool (*rename)(struct store_dir *d, const char *from, const char *to, struct fault *fault);
+	bool (*remove)(struct store_dir *d, const char *name, struct fault *fault);
 	/* The names made, changed and removed so far survive a power cut. */
-	bool (*sync)(struct store_dir *d);
+	bool (*sync)(struct store_dir *d, struct fault *fault);
 	bool (*each)(struct store_dir *d, void (*cb)(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only),
-		     void *ctx);
-	bool (*space)(struct store_dir *d, uint64_t *free_bytes);
+		     void *ctx, struct fault *fault);
+	bool (*space)(struct store_dir *d, uint64_t *free_bytes, struct fault *fault);
 	/* Sets or clears the file's read-only attribute, where there is one. */
-	void (*protect)(struct store_dir *d, const char *name, bool read_only);
+	void (*protect)(struct store_dir *d, const char *name, bool read_only, struct fault *fault);
 	void (*shut)(struct store_dir *d);
 };
 
@@ -43,10 +43,10 @@ struct store_dir {
 };
 
 /* STORE as the user names it. `make`: the folder is made if it is not there. False, and has said why. */
-bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make);
-bool store_dir_close(struct store_dir *d);
-bool store_host_open(struct store_dir *d, bool make);
-bool store_stick_open(struct store_dir *d, const char *target, bool make);
+bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make, struct fault *fault);
+bool store_dir_close(struct store_dir *d, struct fault *fault);
+bool store_host_open(struct store_dir *d, bool make, struct fault *fault);
+bool store_stick_open(struct store_dir *d, const char *target, bool make, struct fault *fault);
 /* What to show for a file of the store. The caller frees. */
 char *store_dir_name(const struct store_dir *d, const char *name);
 

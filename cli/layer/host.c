@@ -24,11 +24,11 @@ static void told(const char *what, const char *a, const char *b)
 		store_hook(what, a, b);
 }
 
-static struct disk_file *host_open(struct store_dir *d, const char *name, bool writable)
+static struct disk_file *host_open(struct store_dir *d, const char *name, bool writable, struct fault *fault)
 {
 	struct host_file *h = cli_xzalloc(sizeof *h);
 	char *path = store_dir_name(d, name);
-	bool ok = disk_file_open(&h->f, path, writable);
+	bool ok = disk_file_open(&h->f, path, writable, fault);
 
 	free(path);
 	if (ok)
@@ -37,7 +37,7 @@ static struct disk_file *host_open(struct store_dir *d, const char *name, bool w
 	return NULL;
 }
 
-static struct disk_file *host_create(struct store_dir *d, const char *name, uint64_t capacity)
+static struct disk_file *host_create(struct store_dir *d, const char *name, uint64_t capacity, struct fault *fault)
 {
 	struct host_file *h = cli_xzalloc(sizeof *h);
 	char *path = store_dir_name(d, name);
@@ -45,7 +45,7 @@ static struct disk_file *host_create(struct store_dir *d, const char *name, uint
 
 	(void)capacity;
 	told("create", path, "");
-	ok = disk_file_create(&h->f, path);
+	ok = disk_file_create(&h->f, path, fault);
 	free(path);
 	h->unfinished = true;
 	if (ok)
@@ -56,6 +56,7 @@ static struct disk_file *host_create(struct store_dir *d, const char *name, uint
 
 struct syncing {
 	struct store_dir *dir;
+	struct fault fault; /* of this thread */
 	bool ok;
 };
 
@@ -63,12 +64,12 @@ static void *sync_main(void *arg)
 {
 	struct syncing *s = arg;
 
-	s->ok = s->dir->ops->sync(s->dir);
+	s->ok = s->dir->ops->sync(s->dir, &s->fault);
 	return NULL;
 }
 
 /* The file and its name at the same time: the disk is asked once for both. */
-static bool host_finish(struct store_dir *d, struct disk_file *f)
+static bool host_finish(struct store_dir *d, struct disk_file *f, struct fault *fault)
 {
 	struct host_file *h = (struct host_file *)f;
 	struct syncing s = {.dir = d};
@@ -80,15 +81,16 @@ static bool host_finish(struct store_dir *d, struct disk_file *f)
 		pthread_join(thread, NULL);
 	else if (st == POD_OK)
 		sync_main(&s);
+	fault_move(fault, &s.fault);
 	if (st != POD_OK) {
-		cli_fail_status(f->dev.path, _("cannot write it to the disk"), st, NULL);
+		fault_status(fault, f->dev.path, _("cannot write it to the disk"), st, NULL);
 		return false;
 	}
 	h->unfinished = !s.ok;
 	return s.ok;
 }
 
-static void host_close(struct store_dir *d, struct disk_file *f)
+static void host_close(struct store_dir *d, struct disk_file *f, struct fault *fault)
 {
 	struct host_file *h = (struct host_file *)f;
 
@@ -96,7 +98,7 @@ static void host_close(struct store_dir *d, struct disk_file *f)
 	if (!f)
 		return;
 	if (h->unfinished && unlink(f->dev.path) != 0)
-		cli_warn(_("%s: cannot be removed: %s"), f->dev.path, strerror(errno));
+		fault_warn(fault, _("%s: cannot be removed: %s"), f->dev.path, strerror(errno));
 	disk_file_close(f);
 	free(h);
 }
@@ -108,13 +110,13 @@ static bool host_exists(struct store_dir *d, const char *name)
 	return fstatat(d->fd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
-static bool failed(const struct store_dir *d, const char *name, const char *what)
+static bool failed(const struct store_dir *d, const char *name, const char *what, struct fault *fault)
 {
-	cli_error("%s/%s: %s: %s", d->shown, name, what, strerror(errno));
+	fault_set(fault, "%s/%s: %s: %s", d->shown, name, what, strerror(errno));
 	return false;
 }
 
-static bool host_rename(struct store_dir *d, const char *from, const char *to)
+static bool host_rename(struct store_dir *d, const char *from, const char *to, struct fault *fault)
 {
 	char *a = store_dir_name(d, from), *b = store_dir_name(d, to);
 
@@ -122,37 +124,38 @@ static bool host_rename(struct store_dir *d, const char *from, const char *to)
 	free(a);
 	free(b);
 	if (renameat(d->fd, from, d->fd, to) != 0)
-		return failed(d, from, _("cannot be renamed"));
+		return failed(d, from, _("cannot be renamed"), fault);
 	return true;
 }
 
-static bool host_remove(struct store_dir *d, const char *name)
+static bool host_remove(struct store_dir *d, const char *name, struct fault *fault)
 {
 	char *a = store_dir_name(d, name);
 
 	told("remove", a, "");
 	free(a);
 	if (unlinkat(d->fd, name, 0) != 0 && errno != ENOENT)
-		return failed(d, name, _("cannot be removed"));
+		return failed(d, name, _("cannot be removed"), fault);
 	return true;
 }
 
-static bool host_sync(struct store_dir *d)
+static bool host_sync(struct store_dir *d, struct fault *fault)
 {
 	told("sync", d->path, "");
 	if (fsync(d->fd) == 0 || errno == EINVAL)
 		return true;
-	cli_error(_("%s: cannot write it to the disk: %s"), d->shown, strerror(errno));
+	fault_set(fault, _("%s: cannot write it to the disk: %s"), d->shown, strerror(errno));
 	return false;
 }
 
-static bool host_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx)
+static bool host_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx,
+		      struct fault *fault)
 {
 	DIR *dir = opendir(d->path);
 	struct dirent *e;
 
 	if (!dir) {
-		cli_error("%s: %s", d->shown, strerror(errno));
+		fault_set(fault, "%s: %s", d->shown, strerror(errno));
 		return false;
 	}
 	while ((e = readdir(dir))) {
@@ -165,23 +168,24 @@ static bool host_each(struct store_dir *d, void (*cb)(void *, const char *, uint
 	return true;
 }
 
-static bool host_space(struct store_dir *d, uint64_t *free_bytes)
+static bool host_space(struct store_dir *d, uint64_t *free_bytes, struct fault *fault)
 {
 	struct statvfs v;
 
 	if (fstatvfs(d->fd, &v) != 0) {
-		cli_error("%s: %s", d->shown, strerror(errno));
+		fault_set(fault, "%s: %s", d->shown, strerror(errno));
 		return false;
 	}
 	*free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
 	return true;
 }
 
-static void host_protect(struct store_dir *d, const char *name, bool read_only)
+static void host_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
 {
 	struct stat st;
 	mode_t mode;
 
+	(void)fault;
 	if (fstatat(d->fd, name, &st, 0) != 0)
 		return;
 	mode = st.st_mode & 07777;
@@ -213,16 +217,16 @@ static const struct store_ops host_ops = {
 	.shut = host_shut,
 };
 
-bool store_host_open(struct store_dir *d, bool make)
+bool store_host_open(struct store_dir *d, bool make, struct fault *fault)
 {
 	d->ops = &host_ops;
 	if (make && mkdir(d->path, 0777) != 0 && errno != EEXIST) {
-		cli_error(_("%s: cannot make a folder there: %s"), d->shown, strerror(errno));
+		fault_set(fault, _("%s: cannot make a folder there: %s"), d->shown, strerror(errno));
 		return false;
 	}
 	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd >= 0)
 		return true;
-	cli_error(_("%s: cannot open the folder: %s"), d->shown, strerror(errno));
+	fault_set(fault, _("%s: cannot open the folder: %s"), d->shown, strerror(errno));
 	return false;
 }

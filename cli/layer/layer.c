@@ -7,22 +7,24 @@
 #include "cli/layer/store.h"
 
 /* Opens the store for writing, does it, closes. */
-static int with_store(const char *arg, int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag), const char *a,
-		      const char *b, bool flag)
+static int with_store(const char *arg,
+		      int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault),
+		      const char *a, const char *b, bool flag, struct fault *fault)
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
-	int rc = layer_store_open(ls, arg, true);
+	int rc = layer_store_open(ls, arg, true, fault);
 
 	if (rc == CLI_OK)
-		rc = act(ls, a, b, flag);
-	if (layer_store_close(ls) != CLI_OK)
+		rc = act(ls, a, b, flag, fault);
+	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(ls);
 	return rc;
 }
 
 /* Options: at most one flag. Operands: STORE and `min` to `max` more. */
-static int parse(const struct cli_command *cmd, int argc, char **argv, const char *flag, int min, int max, bool *given)
+static int parse(const struct cli_command *cmd, int argc, char **argv, const char *flag, int min, int max, bool *given,
+		 struct fault *fault)
 {
 	const struct option options[] = {{flag ? flag : "", no_argument, NULL, 'x'}, {NULL, 0, NULL, 0}};
 	int c;
@@ -30,81 +32,81 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, const cha
 	*given = false;
 	while ((c = getopt_long(argc, argv, "", flag ? options : options + 1, NULL)) != -1) {
 		if (c != 'x')
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		*given = true;
 	}
 	c = argc - optind - 1;
 	if (c < min || c > max)
-		return cli_usage(cmd, "%s",
+		return cli_usage(fault, cmd, "%s",
 				 max > 1 ? _("name one STORE, a layer, and its new name or the layer it is to stand on")
 				 : max	 ? _("name one STORE, and at most one layer")
 					 : _("name one STORE"));
 	return CLI_OK;
 }
 
-static int act_snapshot(struct layer_store *ls, const char *a, const char *b, bool flag)
+static int act_snapshot(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)b;
 	(void)flag;
-	return layer_store_snapshot(ls, a);
+	return layer_store_snapshot(ls, a, fault);
 }
 
-static int act_rollback(struct layer_store *ls, const char *a, const char *b, bool flag)
+static int act_rollback(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)b;
-	return layer_store_rollback(ls, a, flag);
+	return layer_store_rollback(ls, a, flag, fault);
 }
 
-static int act_delete(struct layer_store *ls, const char *a, const char *b, bool flag)
-{
-	(void)b;
-	(void)flag;
-	return layer_store_delete(ls, a);
-}
-
-static int act_rename(struct layer_store *ls, const char *a, const char *b, bool flag)
-{
-	(void)flag;
-	return layer_store_rename(ls, a, b);
-}
-
-static int act_rebase(struct layer_store *ls, const char *a, const char *b, bool flag)
-{
-	(void)flag;
-	return layer_store_rebase(ls, a, b);
-}
-
-static int act_lock(struct layer_store *ls, const char *a, const char *b, bool off)
-{
-	(void)b;
-	return off ? layer_store_unlock(ls) : layer_store_lock(ls, a);
-}
-
-static int act_commit(struct layer_store *ls, const char *a, const char *b, bool flag)
+static int act_delete(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)b;
 	(void)flag;
-	return layer_store_commit(ls, a);
+	return layer_store_delete(ls, a, fault);
 }
 
-static int act_flatten(struct layer_store *ls, const char *a, const char *b, bool flag)
+static int act_rename(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
+{
+	(void)flag;
+	return layer_store_rename(ls, a, b, fault);
+}
+
+static int act_rebase(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
+{
+	(void)flag;
+	return layer_store_rebase(ls, a, b, fault);
+}
+
+static int act_lock(struct layer_store *ls, const char *a, const char *b, bool off, struct fault *fault)
+{
+	(void)b;
+	return off ? layer_store_unlock(ls, fault) : layer_store_lock(ls, a, fault);
+}
+
+static int act_commit(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)b;
 	(void)flag;
-	return layer_store_flatten(ls, a);
+	return layer_store_commit(ls, a, fault);
 }
 
-static int act_fresh(struct layer_store *ls, const char *a, const char *b, bool flag)
+static int act_flatten(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
+{
+	(void)b;
+	(void)flag;
+	return layer_store_flatten(ls, a, fault);
+}
+
+static int act_fresh(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)a;
 	(void)b;
 	(void)flag;
-	return layer_store_fresh(ls);
+	return layer_store_fresh(ls, fault);
 }
 
 static const struct {
 	const char *name, *flag;
-	int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag);
+	int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault);
 	int min, max;
 } actions[] = {
 	{"snapshot", NULL, act_snapshot, 0, 1}, {"rollback", "discard", act_rollback, 0, 1},
@@ -113,14 +115,14 @@ static const struct {
 	{"flatten", NULL, act_flatten, 0, 1},	{"rebase", NULL, act_rebase, 2, 2},
 };
 
-static int print_path(const char *arg, bool *locked)
+static int print_path(const char *arg, bool *locked, struct fault *fault)
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
-	int rc = layer_store_open(ls, arg, false);
+	int rc = layer_store_open(ls, arg, false, fault);
 
 	if (rc == CLI_OK) {
-		struct pod_stored *e = layer_store_current(ls);
-		char *file = e ? layer_store_file(ls, e) : NULL, *shown = file ? store_dir_name(&ls->dir, file) : NULL;
+		struct pod_stored *e = layer_store_current(ls, fault);
+		char *file = e ? layer_store_file(ls, e, fault) : NULL, *shown = file ? store_dir_name(&ls->dir, file) : NULL;
 
 		if (!shown)
 			rc = CLI_FAILED;
@@ -131,36 +133,36 @@ static int print_path(const char *arg, bool *locked)
 		free(shown);
 		free(file);
 	}
-	if (layer_store_close(ls) != CLI_OK)
+	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(ls);
 	return rc;
 }
 
-static int cmd_path(const struct cli_command *cmd, int argc, char **argv)
+static int cmd_path(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	bool none, locked = false;
-	int rc = parse(cmd, argc, argv, NULL, 0, 0, &none);
+	int rc = parse(cmd, argc, argv, NULL, 0, 0, &none, fault);
 
 	if (rc == CLI_OK)
-		rc = print_path(argv[optind], &locked);
+		rc = print_path(argv[optind], &locked, fault);
 	if (rc == CLI_OK && locked) {
-		rc = with_store(argv[optind], act_fresh, NULL, NULL, false);
+		rc = with_store(argv[optind], act_fresh, NULL, NULL, false, fault);
 		if (rc == CLI_OK)
-			rc = print_path(argv[optind], &locked);
+			rc = print_path(argv[optind], &locked, fault);
 	}
-	return rc == CLI_OK ? cli_flush() : rc;
+	return rc == CLI_OK ? cli_flush(fault) : rc;
 }
 
 static const struct {
 	const char *name;
-	int (*run)(const struct cli_command *cmd, int argc, char **argv);
+	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
 	{"create", layer_cmd_create}, {"list", layer_cmd_list}, {"check", layer_cmd_check},
 	{"export", layer_cmd_export}, {"diff", layer_cmd_diff}, {"path", cmd_path},
 };
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static char name[64];
 	const char *verb = argc > 1 ? argv[1] : NULL;
@@ -168,7 +170,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	int rc;
 
 	if (!verb)
-		return cli_usage(cmd, "%s",
+		return cli_usage(fault, cmd, "%s",
 				 _("say what to do: create, snapshot, rollback, path, list, diff, commit, flatten, rebase, "
 				   "delete, rename, lock, "
 				   "check, export"));
@@ -176,7 +178,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0) {
 			argv[1] = name; /* getopt's own messages begin with it */
-			return verbs[i].run(cmd, argc - 1, argv + 1);
+			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
 		}
 	for (size_t i = 0; i < POD_ARRAY_LEN(actions); i++) {
 		if (strcmp(actions[i].name, verb) != 0)
@@ -184,14 +186,14 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		argv[1] = name;
 		argc--;
 		argv++;
-		rc = parse(cmd, argc, argv, actions[i].flag, actions[i].min, actions[i].max, &given);
+		rc = parse(cmd, argc, argv, actions[i].flag, actions[i].min, actions[i].max, &given, fault);
 		if (rc != CLI_OK)
 			return rc;
 		cli_catch_signals();
 		return with_store(argv[optind], actions[i].act, argv[optind + 1], argc - optind > 2 ? argv[optind + 2] : NULL,
-				  given);
+				  given, fault);
 	}
-	return cli_usage(cmd, _("there is no 'layer %s'"), verb);
+	return cli_usage(fault, cmd, _("there is no 'layer %s'"), verb);
 }
 
 const struct cli_command cli_layer = {

@@ -59,7 +59,7 @@ static void hex(const uint8_t *p, size_t n, char *out)
 		sprintf(out + 2 * i, "%02x", p[i]);
 }
 
-static int show_json(struct layer_store *ls)
+static int show_json(struct layer_store *ls, struct fault *fault)
 {
 	struct cli_json j;
 	char text[65], id[12];
@@ -100,10 +100,10 @@ static int show_json(struct layer_store *ls)
 	}
 	cli_json_close(&j, ']');
 	cli_json_close(&j, '}');
-	return cli_json_end(&j);
+	return cli_json_end(&j, fault);
 }
 
-int layer_cmd_list(const struct cli_command *cmd, int argc, char **argv)
+int layer_cmd_list(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct layer_store *ls;
@@ -112,22 +112,22 @@ int layer_cmd_list(const struct cli_command *cmd, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		json = true;
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one STORE"));
+		return cli_usage(fault, cmd, "%s", _("name one STORE"));
 	ls = cli_xzalloc(sizeof *ls);
-	rc = layer_store_open(ls, argv[optind], false);
-	if (rc == CLI_OK && !ls->dir.ops->each(&ls->dir, measure, ls))
+	rc = layer_store_open(ls, argv[optind], false, fault);
+	if (rc == CLI_OK && !ls->dir.ops->each(&ls->dir, measure, ls, fault))
 		rc = CLI_FAILED;
 	if (rc == CLI_OK && json)
-		rc = show_json(ls);
+		rc = show_json(ls, fault);
 	else if (rc == CLI_OK) {
 		show_tree(ls, 0, 0);
-		rc = cli_flush();
+		rc = cli_flush(fault);
 	}
-	if (layer_store_close(ls) != CLI_OK)
+	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(ls);
 	return rc;

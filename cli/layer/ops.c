@@ -35,20 +35,21 @@ static void number(struct layer_store *ls, char name[POD_STORE_NAME_MAX])
 	while (pod_store_named(&ls->s, name));
 }
 
-static int make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e)
+static int make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault)
 {
-	char *parent_file = layer_store_file(ls, parent), *relative = parent_file ? cli_xasprintf(".\\%s", parent_file) : NULL;
+	char *parent_file = layer_store_file(ls, parent, fault),
+	     *relative = parent_file ? cli_xasprintf(".\\%s", parent_file) : NULL;
 	struct pod_parent_spec spec = {.path = {relative}};
 	struct pod_vhdx_create c = {.size_bytes = parent->size_bytes, .parent = &spec};
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
 	struct pod_diag diag = {0};
-	struct disk_file *f = NULL, *p = parent_file ? ls->dir.ops->open(&ls->dir, parent_file, false) : NULL;
+	struct disk_file *f = NULL, *p = parent_file ? ls->dir.ops->open(&ls->dir, parent_file, false, fault) : NULL;
 	enum pod_status st, closed;
 	int rc = CLI_FAILED;
 
-	if (p && layer_store_room(ls, child_bytes(parent->size_bytes)))
-		f = ls->dir.ops->create(&ls->dir, e->file, child_bytes(parent->size_bytes));
+	if (p && layer_store_room(ls, child_bytes(parent->size_bytes), fault))
+		f = ls->dir.ops->create(&ls->dir, e->file, child_bytes(parent->size_bytes), fault);
 	if (f) {
 		st = pod_layer_open(l, &p->vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {
@@ -69,19 +70,19 @@ static int make_child(struct layer_store *ls, const struct pod_stored *parent, s
 			st = pod_layer_close(l);
 		}
 		if (st != POD_OK)
-			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL);
-		else if (ls->dir.ops->finish(&ls->dir, f))
+			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL, fault);
+		else if (ls->dir.ops->finish(&ls->dir, f, fault))
 			rc = CLI_OK;
 	}
-	ls->dir.ops->close(&ls->dir, f);
-	ls->dir.ops->close(&ls->dir, p);
+	ls->dir.ops->close(&ls->dir, f, fault);
+	ls->dir.ops->close(&ls->dir, p, fault);
 	free(l);
 	free(relative);
 	free(parent_file);
 	return rc;
 }
 
-int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id)
+int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault)
 {
 	struct pod_stored e = {.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time()};
 	const struct pod_stored *p = pod_store_find(&ls->s, parent);
@@ -90,46 +91,47 @@ int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, u
 
 	number(ls, e.name);
 	pod_store_file_name(e.file, e.name, e.id);
-	rc = make_child(ls, p, &e);
+	rc = make_child(ls, p, &e, fault);
 	if (rc != CLI_OK)
 		return rc;
 	st = pod_store_add(&ls->s, &e);
 	if (st == POD_E_LIMIT)
-		rc = cli_fail(_("%s: too many layers; delete some first"), ls->dir.shown);
+		rc = fault_set(fault, _("%s: too many layers; delete some first"), ls->dir.shown);
 	else if (st != POD_OK)
-		rc = cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
+		rc = fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
 	if (rc != CLI_OK)
-		layer_store_remove_file(ls, e.file);
+		layer_store_remove_file(ls, e.file, fault);
 	*id = e.id;
 	return rc;
 }
 
-static int name_fits(struct layer_store *ls, const char *name, const struct pod_stored *but)
+static int name_fits(struct layer_store *ls, const char *name, const struct pod_stored *but, struct fault *fault)
 {
 	const struct pod_stored *other = pod_store_named(&ls->s, name);
 
 	if (!pod_store_name_ok(name))
-		return cli_fail(
+		return fault_set(
+			fault,
 			_("%s: no good name for a layer: 1 to %u bytes, none of \\ / : * ? \" < > |, no full stop in front or at "
 			  "the end"),
 			name, POD_STORE_NAME_MAX - 1);
 	if (other && other != but)
-		return cli_fail(_("%s: there is a layer '%s' already"), ls->dir.shown, name);
+		return fault_set(fault, _("%s: there is a layer '%s' already"), ls->dir.shown, name);
 	return CLI_OK;
 }
 
 /* The layer gets a name, its file as well if no child holds the file's old name. The folder is not synced. */
-static int give_name(struct layer_store *ls, struct pod_stored *e, const char *name)
+static int give_name(struct layer_store *ls, struct pod_stored *e, const char *name, struct fault *fault)
 {
 	char *now, file[POD_STORE_FILE_MAX];
 	int rc = CLI_OK;
 
 	if (pod_store_children(&ls->s, e->id) == 0) {
-		now = layer_store_file(ls, e);
+		now = layer_store_file(ls, e, fault);
 		if (!now)
 			return CLI_FAILED;
 		pod_store_file_name(file, name, e->id);
-		if (strcmp(now, file) != 0 && !ls->dir.ops->rename(&ls->dir, now, file))
+		if (strcmp(now, file) != 0 && !ls->dir.ops->rename(&ls->dir, now, file, fault))
 			rc = CLI_FAILED;
 		free(now);
 		if (rc != CLI_OK)
@@ -147,54 +149,54 @@ static void freeze(struct pod_stored *e)
 	e->flags = (e->flags | POD_STORED_FROZEN) & ~(uint32_t)POD_STORED_PASSING;
 }
 
-static void protect(struct layer_store *ls, uint32_t id)
+static void protect(struct layer_store *ls, uint32_t id, struct fault *fault)
 {
 	struct pod_stored *e = pod_store_find(&ls->s, id);
 
 	if (e)
-		ls->dir.ops->protect(&ls->dir, e->file, (e->flags & POD_STORED_FROZEN) || e->id != ls->s.current);
+		ls->dir.ops->protect(&ls->dir, e->file, (e->flags & POD_STORED_FROZEN) || e->id != ls->s.current, fault);
 }
 
 /* A change that did not reach the index: what was made for it goes. */
-static int take_back(struct layer_store *ls, uint32_t id)
+static int take_back(struct layer_store *ls, uint32_t id, struct fault *fault)
 {
 	const struct pod_stored *e = pod_store_find(&ls->s, id);
 
 	if (e)
-		layer_store_remove_file(ls, e->file);
+		layer_store_remove_file(ls, e->file, fault);
 	return CLI_FAILED;
 }
 
-int layer_store_snapshot(struct layer_store *ls, const char *name)
+int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault *fault)
 {
-	struct pod_stored *cur = layer_store_current(ls);
+	struct pod_stored *cur = layer_store_current(ls, fault);
 	uint32_t old = ls->s.current, fresh;
 	int rc = cur ? CLI_OK : CLI_FAILED;
 
 	if (rc == CLI_OK && name)
-		rc = name_fits(ls, name, cur);
+		rc = name_fits(ls, name, cur, fault);
 	if (rc == CLI_OK)
-		rc = layer_store_settle(ls, cur);
+		rc = layer_store_settle(ls, cur, fault);
 	if (rc == CLI_OK && name)
-		rc = give_name(ls, cur, name);
+		rc = give_name(ls, cur, name, fault);
 	if (rc == CLI_OK)
-		rc = layer_store_child(ls, old, 0, &fresh);
+		rc = layer_store_child(ls, old, 0, &fresh, fault);
 	if (rc != CLI_OK)
 		return rc;
 	freeze(pod_store_find(&ls->s, old));
 	ls->s.current = fresh;
-	if (layer_store_save(ls) != CLI_OK)
-		return take_back(ls, fresh);
-	protect(ls, old);
+	if (layer_store_save(ls, fault) != CLI_OK)
+		return take_back(ls, fresh, fault);
+	protect(ls, old, fault);
 	return CLI_OK;
 }
 
 /* Sees that nobody writes to the current layer now, and brings its entry up to date. *untouched: nobody ever did, so that it
  * shows what its parent shows. */
-static int at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouched)
+static int at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouched, struct fault *fault)
 {
 	struct pod_stored now = *cur;
-	int rc = layer_store_settle(ls, &now);
+	int rc = layer_store_settle(ls, &now, fault);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -205,11 +207,11 @@ static int at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouch
 }
 
 /* A fresh child of `target` becomes current; the old current goes, or stays as it is now. */
-static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bool discard)
+static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bool discard, struct fault *fault)
 {
 	uint32_t old = ls->s.current, fresh;
 	struct pod_stored *e;
-	int rc = layer_store_child(ls, target, flags, &fresh);
+	int rc = layer_store_child(ls, target, flags, &fresh, fault);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -217,114 +219,115 @@ static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bo
 	e = pod_store_find(&ls->s, old);
 	ls->s.current = fresh;
 	if (e && discard && pod_store_children(&ls->s, old) == 0)
-		layer_store_mark_gone(ls, e);
+		layer_store_mark_gone(ls, e, fault);
 	else if (e)
 		freeze(e);
-	if (layer_store_save(ls) != CLI_OK)
-		return take_back(ls, fresh);
-	layer_store_sweep(ls);
-	protect(ls, old);
-	protect(ls, target);
+	if (layer_store_save(ls, fault) != CLI_OK)
+		return take_back(ls, fresh, fault);
+	layer_store_sweep(ls, fault);
+	protect(ls, old, fault);
+	protect(ls, target, fault);
 	return CLI_OK;
 }
 
-int layer_store_rollback(struct layer_store *ls, const char *name, bool discard)
+int layer_store_rollback(struct layer_store *ls, const char *name, bool discard, struct fault *fault)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to;
 	bool untouched = false;
 	int rc = CLI_OK;
 
 	if (name)
-		to = layer_store_get(ls, name);
-	else if (!cur && !(cur = layer_store_current(ls)))
+		to = layer_store_get(ls, name, fault);
+	else if (!cur && !(cur = layer_store_current(ls, fault)))
 		return CLI_FAILED;
 	else
 		to = pod_store_find(&ls->s, cur->parent);
 	if (!to)
 		return name ? CLI_FAILED
-			    : cli_fail(_("%s: the current layer stands on nothing; there is nothing to go back to"),
-				       ls->dir.shown);
+			    : fault_set(fault, _("%s: the current layer stands on nothing; there is nothing to go back to"),
+					ls->dir.shown);
 	if (to == cur)
-		return cli_fail(_("%s: %s is the current layer; take a snapshot first, or name a layer to go back to"),
-				ls->dir.shown, to->name);
+		return fault_set(fault, _("%s: %s is the current layer; take a snapshot first, or name a layer to go back to"),
+				 ls->dir.shown, to->name);
 	/* Both must be at rest: a machine that still runs on the current layer would go on writing to it. */
 	if (!(to->flags & POD_STORED_FROZEN))
-		rc = layer_store_settle(ls, to);
+		rc = layer_store_settle(ls, to, fault);
 	if (rc == CLI_OK && cur)
-		rc = at_rest(ls, cur, &untouched);
+		rc = at_rest(ls, cur, &untouched, fault);
 	discard |= untouched;
-	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard) : rc;
+	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard, fault) : rc;
 }
 
-int layer_store_delete(struct layer_store *ls, const char *name)
+int layer_store_delete(struct layer_store *ls, const char *name, struct fault *fault)
 {
-	struct pod_stored *e = layer_store_get(ls, name);
+	struct pod_stored *e = layer_store_get(ls, name, fault);
 	int rc;
 
 	if (!e)
 		return CLI_FAILED;
 	if (e->id == ls->s.current)
-		return cli_fail(_("%s: %s is the current layer; go back to another one first ('isopod layer rollback')"),
-				ls->dir.shown, e->name);
+		return fault_set(fault, _("%s: %s is the current layer; go back to another one first ('isopod layer rollback')"),
+				 ls->dir.shown, e->name);
 	if (pod_store_children(&ls->s, e->id))
-		return cli_fail(_("%s: other layers stand on %s; delete them first, or commit one into it"), ls->dir.shown,
-				e->name);
+		return fault_set(fault, _("%s: other layers stand on %s; delete them first, or commit one into it"),
+				 ls->dir.shown, e->name);
 	if (e->id == ls->s.locked)
-		return cli_fail(_("%s: each boot starts from %s; 'isopod layer lock --off' first"), ls->dir.shown, e->name);
-	layer_store_mark_gone(ls, e);
-	rc = layer_store_save(ls);
+		return fault_set(fault, _("%s: each boot starts from %s; 'isopod layer lock --off' first"), ls->dir.shown,
+				 e->name);
+	layer_store_mark_gone(ls, e, fault);
+	rc = layer_store_save(ls, fault);
 	if (rc == CLI_OK)
-		layer_store_sweep(ls);
+		layer_store_sweep(ls, fault);
 	return rc;
 }
 
-int layer_store_rename(struct layer_store *ls, const char *name, const char *to)
+int layer_store_rename(struct layer_store *ls, const char *name, const char *to, struct fault *fault)
 {
-	struct pod_stored *e = layer_store_get(ls, name);
-	int rc = e ? name_fits(ls, to, e) : CLI_FAILED;
+	struct pod_stored *e = layer_store_get(ls, name, fault);
+	int rc = e ? name_fits(ls, to, e, fault) : CLI_FAILED;
 
 	/* The file of the current layer may be in use under its name. */
 	if (rc == CLI_OK && e->id == ls->s.current) {
 		struct pod_stored now = *e;
 
-		rc = layer_store_settle(ls, &now);
+		rc = layer_store_settle(ls, &now, fault);
 	}
 	if (rc == CLI_OK)
-		rc = give_name(ls, e, to);
-	if (rc == CLI_OK && !ls->dir.ops->sync(&ls->dir))
+		rc = give_name(ls, e, to, fault);
+	if (rc == CLI_OK && !ls->dir.ops->sync(&ls->dir, fault))
 		rc = CLI_FAILED;
-	return rc == CLI_OK ? layer_store_save(ls) : rc;
+	return rc == CLI_OK ? layer_store_save(ls, fault) : rc;
 }
 
 /* --- a kiosk -------------------------------------------------------------------------------------------- */
 
-int layer_store_lock(struct layer_store *ls, const char *name)
+int layer_store_lock(struct layer_store *ls, const char *name, struct fault *fault)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to = cur;
 	bool untouched = false;
 	int rc = CLI_OK;
 
-	if (name && !(to = layer_store_get(ls, name)))
+	if (name && !(to = layer_store_get(ls, name, fault)))
 		return CLI_FAILED;
 	if (!to)
-		return layer_store_current(ls) ? CLI_OK : CLI_FAILED;
+		return layer_store_current(ls, fault) ? CLI_OK : CLI_FAILED;
 	/* Without changes since the last snapshot, that is the state to start from. */
 	if (to == cur)
-		rc = at_rest(ls, cur, &untouched);
+		rc = at_rest(ls, cur, &untouched, fault);
 	if (rc != CLI_OK)
 		return rc;
 	if (untouched && cur->parent)
 		to = pod_store_find(&ls->s, cur->parent);
 	if (to != cur) {
 		ls->s.locked = to->id;
-		return layer_store_save(ls);
+		return layer_store_save(ls, fault);
 	}
 	ls->s.locked = cur->id;
-	rc = layer_store_snapshot(ls, NULL);
+	rc = layer_store_snapshot(ls, NULL, fault);
 	return rc;
 }
 
-int layer_store_unlock(struct layer_store *ls)
+int layer_store_unlock(struct layer_store *ls, struct fault *fault)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current);
 
@@ -332,20 +335,20 @@ int layer_store_unlock(struct layer_store *ls)
 	/* What the last boot wrote is the user's from now on. */
 	if (cur)
 		cur->flags &= ~(uint32_t)POD_STORED_PASSING;
-	return layer_store_save(ls);
+	return layer_store_save(ls, fault);
 }
 
-int layer_store_fresh(struct layer_store *ls)
+int layer_store_fresh(struct layer_store *ls, struct fault *fault)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *base = pod_store_find(&ls->s, ls->s.locked);
 	bool untouched = false;
-	int rc = cur ? at_rest(ls, cur, &untouched) : CLI_OK;
+	int rc = cur ? at_rest(ls, cur, &untouched, fault) : CLI_OK;
 
 	if (rc == CLI_OK && untouched && cur->parent == base->id && cur->flags & POD_STORED_PASSING)
 		return CLI_OK; /* as fresh as can be */
 	if (rc == CLI_OK && !(base->flags & POD_STORED_FROZEN))
-		rc = layer_store_settle(ls, base);
+		rc = layer_store_settle(ls, base, fault);
 	if (rc == CLI_OK)
-		rc = switch_to(ls, base->id, POD_STORED_PASSING, untouched || (cur && cur->flags & POD_STORED_PASSING));
+		rc = switch_to(ls, base->id, POD_STORED_PASSING, untouched || (cur && cur->flags & POD_STORED_PASSING), fault);
 	return rc;
 }

@@ -25,12 +25,12 @@ uint32_t layer_store_stands_on(const struct pod_store *s, const struct pod_layer
 }
 
 /* The same of a layer whose file is not open. */
-static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e)
+static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
-	char *file = layer_store_file(ls, e);
-	struct disk_file *f = file ? ls->dir.ops->open(&ls->dir, file, false) : NULL;
+	char *file = layer_store_file(ls, e, fault);
+	struct disk_file *f = file ? ls->dir.ops->open(&ls->dir, file, false, fault) : NULL;
 	uint32_t id = 0;
 
 	if (f && pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK) {
@@ -38,7 +38,7 @@ static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e)
 		if (pod_layer_close(l) != POD_OK)
 			id = 0;
 	}
-	ls->dir.ops->close(&ls->dir, f);
+	ls->dir.ops->close(&ls->dir, f, fault);
 	free(file);
 	free(l);
 	return id;
@@ -53,65 +53,69 @@ static void count_as_touched(struct pod_stored *e)
 }
 
 /* The index says what the file says. */
-static int adopt(struct layer_store *ls, uint32_t id)
+static int adopt(struct layer_store *ls, uint32_t id, struct fault *fault)
 {
 	struct pod_stored *e = pod_store_find(&ls->s, id);
-	int rc = layer_store_settle(ls, e);
-	uint32_t under = rc == CLI_OK ? ask_file(ls, e) : 0;
+	int rc = layer_store_settle(ls, e, fault);
+	uint32_t under = rc == CLI_OK ? ask_file(ls, e, fault) : 0;
 
 	if (rc != CLI_OK)
 		return rc;
 	if (!under)
-		return cli_fail(_("%s: the file of %s does not say on which layer it stands; 'isopod layer check --repair' tells "
-				  "more"),
-				ls->dir.shown, e->name);
+		return fault_set(
+			fault,
+			_("%s: the file of %s does not say on which layer it stands; 'isopod layer check --repair' tells "
+			  "more"),
+			ls->dir.shown, e->name);
 	count_as_touched(e);
 	e->parent = under;
 	e->flags &= ~(uint32_t)POD_STORED_REBASING;
 	if (pod_store_sort(&ls->s) != POD_OK)
-		return cli_fail_status(ls->dir.shown, _("cannot write the index"), POD_E_CORRUPT, NULL);
-	rc = layer_store_save(ls);
+		return fault_status(fault, ls->dir.shown, _("cannot write the index"), POD_E_CORRUPT, NULL);
+	rc = layer_store_save(ls, fault);
 	e = pod_store_find(&ls->s, id);
-	ls->dir.ops->protect(&ls->dir, e->file, id != ls->s.current);
+	ls->dir.ops->protect(&ls->dir, e->file, id != ls->s.current, fault);
 	return rc;
 }
 
-int layer_store_finish_rebase(struct layer_store *ls, uint32_t id)
+int layer_store_finish_rebase(struct layer_store *ls, uint32_t id, struct fault *fault)
 {
 	struct pod_stored *e = pod_store_find(&ls->s, id);
 	uint32_t before = e->parent;
-	int rc = adopt(ls, id);
+	int rc = adopt(ls, id, fault);
 
 	if (rc != CLI_OK)
 		return rc;
 	e = pod_store_find(&ls->s, id);
-	cli_warn(e->parent == before ? _("%s: a rebase of layer %s was interrupted; it stands on %s as before")
-				     : _("%s: a rebase of layer %s was interrupted; it stands on %s now"),
-		 ls->dir.shown, e->name, pod_store_find(&ls->s, e->parent)->name);
+	fault_warn(fault,
+		   e->parent == before ? _("%s: a rebase of layer %s was interrupted; it stands on %s as before")
+				       : _("%s: a rebase of layer %s was interrupted; it stands on %s now"),
+		   ls->dir.shown, e->name, pod_store_find(&ls->s, e->parent)->name);
 	return CLI_OK;
 }
 
-static int may_stand_on(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *to)
+static int may_stand_on(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *to, struct fault *fault)
 {
 	if (e == to)
-		return cli_fail(_("%s: %s cannot stand on itself"), ls->dir.shown, e->name);
+		return fault_set(fault, _("%s: %s cannot stand on itself"), ls->dir.shown, e->name);
 	if (!e->parent)
-		return cli_fail(_("%s: %s stands on nothing; only a layer that stands on another one can be put elsewhere"),
-				ls->dir.shown, e->name);
+		return fault_set(fault,
+				 _("%s: %s stands on nothing; only a layer that stands on another one can be put elsewhere"),
+				 ls->dir.shown, e->name);
 	for (const struct pod_stored *p = to; p; p = pod_store_find(&ls->s, p->parent))
 		if (p->parent == e->id)
-			return cli_fail(_("%s: %s stands on %s itself; name a layer that does not"), ls->dir.shown, to->name,
-					e->name);
+			return fault_set(fault, _("%s: %s stands on %s itself; name a layer that does not"), ls->dir.shown,
+					 to->name, e->name);
 	if (e->parent == to->id)
-		return cli_fail(_("%s: %s stands on %s already"), ls->dir.shown, e->name, to->name);
+		return fault_set(fault, _("%s: %s stands on %s already"), ls->dir.shown, e->name, to->name);
 	if (to->id == ls->s.current)
-		return cli_fail(_("%s: %s is the current layer and will be written to; take a snapshot first"), ls->dir.shown,
-				to->name);
+		return fault_set(fault, _("%s: %s is the current layer and will be written to; take a snapshot first"),
+				 ls->dir.shown, to->name);
 	return CLI_OK;
 }
 
 /* A machine that runs on top of a layer reads its file, and would go on by tables that it has read before. */
-static int at_rest(struct layer_store *ls, const struct pod_stored *e)
+static int at_rest(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
 	const struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current);
 	struct pod_stored now;
@@ -119,65 +123,67 @@ static int at_rest(struct layer_store *ls, const struct pod_stored *e)
 	for (const struct pod_stored *p = cur; p && p != e; p = pod_store_find(&ls->s, p->parent))
 		if (p->parent == e->id) {
 			now = *cur;
-			return layer_store_settle(ls, &now);
+			return layer_store_settle(ls, &now, fault);
 		}
 	return CLI_OK;
 }
 
 /* There is room for it, and the index knows of it. */
-static int announce(struct layer_store *ls, struct pod_stored *e, const struct disk_file *f, const struct pod_chain_rebase *r)
+static int announce(struct layer_store *ls, struct pod_stored *e, const struct disk_file *f, const struct pod_chain_rebase *r,
+		    struct fault *fault)
 {
-	if (!layer_store_room(ls, disk_rebase_bytes(f, r)))
+	if (!layer_store_room(ls, disk_rebase_bytes(f, r), fault))
 		return CLI_FAILED;
 	count_as_touched(e);
 	e->flags = (e->flags & ~(uint32_t)POD_STORED_HASHED) | POD_STORED_REBASING;
-	return layer_store_save(ls);
+	return layer_store_save(ls, fault);
 }
 
-static int move(struct layer_store *ls, struct pod_stored *e, struct disk *d, const struct pod_stored *to, struct disk *onto)
+static int move(struct layer_store *ls, struct pod_stored *e, struct disk *d, const struct pod_stored *to, struct disk *onto,
+		struct fault *fault)
 {
 	struct pod_chain_rebase r = {.stop = &cli_interrupted};
-	char *file = layer_store_file(ls, to), *relative = file ? cli_xasprintf(".\\%s", file) : NULL;
+	char *file = layer_store_file(ls, to, fault), *relative = file ? cli_xasprintf(".\\%s", file) : NULL;
 	struct pod_parent_spec spec = {.path = {relative}};
-	int rc = relative ? disk_rebase_plan(&r, &d->chain, &onto->chain, e->name, to->name) : CLI_FAILED;
+	int rc = relative ? disk_rebase_plan(&r, &d->chain, &onto->chain, e->name, to->name, fault) : CLI_FAILED;
 
 	if (rc == CLI_OK)
-		rc = announce(ls, e, (struct disk_file *)d->chain.layer[0]->file, &r);
+		rc = announce(ls, e, (struct disk_file *)d->chain.layer[0]->file, &r, fault);
 	if (rc == CLI_OK)
-		rc = disk_rebase_run(&r, &spec, e->name);
+		rc = disk_rebase_run(&r, &spec, e->name, fault);
 	pod_chain_rebase_end(&r);
 	free(relative);
 	free(file);
 	return rc;
 }
 
-int layer_store_rebase(struct layer_store *ls, const char *name, const char *onto_name)
+int layer_store_rebase(struct layer_store *ls, const char *name, const char *onto_name, struct fault *fault)
 {
-	struct pod_stored *e = layer_store_get(ls, name), *to = e ? layer_store_get(ls, onto_name) : NULL;
+	struct pod_stored *e = layer_store_get(ls, name, fault), *to = e ? layer_store_get(ls, onto_name, fault) : NULL;
 	struct disk *d = cli_xzalloc(sizeof *d), *onto = cli_xzalloc(sizeof *onto);
-	int rc = to ? may_stand_on(ls, e, to) : CLI_FAILED;
+	int rc = to ? may_stand_on(ls, e, to, fault) : CLI_FAILED;
 	uint32_t id = e ? e->id : 0;
 
 	if (rc == CLI_OK)
-		rc = at_rest(ls, e);
+		rc = at_rest(ls, e, fault);
 	if (rc == CLI_OK) {
-		rc = layer_store_edit_disk(ls, e, d);
+		rc = layer_store_edit_disk(ls, e, d, fault);
 		if (rc == CLI_OK) {
-			rc = layer_store_open_disk(ls, to, onto);
+			rc = layer_store_open_disk(ls, to, onto, fault);
 			if (rc == CLI_OK) {
-				rc = move(ls, e, d, to, onto);
-				if (layer_store_close_disk(ls, onto) != CLI_OK)
+				rc = move(ls, e, d, to, onto, fault);
+				if (layer_store_close_disk(ls, onto, fault) != CLI_OK)
 					rc = CLI_FAILED;
 			}
-			if (layer_store_close_disk(ls, d) != CLI_OK)
+			if (layer_store_close_disk(ls, d, fault) != CLI_OK)
 				rc = CLI_FAILED;
-			ls->dir.ops->protect(&ls->dir, e->file, id != ls->s.current);
+			ls->dir.ops->protect(&ls->dir, e->file, id != ls->s.current, fault);
 		}
 	}
 	free(onto);
 	free(d);
 	/* After a failure as well: it stands on one or the other. */
-	if (e && pod_store_find(&ls->s, id)->flags & POD_STORED_REBASING && adopt(ls, id) != CLI_OK)
+	if (e && pod_store_find(&ls->s, id)->flags & POD_STORED_REBASING && adopt(ls, id, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	return rc;
 }

@@ -47,11 +47,11 @@ static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool
 }
 
 /* False: left out, and said. */
-static bool read_piece(struct layer_store *ls, struct piece *p)
+static bool read_piece(struct layer_store *ls, struct piece *p, struct fault *fault)
 {
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
-	struct disk_file *f = ls->dir.ops->open(&ls->dir, p->e.file, false);
+	struct disk_file *f = ls->dir.ops->open(&ls->dir, p->e.file, false, fault);
 	struct pod_diag diag = {0};
 	enum pod_status st = f ? pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag) : POD_E_IO, closed;
 
@@ -75,10 +75,10 @@ static bool read_piece(struct layer_store *ls, struct piece *p)
 	}
 	closed = f ? pod_layer_close(l) : POD_OK;
 	st = st == POD_OK ? closed : st;
-	ls->dir.ops->close(&ls->dir, f);
+	ls->dir.ops->close(&ls->dir, f, fault);
 	free(l);
 	if (st != POD_OK)
-		cli_warn(_("%s/%s: left out: %s"), ls->dir.shown, p->e.file, cli_status_text(st));
+		fault_warn(fault, _("%s/%s: left out: %s"), ls->dir.shown, p->e.file, cli_status_text(st));
 	return st == POD_OK;
 }
 
@@ -88,7 +88,7 @@ static bool fits(const struct piece *child, const struct piece *parent)
 	       (!pod_guid_is_zero(child->linkage[1]) && memcmp(child->linkage[1], parent->e.data_guid, 16) == 0);
 }
 
-static void find_parent(struct pieces *ps, struct piece *p)
+static void find_parent(struct pieces *ps, struct piece *p, struct fault *fault)
 {
 	if (!p->child)
 		return;
@@ -97,15 +97,16 @@ static void find_parent(struct pieces *ps, struct piece *p)
 		    (!p->e.parent || pod_strcasecmp(ps->v[i].e.file, p->parent_file) == 0))
 			p->e.parent = ps->v[i].e.id;
 	if (!p->e.parent)
-		cli_warn(_("%s/%s: left out: the layer below is missing, or was written to since"), ps->ls->dir.shown, p->e.file);
+		fault_warn(fault, _("%s/%s: left out: the layer below is missing, or was written to since"), ps->ls->dir.shown,
+			   p->e.file);
 	p->placed = p->e.parent != 0;
 }
 
 /* Two files may have come to one name, or to one identifier. */
-static bool unique(struct layer_store *ls, struct pod_stored *e)
+static bool unique(struct layer_store *ls, struct pod_stored *e, struct fault *fault)
 {
 	if (pod_store_find(&ls->s, e->id)) {
-		cli_warn(_("%s/%s: left out: another file has the same number"), ls->dir.shown, e->file);
+		fault_warn(fault, _("%s/%s: left out: another file has the same number"), ls->dir.shown, e->file);
 		return false;
 	}
 	if (pod_store_named(&ls->s, e->name)) {
@@ -119,7 +120,7 @@ static bool unique(struct layer_store *ls, struct pod_stored *e)
 }
 
 /* Parents first, in as many rounds as the tree is deep. */
-static int enter_all(struct pieces *ps)
+static int enter_all(struct pieces *ps, struct fault *fault)
 {
 	struct layer_store *ls = ps->ls;
 	bool more = true;
@@ -133,11 +134,11 @@ static int enter_all(struct pieces *ps)
 			if (!p->placed || (p->e.parent && !pod_store_find(&ls->s, p->e.parent)))
 				continue;
 			p->placed = false;
-			if (!unique(ls, &p->e))
+			if (!unique(ls, &p->e, fault))
 				continue;
 			st = pod_store_add(&ls->s, &p->e);
 			if (st != POD_OK)
-				return cli_fail_status(ls->dir.shown, _("cannot add a layer"), st, NULL);
+				return fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
 			more = true;
 		}
 	}
@@ -170,7 +171,7 @@ static void choose_current(struct pieces *ps)
 }
 
 /* Nothing that can be written to: a fresh layer on the newest. */
-static int make_current(struct layer_store *ls)
+static int make_current(struct layer_store *ls, struct fault *fault)
 {
 	const struct pod_stored *best = NULL;
 
@@ -178,11 +179,11 @@ static int make_current(struct layer_store *ls)
 		if (!best || ls->s.layer[i].created > best->created)
 			best = &ls->s.layer[i];
 	if (!best)
-		return cli_fail(_("%s: no layers in it (files NAME.xxxxxxxx.vhdx)"), ls->dir.shown);
-	return layer_store_child(ls, best->id, 0, &ls->s.current);
+		return fault_set(fault, _("%s: no layers in it (files NAME.xxxxxxxx.vhdx)"), ls->dir.shown);
+	return layer_store_child(ls, best->id, 0, &ls->s.current, fault);
 }
 
-int layer_store_rebuild(struct layer_store *ls)
+int layer_store_rebuild(struct layer_store *ls, struct fault *fault)
 {
 	struct pieces ps = {.ls = ls};
 	int rc = CLI_OK;
@@ -190,18 +191,18 @@ int layer_store_rebuild(struct layer_store *ls)
 	pod_store_fini(&ls->s);
 	pod_store_init(&ls->s, &cli_alloc);
 	cli_identity_guid(ls->s.id);
-	if (!ls->dir.ops->each(&ls->dir, take, &ps))
+	if (!ls->dir.ops->each(&ls->dir, take, &ps, fault))
 		return CLI_FAILED;
 	for (size_t i = 0; i < ps.n; i++)
-		ps.v[i].placed = read_piece(ls, &ps.v[i]);
+		ps.v[i].placed = read_piece(ls, &ps.v[i], fault);
 	for (size_t i = 0; i < ps.n; i++)
 		if (ps.v[i].placed)
-			find_parent(&ps, &ps.v[i]);
-	rc = enter_all(&ps);
+			find_parent(&ps, &ps.v[i], fault);
+	rc = enter_all(&ps, fault);
 	if (rc == CLI_OK)
 		choose_current(&ps);
 	free(ps.v);
 	if (rc == CLI_OK && !ls->s.current)
-		rc = make_current(ls);
-	return rc == CLI_OK ? layer_store_save_new(ls) : rc;
+		rc = make_current(ls, fault);
+	return rc == CLI_OK ? layer_store_save_new(ls, fault) : rc;
 }

@@ -176,7 +176,7 @@ static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t le
 	return off >= s->valid ? POD_OK : POD_E_UNSUPPORTED;
 }
 
-static void stick_close(struct store_dir *d, struct disk_file *f)
+static void stick_close(struct store_dir *d, struct disk_file *f, struct fault *fault)
 {
 	struct stick_file *s = (struct stick_file *)f;
 	enum pod_status st;
@@ -186,7 +186,7 @@ static void stick_close(struct store_dir *d, struct disk_file *f)
 	if (changed(s) && !s->vol->failed) {
 		st = view_flush(&s->view);
 		if (st != POD_OK)
-			cli_volume_fail(&d->volume, s->path, _("cannot finish writing"), st, NULL);
+			cli_volume_fail(&d->volume, s->path, _("cannot finish writing"), st, NULL, fault);
 	}
 	if (s->vol)
 		pod_exfat_file_close(s->vol, &s->file);
@@ -217,7 +217,7 @@ static enum pod_status open_to_change(struct store_dir *d, struct stick_file *s)
 	return POD_OK;
 }
 
-static struct disk_file *stick_open(struct store_dir *d, const char *name, bool writable)
+static struct disk_file *stick_open(struct store_dir *d, const char *name, bool writable, struct fault *fault)
 {
 	struct stick_file *s = cli_xzalloc(sizeof *s);
 	struct pod_node node;
@@ -240,8 +240,8 @@ static struct disk_file *stick_open(struct store_dir *d, const char *name, bool 
 	else if (st == POD_OK)
 		st = pod_fs_extents(&target(d)->data, &node, &cli_alloc, &s->extent, &s->extents);
 	if (st != POD_OK) {
-		cli_fail_status(s->f.dev.path, _("cannot open"), st, NULL);
-		stick_close(d, &s->f);
+		fault_status(fault, s->f.dev.path, _("cannot open"), st, NULL);
+		stick_close(d, &s->f, fault);
 		return NULL;
 	}
 	s->f.dev.dev = (struct pod_dev){.size_bytes = node.size_bytes};
@@ -252,18 +252,18 @@ static struct disk_file *stick_open(struct store_dir *d, const char *name, bool 
 
 /* --- new files ------------------------------------------------------------------------------------------ */
 
-static bool say_no_space(const struct store_dir *d, const char *name, uint64_t need)
+static bool say_no_space(const struct store_dir *d, const char *name, uint64_t need, struct fault *fault)
 {
 	struct pod_exfat_space space;
 	char want[16], have[16];
 
 	pod_exfat_space(&d->volume.vol, &space);
-	cli_error(_("%s/%s: not enough space: %s are needed, %s are free; nothing was changed"), d->shown, name,
+	fault_set(fault, _("%s/%s: not enough space: %s are needed, %s are free; nothing was changed"), d->shown, name,
 		  pod_format_size(want, need), pod_format_size(have, space.free_bytes));
 	return false;
 }
 
-static struct disk_file *stick_create(struct store_dir *d, const char *name, uint64_t capacity)
+static struct disk_file *stick_create(struct store_dir *d, const char *name, uint64_t capacity, struct fault *fault)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct stick_file *s = cli_xzalloc(sizeof *s);
@@ -275,10 +275,10 @@ static struct disk_file *stick_create(struct store_dir *d, const char *name, uin
 	s->temporary = path;
 	if (fd >= 0)
 		close(fd);
-	if (fd < 0 || !disk_file_open(&s->f, path, true)) {
+	if (fd < 0 || !disk_file_open(&s->f, path, true, fault)) {
 		if (fd < 0)
-			cli_error(_("%s: cannot make a temporary file there; set TMPDIR"), path);
-		stick_close(d, &s->f);
+			fault_set(fault, _("%s: cannot make a temporary file there; set TMPDIR"), path);
+		stick_close(d, &s->f, fault);
 		return NULL;
 	}
 	return &s->f;
@@ -305,7 +305,7 @@ static enum pod_status copy_to(struct pod_dev *from, struct pod_dev *volume, con
 	return st;
 }
 
-static bool stick_finish(struct store_dir *d, struct disk_file *f)
+static bool stick_finish(struct store_dir *d, struct disk_file *f, struct fault *fault)
 {
 	struct stick_file *s = (struct stick_file *)f;
 	struct pod_exfat_vol *v = &d->volume.vol;
@@ -316,7 +316,7 @@ static bool stick_finish(struct store_dir *d, struct disk_file *f)
 	bool ok = false;
 
 	if (st == POD_E_NOSPACE) {
-		ok = say_no_space(d, s->name, size);
+		ok = say_no_space(d, s->name, size, fault);
 	} else if (st == POD_OK) {
 		st = copy_to(&f->dev.dev, &target(d)->data_win.dev, &n);
 		if (st != POD_OK)
@@ -326,7 +326,7 @@ static bool stick_finish(struct store_dir *d, struct disk_file *f)
 		ok = st == POD_OK;
 	}
 	if (st != POD_OK && st != POD_E_NOSPACE)
-		cli_volume_fail(&d->volume, path, _("cannot add"), st, NULL);
+		cli_volume_fail(&d->volume, path, _("cannot add"), st, NULL, fault);
 	free(path);
 	return ok;
 }
@@ -343,19 +343,19 @@ static bool stick_exists(struct store_dir *d, const char *name)
 	return is;
 }
 
-static bool stick_rename(struct store_dir *d, const char *from, const char *to)
+static bool stick_rename(struct store_dir *d, const char *from, const char *to, struct fault *fault)
 {
 	char *a = on_stick(d, from), *b = on_stick(d, to);
 	enum pod_status st = pod_exfat_rename(&d->volume.vol, a, b, POD_EXFAT_REPLACE, NULL);
 
 	if (st != POD_OK)
-		cli_volume_fail(&d->volume, a, _("cannot be renamed"), st, NULL);
+		cli_volume_fail(&d->volume, a, _("cannot be renamed"), st, NULL, fault);
 	free(a);
 	free(b);
 	return st == POD_OK;
 }
 
-static bool stick_remove(struct store_dir *d, const char *name)
+static bool stick_remove(struct store_dir *d, const char *name, struct fault *fault)
 {
 	char *path = on_stick(d, name);
 	enum pod_status st = pod_exfat_remove(&d->volume.vol, path, NULL);
@@ -363,15 +363,16 @@ static bool stick_remove(struct store_dir *d, const char *name)
 	if (st == POD_E_NOT_FOUND)
 		st = POD_OK;
 	if (st != POD_OK)
-		cli_volume_fail(&d->volume, path, _("cannot be removed"), st, NULL);
+		cli_volume_fail(&d->volume, path, _("cannot be removed"), st, NULL, fault);
 	free(path);
 	return st == POD_OK;
 }
 
 /* Each change of names is on the medium when it returns. */
-static bool stick_sync(struct store_dir *d)
+static bool stick_sync(struct store_dir *d, struct fault *fault)
 {
 	(void)d;
+	(void)fault;
 	return true;
 }
 
@@ -383,7 +384,8 @@ static unsigned attributes(struct store_dir *d, const struct pod_node *node, uin
 	return pod_get_le16(first + 4);
 }
 
-static bool stick_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx)
+static bool stick_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx,
+		       struct fault *fault)
 {
 	struct pod_dirent *e = cli_xzalloc(sizeof *e);
 	struct pod_dir dir;
@@ -401,11 +403,11 @@ static bool stick_each(struct store_dir *d, void (*cb)(void *, const char *, uin
 	free(e);
 	if (st == POD_END)
 		return true;
-	cli_fail_status(d->shown, _("cannot read the folder"), st, NULL);
+	fault_status(fault, d->shown, _("cannot read the folder"), st, NULL);
 	return false;
 }
 
-static bool stick_space(struct store_dir *d, uint64_t *free_bytes)
+static bool stick_space(struct store_dir *d, uint64_t *free_bytes, struct fault *fault)
 {
 	struct pod_exfat_space space;
 	struct pod_exfat_vol *v;
@@ -425,7 +427,7 @@ static bool stick_space(struct store_dir *d, uint64_t *free_bytes)
 	}
 	free(v);
 	if (st != POD_OK)
-		cli_fail_status(d->shown, _("cannot ask for free space"), st, NULL);
+		fault_status(fault, d->shown, _("cannot ask for free space"), st, NULL);
 	return st == POD_OK;
 }
 
@@ -440,7 +442,7 @@ static uint16_t set_checksum(const uint8_t *p, size_t len)
 	return sum;
 }
 
-static void stick_protect(struct store_dir *d, const char *name, bool read_only)
+static void stick_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
 {
 	char *path = on_stick(d, name);
 	struct pod_dev *dev = &target(d)->data_win.dev;
@@ -458,7 +460,7 @@ static void stick_protect(struct store_dir *d, const char *name, bool read_only)
 	set[4] = (uint8_t)((set[4] & ~1u) | read_only);
 	pod_put_le16(set + 2, set_checksum(set, node.entry_len));
 	if (pod_dev_write(dev, node.entry_bytes, set, 32) != POD_OK)
-		cli_warn(_("%s/%s: its read-only attribute could not be changed"), d->shown, name);
+		fault_warn(fault, _("%s/%s: its read-only attribute could not be changed"), d->shown, name);
 }
 
 static void stick_shut(struct store_dir *d)
@@ -481,14 +483,14 @@ static const struct store_ops stick_ops = {
 	.shut = stick_shut,
 };
 
-bool store_stick_open(struct store_dir *d, const char *target_path, bool make)
+bool store_stick_open(struct store_dir *d, const char *target_path, bool make, struct fault *fault)
 {
 	struct pod_node node;
 	enum pod_status st;
 
-	if (d->writable && !cli_volume_open(&d->volume, target_path))
+	if (d->writable && !cli_volume_open(&d->volume, target_path, fault))
 		return false;
-	if (!d->writable && !(d->target = cli_target_open(target_path, false)))
+	if (!d->writable && !(d->target = cli_target_open(target_path, false, fault)))
 		return false;
 	d->ops = &stick_ops;
 	st = make && strcmp(d->path, "/") != 0 ? pod_exfat_mkdir(&d->volume.vol, d->path, cli_identity_time(), NULL) : POD_OK;
@@ -498,6 +500,6 @@ bool store_stick_open(struct store_dir *d, const char *target_path, bool make)
 		st = POD_E_NOT_FOUND;
 	if (st == POD_OK)
 		return true;
-	cli_fail_status(d->shown, _("cannot open the folder"), st, NULL);
+	fault_status(fault, d->shown, _("cannot open the folder"), st, NULL);
 	return false;
 }

@@ -28,19 +28,19 @@ static void match_id(void *ctx, const char *name, uint64_t size, int64_t mtime, 
 }
 
 /* Power may have gone between the renaming of a file and the change of the index: the id in its name tells which one it is. */
-char *layer_store_file(struct layer_store *ls, const struct pod_stored *e)
+char *layer_store_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
 	struct by_id b = {.id = e->id};
 	struct store_dir *d = &ls->dir;
 
 	if (d->ops->exists(d, e->file))
 		return cli_xstrdup(e->file);
-	if (!d->ops->each(d, match_id, &b))
+	if (!d->ops->each(d, match_id, &b, fault))
 		return NULL;
 	if (b.file[0])
 		return cli_xstrdup(b.file);
-	cli_error(_("%s: the file of layer %s is missing: %s; put it back, or run 'isopod layer check --repair'"), d->shown,
-		  e->name, e->file);
+	fault_set(fault, _("%s: the file of layer %s is missing: %s; put it back, or run 'isopod layer check --repair'"),
+		  d->shown, e->name, e->file);
 	return NULL;
 }
 
@@ -58,7 +58,7 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 			name = p + 1;
 	if (!*name || !ls->dir.ops->exists(&ls->dir, name))
 		return POD_E_NOT_FOUND;
-	f = ls->dir.ops->open(&ls->dir, name, false);
+	f = ls->dir.ops->open(&ls->dir, name, false, ls->fault);
 	if (!f)
 		return POD_E_IO;
 	*out = &f->vf;
@@ -69,10 +69,10 @@ static void close_parent(struct pod_chain_opener *o, struct pod_vfile *f)
 {
 	struct layer_store *ls = o->ctx;
 
-	ls->dir.ops->close(&ls->dir, (struct disk_file *)f);
+	ls->dir.ops->close(&ls->dir, (struct disk_file *)f, ls->fault);
 }
 
-static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool writable, struct disk *d)
+static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool writable, struct disk *d, struct fault *fault)
 {
 	struct pod_chain_options opt = {
 		.top = {.env = &disk_env, .writable = writable}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
@@ -83,41 +83,43 @@ static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool wr
 	int rc;
 
 	memset(d, 0, sizeof *d);
-	file = layer_store_file(ls, e);
+	file = layer_store_file(ls, e, fault);
 	if (file && writable)
-		ls->dir.ops->protect(&ls->dir, file, false);
-	f = file ? ls->dir.ops->open(&ls->dir, file, writable) : NULL;
+		ls->dir.ops->protect(&ls->dir, file, false, fault);
+	f = file ? ls->dir.ops->open(&ls->dir, file, writable, fault) : NULL;
 	free(file);
 	if (!f)
 		return CLI_FAILED;
+	ls->fault = fault;
 	st = pod_chain_open(&d->chain, &f->vf, &cli_alloc, &ls->opener, &opt, &diag);
+	ls->fault = NULL;
 	if (st == POD_OK)
 		return CLI_OK;
-	rc = disk_fail(f->dev.path, _("cannot open the image"), st, &diag, d->failed);
-	ls->dir.ops->close(&ls->dir, f);
+	rc = disk_fail(f->dev.path, _("cannot open the image"), st, &diag, d->failed, fault);
+	ls->dir.ops->close(&ls->dir, f, fault);
 	return rc;
 }
 
-int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d)
+int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d, struct fault *fault)
 {
-	return open_disk(ls, e, false, d);
+	return open_disk(ls, e, false, d, fault);
 }
 
-int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d)
+int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d, struct fault *fault)
 {
-	return open_disk(ls, e, true, d);
+	return open_disk(ls, e, true, d, fault);
 }
 
-int layer_store_close_disk(struct layer_store *ls, struct disk *d)
+int layer_store_close_disk(struct layer_store *ls, struct disk *d, struct fault *fault)
 {
 	struct disk_file *f = d->chain.depth ? (struct disk_file *)d->chain.layer[0]->file : NULL;
 	enum pod_status st = pod_chain_close(&d->chain);
 
-	ls->dir.ops->close(&ls->dir, f);
+	ls->dir.ops->close(&ls->dir, f, fault);
 	return st == POD_OK ? CLI_OK : CLI_FAILED;
 }
 
-static int settle_file(struct disk_file *f, struct pod_stored *e)
+static int settle_file(struct disk_file *f, struct pod_stored *e, struct fault *fault)
 {
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
@@ -140,50 +142,50 @@ static int settle_file(struct disk_file *f, struct pod_stored *e)
 	closed = pod_layer_close(l);
 	st = st == POD_OK ? closed : st;
 	free(l);
-	return st == POD_OK ? CLI_OK : disk_fail(f->dev.path, _("cannot open the image"), st, &diag, NULL);
+	return st == POD_OK ? CLI_OK : disk_fail(f->dev.path, _("cannot open the image"), st, &diag, NULL, fault);
 }
 
-int layer_store_settle(struct layer_store *ls, struct pod_stored *e)
+int layer_store_settle(struct layer_store *ls, struct pod_stored *e, struct fault *fault)
 {
-	char *file = layer_store_file(ls, e);
+	char *file = layer_store_file(ls, e, fault);
 	struct disk_file *f;
 	int rc = CLI_FAILED;
 
 	if (!file)
 		return CLI_FAILED;
-	ls->dir.ops->protect(&ls->dir, file, false);
-	f = ls->dir.ops->open(&ls->dir, file, true);
+	ls->dir.ops->protect(&ls->dir, file, false, fault);
+	f = ls->dir.ops->open(&ls->dir, file, true, fault);
 	if (f)
-		rc = settle_file(f, e);
-	ls->dir.ops->close(&ls->dir, f);
+		rc = settle_file(f, e, fault);
+	ls->dir.ops->close(&ls->dir, f, fault);
 	free(file);
 	return rc;
 }
 
-bool layer_store_room(struct layer_store *ls, uint64_t need)
+bool layer_store_room(struct layer_store *ls, uint64_t need, struct fault *fault)
 {
 	char want[16], have[16];
 	uint64_t there;
 
-	if (!ls->dir.ops->space(&ls->dir, &there))
+	if (!ls->dir.ops->space(&ls->dir, &there, fault))
 		return false;
 	if (there >= ROOM_TO_SPARE && there - ROOM_TO_SPARE >= need)
 		return true;
-	cli_error(_("%s: not enough space: %s are needed, %s are free; nothing was changed"), ls->dir.shown,
+	fault_set(fault, _("%s: not enough space: %s are needed, %s are free; nothing was changed"), ls->dir.shown,
 		  pod_format_size(want, need + ROOM_TO_SPARE), pod_format_size(have, there));
 	return false;
 }
 
-void layer_store_remove_file(struct layer_store *ls, const char *file)
+void layer_store_remove_file(struct layer_store *ls, const char *file, struct fault *fault)
 {
-	ls->dir.ops->protect(&ls->dir, file, false);
-	if (ls->dir.ops->remove(&ls->dir, file))
-		(void)ls->dir.ops->sync(&ls->dir);
+	ls->dir.ops->protect(&ls->dir, file, false, fault);
+	if (ls->dir.ops->remove(&ls->dir, file, fault))
+		(void)ls->dir.ops->sync(&ls->dir, fault);
 }
 
-void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e)
+void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e, struct fault *fault)
 {
-	char *file = layer_store_file(ls, e);
+	char *file = layer_store_file(ls, e, fault);
 
 	if (file)
 		pod_strlcpy(e->file, file, sizeof e->file);
@@ -195,7 +197,7 @@ void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e)
 		ls->s.current = 0;
 }
 
-void layer_store_sweep(struct layer_store *ls)
+void layer_store_sweep(struct layer_store *ls, struct fault *fault)
 {
 	for (size_t i = ls->s.count; i-- > 0;) {
 		struct pod_stored *e = &ls->s.layer[i];
@@ -208,24 +210,25 @@ void layer_store_sweep(struct layer_store *ls)
 		ls->unsynced = true;
 		if (!ls->dir.writable || !ls->dir.ops->exists(&ls->dir, file))
 			continue;
-		ls->dir.ops->protect(&ls->dir, file, false);
-		(void)ls->dir.ops->remove(&ls->dir, file); /* else a repair does it */
+		ls->dir.ops->protect(&ls->dir, file, false, fault);
+		(void)ls->dir.ops->remove(&ls->dir, file, fault); /* else a repair does it */
 	}
 }
 
 /* --- the index ------------------------------------------------------------------------------------------ */
 
-static int index_fail(struct layer_store *ls, enum pod_status st, const struct pod_diag *diag)
+static int index_fail(struct layer_store *ls, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
 {
 	if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_LIMIT)
-		return cli_fail(
+		return fault_set(
+			fault,
 			_("%s: the index is damaged (%s at offset %llu); 'isopod layer check --repair' makes it anew from the "
 			  "VHDX files"),
 			ls->dir.shown, diag->what ? diag->what : "?", (unsigned long long)diag->offset_bytes);
-	return cli_fail_status(ls->dir.shown, _("cannot read the index"), st, diag);
+	return fault_status(fault, ls->dir.shown, _("cannot read the index"), st, diag);
 }
 
-static int read_index(struct layer_store *ls)
+static int read_index(struct layer_store *ls, struct fault *fault)
 {
 	struct pod_diag diag = {0};
 	enum pod_status st = POD_OK;
@@ -239,24 +242,24 @@ static int read_index(struct layer_store *ls)
 	if (st == POD_OK && ls->dir.writable && ls->index->vf.dev->size_bytes != POD_STORE_LEN)
 		st = pod_fail(&diag, POD_E_CORRUPT, "length of the index file", 0, POD_STORE_LEN, ls->index->vf.dev->size_bytes);
 	if (st != POD_OK)
-		return index_fail(ls, st, &diag);
-	layer_store_sweep(ls);
+		return index_fail(ls, st, &diag, fault);
+	layer_store_sweep(ls, fault);
 	return CLI_OK;
 }
 
-int layer_store_save(struct layer_store *ls)
+int layer_store_save(struct layer_store *ls, struct fault *fault)
 {
 	enum pod_status st;
 
-	if (ls->unsynced && !ls->dir.ops->sync(&ls->dir))
+	if (ls->unsynced && !ls->dir.ops->sync(&ls->dir, fault))
 		return CLI_FAILED;
 	ls->unsynced = false;
 	st = pod_store_save(&ls->s, ls->index->vf.dev, &ls->slot);
 	if (st == POD_OK)
 		return CLI_OK;
 	if (st == POD_E_LIMIT)
-		return cli_fail(_("%s: too many layers; delete some first"), ls->dir.shown);
-	return cli_fail_status(ls->dir.shown, _("cannot write the index"), st, NULL);
+		return fault_set(fault, _("%s: too many layers; delete some first"), ls->dir.shown);
+	return fault_status(fault, ls->dir.shown, _("cannot write the index"), st, NULL);
 }
 
 /* As long as it ever gets, so that no change of the index needs space. */
@@ -270,18 +273,18 @@ static enum pod_status fill_index(struct pod_vfile *vf)
 	return POD_OK;
 }
 
-int layer_store_save_new(struct layer_store *ls)
+int layer_store_save_new(struct layer_store *ls, struct fault *fault)
 {
 	struct store_dir *d = &ls->dir;
 	struct disk_file *f;
 	enum pod_status st;
 	int rc = CLI_FAILED;
 
-	d->ops->close(d, ls->index);
+	d->ops->close(d, ls->index, fault);
 	ls->index = NULL;
-	if (d->ops->exists(d, POD_STORE_INDEX ".new") && !d->ops->remove(d, POD_STORE_INDEX ".new"))
+	if (d->ops->exists(d, POD_STORE_INDEX ".new") && !d->ops->remove(d, POD_STORE_INDEX ".new", fault))
 		return CLI_FAILED;
-	f = d->ops->create(d, POD_STORE_INDEX ".new", POD_STORE_LEN);
+	f = d->ops->create(d, POD_STORE_INDEX ".new", POD_STORE_LEN, fault);
 	if (!f)
 		return CLI_FAILED;
 	st = fill_index(&f->vf);
@@ -289,13 +292,13 @@ int layer_store_save_new(struct layer_store *ls)
 	if (st == POD_OK)
 		st = pod_store_save(&ls->s, f->vf.dev, &ls->slot);
 	if (st != POD_OK)
-		cli_fail_status(f->dev.path, _("cannot write the index"), st, NULL);
-	else if (d->ops->finish(d, f))
+		fault_status(fault, f->dev.path, _("cannot write the index"), st, NULL);
+	else if (d->ops->finish(d, f, fault))
 		rc = CLI_OK;
-	d->ops->close(d, f);
-	if (rc != CLI_OK || !d->ops->rename(d, POD_STORE_INDEX ".new", POD_STORE_INDEX) || !d->ops->sync(d))
+	d->ops->close(d, f, fault);
+	if (rc != CLI_OK || !d->ops->rename(d, POD_STORE_INDEX ".new", POD_STORE_INDEX, fault) || !d->ops->sync(d, fault))
 		return CLI_FAILED;
-	ls->index = d->ops->open(d, POD_STORE_INDEX, true);
+	ls->index = d->ops->open(d, POD_STORE_INDEX, true, fault);
 	return ls->index ? CLI_OK : CLI_FAILED;
 }
 
@@ -307,56 +310,57 @@ void layer_store_begin(struct layer_store *ls)
 	pod_store_init(&ls->s, &cli_alloc);
 }
 
-int layer_store_open(struct layer_store *ls, const char *arg, bool writable)
+int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault)
 {
 	int rc = CLI_FAILED;
 
 	layer_store_begin(ls);
-	if (!store_dir_open(&ls->dir, arg, writable, false))
+	if (!store_dir_open(&ls->dir, arg, writable, false, fault))
 		return CLI_FAILED;
 	if (!ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX))
-		cli_error(_("%s: no layer store (there is no %s); 'isopod layer create' makes one, 'isopod layer check --repair' "
+		fault_set(fault,
+			  _("%s: no layer store (there is no %s); 'isopod layer create' makes one, 'isopod layer check --repair' "
 			    "finds "
 			    "the layers of one that lost its index"),
 			  ls->dir.shown, POD_STORE_INDEX);
 	else
-		ls->index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, writable);
+		ls->index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, writable, fault);
 	if (ls->index)
-		rc = read_index(ls);
+		rc = read_index(ls, fault);
 	if (rc == CLI_OK && writable)
-		rc = layer_store_finish_merge(ls);
+		rc = layer_store_finish_merge(ls, fault);
 	if (rc != CLI_OK)
-		layer_store_close(ls);
+		layer_store_close(ls, fault);
 	return rc;
 }
 
-int layer_store_close(struct layer_store *ls)
+int layer_store_close(struct layer_store *ls, struct fault *fault)
 {
 	bool ok;
 
 	if (!ls->dir.ops)
 		return CLI_OK;
-	ls->dir.ops->close(&ls->dir, ls->index);
+	ls->dir.ops->close(&ls->dir, ls->index, fault);
 	ls->index = NULL;
 	pod_store_fini(&ls->s);
-	ok = store_dir_close(&ls->dir);
+	ok = store_dir_close(&ls->dir, fault);
 	return ok ? CLI_OK : CLI_FAILED;
 }
 
-struct pod_stored *layer_store_get(struct layer_store *ls, const char *name)
+struct pod_stored *layer_store_get(struct layer_store *ls, const char *name, struct fault *fault)
 {
 	struct pod_stored *e = pod_store_named(&ls->s, name);
 
 	if (!e)
-		cli_error(_("%s: there is no layer '%s'; 'isopod layer list' shows what there is"), ls->dir.shown, name);
+		fault_set(fault, _("%s: there is no layer '%s'; 'isopod layer list' shows what there is"), ls->dir.shown, name);
 	return e;
 }
 
-struct pod_stored *layer_store_current(struct layer_store *ls)
+struct pod_stored *layer_store_current(struct layer_store *ls, struct fault *fault)
 {
 	struct pod_stored *e = pod_store_find(&ls->s, ls->s.current);
 
 	if (!e)
-		cli_error(_("%s: no layer is current; 'isopod layer rollback' makes one"), ls->dir.shown);
+		fault_set(fault, _("%s: no layer is current; 'isopod layer rollback' makes one"), ls->dir.shown);
 	return e;
 }

@@ -91,7 +91,7 @@ static void admit(struct cli_nbd_server *s, int fd)
 }
 
 /* A socket nobody listens on is a leftover of a killed server. */
-static bool remove_stale(const char *path, const struct sockaddr_un *addr)
+static bool remove_stale(const char *path, const struct sockaddr_un *addr, struct fault *fault)
 {
 	struct stat st;
 	int fd;
@@ -100,7 +100,7 @@ static bool remove_stale(const char *path, const struct sockaddr_un *addr)
 	if (lstat(path, &st) != 0)
 		return true;
 	if (!S_ISSOCK(st.st_mode)) {
-		cli_error(_("%s: exists and is not a socket; name another path"), path);
+		fault_set(fault, _("%s: exists and is not a socket; name another path"), path);
 		return false;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -108,14 +108,14 @@ static bool remove_stale(const char *path, const struct sockaddr_un *addr)
 	if (fd >= 0)
 		close(fd);
 	if (live) {
-		cli_error(_("%s: another server listens there; end it or name another path"), path);
+		fault_set(fault, _("%s: another server listens there; end it or name another path"), path);
 		return false;
 	}
 	return unlink(path) == 0 || errno == ENOENT;
 }
 
 /* Listens under a temporary name first: once `path` is there, a client can connect. Only its owner may. */
-static int listen_at(const char *path)
+static int listen_at(const char *path, struct fault *fault)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char *tmp;
@@ -124,11 +124,12 @@ static int listen_at(const char *path)
 	bool ok;
 
 	if (strlen(path) + 5 > sizeof addr.sun_path) {
-		cli_error(_("%s: a socket's path has at most %zu bytes; name a shorter one"), path, sizeof addr.sun_path - 5);
+		fault_set(fault, _("%s: a socket's path has at most %zu bytes; name a shorter one"), path,
+			  sizeof addr.sun_path - 5);
 		return -1;
 	}
 	strcpy(addr.sun_path, path);
-	if (!remove_stale(path, &addr))
+	if (!remove_stale(path, &addr, fault))
 		return -1;
 	tmp = cli_xasprintf("%s.new", path);
 	strcpy(addr.sun_path, tmp);
@@ -139,7 +140,7 @@ static int listen_at(const char *path)
 	     rename(tmp, path) == 0;
 	umask(mask);
 	if (!ok) {
-		cli_error(_("%s: cannot listen: %s"), path, strerror(errno));
+		fault_set(fault, _("%s: cannot listen: %s"), path, strerror(errno));
 		unlink(tmp);
 		if (fd >= 0)
 			close(fd);
@@ -161,7 +162,7 @@ static bool stopped(struct cli_nbd_server *s)
 	return stop;
 }
 
-static int serve(struct cli_nbd_server *s, bool once)
+static int serve(struct cli_nbd_server *s, bool once, struct fault *fault)
 {
 	struct pollfd p[2] = {{.fd = s->listener, .events = POLLIN}, {.fd = s->wake[0], .events = POLLIN}};
 	sigset_t blocked, normal;
@@ -179,7 +180,7 @@ static int serve(struct cli_nbd_server *s, bool once)
 		if (ppoll(p, 2, NULL, s->background ? NULL : &normal) < 0) {
 			if (errno == EINTR)
 				continue;
-			return cli_fail(_("cannot wait for clients: %s"), strerror(errno));
+			return fault_set(fault, _("cannot wait for clients: %s"), strerror(errno));
 		}
 		if (p[1].revents)
 			(void)!read(s->wake[0], sink, sizeof sink);
@@ -197,7 +198,7 @@ static int serve(struct cli_nbd_server *s, bool once)
 	return CLI_OK;
 }
 
-static struct cli_nbd_server *server_open(const struct cli_nbd_export *ex, const char *path)
+static struct cli_nbd_server *server_open(const struct cli_nbd_export *ex, const char *path, struct fault *fault)
 {
 	struct cli_nbd_server *s = cli_xzalloc(sizeof *s);
 
@@ -206,7 +207,7 @@ static struct cli_nbd_server *server_open(const struct cli_nbd_export *ex, const
 	s->ex = *ex;
 	s->path = cli_xstrdup(path);
 	pthread_mutex_init(&s->lock, NULL);
-	s->listener = listen_at(path);
+	s->listener = listen_at(path, fault);
 	if (s->listener >= 0 && pipe(s->wake) == 0)
 		return s;
 	if (s->listener >= 0) {
@@ -231,32 +232,32 @@ static void server_close(struct cli_nbd_server *s)
 	free(s);
 }
 
-int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once)
+int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once, struct fault *fault)
 {
 	struct cli_nbd_server *s;
 	int rc;
 
 	cli_catch_signals();
-	s = server_open(ex, path);
+	s = server_open(ex, path, fault);
 	if (!s)
 		return CLI_FAILED;
 	cli_print(_("Serving %s (%llu bytes) at nbd+unix:///?socket=%s\n"), shown, (unsigned long long)ex->dev->size_bytes, path);
-	rc = cli_flush();
+	rc = cli_flush(fault);
 	if (rc == CLI_OK)
-		rc = serve(s, once);
+		rc = serve(s, once, fault);
 	server_close(s);
 	return rc;
 }
 
 static void *background_main(void *arg)
 {
-	(void)serve(arg, false);
+	(void)serve(arg, false, NULL);
 	return NULL;
 }
 
-struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char *path)
+struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char *path, struct fault *fault)
 {
-	struct cli_nbd_server *s = server_open(ex, path);
+	struct cli_nbd_server *s = server_open(ex, path, fault);
 
 	if (!s)
 		return NULL;
@@ -264,7 +265,7 @@ struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char
 	if (pthread_create(&s->thread, NULL, background_main, s) == 0)
 		return s;
 	server_close(s);
-	cli_error("%s", _("out of memory"));
+	fault_set(fault, "%s", _("out of memory"));
 	return NULL;
 }
 

@@ -14,20 +14,20 @@
 #define FIELDS_END   0x1b8u
 #define VERSION	     1u
 
-bool cli_bootcode_load(struct cli_bootcode *b)
+bool cli_bootcode_load(struct cli_bootcode *b, struct fault *fault)
 {
 	size_t mbr_len, len;
 
 	memset(b, 0, sizeof *b);
-	b->mbr = cli_stickfile_read("mbr.bin", &mbr_len, false);
-	b->stage2 = b->mbr ? cli_stickfile_read("stage2.bin", &len, false) : NULL;
+	b->mbr = cli_stickfile_read("mbr.bin", &mbr_len, fault);
+	b->stage2 = b->mbr ? cli_stickfile_read("stage2.bin", &len, fault) : NULL;
 	if (!b->stage2) {
 		cli_bootcode_free(b);
 		return false;
 	}
 	if (mbr_len != CLI_MBR_CODE_SIZE || len % SECTOR != 0 || len / SECTOR > SLOT_SECTORS) {
-		cli_error(_("mbr.bin (%zu bytes) or stage2.bin (%zu bytes) has a wrong length; install isopod again"), mbr_len,
-			  len);
+		fault_set(fault, _("mbr.bin (%zu bytes) or stage2.bin (%zu bytes) has a wrong length; install isopod again"),
+			  mbr_len, len);
 		cli_bootcode_free(b);
 		return false;
 	}

@@ -13,6 +13,7 @@
 #ifndef POD_CLI_BOOTCODE_H
 #define POD_CLI_BOOTCODE_H
 
+#include "cli/ui/ui.h"
 #include "core/disk/dev.h"
 
 #define CLI_MBR_CODE_SIZE 440u
@@ -25,7 +26,7 @@ struct cli_bootcode {
 };
 
 /* Reads mbr.bin and stage2.bin; says what is wrong and returns false. */
-bool cli_bootcode_load(struct cli_bootcode *b);
+bool cli_bootcode_load(struct cli_bootcode *b, struct fault *fault);
 void cli_bootcode_free(struct cli_bootcode *b);
 /* A drive that can hold it: the slots are counted in sectors of 512 bytes. */
 bool cli_bootcode_fits(const struct pod_dev *d);

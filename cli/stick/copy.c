@@ -180,7 +180,7 @@ static void write_all(struct ring *r)
 	cli_progress_end(&p);
 }
 
-static bool explain(const struct ring *r)
+static bool explain(const struct ring *r, struct fault *fault)
 {
 	const struct cli_copy *c = r->copy;
 
@@ -191,13 +191,14 @@ static bool explain(const struct ring *r)
 	if (r->write_status != POD_OK) {
 		char *what = cli_xasprintf(_("cannot write byte %llu of %s"), (unsigned long long)r->stop_bytes, c->source);
 
-		cli_fail_status(c->dev->path, what, r->write_status, NULL);
+		fault_status(fault, c->dev->path, what, r->write_status, NULL);
 		free(what);
 	} else if (r->source_short) {
-		cli_error(_("%s: the file became shorter while it was copied (it ends at byte %llu of %llu); nothing was added"),
+		fault_set(fault,
+			  _("%s: the file became shorter while it was copied (it ends at byte %llu of %llu); nothing was added"),
 			  c->source, (unsigned long long)r->stop_bytes, (unsigned long long)c->size_bytes);
 	} else {
-		cli_error(_("%s: cannot read at byte %llu: %s; nothing was added, check the source medium"), c->source,
+		fault_set(fault, _("%s: cannot read at byte %llu: %s; nothing was added, check the source medium"), c->source,
 			  (unsigned long long)r->stop_bytes, strerror(r->read_errno));
 	}
 	return false;
@@ -212,18 +213,17 @@ static void take_hex(struct cli_digest *sha, char hex[65])
 	hex[64] = '\0';
 }
 
-bool cli_copy_run(struct cli_copy *c)
+bool cli_copy_run(struct cli_copy *c, struct fault *fault)
 {
 	struct ring *r = cli_xzalloc(sizeof *r);
 	pthread_t reader, hasher;
 	bool ok = false, have_reader, have_hasher = false;
 
 	r->copy = c;
-	r->sha = cli_digest_need("sha256");
-	if (posix_memalign((void **)&r->data, ALIGNMENT, (size_t)BUFFERS * BUFFER_SIZE) != 0) {
-		cli_error("%s", _("out of memory"));
+	r->sha = cli_digest_need("sha256", fault);
+	if (!r->sha)
 		goto out;
-	}
+	r->data = cli_xmalloc((size_t)BUFFERS * BUFFER_SIZE);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	posix_fadvise(c->source_fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -233,14 +233,14 @@ bool cli_copy_run(struct cli_copy *c)
 	if (have_hasher) {
 		write_all(r);
 	} else {
-		cli_error("%s", _("cannot start a thread"));
+		fault_set(fault, "%s", _("cannot start a thread"));
 		fail(r, 0);
 	}
 	if (have_reader)
 		pthread_join(reader, NULL);
 	if (have_hasher)
 		pthread_join(hasher, NULL);
-	ok = have_hasher && explain(r);
+	ok = have_hasher && explain(r, fault);
 	if (ok)
 		take_hex(r->sha, c->hex);
 	pthread_cond_destroy(&r->changed);
@@ -273,9 +273,9 @@ static int open_direct(const struct cli_copy *c)
 	return fd;
 }
 
-bool cli_copy_verify(struct cli_copy *c, bool *same)
+bool cli_copy_verify(struct cli_copy *c, bool *same, struct fault *fault)
 {
-	struct cli_digest *sha = cli_digest_need("sha256");
+	struct cli_digest *sha = cli_digest_need("sha256", fault);
 	int direct = open_direct(c);
 	enum pod_status st = POD_OK;
 	struct cli_progress p;
@@ -283,10 +283,9 @@ bool cli_copy_verify(struct cli_copy *c, bool *same)
 	uint8_t *buf;
 	uint64_t off = 0;
 
-	if (posix_memalign((void **)&buf, ALIGNMENT, BUFFER_SIZE) != 0) {
-		cli_error("%s", _("out of memory"));
-		exit(CLI_FAILED);
-	}
+	if (!sha)
+		return false;
+	buf = cli_xmalloc(BUFFER_SIZE);
 	cli_progress_start(&p, _("reading back"), c->size_bytes);
 	while (off < c->size_bytes && st == POD_OK && !cli_interrupted) {
 		size_t n = c->size_bytes - off < BUFFER_SIZE ? (size_t)(c->size_bytes - off) : BUFFER_SIZE;
@@ -306,7 +305,7 @@ bool cli_copy_verify(struct cli_copy *c, bool *same)
 	take_hex(sha, hex);
 	*same = strcmp(hex, c->hex) == 0;
 	if (st != POD_OK)
-		cli_fail_status(c->dev->path, _("cannot read the copy back"), st, NULL);
+		fault_status(fault, c->dev->path, _("cannot read the copy back"), st, NULL);
 	if (direct >= 0)
 		close(direct);
 	free(buf);

@@ -25,11 +25,11 @@ static const struct {
 };
 #define STATE_INDEX (CLI_ESP_FILES - 1)
 
-bool cli_esp_load(struct cli_esp_files *f)
+bool cli_esp_load(struct cli_esp_files *f, struct fault *fault)
 {
 	memset(f, 0, sizeof *f);
 	for (size_t i = 0; i < STATE_INDEX; i++) {
-		f->data[i] = cli_stickfile_read(file[i].name, &f->len[i], false);
+		f->data[i] = cli_stickfile_read(file[i].name, &f->len[i], fault);
 		if (!f->data[i]) {
 			cli_esp_free(f);
 			return false;

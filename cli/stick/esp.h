@@ -13,7 +13,7 @@ struct cli_esp_files {
 };
 
 /* Reads them from where they are installed; says what is missing and returns false. */
-bool cli_esp_load(struct cli_esp_files *f);
+bool cli_esp_load(struct cli_esp_files *f, struct fault *fault);
 void cli_esp_free(struct cli_esp_files *f);
 /* Formats `esp`, a window on the stick, and fills it. */
 enum pod_status POD_MUST_USE cli_esp_create(struct pod_dev *esp, const struct cli_esp_files *f, uint32_t serial,

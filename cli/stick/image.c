@@ -33,11 +33,11 @@ char *cli_target_split(const char *arg, const char **path)
 	return NULL;
 }
 
-static bool open_host_file(struct cli_image *im, const char *arg)
+static bool open_host_file(struct cli_image *im, const char *arg, struct fault *fault)
 {
 	char *copy;
 
-	if (!cli_dev_open(&im->file, arg, false))
+	if (!cli_dev_open(&im->file, arg, false, fault))
 		return false;
 	im->files = cli_files_open(&im->file);
 	im->disk = cli_files_dev(im->files);
@@ -84,33 +84,33 @@ enum pod_status cli_image_on_target(struct cli_image *im, struct cli_target *t, 
 	return st;
 }
 
-static bool open_on_stick(struct cli_image *im, const char *target, const char *path)
+static bool open_on_stick(struct cli_image *im, const char *target, const char *path, struct fault *fault)
 {
 	struct pod_node node;
 	enum pod_status st;
 
 	im->path = cli_normal_path(path);
 	if (!im->path) {
-		cli_error(_("%s: a path on a stick cannot hold '.' or '..'"), path);
+		fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), path);
 		return false;
 	}
-	im->target = cli_target_open(target, false);
-	if (!im->target || !cli_target_find(im->target, im->path, &node))
+	im->target = cli_target_open(target, false, fault);
+	if (!im->target || !cli_target_find(im->target, im->path, &node, fault))
 		return false;
 	st = find_runs(im, &node);
 	if (st != POD_OK)
-		cli_fail_status(path, _("cannot read where the file lies"), st, NULL);
+		fault_status(fault, path, _("cannot read where the file lies"), st, NULL);
 	return st == POD_OK;
 }
 
-bool cli_image_open(struct cli_image *im, const char *arg)
+bool cli_image_open(struct cli_image *im, const char *arg, struct fault *fault)
 {
 	const char *path = NULL;
 	char *target = cli_target_split(arg, &path);
 	bool ok;
 
 	memset(im, 0, sizeof *im);
-	ok = target ? open_on_stick(im, target, path) : open_host_file(im, arg);
+	ok = target ? open_on_stick(im, target, path, fault) : open_host_file(im, arg, fault);
 	free(target);
 	if (!ok)
 		cli_image_close(im);
@@ -131,7 +131,7 @@ void cli_image_close(struct cli_image *im)
 	memset(im, 0, sizeof *im);
 }
 
-bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out)
+bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out, struct fault *fault)
 {
 	pod_map_init(map, &cli_alloc);
 	for (size_t i = 0; i < im->extent_count; i++) {
@@ -140,7 +140,7 @@ bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapde
 		if (pod_map_append(map, e->hole ? POD_SEG_ZERO : POD_SEG_DEV, e->hole ? 0 : e->dev_bytes, e->length_bytes) !=
 		    POD_OK) {
 			pod_map_fini(map);
-			cli_error("%s: %s", im->path, cli_status_text(POD_E_NOMEM));
+			fault_set(fault, "%s: %s", im->path, cli_status_text(POD_E_NOMEM));
 			return false;
 		}
 	}
@@ -186,7 +186,7 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 		return shim_on_esp(t, path, out);
 	}
 	if (!im->shim[m])
-		im->shim[m] = cli_stickfile_read(shim_name[m], &im->shim_len[m], true);
+		im->shim[m] = cli_stickfile_read(shim_name[m], &im->shim_len[m], NULL);
 	if (!im->shim[m])
 		return POD_E_NOT_FOUND;
 	out->data = im->shim[m];
@@ -202,13 +202,13 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 
 	(void)a; /* is cli_alloc */
 	if (!im->target)
-		return cli_files_find(im->files, path, out);
+		return cli_files_find(im->files, path, out, im->fault);
 	POD_TRY(pod_fs_lookup(&im->target->data, path, &node, &im->target->scratch));
 	out->size_bytes = node.size_bytes;
 	return node.is_dir ? POD_E_NOT_FOUND : runs_of(im->target, &node, &out->extent, &out->extent_count);
 }
 
-enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag)
+enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag, struct fault *fault)
 {
 	struct pod_plan_request rq = {
 		.disk = im->disk,
@@ -223,26 +223,31 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.find_ctx = im,
 	};
 
-	return pod_plan_make(&rq, &cli_alloc, out, diag);
+	enum pod_status st;
+
+	im->fault = fault;
+	st = pod_plan_make(&rq, &cli_alloc, out, diag);
+	im->fault = NULL;
+	return st;
 }
 
-struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc)
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc, struct fault *fault)
 {
 	struct pod_plan *plan;
 	struct pod_diag diag = {0};
 	enum pod_status st;
 
 	*rc = CLI_FAILED;
-	if (!cli_image_open(im, arg))
+	if (!cli_image_open(im, arg, fault))
 		return NULL;
 	plan = cli_xzalloc(sizeof *plan);
-	st = cli_image_plan(im, plan, &diag);
+	st = cli_image_plan(im, plan, &diag, fault);
 	if (st == POD_OK)
 		return plan;
 	if (plan->parent[0])
-		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent);
+		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent, fault);
 	else
-		*rc = cli_fail_status(arg, _("cannot plan"), st, &diag);
+		*rc = fault_status(fault, arg, _("cannot plan"), st, &diag);
 	free(plan);
 	cli_image_close(im);
 	return NULL;

@@ -15,6 +15,8 @@ struct cli_rules {
 
 /* Reads /isopod.conf of a stick. POD_E_NOT_FOUND is no error: text is NULL then. */
 enum pod_status POD_MUST_USE cli_rules_read_target(struct cli_rules *r, struct cli_target *t);
+/* A file of the host. False, and has said why, if it cannot be read. */
+bool cli_rules_read_file(struct cli_rules *r, const char *path, struct fault *fault);
 void cli_rules_free(struct cli_rules *r);
 
 struct cli_rules_finding {

@@ -33,7 +33,7 @@ static char *folder(void)
 	return cli_xstrdup(ISOPOD_DATADIR);
 }
 
-void *cli_stickfile_read(const char *name, size_t *len, bool quiet)
+void *cli_stickfile_read(const char *name, size_t *len, struct fault *fault)
 {
 	char *dir = folder(), *path = cli_xasprintf("%s/%s", dir, name);
 	FILE *f = fopen(path, "re");
@@ -52,9 +52,8 @@ void *cli_stickfile_read(const char *name, size_t *len, bool quiet)
 		}
 	}
 	if (!data || ferror(f) || n == 0) {
-		if (!quiet)
-			cli_error(_("%s: %s; set ISOPOD_DATA to the folder that holds it, or install isopod again"), path,
-				  f ? _("cannot read it") : strerror(errno));
+		fault_set(fault, _("%s: %s; set ISOPOD_DATA to the folder that holds it, or install isopod again"), path,
+			  f ? _("cannot read it") : strerror(errno));
 		free(data);
 		data = NULL;
 	}

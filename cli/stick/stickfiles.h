@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* Reads the whole of a stick file ("SHIMX64") from $ISOPOD_DATA, else from stick/ beside the executable, else from the installed
- * data folder. NULL, and has said so unless `quiet`, if it is not there. The caller frees. */
-void *cli_stickfile_read(const char *name, size_t *len, bool quiet);
+ * data folder. NULL, and `fault` says so, if it is not there. The caller frees. */
+void *cli_stickfile_read(const char *name, size_t *len, struct fault *fault);
 
 #endif

@@ -15,17 +15,17 @@ static bool is_esp(const struct pod_parttab *t, const struct pod_part *p)
 	return p->mbr_type == 0xef;
 }
 
-static bool read_table(struct cli_target *t)
+static bool read_table(struct cli_target *t, struct fault *fault)
 {
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_parttab_read(&t->file.dev, &cli_alloc, &t->table, &diag);
 
 	if (st != POD_OK) {
-		cli_fail_status(t->file.path, _("cannot read the partition table"), st, &diag);
+		fault_status(fault, t->file.path, _("cannot read the partition table"), st, &diag);
 		return false;
 	}
 	if (t->table.kind == POD_PARTTAB_NONE) {
-		cli_error(_("%s: not an Isopod stick: no partition table; 'isopod create' makes one"), t->file.path);
+		fault_set(fault, _("%s: not an Isopod stick: no partition table; 'isopod create' makes one"), t->file.path);
 		return false;
 	}
 	for (uint32_t i = 0; i < t->table.count; i++) {
@@ -38,7 +38,7 @@ static bool read_table(struct cli_target *t)
 }
 
 /* As the boot manager chooses: the first partition that is not an ESP and holds a filesystem we read. */
-static bool open_data(struct cli_target *t)
+static bool open_data(struct cli_target *t, struct fault *fault)
 {
 	struct pod_diag diag = {0}, first_diag = {0};
 	enum pod_status first = POD_E_NOT_FOUND, st = POD_E_NOT_FOUND;
@@ -63,14 +63,15 @@ static bool open_data(struct cli_target *t)
 	if (st == POD_OK)
 		return true;
 	if (!tried)
-		cli_error(_("%s: not an Isopod stick: no data partition; 'isopod create' makes one"), t->file.path);
+		fault_set(fault, _("%s: not an Isopod stick: no data partition; 'isopod create' makes one"), t->file.path);
 	else if (first == POD_E_FORMAT)
-		cli_error(_("%s: partition %u holds no filesystem isopod reads (exFAT, FAT); if there were files on it, let "
+		fault_set(fault,
+			  _("%s: partition %u holds no filesystem isopod reads (exFAT, FAT); if there were files on it, let "
 			    "fsck.exfat "
 			    "look at it first; 'isopod create' makes a new, empty stick"),
 			  t->file.path, tried->number);
 	else
-		cli_fail_status(t->file.path, _("cannot open the data partition"), first, &first_diag);
+		fault_status(fault, t->file.path, _("cannot open the data partition"), first, &first_diag);
 	return false;
 }
 
@@ -97,15 +98,15 @@ static void fill_id(struct cli_target *t)
 	t->id.sector_size = t->file.dev.sector_size;
 }
 
-struct cli_target *cli_target_open(const char *path, bool writable)
+struct cli_target *cli_target_open(const char *path, bool writable, struct fault *fault)
 {
 	struct cli_target *t = cli_xzalloc(sizeof *t);
 
-	if ((writable && !cli_safety_check_idle(path)) || !cli_dev_open(&t->file, path, writable)) {
+	if ((writable && !cli_safety_check_idle(path, fault)) || !cli_dev_open(&t->file, path, writable, fault)) {
 		free(t);
 		return NULL;
 	}
-	if (!read_table(t) || !open_data(t)) {
+	if (!read_table(t, fault) || !open_data(t, fault)) {
 		cli_target_close(t);
 		return NULL;
 	}
@@ -138,12 +139,12 @@ static bool looks_like_stick(struct pod_dev *dev)
 	return found;
 }
 
-int cli_target_is_stick(const char *path)
+int cli_target_is_stick(const char *path, struct fault *fault)
 {
 	struct cli_dev dev;
 	int stick;
 
-	if (!cli_dev_open(&dev, path, false))
+	if (!cli_dev_open(&dev, path, false, fault))
 		return -1;
 	stick = dev.is_block || looks_like_stick(&dev.dev);
 	cli_dev_close(&dev);
@@ -187,29 +188,29 @@ char *cli_normal_path(const char *path)
 	return out;
 }
 
-bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out)
+bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out, struct fault *fault)
 {
 	enum pod_status st = pod_fs_lookup(&t->data, path, out, &t->scratch);
 
 	if (st == POD_E_NOT_FOUND) {
-		cli_error(_("%s: there is no file %s; 'isopod list' shows what there is"), t->file.path, path);
+		fault_set(fault, _("%s: there is no file %s; 'isopod list' shows what there is"), t->file.path, path);
 		return false;
 	}
 	if (st != POD_OK) {
 		char *where = cli_xasprintf("%s:%s", t->file.path, path);
 
-		cli_fail_status(where, _("cannot read the folder"), st, NULL);
+		fault_status(fault, where, _("cannot read the folder"), st, NULL);
 		free(where);
 		return false;
 	}
 	if (out->is_dir) {
-		cli_error(_("%s: %s is a folder; name a file in it"), t->file.path, path);
+		fault_set(fault, _("%s: %s is a folder; name a file in it"), t->file.path, path);
 		return false;
 	}
 	return true;
 }
 
-bool cli_target_state(struct cli_target *t, struct pod_window *out, uint64_t *start_bytes)
+bool cli_target_state(struct cli_target *t, struct pod_window *out, uint64_t *start_bytes, struct fault *fault)
 {
 	struct pod_node node;
 	struct pod_extent *e = NULL;
@@ -218,20 +219,21 @@ bool cli_target_state(struct cli_target *t, struct pod_window *out, uint64_t *st
 	bool ok;
 
 	if (!t->esp.ops) {
-		cli_error(_("%s: no readable ESP; 'isopod update' writes that of an Isopod stick anew"), t->file.path);
+		fault_set(fault, _("%s: no readable ESP; 'isopod update' writes that of an Isopod stick anew"), t->file.path);
 		return false;
 	}
 	st = pod_fs_lookup(&t->esp, POD_STATE_FILE, &node, &t->scratch);
 	if (st == POD_OK)
 		st = pod_fs_extents(&t->esp, &node, &cli_alloc, &e, &n);
 	if (st != POD_OK) {
-		cli_fail_status(t->file.path, _("no state file ISOPOD/STATE.BIN on the ESP ('isopod update' writes it)"), st,
-				NULL);
+		fault_status(fault, t->file.path, _("no state file ISOPOD/STATE.BIN on the ESP ('isopod update' writes it)"), st,
+			     NULL);
 		return false;
 	}
 	ok = n == 1 && !e[0].hole && e[0].length_bytes >= POD_STATE_SIZE;
 	if (!ok)
-		cli_error(_("%s: the state file ISOPOD/STATE.BIN is too short or in pieces; 'isopod update' writes a new "
+		fault_set(fault,
+			  _("%s: the state file ISOPOD/STATE.BIN is too short or in pieces; 'isopod update' writes a new "
 			    "one"),
 			  t->file.path);
 	else if (pod_window_init(out, &t->file.dev, t->esp_part->start_bytes + e[0].dev_bytes, POD_STATE_SIZE) != POD_OK)

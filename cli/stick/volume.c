@@ -5,49 +5,50 @@
 #include "cli/ui/ui.h"
 #include "cli/stick/volume.h"
 
-static void report_repair(const struct cli_volume *v)
+static void report_repair(const struct cli_volume *v, struct fault *fault)
 {
 	const struct pod_exfat_repair *r = &v->vol.repair;
 
 	if (!r->was_dirty)
 		return;
 	if (r->freed_clusters || r->finished_moves || r->undone_moves || r->dropped_entries || r->cut_chains)
-		cli_warn(_("%s: an earlier operation was interrupted; its leftovers were removed (%u clusters are free "
-			   "again)"),
-			 v->t->file.path, r->freed_clusters);
+		fault_warn(fault,
+			   _("%s: an earlier operation was interrupted; its leftovers were removed (%u clusters are free "
+			     "again)"),
+			   v->t->file.path, r->freed_clusters);
 	if (r->claimed_clusters)
-		cli_warn(_("%s: %u clusters of files were marked as free; this was repaired"), v->t->file.path,
-			 r->claimed_clusters);
+		fault_warn(fault, _("%s: %u clusters of files were marked as free; this was repaired"), v->t->file.path,
+			   r->claimed_clusters);
 }
 
-bool cli_volume_open(struct cli_volume *v, const char *target)
+bool cli_volume_open(struct cli_volume *v, const char *target, struct fault *fault)
 {
 	struct pod_diag diag = {0};
 	enum pod_status st;
 
 	memset(v, 0, sizeof *v);
-	v->t = cli_target_open(target, true);
+	v->t = cli_target_open(target, true, fault);
 	if (!v->t)
 		return false;
 	if (strcmp(v->t->data.ops->name, "exfat") != 0) {
-		cli_error(_("%s: the data partition is %s, and isopod writes exFAT; mount it and use any file manager"), target,
-			  v->t->data.ops->name);
-		cli_volume_close(v);
+		fault_set(fault, _("%s: the data partition is %s, and isopod writes exFAT; mount it and use any file manager"),
+			  target, v->t->data.ops->name);
+		cli_volume_close(v, fault);
 		return false;
 	}
 	st = pod_exfat_mount(&v->vol, &v->t->data_win.dev, &cli_alloc, &diag);
 	if (st != POD_OK) {
-		cli_fail_status(target, _("cannot open the data partition for writing"), st, &diag);
-		cli_volume_close(v);
+		fault_status(fault, target, _("cannot open the data partition for writing"), st, &diag);
+		cli_volume_close(v, fault);
 		return false;
 	}
 	v->mounted = true;
-	report_repair(v);
+	report_repair(v, fault);
 	cli_hashlist_load(&v->hashes, v->t);
 	return true;
 }
 
-bool cli_volume_close(struct cli_volume *v)
+bool cli_volume_close(struct cli_volume *v, struct fault *fault)
 {
 	enum pod_status st = POD_OK;
 
@@ -58,7 +59,7 @@ bool cli_volume_close(struct cli_volume *v)
 
 		st = pod_exfat_unmount(&v->vol);
 		if (st != POD_OK && !told)
-			cli_fail_status(v->t->file.path, _("cannot finish writing"), st, NULL);
+			fault_status(fault, v->t->file.path, _("cannot finish writing"), st, NULL);
 	}
 	cli_hashlist_free(&v->hashes);
 	cli_target_close(v->t);
@@ -91,7 +92,7 @@ static enum pod_status write_hashes(struct cli_volume *v, const char *text, size
 	return pod_exfat_commit(&v->vol, CLI_HASHLIST_PATH, &n, (int64_t)time(NULL), NULL);
 }
 
-bool cli_volume_save_hashes(struct cli_volume *v)
+bool cli_volume_save_hashes(struct cli_volume *v, struct fault *fault)
 {
 	size_t len;
 	char *text = cli_hashlist_text(&v->hashes, &len);
@@ -106,37 +107,38 @@ bool cli_volume_save_hashes(struct cli_volume *v)
 	}
 	free(text);
 	if (st != POD_OK && v->vol.failed) {
-		cli_fail_status(v->t->file.path, _("cannot write the hashes to /isopod.sha256"), st, NULL);
+		fault_status(fault, v->t->file.path, _("cannot write the hashes to /isopod.sha256"), st, NULL);
 		return false;
 	}
 	if (st != POD_OK)
-		cli_warn(_("%s: the hashes could not be written to /isopod.sha256: %s"), v->t->file.path, cli_status_text(st));
+		fault_warn(fault, _("%s: the hashes could not be written to /isopod.sha256: %s"), v->t->file.path,
+			   cli_status_text(st));
 	return true;
 }
 
-char *cli_volume_path(const struct cli_volume *v, const char *arg)
+char *cli_volume_path(const struct cli_volume *v, const char *arg, struct fault *fault)
 {
 	char *path = cli_normal_path(arg);
 
 	if (!path)
-		cli_error(_("%s: %s: a path on a stick cannot hold '.' or '..'"), v->t->file.path, arg);
+		fault_set(fault, _("%s: %s: a path on a stick cannot hold '.' or '..'"), v->t->file.path, arg);
 	return path;
 }
 
 int cli_volume_fail(const struct cli_volume *v, const char *path, const char *what, enum pod_status st,
-		    const struct pod_diag *diag)
+		    const struct pod_diag *diag, struct fault *fault)
 {
 	char *where = cli_xasprintf("%s:%s", v->t->file.path, path);
 	int rc = CLI_FAILED;
 
 	if (st == POD_E_INVALID)
-		cli_error(_("%s: exFAT does not take this name: no \" * : < > ? \\ | and at most 255 characters"), where);
+		fault_set(fault, _("%s: exFAT does not take this name: no \" * : < > ? \\ | and at most 255 characters"), where);
 	else if (st == POD_E_EXISTS)
-		cli_error(_("%s: %s: the name is taken"), where, what);
+		fault_set(fault, _("%s: %s: the name is taken"), where, what);
 	else if (st == POD_E_NOT_FOUND)
-		cli_error(_("%s: %s: not found; 'isopod list' shows what there is"), where, what);
+		fault_set(fault, _("%s: %s: not found; 'isopod list' shows what there is"), where, what);
 	else
-		rc = cli_fail_status(where, what, st, diag);
+		rc = fault_status(fault, where, what, st, diag);
 	free(where);
 	return rc;
 }

@@ -37,7 +37,7 @@ static bool same_image(struct trace *t, struct trace_boot *b)
 	return !b->facts.image_changed;
 }
 
-static bool make_plan(struct trace *t, const char *path)
+static bool make_plan(struct trace *t, const char *path, struct fault *fault)
 {
 	char *arg;
 	int rc;
@@ -47,7 +47,7 @@ static bool make_plan(struct trace *t, const char *path)
 	trace_facts_end(t);
 	t->planned = cli_xstrdup(path);
 	arg = cli_xasprintf("%s:%s", t->target->file.path, path);
-	t->plan = cli_image_open_plan(&t->image, arg, &rc);
+	t->plan = cli_image_open_plan(&t->image, arg, &rc, fault);
 	free(arg);
 	return t->plan != NULL;
 }
@@ -57,14 +57,14 @@ static const struct pod_where *find(struct trace *t, uint64_t off, struct pod_wh
 	return pod_where_find(t->plan, t->image.disk, off, &cli_alloc, out) == POD_OK ? out : NULL;
 }
 
-static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_initrd *r)
+static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_initrd *r, struct fault *fault)
 {
 	struct pod_mapdev dev;
 	struct pod_map map;
 	struct initrd rd;
 	struct initrd_facts facts;
 
-	if (!cli_image_bytes(&t->image, &map, &dev))
+	if (!cli_image_bytes(&t->image, &map, &dev, fault))
 		return;
 	initrd_read(&rd, &dev.dev, r->start_bytes, r->length_bytes);
 	initrd_facts(&rd.modules, &facts);
@@ -80,7 +80,7 @@ static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_
 }
 
 /* Only where a kernel may have started and nothing was heard of it: unpacking takes seconds. */
-static void look_into_initrds(struct trace *t, struct trace_boot *b)
+static void look_into_initrds(struct trace *t, struct trace_boot *b, struct fault *fault)
 {
 	const struct pod_rec_boot *r = &b->rec;
 
@@ -89,19 +89,19 @@ static void look_into_initrds(struct trace *t, struct trace_boot *b)
 	    pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_RETURNED))
 		return;
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
-		read_initrd(t, b, &t->plan->initrd[i]);
+		read_initrd(t, b, &t->plan->initrd[i], fault);
 }
 
-void trace_find_facts(struct trace *t, struct trace_boot *b)
+void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault)
 {
 	const struct pod_rec_progress *p = &b->rec.progress;
 
-	if (!b->rec.has_image || !same_image(t, b) || !make_plan(t, b->rec.image.path))
+	if (!b->rec.has_image || !same_image(t, b) || !make_plan(t, b->rec.image.path, fault))
 		return;
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
 		if (t->plan->initrd[i].length_bytes > b->facts.initrd_bytes)
 			b->facts.initrd_bytes = t->plan->initrd[i].length_bytes;
-	look_into_initrds(t, b);
+	look_into_initrds(t, b, fault);
 	if (!b->rec.has_progress)
 		return;
 	if (p->reads || (p->flags & POD_REC_P_READING))

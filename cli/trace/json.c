@@ -218,23 +218,23 @@ void trace_json_boots(struct trace_writer *w, const char *key, const struct trac
 	cli_json_close(&w->j, ']');
 }
 
-int trace_json(const struct trace *t, bool with_log)
+int trace_json(const struct trace *t, bool with_log, struct fault *fault)
 {
 	struct trace_writer w = {.with_log = with_log};
 
 	cli_json_init(&w.j, stdout);
 	trace_json_boots(&w, NULL, t);
-	return cli_json_end(&w.j);
+	return cli_json_end(&w.j, fault);
 }
 
-int trace_export(const struct trace *t, const char *file, bool with_names)
+int trace_export(const struct trace *t, const char *file, bool with_names, struct fault *fault)
 {
 	struct trace_writer w = {.with_log = true, .hide_names = !with_names};
 	FILE *f = fopen(file, "wxe");
 	bool bad;
 
 	if (!f)
-		return cli_fail("%s: %s", file, strerror(errno));
+		return fault_set(fault, "%s: %s", file, strerror(errno));
 	cli_json_init(&w.j, f);
 	cli_json_open(&w.j, NULL, '{');
 	cli_json_str(&w.j, "isopod", ISOPOD_VERSION);
@@ -244,6 +244,6 @@ int trace_export(const struct trace *t, const char *file, bool with_names)
 	fputc('\n', f);
 	bad = ferror(f) != 0;
 	if (fclose(f) != 0 || bad)
-		return cli_fail(_("%s: could not be written; is there room left?"), file);
+		return fault_set(fault, _("%s: could not be written; is there room left?"), file);
 	return CLI_OK;
 }

@@ -16,9 +16,9 @@ char *trace_sentence(const struct pod_sentence *s)
 
 const char *trace_firmware_name(uint32_t bits, bool title)
 {
-	for (size_t i = 0; i < CLI_FIRMWARE_COUNT; i++)
-		if (bits == cli_firmware[i].bit)
-			return title ? cli_firmware[i].title : cli_firmware[i].name;
+	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++)
+		if (bits == cli_bootmode[i].bit)
+			return title ? cli_bootmode[i].title : cli_bootmode[i].name;
 	return NULL;
 }
 

@@ -120,7 +120,7 @@ static void raw_sector(const uint8_t *s, uint32_t at, uint32_t boot)
 	hex(s);
 }
 
-int trace_raw(struct trace *t)
+int trace_raw(struct trace *t, struct fault *fault)
 {
 	uint8_t s[POD_REC_SECTOR];
 
@@ -140,5 +140,5 @@ int trace_raw(struct trace *t)
 		if (t->boot[i].log)
 			cli_print("  %05x LOG boot %u length %zu\n", pod_rec_log_offset(n), n, t->boot[i].log_len);
 	}
-	return cli_flush();
+	return cli_flush(fault);
 }

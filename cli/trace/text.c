@@ -136,7 +136,7 @@ static void log_lines(const struct trace_boot *b)
 	}
 }
 
-int trace_text(const struct trace *t, bool with_log)
+int trace_text(const struct trace *t, bool with_log, struct fault *fault)
 {
 	if (!t->count)
 		cli_print("%s\n", _("No start has been recorded yet."));
@@ -154,5 +154,5 @@ int trace_text(const struct trace *t, bool with_log)
 			cli_print(_("  A kernel log was saved: 'isopod trace %s --boot %u' shows it.\n"), t->target->file.path,
 				  b->rec.number);
 	}
-	return cli_flush();
+	return cli_flush(fault);
 }

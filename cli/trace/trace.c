@@ -27,28 +27,28 @@ static void read_log(struct trace *t, struct trace_boot *b)
 	b->log_len = len;
 }
 
-static void look_at(struct trace *t, struct trace_boot *b)
+static void look_at(struct trace *t, struct trace_boot *b, struct fault *fault)
 {
 	read_log(t, b);
 	b->facts.log = b->log;
 	b->facts.log_len = b->log_len;
-	trace_find_facts(t, b);
+	trace_find_facts(t, b, fault);
 	pod_verdict_make(&b->rec, &b->facts, &b->verdict);
 }
 
-static int no_boot(const struct trace *t, uint32_t number)
+static int no_boot(const struct trace *t, uint32_t number, struct fault *fault)
 {
-	return cli_fail(_("%s: there is no record of boot %u; 'isopod trace' without --boot lists those there are"),
-			t->target->file.path, number);
+	return fault_set(fault, _("%s: there is no record of boot %u; 'isopod trace' without --boot lists those there are"),
+			 t->target->file.path, number);
 }
 
-static int load(struct trace *t, const struct options *o)
+static int load(struct trace *t, const struct options *o, struct fault *fault)
 {
 	uint32_t number[POD_REC_BOOTS], count;
 	enum pod_status st = pod_rec_list(&t->state.dev, &cli_alloc, number, &count);
 
 	if (st != POD_OK)
-		return cli_fail_status(t->target->file.path, _("cannot read the state file"), st, NULL);
+		return fault_status(fault, t->target->file.path, _("cannot read the state file"), st, NULL);
 	t->boot = cli_xzalloc((count + 1) * sizeof *t->boot);
 	for (uint32_t i = 0; i < count; i++) {
 		struct trace_boot *b = &t->boot[t->count];
@@ -61,9 +61,9 @@ static int load(struct trace *t, const struct options *o)
 			continue;
 		}
 		t->count++;
-		look_at(t, b);
+		look_at(t, b, fault);
 	}
-	return o->one && !t->count ? no_boot(t, o->number) : CLI_OK;
+	return o->one && !t->count ? no_boot(t, o->number, fault) : CLI_OK;
 }
 
 static void unload(struct trace *t)
@@ -77,25 +77,25 @@ static void unload(struct trace *t)
 	cli_target_close(t->target);
 }
 
-static int report(struct trace *t, const struct options *o)
+static int report(struct trace *t, const struct options *o, struct fault *fault)
 {
 	int rc;
 
 	if (o->export)
-		rc = trace_export(t, o->export, o->with_names);
+		rc = trace_export(t, o->export, o->with_names, fault);
 	else if (o->raw)
-		rc = trace_raw(t);
+		rc = trace_raw(t, fault);
 	else if (o->json)
-		rc = trace_json(t, o->one);
+		rc = trace_json(t, o->one, fault);
 	else
-		rc = trace_text(t, o->one);
+		rc = trace_text(t, o->one, fault);
 	/* A check that found something: the latest boot, or the one that was asked for, did not finish. */
 	if (rc == CLI_OK && t->count && pod_verdict_alarm(&t->boot[0].verdict))
 		rc = CLI_CHECK;
 	return rc;
 }
 
-static bool parse(const struct cli_command *cmd, int argc, char **argv, struct options *o, int *rc)
+static bool parse(const struct cli_command *cmd, int argc, char **argv, struct options *o, int *rc, struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},	{"raw", no_argument, NULL, 'r'},
 						{"boot", required_argument, NULL, 'b'}, {"export", required_argument, NULL, 'e'},
@@ -114,41 +114,41 @@ static bool parse(const struct cli_command *cmd, int argc, char **argv, struct o
 			o->export = optarg;
 		} else if (c == 'b') {
 			if (!cli_parse_uint(optarg, UINT32_MAX, &number) || !number) {
-				*rc = cli_usage(cmd, _("--boot %s: not the number of a boot"), optarg);
+				*rc = cli_usage(fault, cmd, _("--boot %s: not the number of a boot"), optarg);
 				return false;
 			}
 			o->one = true;
 			o->number = (uint32_t)number;
 		} else {
-			*rc = cli_bad_option(cmd);
+			*rc = cli_bad_option(fault, cmd, argv);
 			return false;
 		}
 	}
 	if (argc - optind != 1)
-		*rc = cli_usage(cmd, "%s", _("name one TARGET"));
+		*rc = cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	else if (o->json + o->raw + (o->export != NULL) > 1)
-		*rc = cli_usage(cmd, "%s", _("--json, --raw and --export exclude each other"));
+		*rc = cli_usage(fault, cmd, "%s", _("--json, --raw and --export exclude each other"));
 	else if (o->with_names && !o->export)
-		*rc = cli_usage(cmd, "%s", _("--with-names goes with --export"));
+		*rc = cli_usage(fault, cmd, "%s", _("--with-names goes with --export"));
 	else
 		return true;
 	return false;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct options o = {0};
 	struct trace t = {0};
 	int rc;
 
-	if (!parse(cmd, argc, argv, &o, &rc))
+	if (!parse(cmd, argc, argv, &o, &rc, fault))
 		return rc;
-	t.target = cli_target_open(argv[optind], false);
+	t.target = cli_target_open(argv[optind], false, fault);
 	if (!t.target)
 		return CLI_FAILED;
-	rc = cli_target_state(t.target, &t.state, NULL) ? load(&t, &o) : CLI_FAILED;
+	rc = cli_target_state(t.target, &t.state, NULL, fault) ? load(&t, &o, fault) : CLI_FAILED;
 	if (rc == CLI_OK)
-		rc = report(&t, &o);
+		rc = report(&t, &o, fault);
 	unload(&t);
 	return rc;
 }

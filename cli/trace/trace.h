@@ -29,12 +29,12 @@ struct trace {
 };
 
 /* --- trace_facts.c: what the stick still knows of the image of a boot */
-void trace_find_facts(struct trace *t, struct trace_boot *b);
+void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault);
 void trace_facts_end(struct trace *t);
 
 /* --- reports */
-int trace_text(const struct trace *t, bool with_log);
-int trace_raw(struct trace *t);
+int trace_text(const struct trace *t, bool with_log, struct fault *fault);
+int trace_raw(struct trace *t, struct fault *fault);
 
 /* What is written about a boot for a machine to read. */
 struct trace_writer {
@@ -43,9 +43,9 @@ struct trace_writer {
 	bool hide_names; /* of persons, folders and single devices */
 };
 void trace_json_boots(struct trace_writer *w, const char *key, const struct trace *t);
-int trace_json(const struct trace *t, bool with_log);
+int trace_json(const struct trace *t, bool with_log, struct fault *fault);
 /* Writes `file`; says so on standard error. */
-int trace_export(const struct trace *t, const char *file, bool with_names);
+int trace_export(const struct trace *t, const char *file, bool with_names, struct fault *fault);
 
 /* --- trace_names.c */
 /* The text without names of persons, serial numbers, hardware addresses and identifiers. The caller frees. */

@@ -100,8 +100,8 @@ void cli_json_bool(struct cli_json *j, const char *key, bool value)
 	fputs(value ? "true" : "false", j->f);
 }
 
-int cli_json_end(struct cli_json *j)
+int cli_json_end(struct cli_json *j, struct fault *f)
 {
 	fputc('\n', j->f);
-	return cli_flush();
+	return cli_flush(f);
 }

@@ -95,7 +95,7 @@ static char *escape(const char *s)
 	return out;
 }
 
-static bool add_flash(const struct firmware *fw, const struct cli_machine *m, struct cli_args *a)
+static bool add_flash(const struct firmware *fw, const struct cli_machine *m, struct cli_args *a, struct fault *fault)
 {
 	for (size_t i = 0; i < POD_ARRAY_LEN(fw->flash); i++) {
 		const struct flash *f = &fw->flash[i];
@@ -111,11 +111,12 @@ static bool add_flash(const struct firmware *fw, const struct cli_machine *m, st
 		cli_args_add(a, "-drive");
 		cli_args_addf(a, "if=pflash,unit=1,format=raw,file=%s", vars);
 		if (!ok)
-			cli_error(_("%s: cannot copy the firmware's variables; is there room in the temporary folder?"), vars);
+			fault_set(fault, _("%s: cannot copy the firmware's variables; is there room in the temporary folder?"),
+				  vars);
 		free(vars);
 		return ok;
 	}
-	cli_error(_("no firmware files for %s; install the package %s"), fw->name, fw->package);
+	fault_set(fault, _("no firmware files for %s; install the package %s"), fw->name, fw->package);
 	return false;
 }
 
@@ -202,17 +203,17 @@ static void add_devices(const struct firmware *fw, const struct cli_machine *m, 
 	free(disk);
 }
 
-bool cli_machine_args(const struct cli_machine *m, struct cli_args *out)
+bool cli_machine_args(const struct cli_machine *m, struct cli_args *out, struct fault *fault)
 {
 	const struct firmware *fw = find(m->firmware);
 
 	if (!cli_proc_on_path(fw->qemu)) {
-		cli_error(_("%s is not installed; install the package %s"), fw->qemu, fw->qemu_package);
+		fault_set(fault, _("%s is not installed; install the package %s"), fw->qemu, fw->qemu_package);
 		return false;
 	}
 	cli_args_add(out, fw->qemu);
 	add_machine(fw, m, out);
-	if (fw->flash[0].code && !add_flash(fw, m, out))
+	if (fw->flash[0].code && !add_flash(fw, m, out, fault))
 		return false;
 	add_devices(fw, m, out);
 	return true;

@@ -18,6 +18,6 @@ struct cli_machine {
 
 bool cli_machine_known(const char *firmware);
 /* Fills the command line; copies the firmware's variables into the folder. Says what is missing and returns false. */
-bool cli_machine_args(const struct cli_machine *m, struct cli_args *out);
+bool cli_machine_args(const struct cli_machine *m, struct cli_args *out, struct fault *fault);
 
 #endif

@@ -82,7 +82,7 @@ int cli_qmp_connect(const char *socket_path)
 	return -1;
 }
 
-bool cli_qmp_screenshot(int fd, const char *file, const char *format)
+bool cli_qmp_screenshot(int fd, const char *file, const char *format, struct fault *fault)
 {
 	char *command = NULL, line[1024];
 	size_t len = 0;
@@ -91,7 +91,7 @@ bool cli_qmp_screenshot(int fd, const char *file, const char *format)
 	bool ok;
 
 	if (!f) {
-		cli_error("%s", _("out of memory"));
+		fault_set(fault, "%s", _("out of memory"));
 		return false;
 	}
 	cli_json_init(&j, f);
@@ -107,7 +107,7 @@ bool cli_qmp_screenshot(int fd, const char *file, const char *format)
 		return false;
 	ok = execute(fd, command, line, sizeof line);
 	if (!ok)
-		cli_error(_("%s: QEMU could not take the screenshot: %s"), file, *line ? line : _("no answer"));
+		fault_set(fault, _("%s: QEMU could not take the screenshot: %s"), file, *line ? line : _("no answer"));
 	free(command);
 	return ok;
 }

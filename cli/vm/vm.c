@@ -43,7 +43,7 @@ struct vm {
 };
 
 /* The one-shot choice as `next` would write it, computed on a copy of the state file in memory, then laid into the overlay. */
-static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *path)
+static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *path, struct fault *fault)
 {
 	struct pod_window state;
 	struct pod_memdev mem;
@@ -53,7 +53,7 @@ static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *p
 	FILE *f = NULL;
 	bool ok;
 
-	ok = cli_target_state(t, &state, &start) && pod_dev_read(&state.dev, 0, bytes, POD_STATE_SIZE) == POD_OK;
+	ok = cli_target_state(t, &state, &start, fault) && pod_dev_read(&state.dev, 0, bytes, POD_STATE_SIZE) == POD_OK;
 	if (ok) {
 		pod_memdev_init(&mem, bytes, POD_STATE_SIZE, 512, false);
 		ok = pod_state_next_set(&mem.dev, &cli_alloc, path) == POD_OK;
@@ -62,7 +62,7 @@ static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *p
 		if (f && fclose(f) != 0)
 			ok = false;
 		if (!ok)
-			cli_error(_("%s: cannot write the choice for this run"), file);
+			fault_set(fault, _("%s: cannot write the choice for this run"), file);
 	}
 	if (ok) {
 		cli_args_add(&a, "qemu-io");
@@ -71,7 +71,7 @@ static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *p
 		cli_args_add(&a, "-c");
 		cli_args_addf(&a, "write -s %s %llu %u", file, (unsigned long long)start, POD_STATE_SIZE);
 		cli_args_add(&a, vm->overlay);
-		ok = cli_proc_run(&a);
+		ok = cli_proc_run(&a, fault);
 		cli_args_free(&a);
 	}
 	free(bytes);
@@ -80,22 +80,22 @@ static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *p
 	return ok;
 }
 
-static bool choose(struct vm *vm)
+static bool choose(struct vm *vm, struct fault *fault)
 {
-	struct cli_target *t = cli_target_open(vm->opt->target, vm->opt->write);
+	struct cli_target *t = cli_target_open(vm->opt->target, vm->opt->write, fault);
 	char *path = cli_normal_path(vm->opt->boot);
 	struct pod_window state;
 	struct pod_node node;
-	bool ok = t && path && cli_target_find(t, path, &node);
+	bool ok = t && path && cli_target_find(t, path, &node, fault);
 
 	if (t && !path)
-		cli_error(_("%s: a path on a stick cannot hold '.' or '..'"), vm->opt->boot);
+		fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), vm->opt->boot);
 	if (ok && !vm->opt->write) {
-		ok = choose_in_overlay(vm, t, path);
+		ok = choose_in_overlay(vm, t, path, fault);
 	} else if (ok) {
-		ok = cli_target_state(t, &state, NULL);
+		ok = cli_target_state(t, &state, NULL, fault);
 		if (ok && pod_state_next_set(&state.dev, &cli_alloc, path) != POD_OK) {
-			cli_error(_("%s: cannot write the state file"), vm->opt->target);
+			fault_set(fault, _("%s: cannot write the state file"), vm->opt->target);
 			ok = false;
 		}
 	}
@@ -104,7 +104,7 @@ static bool choose(struct vm *vm)
 	return ok;
 }
 
-static bool make_overlay(struct vm *vm)
+static bool make_overlay(struct vm *vm, struct fault *fault)
 {
 	struct cli_args a = {0};
 	bool ok;
@@ -122,13 +122,13 @@ static bool make_overlay(struct vm *vm)
 	cli_args_add(&a, vm->overlay);
 	ok = cli_proc_on_path("qemu-img");
 	if (!ok)
-		cli_error("%s", _("qemu-img is not installed; install the package qemu-utils"));
-	ok = ok && cli_proc_run(&a);
+		fault_set(fault, "%s", _("qemu-img is not installed; install the package qemu-utils"));
+	ok = ok && cli_proc_run(&a, fault);
 	cli_args_free(&a);
 	return ok;
 }
 
-static bool launch(struct vm *vm)
+static bool launch(struct vm *vm, struct fault *fault)
 {
 	struct cli_machine m = vm->opt->machine;
 	struct cli_args a = {0};
@@ -137,18 +137,18 @@ static bool launch(struct vm *vm)
 	m.folder = vm->folder;
 	m.disk = vm->overlay ? vm->overlay : vm->disk;
 	m.disk_format = vm->overlay ? "qcow2" : "raw";
-	if (!cli_machine_args(&m, &a) || pipe2(p, O_CLOEXEC) != 0) {
+	if (!cli_machine_args(&m, &a, fault) || pipe2(p, O_CLOEXEC) != 0) {
 		cli_args_free(&a);
 		return false;
 	}
-	vm->pid = cli_proc_start(&a, p[1]);
+	vm->pid = cli_proc_start(&a, p[1], fault);
 	close(p[1]);
 	vm->out_fd = p[0];
 	cli_args_free(&a);
 	return vm->pid > 0;
 }
 
-static bool screenshot(struct vm *vm)
+static bool screenshot(struct vm *vm, struct fault *fault)
 {
 	const char *file = vm->opt->screenshot;
 	char *sock = cli_xasprintf("%s/qmp", vm->folder), *full;
@@ -158,9 +158,9 @@ static bool screenshot(struct vm *vm)
 
 	full = file[0] == '/' || !cwd ? cli_xstrdup(file) : cli_xasprintf("%s/%s", cwd, file);
 	if (fd < 0)
-		cli_error(_("%s: no screenshot: QEMU does not answer"), file);
+		fault_set(fault, _("%s: no screenshot: QEMU does not answer"), file);
 	else
-		ok = cli_qmp_screenshot(fd, full, ppm ? "ppm" : "png");
+		ok = cli_qmp_screenshot(fd, full, ppm ? "ppm" : "png", fault);
 	if (fd >= 0)
 		close(fd);
 	free(full);
@@ -188,7 +188,7 @@ static bool drain(struct vm *vm)
 }
 
 /* Until the text is seen, time is up, QEMU ends, or a signal comes. */
-static int watch(struct vm *vm)
+static int watch(struct vm *vm, struct fault *fault)
 {
 	const struct options *o = vm->opt;
 	uint64_t end = o->timeout_s ? cli_millis() + o->timeout_s * 1000 : UINT64_MAX, now;
@@ -204,15 +204,15 @@ static int watch(struct vm *vm)
 			running = drain(vm);
 	}
 	if (cli_interrupted)
-		return cli_fail("%s", _("interrupted; the machine was switched off"));
+		return fault_set(fault, "%s", _("interrupted; the machine was switched off"));
 	if (o->expect && !vm->console.seen) {
 		const char *last = *vm->console.current ? vm->console.current : vm->console.line;
 
 		if (running)
-			cli_error(_("'%s' was not seen within %llu seconds; the last line on the serial port was '%s'"),
+			fault_set(fault, _("'%s' was not seen within %llu seconds; the last line on the serial port was '%s'"),
 				  o->expect, (unsigned long long)o->timeout_s, last);
 		else
-			cli_error(_("the machine ended before '%s' was seen; the last line on the serial port was '%s'"),
+			fault_set(fault, _("the machine ended before '%s' was seen; the last line on the serial port was '%s'"),
 				  o->expect, last);
 		rc = CLI_CHECK;
 	}
@@ -224,10 +224,10 @@ static int watch(struct vm *vm)
 			if (poll(&p, 1, 50) > 0)
 				drain(vm);
 		}
-		if (!screenshot(vm))
+		if (!screenshot(vm, fault))
 			rc = rc == CLI_OK ? CLI_FAILED : rc;
 	} else if (o->screenshot) {
-		rc = cli_fail(_("%s: no screenshot: the machine has ended"), o->screenshot);
+		rc = fault_set(fault, _("%s: no screenshot: the machine has ended"), o->screenshot);
 	}
 	return rc;
 }
@@ -260,25 +260,25 @@ static void remove_folder(struct vm *vm)
 	rmdir(vm->folder);
 }
 
-static int run_vm(struct vm *vm)
+static int run_vm(struct vm *vm, struct fault *fault)
 {
 	const struct options *o = vm->opt;
 
-	if (!o->write && !make_overlay(vm))
+	if (!o->write && !make_overlay(vm, fault))
 		return CLI_FAILED;
-	if (o->boot && !choose(vm))
+	if (o->boot && !choose(vm, fault))
 		return CLI_FAILED;
 	if (o->serial) {
 		vm->serial = strcmp(o->serial, "-") == 0 ? stdout : fopen(o->serial, "we");
 		if (!vm->serial)
-			return cli_fail("%s: %s", o->serial, strerror(errno));
+			return fault_set(fault, "%s: %s", o->serial, strerror(errno));
 	}
-	if (!launch(vm))
+	if (!launch(vm, fault))
 		return CLI_FAILED;
-	return watch(vm);
+	return watch(vm, fault);
 }
 
-static int set_up(const struct options *o)
+static int set_up(const struct options *o, struct fault *fault)
 {
 	struct vm *vm = cli_xzalloc(sizeof *vm);
 	const char *tmp = getenv("TMPDIR");
@@ -293,7 +293,7 @@ static int set_up(const struct options *o)
 		tmp = "/tmp";
 	snprintf(vm->folder, sizeof vm->folder, "%s/isopod-vm.XXXXXX", tmp);
 	/* What cannot be a drive is refused in our words: QEMU would wait for a FIFO, and speaks in several lines. */
-	if (!cli_dev_open(&probe, o->target, false)) {
+	if (!cli_dev_open(&probe, o->target, false, fault)) {
 		free(vm);
 		return CLI_FAILED;
 	}
@@ -302,14 +302,14 @@ static int set_up(const struct options *o)
 	cli_catch_signals();
 	vm->disk = realpath(o->target, NULL);
 	if (!vm->disk) {
-		cli_error("%s: %s", o->target, strerror(errno));
+		fault_set(fault, "%s: %s", o->target, strerror(errno));
 	} else if (!mkdtemp(vm->folder)) {
-		cli_error("%s: %s", vm->folder, strerror(errno));
+		fault_set(fault, "%s: %s", vm->folder, strerror(errno));
 	} else {
 		cli_console_init(&vm->console, o->expect);
-		rc = run_vm(vm);
+		rc = run_vm(vm, fault);
 		if (!stop(vm))
-			rc = cli_fail("%s", _("QEMU could not run the machine; its message is above"));
+			rc = fault_set(fault, "%s", _("QEMU could not run the machine; its message is above"));
 		cli_console_free(&vm->console);
 		remove_folder(vm);
 	}
@@ -338,7 +338,7 @@ static const struct option long_options[] = {{"firmware", required_argument, NUL
 					     {NULL, 0, NULL, 0}};
 
 /* CLI_OK, or the exit status after it has said what is wrong. */
-static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv)
+static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv, struct fault *fault)
 {
 	int c;
 
@@ -346,8 +346,8 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 		switch (c) {
 		case O_FIRMWARE:
 			if (!cli_machine_known(optarg))
-				return cli_usage(cmd, _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64, uefi-secure)"),
-						 optarg);
+				return cli_usage(fault, cmd,
+						 _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64, uefi-secure)"), optarg);
 			o->machine.firmware = optarg;
 			break;
 		case O_BOOT:
@@ -355,7 +355,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			break;
 		case O_MEMORY:
 			if (!cli_parse_size(optarg, &o->machine.memory_bytes))
-				return cli_usage(cmd, _("'%s' is not a size (512M, 2G)"), optarg);
+				return cli_usage(fault, cmd, _("'%s' is not a size (512M, 2G)"), optarg);
 			/* as QEMU has it: a bare number counts mebibytes */
 			if (o->machine.memory_bytes < 1u << 20)
 				o->machine.memory_bytes <<= 20;
@@ -371,11 +371,11 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			break;
 		case O_TIMEOUT:
 			if (!cli_parse_uint(optarg, 1000000, &o->timeout_s) || o->timeout_s == 0)
-				return cli_usage(cmd, _("'%s' is not a number of seconds"), optarg);
+				return cli_usage(fault, cmd, _("'%s' is not a number of seconds"), optarg);
 			break;
 		case O_BUS:
 			if (strcmp(optarg, "usb") != 0 && strcmp(optarg, "sata") != 0)
-				return cli_usage(cmd, _("no bus '%s' (usb, sata)"), optarg);
+				return cli_usage(fault, cmd, _("no bus '%s' (usb, sata)"), optarg);
 			o->machine.sata = strcmp(optarg, "sata") == 0;
 			break;
 		case O_WRITE:
@@ -385,19 +385,19 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			o->machine.display = true;
 			break;
 		default:
-			return cli_bad_option(cmd);
+			return cli_bad_option(fault, cmd, argv);
 		}
 	}
 	if (argc - optind != 1)
-		return cli_usage(cmd, "%s", _("name one TARGET"));
+		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	o->target = argv[optind];
 	return CLI_OK;
 }
 
-static int run(const struct cli_command *cmd, int argc, char **argv)
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct options o = {.machine = {.firmware = "uefi", .memory_bytes = DEFAULT_MEMORY}};
-	int rc = parse(cmd, &o, argc, argv);
+	int rc = parse(cmd, &o, argc, argv, fault);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -405,7 +405,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv)
 		o.timeout_s = EXPECT_SECONDS;
 	else if (o.timeout_s == 0 && o.screenshot)
 		o.timeout_s = SCREENSHOT_SECONDS;
-	return set_up(&o);
+	return set_up(&o, fault);
 }
 
 const struct cli_command cli_vm = {

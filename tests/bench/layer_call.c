@@ -16,20 +16,23 @@ static double now(void)
 int main(int argc, char **argv)
 {
 	struct layer_store ls;
+	struct fault fault = {0};
 	int rc;
 
 	if (argc != 3)
 		return CLI_USAGE;
-	rc = layer_store_open(&ls, argv[1], true);
+	rc = layer_store_open(&ls, argv[1], true, &fault);
 	for (int i = 0; rc == CLI_OK && i < atoi(argv[2]); i++) {
 		double a = now(), b;
 
-		rc = layer_store_snapshot(&ls, NULL);
+		rc = layer_store_snapshot(&ls, NULL, &fault);
 		b = now();
 		if (rc == CLI_OK)
-			rc = layer_store_rollback(&ls, NULL, true);
+			rc = layer_store_rollback(&ls, NULL, true, &fault);
 		printf("%.0f %.0f\n", b - a, now() - b);
 	}
-	layer_store_close(&ls);
+	layer_store_close(&ls, &fault);
+	fault_print(&fault);
+	fault_free(&fault);
 	return rc;
 }

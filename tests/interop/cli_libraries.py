@@ -113,8 +113,6 @@ def skipped(hidden, checks, *args):
 def crypto(hidden):
     unchanged(hidden, "add", "stick.img", "add", "@stick.img", "@noise.iso", words=("nothing can be hashed",))
     unchanged(hidden, "check --hash", "store", "layer", "check", "@store", "--hash")
-    one_line(hidden.run(("create", "@new.img", "--size", "96M", "--uuid-seed", "abc")), 3, "create --uuid-seed", *hidden.words())
-    check(not os.path.exists(hidden.at("new.img")[0]), "create --uuid-seed has made nothing")
     equal(hidden.run(("layer", "check", "@store")).rc, 0, "check without hashing")
     hidden.at("SHA256SUMS")
     skipped(hidden, ["image.sums", "image.md5"], "--full", "@fedora.iso")

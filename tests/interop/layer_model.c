@@ -24,7 +24,8 @@ static uint32_t current, locked;
 static uint64_t seed;
 static const char *store;
 static long operation;
-static struct disk *disk; /* the current layer, open for writing; NULL: closed */
+static struct disk *disk;  /* the current layer, open for writing; NULL: closed */
+static struct fault fault; /* why the last one did not work */
 static int failures;
 static long checks;
 
@@ -37,9 +38,12 @@ static uint32_t rnd(void)
 static bool check(bool ok, const char *what)
 {
 	checks++;
-	if (ok)
+	if (ok) {
+		fault_free(&fault);
 		return true;
+	}
 	fprintf(stderr, "FAILED operation %ld: %s\n", operation, what);
+	fault_print(&fault);
 	if (++failures > 20)
 		exit(1);
 	return false;
@@ -86,7 +90,7 @@ static void drop(uint32_t id)
 static void close_disk(void)
 {
 	if (disk)
-		check(disk_close(disk) == CLI_OK, "closing the current layer");
+		check(disk_close(disk, &fault) == CLI_OK, "closing the current layer");
 	free(disk);
 	disk = NULL;
 }
@@ -96,13 +100,13 @@ static char *current_path(void)
 	struct layer_store ls;
 	char *file, *path = NULL;
 
-	if (layer_store_open(&ls, store, false) != CLI_OK)
+	if (layer_store_open(&ls, store, false, &fault) != CLI_OK)
 		return NULL;
-	file = layer_store_file(&ls, pod_store_find(&ls.s, ls.s.current));
+	file = layer_store_file(&ls, pod_store_find(&ls.s, ls.s.current), &fault);
 	if (file)
 		path = store_dir_name(&ls.dir, file);
 	free(file);
-	layer_store_close(&ls);
+	layer_store_close(&ls, &fault);
 	return path;
 }
 
@@ -114,7 +118,7 @@ static bool open_disk(void)
 		return true;
 	path = current_path();
 	disk = calloc(1, sizeof *disk);
-	if (!check(path && disk_open(disk, path, true) == CLI_OK, "opening the current layer")) {
+	if (!check(path && disk_open(disk, path, true, &fault) == CLI_OK, "opening the current layer")) {
 		free(disk);
 		disk = NULL;
 	}
@@ -183,10 +187,10 @@ static void compare_layer(struct layer_store *ls, struct model *m)
 	struct pod_stored *e = pod_store_find(&ls->s, m->id);
 	struct disk *d = calloc(1, sizeof *d);
 
-	if (check(e && layer_store_open_disk(ls, e, d) == CLI_OK, "opening a layer")) {
+	if (check(e && layer_store_open_disk(ls, e, d, &fault) == CLI_OK, "opening a layer")) {
 		check(pod_dev_read(&d->chain.dev, 0, buf, SIZE) == POD_OK && memcmp(buf, m->bytes, SIZE) == 0,
 		      "a layer's content");
-		check(layer_store_close_disk(ls, d) == CLI_OK, "closing a layer");
+		check(layer_store_close_disk(ls, d, &fault) == CLI_OK, "closing a layer");
 	}
 	free(d);
 }
@@ -228,7 +232,7 @@ static void do_snapshot(struct layer_store *ls)
 	uint32_t old = current;
 
 	snprintf(name, sizeof name, "state %ld", operation);
-	if (check(layer_store_snapshot(ls, rnd() % 2 ? name : NULL) == CLI_OK, "snapshot"))
+	if (check(layer_store_snapshot(ls, rnd() % 2 ? name : NULL, &fault) == CLI_OK, "snapshot"))
 		fresh_current(ls, old);
 }
 
@@ -239,7 +243,7 @@ static void do_rollback(struct layer_store *ls)
 
 	if (!to || to == current)
 		return;
-	if (!check(layer_store_rollback(ls, name_of(ls, to), discard) == CLI_OK, "rollback"))
+	if (!check(layer_store_rollback(ls, name_of(ls, to), discard, &fault) == CLI_OK, "rollback"))
 		return;
 	/* A delta that nobody wrote to goes by itself; one that shows anything of its own does not. */
 	if (!pod_store_find(&ls->s, old)) {
@@ -260,7 +264,7 @@ static void do_commit(struct layer_store *ls)
 
 	if (!parent || children(parent) > 1)
 		return;
-	if (!check(layer_store_commit(ls, name_of(ls, id)) == CLI_OK, "commit"))
+	if (!check(layer_store_commit(ls, name_of(ls, id), &fault) == CLI_OK, "commit"))
 		return;
 	memcpy(find(parent)->bytes, m->bytes, SIZE);
 	for (int i = 0; i < layers; i++)
@@ -282,7 +286,7 @@ static void do_flatten(struct layer_store *ls)
 	if (!find(id)->parent)
 		return;
 	strcpy(name, name_of(ls, id));
-	if (!check(layer_store_flatten(ls, name) == CLI_OK, "flatten"))
+	if (!check(layer_store_flatten(ls, name, &fault) == CLI_OK, "flatten"))
 		return;
 	e = pod_store_named(&ls->s, name);
 	if (!check(e && e->id != id, "a flattened layer keeps its name"))
@@ -313,7 +317,8 @@ static void do_rebase(struct layer_store *ls)
 	struct pod_stored before = *pod_store_find(&ls->s, id);
 
 	strcpy(name, name_of(ls, to));
-	if (!check((layer_store_rebase(ls, before.name, name) == CLI_OK) == ok, ok ? "rebase" : "a rebase that must not be") ||
+	if (!check((layer_store_rebase(ls, before.name, name, &fault) == CLI_OK) == ok,
+		   ok ? "rebase" : "a rebase that must not be") ||
 	    !ok)
 		return;
 	find(id)->parent = to;
@@ -331,7 +336,7 @@ static void do_delete(struct layer_store *ls)
 
 	if (id == current || id == locked || children(id))
 		return;
-	if (check(layer_store_delete(ls, name_of(ls, id)) == CLI_OK, "delete"))
+	if (check(layer_store_delete(ls, name_of(ls, id), &fault) == CLI_OK, "delete"))
 		drop(id);
 }
 
@@ -340,7 +345,7 @@ static void do_rename(struct layer_store *ls)
 	char name[32];
 
 	snprintf(name, sizeof name, "renamed %ld", operation);
-	check(layer_store_rename(ls, name_of(ls, any_layer()), name) == CLI_OK, "rename");
+	check(layer_store_rename(ls, name_of(ls, any_layer()), name, &fault) == CLI_OK, "rename");
 }
 
 static void do_kiosk(struct layer_store *ls)
@@ -349,10 +354,10 @@ static void do_kiosk(struct layer_store *ls)
 
 	if (base == current || locked)
 		return;
-	if (!check(layer_store_lock(ls, name_of(ls, base)) == CLI_OK, "lock"))
+	if (!check(layer_store_lock(ls, name_of(ls, base), &fault) == CLI_OK, "lock"))
 		return;
 	locked = base;
-	if (!check(layer_store_fresh(ls) == CLI_OK, "a kiosk's boot"))
+	if (!check(layer_store_fresh(ls, &fault) == CLI_OK, "a kiosk's boot"))
 		return;
 	if (!pod_store_find(&ls->s, old)) {
 		struct model *m = find(old), *p = find(m->parent);
@@ -365,15 +370,16 @@ static void do_kiosk(struct layer_store *ls)
 	old = current;
 	compare(ls, false);
 	/* What it writes is gone at the next boot. */
-	layer_store_close(ls);
+	layer_store_close(ls, &fault);
 	do_write();
 	close_disk();
-	if (!check(layer_store_open(ls, store, true) == CLI_OK && layer_store_fresh(ls) == CLI_OK, "a kiosk's second boot"))
+	if (!check(layer_store_open(ls, store, true, &fault) == CLI_OK && layer_store_fresh(ls, &fault) == CLI_OK,
+		   "a kiosk's second boot"))
 		return;
 	check(ls->s.current != old && !pod_store_find(&ls->s, old), "a kiosk forgets");
 	drop(old);
 	fresh_current(ls, base);
-	check(layer_store_unlock(ls) == CLI_OK, "unlock");
+	check(layer_store_unlock(ls, &fault) == CLI_OK, "unlock");
 	locked = 0;
 }
 
@@ -384,7 +390,7 @@ static void do_rebuild(struct layer_store *ls)
 
 	check(unlink(index) == 0, "removing the index");
 	free(index);
-	check(layer_store_rebuild(ls) == CLI_OK, "rebuilding the index");
+	check(layer_store_rebuild(ls, &fault) == CLI_OK, "rebuilding the index");
 	/* Before anybody writes: does it know that there is something to lose? */
 	if (rnd() % 2)
 		do_rollback(ls);
@@ -398,7 +404,7 @@ static void tree_step(void)
 	struct layer_store ls;
 
 	close_disk();
-	if (!check(layer_store_open(&ls, store, true) == CLI_OK, "opening the store"))
+	if (!check(layer_store_open(&ls, store, true, &fault) == CLI_OK, "opening the store"))
 		return;
 	if (layers >= LAYERS - 2) {
 		for (int i = 0; i < 60 && layers > LAYERS / 2; i++)
@@ -409,7 +415,7 @@ static void tree_step(void)
 		step[rnd() % POD_ARRAY_LEN(step)](&ls);
 	}
 	compare(&ls, rnd() % 8 == 0);
-	layer_store_close(&ls);
+	layer_store_close(&ls, &fault);
 }
 
 static bool start(void)
@@ -419,13 +425,13 @@ static bool start(void)
 	char *argv[] = {(char[]){"layer"}, (char[]){"create"}, folder, (char[]){"--size"}, (char[]){"5M"}, NULL};
 	uint8_t *zeros = calloc(1, SIZE);
 
-	if (!check(cli_layer.run(&cli_layer, 5, argv) == CLI_OK, "create") ||
-	    !check(layer_store_open(&ls, store, true) == CLI_OK, "opening the new store"))
+	if (!check(cli_layer.run(&cli_layer, 5, argv, &fault) == CLI_OK, "create") ||
+	    !check(layer_store_open(&ls, store, true, &fault) == CLI_OK, "opening the new store"))
 		return false;
 	current = ls.s.current;
 	add(ls.s.layer[0].id, 0, zeros);
 	add(current, ls.s.layer[0].id, zeros);
-	layer_store_close(&ls);
+	layer_store_close(&ls, &fault);
 	free(zeros);
 	free(folder);
 	return true;
@@ -456,6 +462,7 @@ int main(int argc, char **argv)
 			tree_step();
 	}
 	close_disk();
+	fault_free(&fault);
 	for (int i = 0; i < layers; i++)
 		free(layer[i].bytes);
 	printf("%ld operations, %ld checks\n%ld passed, %d failed\n", operations, checks, checks - failures, failures);

@@ -10,6 +10,7 @@
 #include "boot/bios/int13.h"
 
 /* Conventional memory that stage 2 uses; see stage2.ld. */
+#define BIOS_IMAGE	 0x10000u /* stage 2 itself */
 #define BIOS_BOUNCE	 0x70000u /* 64 KiB, on a 64 KiB boundary: DMA never crosses one */
 #define BIOS_BOUNCE_SIZE 0x10000u
 #define BIOS_LOW_END	 0x80000u /* stage 2 uses nothing from here on */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The BIOS port: gathers what the boot manager needs of the machine and runs it. */
 #include "boot/bios/bios.h"
+#include "core/disk/bootcode.h"
 
 #define DRIVE_FIRST 0x80u
 #define DRIVE_LAST  0x8fu
@@ -10,6 +11,7 @@ _Noreturn void bios_main(uint32_t drive);
 
 static struct pod_fw fw;
 static struct bios_disk stick;
+static struct pod_bootcode own; /* the stage 2 that runs here */
 
 static _Noreturn void give_up(const char *why)
 {
@@ -67,15 +69,13 @@ static void power_off(struct pod_fw *f)
 /* True if this drive holds the stage 2 that runs here: its MBR names one of our length and sum. */
 static bool is_ours(struct bios_disk *d)
 {
-	uint8_t mbr[512];
-	if (pod_dev_read(&d->dev, 0, mbr, sizeof mbr) != POD_OK)
-		return false;
-	uint32_t sectors = pod_get_le16(mbr + 0x1a4);
-	return pod_get_le16(mbr + 0x1a6) == 1 && sectors && sectors <= 1006 && pod_get_le32(mbr + 0x1a0) >= 34 &&
-	       pod_get_le32(mbr + 0x1a0) < 2048;
+	uint8_t mbr[POD_BOOTCODE_SECTOR];
+	struct pod_bootcode there;
+	return pod_dev_read(&d->dev, 0, mbr, sizeof mbr) == POD_OK && pod_bootcode_get(mbr, &there) &&
+	       pod_bootcode_same(&there, &own);
 }
 
-/* The drive the MBR came from; started by another loader, the first one that is an Isopod stick. */
+/* The drive the MBR came from; started by another loader, the first one that holds this very stage 2. */
 static bool find_stick(uint8_t drive)
 {
 	if (drive >= DRIVE_FIRST && bios_disk_init(&stick, drive) && is_ours(&stick))
@@ -92,8 +92,17 @@ static void run(void)
 	bios_reset();
 }
 
+/* What was loaded, before anything has written to its data. */
+static struct pod_bootcode loaded(void)
+{
+	const uint8_t *image = bios_ptr(BIOS_IMAGE);
+	size_t len = (uintptr_t)image_end - BIOS_IMAGE;
+	return (struct pod_bootcode){.sectors = (uint32_t)(len / POD_BOOTCODE_SECTOR), .sum = pod_bootcode_sum(image, len)};
+}
+
 _Noreturn void bios_main(uint32_t drive)
 {
+	own = loaded();
 	bios_fault_init();
 	bios_console_init(&fw);
 	if (!bios_memory_init())
@@ -101,7 +110,7 @@ _Noreturn void bios_main(uint32_t drive)
 	if (bios_peek16(0x413) < BIOS_LOW_END >> 10)
 		give_up("Isopod: too little memory below 640 KiB.");
 	if (!find_stick((uint8_t)drive))
-		give_up("Isopod: the drive it was started from cannot be read.");
+		give_up("Isopod: no drive that can be read holds this version. Try: isopod update");
 	fw.name = "BIOS";
 	fw.firmware_bit = POD_FW_BIOS;
 	fw.alloc = &bios_heap;

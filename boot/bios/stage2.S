@@ -6,6 +6,7 @@
  * (GRUB, iPXE), which copies itself down to 0x10000 and enters there.
  */
 	.equ	BASE, 0x10000
+	.equ	REAL_STACK, 0x7c00	/* its top */
 	.equ	SEG, 0x1000
 	.equ	CODE32, 0x08
 	.equ	DATA32, 0x10
@@ -47,10 +48,11 @@ entry16:
 	cli
 	movw	%cs, %ax
 	movw	%ax, %ds
-	movb	%dl, boot_drive - stage2_start
 	xorw	%ax, %ax
 	movw	%ax, %ss
-	movl	$0x7c00, %esp
+	movl	$REAL_STACK, %esp
+	/* The drive waits on the stack: bios_main sums the image as it was loaded, so nothing is written into it before. */
+	pushw	%dx
 	call	a20_on
 	cli
 	lgdtl	gdt_pointer - stage2_start
@@ -155,7 +157,7 @@ mb_low16:
 mb_real:
 	xorw	%ax, %ax
 	movw	%ax, %ss
-	movw	$0x7c00, %sp
+	movw	$REAL_STACK, %sp
 	movw	%ax, %es
 	movw	%ax, %fs
 	movw	%ax, %gs
@@ -176,7 +178,7 @@ entry32:
 	subl	%edi, %ecx
 	xorl	%eax, %eax
 	rep stosb
-	movzbl	boot_drive, %eax
+	movzbl	REAL_STACK - 2, %eax
 	pushl	%eax
 	call	bios_main
 1:	hlt
@@ -228,7 +230,7 @@ to_real:
 in_real:
 	xorw	%ax, %ax
 	movw	%ax, %ss
-	movl	$0x7c00, %esp
+	movl	$REAL_STACK, %esp
 	movw	%ax, %fs
 	movw	%ax, %gs
 	movw	$SEG, %ax
@@ -355,7 +357,6 @@ idt_saved:
 saved_esp:	.long	0
 far_target:	.long	0
 regs:		.fill	36, 1, 0
-boot_drive:	.byte	0
 
 /* --- processor exceptions: each stub leaves [error code, vector] and goes to the common part ------------ */
 	.section .text

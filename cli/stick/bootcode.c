@@ -5,14 +5,9 @@
 #include "cli/ui/ui.h"
 #include "cli/stick/stickfiles.h"
 #include "core/base/bytes.h"
+#include "core/disk/bootcode.h"
 
-#define SECTOR	     512u
-#define SLOT_A_LBA   34u
-#define SLOT_B_LBA   1040u
-#define SLOT_SECTORS 1006u
-#define FIELDS	     0x1a0u
-#define FIELDS_END   0x1b8u
-#define VERSION	     1u
+#define SECTOR POD_BOOTCODE_SECTOR
 
 bool cli_bootcode_load(struct cli_bootcode *b, struct fault *fault)
 {
@@ -25,15 +20,14 @@ bool cli_bootcode_load(struct cli_bootcode *b, struct fault *fault)
 		cli_bootcode_free(b);
 		return false;
 	}
-	if (mbr_len != CLI_MBR_CODE_SIZE || len % SECTOR != 0 || len / SECTOR > SLOT_SECTORS) {
+	if (mbr_len != CLI_MBR_CODE_SIZE || len % SECTOR != 0 || len / SECTOR > POD_BOOTCODE_SLOT_SECTORS) {
 		fault_set(fault, _("mbr.bin (%zu bytes) or stage2.bin (%zu bytes) has a wrong length; install isopod again"),
 			  mbr_len, len);
 		cli_bootcode_free(b);
 		return false;
 	}
 	b->sectors = (uint32_t)(len / SECTOR);
-	for (size_t i = 0; i < len; i += 4)
-		b->sum += pod_get_le32(b->stage2 + i);
+	b->sum = pod_bootcode_sum(b->stage2, len);
 	return true;
 }
 
@@ -51,12 +45,10 @@ bool cli_bootcode_fits(const struct pod_dev *d)
 
 static void fill(const struct cli_bootcode *b, uint32_t lba, uint8_t code[CLI_MBR_CODE_SIZE])
 {
+	struct pod_bootcode fields = {.lba = lba, .sectors = b->sectors, .sum = b->sum};
+
 	memcpy(code, b->mbr, CLI_MBR_CODE_SIZE);
-	memset(code + FIELDS, 0, FIELDS_END - FIELDS);
-	pod_put_le32(code + FIELDS, lba);
-	pod_put_le16(code + FIELDS + 4, (uint16_t)b->sectors);
-	pod_put_le16(code + FIELDS + 6, VERSION);
-	pod_put_le32(code + FIELDS + 8, b->sum);
+	pod_bootcode_put(code, &fields);
 }
 
 static enum pod_status write_slot(struct pod_dev *d, const struct cli_bootcode *b, uint32_t lba)
@@ -67,19 +59,16 @@ static enum pod_status write_slot(struct pod_dev *d, const struct cli_bootcode *
 
 enum pod_status cli_bootcode_first(struct pod_dev *d, const struct cli_bootcode *b, uint8_t code[CLI_MBR_CODE_SIZE])
 {
-	fill(b, SLOT_A_LBA, code);
-	return write_slot(d, b, SLOT_A_LBA);
+	fill(b, POD_BOOTCODE_SLOT_A, code);
+	return write_slot(d, b, POD_BOOTCODE_SLOT_A);
 }
 
 bool cli_bootcode_present(struct pod_dev *d)
 {
 	uint8_t sector[SECTOR];
-	uint32_t lba;
+	struct pod_bootcode fields;
 
-	if (!cli_bootcode_fits(d) || pod_dev_read(d, 0, sector, sizeof sector) != POD_OK)
-		return false;
-	lba = pod_get_le32(sector + FIELDS);
-	return (lba == SLOT_A_LBA || lba == SLOT_B_LBA) && pod_get_le16(sector + FIELDS + 6) == VERSION;
+	return cli_bootcode_fits(d) && pod_dev_read(d, 0, sector, sizeof sector) == POD_OK && pod_bootcode_get(sector, &fields);
 }
 
 /* True if the slot at `lba` holds exactly this stage 2. */
@@ -97,17 +86,17 @@ static enum pod_status slot_equals(struct pod_dev *d, const struct cli_bootcode 
 enum pod_status cli_bootcode_update(struct pod_dev *d, const struct cli_bootcode *b, bool *changed)
 {
 	uint8_t sector[SECTOR], code[CLI_MBR_CODE_SIZE];
+	struct pod_bootcode fields;
 	uint32_t lba;
 	bool equal;
 
 	*changed = false;
 	POD_TRY(pod_dev_read(d, 0, sector, sizeof sector));
-	lba = pod_get_le32(sector + FIELDS);
-	if (lba != SLOT_A_LBA && lba != SLOT_B_LBA)
-		lba = SLOT_B_LBA; /* none of ours in use: A is free */
+	/* None of ours in use: A is free. */
+	lba = pod_bootcode_get(sector, &fields) ? fields.lba : POD_BOOTCODE_SLOT_B;
 	POD_TRY(slot_equals(d, b, lba, &equal));
 	if (!equal)
-		lba = lba == SLOT_A_LBA ? SLOT_B_LBA : SLOT_A_LBA;
+		lba = lba == POD_BOOTCODE_SLOT_A ? POD_BOOTCODE_SLOT_B : POD_BOOTCODE_SLOT_A;
 	fill(b, lba, code);
 	if (equal && memcmp(code, sector, sizeof code) == 0)
 		return POD_OK;

@@ -2,13 +2,7 @@
 /*
  * BIOS boot code on a stick. 440 bytes in LBA 0 load stage 2 from one of two slots between the partition table and the data
  * partition; four fields in those bytes say which. Writing a new stage 2 to the slot that is not in use, and then the one sector,
- * is an update that a power failure at any point leaves either done or not done.
- *
- *   +0x1A0  4  LBA of stage 2
- *   +0x1A4  2  its length in sectors
- *   +0x1A6  2  version of these fields: 1
- *   +0x1A8  4  sum of all its 32-bit words
- *   +0x1AC 12  zero
+ * is an update that a power failure at any point leaves either done or not done. The fields: core/disk/bootcode.h.
  */
 #ifndef POD_CLI_BOOTCODE_H
 #define POD_CLI_BOOTCODE_H

@@ -55,7 +55,7 @@ class Case:
     forbid: str = ""      # must not have come by the time the marker is there
     file: str = ""        # path on the stick if not /images/MEDIUM.iso
     wrong: str = ""       # for --break: the medium that is chosen instead
-    machine: tuple = ()   # further QEMU arguments
+    machine: tuple = ()   # further QEMU arguments; {build} is the build folder
     writes: bool = False  # the stick may be written: then isopod trace is asked afterwards, and must see nothing wrong
     verdict: str = ""     # ... or this
     tags: set = field(default_factory=set)
@@ -235,6 +235,9 @@ case("bios-far", "bios", "far", "live", "menu", marker=r"Boot partition unreadab
 case("bios-fatlive", "bios", "main", "fatlive", **L)
 case("uefi-512M", "uefi", "main", "live", memory=512, **L)
 case("bios-two-sticks", "bios", "main", "live", extra=(("two", "usb"),), after=check_clean, **L)
+# Stage 2 of this build, started by another loader, finds its own stick behind one of another version.
+case("bios-two-versions", "bios", "other-version", "hd", "menu", marker=r"floppy\.iso", forbid=r"hd\.iso", extra=(("small", "usb"),),
+     machine=("-kernel", "{build}/stick/stage2.bin"), timeout=90, **L)
 case("bios-gpt", "bios", "gpt", "live", after=check_data_partition, **L)
 case("uefi-gpt", "uefi", "gpt", "live", after=check_data_partition, **L)
 case("ia32-live", "uefi-ia32", "main", "live", **L)

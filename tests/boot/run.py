@@ -98,7 +98,7 @@ def run_case(env, case, broken):
         for name, bus in case.extra:
             drives.append((env.stick(name), bus, False))
         with VM(case.firmware, image, bus=case.bus, memory=case.memory, drives=drives, write=case.writes and copy is not None,
-                work=work, log=log, extra=case.machine) as vm:
+                work=work, log=log, extra=[a.format(build=env.build) for a in case.machine]) as vm:
             try:
                 if broken:
                     return run_broken(vm, case, medium, marker)

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 
 import frag
@@ -217,6 +218,18 @@ def add_virtual_disks(env, path):
         shutil.rmtree(folder)
 
 
+def other_version(env, path):
+    """Boot code as of another version: a word in the padding at the end of stage 2 changes the sum."""
+    with open(path, "r+b") as f:
+        lba, sectors, _, total = struct.unpack("<IHHI", f.read(512)[0x1A0:0x1AC])
+        f.seek((lba + sectors) * 512 - 4)
+        word = int.from_bytes(f.read(4), "little")
+        f.seek(-4, os.SEEK_CUR)
+        f.write(((word + 1) & 0xFFFFFFFF).to_bytes(4, "little"))
+        f.seek(0x1A8)
+        f.write(((total + 1) & 0xFFFFFFFF).to_bytes(4, "little"))
+
+
 STICKS = {
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
@@ -226,5 +239,7 @@ STICKS = {
     "far": Stick(["live"] + FEW, size="3T", before=fill_2_tib),
     "many": Stick(FEW + ["live"], size="4G", finish=add_600),
     "virtual": Stick(["rawdisk", "floppy", "efionly"], size="1G", finish=add_virtual_disks),
+    "small": Stick(["floppy"], size="256M"),
+    "other-version": Stick(["hd"], size="256M", finish=other_version),
     "tree": Stick(FEW + ["live"], size="4G", finish=add_tree),
 }

@@ -654,7 +654,8 @@ void i13_serve(struct i13_regs *r)
 	i13_put(u->kind == I13_FLOPPY ? BDA_FLOPPY_STATUS : BDA_DISK_STATUS, &i13.last_status, 1);
 }
 
-void i13_launch(void)
+bool i13_launch(void)
 {
-	copy_phys(i13.boot_target, i13.boot_source, i13.boot_length);
+	/* In one piece: after the first byte stage 2 may be overwritten, and there is nobody left to return to. */
+	return i13_flat_copy(i13.boot_target, i13.boot_source, i13.boot_length);
 }

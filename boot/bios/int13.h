@@ -124,8 +124,8 @@ struct i13_regs {
 extern struct i13_state i13;
 /* One request for one of our drives, or for a shifted one. r->flags bit 0 is the carry to return. */
 void i13_serve(struct i13_regs *r);
-/* Brings the boot image to its place; called once, just before the jump. */
-void i13_launch(void);
+/* Brings the boot image to its place, just before the jump; in real mode. False if it cannot: then nothing was touched. */
+bool i13_launch(void);
 
 /* --- the machine under the server: resident.S; a unit test supplies its own ------------------------------ */
 /* The old INT 13h or 15h. */

@@ -431,17 +431,25 @@ a20_closed:
 	ret
 
 /* --- start ----------------------------------------------------------------------------------------------- */
+/* Called by stage 2 as an interrupt handler is; it comes back, with carry, only if the boot image cannot be put in its place. */
 launch:
 	cli
 	cld
 	movw	%cs, %ax
 	movw	%ax, %ds
 	movw	%ax, %es
+	movl	%esp, caller_esp
+	movw	%ss, caller_ss
 	movw	%ax, %ss
 	movl	$i13_stack_top, %esp
 	calll	i13_launch
 	cli
-	movzbl	I13_BOOT_DRIVE, %edx
+	testb	%al, %al
+	jnz	1f
+	movw	caller_ss, %ss
+	movl	caller_esp, %esp
+	jmp	return_carry
+1:	movzbl	I13_BOOT_DRIVE, %edx
 	xorl	%eax, %eax
 	movw	%ax, %ss
 	movl	$0x7c00, %esp

@@ -6,7 +6,7 @@
  * Resident segment:  image (state, code, data, stack) | memory map, 28 bytes an entry | bounce buffer
  * Above 1 MiB, only if the map has bytes in memory or more than I13_PAGE segments:  blob | segment table
  *
- * Everything that can fail comes first, and undoes nothing but heap blocks.
+ * What can fail comes first, and undoes nothing but heap blocks; the jump itself, if it fails, puts the BIOS's data back.
  */
 #include "boot/bios/bios.h"
 
@@ -351,20 +351,68 @@ static enum pod_status set_memory_map(struct job *j)
 	return POD_OK;
 }
 
-/* --- the last steps, which cannot fail ---------------------------------------------------------------------- */
+/* --- the last steps ------------------------------------------------------------------------------------------ */
 
-static void hook(uint8_t vector, uint16_t segment, uint16_t offset)
+#define VECTOR_DISK	0x13u
+#define VECTOR_SYSTEM	0x15u
+#define VECTOR_DISKETTE 0x1eu
+
+/* What is the BIOS's own, and the server changes. */
+struct bios_data {
+	uint32_t vector_disk, vector_system, vector_diskette;
+	uint16_t memory_kib;
+	uint8_t equipment, disk_count;
+};
+
+static struct bios_data get_bios_data(void)
 {
-	pod_put_le32(bios_ptr(4u * vector), (uint32_t)segment << 16 | offset);
+	return (struct bios_data){
+		.vector_disk = bios_peek32(4 * VECTOR_DISK),
+		.vector_system = bios_peek32(4 * VECTOR_SYSTEM),
+		.vector_diskette = bios_peek32(4 * VECTOR_DISKETTE),
+		.memory_kib = bios_peek16(BDA_MEMORY_KIB),
+		.equipment = bios_ptr(BDA_EQUIPMENT)[0],
+		.disk_count = bios_ptr(BDA_DISK_COUNT)[0],
+	};
 }
 
-static void install_and_go(struct job *j)
+static void set_bios_data(const struct bios_data *d)
+{
+	pod_put_le32(bios_ptr(4 * VECTOR_DISK), d->vector_disk);
+	pod_put_le32(bios_ptr(4 * VECTOR_SYSTEM), d->vector_system);
+	pod_put_le32(bios_ptr(4 * VECTOR_DISKETTE), d->vector_diskette);
+	pod_put_le16(bios_ptr(BDA_MEMORY_KIB), d->memory_kib);
+	bios_ptr(BDA_EQUIPMENT)[0] = d->equipment;
+	bios_ptr(BDA_DISK_COUNT)[0] = d->disk_count;
+}
+
+/* The same, once the server is in front. */
+static struct bios_data served(const struct job *j, const struct bios_data *before)
+{
+	const struct i13_state *s = j->state;
+	uint32_t segment = j->resident_start >> 4 << 16;
+	struct bios_data d = *before;
+	d.memory_kib = (uint16_t)(j->resident_start >> 10);
+	d.vector_disk = segment | s->int13_entry;
+	d.vector_system = segment | s->int15_entry;
+	if (s->unit[0].kind == I13_FLOPPY) {
+		if (!(d.equipment & 1))
+			d.equipment = (uint8_t)((d.equipment & 0x3e) | 1);
+		d.vector_diskette = segment | (uint32_t)offsetof(struct i13_state, diskette_table);
+	} else if (s->unit[0].kind == I13_DISK) {
+		d.disk_count++;
+	}
+	return d;
+}
+
+/* Returns only if the boot image could not be put in its place; everything is as before then. */
+static enum pod_status install_and_go(struct job *j)
 {
 	struct i13_state *s = j->state;
-	uint16_t segment = (uint16_t)(j->resident_start >> 4);
 	uint8_t *to = bios_ptr(j->resident_start);
-	s->old13 = bios_peek32(4 * 0x13);
-	s->old15 = bios_peek32(4 * 0x15);
+	struct bios_data before = get_bios_data(), after = served(j, &before);
+	s->old13 = before.vector_disk;
+	s->old15 = before.vector_system;
 	s->boot_drive = s->drive[0];
 	bios_record(j->fw, s);
 	bios_video_text();
@@ -372,19 +420,13 @@ static void install_and_go(struct job *j)
 	memcpy(to, bios_resident_image, (size_t)((uintptr_t)bios_resident_end - (uintptr_t)bios_resident_image));
 	memcpy(to, s, sizeof *s);
 	memcpy(to + s->e820_offset, j->e820, j->e820_count * sizeof *j->e820);
-	pod_put_le16(bios_ptr(BDA_MEMORY_KIB), (uint16_t)(j->resident_start >> 10));
-	hook(0x13, segment, s->int13_entry);
-	hook(0x15, segment, s->int15_entry);
-	if (s->unit[0].kind == I13_FLOPPY) {
-		uint8_t *equipment = bios_ptr(BDA_EQUIPMENT);
-		if (!(*equipment & 1))
-			*equipment = (uint8_t)((*equipment & 0x3e) | 1);
-		hook(0x1e, segment, (uint16_t)offsetof(struct i13_state, diskette_table));
-	} else if (s->unit[0].kind == I13_DISK) {
-		bios_ptr(BDA_DISK_COUNT)[0]++;
-	}
+	set_bios_data(&after);
 	struct bios_regs r = {0};
-	bios_far_call(&r, segment, s->launch_entry);
+	bios_far_call(&r, (uint16_t)(j->resident_start >> 4), s->launch_entry);
+	set_bios_data(&before);
+	bios_video_init(j->fw);
+	return refuse(j, POD_E_IO,
+		      "The image's boot code cannot be put in its place: this BIOS keeps memory above 1 MiB closed (A20).");
 }
 
 static enum pod_status prepare(struct job *j)
@@ -418,7 +460,7 @@ enum pod_status bios_start(struct pod_fw *fw, struct pod_plan *plan, const char 
 		j->state = pod_zalloc(&bios_heap, 1, sizeof *j->state);
 		st = j->state ? prepare(j) : POD_E_NOMEM;
 		if (st == POD_OK)
-			install_and_go(j);
+			st = install_and_go(j);
 	}
 	pod_snprintf(msg, msg_size, "%s", j && j->why ? j->why : "Too little memory to start the image.");
 	if (j) {

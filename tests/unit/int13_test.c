@@ -730,3 +730,27 @@ TEST(verifying_is_not_recorded)
 	call(0x4400, 0, 0, 0xe0, 0, 0, DAP);
 	CHECK_EQ(writes, 0);
 }
+
+/* --- the start ------------------------------------------------------------------------------------------------- */
+
+TEST(launch_puts_the_boot_image_in_place)
+{
+	reset_machine();
+	i13.boot_source = HIGH_BASE + 4096;
+	i13.boot_target = 0x7c00;
+	i13.boot_length = 3 * COPY_MAX + 512;
+	CHECK(i13_launch());
+	CHECK(memcmp(low + 0x7c00, high + 4096, i13.boot_length) == 0);
+}
+
+TEST(launch_tells_when_it_cannot_and_touches_nothing)
+{
+	reset_machine();
+	a20_stuck = true;
+	i13.boot_source = HIGH_BASE;
+	i13.boot_target = 0x7c00;
+	i13.boot_length = 2048;
+	memcpy(before, low, sizeof low);
+	CHECK(!i13_launch());
+	CHECK(memcmp(low, before, sizeof low) == 0);
+}

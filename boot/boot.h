@@ -7,6 +7,7 @@
 #define POD_BOOT_BOOT_H
 
 #include "core/plan/plan.h"
+#include "core/rules/conf.h"
 #include "core/disk/parttab.h"
 #include "core/trace/recorder.h"
 
@@ -45,6 +46,7 @@ struct pod_fw {
 	/* The same stick through buffers of its own: it may be used while `disk` is. NULL: use `disk`. */
 	struct pod_dev *state_disk;
 	void *ctx;
+	enum pod_conf_language language; /* the menu's; what the port says is in it, too */
 
 	/* Console. fb.base == NULL: no graphics, text_* is used. */
 	struct pod_fb fb;
@@ -63,7 +65,7 @@ struct pod_fw {
 	void (*idle)(struct pod_fw *fw);
 
 	/* Starts a planned image. Does not return if the loader takes over (BIOS). Returns POD_OK when a loader came back by
-	 * itself (UEFI), and fills msg (an English sentence, or "") with what happened either way. The port restores the console
+	 * itself (UEFI), and fills msg (a sentence, or "") with what happened either way. The port restores the console
 	 * before returning. */
 	enum pod_status (*start)(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
 	void (*reboot)(struct pod_fw *fw);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
 CLI_SRC   := $(sort $(wildcard cli/*.c cli/*/*.c))
-CLI_TEXTS := $(CLI_SRC) $(sort $(wildcard core/trace/*.c))
+# Wherever a message may be, at any depth.
+CLI_TEXTS := $(sort $(shell find cli core/trace -name '*.[ch]'))
 # libwim reads Windows images; Debian's is under the GPL (see README): WIM=no leaves it out, WIM=yes insists on it.
 WIM       ?= $(if $(wildcard /usr/include/wimlib.h),yes,no)
 ifneq ($(WIM),yes)
@@ -72,12 +73,22 @@ $(B)/locale/%/LC_MESSAGES/isopod.mo: po/isopod/%.po
 	@mkdir -p $(@D)
 	$(Q)msgfmt --check -o $@ $<
 
-.PHONY: po-isopod install deb
+.PHONY: po-isopod lint-po install deb $(B)/isopod.pot
+$(B)/isopod.pot:
+	@mkdir -p $(@D)
+	$(Q)xgettext --from-code=UTF-8 -k_ -kN_ --package-name=isopod --no-location --sort-output -o $@ $(CLI_TEXTS)
 # Brings the catalogues up to date with the sources.
-po-isopod:
-	@mkdir -p $(B)
-	xgettext --from-code=UTF-8 -k_ -kN_ --package-name=isopod --no-location --sort-output -o $(B)/isopod.pot $(CLI_TEXTS)
+po-isopod: $(B)/isopod.pot
 	for f in $(CLI_PO); do msgmerge --quiet --no-fuzzy-matching --no-location --sort-output --update --backup=none $$f $(B)/isopod.pot; done
+
+# Every message of the sources is in each catalogue, translated, not fuzzy, with the same arguments; and nothing else is.
+lint-po: $(B)/isopod.pot
+	@for f in $(CLI_PO); do \
+		msgmerge --quiet --no-fuzzy-matching --no-location $$f $(B)/isopod.pot >$(B)/isopod.po && msgfmt --check -o /dev/null $(B)/isopod.po && \
+		msgcmp $$f $(B)/isopod.pot && msgcmp --use-untranslated $(B)/isopod.pot $$f && \
+		left=$$(msgattrib --untranslated $(B)/isopod.po; msgattrib --only-fuzzy $$f) && \
+		{ test -z "$$left" || { echo "$$f: not translated:"; echo "$$left"; false; }; } || exit 1; \
+	done
 
 install: all $(STICK_FILES)
 	install -D -m 755 $(B)/isopod $(DESTDIR)$(PREFIX)/bin/isopod

@@ -3,9 +3,10 @@
 """Message catalogues of the boot manager.
 
   po2c.py c FILE.po NAME OUT.c       the catalogue as a C table sorted by message: menu_text_NAME
-  po2c.py check FILE.po SOURCE.c...  every T("...") and N_("...") of the sources is translated, with the same % directives, and the
-                                     catalogue holds nothing else; so is every text that sources in core/ hand to the plan (the
-                                     menu names them in N_()); prints one line per finding, exit status 1 if there are any
+  po2c.py check FILE.po SOURCE.c...  every T("..."), FT(fw, "...") and N_("...") of the sources is translated, with the same %
+                                     directives, and the catalogue holds nothing else; so is every text that sources in core/ hand
+                                     to the plan (the menu names them in N_()); no literal in boot/ reads like words and is in none
+                                     of these or PLAIN_(); prints one line per finding, exit status 1 if there are any
   po2c.py new FILE.po SOURCE.c...    prints the entries FILE.po still lacks
 
 A .po file as GNU gettext defines it, without plural forms and contexts: the boot manager needs neither.
@@ -21,7 +22,7 @@ def unquote(literals):
     out = []
     for lit in re.findall(STRING, literals):
         body = lit[1:-1]
-        out.append(re.sub(r"\\(.)", lambda m: ESCAPES[m.group(1)], body))
+        out.append(re.sub(r"\\(.)", lambda m: ESCAPES.get(m.group(1), m.group(0)), body))
     return "".join(out)
 
 
@@ -52,12 +53,17 @@ def read_po(path):
     return entries
 
 
+def without_comments(text):
+    """C without comments, line by line the same."""
+    return re.sub(rf"({STRING})|/\*.*?\*/|//[^\n]*", lambda m: m.group(1) or re.sub(r"[^\n]", " ", m.group(0)), text, flags=re.S)
+
+
 def messages(sources):
     found = {}
     for path in sources:
         with open(path, encoding="utf-8") as f:
-            text = f.read().replace("\\\n", "\n")  # macros go on on the next line
-        for m in re.finditer(rf"\b(?:T|N_)\(\s*((?:{STRING}\s*)+)\)", text):
+            text = without_comments(f.read().replace("\\\n", "\n"))  # macros go on on the next line
+        for m in re.finditer(rf"\b(?:T|N_|FT)\((?:[^\"()]+,)?\s*((?:{STRING}\s*)+)\)", text):
             found.setdefault(unquote(m.group(1)), f"{path}:{text.count(chr(10), 0, m.start()) + 1}")
     return found
 
@@ -73,6 +79,29 @@ def plan_texts(sources):
                 if " " in unquote(lit.group(0)):
                     found[unquote(lit.group(0))] = f"{path}:{text.count(chr(10), 0, m.start()) + 1}"
     return found
+
+
+# Literals that nobody is shown: what the compiler, the assembler or the host's diagnostics read.
+SILENT = ("asm", "__asm__", "volatile", "_Static_assert", "pod_fail", "optimize")
+
+
+def loose_texts(path):
+    """(line, text) of literals that read like words and stand outside T, FT, N_ and PLAIN_: two words in a row, or one with a
+    capital."""
+    with open(path, encoding="utf-8") as f:
+        text = without_comments(f.read())
+    # the names of the calls that are open at each place
+    calls, tokens = [], re.compile(rf"((?:u?{STRING}\s*)+)|'(?:[^'\\]|\\.)+'|(\w*)\s*\(|(\))")
+    for m in tokens.finditer(text):
+        if m.group(2) is not None:
+            calls.append(m.group(2))
+        elif m.group(3):
+            calls = calls[:-1]
+        elif m.group(1):
+            body = re.sub(r"%[-0-9.]*(?:ll|l|z)?[a-z]", "", unquote(m.group(1)))
+            words = re.search(r"\b[A-Za-z][a-z]+\W* \W*[A-Za-z][a-z]+\b", body) or re.fullmatch(r"\W*[A-Z][a-z]{2,}\W*", body)
+            if words and not set(calls) & {"T", "FT", "N_", "PLAIN_", *SILENT}:
+                yield text.count("\n", 0, m.start()) + 1, body
 
 
 def directives(text):
@@ -111,6 +140,10 @@ def check(po, sources):
     for msgid, place in core.items():
         if msgid not in seen:
             print(f"{place}: the menu does not name this text of the planner: {quote(msgid)}")
+            bad = 1
+    for path in sources:
+        for line, text in loose_texts(path) if path.startswith("boot/") else ():
+            print(f"{path}:{line}: shown untranslated (T, FT, N_), or on purpose so (PLAIN_)? {quote(text)}")
             bad = 1
     return bad
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Processor exceptions in stage 2: a line of registers on screen and serial port instead of a silent restart. */
 #include "boot/bios/bios.h"
+#include "boot/menu/text.h"
 
 struct fault_frame {
 	uint32_t cr2, edi, esi, ebp, esp, ebx, edx, ecx, eax, vector, error, eip, cs, eflags;
@@ -44,19 +45,19 @@ _Noreturn void bios_fault(const struct fault_frame *f)
 	if (!again) {
 		again = true;
 		bios_video_text();
-		pod_snprintf(line, sizeof line, "Isopod stopped: exception %u (error %x) at %08x, flags %08x", f->vector,
+		pod_snprintf(line, sizeof line, PLAIN_("Isopod stopped: exception %u (error %x) at %08x, flags %08x"), f->vector,
 			     f->error, f->eip, f->eflags);
 		show(0, line);
-		pod_snprintf(line, sizeof line, "eax %08x ebx %08x ecx %08x edx %08x", f->eax, f->ebx, f->ecx, f->edx);
+		pod_snprintf(line, sizeof line, PLAIN_("eax %08x ebx %08x ecx %08x edx %08x"), f->eax, f->ebx, f->ecx, f->edx);
 		show(1, line);
-		pod_snprintf(line, sizeof line, "esi %08x edi %08x ebp %08x esp %08x cr2 %08x", f->esi, f->edi, f->ebp, f->esp,
-			     f->cr2);
+		pod_snprintf(line, sizeof line, PLAIN_("esi %08x edi %08x ebp %08x esp %08x cr2 %08x"), f->esi, f->edi, f->ebp,
+			     f->esp, f->cr2);
 		show(2, line);
 		const uint32_t *stack = (const uint32_t *)(const void *)(f + 1);
-		pod_snprintf(line, sizeof line, "stack %08x %08x %08x %08x %08x %08x", stack[0], stack[1], stack[2], stack[3],
-			     stack[4], stack[5]);
+		pod_snprintf(line, sizeof line, PLAIN_("stack %08x %08x %08x %08x %08x %08x"), stack[0], stack[1], stack[2],
+			     stack[3], stack[4], stack[5]);
 		show(3, line);
-		show(4, "Press a key to restart.");
+		show(4, PLAIN_("Press a key to restart."));
 		struct bios_regs r = {0};
 		bios_int(&r, 0x16);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The BIOS port: gathers what the boot manager needs of the machine and runs it. */
 #include "boot/bios/bios.h"
+#include "boot/menu/text.h"
 #include "core/disk/bootcode.h"
 
 #define DRIVE_FIRST 0x80u
@@ -106,11 +107,11 @@ _Noreturn void bios_main(uint32_t drive)
 	bios_fault_init();
 	bios_console_init(&fw);
 	if (!bios_memory_init())
-		give_up("Isopod: too little memory.");
+		give_up(PLAIN_("Isopod: not enough memory."));
 	if (bios_peek16(0x413) < BIOS_LOW_END >> 10)
-		give_up("Isopod: too little memory below 640 KiB.");
+		give_up(PLAIN_("Isopod: not enough memory below 640 KiB."));
 	if (!find_stick((uint8_t)drive))
-		give_up("Isopod: no drive that can be read holds this version. Try: isopod update");
+		give_up(PLAIN_("Isopod: no drive that can be read holds this version. Try: isopod update"));
 	fw.name = "BIOS";
 	fw.firmware_bit = POD_FW_BIOS;
 	fw.alloc = &bios_heap;

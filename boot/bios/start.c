@@ -9,6 +9,7 @@
  * What can fail comes first, and undoes nothing but heap blocks; the jump itself, if it fails, puts the BIOS's data back.
  */
 #include "boot/bios/bios.h"
+#include "boot/menu/text.h"
 
 #define BDA_EQUIPMENT  0x410u
 #define BDA_MEMORY_KIB 0x413u
@@ -32,7 +33,7 @@ struct job {
 	uint8_t *high;
 	struct i13_e820 e820[BIOS_E820_MAX];
 	uint32_t e820_count;
-	const char *why;
+	const char *why; /* a message of the catalogue */
 };
 
 static enum pod_status refuse(struct job *j, enum pod_status st, const char *why)
@@ -130,7 +131,7 @@ static enum pod_status set_units(struct job *j, const uint8_t *sector)
 			s->drive[0] = 0;
 		} else {
 			if (sector[510] != 0x55 || sector[511] != 0xaa)
-				return refuse(j, POD_E_CORRUPT, "The disk image has no boot code.");
+				return refuse(j, POD_E_CORRUPT, N_("The disk image has no boot code."));
 			if (e && e->length_bytes && e->length_bytes < bytes)
 				bytes = e->length_bytes;
 			s->unit[0] = (struct i13_unit){.start_bytes = start, .sectors = bytes >> 9, .kind = I13_DISK, .shift = 9};
@@ -146,7 +147,7 @@ static enum pod_status set_units(struct job *j, const uint8_t *sector)
 	while (n <= CD_DRIVE_LAST && !drive_is_free((uint8_t)n))
 		n++;
 	if (n > CD_DRIVE_LAST)
-		return refuse(j, POD_E_LIMIT, "The BIOS has no drive number left for a CD-ROM.");
+		return refuse(j, POD_E_LIMIT, N_("The BIOS has no drive number left for a CD-ROM."));
 	*cd = (struct i13_unit){.sectors = p->map.size_bytes >> CD_SHIFT, .kind = I13_CD, .shift = CD_SHIFT};
 	s->drive[cd - s->unit] = (uint8_t)n;
 	return POD_OK;
@@ -195,7 +196,7 @@ static enum pod_status read_boot_image(struct job *j)
 	uint64_t start = e ? (uint64_t)e->lba << CD_SHIFT : 0;
 	uint32_t segment = 0x7c0, length = 512;
 	if (start >= m->size_bytes)
-		return refuse(j, POD_E_CORRUPT, "The boot catalogue points past the end of the image.");
+		return refuse(j, POD_E_CORRUPT, N_("The boot catalogue points past the end of the image."));
 	if (e && e->media == POD_ET_NOEMUL) {
 		if (e->load_segment)
 			segment = e->load_segment;
@@ -204,22 +205,22 @@ static enum pod_status read_boot_image(struct job *j)
 	}
 	s->boot_target = segment << 4;
 	if (s->boot_target < LOAD_LOWEST || s->boot_target + 512 > j->resident_start)
-		return refuse(j, POD_E_CORRUPT, "The boot catalogue's load segment is not usable.");
+		return refuse(j, POD_E_CORRUPT, N_("The boot catalogue's load segment is not usable."));
 	/* Catalogues exist that state far more than there is memory; loaders read the rest themselves. */
 	length = (uint32_t)pod_min_u64(length, j->resident_start - s->boot_target);
 	length = (uint32_t)pod_min_u64(length, m->size_bytes - start);
 	if (length < 512)
-		return refuse(j, POD_E_CORRUPT, "The image ends within its boot sector.");
+		return refuse(j, POD_E_CORRUPT, N_("The image ends within its boot sector."));
 	s->boot_length = length;
 	/* 07C0:0000 as 0000:7C00: some boot sectors count on it. */
 	s->boot_cs = (uint16_t)(segment & 0xf000);
 	s->boot_ip = (uint16_t)((segment & 0x0fff) << 4);
 	j->boot = bios_heap.alloc(&bios_heap, length);
 	if (!j->boot)
-		return refuse(j, POD_E_NOMEM, "Too little memory to load the image's boot code.");
+		return refuse(j, POD_E_NOMEM, N_("Not enough memory to load the image's boot code."));
 	s->boot_source = (uint32_t)(uintptr_t)j->boot;
 	enum pod_status st = pod_map_read(m, j->fw->disk, start, j->boot, length);
-	return st == POD_OK ? st : refuse(j, st, "The image's boot code cannot be read from the stick.");
+	return st == POD_OK ? st : refuse(j, st, N_("The image's boot code cannot be read from the stick."));
 }
 
 /* --- the map ----------------------------------------------------------------------------------------------- */
@@ -241,9 +242,9 @@ static enum pod_status set_map(struct job *j)
 		const struct pod_seg *g = &m->seg[i];
 		uint64_t reach = j->stick->reach_sectors << j->stick->sector_shift;
 		if (g->kind == POD_SEG_DEV && !pod_in_range(g->source, g->length_bytes, reach))
-			return refuse(j, POD_E_RANGE, "The image lies past what this BIOS can read of the drive.");
+			return refuse(j, POD_E_RANGE, N_("The image lies past what this BIOS can read of the drive."));
 		if (g->kind == POD_SEG_MEM && !pod_in_range(g->source, g->length_bytes, m->mem_len))
-			return refuse(j, POD_E_RANGE, "The image's patches are not where the plan says.");
+			return refuse(j, POD_E_RANGE, N_("The image's patches are not where the plan says."));
 	}
 	s->size_bytes = m->size_bytes;
 	s->seg_count = (uint32_t)m->count;
@@ -252,7 +253,7 @@ static enum pod_status set_map(struct job *j)
 		size = (size + 0xfff) & ~(size_t)0xfff;
 		j->high = bios_heap_top(size, 0x1000);
 		if (!j->high)
-			return refuse(j, POD_E_NOMEM, "Too little memory for the image's patches.");
+			return refuse(j, POD_E_NOMEM, N_("Not enough memory for the image's patches."));
 		memcpy(j->high, m->mem, m->mem_len);
 		j->high_start = (uint32_t)(uintptr_t)j->high;
 		j->high_end = j->high_start + (uint32_t)size;
@@ -301,7 +302,7 @@ static enum pod_status lay_out(struct job *j)
 	j->state->bounce = from;
 	j->state->bounce_size = bounce;
 	if (j->resident_start < BIOS_LOW_END || from + bounce > j->conventional_end || size > 0x10000)
-		return refuse(j, POD_E_NOMEM, "Too little memory below 640 KiB for the disk emulation.");
+		return refuse(j, POD_E_NOMEM, N_("Not enough memory below 640 KiB for the disk emulation."));
 	return POD_OK;
 }
 
@@ -343,7 +344,7 @@ static enum pod_status set_memory_map(struct job *j)
 	if (!bios_e820_reserve(j->e820, &j->e820_count, j->resident_start, j->conventional_end) ||
 	    (j->high && !bios_e820_reserve(j->e820, &j->e820_count, j->high_start, j->high_end)) ||
 	    j->e820_count > bios_memory.count + 4)
-		return refuse(j, POD_E_LIMIT, "The BIOS's memory map has too many regions.");
+		return refuse(j, POD_E_LIMIT, N_("The BIOS's memory map has too many regions."));
 	j->state->e820_count = (uint16_t)j->e820_count;
 	if (bios_memory.from_e820)
 		j->state->hide |= I13_HIDE_E820;
@@ -426,18 +427,18 @@ static enum pod_status install_and_go(struct job *j)
 	set_bios_data(&before);
 	bios_video_init(j->fw);
 	return refuse(j, POD_E_IO,
-		      "The image's boot code cannot be put in its place: this BIOS keeps memory above 1 MiB closed (A20).");
+		      N_("The image's boot code cannot be put in its place: this BIOS keeps memory above 1 MiB closed (A20)."));
 }
 
 static enum pod_status prepare(struct job *j)
 {
 	const struct pod_plan *p = j->plan;
 	if (p->bios_entry < -1 || (p->bios_entry >= 0 && (uint32_t)p->bios_entry >= p->image.boot_count))
-		return refuse(j, POD_E_UNSUPPORTED, "The image holds nothing that a BIOS can start.");
+		return refuse(j, POD_E_UNSUPPORTED, N_("The image holds nothing that a BIOS can start."));
 	if (p->bios_entry >= 0)
 		j->entry = &p->image.boot[p->bios_entry];
 	if (j->entry && j->entry->media > POD_ET_HARDDISK)
-		return refuse(j, POD_E_UNSUPPORTED, "The boot catalogue names an unknown kind of medium.");
+		return refuse(j, POD_E_UNSUPPORTED, N_("The boot catalogue names an unknown kind of medium."));
 	memcpy(j->state, bios_resident_image, sizeof *j->state);
 	POD_TRY(lay_out(j));
 	POD_TRY(read_boot_image(j));
@@ -462,7 +463,7 @@ enum pod_status bios_start(struct pod_fw *fw, struct pod_plan *plan, const char 
 		if (st == POD_OK)
 			st = install_and_go(j);
 	}
-	pod_snprintf(msg, msg_size, "%s", j && j->why ? j->why : "Too little memory to start the image.");
+	pod_strlcpy(msg, FT(fw, j && j->why ? j->why : N_("Not enough memory to start the image.")), msg_size);
 	if (j) {
 		pod_free(&bios_heap, j->high);
 		pod_free(&bios_heap, j->boot);

@@ -155,8 +155,8 @@ void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);
 /* start.c: does the volume, as the firmware reads it, hold this file? */
 bool pod_efi_has_file(struct pod_efi *e, EFI_HANDLE volume, const CHAR16 *name);
 
-/* "Not Found (14)" */
-char *pod_efi_status_text(EFI_STATUS st, char *buf, size_t size);
+/* "Not Found (14)", in the language in use */
+char *pod_efi_status_text(const struct pod_fw *fw, EFI_STATUS st, char *buf, size_t size);
 
 extern const EFI_GUID pod_efi_guid_block_io, pod_efi_guid_device_path, pod_efi_guid_loaded_image, pod_efi_guid_sfs;
 

@@ -25,7 +25,7 @@ static uint64_t ticks(void)
 	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(v));
 	return v;
 #else
-#error "no clock for this processor"
+#error no clock for this processor
 #endif
 }
 

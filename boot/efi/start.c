@@ -12,6 +12,7 @@
  * GRUB, shim, systemd-boot, iPXE and the Windows boot manager all find their files from it.
  */
 #include "boot/efi/efi.h"
+#include "boot/menu/text.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
@@ -49,44 +50,44 @@ static const struct {
 	EFI_STATUS st;
 	const char *text;
 } status_name[] = {
-	{EFI_SUCCESS, "Success"},
-	{EFI_LOAD_ERROR, "Load Error"},
-	{EFI_INVALID_PARAMETER, "Invalid Parameter"},
-	{EFI_UNSUPPORTED, "Unsupported"},
-	{EFI_BAD_BUFFER_SIZE, "Bad Buffer Size"},
-	{EFI_BUFFER_TOO_SMALL, "Buffer Too Small"},
-	{EFI_NOT_READY, "Not Ready"},
-	{EFI_DEVICE_ERROR, "Device Error"},
-	{EFI_WRITE_PROTECTED, "Write Protected"},
-	{EFI_OUT_OF_RESOURCES, "Out of Resources"},
-	{EFI_ERROR_BIT | 10, "Volume Corrupted"},
-	{EFI_ERROR_BIT | 11, "Volume Full"},
-	{EFI_NO_MEDIA, "No Media"},
-	{EFI_MEDIA_CHANGED, "Media Changed"},
-	{EFI_NOT_FOUND, "Not Found"},
-	{EFI_ACCESS_DENIED, "Access Denied"},
-	{EFI_ERROR_BIT | 16, "No Response"},
-	{EFI_ERROR_BIT | 17, "No Mapping"},
-	{EFI_TIMEOUT, "Time out"},
-	{EFI_ERROR_BIT | 19, "Not Started"},
-	{EFI_ERROR_BIT | 20, "Already Started"},
-	{EFI_ERROR_BIT | 21, "Aborted"},
-	{EFI_ERROR_BIT | 25, "Incompatible Version"},
-	{EFI_SECURITY_VIOLATION, "Security Violation"},
-	{EFI_ERROR_BIT | 27, "CRC Error"},
+	{EFI_SUCCESS, N_("Success")},
+	{EFI_LOAD_ERROR, N_("Load Error")},
+	{EFI_INVALID_PARAMETER, N_("Invalid Parameter")},
+	{EFI_UNSUPPORTED, N_("Unsupported")},
+	{EFI_BAD_BUFFER_SIZE, N_("Bad Buffer Size")},
+	{EFI_BUFFER_TOO_SMALL, N_("Buffer Too Small")},
+	{EFI_NOT_READY, N_("Not Ready")},
+	{EFI_DEVICE_ERROR, N_("Device Error")},
+	{EFI_WRITE_PROTECTED, N_("Write Protected")},
+	{EFI_OUT_OF_RESOURCES, N_("Out of Resources")},
+	{EFI_ERROR_BIT | 10, N_("Volume Corrupted")},
+	{EFI_ERROR_BIT | 11, N_("Volume Full")},
+	{EFI_NO_MEDIA, N_("No Media")},
+	{EFI_MEDIA_CHANGED, N_("Media Changed")},
+	{EFI_NOT_FOUND, N_("Not Found")},
+	{EFI_ACCESS_DENIED, N_("Access Denied")},
+	{EFI_ERROR_BIT | 16, N_("No Response")},
+	{EFI_ERROR_BIT | 17, N_("No Mapping")},
+	{EFI_TIMEOUT, N_("Time out")},
+	{EFI_ERROR_BIT | 19, N_("Not Started")},
+	{EFI_ERROR_BIT | 20, N_("Already Started")},
+	{EFI_ERROR_BIT | 21, N_("Aborted")},
+	{EFI_ERROR_BIT | 25, N_("Incompatible Version")},
+	{EFI_SECURITY_VIOLATION, N_("Security Violation")},
+	{EFI_ERROR_BIT | 27, N_("CRC Error")},
 };
 
-char *pod_efi_status_text(EFI_STATUS st, char *buf, size_t size)
+char *pod_efi_status_text(const struct pod_fw *fw, EFI_STATUS st, char *buf, size_t size)
 {
-	const char *name = EFI_ERROR(st) ? "Error" : "Warning";
+	const char *name = EFI_ERROR(st) ? N_("Error") : N_("Warning");
 
 	for (size_t i = 0; i < POD_ARRAY_LEN(status_name); i++)
 		if (status_name[i].st == st)
 			name = status_name[i].text;
 	if (st == EFI_SUCCESS)
-		(void)pod_snprintf(buf, size, "%s", name);
+		(void)pod_snprintf(buf, size, "%s", FT(fw, name));
 	else
-		(void)pod_snprintf(buf, size, "%s (%u)", name, (unsigned)(st & 0xFFFF));
+		(void)pod_snprintf(buf, size, "%s (%u)", FT(fw, name), (unsigned)(st & 0xFFFF));
 	return buf;
 }
 
@@ -244,9 +245,10 @@ static EFI_HANDLE find_loader_volume(struct starting *s, int entry)
 
 /* --- loading and running --- */
 
+/* A message of the catalogue. */
 static void say(struct starting *s, const char *text)
 {
-	(void)pod_strlcpy(s->msg, text, s->msg_size);
+	(void)pod_strlcpy(s->msg, FT(&s->e->fw, text), s->msg_size);
 }
 
 /* The first read of the virtual disks that failed, or POD_OK. */
@@ -266,22 +268,22 @@ static enum pod_status load_failed(struct starting *s, EFI_STATUS st)
 
 	/* The firmware tells its own story about a read error ("Not Found"): the cause comes first. */
 	if (read != POD_OK) {
-		(void)pod_snprintf(s->msg, s->msg_size, "Reading the image failed at byte %llu: %s.", (unsigned long long)at,
-				   pod_status_text(read));
+		(void)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "Reading the image failed at byte %llu: %s."),
+				   (unsigned long long)at, menu_status_text(s->e->fw.language, read));
 		return read;
 	}
 	switch (st) {
 	case EFI_SECURITY_VIOLATION:
 	case EFI_ACCESS_DENIED:
-		say(s, "The firmware refused the image's loader, because Secure Boot is on and its signature is not trusted "
-		       "(enroll its key, or switch Secure Boot off).");
+		say(s, N_("The firmware refused the image's loader, because Secure Boot is on and its signature is not trusted "
+			  "(enroll its key, or switch Secure Boot off)."));
 		break;
 	case EFI_UNSUPPORTED:
-		say(s, "The image's loader is not a program for this machine's firmware.");
+		say(s, N_("The image's loader is not a program for this machine's firmware."));
 		break;
 	default:
-		(void)pod_snprintf(s->msg, s->msg_size, "The firmware could not load the image's loader: %s.",
-				   pod_efi_status_text(st, text, sizeof(text)));
+		(void)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The firmware could not load the image's loader: %s."),
+				   pod_efi_status_text(&s->e->fw, st, text, sizeof(text)));
 	}
 	return POD_E_UNSUPPORTED;
 }
@@ -303,11 +305,16 @@ static void describe_return(struct starting *s, EFI_STATUS st, const CHAR16 *exi
 		if (pod_utf16_to_utf8(exit_data, n, detail, sizeof(detail)) != POD_OK)
 			detail[0] = 0;
 	}
-	used = (size_t)pod_snprintf(s->msg, s->msg_size, "The image's loader returned: %s.%s%s",
-				    pod_efi_status_text(st, text, sizeof(text)), detail[0] ? " " : "", detail);
-	if (read != POD_OK && used < s->msg_size)
-		(void)pod_snprintf(s->msg + used, s->msg_size - used, " Before that, reading the image failed at byte %llu: %s.",
-				   (unsigned long long)at, pod_status_text(read));
+	used = (size_t)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The image's loader returned: %s."),
+				    pod_efi_status_text(&s->e->fw, st, text, sizeof(text)));
+	if (detail[0] && used < s->msg_size)
+		used += (size_t)pod_snprintf(s->msg + used, s->msg_size - used, " %s", detail);
+	if (read == POD_OK || used + 1 >= s->msg_size)
+		return;
+	s->msg[used++] = ' ';
+	(void)pod_snprintf(s->msg + used, s->msg_size - used,
+			   FT(&s->e->fw, "Before that, reading the image failed at byte %llu: %s."), (unsigned long long)at,
+			   menu_status_text(s->e->fw.language, read));
 }
 
 static enum pod_status run(struct starting *s, EFI_HANDLE image)
@@ -345,7 +352,7 @@ static enum pod_status load_and_run(struct starting *s, EFI_HANDLE volume, const
 
 	path = pod_efi_path_append(&e->alloc, base, MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, file, file_bytes);
 	if (!path) {
-		say(s, "Not enough memory to start the image.");
+		say(s, N_("Not enough memory to start the image."));
 		return POD_E_NOMEM;
 	}
 	st = e->bs->LoadImage(0, e->image, path, s->program, program_len, &image);
@@ -369,17 +376,18 @@ static enum pod_status start_program(struct starting *s, const char *path)
 	enum pod_status st;
 
 	if (size == 0 || size > PROGRAM_LIMIT) {
-		say(s, "The program is too large to be loaded.");
+		say(s, N_("The program is too large to be loaded."));
 		return POD_E_LIMIT;
 	}
 	s->program = e->alloc.alloc(&e->alloc, (size_t)size);
 	if (!s->program) {
-		say(s, "Not enough memory to load the program.");
+		say(s, N_("Not enough memory to load the program."));
 		return POD_E_NOMEM;
 	}
 	st = pod_map_read(&s->plan->map, e->fw.disk, 0, s->program, (size_t)size);
 	if (st != POD_OK) {
-		(void)pod_snprintf(s->msg, s->msg_size, "The program could not be read: %s.", pod_status_text(st));
+		(void)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The program could not be read: %s."),
+				   menu_status_text(s->e->fw.language, st));
 		return st;
 	}
 	/* The name is for the program's information only, so a path that cannot be told is left out. */
@@ -399,15 +407,15 @@ static enum pod_status start_disk(struct starting *s)
 	EFI_STATUS st;
 
 	if (entry < -1) {
-		say(s, "The image has nothing that this firmware can start.");
+		say(s, N_("The image has nothing that this firmware can start."));
 		return POD_E_UNSUPPORTED;
 	}
 	st = put_disk(s);
 	if (!s->disk) {
 		char text[48];
 
-		(void)pod_snprintf(s->msg, s->msg_size, "The firmware did not accept the virtual disk: %s.",
-				   pod_efi_status_text(st, text, sizeof(text)));
+		(void)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The firmware did not accept the virtual disk: %s."),
+				   pod_efi_status_text(&s->e->fw, st, text, sizeof(text)));
 		return POD_E_UNSUPPORTED;
 	}
 	volume = find_loader_volume(s, entry);
@@ -416,7 +424,9 @@ static enum pod_status start_disk(struct starting *s)
 
 		if (read_failure(s, &at) != POD_OK)
 			return load_failed(s, EFI_DEVICE_ERROR);
-		say(s, "The image has no loader for this firmware: " LOADER_TEXT " was not found in it.");
+		(void)pod_snprintf(s->msg, s->msg_size,
+				   FT(&s->e->fw, "The image has no loader for this firmware: %s was not found in it."),
+				   LOADER_TEXT);
 		return POD_E_NOT_FOUND;
 	}
 	return load_and_run(s, volume, LOADER, sizeof(LOADER));
@@ -429,14 +439,14 @@ enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const ch
 	enum pod_status st;
 
 	if (!s) {
-		(void)pod_strlcpy(msg, "Not enough memory to start the image.", msg_size);
+		(void)pod_strlcpy(msg, FT(fw, "Not enough memory to start the image."), msg_size);
 		return POD_E_NOMEM;
 	}
 	s->e = e;
 	s->plan = plan;
 	s->msg = msg;
 	s->msg_size = msg_size;
-	say(s, "");
+	s->msg[0] = 0;
 	switch (plan->image.kind) {
 	case POD_IMAGE_EFI:
 		st = start_program(s, path);
@@ -447,7 +457,7 @@ enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const ch
 		st = start_disk(s);
 		break;
 	default:
-		say(s, "This kind of image cannot be started yet.");
+		say(s, N_("This kind of image cannot be started yet."));
 		st = POD_E_UNSUPPORTED;
 	}
 	pod_efi_sfs_remove(s->sfs);

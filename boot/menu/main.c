@@ -17,6 +17,11 @@ uint32_t menu_wait_key(struct menu *m, uint64_t deadline)
 	}
 }
 
+const char *menu_status(const struct menu *m, enum pod_status st)
+{
+	return menu_status_text(m->fw->language, st);
+}
+
 static void read_conf(struct menu *m)
 {
 	struct menu_stick *s = &m->stick;
@@ -28,7 +33,7 @@ static void read_conf(struct menu *m)
 	if (text && pod_fs_read(&s->data, &s->conf_node, 0, text, n) == POD_OK)
 		pod_conf_parse(m->conf, text, n);
 	pod_free(m->alloc, text);
-	m->language = m->conf->language;
+	m->fw->language = m->conf->language;
 	m->view.flat = m->conf->view == POD_VIEW_FLAT;
 }
 

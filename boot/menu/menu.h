@@ -9,32 +9,16 @@
 #define POD_BOOT_MENU_H
 
 #include "boot/boot.h"
+#include "boot/menu/text.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/rules/conf.h"
 
-/* --- texts (text.c, generated from po/) -------------------------------------------------------------------- */
-
-struct menu_text {
-	const char *id, *text;
-};
-/* One catalogue, sorted by id. */
-extern const struct menu_text menu_text_zh_cn[];
-extern const size_t menu_text_zh_cn_count;
-extern const char menu_version[];
-
-/* The text for an English message in the language in use; the message itself if there is none. */
-const char *menu_translate(enum pod_conf_language lang, const char *id) __attribute__((format_arg(2)));
+/* In functions that have a `struct menu *m`: the text for an English message in the language in use. */
+#define T(s) FT(m->fw, s)
 struct menu;
 /* A status in the language in use. */
 const char *menu_status(const struct menu *m, enum pod_status st);
-/* In functions that have a `struct menu *m`. */
-#define T(s) menu_translate(m->language, s)
-/* Translates a text the core made from one of the catalogue's messages by filling in its % directives; into buf if it has to be
- * put together. Returns the text itself if no message fits. */
-const char *menu_translate_filled(enum pod_conf_language lang, const char *text, char *buf, size_t size);
-/* Marks a message that is translated where it is used. */
-#define N_(s) (s)
 
 /* --- glyphs (font.c) ------------------------------------------------------------------------------------------ */
 
@@ -274,7 +258,6 @@ struct menu_view {
 struct menu {
 	struct pod_fw *fw;
 	struct pod_alloc *alloc;
-	enum pod_conf_language language;
 	struct pod_conf *conf;
 	struct menu_stick stick;
 	struct menu_screen screen[SCREEN_MAX];

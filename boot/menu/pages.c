@@ -61,34 +61,34 @@ void page_help(struct menu *m)
 	pager_add_marked(m, &p, MARK_HEAD, T("Isopod starts the images you copied onto this stick."));
 	pager_add(m, &p, "");
 	pager_add_pair(m, &p, "↑ ↓", T("choose (also Ctrl-P, Ctrl-N)"));
-	pager_add_pair(m, &p, "PgUp PgDn", T("a page at a time (also Ctrl-B, Ctrl-F)"));
-	pager_add_pair(m, &p, "Home End", T("first, last (also Ctrl-A, Ctrl-E)"));
-	pager_add_pair(m, &p, "Enter", T("start the image, or open the folder"));
+	pager_add_pair(m, &p, PLAIN_("PgUp PgDn"), T("a page at a time (also Ctrl-B, Ctrl-F)"));
+	pager_add_pair(m, &p, PLAIN_("Home End"), T("first, last (also Ctrl-A, Ctrl-E)"));
+	pager_add_pair(m, &p, PLAIN_("Enter"), T("start the image, or open the folder"));
 	pager_add_pair(m, &p, T("letters, digits"), T("search: all words must occur in the name or the folder"));
-	pager_add_pair(m, &p, "Backspace", T("take back a letter; without a search, one folder up"));
-	pager_add_pair(m, &p, "Tab, F2", T("what this image is, and what starts it on which firmware"));
+	pager_add_pair(m, &p, PLAIN_("Backspace"), T("take back a letter; without a search, one folder up"));
+	pager_add_pair(m, &p, PLAIN_("Tab, F2"), T("what this image is, and what starts it on which firmware"));
 	pager_add_pair(m, &p, "F3, |", T("English or Chinese"));
 	pager_add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
 	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
-	pager_add_pair(m, &p, "Ctrl-L", T("draw the screen again"));
+	pager_add_pair(m, &p, PLAIN_("Ctrl-L"), T("draw the screen again"));
 	pager_add(m, &p, "");
 	pager_add(m, &p, T("Every key also works from a terminal on the first serial port."));
 	pager_add(m, &p, "");
 	pager_add_marked(m, &p, MARK_HEAD, T("Settings: the file isopod.conf beside your folders"));
 	pager_add(m, &p, "");
-	pager_add(m, &p, "  default  = /images/debian.iso");
-	pager_add(m, &p, "  timeout  = 10");
-	pager_add(m, &p, "  language = en | zh_CN");
-	pager_add(m, &p, "  view     = flat | folders");
-	pager_add(m, &p, "  recorder = on | off");
+	pager_add(m, &p, PLAIN_("  default  = /images/debian.iso"));
+	pager_add(m, &p, PLAIN_("  timeout  = 10"));
+	pager_add(m, &p, PLAIN_("  language = en | zh_CN"));
+	pager_add(m, &p, PLAIN_("  view     = flat | folders"));
+	pager_add(m, &p, PLAIN_("  recorder = on | off"));
 	(void)pager_run(m, T("Help"), &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 }
 
-/* What the planner says, so that the catalogue holds it; in the planner itself texts stay English. */
-static const char *const plan_text[] __attribute__((unused)) = {
+/* What the core says, so that the catalogue holds it; in the core itself texts stay English. */
+static const char *const core_text[] __attribute__((unused)) = {
 	N_("initrd served with the shim around it, so that the system finds its medium"),
 	N_("directory record points at the served initrd"),
 	N_("Joliet directory record points at the served initrd"),
@@ -102,7 +102,18 @@ static const char *const plan_text[] __attribute__((unused)) = {
 	N_("The file holds %s, its volume says %s: it was not copied completely."),
 	N_("Nothing in this image starts on any firmware: it has no boot entry that is known."),
 	N_("The file has parts that were never written: a live system in it cannot be served."),
+	/* what an initrd was found by, if not by a loader's configuration */
+	N_("content"),
+	/* kinds of images whose names are words */
+	N_("unknown"),
+	N_("disk"),
+	N_("floppy"),
 };
+
+static const char *kind_text(const struct menu *m, enum pod_image_kind kind)
+{
+	return FT(m->fw, pod_image_kind_text(kind));
+}
 
 /* --- details ------------------------------------------------------------------------------------------------------ */
 
@@ -138,7 +149,7 @@ static void add_start(struct menu *m, struct menu_pager *p, const char *fw, cons
 	}
 	const struct pod_eltorito_entry *e = &plan->image.boot[entry];
 	pod_snprintf(t, sizeof t, T("El Torito entry %d (%s) at sector %u"), entry + 1,
-		     menu_translate(m->language, media_text(e->media)), e->lba);
+		     menu_translate(m->fw->language, media_text(e->media)), e->lba);
 	pager_add_pair(m, p, fw, t);
 }
 
@@ -147,10 +158,9 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	char t[800];
 	if (plan->layers > 1)
-		pod_snprintf(t, sizeof t, T("%s, with %u files below it"), pod_image_kind_text(plan->container),
-			     plan->layers - 1);
+		pod_snprintf(t, sizeof t, T("%s, with %u files below it"), kind_text(m, plan->container), plan->layers - 1);
 	else
-		pod_strlcpy(t, pod_image_kind_text(plan->container ? plan->container : plan->image.kind), sizeof t);
+		pod_strlcpy(t, kind_text(m, plan->container ? plan->container : plan->image.kind), sizeof t);
 	pager_add_pair(m, p, T("Kind"), t);
 	if (plan->image.label[0])
 		pager_add_pair(m, p, T("Label"), plan->image.label);
@@ -165,7 +175,7 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 		pager_add(m, p, "");
 		for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
 			char w[400];
-			pod_snprintf(t, sizeof t, "! %s", menu_translate_filled(m->language, plan->warning[i], w, sizeof w));
+			pod_snprintf(t, sizeof t, "! %s", menu_translate_filled(m->fw->language, plan->warning[i], w, sizeof w));
 			pager_add_marked(m, p, MARK_WARN, t);
 		}
 	}
@@ -176,7 +186,7 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 			const struct pod_initrd *r = &plan->initrd[i];
 			char size[16];
 			pod_snprintf(t, sizeof t, "%s  %s  (%s)", r->path[0] ? r->path : "?",
-				     pod_format_size(size, r->length_bytes), r->found_by);
+				     pod_format_size(size, r->length_bytes), FT(m->fw, r->found_by));
 			pager_add(m, p, t);
 		}
 	}
@@ -188,7 +198,7 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 			char why[300];
 			pod_snprintf(t, sizeof t, "0x%llx + %llu  %s%s%s", (unsigned long long)o->start_bytes,
 				     (unsigned long long)o->length_bytes, o->path, o->path[0] ? ": " : "",
-				     menu_translate_filled(m->language, o->reason, why, sizeof why));
+				     menu_translate_filled(m->fw->language, o->reason, why, sizeof why));
 			pager_add(m, p, t);
 		}
 	}

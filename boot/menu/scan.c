@@ -28,8 +28,8 @@ static const char *keep_name(struct menu *m, const char *name)
 
 static bool skipped_folder(const char *name)
 {
-	return name[0] == '.' || pod_strcasecmp(name, "System Volume Information") == 0 ||
-	       pod_strcasecmp(name, "$RECYCLE.BIN") == 0;
+	return name[0] == '.' || pod_strcasecmp(name, PLAIN_("System Volume Information")) == 0 ||
+	       pod_strcasecmp(name, PLAIN_("$RECYCLE.BIN")) == 0;
 }
 
 static enum pod_status add_folder(struct menu *m, uint32_t parent, const char *name, const struct pod_node *node)

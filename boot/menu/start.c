@@ -9,7 +9,7 @@
 static void explain(struct menu *m, const char *name, enum pod_status st, const struct pod_diag *d, char *text, size_t size)
 {
 	unsigned long long at = d->offset_bytes;
-	const char *what = d->what ? d->what : menu_status(m, st);
+	const char *what = d->what ? FT(m->fw, d->what) : menu_status(m, st);
 	if (m->stick.shim_missing) {
 		pod_snprintf(
 			text, size,
@@ -88,7 +88,7 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 static enum pod_status image_extents(struct menu *m, const struct menu_image *im, struct pod_extent **out, size_t *n, char *text,
 				     size_t size)
 {
-	struct pod_diag d = {"file extents", im->node.entry_bytes, 0, 0};
+	struct pod_diag d = {N_("file extents"), im->node.entry_bytes, 0, 0};
 	if (!im->node.size_bytes) {
 		pod_snprintf(text, size, T("%s: the file is empty."), im->name);
 		return POD_E_CORRUPT;
@@ -181,7 +181,7 @@ static bool startable(struct menu *m, const struct pod_plan *p, const char *name
 		pod_snprintf(text, size, T("%s: nothing in this image starts on %s; it starts on: %s."), name, m->fw->name, can);
 	else
 		pod_snprintf(text, size, T("%s: nothing in this image can be started (kind: %s). Tab shows the details."), name,
-			     pod_image_kind_text(p->container ? p->container : p->image.kind));
+			     FT(m->fw, pod_image_kind_text(p->container ? p->container : p->image.kind)));
 	return false;
 }
 

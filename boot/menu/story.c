@@ -35,7 +35,7 @@ static void add_stages(struct menu *m, struct menu_pager *p, const struct pod_st
 		char line[300];
 		const struct pod_stage_event *e = &t->event[i];
 		pod_snprintf(line, sizeof line, "%6u.%u s   %s", e->ms / 1000, e->ms % 1000 / 100,
-			     menu_translate(m->language, pod_stage_text((enum pod_stage)e->stage)));
+			     menu_translate(m->fw->language, pod_stage_text((enum pod_stage)e->stage)));
 		pager_add(m, p, line);
 	}
 }
@@ -101,7 +101,7 @@ static void add_sentence(struct menu *m, struct menu_pager *p, char mark, const 
 	char t[700];
 	if (!s->message)
 		return;
-	pod_sentence_fill(s, menu_translate(m->language, s->message), t, sizeof t);
+	pod_sentence_fill(s, menu_translate(m->fw->language, s->message), t, sizeof t);
 	pager_add_marked(m, p, mark, t);
 }
 
@@ -117,7 +117,7 @@ static void add_verdict(struct menu *m, struct menu_pager *p, const struct pod_v
 	pager_add_marked(m, p, MARK_HEAD, T("What to do"));
 	add_sentence(m, p, 0, &v->remedy);
 	if (alarm && pod_retry_text(v->retry)[0])
-		pager_add(m, p, menu_translate(m->language, pod_retry_text(v->retry)));
+		pager_add(m, p, menu_translate(m->fw->language, pod_retry_text(v->retry)));
 }
 
 static void add_machine(struct menu *m, struct menu_pager *p)
@@ -150,7 +150,7 @@ static void add_course(struct menu *m, struct menu_pager *p)
 	if (!b->has_linux)
 		return;
 	pager_add(m, p, "");
-	pager_add_marked(m, p, MARK_HEAD, b->linux_.release[0] ? b->linux_.release : "Linux");
+	pager_add_marked(m, p, MARK_HEAD, b->linux_.release[0] ? b->linux_.release : PLAIN_("Linux"));
 	add_stages(m, p, &b->linux_.stages);
 	if (b->linux_.log_len) {
 		char line[200];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks up a message in the catalogue generated from po/. */
-#include "boot/menu/menu.h"
+#include "boot/menu/text.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
 
 const char *menu_translate(enum pod_conf_language lang, const char *id)
 {
@@ -99,7 +101,7 @@ const char *menu_translate_filled(enum pod_conf_language lang, const char *text,
 	return text;
 }
 
-const char *menu_status(const struct menu *m, enum pod_status st)
+const char *menu_status_text(enum pod_conf_language lang, enum pod_status st)
 {
 	static const char *const text[POD_STATUS_COUNT] = {
 		[POD_OK] = N_("no error"),
@@ -119,5 +121,5 @@ const char *menu_status(const struct menu *m, enum pod_status st)
 		[POD_E_BUSY] = N_("in use"),
 		[POD_E_CHANGED] = N_("the medium was changed or removed"),
 	};
-	return menu_translate(m->language, (unsigned)st < POD_STATUS_COUNT && text[st] ? text[st] : pod_status_text(st));
+	return menu_translate(lang, (unsigned)st < POD_STATUS_COUNT && text[st] ? text[st] : pod_status_text(st));
 }

@@ -144,7 +144,7 @@ static void draw_title(struct menu *m, struct menu_screen *s)
 {
 	char t[96];
 	screen_fill(s, 0, 0, s->cols, STYLE_TITLE);
-	pod_snprintf(t, sizeof t, "Isopod %s", menu_version);
+	pod_snprintf(t, sizeof t, PLAIN_("Isopod %s"), menu_version);
 	uint32_t used = screen_text(s, 2, 0, s->cols - 4, STYLE_TITLE, t);
 	size_t n = m->stick.image_count;
 	if (n == 1)
@@ -378,7 +378,7 @@ void view_draw(struct menu *m, struct menu_screen *s)
 	const char *items[] = {T("Enter\tstart"),
 			       T("Tab\tdetails"),
 			       T("F1\thelp"),
-			       m->language == POD_LANG_EN ? "F3\t简体中文" : "F3\tEnglish",
+			       m->fw->language == POD_LANG_EN ? "F3\t简体中文" : PLAIN_("F3\tEnglish"),
 			       v->flat ? T("F4\tfolders") : T("F4\tall images"),
 			       T("Esc\trestart ..."),
 			       T("a-z\tsearch"),
@@ -520,7 +520,7 @@ void view_key(struct menu *m, uint32_t key)
 		break;
 	case POD_KEY_F1 + 2:
 	case '|':
-		m->language = m->language == POD_LANG_EN ? POD_LANG_ZH_CN : POD_LANG_EN;
+		m->fw->language = m->fw->language == POD_LANG_EN ? POD_LANG_ZH_CN : POD_LANG_EN;
 		break;
 	case POD_KEY_F1 + 3:
 	case '*':

@@ -22,13 +22,7 @@ is() {
 }
 
 cd "$here" || exit 1
-# Every message of the sources is in the catalogue, translated, and the arguments fit.
-xgettext --from-code=UTF-8 -k_ -kN_ --package-name=isopod --no-location -o "$work/isopod.pot" cli/*.c
-for po in po/isopod/*.po; do
-	is "$po: msgfmt --check" msgfmt --check -o /dev/null "$po"
-	is "$po: complete" sh -c "msgcmp '$po' '$work/isopod.pot'"
-	is "$po: nothing left to translate" sh -c "test -z \"\$(msgattrib --untranslated '$po')\$(msgattrib --only-fuzzy '$po')\""
-done
+is "every message is translated" make -s B="$B" lint-po
 is "messages are found" sh -c "ISOPOD_LOCALEDIR='$B/locale' LANGUAGE=zh_CN '$B/isopod' --help | grep -q 命令"
 
 for page in doc/man/*.1; do

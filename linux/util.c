@@ -3,6 +3,7 @@
 #include "linux/shim.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
+#include "core/base/text.h"
 
 static int kmsg_fd = -1, console_fd = -1;
 static bool errors_reach_console;
@@ -108,7 +109,8 @@ void pod_say(enum pod_say_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)pod_vsnprintf(line + head, sizeof line - head - 1, fmt, ap);
 	va_end(ap);
-	size_t len = pod_strlen(line);
+	/* Names from the stick and from the machine: neither the log nor the console may obey them. */
+	size_t len = pod_text_disarm(line, NULL);
 	line[len++] = '\n';
 	if (kmsg_fd >= 0)
 		pod_sys_write(kmsg_fd, line, len);

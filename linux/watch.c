@@ -326,13 +326,10 @@ static enum pod_use wanted_use(void)
 	return use;
 }
 
-static void set_printable_path(struct pod_watch *w)
+static void set_path(struct pod_watch *w)
 {
 	size_t n = w->record.path_len < sizeof w->path - 1 ? w->record.path_len : sizeof w->path - 1;
-	for (size_t i = 0; i < n; i++) {
-		char c = w->record.path[i];
-		w->path[i] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
-	}
+	memcpy(w->path, w->record.path, n);
 	/* a UTF-8 sequence is not cut in two */
 	while (n < w->record.path_len && n && ((unsigned char)w->record.path[n] & 0xc0) == 0x80)
 		n--;
@@ -477,7 +474,7 @@ _Noreturn void pod_watch_run(char *own_name)
 	if (!open_view())
 		leave(1);
 	watch.use = wanted_use();
-	set_printable_path(&watch);
+	set_path(&watch);
 	if (watch.use == POD_USE_OFF)
 		leave(0);
 	pod_record_begin(&watch);

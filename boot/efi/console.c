@@ -9,6 +9,7 @@
  */
 #include "boot/efi/efi.h"
 #include "core/base/mem.h"
+#include "core/base/text.h"
 
 static const EFI_GUID guid_gop = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 static const EFI_GUID guid_text_out = EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL_GUID;
@@ -164,8 +165,8 @@ static CHAR16 text_char(struct pod_efi *e, uint32_t cp)
 {
 	CHAR16 s[2] = {(CHAR16)cp, 0};
 
-	if (cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || cp > 0xFFFF || (cp >= 0xD800 && cp < 0xE000))
-		return cp < 0x20 ? u' ' : u'?';
+	if (pod_text_hidden(cp) || cp > 0xFFFF || (cp >= 0xD800 && cp < 0xE000))
+		return u'?';
 	if (cp < 0x100)
 		return s[0];
 	return EFI_ERROR(e->st->ConOut->TestString(e->st->ConOut, s)) ? u'?' : s[0];

@@ -118,7 +118,7 @@ void screen_invalidate(struct menu *m);
 /* Leaves the pages: clears all screens and prints lines at the top of each, for what comes before a start. */
 void screen_plain(struct menu *m);
 void screen_line(struct menu *m, const char *t);
-/* Cells a code point takes: 0 (combining, control), 1 or 2. */
+/* Cells a code point takes: 0 (combining), 1 or 2. */
 unsigned cell_width(uint32_t code);
 unsigned text_width(const char *t);
 /* Length in bytes of the first line of `t` wrapped at `width` cells; *skip bytes more belong to the break. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pages of text that scroll. */
 #include "boot/menu/menu.h"
+#include "core/base/text.h"
 
 #define PAGER_MAX (256u << 10)
 
@@ -15,8 +16,9 @@ void pager_add_marked(struct menu *m, struct menu_pager *p, char mark, const cha
 	p->text = v;
 	if (mark)
 		p->text[p->len++] = mark;
-	memcpy(p->text + p->len, t, n);
-	p->len += n;
+	memcpy(p->text + p->len, t, n + 1);
+	/* One call is one line, whatever a label holds. */
+	p->len += pod_text_disarm(p->text + p->len, NULL);
 	p->text[p->len++] = '\n';
 	p->text[p->len] = 0;
 }

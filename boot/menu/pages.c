@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The pages besides the list: a message, help, the details of an image, and the list of actions. Pages of text: pager.c. */
 #include "boot/menu/menu.h"
+#include "core/base/text.h"
 
 /* --- a box in the middle ------------------------------------------------------------------------------------------ */
 
@@ -255,6 +256,11 @@ void page_details(struct menu *m, size_t image)
 	char t[64], size[16];
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
 	pager_add_pair(m, &p, T("Path"), m->path);
+	if (pod_text_looks_alike(m->path))
+		pager_add_marked(
+			m, &p, MARK_WARN,
+			T("! This name mixes letters of several scripts, or holds invisible ones: it can look like another name "
+			  "and be a different file."));
 	pod_snprintf(t, sizeof t, T("%s (%llu bytes)"), pod_format_size(size, im->node.size_bytes),
 		     (unsigned long long)im->node.size_bytes);
 	pager_add_pair(m, &p, T("Size"), t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Grids of cells, and what sends them to the frame buffer, the firmware's text console and the serial port. */
 #include "boot/menu/menu.h"
+#include "core/base/text.h"
 
 /* Characters that take two cells: the ranges of East Asian Width W and F (Unicode 15, EastAsianWidth.txt), joined where
  * the gaps are unassigned. */
@@ -12,19 +13,16 @@ static const struct {
 	{0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x2fffd}, {0x30000, 0x3fffd},
 };
 
-/* Marks that combine with the character before, and invisible characters: not drawn. */
+/* Marks that combine with the character before: not drawn. */
 static const struct {
 	uint32_t first, last;
 } zero_range[] = {
 	{0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0e34, 0x0e3a},
-	{0x0e47, 0x0e4e}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f},
-	{0x20d0, 0x20ff}, {0x3099, 0x309a}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff},
+	{0x0e47, 0x0e4e}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0x3099, 0x309a}, {0xfe20, 0xfe2f},
 };
 
 unsigned cell_width(uint32_t code)
 {
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-		return 0;
 	if (code < 0x300)
 		return 1;
 	for (size_t i = 0; i < POD_ARRAY_LEN(zero_range) && zero_range[i].first <= code; i++)
@@ -36,11 +34,19 @@ unsigned cell_width(uint32_t code)
 	return 1;
 }
 
+/* The next code point as every screen shows it: texts hold names from media, which must neither steer a terminal nor hide in a
+ * list. */
+static uint32_t next_shown(const char **t, const char *end)
+{
+	uint32_t cp = pod_utf8_next(t, (size_t)(end - *t));
+	return pod_text_hidden(cp) ? '?' : cp;
+}
+
 unsigned text_width(const char *t)
 {
 	unsigned w = 0;
 	for (const char *end = t + pod_strlen(t); t < end;)
-		w += cell_width(pod_utf8_next(&t, (size_t)(end - t)));
+		w += cell_width(next_shown(&t, end));
 	return w;
 }
 
@@ -62,11 +68,11 @@ size_t text_wrap(const char *t, unsigned width, size_t *skip)
 	*skip = 0;
 	while (p < end) {
 		const char *at = p;
-		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
-		if (cp == '\n') {
+		if (*p == '\n') {
 			*skip = 1;
 			return (size_t)(at - t);
 		}
+		uint32_t cp = next_shown(&p, end);
 		unsigned cw = cell_width(cp);
 		if (w + cw > width) {
 			if (cp == ' ') {
@@ -118,7 +124,7 @@ static uint32_t put_part(struct menu_screen *s, uint32_t col, uint32_t row, uint
 {
 	uint32_t used = 0;
 	while (t < end) {
-		uint32_t cp = pod_utf8_next(&t, (size_t)(end - t));
+		uint32_t cp = next_shown(&t, end);
 		unsigned w = cell_width(cp);
 		if (!w)
 			continue;
@@ -153,10 +159,10 @@ uint32_t screen_name(struct menu_screen *s, uint32_t col, uint32_t row, uint32_t
 	/* the tail: as many whole characters from the end as fit in a third */
 	const char *tail = t;
 	for (unsigned left = all; left > width / 3 && tail < end;)
-		left -= cell_width(pod_utf8_next(&tail, (size_t)(end - tail)));
+		left -= cell_width(next_shown(&tail, end));
 	unsigned tail_w = 0;
 	for (const char *p = tail; p < end;)
-		tail_w += cell_width(pod_utf8_next(&p, (size_t)(end - p)));
+		tail_w += cell_width(next_shown(&p, end));
 	uint32_t used = put_part(s, col, row, width - 1 - tail_w, st, t, tail);
 	screen_put(s, col + used++, row, 0x2026, st);
 	return used + put_part(s, col + used, row, tail_w, st, tail, end);
@@ -315,7 +321,9 @@ void screen_line(struct menu *m, const char *t)
 	for (uint32_t i = 0; i < m->screens; i++) {
 		struct menu_screen *s = &m->screen[i];
 		if (s->kind == SCREEN_SERIAL) {
-			serial_out(m, t, pod_strlen(t));
+			char c[4];
+			for (const char *p = t, *end = t + pod_strlen(t); p < end;)
+				serial_out(m, c, pod_utf8_put(c, next_shown(&p, end)));
 			serial_out(m, "\r\n", 2);
 			serial_drain(m);
 			continue;

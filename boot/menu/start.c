@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a chosen image to fw->start: extents, plan, and what is said when one of them fails. */
 #include "boot/menu/menu.h"
+#include "core/base/text.h"
 
 #define PLAN_LINES     64u
 #define PLAN_LINE_SIZE 2048u
@@ -244,6 +245,8 @@ void start_image(struct menu *m, size_t image, enum start_choice by)
 		}
 		pod_plan_free(plan);
 	}
+	/* Names in it, and a loader's last words, are not to be taken for further lines. */
+	(void)pod_text_disarm(text, NULL);
 	if (text[0])
 		record_message(m, st, text);
 	screen_restore(m);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The list: all images, or folder by folder; search; selection; and how it is drawn. */
 #include "boot/menu/menu.h"
+#include "core/base/text.h"
 
 static bool matches(const struct menu *m, const char *name, const char *folder)
 {
@@ -243,6 +244,13 @@ static void put_right(struct menu_screen *s, uint32_t end, uint32_t row, enum me
 	screen_text(s, end - w, row, w, st, t);
 }
 
+/* A name that could be taken for another has a sign in front; the details say why. */
+static void mark_alike(struct menu_screen *s, uint32_t row, bool selected, const char *name)
+{
+	if (pod_text_looks_alike(name))
+		screen_put(s, 1, row, '!', selected ? STYLE_SELECTED : STYLE_WARN);
+}
+
 static void draw_row(struct menu *m, struct menu_screen *s, const struct columns *c, uint32_t row, size_t index)
 {
 	struct menu_view *v = &m->view;
@@ -259,6 +267,7 @@ static void draw_row(struct menu *m, struct menu_screen *s, const struct columns
 	}
 	if (r & ROW_FOLDER) {
 		const struct menu_folder *f = &st->folder[r & ~ROW_FOLDER];
+		mark_alike(s, row, sel, f->name);
 		uint32_t used = screen_name(s, 2, row, c->name - 1, sel ? text : STYLE_FOLDER, f->name);
 		screen_put(s, 2 + used, row, '/', sel ? text : STYLE_FOLDER);
 		pod_snprintf(t, sizeof t, "%u", f->images);
@@ -267,8 +276,10 @@ static void draw_row(struct menu *m, struct menu_screen *s, const struct columns
 	}
 	const struct menu_image *im = &st->image[r];
 	screen_name(s, 2, row, c->name, text, im->name);
+	mark_alike(s, row, sel, im->name);
 	if (c->folder) {
 		scan_folder_path(st, im->folder, m->path, sizeof m->path);
+		mark_alike(s, row, sel, m->path);
 		screen_name(s, c->folder_at, row, c->folder, dim, m->path[0] ? m->path : "/");
 	}
 	put_right(s, s->cols - 3, row, dim, pod_format_size(t, im->node.size_bytes));

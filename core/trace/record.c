@@ -5,6 +5,7 @@
 #include "core/base/hash.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/base/text.h"
 
 static const char magic[8] = "ISOPODR1";
 
@@ -60,23 +61,21 @@ static void put_text(uint8_t *to, size_t size, const char *text)
 	memcpy(to, cut, pod_strlen(cut));
 }
 
-/* `to` has size + 1 bytes. What is no UTF-8 or a control character becomes '?': these texts end on terminals. */
-static void get_text(char *to, const uint8_t *from, size_t size)
+/* `to` has size + 1 bytes. As it was written: a path names a file, and who shows it disarms it. */
+static void get_path(char *to, const uint8_t *from, size_t size)
 {
 	size_t n = 0;
 	while (n < size && from[n])
 		n++;
 	memcpy(to, from, n);
 	to[n] = 0;
-	for (const char *s = to, *end = to + n; s < end;) {
-		char *at = to + (s - to);
-		uint32_t cp = pod_utf8_next(&s, (size_t)(end - s));
-		bool replaced = cp == 0xfffd && s == at + 1;
-		if (replaced || cp < 0x20 || cp == 0x7f)
-			*at = '?';
-		else if (cp >= 0x80 && cp < 0xa0)
-			at[0] = at[1] = '?';
-	}
+}
+
+/* The same for a text that only people read. */
+static void get_text(char *to, const uint8_t *from, size_t size)
+{
+	get_path(to, from, size);
+	(void)pod_text_disarm(to, NULL);
 }
 
 static void put_stages(uint8_t *s, size_t count_at, size_t at, const struct pod_stages *t)
@@ -212,7 +211,7 @@ void pod_rec_get_image(const uint8_t s[POD_REC_SECTOR], struct pod_rec_image *r)
 	r->extents = pod_get_le32(s + 0x50);
 	r->path_len = pod_get_le32(s + 0x54);
 	get_text(r->label, s + 0x58, 64);
-	get_text(r->path, s + 0x98, 360);
+	get_path(r->path, s + 0x98, 360);
 }
 
 void pod_rec_put_progress(uint8_t s[POD_REC_SECTOR], const struct pod_rec_progress *r)

@@ -182,6 +182,36 @@ TEST(typing_searches_all_words)
 	stick_free(&stick);
 }
 
+/* A terminal is not steered, nothing is invisible, and names that could be taken for others are marked. */
+TEST(names_are_disarmed_and_marked)
+{
+	stick_begin(&stick, 16 << 20, FONT_FILE);
+	static const char *const name[] = {"debian.iso", "d\u0435bian-2.iso", "gpj.\u202eosi.iso", "zero\u200bwidth.iso",
+					   "\xc2\x9b[2J.iso"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(name); i++)
+		ex_file(&stick.ex, &stick.root, name[i], 0, NULL, 0);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(0), POD_KEY_TAB, SHOT(1), POD_KEY_ESC, POD_KEY_END, POD_KEY_TAB, SHOT(2), POD_KEY_ESC, POD_KEY_ENTER, SHOT(3),
+	    'x');
+	HAS(0, " !gpj.?osi.iso");
+	HAS(0, " !zero?width.iso");
+	HAS(0, " !d\u0435bian-2.iso");
+	HAS(0, "> debian.iso");
+	LACKS(0, "!debian.iso");
+	HAS(1, "debian.iso");
+	LACKS(1, "look like another name");
+	HAS(2, "look like another name");
+	HAS(3, "?[2J.iso: the file is empty");
+	CHECK(strstr(fake.serial, "Starting ?[2J.iso ...\r\n"));
+	for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+		CHECK(i < 2 || !strstr(fake.serial, name[i]));
+	CHECK(!strstr(fake.serial, "\xc2\x9b"));
+	CHECK(!strstr(fake.serial, "\u202e"));
+	CHECK(!strstr(fake.serial, "\u200b"));
+	stick_free(&stick);
+}
+
 /* "live" is in every name; the one it is, but for the extension, is what Enter would start. */
 TEST(the_best_answer_to_a_search_is_selected)
 {

@@ -366,7 +366,27 @@ TEST(hostile_fields_are_tamed)
 	CHECK_EQ(strlen(msg.text), POD_REC_MESSAGE_MAX);
 	memcpy(s + 0xd0, "a\x1b[2J\xc2\x9b\x7f\0", 10);
 	pod_rec_get_machine(s, &m);
-	CHECK_STR(m.vendor, "a?[2J???");
+	CHECK_STR(m.vendor, "a?[2J??");
+	/* What turns the direction of writing, and what has no width. */
+	memcpy(s + 0xd0,
+	       "a\xe2\x80\xae"
+	       "b\xe2\x80\x8b"
+	       "c\0",
+	       10);
+	pod_rec_get_machine(s, &m);
+	CHECK_STR(m.vendor, "a?b?c");
+}
+
+/* It is looked up on the stick: shown as '?', its letters would name another file. */
+TEST(a_path_is_kept_as_it_was)
+{
+	static const char name[] = "/a\xe2\x80\x8b.iso";
+	uint8_t s[POD_REC_SECTOR] = {0};
+	struct pod_rec_image in = {.path_len = sizeof name - 1}, out;
+	strcpy(in.path, name);
+	pod_rec_put_image(s, &in);
+	pod_rec_get_image(s, &out);
+	CHECK_STR(out.path, name);
 }
 
 TEST(long_texts_are_cut_at_a_character)

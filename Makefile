@@ -38,7 +38,7 @@ FLAGS_host := $(BASE) -ffreestanding -g -fPIE -ffunction-sections -fdata-section
 CC_san    := $(CLANG)
 FLAGS_san := $(BASE) -Wno-frame-larger-than -ffreestanding -g -fsanitize=$(SAN) -fno-sanitize-recover=all -fsanitize=fuzzer-no-link -fno-omit-frame-pointer
 
-EFI_COMMON := $(BASE) -Oz -ffreestanding -fno-stack-protector -mgeneral-regs-only -ffunction-sections -fdata-sections \
+EFI_COMMON := $(BASE) -Oz -ffreestanding -fstack-protector-strong -mgeneral-regs-only -ffunction-sections -fdata-sections \
               -Wno-frame-larger-than
 CC_x64    := $(CLANG)
 FLAGS_x64 := -target x86_64-unknown-windows $(EFI_COMMON) -mno-red-zone

@@ -23,6 +23,10 @@ struct bios_regs {
 #define BIOS_CF 1u
 #define BIOS_ZF 0x40u
 
+/* Where stage 2's stacks end: that of real-mode calls goes down from 0x7C00, the first 32-bit one from 0x10000. */
+#define BIOS_REAL_STACK_END  0x6100u
+#define BIOS_FIRST_STACK_END 0x8000u
+
 /* INT `vector` with these registers, interrupts on, on the stack below 0x7C00. Registers and flags come back. */
 void bios_int(struct bios_regs *r, uint8_t vector);
 /* The same for a far routine that ends in IRET. */
@@ -77,6 +81,7 @@ struct bios_memory {
 	bool from_e820; /* the BIOS has INT 15h AX=E820h; else the map was made up from E801h or 88h */
 	uint64_t usable_bytes;
 	uint32_t heap_start, heap_end;
+	uint32_t stack_end; /* of the stack that goes down from heap_start */
 };
 extern struct bios_memory bios_memory;
 /* Reads the memory map and sets the heap up; false if there is too little. */
@@ -119,6 +124,16 @@ void bios_describe(struct pod_fw *fw, struct pod_rec_machine *m);
 void bios_record(struct pod_fw *fw, struct i13_state *s);
 
 /* --- start.c, fault.c ---------------------------------------------------------------------------------- */
+/* Lines in text mode and on the serial port, a key, and a restart. */
+_Noreturn void bios_stop(const char *const *line, uint32_t lines);
+
+/* --- guard.c ------------------------------------------------------------------------------------------- */
+enum bios_stack { BIOS_STACK_REAL, BIOS_STACK_32, BIOS_STACKS };
+/* From here on this stack's end is at `address`, and guarded. */
+void bios_guard(enum bios_stack which, uint32_t address);
+/* Stops with a message if a stack ran over; each call into real mode ends in this. */
+void bios_guard_check(void);
+
 enum pod_status bios_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
 void bios_fault_init(void);
 

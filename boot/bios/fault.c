@@ -37,29 +37,32 @@ static void show(uint32_t row, const char *s)
 		bios_text_put(col, row, (uint8_t)*s, 0x4f);
 }
 
+_Noreturn void bios_stop(const char *const *line, uint32_t lines)
+{
+	bios_video_text();
+	for (uint32_t i = 0; i < lines; i++)
+		show(i, line[i]);
+	show(lines, PLAIN_("Press a key to restart."));
+	struct bios_regs r = {0};
+	bios_int(&r, 0x16);
+	bios_reset();
+}
+
 /* Called from the stubs. Uses no more of the program than it must: what failed may be anything. */
 _Noreturn void bios_fault(const struct fault_frame *f)
 {
 	static bool again;
-	char line[100];
-	if (!again) {
-		again = true;
-		bios_video_text();
-		pod_snprintf(line, sizeof line, PLAIN_("Isopod stopped: exception %u (error %x) at %08x, flags %08x"), f->vector,
-			     f->error, f->eip, f->eflags);
-		show(0, line);
-		pod_snprintf(line, sizeof line, PLAIN_("eax %08x ebx %08x ecx %08x edx %08x"), f->eax, f->ebx, f->ecx, f->edx);
-		show(1, line);
-		pod_snprintf(line, sizeof line, PLAIN_("esi %08x edi %08x ebp %08x esp %08x cr2 %08x"), f->esi, f->edi, f->ebp,
-			     f->esp, f->cr2);
-		show(2, line);
-		const uint32_t *stack = (const uint32_t *)(const void *)(f + 1);
-		pod_snprintf(line, sizeof line, PLAIN_("stack %08x %08x %08x %08x %08x %08x"), stack[0], stack[1], stack[2],
-			     stack[3], stack[4], stack[5]);
-		show(3, line);
-		show(4, PLAIN_("Press a key to restart."));
-		struct bios_regs r = {0};
-		bios_int(&r, 0x16);
-	}
-	bios_reset();
+	static char text[4][100];
+	const uint32_t *stack = (const uint32_t *)(const void *)(f + 1);
+	if (again)
+		bios_reset();
+	again = true;
+	pod_snprintf(text[0], sizeof text[0], PLAIN_("Isopod stopped: exception %u (error %x) at %08x, flags %08x"), f->vector,
+		     f->error, f->eip, f->eflags);
+	pod_snprintf(text[1], sizeof text[1], PLAIN_("eax %08x ebx %08x ecx %08x edx %08x"), f->eax, f->ebx, f->ecx, f->edx);
+	pod_snprintf(text[2], sizeof text[2], PLAIN_("esi %08x edi %08x ebp %08x esp %08x cr2 %08x"), f->esi, f->edi, f->ebp,
+		     f->esp, f->cr2);
+	pod_snprintf(text[3], sizeof text[3], PLAIN_("stack %08x %08x %08x %08x %08x %08x"), stack[0], stack[1], stack[2],
+		     stack[3], stack[4], stack[5]);
+	bios_stop((const char *const[]){text[0], text[1], text[2], text[3]}, 4);
 }

@@ -104,6 +104,8 @@ static struct pod_bootcode loaded(void)
 _Noreturn void bios_main(uint32_t drive)
 {
 	own = loaded();
+	bios_guard(BIOS_STACK_REAL, BIOS_REAL_STACK_END);
+	bios_guard(BIOS_STACK_32, BIOS_FIRST_STACK_END);
 	bios_fault_init();
 	bios_console_init(&fw);
 	if (!bios_memory_init())
@@ -126,6 +128,7 @@ _Noreturn void bios_main(uint32_t drive)
 	fw.memory_bytes = bios_memory.usable_bytes;
 	bios_video_init(&fw);
 	/* A roomy stack just below the heap; stage 2's first one has 32 KiB. */
+	bios_guard(BIOS_STACK_32, bios_memory.stack_end);
 	__asm__ volatile("movl %0, %%esp\n\tcall *%1" : : "r"(bios_memory.heap_start), "r"(run) : "memory");
 	__builtin_unreachable();
 }

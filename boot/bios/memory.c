@@ -235,7 +235,8 @@ bool bios_memory_init(void)
 		return false;
 	if (m->heap_end - m->heap_start > HEAP_SIZE_MAX)
 		m->heap_start = m->heap_end - HEAP_SIZE_MAX;
-	m->heap_start = ((m->heap_start + 0xfff) & ~0xfffu) + STACK_SIZE;
+	m->stack_end = (m->heap_start + 0xfff) & ~0xfffu;
+	m->heap_start = m->stack_end + STACK_SIZE;
 	*heap_first() = (struct block){.size = m->heap_end - m->heap_start};
 	lowest = heap_first();
 	return true;

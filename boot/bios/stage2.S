@@ -289,7 +289,7 @@ back32:
 	popl	%esi
 	popl	%ebx
 	popl	%ebp
-	ret
+	jmp	bios_guard_check
 
 /* void bios_halt(void) */
 	.globl	bios_halt

@@ -128,6 +128,11 @@ void pod_efi_console_take(struct pod_efi *e);
 void pod_efi_console_give_back(struct pod_efi *e);
 void pod_efi_console_flush(struct pod_efi *e);
 
+/* main.c: the boot manager, from entry.c. */
+EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st);
+
+/* input.c: the processor's own counter. */
+uint64_t pod_efi_ticks(void);
 /* input.c: keys, serial port, clock. stop() closes every event, so that nothing of ours fires under a loader. */
 void pod_efi_input_start(struct pod_efi *e);
 void pod_efi_input_stop(struct pod_efi *e);

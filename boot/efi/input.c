@@ -15,7 +15,7 @@ static const EFI_GUID guid_serial = EFI_SERIAL_IO_PROTOCOL_GUID;
 #define IDLE_KEYS   500000u
 #define IDLE_SERIAL 10000u
 
-static uint64_t ticks(void)
+uint64_t pod_efi_ticks(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	return __builtin_ia32_rdtsc();
@@ -35,19 +35,19 @@ static void clock_start(struct pod_efi *e)
 	uint64_t best = UINT32_MAX;
 
 	for (int i = 0; i < 3; i++) {
-		uint64_t from = ticks();
+		uint64_t from = pod_efi_ticks();
 
 		(void)e->bs->Stall(1000);
-		best = pod_min_u64(best, ticks() - from);
+		best = pod_min_u64(best, pod_efi_ticks() - from);
 	}
 	e->clock_per_ms = best ? (uint32_t)best : 1;
-	e->clock_last = ticks();
+	e->clock_last = pod_efi_ticks();
 }
 
 static uint64_t millis(struct pod_fw *fw)
 {
 	struct pod_efi *e = pod_efi_of(fw);
-	uint64_t now = ticks(), whole;
+	uint64_t now = pod_efi_ticks(), whole;
 
 	/* A counter that jumps back (a broken resume, a migrated machine) stands still instead. */
 	if (now < e->clock_last)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UEFI entry: finds the stick, fills struct pod_fw, runs the menu.
+ * Finds the stick, fills struct pod_fw, runs the menu.
  *
  * Which disk is ours: the one that holds the volume we were loaded from. Firmware may have loaded us from elsewhere (the
  * network, a copy on its own disk, another boot manager that took the file into memory); then the first volume that
@@ -9,8 +9,6 @@
 #include "boot/efi/efi.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-
-EFI_STATUS efi_main(EFI_HANDLE ImageHandle, EFI_SYSTEM_TABLE *SystemTable);
 
 static struct pod_efi the;
 
@@ -259,14 +257,14 @@ static void firmware_setup(struct pod_fw *fw)
 		leave(e, EfiResetCold);
 }
 
-EFI_STATUS efi_main(EFI_HANDLE ImageHandle, EFI_SYSTEM_TABLE *SystemTable)
+EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
 	struct pod_efi *e = &the;
 	struct pod_fw *fw = &e->fw;
 
-	e->image = ImageHandle;
-	e->st = SystemTable;
-	e->bs = SystemTable->BootServices;
+	e->image = image;
+	e->st = st;
+	e->bs = st->BootServices;
 	e->alloc.alloc = efi_alloc;
 	e->alloc.release = efi_release;
 	e->alloc.ctx = e;

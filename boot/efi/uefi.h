@@ -50,6 +50,7 @@ typedef struct {
 #define EFI_NOT_FOUND	       (EFI_ERROR_BIT | 14)
 #define EFI_ACCESS_DENIED      (EFI_ERROR_BIT | 15)
 #define EFI_TIMEOUT	       (EFI_ERROR_BIT | 18)
+#define EFI_ABORTED	       (EFI_ERROR_BIT | 21)
 #define EFI_SECURITY_VIOLATION (EFI_ERROR_BIT | 26)
 
 /* --- 4.2 table header --- */
@@ -248,6 +249,20 @@ struct EFI_GRAPHICS_OUTPUT_PROTOCOL {
 		0x9042a9de, 0x23dc, 0x4a38,                                                                                      \
 		{                                                                                                                \
 			0x96, 0xfb, 0x7a, 0xde, 0xd0, 0x80, 0x51, 0x6a                                                           \
+		}                                                                                                                \
+	}
+
+/* --- 37.5 random numbers --- */
+typedef struct EFI_RNG_PROTOCOL EFI_RNG_PROTOCOL;
+struct EFI_RNG_PROTOCOL {
+	void *GetInfo;
+	EFI_STATUS (*GetRNG)(EFI_RNG_PROTOCOL *This, const EFI_GUID *Algorithm, UINTN Length, uint8_t *Value);
+};
+#define EFI_RNG_PROTOCOL_GUID                                                                                                    \
+	{                                                                                                                        \
+		0x3152bca5, 0xeade, 0x433d,                                                                                      \
+		{                                                                                                                \
+			0x86, 0x2e, 0xc0, 0x1c, 0xdc, 0x29, 0x1f, 0x44                                                           \
 		}                                                                                                                \
 	}
 

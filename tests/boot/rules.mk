@@ -16,3 +16,26 @@ check-boot-plain:
 	@$(BOOT_RUN) --group plain
 bench-boot: all
 	@$(BOOT_PY) tests/boot/bench.py --build $(B)
+
+# --- tests/boot/stack.py: the boot manager with stack.c in the place of the menu -------------------------------------
+STACK_TESTS := bios-whole bios-deep bios-real x64-whole x64-frame ia32-whole ia32-frame
+
+stack_target = $(firstword $(subst -, ,$(1)))
+stack_kind   = $(lastword $(subst -, ,$(1)))
+stack_link_bios = $(BIOS_LD) --gc-sections -T boot/bios/stage2.ld -o $@.elf $^ && $(BIOS_OBJCOPY) $@.elf $@
+stack_link_x64  = lld-link $(EFI_LDFLAGS) $(EFI_LDFLAGS_x64) /out:$@ $^
+stack_link_ia32 = lld-link $(EFI_LDFLAGS) $(EFI_LDFLAGS_ia32) /out:$@ $^
+stack_objects_bios = $(filter-out $(BIOS_MENU_OBJ),$(BIOS_OBJ))
+stack_objects_x64  = $(patsubst %.c,$(B)/x64/%.o,$(EFI_SRC))
+stack_objects_ia32 = $(patsubst %.c,$(B)/ia32/%.o,$(EFI_SRC))
+
+define stack_test
+$(B)/stack/$(1).o: tests/boot/stack.c boot/boot.h boot/bios/bios.h
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $(if $(filter bios,$(2)),-DSTACK_BIOS) -DSTACK=STACK_$(3) -c $$< -o $$@
+$(B)/stack/$(1): $$(stack_objects_$(2)) $(B)/stack/$(1).o $(B)/$(2)/libmenu.a $(B)/$(2)/libpod.a
+	$$(Q)$$(stack_link_$(2))
+STACK_BIN += $(B)/stack/$(1)
+endef
+$(foreach t,$(STACK_TESTS),$(eval $(call stack_test,$(t),$(call stack_target,$(t)),$(call stack_kind,$(t)))))
+check-bios: $(STACK_BIN)

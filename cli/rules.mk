@@ -9,7 +9,7 @@ ifneq ($(WIM),yes)
 CLI_SRC   := $(filter-out cli/doctor/drivers_wim.c,$(CLI_SRC))
 endif
 # Libraries that a command loads when it needs them (cli/host/lazy.h): -lNAME.
-CLI_LAZY  := crypto blkid archive
+CLI_LAZY  := crypto blkid mount archive
 CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
 CLI_FLAGS := $(BASE) -I$(B)/gen -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
              -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \

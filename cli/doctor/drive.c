@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cli/doctor/drives.h"
+#include "cli/host/mounts.h"
 #include "cli/host/safety.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
@@ -241,10 +242,11 @@ static void check_bus(struct doctor *d)
 		doctor_reportf(d, &bus_check, DOCTOR_GOOD, d->arg, NULL, _("%llu Mbit/s"), (unsigned long long)speed);
 }
 
-/* Is `device` ("8:17" as /proc/self/mountinfo has it) the drive, or a partition of it? */
-static bool is_of_drive(const struct cli_dev *dev, const char *number)
+/* Is the device the drive, or a partition of it? */
+static bool is_of_drive(const struct cli_dev *dev, dev_t device)
 {
-	char *link = cli_xasprintf("%s/sys/dev/block/%s", cli_safety_root, number), *path = realpath(link, NULL);
+	char *link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(device), minor(device));
+	char *path = realpath(link, NULL);
 	char *own_link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(dev->rdev), minor(dev->rdev));
 	char *own = realpath(own_link, NULL);
 	size_t n = own ? strlen(own) : 0;
@@ -257,33 +259,31 @@ static bool is_of_drive(const struct cli_dev *dev, const char *number)
 	return is;
 }
 
+static bool visit_mount(void *ctx, const struct cli_mount *m)
+{
+	struct doctor *d = ctx;
+
+	if (!is_of_drive(&d->target->file, m->device))
+		return false;
+	if (m->sync)
+		doctor_report(d, &mount_check, DOCTOR_WARN, m->point,
+			      _("mounted with sync: every write waits and wears the drive"),
+			      _("mount it without sync, and unmount it before you pull it out"));
+	else if (!m->noatime)
+		doctor_reportf(d, &mount_check, DOCTOR_NOTE, m->point,
+			       _("'mount -o remount,noatime' spares writes when files are read"), _("mounted with %s"),
+			       m->options);
+	else
+		doctor_reportf(d, &mount_check, DOCTOR_GOOD, m->point, NULL, _("mounted with %s"), m->options);
+	return false;
+}
+
 static void check_mount(struct doctor *d)
 {
-	char *name = cli_xasprintf("%s/proc/self/mountinfo", cli_safety_root), *line = NULL;
-	FILE *f = d->target->file.is_block ? fopen(name, "re") : NULL;
-	size_t cap = 0;
+	const char *why = d->target->file.is_block ? cli_mounts_each(visit_mount, d) : NULL;
 
-	while (f && getline(&line, &cap, f) > 0) {
-		char number[32], point[256], options[128];
-
-		if (sscanf(line, "%*s %*s %31s %*s %255s %127s", number, point, options) != 3 ||
-		    !is_of_drive(&d->target->file, number))
-			continue;
-		if (strstr(line, "sync,") && !strstr(line, "async"))
-			doctor_report(d, &mount_check, DOCTOR_WARN, point,
-				      _("mounted with sync: every write waits and wears the drive"),
-				      _("mount it without sync, and unmount it before you pull it out"));
-		else if (!strstr(options, "noatime"))
-			doctor_reportf(d, &mount_check, DOCTOR_NOTE, point,
-				       _("'mount -o remount,noatime' spares writes when files are read"), _("mounted with %s"),
-				       options);
-		else
-			doctor_reportf(d, &mount_check, DOCTOR_GOOD, point, NULL, _("mounted with %s"), options);
-	}
-	if (f)
-		fclose(f);
-	free(line);
-	free(name);
+	if (why)
+		doctor_report(d, &mount_check, DOCTOR_SKIPPED, d->arg, why, NULL);
 }
 
 /* --- hooks

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Safety of block devices. Facts come from the kernel: /sys/dev/block (partitions, holders, the drive a partition belongs to),
- * /proc/self/mountinfo and /proc/swaps. A device with anything of it in use is refused; no option changes that.
+ * and its lists of mounts and swap space. A device with anything of it in use is refused; no option changes that.
  */
 #include <blkid/blkid.h>
 #include <dirent.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/host/lazy.h"
+#include "cli/host/mounts.h"
 #include "cli/host/safety.h"
 
 /* clang-format off */
@@ -58,22 +59,6 @@ static bool sys_exists(unsigned major_no, unsigned minor_no, const char *name)
 	return there;
 }
 
-/* Undoes the octal escapes (\040) of mountinfo and swaps, in place. */
-static void unescape(char *s)
-{
-	char *w = s;
-
-	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
-			*w++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			*w++ = *s++;
-		}
-	}
-	*w = '\0';
-}
-
 static bool is_node(const char *path, unsigned major_no, unsigned minor_no)
 {
 	struct stat st;
@@ -82,55 +67,20 @@ static bool is_node(const char *path, unsigned major_no, unsigned minor_no)
 	       minor(st.st_rdev) == minor_no;
 }
 
-/* proc_pid_mountinfo(5): "ID parent major:minor root MOUNTPOINT options [fields] - TYPE SOURCE superoptions". A btrfs has an
- * anonymous number there, so the source counts as well. Returns the mount point, freshly allocated, or NULL. */
-static char *mounted_at(unsigned major_no, unsigned minor_no)
+struct in_use {
+	unsigned major_no, minor_no;
+	bool found;
+	char *point; /* where it is mounted, freshly allocated */
+};
+
+static bool visit_use(void *ctx, const struct cli_mount *m)
 {
-	char *text = read_text("/proc/self/mountinfo"), *save = NULL, *found = NULL;
+	struct in_use *u = ctx;
 
-	if (!text)
-		return NULL;
-	for (char *line = strtok_r(text, "\n", &save); line && !found; line = strtok_r(NULL, "\n", &save)) {
-		unsigned ma = 0, mi = 0, n = 0;
-		char *point = NULL, *source = NULL, *s2 = NULL;
-		unsigned after_type = 0;
-		bool after_dash = false;
-
-		for (char *word = strtok_r(line, " ", &s2); word; word = strtok_r(NULL, " ", &s2), n++) {
-			if (n == 2 && sscanf(word, "%u:%u", &ma, &mi) != 2)
-				break;
-			if (n == 4)
-				point = word;
-			if (after_dash && ++after_type == 2)
-				source = word;
-			after_dash |= n > 5 && strcmp(word, "-") == 0;
-		}
-		if (!point)
-			continue;
-		unescape(point);
-		if (source)
-			unescape(source);
-		if ((ma == major_no && mi == minor_no) || (source && is_node(source, major_no, minor_no)))
-			found = cli_xstrdup(point);
-	}
-	free(text);
-	return found;
-}
-
-static bool holds_swap(unsigned major_no, unsigned minor_no)
-{
-	char *text = read_text("/proc/swaps"), *save = NULL;
-	bool found = false;
-
-	if (!text)
-		return false;
-	for (char *line = strtok_r(text, "\n", &save); line && !found; line = strtok_r(NULL, "\n", &save)) {
-		line[strcspn(line, " \t")] = '\0';
-		unescape(line);
-		found = is_node(line, major_no, minor_no);
-	}
-	free(text);
-	return found;
+	u->found = m->device == makedev(u->major_no, u->minor_no) || (m->source && is_node(m->source, u->major_no, u->minor_no));
+	if (u->found && m->point)
+		u->point = cli_xstrdup(m->point);
+	return u->found;
 }
 
 /* Name of the first device that holds this one (dm-0, md127), or NULL. */
@@ -152,8 +102,16 @@ static char *holder_of(unsigned major_no, unsigned minor_no)
 
 static bool part_idle(const char *path, const char *part, unsigned major_no, unsigned minor_no, struct fault *fault)
 {
-	char *s = mounted_at(major_no, minor_no);
+	struct in_use mount = {.major_no = major_no, .minor_no = minor_no}, swap = mount;
+	const char *why = cli_mounts_each(visit_use, &mount);
+	char *s = mount.point;
 
+	if (!why && !mount.found)
+		why = cli_swaps_each(visit_use, &swap);
+	if (why) {
+		fault_set(fault, _("%s: refused: cannot tell whether it is in use: %s"), path, why);
+		return false;
+	}
 	if (s) {
 		if (strcmp(s, "/") == 0 || strcmp(s, "/boot") == 0 || strcmp(s, "/usr") == 0 || strcmp(s, "/boot/efi") == 0)
 			fault_set(fault,
@@ -165,7 +123,7 @@ static bool part_idle(const char *path, const char *part, unsigned major_no, uns
 		free(s);
 		return false;
 	}
-	if (holds_swap(major_no, minor_no)) {
+	if (swap.found) {
 		fault_set(fault, _("%s: refused: %s is swap space of the running system; run 'swapoff' first"), path, part);
 		return false;
 	}

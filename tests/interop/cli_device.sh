@@ -128,6 +128,9 @@ fresh
 echo "30 1 0:55 / /mnt rw shared:2 master:1 - btrfs $dev rw" >"$root/proc/self/mountinfo"
 refuses "mounted under an anonymous number" "is mounted at /mnt" "$faults" create "$dev" --yes
 fresh
+rm "$root/proc/self/mountinfo"
+refuses "no list of mounts" "cannot tell whether it is in use: /proc/self/mountinfo" "$faults" create "$dev" --yes
+fresh
 printf 'Filename\tType\tSize\tUsed\tPriority\n%s partition 1 0 -2\n' "$dev" >"$root/proc/swaps"
 refuses "swap space" "swap" "$faults" create "$dev" --yes
 fresh

@@ -54,8 +54,8 @@ class Broken:
     def words(self):
         return ("the library " + self.file, "Debian package " + self.package, self.why)
 
-    def run(self, args, **env):
-        return isopod(*[a.lstrip("@") for a in args], env=dict(env, LD_LIBRARY_PATH=self.dir))
+    def run(self, args, program=ISOPOD, **env):
+        return isopod(*[a.lstrip("@") for a in args], program=program, env=dict(env, LD_LIBRARY_PATH=self.dir))
 
     def at(self, name):
         """Where a file of the test's is, for us and for the command."""
@@ -88,7 +88,7 @@ class Absent:
         return isopod("-r", "chroot", "root", "/isopod", *args, program="unshare", env=dict(env, ISOPOD_DATA="/data"))
 
 
-def unchanged(hidden, what, path, *args, words=()):
+def unchanged(hidden, what, path, *args, words=(), **how):
     """A run that fails with the library's line; `path`, a file or a folder, is what it was. "@" is put before names of files."""
     def state():
         if os.path.isdir(there):
@@ -96,7 +96,7 @@ def unchanged(hidden, what, path, *args, words=()):
         return sha256(there)
     there = hidden.at(path)[0]
     before = state()
-    one_line(hidden.run(args), 3, "%s, %s" % (what, hidden.why), *hidden.words(), *words)
+    one_line(hidden.run(args, **how), 3, "%s, %s" % (what, hidden.why), *hidden.words(), *words)
     equal(state(), before, "%s, %s: what it would have changed" % (what, hidden.why))
 
 
@@ -126,6 +126,27 @@ def crypto(hidden):
 def blkid(hidden):
     unchanged(hidden, "create over a stick", "stick.img", "create", "@stick.img", "--size", "96M", words=("refused", "--yes"))
     equal(hidden.run(("create", "@fresh.img", "--size", "96M")).rc, 0, "create where nothing was")
+
+
+def mount(hidden):
+    """What cannot be looked up is not written to: a file that a loop device shows may be mounted."""
+    facts = "root" if isinstance(hidden, Absent) else "machine"
+    shutil.copy("stick.img", "looped.img")
+    name = hidden.at("looped.img")[1]
+    loop = facts + "/sys/block/loop0/"
+    os.makedirs(loop + "loop")
+    os.makedirs(facts + "/proc/self")
+    open(facts + "/proc/self/mountinfo", "w").close()
+    for file, text in (("loop/backing_file", name if facts == "root" else os.path.abspath(name)), ("dev", "7:0")):
+        with open(loop + file, "w") as f:
+            f.write(text + "\n")
+    # the command that is told of another /proc and /sys is the one for the fault tests
+    program = {} if facts == "root" else {"program": FAULTS, "ISOPOD_TEST_ROOT": os.path.abspath(facts)}
+    create = ("create", "@looped.img", "--yes")
+    unchanged(hidden, "create where it may be mounted", "looped.img", *create, words=("refused", "cannot tell whether it is in use"), **program)
+    if program:
+        equal(isopod("create", "looped.img", "--yes", program=program.pop("program"), env=program).rc, 0, "create where nothing is mounted")
+        shutil.rmtree(facts)
 
 
 def archive(hidden):
@@ -188,7 +209,7 @@ def make():
     changed_store("ext4", "mke2fs", "-q", "-t", "ext4", "-F")
 
 
-CASES = [("crypto", crypto), ("blkid", blkid), ("archive", archive), ("wim", windows), ("ntfs-3g", volume("ntfs")), ("ext2fs", volume("ext4"))]
+CASES = [("crypto", crypto), ("blkid", blkid), ("mount", mount), ("archive", archive), ("wim", windows), ("ntfs-3g", volume("ntfs")), ("ext2fs", volume("ext4"))]
 
 
 

@@ -3,6 +3,7 @@
 # the flags, and the rules that compile the core once per target.
 #
 #   make            the command and everything that lands on a stick
+#   make deps       the packages that are missing, from Debian
 #   make check      every test (bounded);  make check-long, bench-boot, bench-layers, lint, demo, deb, install
 #
 # B is the build folder; two builds in different folders are identical.

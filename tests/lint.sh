@@ -25,6 +25,8 @@ py_files=$(git ls-files '*.py')
 for f in sys.argv[1:]: compile(open(f, encoding="utf-8").read(), f, "exec")' $py_files
 	run "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability -I. --inline-suppr -D__x86_64__ \
 		--suppress=missingInclude --suppress=missingIncludeSystem -j 2 core linux boot cli
+	run "includes point down" tests/include_direction.py
+	run "includes that point up are seen" tests/include_direction.py --made-up
 	run "menu is translated" make -s B="$B" lint-menu
 	run "command is translated" make -s B="$B" lint-po
 	run "licence line in every source" sh -c 'for f in "$@"; do head -n 3 "$f" | grep -q "SPDX-License-Identifier: BSD-2-Clause" || { echo "$f"; bad=1; }; done; [ -z "$bad" ]' - $c_files $sh_files $py_files

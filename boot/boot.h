@@ -27,9 +27,21 @@ enum pod_key {
 	POD_KEY_HOME,
 	POD_KEY_END,
 	POD_KEY_DEL,
-	POD_KEY_F1, /* F1..F12 follow each other */
-	POD_KEY_F12 = POD_KEY_F1 + 11,
+	POD_KEY_F1,
+	POD_KEY_F2,
+	POD_KEY_F3,
+	POD_KEY_F4,
+	POD_KEY_F5,
+	POD_KEY_F6,
+	POD_KEY_F7,
+	POD_KEY_F8,
+	POD_KEY_F9,
+	POD_KEY_F10,
+	POD_KEY_F11,
+	POD_KEY_F12,
 };
+/* Ctrl and a capital letter, as keyboards and terminals send it. */
+#define POD_KEY_CTRL(letter) ((uint32_t)((letter) - 'A' + 1))
 
 /* A linear frame buffer, 32 bits a pixel. */
 struct pod_fb {

@@ -92,7 +92,7 @@ static uint32_t key_of_scan_code(uint8_t scan)
 		return POD_KEY_TAB;
 	case 0x85:
 	case 0x86:
-		return POD_KEY_F1 + 10 + (scan - 0x85u);
+		return POD_KEY_F11 + (scan - 0x85u);
 	default:
 		return scan >= 0x3b && scan <= 0x44 ? POD_KEY_F1 + (scan - 0x3bu) : POD_KEY_NONE;
 	}

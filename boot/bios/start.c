@@ -433,7 +433,7 @@ static enum pod_status install_and_go(struct job *j)
 static enum pod_status prepare(struct job *j)
 {
 	const struct pod_plan *p = j->plan;
-	if (p->bios_entry < -1 || (p->bios_entry >= 0 && (uint32_t)p->bios_entry >= p->image.boot_count))
+	if (p->bios_entry < POD_ENTRY_OWN || (p->bios_entry >= 0 && (uint32_t)p->bios_entry >= p->image.boot_count))
 		return refuse(j, POD_E_UNSUPPORTED, N_("The image holds nothing that a BIOS can start."));
 	if (p->bios_entry >= 0)
 		j->entry = &p->image.boot[p->bios_entry];

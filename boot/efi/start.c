@@ -406,7 +406,7 @@ static enum pod_status start_disk(struct starting *s)
 	EFI_HANDLE volume;
 	EFI_STATUS st;
 
-	if (entry < -1) {
+	if (entry < POD_ENTRY_OWN) {
 		say(s, N_("The image has nothing that this firmware can start."));
 		return POD_E_UNSUPPORTED;
 	}

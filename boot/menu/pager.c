@@ -89,20 +89,16 @@ uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p
 		uint32_t key = menu_wait_key(m, 0);
 		switch (key) {
 		case POD_KEY_DOWN:
-		case 'N' - 64:
 			top = top < last ? top + 1 : last;
 			break;
 		case POD_KEY_UP:
-		case 'P' - 64:
 			top -= top > 0;
 			break;
 		case POD_KEY_PGDN:
-		case 'F' - 64:
 		case ' ':
 			top = top + rows < last ? top + rows : last;
 			break;
 		case POD_KEY_PGUP:
-		case 'B' - 64:
 			top = top > rows ? top - rows : 0;
 			break;
 		case POD_KEY_HOME:
@@ -110,9 +106,6 @@ uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p
 			break;
 		case POD_KEY_END:
 			top = last;
-			break;
-		case 'L' - 64:
-			screen_invalidate(m);
 			break;
 		default:
 			return key;

@@ -33,17 +33,12 @@ static void draw_box(struct menu_screen *s, const char *title, const char *text,
 /* Returns the key that ended it. */
 static uint32_t run_box(struct menu *m, const char *title, const char *text, const char *foot)
 {
-	for (;;) {
-		for (uint32_t i = 0; i < m->screens; i++) {
-			view_draw(m, &m->screen[i]);
-			draw_box(&m->screen[i], title, text, foot);
-		}
-		screen_flush(m);
-		uint32_t key = menu_wait_key(m, 0);
-		if (key != 'L' - 64)
-			return key;
-		screen_invalidate(m);
+	for (uint32_t i = 0; i < m->screens; i++) {
+		view_draw(m, &m->screen[i]);
+		draw_box(&m->screen[i], title, text, foot);
 	}
+	screen_flush(m);
+	return menu_wait_key(m, 0);
 }
 
 void page_message(struct menu *m, const char *title, const char *text)
@@ -139,7 +134,7 @@ static const char *media_text(uint8_t media)
 static void add_start(struct menu *m, struct menu_pager *p, const char *fw, const struct pod_plan *plan, int entry, bool bios)
 {
 	char t[160];
-	if (entry == -2) {
+	if (entry == POD_ENTRY_NONE) {
 		pager_add_pair(m, p, fw, T("nothing to start"));
 		return;
 	}
@@ -333,12 +328,10 @@ void page_actions(struct menu *m)
 			sel = k - '1';
 			k = POD_KEY_ENTER;
 		}
-		if (k == POD_KEY_UP || k == 'P' - 64) {
+		if (k == POD_KEY_UP) {
 			sel = sel ? sel - 1 : n - 1;
-		} else if (k == POD_KEY_DOWN || k == 'N' - 64) {
+		} else if (k == POD_KEY_DOWN) {
 			sel = sel + 1 < n ? sel + 1 : 0;
-		} else if (k == 'L' - 64) {
-			screen_invalidate(m);
 		} else if (k == POD_KEY_ESC || k == POD_KEY_BACKSPACE || k == POD_KEY_LEFT) {
 			return;
 		} else if (k == POD_KEY_ENTER) {

@@ -112,10 +112,10 @@ struct csi_key {
 };
 
 static const struct csi_key tilde_key[] = {
-	{1, POD_KEY_HOME},    {2, POD_KEY_NONE},    {3, POD_KEY_DEL},	  {4, POD_KEY_END},	 {5, POD_KEY_PGUP},
-	{6, POD_KEY_PGDN},    {7, POD_KEY_HOME},    {8, POD_KEY_END},	  {11, POD_KEY_F1},	 {12, POD_KEY_F1 + 1},
-	{13, POD_KEY_F1 + 2}, {14, POD_KEY_F1 + 3}, {15, POD_KEY_F1 + 4}, {17, POD_KEY_F1 + 5},	 {18, POD_KEY_F1 + 6},
-	{19, POD_KEY_F1 + 7}, {20, POD_KEY_F1 + 8}, {21, POD_KEY_F1 + 9}, {23, POD_KEY_F1 + 10}, {24, POD_KEY_F1 + 11},
+	{1, POD_KEY_HOME}, {2, POD_KEY_NONE}, {3, POD_KEY_DEL},	 {4, POD_KEY_END},  {5, POD_KEY_PGUP},
+	{6, POD_KEY_PGDN}, {7, POD_KEY_HOME}, {8, POD_KEY_END},	 {11, POD_KEY_F1},  {12, POD_KEY_F2},
+	{13, POD_KEY_F3},  {14, POD_KEY_F4},  {15, POD_KEY_F5},	 {17, POD_KEY_F6},  {18, POD_KEY_F7},
+	{19, POD_KEY_F8},  {20, POD_KEY_F9},  {21, POD_KEY_F10}, {23, POD_KEY_F11}, {24, POD_KEY_F12},
 };
 
 static uint32_t letter_key(uint8_t c)
@@ -136,11 +136,11 @@ static uint32_t letter_key(uint8_t c)
 	case 'P':
 		return POD_KEY_F1;
 	case 'Q':
-		return POD_KEY_F1 + 1;
+		return POD_KEY_F2;
 	case 'R':
-		return POD_KEY_F1 + 2;
+		return POD_KEY_F3;
 	case 'S':
-		return POD_KEY_F1 + 3;
+		return POD_KEY_F4;
 	default:
 		return POD_KEY_NONE;
 	}

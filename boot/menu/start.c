@@ -170,13 +170,13 @@ static bool startable(struct menu *m, const struct pod_plan *p, const char *name
 		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, T("no known structure found"));
 		return false;
 	}
-	if (bit == 0 ? p->bios_entry != -2 : p->efi_entry[bit] != -2)
+	if (bit == 0 ? p->bios_entry != POD_ENTRY_NONE : p->efi_entry[bit] != POD_ENTRY_NONE)
 		return true;
 	char can[64];
 	size_t at = 0;
 	can[0] = 0;
 	for (unsigned i = 0; i < 4; i++)
-		if (i == 0 ? p->bios_entry != -2 : p->efi_entry[i] != -2)
+		if (i == 0 ? p->bios_entry != POD_ENTRY_NONE : p->efi_entry[i] != POD_ENTRY_NONE)
 			at += (size_t)pod_snprintf(can + at, sizeof can - at, "%s%s", at ? ", " : "", fw_name[i]);
 	if (at)
 		pod_snprintf(text, size, T("%s: nothing in this image starts on %s; it starts on: %s."), name, m->fw->name, can);

@@ -469,27 +469,21 @@ void view_key(struct menu *m, uint32_t key)
 	size_t page = view_page_rows(&m->screen[0]);
 	switch (key) {
 	case POD_KEY_UP:
-	case 'P' - 64:
 		move(v, 1, false);
 		break;
 	case POD_KEY_DOWN:
-	case 'N' - 64:
 		move(v, 1, true);
 		break;
 	case POD_KEY_PGUP:
-	case 'B' - 64:
 		move(v, page, false);
 		break;
 	case POD_KEY_PGDN:
-	case 'F' - 64:
 		move(v, page, true);
 		break;
 	case POD_KEY_HOME:
-	case 'A' - 64:
 		v->selected = 0;
 		break;
 	case POD_KEY_END:
-	case 'E' - 64:
 		v->selected = v->count ? v->count - 1 : 0;
 		break;
 	case POD_KEY_ENTER:
@@ -521,7 +515,7 @@ void view_key(struct menu *m, uint32_t key)
 		}
 		break;
 	case POD_KEY_TAB:
-	case POD_KEY_F1 + 1:
+	case POD_KEY_F2:
 		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
 			page_details(m, v->row[v->selected]);
 		break;
@@ -529,24 +523,21 @@ void view_key(struct menu *m, uint32_t key)
 	case '?':
 		page_help(m);
 		break;
-	case POD_KEY_F1 + 2:
+	case POD_KEY_F3:
 	case '|':
 		m->fw->language = m->fw->language == POD_LANG_EN ? POD_LANG_ZH_CN : POD_LANG_EN;
 		break;
-	case POD_KEY_F1 + 3:
+	case POD_KEY_F4:
 	case '*':
 		toggle_view(m);
 		break;
-	case POD_KEY_F1 + 4:
+	case POD_KEY_F5:
 	case '<':
 		page_story(m);
 		break;
-	case POD_KEY_F1 + 9:
+	case POD_KEY_F10:
 	case ':':
 		page_actions(m);
-		break;
-	case 'L' - 64:
-		screen_invalidate(m);
 		break;
 	default:
 		if (key >= 0x20 && key < 0x110000 && key != 0x7f && !(key >= 0x80 && key < 0xa0))

@@ -65,7 +65,7 @@ static int bit_index(uint32_t bit)
 	return i;
 }
 
-/* Which entry a firmware starts: >= 0 El Torito entry, -1 the image itself or its own tree, -2 nothing. */
+/* Which entry a firmware starts, as in struct pod_plan. */
 static int start_of(const struct pod_plan *p, const struct cli_bootmode *fw)
 {
 	return fw->bit == POD_FW_BIOS ? p->bios_entry : p->efi_entry[bit_index(fw->bit)];
@@ -86,11 +86,11 @@ static char *start_text(const struct pod_plan *p, const struct cli_bootmode *fw)
 		return cli_xasprintf(_("El Torito entry %d, %s in a FAT image at offset %llu"), n + 1, loader,
 				     (unsigned long long)e->lba * 2048);
 	}
-	if (n == -1 && fw->bit == POD_FW_BIOS)
+	if (n == POD_ENTRY_OWN && fw->bit == POD_FW_BIOS)
 		return cli_xasprintf("%s", _("the boot sector of the image"));
-	if (n == -1 && p->image.kind == POD_IMAGE_EFI)
+	if (n == POD_ENTRY_OWN && p->image.kind == POD_IMAGE_EFI)
 		return cli_xasprintf("%s", _("the program itself"));
-	if (n == -1)
+	if (n == POD_ENTRY_OWN)
 		return cli_xasprintf(_("%s in the image's own filesystem"), loader);
 	return NULL;
 }

@@ -11,7 +11,7 @@ enum { CHUNK = 1 << 20, SMALL = 4096, TIME_MS = 4000, SMALL_TIME_MS = 2000, CHUN
 
 const struct doctor_check doctor_check_benchmark = {
 	.id = "drive.benchmark",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("read speed"),
 	.explain = N_("With --benchmark the drive is read for some seconds: in a row, which is what loading a kernel does, and "
 		      "in pieces of 4 KiB "

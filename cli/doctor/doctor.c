@@ -13,7 +13,7 @@
 
 static const struct doctor_check open_check = {
 	.id = "drive.open",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("the stick can be opened"),
 	.explain =
 		N_("The partition table, the data partition and the ESP (where the boot manager lies) have to be found and read. "
@@ -23,7 +23,7 @@ static const struct doctor_check open_check = {
 };
 static const struct doctor_check folder_check = {
 	.id = "drive.folders",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("the folders can be read"),
 	.explain =
 		N_("Every folder of the data partition is read to find the images. A folder that cannot be read hides what is in "
@@ -291,7 +291,7 @@ static bool is_check(const char *word)
 		for (size_t i = 0; i < (*m)->count; i++)
 			if (doctor_word_matches(word, (*m)->check[i]))
 				return true;
-	return strlen(word) == 1 && *word >= '1' && *word <= '0' + HAZARD_COUNT;
+	return strlen(word) == 1 && *word >= '1' && *word <= '0' + POD_HAZARD_COUNT;
 }
 
 /* "image.md5,3": cut into words in place. NULL, or the word that means nothing. */

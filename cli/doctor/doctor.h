@@ -12,16 +12,7 @@
 
 #include "cli/ui/ui.h"
 #include "cli/stick/target.h"
-
-enum doctor_hazard {
-	HAZARD_IMAGE = 1,    /* damaged, or not made to the rules */
-	HAZARD_DRIVER = 2,   /* a boot-critical driver is missing */
-	HAZARD_RULES = 3,    /* configuration in conflict */
-	HAZARD_MEMORY = 4,   /* too little, fragmented, overlapping */
-	HAZARD_FIRMWARE = 5, /* ACPI, firmware, Secure Boot */
-	HAZARD_DRIVE = 6,    /* slow, limited, failing, counterfeit */
-	HAZARD_COUNT = 6,
-};
+#include "core/trace/hazard.h"
 
 enum doctor_level {
 	DOCTOR_GOOD,	/* checked and in order */
@@ -34,7 +25,7 @@ enum doctor_level {
 
 struct doctor_check {
 	const char *id; /* "image.truncated": what --explain takes and --json prints; stable */
-	enum doctor_hazard hazard;
+	enum pod_hazard hazard;
 	const char *title;   /* N_(): a few words */
 	const char *explain; /* N_(): the long text for --explain: what it means, why it matters, what to do */
 };

@@ -16,7 +16,7 @@
 
 static const struct doctor_check filesystem_check = {
 	.id = "drive.filesystem",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("filesystem"),
 	.explain = N_("FAT32 takes no file of 4 GiB and above, and many installation media are larger; exFAT has no such limit. "
 		      "A file of "
@@ -26,7 +26,7 @@ static const struct doctor_check filesystem_check = {
 };
 static const struct doctor_check volume_check = {
 	.id = "drive.volume",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("consistency"),
 	.explain = N_("The exFAT volume is walked as a repair would, but nothing is written. Clusters of files that are marked "
 		      "as free will be "
@@ -38,7 +38,7 @@ static const struct doctor_check volume_check = {
 };
 static const struct doctor_check table_check = {
 	.id = "drive.partitions",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("partitions"),
 	.explain = N_("Flash memory is written in large units. A partition that does not begin at a multiple of 1 MiB makes "
 		      "writing slower and "
@@ -48,14 +48,14 @@ static const struct doctor_check table_check = {
 };
 static const struct doctor_check space_check = {
 	.id = "drive.space",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("free space"),
 	.explain = N_("How much room the data partition has, and the largest piece of it: an image that fits into one piece lies "
 		      "unfragmented."),
 };
 static const struct doctor_check fragments_check = {
 	.id = "drive.fragments",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("pieces"),
 	.explain = N_("The boot manager serves images in any number of pieces, but each piece costs a little memory and time. An "
 		      "image in "
@@ -65,7 +65,7 @@ static const struct doctor_check fragments_check = {
 };
 static const struct doctor_check bus_check = {
 	.id = "drive.bus",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("connection"),
 	.explain = N_("The speed of the USB link that the drive is plugged into now. 12 Mbit/s is USB 1: a live system takes "
 		      "half an hour or "
@@ -75,7 +75,7 @@ static const struct doctor_check bus_check = {
 };
 static const struct doctor_check mount_check = {
 	.id = "drive.mount",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("mount options"),
 	.explain = N_("Mounted with noatime, the data partition is not written to when files are merely read, which spares the "
 		      "flash. With sync, "

@@ -8,7 +8,7 @@
 
 const struct doctor_check drivers_check_stick = {
 	.id = "drivers.stick",
-	.hazard = HAZARD_DRIVER,
+	.hazard = POD_HAZARD_DRIVER,
 	.title = N_("the initrd finds the stick"),
 	.explain = N_(
 		"After the kernel has started, the firmware no longer reads the stick: the initrd needs drivers of its own for "
@@ -22,7 +22,7 @@ const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 	[DEVICE_USB] =
 		{
 			.id = "drivers.usb",
-			.hazard = HAZARD_DRIVER,
+			.hazard = POD_HAZARD_DRIVER,
 			.title = N_("drivers for the USB controllers"),
 			.explain =
 				N_("Each USB controller of the machine is looked up among the drivers of the image's initrds. A "
@@ -33,7 +33,7 @@ const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 	[DEVICE_STORAGE] =
 		{
 			.id = "drivers.storage",
-			.hazard = HAZARD_DRIVER,
+			.hazard = POD_HAZARD_DRIVER,
 			.title = N_("drivers for the disk controllers"),
 			.explain =
 				N_("Each disk controller of the machine (SATA, NVMe, RAID, SCSI, virtio, SD) is looked up among "
@@ -46,7 +46,7 @@ const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 	[DEVICE_NETWORK] =
 		{
 			.id = "drivers.network",
-			.hazard = HAZARD_DRIVER,
+			.hazard = POD_HAZARD_DRIVER,
 			.title = N_("drivers for the network controllers"),
 			.explain = N_(
 				"Each network controller of the machine is looked up among the drivers of the image's initrds "

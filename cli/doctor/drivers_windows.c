@@ -14,7 +14,7 @@
 
 const struct doctor_check drivers_check_windows = {
 	.id = "drivers.windows",
-	.hazard = HAZARD_DRIVER,
+	.hazard = POD_HAZARD_DRIVER,
 	.title = N_("drivers in Windows Setup"),
 	.explain = N_(
 		"Windows Setup runs from sources/boot.wim. Each disk, USB and network controller of the machine is looked up "

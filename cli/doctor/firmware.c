@@ -8,7 +8,7 @@
 
 const struct doctor_check firmware_check_mode = {
 	.id = "firmware.mode",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("boot mode"),
 	.explain = N_("A machine starts in UEFI mode or in BIOS mode (also called legacy or CSM), and UEFI firmware of 32 bits "
 		      "needs a loader of 32 "

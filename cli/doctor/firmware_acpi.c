@@ -13,7 +13,7 @@
 
 const struct doctor_check firmware_check_checksums = {
 	.id = "firmware.checksums",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("checksums of the ACPI tables"),
 	.explain = N_(
 		"The firmware describes the machine to the system in ACPI tables; the bytes of each add up to zero. A table that "
@@ -25,7 +25,7 @@ const struct doctor_check firmware_check_checksums = {
 };
 const struct doctor_check firmware_check_tables = {
 	.id = "firmware.tables",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("the ACPI tables fit each other"),
 	.explain = N_("The root pointer (RSDP) leads to a list of tables (XSDT, RSDT), the list to the fixed table (FADT), and "
 		      "that one to the "
@@ -35,7 +35,7 @@ const struct doctor_check firmware_check_tables = {
 };
 const struct doctor_check firmware_check_fadt = {
 	.id = "firmware.fadt",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("what the firmware says about the machine"),
 	.explain = N_("The fixed ACPI table (FADT) says what kind of machine this is. Hardware-reduced machines (tablets, many "
 		      "ARM devices) have "

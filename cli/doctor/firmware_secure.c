@@ -18,7 +18,7 @@ static const char builtin_level[] = "sbat,1,2025021800\nshim,4\ngrub,5\n";
 
 const struct doctor_check firmware_check_secure = {
 	.id = "firmware.secureboot",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("Secure Boot"),
 	.explain = N_(
 		"With Secure Boot the firmware starts only programs that are signed by somebody it trusts and that are not on "
@@ -28,7 +28,7 @@ const struct doctor_check firmware_check_secure = {
 };
 const struct doctor_check firmware_check_signed = {
 	.id = "firmware.signed",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("signatures of the image's loaders"),
 	.explain = N_(
 		"Secure Boot is on, and the loader that the firmware would start from this image carries no signature: the "
@@ -39,7 +39,7 @@ const struct doctor_check firmware_check_signed = {
 };
 const struct doctor_check firmware_check_dbx = {
 	.id = "firmware.dbx",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("revoked loaders (dbx)"),
 	.explain = N_("The machine keeps a list (dbx) of hashes and certificates of programs that it no longer starts although "
 		      "they are signed, "
@@ -49,7 +49,7 @@ const struct doctor_check firmware_check_dbx = {
 };
 const struct doctor_check firmware_check_sbat = {
 	.id = "firmware.sbat",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("generations of the loaders (SBAT)"),
 	.explain = N_(
 		"Loaders of Linux carry generation numbers (section .sbat), and shim keeps the lowest ones that it accepts in a "

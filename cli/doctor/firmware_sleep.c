@@ -14,7 +14,7 @@
 
 const struct doctor_check firmware_check_sleep = {
 	.id = "firmware.sleep",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("sleep"),
 	.explain = N_(
 		"A machine can suspend to RAM if its tables define the state _S3, or if it has modern standby (low-power S0); to "
@@ -26,7 +26,7 @@ const struct doctor_check firmware_check_sleep = {
 };
 const struct doctor_check firmware_check_arguments = {
 	.id = "firmware.arguments",
-	.hazard = HAZARD_FIRMWARE,
+	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("kernel arguments worth trying"),
 	.explain = N_("Suggestions that follow from something seen on this machine, each with its price. Try one at a time, and "
 		      "only if the start "

@@ -9,7 +9,7 @@
 
 static const struct doctor_check structure_check = {
 	.id = "image.structure",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("structure"),
 	.explain = N_("The image's own structures are read as the boot manager reads them: volume descriptors, boot catalogue, "
 		      "partition "
@@ -22,7 +22,7 @@ static const struct doctor_check structure_check = {
 };
 static const struct doctor_check kind_check = {
 	.id = "image.kind",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("kind and name"),
 	.explain = N_("The menu lists files by the end of their names (.iso .img .ima .raw .efi .wim .vhd .vhdx); what a file "
 		      "is, is decided "
@@ -32,7 +32,7 @@ static const struct doctor_check kind_check = {
 };
 static const struct doctor_check boot_check = {
 	.id = "image.boot",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("what starts it"),
 	.explain =
 		N_("Each firmware starts something else: BIOS a boot sector (in an ISO by El Torito), UEFI a loader such as "
@@ -44,7 +44,7 @@ static const struct doctor_check boot_check = {
 };
 static const struct doctor_check truncated_check = {
 	.id = "image.truncated",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("length"),
 	.explain = N_(
 		"A volume says how long it is. If the file is shorter, its end is missing: the menu and the kernel often still "
@@ -56,7 +56,7 @@ static const struct doctor_check truncated_check = {
 };
 static const struct doctor_check files_check = {
 	.id = "image.files",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("files inside"),
 	.explain = N_("The folders of an ISO say where each file lies. A file that reaches beyond the end of the image is lost "
 		      "or cut; what "

@@ -13,7 +13,7 @@
 
 const struct doctor_check doctor_check_label = {
 	.id = "image.label",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("volume label"),
 	.explain = N_("An ISO has a label of at most 32 characters. Many live systems look for their medium by it, so that two "
 		      "media with "
@@ -23,7 +23,7 @@ const struct doctor_check doctor_check_label = {
 };
 const struct doctor_check doctor_check_sought = {
 	.id = "image.label-sought",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("label that the boot menu asks for"),
 	.explain = N_("The boot menu inside the image tells the system under which label to look for its medium. If the image "
 		      "has another "

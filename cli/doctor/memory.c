@@ -23,7 +23,7 @@
 
 static const struct doctor_check total_check = {
 	.id = "memory.total",
-	.hazard = HAZARD_MEMORY,
+	.hazard = POD_HAZARD_MEMORY,
 	.title = N_("memory in all"),
 	.explain = N_(
 		"A Linux needs its initrd twice while it starts, packed and unpacked, and memory to work in; a live system keeps "
@@ -36,7 +36,7 @@ static const struct doctor_check total_check = {
 };
 static const struct doctor_check block_check = {
 	.id = "memory.block",
-	.hazard = HAZARD_MEMORY,
+	.hazard = POD_HAZARD_MEMORY,
 	.title = N_("largest free block"),
 	.explain =
 		N_("The initrd is loaded in one piece, below 2 GiB on many loaders, and the patches of the image are kept in "
@@ -47,7 +47,7 @@ static const struct doctor_check block_check = {
 };
 static const struct doctor_check map_check = {
 	.id = "memory.map",
-	.hazard = HAZARD_MEMORY,
+	.hazard = POD_HAZARD_MEMORY,
 	.title = N_("memory map"),
 	.explain = N_(
 		"The firmware tells which memory is free and which is reserved. Ranges that contradict each other make a system "

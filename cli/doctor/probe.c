@@ -29,7 +29,7 @@ enum {
 
 const struct doctor_check doctor_check_capacity = {
 	.id = "drive.capacity",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("real capacity"),
 	.explain = N_(
 		"Counterfeit drives say that they are larger than they are; files beyond the real end are lost, or overwrite "

@@ -8,13 +8,13 @@
 
 #define FINDINGS_MAX (1u << 20)
 
-static const char *const hazard_name[HAZARD_COUNT + 1] = {
-	[HAZARD_IMAGE] = N_("the image"),
-	[HAZARD_DRIVER] = N_("drivers"),
-	[HAZARD_RULES] = N_("the configuration"),
-	[HAZARD_MEMORY] = N_("memory"),
-	[HAZARD_FIRMWARE] = N_("ACPI and firmware"),
-	[HAZARD_DRIVE] = N_("the drive"),
+static const char *const hazard_name[POD_HAZARD_COUNT + 1] = {
+	[POD_HAZARD_IMAGE] = N_("the image"),
+	[POD_HAZARD_DRIVER] = N_("drivers"),
+	[POD_HAZARD_RULES] = N_("the configuration"),
+	[POD_HAZARD_MEMORY] = N_("memory"),
+	[POD_HAZARD_FIRMWARE] = N_("ACPI and firmware"),
+	[POD_HAZARD_DRIVE] = N_("the drive"),
 };
 
 static const char *const level_name[DOCTOR_LEVEL_COUNT] = {
@@ -36,7 +36,7 @@ bool doctor_word_matches(const char *word, const struct doctor_check *c)
 {
 	size_t n = strlen(word);
 
-	if (n == 1 && word[0] >= '1' && word[0] <= '0' + HAZARD_COUNT)
+	if (n == 1 && word[0] >= '1' && word[0] <= '0' + POD_HAZARD_COUNT)
 		return (int)c->hazard == word[0] - '0';
 	return n && strncmp(c->id, word, n) == 0 && (c->id[n] == '\0' || c->id[n] == '.');
 }
@@ -199,7 +199,7 @@ int doctor_print_text(const struct doctor *d, bool verbose, struct fault *fault)
 	const struct doctor_state *s = d->state;
 
 	print_verdict(s);
-	for (unsigned h = 1; h <= HAZARD_COUNT; h++)
+	for (unsigned h = 1; h <= POD_HAZARD_COUNT; h++)
 		print_hazard(s, h, verbose);
 	if (s->levels[DOCTOR_BAD] || s->levels[DOCTOR_WARN])
 		cli_print("\n%s\n", _("'isopod doctor --explain CHECK' tells more about the name in brackets."));
@@ -223,7 +223,7 @@ int doctor_print_json(const struct doctor *d, struct fault *fault)
 	cli_json_u64(&j, "warnings", s->levels[DOCTOR_WARN]);
 	cli_json_u64(&j, "skipped", s->levels[DOCTOR_SKIPPED]);
 	cli_json_open(&j, "findings", '[');
-	for (unsigned h = 1; h <= HAZARD_COUNT; h++)
+	for (unsigned h = 1; h <= POD_HAZARD_COUNT; h++)
 		for (size_t i = 0; i < s->count; i++) {
 			const struct doctor_finding *f = &s->finding[i];
 
@@ -326,7 +326,7 @@ int doctor_explain(const struct cli_command *cmd, const char *id, bool json, str
 	cli_json_init(&j, stdout);
 	if (json)
 		cli_json_open(&j, NULL, '[');
-	for (unsigned h = 1; h <= HAZARD_COUNT; h++)
+	for (unsigned h = 1; h <= POD_HAZARD_COUNT; h++)
 		for (const struct doctor_module *const *m = doctor_modules; *m; m++)
 			for (size_t i = 0; i < (*m)->count; i++) {
 				const struct doctor_check *c = (*m)->check[i];

@@ -5,7 +5,7 @@
 
 static const struct doctor_check rules_check = {
 	.id = "rules.conf",
-	.hazard = HAZARD_RULES,
+	.hazard = POD_HAZARD_RULES,
 	.title = N_("isopod.conf"),
 	.explain = N_(
 		"The file /isopod.conf on the data partition holds 'key = value' lines. A line that makes no sense is skipped; "

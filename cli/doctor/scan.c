@@ -25,7 +25,7 @@ enum {
 
 const struct doctor_check doctor_check_zeros = {
 	.id = "image.zeros",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("zeros in place of data"),
 	.explain = N_(
 		"A download that reserves its space first, or a copy that was interrupted, leaves a file of the right length "
@@ -36,7 +36,7 @@ const struct doctor_check doctor_check_zeros = {
 };
 const struct doctor_check doctor_check_md5 = {
 	.id = "image.md5",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("implanted MD5"),
 	.explain = N_(
 		"Some makers write an MD5 of the image into its volume descriptor (isomd5sum; Fedora and its relatives do), with "
@@ -45,7 +45,7 @@ const struct doctor_check doctor_check_md5 = {
 };
 const struct doctor_check doctor_check_sums = {
 	.id = "image.sums",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("hash published beside it"),
 	.explain = N_(
 		"If a file such as SHA256SUMS, MD5SUMS or NAME.sha256 lies in the same folder and names the image, its hash is "
@@ -55,7 +55,7 @@ const struct doctor_check doctor_check_sums = {
 };
 const struct doctor_check doctor_check_copied = {
 	.id = "image.copied",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("unchanged since it was copied"),
 	.explain = N_("'isopod add' notes the SHA-256 of each image that it copies in /isopod.sha256 on the stick. --full reads "
 		      "the image "
@@ -65,7 +65,7 @@ const struct doctor_check doctor_check_copied = {
 };
 const struct doctor_check doctor_check_read = {
 	.id = "drive.read",
-	.hazard = HAZARD_DRIVE,
+	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("every byte can be read"),
 	.explain = N_(
 		"--full reads every image to its end. A place that cannot be read is told with the file inside the image that it "

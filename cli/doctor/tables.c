@@ -15,7 +15,7 @@
 
 const struct doctor_check doctor_check_catalogue = {
 	.id = "image.catalogue",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("boot catalogue"),
 	.explain = N_("The boot catalogue of an ISO (El Torito) lists what BIOS and UEFI start, and where it lies. An entry that "
 		      "points "
@@ -25,7 +25,7 @@ const struct doctor_check doctor_check_catalogue = {
 };
 const struct doctor_check doctor_check_hybrid = {
 	.id = "image.tables",
-	.hazard = HAZARD_IMAGE,
+	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("partition tables"),
 	.explain = N_("An image that can be written to a USB drive as it is carries a partition table (MBR, often GPT as well). "
 		      "If they "

@@ -69,20 +69,21 @@ static void choose_entries(struct pod_plan *p)
 {
 	const struct pod_image *im = &p->image;
 	bool disk_like = im->kind == POD_IMAGE_DISK || im->kind == POD_IMAGE_FLOPPY;
-	p->bios_entry = disk_like && (im->firmware & POD_FW_BIOS) ? -1 : -2;
-	for (uint32_t i = 0; i < im->boot_count && p->bios_entry == -2; i++)
+	p->bios_entry = disk_like && (im->firmware & POD_FW_BIOS) ? POD_ENTRY_OWN : POD_ENTRY_NONE;
+	for (uint32_t i = 0; i < im->boot_count && p->bios_entry == POD_ENTRY_NONE; i++)
 		if (im->boot[i].platform == 0 && im->boot[i].bootable && (im->boot[i].firmware & POD_FW_BIOS))
 			p->bios_entry = (int)i;
 	for (int bit = 0; bit < 4; bit++) {
 		uint32_t fw = 1u << bit;
-		p->efi_entry[bit] = -2;
+		p->efi_entry[bit] = POD_ENTRY_NONE;
 		if (fw == POD_FW_BIOS)
 			continue;
-		for (uint32_t i = 0; i < im->boot_count && p->efi_entry[bit] == -2; i++)
+		for (uint32_t i = 0; i < im->boot_count && p->efi_entry[bit] == POD_ENTRY_NONE; i++)
 			if (im->boot[i].platform == 0xef && (im->boot[i].firmware & fw))
 				p->efi_entry[bit] = (int)i;
-		if (p->efi_entry[bit] == -2 && im->kind == POD_IMAGE_ISO ? (im->tree_efi & fw) != 0 : (im->firmware & fw) != 0)
-			p->efi_entry[bit] = p->efi_entry[bit] == -2 ? -1 : p->efi_entry[bit];
+		if (p->efi_entry[bit] == POD_ENTRY_NONE && im->kind == POD_IMAGE_ISO ? (im->tree_efi & fw) != 0
+										     : (im->firmware & fw) != 0)
+			p->efi_entry[bit] = p->efi_entry[bit] == POD_ENTRY_NONE ? POD_ENTRY_OWN : p->efi_entry[bit];
 	}
 }
 

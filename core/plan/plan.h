@@ -90,6 +90,12 @@ struct pod_initrd {
 #define POD_PLAN_INITRD_MAX  64
 #define POD_PLAN_WARNING_MAX 16
 
+enum pod_entry {
+	POD_ENTRY_OWN =
+		-1, /* BIOS: LBA 0 of the disk or floppy image; UEFI: the loader in the image's own filesystem, or the program */
+	POD_ENTRY_NONE = -2, /* nothing */
+};
+
 struct pod_plan {
 	struct pod_alloc *alloc;
 	struct pod_image image;
@@ -100,10 +106,9 @@ struct pod_plan {
 	char parent[256]; /* of a container that cannot be opened: the path of the parent that is the reason, or "" */
 	struct pod_map map;
 	uint32_t sector_size; /* of the virtual disk: 2048 for ISO, 512 for disks and floppies */
-	/* BIOS: index in image.boot[] of the entry to start, or -1: boot LBA 0 of the disk or floppy image; -2: cannot */
-	int bios_entry;
-	/* UEFI: index of the EFI El Torito entry, or -1: loader in the image's own filesystem; -2: cannot. Per firmware bit
+	/* What a firmware starts: index in image.boot[] of an El Torito entry, or one of enum pod_entry. UEFI: per firmware bit
 	 * position. */
+	int bios_entry;
 	int efi_entry[4];
 	struct pod_overlay *overlay;
 	size_t overlay_count, overlay_cap;

@@ -5,10 +5,11 @@
 #define POD_TRACE_KLOG_H
 
 #include "core/base/status.h"
+#include "core/trace/hazard.h"
 
 struct pod_klog_finding {
-	const char *id;	      /* "read-error", "memory", ...; as in core/trace/verdict.h */
-	uint32_t hazard;      /* 1 to 6; 0: none of the six */
+	const char *id; /* "read-error", "memory", ...; as in core/trace/verdict.h */
+	enum pod_hazard hazard;
 	const char *evidence; /* an English sentence; a message of the catalogues */
 	const char *line;     /* into the text, not terminated: the first line that says so, without level and time */
 	size_t line_len;

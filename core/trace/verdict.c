@@ -63,7 +63,7 @@ static void evidence(struct maker *m, struct pod_sentence s)
 		m->v->evidence[m->v->evidence_count++] = s;
 }
 
-static void blame(struct maker *m, uint32_t hazard, const char *id, const char *remedy, enum pod_retry retry)
+static void blame(struct maker *m, enum pod_hazard hazard, const char *id, const char *remedy, enum pod_retry retry)
 {
 	m->v->hazard = hazard;
 	m->v->id = id;
@@ -286,20 +286,20 @@ static bool find_cause(struct maker *m)
 	const struct pod_rec_progress *p = &m->b->progress;
 	bool errors = m->b->has_progress && p->errors;
 	if (errors && (p->error_status == POD_E_CHANGED || medium_is_gone(m, p->error_code))) {
-		blame(m, 6, "stick-pulled", N_("The stick went away while it was read: leave it in, or try another port."),
-		      POD_RETRY_OTHER_PORT);
+		blame(m, POD_HAZARD_DRIVE, "stick-pulled",
+		      N_("The stick went away while it was read: leave it in, or try another port."), POD_RETRY_OTHER_PORT);
 	} else if (errors || log_says(m, "read-error")) {
-		blame(m, 6, "read-error",
+		blame(m, POD_HAZARD_DRIVE, "read-error",
 		      N_("The stick cannot be read there: copy the image to another stick, or try another port first."),
 		      POD_RETRY_OTHER_PORT);
 	} else if (is_truncated(m)) {
 		evidence(m, say(N_("The file is shorter than the volume inside it says.")));
-		blame(m, 1, "truncated-image",
+		blame(m, POD_HAZARD_IMAGE, "truncated-image",
 		      N_("The image is not whole: download it again, and copy it with 'isopod add --verify'."),
 		      POD_RETRY_AFTER_COPY);
 	} else if (m->f->damaged_file) {
 		evidence(m, say_s(N_("%s is damaged in the image."), m->f->damaged_file));
-		blame(m, 1, "damaged-image", COPY_AGAIN, POD_RETRY_AFTER_COPY);
+		blame(m, POD_HAZARD_IMAGE, "damaged-image", COPY_AGAIN, POD_RETRY_AFTER_COPY);
 	} else if (!log_remedy(m)) {
 		return false;
 	}
@@ -316,21 +316,21 @@ static void start_failed(struct maker *m, uint32_t status)
 	if (find_cause(m))
 		return;
 	if (status == POD_E_NOMEM)
-		blame(m, 4, "memory", MORE_MEMORY, POD_RETRY_NONE);
+		blame(m, POD_HAZARD_MEMORY, "memory", MORE_MEMORY, POD_RETRY_NONE);
 	else if (status == POD_E_IO)
-		blame(m, 6, "read-error", OTHER_PORT, POD_RETRY_OTHER_PORT);
+		blame(m, POD_HAZARD_DRIVE, "read-error", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (status == POD_E_CHANGED)
-		blame(m, 6, "stick-pulled", OTHER_PORT, POD_RETRY_OTHER_PORT);
+		blame(m, POD_HAZARD_DRIVE, "stick-pulled", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (status == POD_E_NOT_FOUND || status == POD_E_UNSUPPORTED || (m->b->has_image && m->b->image.entry == -2))
-		blame(m, 5, "nothing-to-start",
+		blame(m, POD_HAZARD_FIRMWARE, "nothing-to-start",
 		      N_("The image has nothing for this firmware: start the machine in its other mode (UEFI or BIOS), or "
 			 "'isopod "
 			 "plan' shows what it has."),
 		      POD_RETRY_OTHER_FIRMWARE);
 	else if (status == POD_E_CORRUPT || status == POD_E_FORMAT || status == POD_E_RANGE)
-		blame(m, 1, "damaged-image", COPY_AGAIN, POD_RETRY_AFTER_COPY);
+		blame(m, POD_HAZARD_IMAGE, "damaged-image", COPY_AGAIN, POD_RETRY_AFTER_COPY);
 	else
-		blame(m, 1, "start-failed", COPY_AGAIN, POD_RETRY_SAME);
+		blame(m, POD_HAZARD_IMAGE, "start-failed", COPY_AGAIN, POD_RETRY_SAME);
 }
 
 static void loader_returned(struct maker *m, uint32_t arg)
@@ -347,16 +347,16 @@ static void loader_returned(struct maker *m, uint32_t arg)
 	if (find_cause(m))
 		return;
 	if (code == EFI_OUT_OF_RESOURCES)
-		blame(m, 4, "memory", MORE_MEMORY, POD_RETRY_NONE);
+		blame(m, POD_HAZARD_MEMORY, "memory", MORE_MEMORY, POD_RETRY_NONE);
 	else if (code == EFI_NO_MEDIA || code == EFI_MEDIA_CHANGED)
-		blame(m, 6, "stick-pulled", OTHER_PORT, POD_RETRY_OTHER_PORT);
+		blame(m, POD_HAZARD_DRIVE, "stick-pulled", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (code == EFI_SECURITY || (code == EFI_DENIED && m->b->has_machine && m->b->machine.secure_boot == POD_SB_ON))
-		blame(m, 5, "secure-boot",
+		blame(m, POD_HAZARD_FIRMWARE, "secure-boot",
 		      N_("Secure Boot refused the loader: switch it off in the firmware's setup, or use an image that is "
 			 "signed."),
 		      POD_RETRY_NONE);
 	else
-		blame(m, 1, "loader-returned",
+		blame(m, POD_HAZARD_IMAGE, "loader-returned",
 		      N_("The loader says why on the screen, if at all; compare the image with its publisher's checksum, or "
 			 "start "
 			 "it in the firmware's other mode."),
@@ -373,7 +373,7 @@ static void never_reached(struct maker *m)
 	if (memory_is_tight(m)) {
 		evidence(m, say_u(N_("The machine has %u MiB of memory; this kernel and its initrd want more."),
 				  (uint32_t)(m->b->machine.memory_bytes >> 20)));
-		blame(m, 4, "memory", MORE_MEMORY, POD_RETRY_NONE);
+		blame(m, POD_HAZARD_MEMORY, "memory", MORE_MEMORY, POD_RETRY_NONE);
 		return;
 	}
 	evidence(m, say(N_("Its first program never reported: the kernel stopped before, or it has no driver for the stick's "
@@ -382,7 +382,7 @@ static void never_reached(struct maker *m)
 		evidence(m, say(N_("The image's initrd has no driver for USB storage (usb-storage).")));
 	if (m->f->usb_storage == POD_YES)
 		evidence(m, say(N_("The image's initrd has a driver for USB storage (usb-storage).")));
-	blame(m, 2, "never-reached-stick",
+	blame(m, POD_HAZARD_DRIVER, "never-reached-stick",
 	      N_("Put the stick into another port (USB 2, without a hub), or use an image whose initrd has drivers for this "
 		 "machine; "
 		 "'isopod doctor' names what is missing. Without 'quiet' the kernel shows where it stops."),
@@ -420,15 +420,15 @@ static void in_loader(struct maker *m)
 	if (find_cause(m))
 		return;
 	if (reading)
-		blame(m, 6, "read-hang", OTHER_PORT, POD_RETRY_OTHER_PORT);
+		blame(m, POD_HAZARD_DRIVE, "read-hang", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (timer && quiet >= LOADER_QUIET_MS)
-		blame(m, 1, "loader-hang",
+		blame(m, POD_HAZARD_IMAGE, "loader-hang",
 		      N_("If its own menu was waiting, all is well. Else the loader hangs: start the image in the firmware's "
 			 "other "
 			 "mode, or compare it with its publisher's checksum."),
 		      POD_RETRY_OTHER_FIRMWARE);
 	else
-		blame(m, 6, "stopped-while-reading",
+		blame(m, POD_HAZARD_DRIVE, "stopped-while-reading",
 		      N_("If the machine was switched off, all is well. Else the stick was pulled out or its port gave up, or "
 			 "the "
 			 "loader hangs: try another port, then the firmware's other mode."),
@@ -462,7 +462,7 @@ static void without_linux(struct maker *m)
 		tell_message(m);
 		tell_reads(m);
 		if (!find_cause(m))
-			blame(m, 6, "stopped-in-menu", OTHER_PORT, POD_RETRY_SAME);
+			blame(m, POD_HAZARD_DRIVE, "stopped-in-menu", OTHER_PORT, POD_RETRY_SAME);
 	}
 }
 
@@ -481,7 +481,7 @@ static void hint_slow(struct maker *m)
 			     p->bytes < (uint64_t)p->read_ms * SLOW_BYTES_PER_MS;
 	if (m->v->hazard || !((kbit && kbit <= SLOW_USB_KBIT) || slow_firmware))
 		return;
-	m->v->hazard = 6;
+	m->v->hazard = POD_HAZARD_DRIVE;
 	m->v->id = "slow-stick";
 	if (kbit && kbit <= SLOW_USB_KBIT)
 		evidence(m, say_u(N_("The stick ran at USB 1 speed (%u Mbit/s)."), kbit / 1000));
@@ -510,13 +510,13 @@ static void gave_up(struct maker *m)
 	if (find_cause(m))
 		return;
 	if (mounted)
-		blame(m, 1, "root-not-found",
+		blame(m, POD_HAZARD_IMAGE, "root-not-found",
 		      N_("What the kernel arguments name as the root file system is missing in the image or damaged: copy the "
 			 "image "
 			 "again, and leave its kernel arguments as they are."),
 		      POD_RETRY_AFTER_COPY);
 	else
-		blame(m, 1, "medium-not-found",
+		blame(m, POD_HAZARD_IMAGE, "medium-not-found",
 		      N_("The medium's label or file does not fit what the kernel arguments look for, or it is not the whole "
 			 "image: "
 			 "leave its arguments as they are, and compare the image with its publisher's checksum."),
@@ -530,13 +530,13 @@ static void not_shown(struct maker *m)
 	if (find_cause(m))
 		return;
 	if (m->b->has_image && (m->b->image.flags & POD_REC_I_FRAGMENTED))
-		blame(m, 6, "fragmented-image",
+		blame(m, POD_HAZARD_DRIVE, "fragmented-image",
 		      N_("The image lies on the stick in pieces, and this system cannot put them together: remove it and add it "
 			 "again "
 			 "with 'isopod add'."),
 		      POD_RETRY_AFTER_COPY);
 	else
-		blame(m, 2, "not-shown",
+		blame(m, POD_HAZARD_DRIVER, "not-shown",
 		      N_("Another program held the stick's partition, or the kernel lacks what is needed; the saved log says "
 			 "which."),
 		      POD_RETRY_SAME);
@@ -563,13 +563,13 @@ static void with_linux(struct maker *m)
 		end(m, POD_OUTCOME_STOPPED, say(N_("The system found the stick, and was not heard of again.")));
 		tell_log(m);
 		if (!find_cause(m))
-			blame(m, 6, "stopped-at-stick", OTHER_PORT, POD_RETRY_OTHER_PORT);
+			blame(m, POD_HAZARD_DRIVE, "stopped-at-stick", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	} else if (stays_mounted(m) && !is_installers_mount(l)) {
 		end(m, POD_OUTCOME_STOPPED, say(N_("The system mounted its medium, but never started what is on it.")));
 		tell_linux(m);
 		tell_log(m);
 		if (!find_cause(m))
-			blame(m, 1, "root-not-switched",
+			blame(m, POD_HAZARD_IMAGE, "root-not-switched",
 			      N_("If the machine was switched off, all is well. Else compare the image with its publisher's "
 				 "checksum, "
 				 "and start it without 'quiet' to see where it stops."),

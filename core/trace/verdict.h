@@ -11,6 +11,7 @@
 #ifndef POD_TRACE_VERDICT_H
 #define POD_TRACE_VERDICT_H
 
+#include "core/trace/hazard.h"
 #include "core/trace/record.h"
 #include "core/trace/where.h"
 
@@ -64,8 +65,8 @@ struct pod_verdict_facts {
 #define POD_EVIDENCE_MAX 8
 struct pod_verdict {
 	enum pod_outcome outcome;
-	uint32_t hazard; /* 1 to 6; 0: none. May be set in a boot that went well, as a hint */
-	const char *id;	 /* "read-error"...; "finished", "taken-over", "nothing-chosen" where nothing is wrong. Stable */
+	enum pod_hazard hazard; /* may be set in a boot that went well, as a hint */
+	const char *id;		/* "read-error"...; "finished", "taken-over", "nothing-chosen" where nothing is wrong. Stable */
 	struct pod_sentence headline;
 	struct pod_sentence evidence[POD_EVIDENCE_MAX];
 	unsigned evidence_count;
@@ -82,7 +83,6 @@ static inline bool pod_verdict_alarm(const struct pod_verdict *v)
 }
 
 /* Messages: "image damaged or not made to the rules"...; "" for 0. */
-const char *pod_hazard_text(uint32_t hazard);
 /* A message for what to try, "" for NONE. */
 const char *pod_retry_text(enum pod_retry r);
 /* "finished", "taken-over", "nothing-chosen", "stopped", "failed". */

@@ -4,16 +4,18 @@
 
 #define N_(s) (s)
 
-const char *pod_hazard_text(uint32_t hazard)
+const char *pod_hazard_text(enum pod_hazard hazard)
 {
-	static const char *const text[] = {"",
-					   N_("the image is damaged or not made to the rules"),
-					   N_("a driver that is needed to start is missing"),
-					   N_("the configuration contradicts itself"),
-					   N_("memory: too little, or in too small pieces"),
-					   N_("the firmware or its settings"),
-					   N_("the drive: slow, failing or unplugged")};
-	return hazard < POD_ARRAY_LEN(text) ? text[hazard] : "";
+	static const char *const text[] = {
+		[POD_HAZARD_NONE] = "",
+		[POD_HAZARD_IMAGE] = N_("the image is damaged or not made to the rules"),
+		[POD_HAZARD_DRIVER] = N_("a driver that is needed to start is missing"),
+		[POD_HAZARD_RULES] = N_("the configuration contradicts itself"),
+		[POD_HAZARD_MEMORY] = N_("memory: too little, or in too small pieces"),
+		[POD_HAZARD_FIRMWARE] = N_("the firmware or its settings"),
+		[POD_HAZARD_DRIVE] = N_("the drive: slow, failing or unplugged"),
+	};
+	return (unsigned)hazard < POD_ARRAY_LEN(text) ? text[hazard] : "";
 }
 
 const char *pod_retry_text(enum pod_retry r)

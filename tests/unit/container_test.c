@@ -139,7 +139,7 @@ static void shows_the_chain(enum pod_layer_kind kind)
 	CHECK_EQ(p.layers, 2);
 	CHECK_EQ(p.image.kind, POD_IMAGE_DISK);
 	CHECK_EQ(p.image.firmware, POD_FW_BIOS);
-	CHECK_EQ(p.bios_entry, -1);
+	CHECK_EQ(p.bios_entry, POD_ENTRY_OWN);
 	CHECK(!p.unwritten);
 	CHECK_EQ(p.map.size_bytes, SIZE);
 	CHECK(pod_map_read(&p.map, &s.dev.dev, 0, buf, SIZE) == POD_OK);
@@ -149,7 +149,7 @@ static void shows_the_chain(enum pod_layer_kind kind)
 	/* The base by itself has no code in its boot sector. */
 	CHECK_EQ(plan_of(&s, 1, &p), POD_OK);
 	CHECK_EQ(p.layers, 1);
-	CHECK_EQ(p.bios_entry, -2);
+	CHECK_EQ(p.bios_entry, POD_ENTRY_NONE);
 	pod_plan_free(&p);
 	drop_stick(&s);
 	free(buf);
@@ -171,7 +171,7 @@ TEST(sectors_of_4096)
 	struct stick s;
 	make_stick(&s, POD_LAYER_VHDX, 4096);
 	CHECK_EQ(plan_of(&s, 0, &p), POD_OK);
-	CHECK_EQ(p.bios_entry, -2);
+	CHECK_EQ(p.bios_entry, POD_ENTRY_NONE);
 	CHECK(p.warning_count && strstr(p.warning[0], "4096"));
 	pod_plan_free(&p);
 	drop_stick(&s);

@@ -236,7 +236,7 @@ TEST(little_is_read)
 TEST(no_last_start)
 {
 	one_image(NULL);
-	RUN(POD_KEY_F1 + 4, SHOT(0));
+	RUN(POD_KEY_F5, SHOT(0));
 	HAS(0, "There is no record of a start before this one.");
 	stick_free(&stick);
 }
@@ -271,7 +271,7 @@ TEST(the_story_of_the_last_start)
 				     .slow = {{4096, 7000}}};
 	leave_progress(1, &p);
 	power_on();
-	RUN(SHOT(2), POD_KEY_F1 + 4, SHOT(0), POD_KEY_END, SHOT(1), POD_KEY_ENTER);
+	RUN(SHOT(2), POD_KEY_F5, SHOT(0), POD_KEY_END, SHOT(1), POD_KEY_ENTER);
 	HAS(2, "F5 tells why the last start did not finish: debian.iso");
 	HAS(0, "The last start");
 	HAS(0, "/images/debian.iso");
@@ -290,7 +290,7 @@ TEST(the_story_of_the_last_start)
 	CHECK_EQ(test_alloc_live, 0);
 	/* in Chinese, every sentence */
 	power_on();
-	RUN(POD_KEY_F1 + 2, POD_KEY_F1 + 4, SHOT(0));
+	RUN(POD_KEY_F3, POD_KEY_F5, SHOT(0));
 	LACKS(0, "last start");
 	LACKS(0, "failed");
 	LACKS(0, "stick cannot");
@@ -326,7 +326,7 @@ TEST(an_image_that_changed_is_not_offered)
 	pod_rec_seal(s, 1, 1);
 	memcpy(state() + pod_rec_offset(1, POD_REC_AT_IMAGE), s, sizeof s);
 	power_on();
-	RUN(POD_KEY_F1 + 4, SHOT(0), POD_KEY_ENTER);
+	RUN(POD_KEY_F5, SHOT(0), POD_KEY_ENTER);
 	HAS(0, "/images/debian.iso");
 	LACKS(0, "Enter starts this image again");
 	CHECK_EQ(fake.starts, 0);
@@ -365,7 +365,7 @@ TEST(hostile_stories)
 			pod_rec_seal(s, 1, sector);
 		}
 		power_on();
-		RUN(POD_KEY_F1 + 4, POD_KEY_PGDN, SHOT(0), POD_KEY_END, SHOT(1));
+		RUN(POD_KEY_F5, POD_KEY_PGDN, SHOT(0), POD_KEY_END, SHOT(1));
 		HAS(0, "The last start");
 		CHECK_EQ(test_alloc_live, 0);
 		stick_free(&stick);

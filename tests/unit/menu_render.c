@@ -103,10 +103,10 @@ int main(int argc, char **argv)
 		static struct stick s;
 		stick_begin(&s, 128 << 20, FONT_FILE);
 		fill(&s, zh);
-		const uint32_t script[] = {POD_KEY_HOME, POD_KEY_DOWN, SHOT(1),	    POD_KEY_F1 + 3, SHOT(2),	 POD_KEY_F1 + 3,
-					   POD_KEY_F1,	 SHOT(3),      ' ',	    POD_KEY_ESC,    'd',	 'e',
-					   'b',		 SHOT(4),      POD_KEY_TAB, SHOT(5),	    POD_KEY_ESC, POD_KEY_ENTER,
-					   SHOT(6),	 ' ',	       POD_KEY_ESC, POD_KEY_ESC,    SHOT(7),	 POD_KEY_ESC,
+		const uint32_t script[] = {POD_KEY_HOME, POD_KEY_DOWN, SHOT(1),	    POD_KEY_F4,	 SHOT(2),     POD_KEY_F4,
+					   POD_KEY_F1,	 SHOT(3),      ' ',	    POD_KEY_ESC, 'd',	      'e',
+					   'b',		 SHOT(4),      POD_KEY_TAB, SHOT(5),	 POD_KEY_ESC, POD_KEY_ENTER,
+					   SHOT(6),	 ' ',	       POD_KEY_ESC, POD_KEY_ESC, SHOT(7),     POD_KEY_ESC,
 					   POD_KEY_END,	 SHOT(8)};
 		for (size_t i = 0; i < POD_ARRAY_LEN(size); i++)
 			render(&s, zh ? "zh" : "en", size[i][0], size[i][1], script, POD_ARRAY_LEN(script));

@@ -11,9 +11,9 @@ check: deps
 check-long: deps
 	@LONG=1 B='$(B)' tests/check.sh $(CHECK_LONG_SUITES)
 
-# The core's undefined symbols, two-folder reproducibility, no binaries in the tree; make deps.
-check-build: all core
-	@tests/run-suite.sh build tests/build/symbols.sh tests/build/reproducible.sh tests/build/blobs.sh tests/build/deps.sh
+# The core's undefined symbols, two-folder reproducibility, no binaries in the tree, no circles in the menu; make deps.
+check-build: all core $(B)/host/libmenu.a
+	@tests/run-suite.sh build tests/build/symbols.sh tests/build/reproducible.sh tests/build/blobs.sh tests/build/layers.py tests/build/deps.sh
 
 .PHONY: check-lint lint format
 check-lint lint:

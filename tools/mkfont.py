@@ -66,7 +66,7 @@ def write_c(glyphs, path):
             runs.append([c, 1, len(data), wide])
         data += g
     with open(path, "w", encoding="ascii") as f:
-        f.write("/* Made by tools/mkfont.py from GNU Unifont. */\n#include \"boot/menu/menu.h\"\n")
+        f.write("/* Made by tools/mkfont.py from GNU Unifont. */\n#include \"boot/menu/font.h\"\n")
         f.write("const struct menu_glyph_run menu_builtin_run[] = {\n")
         for first, count, off, wide in runs:
             f.write(f"\t{{0x{first:04x}, {count}, {off}, {'true' if wide else 'false'}}},\n")

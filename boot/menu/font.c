@@ -14,7 +14,8 @@
  *   +0x20   32    bit set of those that are wide
  *   +0x40         glyphs in order: 16 bytes (8 pixels a row, leftmost in bit 7), wide ones 32 (two bytes a row)
  */
-#include "boot/menu/menu.h"
+#include "boot/menu/font.h"
+#include "core/base/mem.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the menu tells the flight recorder (core/trace/recorder.h). Nothing here can stop a start. */
-#include "boot/menu/menu.h"
+#include "boot/menu/pages.h"
 #include "core/base/hash.h"
 
 void record_open(struct menu *m)

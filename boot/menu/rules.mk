@@ -12,13 +12,13 @@ $(B)/gen/menu/text.c: tools/po2c.py po/menu-zh_CN.po
 	$(Q)/usr/bin/python3 tools/po2c.py c po/menu-zh_CN.po zh_cn $@
 $(B)/gen/menu/version.c: CHANGELOG.md
 	@mkdir -p $(@D)
-	$(Q)printf '#include "boot/menu/menu.h"\nconst char menu_version[] = "%s";\n' '$(VERSION)' >$@
+	$(Q)printf '#include "boot/menu/text.h"\nconst char menu_version[] = "%s";\n' '$(VERSION)' >$@
 $(B)/stick/FONT.BIN: tools/mkfont.py $(UNIFONT)
 	@mkdir -p $(@D)
 	$(Q)/usr/bin/python3 tools/mkfont.py bin $(UNIFONT) $@
 
 define menu_target
-$(B)/$(1)/gen/menu/%.o: $(B)/gen/menu/%.c boot/menu/menu.h
+$(B)/$(1)/gen/menu/%.o: $(B)/gen/menu/%.c boot/menu/text.h boot/menu/font.h
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(FLAGS_$(1)) -c $$< -o $$@
 $(B)/$(1)/libmenu.a: $$(patsubst %.c,$(B)/$(1)/%.o,$$(MENU_SRC)) $$(patsubst %,$(B)/$(1)/gen/menu/%.o,$$(MENU_GEN))

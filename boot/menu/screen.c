@@ -251,7 +251,7 @@ static void flush_fb(struct menu *m, struct menu_screen *s)
 			bool same = c == s->shown[i] && (!wide || s->want[i + 1] == s->shown[i + 1]);
 			if (!same && cell_code(c) != CELL_TAIL) {
 				if (!m->font_tried && !menu_font_builtin(cell_code(c)))
-					stick_font(m);
+					m->find_font(m);
 				gfx_cell(&m->gfx, &m->font, col, row, cell_code(c), wide, cell_style(c));
 			}
 			if (!same && wide)

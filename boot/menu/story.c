@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last start, as the flight recorder has it: what it says on a page, and starting its image again. */
-#include "boot/menu/menu.h"
+#include "boot/menu/pages.h"
 #include "core/trace/verdict.h"
-
-void story_load(struct menu *m, uint32_t boot)
-{
-	pod_free(m->alloc, m->before);
-	struct pod_rec_boot *b = boot ? pod_zalloc(m->alloc, 1, sizeof *b) : NULL;
-	if (b && pod_rec_read(&m->stick.state.dev, m->alloc, boot, b) != POD_OK) {
-		pod_free(m->alloc, b);
-		b = NULL;
-	}
-	m->before = b;
-}
-
-void story_note(struct menu *m)
-{
-	struct pod_verdict *v = m->before && !m->note[0] ? pod_zalloc(m->alloc, 1, sizeof *v) : NULL;
-	if (!v)
-		return;
-	const char *name = m->before->has_image ? m->before->image.path : "?";
-	for (const char *p = name; *p; p++)
-		if (*p == '/')
-			name = p + 1;
-	pod_verdict_make(m->before, NULL, v);
-	if (pod_verdict_alarm(v))
-		pod_snprintf(m->note, sizeof m->note, T("F5 tells why the last start did not finish: %s"), name);
-	pod_free(m->alloc, v);
-}
 
 static void add_stages(struct menu *m, struct menu_pager *p, const struct pod_stages *t)
 {
@@ -172,11 +146,7 @@ void page_story(struct menu *m)
 		page_message(m, T("The last start"), T("There is no record of a start before this one."));
 		return;
 	}
-	m->busy = T("Reading the image ...");
-	for (uint32_t i = 0; i < m->screens; i++)
-		view_draw(m, &m->screen[i]);
-	screen_flush(m);
-	m->busy = NULL;
+	view_busy(m, T("Reading the image ..."));
 	size_t image = same_image(m);
 	struct story *s = pod_zalloc(m->alloc, 1, sizeof *s);
 	if (b->has_image)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* FONT.BIN: whatever the index and the blocks say, a glyph is found or not. The checksum is repaired. */
 #include "tests/fuzz/fuzz.h"
-#include "boot/menu/menu.h"
+#include "boot/menu/font.h"
 #include "core/base/hash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

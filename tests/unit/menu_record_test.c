@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the menu leaves in the flight recorder, and what it makes of the boot before. */
 #include "tests/unit/menu_stick.h"
-#include "boot/menu/menu.h"
+#include "boot/menu/pages.h"
 
 static struct stick stick;
 static struct fake fake;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The menu as a user meets it: sticks in memory, keys from a script, and what the screens then show. */
 #include "tests/unit/menu_stick.h"
-#include "boot/menu/menu.h"
+#include "boot/menu/pages.h"
 
 static struct stick stick;
 static struct fake fake;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a plan to fw->start, and what is said when it comes back. */
+#include "boot/menu/pages.h"
+#include "core/base/text.h"
+
+/* Is there anything for this firmware to start? If not, says what would. */
+static bool startable(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
+{
+	static const char *const fw_name[4] = {"BIOS", "UEFI x64", "UEFI ia32", "UEFI aa64"};
+	unsigned bit = 0;
+	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
+		bit++;
+	if (p->image.kind == POD_IMAGE_UNKNOWN) {
+		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, T("no known structure found"));
+		return false;
+	}
+	if (bit == 0 ? p->bios_entry != POD_ENTRY_NONE : p->efi_entry[bit] != POD_ENTRY_NONE)
+		return true;
+	char can[64];
+	size_t at = 0;
+	can[0] = 0;
+	for (unsigned i = 0; i < 4; i++)
+		if (i == 0 ? p->bios_entry != POD_ENTRY_NONE : p->efi_entry[i] != POD_ENTRY_NONE)
+			at += (size_t)pod_snprintf(can + at, sizeof can - at, "%s%s", at ? ", " : "", fw_name[i]);
+	if (at)
+		pod_snprintf(text, size, T("%s: nothing in this image starts on %s; it starts on: %s."), name, m->fw->name, can);
+	else
+		pod_snprintf(text, size, T("%s: nothing in this image can be started (kind: %s). Tab shows the details."), name,
+			     FT(m->fw, pod_image_kind_text(p->container ? p->container : p->image.kind)));
+	return false;
+}
+
+/* An image that was cut off may even show its own menu before it fails in words of its loader that nobody understands: so this is
+ * said first. True: start it. */
+static bool whole_or_wanted(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
+{
+	const struct pod_image *im = &p->image;
+	char have[16], want[16];
+	if (p->unwritten)
+		pod_snprintf(
+			text, size,
+			T("%s: parts of the file were never written and read as zeros. If it was copied here, copy it again."),
+			name);
+	else if (im->truncated)
+		pod_snprintf(text, size,
+			     T("%s: the file holds %s, its volume says %s: it was not copied completely. Copy it again."), name,
+			     pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
+	else
+		return true;
+	screen_restore(m);
+	if (!page_ask(m, T("Not whole"), text))
+		return false;
+	screen_plain(m);
+	return true;
+}
+
+void start_image(struct menu *m, size_t image, enum start_choice by)
+{
+	const char *name = m->stick.image[image].name;
+	char *text = pod_zalloc(m->alloc, 1, 2048);
+	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
+	if (!text || !plan) {
+		pod_free(m->alloc, text);
+		pod_free(m->alloc, plan);
+		page_message(m, T("Cannot start"), T("There is not enough memory."));
+		return;
+	}
+	size_t extents = 0;
+	pod_snprintf(text, 2048, T("Starting %s ..."), name);
+	screen_plain(m);
+	screen_line(m, text);
+	if (m->note[0])
+		screen_line(m, m->note);
+	record_chosen(m, image, by);
+	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
+	if (st == POD_OK) {
+		if (!startable(m, plan, name, text, 2048)) {
+			st = POD_E_UNSUPPORTED;
+		} else if (!whole_or_wanted(m, plan, name, text, 2048)) {
+			record_message(m, POD_E_CORRUPT, text);
+			text[0] = 0; /* it has been said */
+		} else {
+			text[0] = 0;
+			/* the path lives in m->path, which start_plan filled */
+			st = m->fw->start(m->fw, plan, m->path, text, 2048);
+			if (st != POD_OK && !text[0])
+				pod_snprintf(text, 2048, T("%s: could not be started: %s."), name, menu_status(m, st));
+		}
+		pod_plan_free(plan);
+	}
+	/* Names in it, and a loader's last words, are not to be taken for further lines. */
+	(void)pod_text_disarm(text, NULL);
+	if (text[0])
+		record_message(m, st, text);
+	screen_restore(m);
+	if (text[0])
+		page_message(m, st == POD_OK ? T("Back in Isopod") : T("Cannot start"), text);
+	pod_free(m->alloc, plan);
+	pod_free(m->alloc, text);
+}

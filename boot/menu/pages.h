@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a key in the list leads to. */
+#ifndef POD_MENU_PAGES_H
+#define POD_MENU_PAGES_H
+
+#include "boot/menu/menu.h"
+
+/* --- the flight recorder (record.c) ------------------------------------------------------------------------- */
+
+/* Who chose the image, as POD_STAGE_CHOSEN tells it. */
+enum start_choice { CHOSEN_BY_HAND = 0, CHOSEN_ONCE = 1, CHOSEN_DEFAULT = 2 };
+/* Takes a number for this start and writes what the machine is. Says so in a note if the stick cannot be written. */
+void record_open(struct menu *m);
+void record_stage(struct menu *m, enum pod_stage stage, uint32_t arg);
+void record_chosen(struct menu *m, size_t image, enum start_choice by);
+void record_planned(struct menu *m, size_t image, const struct pod_plan *plan, size_t extents, enum pod_status st);
+/* What the user is told at the end of a start. */
+void record_message(struct menu *m, enum pod_status st, const char *text);
+
+/* --- the last start (last.c) -------------------------------------------------------------------------------------- */
+
+/* Reads its record into m->before. */
+void story_load(struct menu *m, uint32_t boot);
+/* Says in a note that it did not finish, if so. */
+void story_note(struct menu *m);
+
+/* --- starting (start.c, launch.c) ---------------------------------------------------------------------------------- */
+
+/* Plans an image; on failure `text` holds the sentence. */
+enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text,
+					size_t size);
+void start_image(struct menu *m, size_t image, enum start_choice by);
+
+/* --- pages (pages.c, story.c), the list's keys (browse.c) ----------------------------------------------------------- */
+
+void page_help(struct menu *m);
+void page_details(struct menu *m, size_t image);
+void page_actions(struct menu *m);
+void page_story(struct menu *m);
+void view_key(struct menu *m, uint32_t key);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is on the stick: the partitions and files of ours (stick.c), the images (scan.c). */
+#ifndef POD_MENU_STICK_H
+#define POD_MENU_STICK_H
+
+#include "boot/boot.h"
+#include "core/base/mem.h"
+
+struct menu;
+
+#define SCAN_IMAGE_LIMIT  20000u
+#define SCAN_FOLDER_LIMIT 20000u
+
+struct menu_image {
+	const char *name;
+	uint32_t folder;
+	struct pod_node node;
+};
+
+struct menu_folder {
+	const char *name; /* "" for the root */
+	uint32_t parent;
+	uint32_t depth;
+	uint32_t images; /* below it, at any depth */
+	struct pod_node node;
+};
+
+struct menu_chunk {
+	struct menu_chunk *next;
+	size_t used, size;
+};
+
+struct menu_stick {
+	struct pod_window data_window, esp_window;
+	struct pod_cache data_cache, esp_cache, plan_cache;
+	struct pod_fs data, esp;
+	bool has_data, has_esp;
+	enum pod_status table_status, data_status, esp_status;
+	struct pod_stick_id id;
+
+	struct menu_image *image;
+	size_t image_count, image_cap;
+	struct menu_folder *folder;
+	size_t folder_count, folder_cap;
+	struct menu_chunk *names;
+	bool limited;	     /* more than the limits: not all are shown */
+	uint32_t unreadable; /* folders that could not be read */
+	bool has_conf;
+	struct pod_node conf_node;
+
+	bool has_state;
+	uint64_t state_start; /* of the state file on the stick */
+	struct pod_window state;
+	struct pod_map font_map;
+	struct pod_mapdev font_dev;
+	struct pod_cache font_cache;
+	enum pod_status shim_status;
+	const char *shim_missing;
+};
+
+/* Opens partitions and filesystems; what is absent is noted, not an error. */
+void stick_open(struct menu *m);
+void stick_close(struct menu *m);
+void stick_font(struct menu *m);
+enum pod_status stick_shim(void *menu, enum pod_machine machine, struct pod_shim *out);
+/* Walks the data partition. */
+enum pod_status POD_MUST_USE scan_run(struct menu *m);
+/* Full path of an image or folder; cut if `size` does not suffice. */
+void scan_image_path(const struct menu_stick *s, size_t image, char *buf, size_t size);
+void scan_folder_path(const struct menu_stick *s, uint32_t folder, char *buf, size_t size);
+/* Index of the image with this path, or SIZE_MAX. */
+size_t scan_find(const struct menu_stick *s, const char *path, char *scratch, size_t size);
+/* Natural order: digits by value, ASCII case folded. */
+int scan_natural_compare(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The list and how it is drawn (view.c), a box over it (box.c), pages of text (pager.c). What they lead to: pages.h. */
+#ifndef POD_MENU_VIEW_H
+#define POD_MENU_VIEW_H
+
+#include "boot/menu/screen.h"
+
+#define ROW_FOLDER 0x80000000u
+
+struct menu_view {
+	bool flat;
+	uint32_t folder;
+	char search[96];
+	uint32_t *row; /* index of an image, or ROW_FOLDER | index of a folder */
+	size_t count;
+	size_t selected;
+};
+
+/* Rebuilds the rows; keeps the selection on the same item where it is still there. */
+void view_build(struct menu *m);
+void view_select_image(struct menu *m, size_t image);
+void view_draw(struct menu *m, struct menu_screen *s);
+size_t view_page_rows(const struct menu_screen *s);
+/* The list with this text on its last line, while something takes time. */
+void view_busy(struct menu *m, const char *text);
+
+/* A box with a sentence that stays until a key is pressed. */
+void page_message(struct menu *m, const char *title, const char *text);
+/* The same as a question; true for Enter. */
+bool page_ask(struct menu *m, const char *title, const char *text);
+
+/* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
+enum { MARK_HEAD = 1, MARK_WARN = 2 };
+struct menu_pager {
+	char *text;
+	size_t len, cap;
+	bool short_of_memory;
+};
+void pager_add(struct menu *m, struct menu_pager *p, const char *t);
+void pager_add_marked(struct menu *m, struct menu_pager *p, char mark, const char *t);
+void pager_add_pair(struct menu *m, struct menu_pager *p, const char *what, const char *value);
+/* Shows it; returns the key that ended it, none that scrolls. */
+uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p, const char *foot);
+
+#endif

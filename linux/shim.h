@@ -47,7 +47,7 @@ uint32_t pod_settle_ms(const char *disk);
 /* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);
 
-/* The flight recorder (record.c); all do nothing if the hand-over record names no state file. */
+/* The flight recorder (report.c); all do nothing if the hand-over record names no state file. */
 bool pod_record_on(void);
 void pod_record_begin(const struct pod_watch *w);
 /* The stick was found: from now on there is something to write to. */

@@ -117,11 +117,9 @@ void bios_video_init(struct pod_fw *fw); /* graphics if there is a mode we like 
 void bios_video_text(void);		 /* text mode 3 */
 void bios_text_put(uint32_t col, uint32_t row, uint32_t cp, uint8_t attr);
 
-/* --- record.c ------------------------------------------------------------------------------------------ */
+/* --- machine.c ------------------------------------------------------------------------------------------ */
 /* struct pod_fw.describe */
 void bios_describe(struct pod_fw *fw, struct pod_rec_machine *m);
-/* Notes that the loader is started, and hands the recorder over to the server. */
-void bios_record(struct pod_fw *fw, struct i13_state *s);
 
 /* --- start.c, fault.c ---------------------------------------------------------------------------------- */
 /* Lines in text mode and on the serial port, a key, and a restart. */

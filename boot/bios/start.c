@@ -13,6 +13,7 @@
 
 #define BDA_EQUIPMENT  0x410u
 #define BDA_MEMORY_KIB 0x413u
+#define BDA_TICKS      0x46cu
 #define BDA_DISK_COUNT 0x475u
 #define CD_SHIFT       11
 #define CD_DRIVE_FIRST 0xe0u
@@ -406,6 +407,22 @@ static struct bios_data served(const struct job *j, const struct bios_data *befo
 	return d;
 }
 
+/* Notes that the loader is started, and hands the recorder over to the server. */
+static void hand_recorder_over(struct pod_fw *fw, struct i13_state *s)
+{
+	struct pod_recorder *r = fw->recorder;
+	if (!r || !r->state)
+		return;
+	pod_recorder_stage(r, POD_STAGE_LOADER_STARTED, pod_fw_ms(fw), 0);
+	if (!r->state || s->stick_shift != 9)
+		return;
+	pod_recorder_template(r, s->rec);
+	s->rec_ms = pod_fw_ms(fw);
+	s->rec_ticks = bios_peek32(BDA_TICKS);
+	s->rec_pace = (struct pod_pace){.last = s->rec_ticks, .filled = s->rec_ticks, .credit = POD_PACE_BURST};
+	s->rec_sector = (fw->state_start_bytes + pod_rec_offset(r->boot, POD_REC_AT_PROGRESS)) >> 9;
+}
+
 /* Returns only if the boot image could not be put in its place; everything is as before then. */
 static enum pod_status install_and_go(struct job *j)
 {
@@ -415,7 +432,7 @@ static enum pod_status install_and_go(struct job *j)
 	s->old13 = before.vector_disk;
 	s->old15 = before.vector_system;
 	s->boot_drive = s->drive[0];
-	bios_record(j->fw, s);
+	hand_recorder_over(j->fw, s);
 	bios_video_text();
 	memset(to, 0, j->resident_size);
 	memcpy(to, bios_resident_image, (size_t)((uintptr_t)bios_resident_end - (uintptr_t)bios_resident_image));

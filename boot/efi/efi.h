@@ -140,7 +140,7 @@ void pod_efi_input_stop(struct pod_efi *e);
 /* start.c: struct pod_fw.start */
 enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
 
-/* record.c: the memory map; `map` is freed by FreePool. Descriptors are `desc` bytes apart. */
+/* machine.c: the memory map; `map` is freed by FreePool. Descriptors are `desc` bytes apart. */
 struct pod_efi_memory {
 	EFI_MEMORY_DESCRIPTOR *map;
 	UINTN size, desc;
@@ -151,9 +151,9 @@ static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_ef
 	return (const EFI_MEMORY_DESCRIPTOR *)((const uint8_t *)mem->map + off);
 }
 
-/* record.c: struct pod_fw.describe */
+/* machine.c: struct pod_fw.describe */
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
-/* Around StartImage: the recorder's timer, and its note of the end of boot services. */
+/* running.c, around StartImage: the recorder's timer, and its note of the end of boot services. */
 void pod_efi_record_begin(struct pod_efi *e);
 void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);
 

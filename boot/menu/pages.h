@@ -5,7 +5,7 @@
 
 #include "boot/menu/menu.h"
 
-/* --- the flight recorder (record.c) ------------------------------------------------------------------------- */
+/* --- the flight recorder (journal.c) ------------------------------------------------------------------------- */
 
 /* Who chose the image, as POD_STAGE_CHOSEN tells it. */
 enum start_choice { CHOSEN_BY_HAND = 0, CHOSEN_ONCE = 1, CHOSEN_DEFAULT = 2 };

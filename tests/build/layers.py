@@ -13,7 +13,7 @@ LAYERS = [
     ["gfx", "serial", "screen", "keys"],
     ["stick", "scan"],
     ["view", "box", "pager"],
-    ["last", "record", "start", "launch", "pages", "story", "browse"],
+    ["last", "journal", "start", "launch", "pages", "story", "browse"],
     ["main"],
 ]
 

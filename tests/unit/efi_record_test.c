@@ -2,7 +2,8 @@
 /* The recorder's part in UEFI, against a firmware of a few functions: what it says of the machine, the timer, and the end of boot
  * services. */
 #include "tests/unit/test.h"
-#include "boot/efi/record.c"
+#include "boot/efi/machine.c"
+#include "boot/efi/running.c"
 #include "core/base/bytes.h"
 
 /* --- a firmware --- */

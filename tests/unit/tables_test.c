@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SMBIOS and ACPI tables in a piece of memory at address 0xF0000. */
-#include "core/trace/firmware.h"
+#include "core/trace/tables.h"
 #include "core/base/bytes.h"
 #include "tests/unit/test.h"
 

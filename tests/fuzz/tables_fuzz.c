@@ -2,7 +2,7 @@
 /* SMBIOS and ACPI tables: the input is memory from 0xF0000 on; the checksums of the entry points are repaired. */
 #include "tests/fuzz/fuzz.h"
 #include "core/base/str.h"
-#include "core/trace/firmware.h"
+#include "core/trace/tables.h"
 
 #define BASE 0xf0000u
 

@@ -12,7 +12,7 @@
  * ACPI 6.4: root pointer clause 5.2.5.3 (+8 u8 checksum of 20 bytes, +9 6 OEM ID, +15 u8 revision, +16 u32 RSDT, +20 u32 length,
  * +24 u64 XSDT), table header clause 5.2.6 (36 bytes: +0 4 signature, +4 u32 length, +10 6 OEM ID, +16 8 OEM table ID).
  */
-#include "core/trace/firmware.h"
+#include "core/trace/tables.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 

@@ -3,8 +3,8 @@
  * What the machine's firmware says about itself, for the MACHINE record: SMBIOS and ACPI tables in memory. They are the
  * firmware's, often wrong, so every length is checked, and memory is only looked at through the caller.
  */
-#ifndef POD_TRACE_FIRMWARE_H
-#define POD_TRACE_FIRMWARE_H
+#ifndef POD_TRACE_TABLES_H
+#define POD_TRACE_TABLES_H
 
 #include "core/trace/record.h"
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flight recorder's part on a BIOS: what the machine says about itself, and the hand-over to the resident server. */
+/* What the machine says about itself, for the flight recorder. */
 #include "boot/bios/bios.h"
 #include "core/fs/time.h"
-#include "core/trace/firmware.h"
+#include "core/trace/tables.h"
 
-#define BDA_EBDA  0x40eu
-#define BDA_TICKS 0x46cu
+#define BDA_EBDA 0x40eu
 
 /* There is no paging, so nothing faults; but only memory is looked at, lest a read have an effect on a device. */
 static const uint8_t *readable(void *ctx, uint64_t address, size_t len)
@@ -68,19 +67,4 @@ void bios_describe(struct pod_fw *fw, struct pod_rec_machine *m)
 	uint64_t rsdp = ebda >= 0x80000 && ebda < 0xa0000 ? pod_acpi_find(&phys, ebda, 1024) : 0;
 	if (!pod_acpi_describe(&phys, rsdp, m))
 		(void)pod_acpi_describe(&phys, pod_acpi_find(&phys, 0xe0000, 0x20000), m);
-}
-
-void bios_record(struct pod_fw *fw, struct i13_state *s)
-{
-	struct pod_recorder *r = fw->recorder;
-	if (!r || !r->state)
-		return;
-	pod_recorder_stage(r, POD_STAGE_LOADER_STARTED, pod_fw_ms(fw), 0);
-	if (!r->state || s->stick_shift != 9)
-		return;
-	pod_recorder_template(r, s->rec);
-	s->rec_ms = pod_fw_ms(fw);
-	s->rec_ticks = bios_peek32(BDA_TICKS);
-	s->rec_pace = (struct pod_pace){.last = s->rec_ticks, .filled = s->rec_ticks, .credit = POD_PACE_BURST};
-	s->rec_sector = (fw->state_start_bytes + pod_rec_offset(r->boot, POD_REC_AT_PROGRESS)) >> 9;
 }

@@ -23,6 +23,9 @@ const char *pod_status_text(enum pod_status st)
 		[POD_E_INVALID] = "invalid argument",
 		[POD_E_BUSY] = "in use",
 		[POD_E_CHANGED] = "medium changed or removed",
+		[POD_E_BUDGET] = "takes too long",
+		[POD_E_CANCELLED] = "stopped",
+		[POD_E_LOOP] = "contains itself",
 	};
 	return (unsigned)st < POD_STATUS_COUNT && text[st] ? text[st] : "unknown status";
 }

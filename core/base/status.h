@@ -30,6 +30,9 @@ enum pod_status {
 	POD_E_INVALID,	   /* the caller's arguments make no sense */
 	POD_E_BUSY,	   /* in use by somebody else */
 	POD_E_CHANGED,	   /* medium changed or gone */
+	POD_E_BUDGET,	   /* it would cost more than its budget of steps, bytes or time (budget.h) */
+	POD_E_CANCELLED,   /* somebody asked to stop */
+	POD_E_LOOP,	   /* it contains itself */
 	POD_STATUS_COUNT
 };
 

@@ -6,7 +6,10 @@ enum pod_status pod_dev_read(struct pod_dev *d, uint64_t off, void *buf, size_t 
 {
 	if (!pod_in_range(off, len, d->size_bytes))
 		return POD_E_RANGE;
-	return len ? d->read(d, off, buf, len) : POD_OK;
+	if (!len)
+		return POD_OK;
+	POD_TRY(pod_budget_spend(d->budget, 1, len));
+	return d->read(d, off, buf, len);
 }
 
 enum pod_status pod_dev_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
@@ -55,7 +58,8 @@ enum pod_status pod_window_init(struct pod_window *w, struct pod_dev *parent, ui
 				  .read = window_read,
 				  .write = window_write,
 				  .flush = window_flush,
-				  .ctx = w};
+				  .ctx = w,
+				  .budget = parent->budget};
 	return POD_OK;
 }
 

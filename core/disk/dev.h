@@ -9,6 +9,7 @@
 #define POD_DISK_DEV_H
 
 #include "core/base/alloc.h"
+#include "core/base/budget.h"
 
 struct pod_dev {
 	uint64_t size_bytes;
@@ -21,9 +22,13 @@ struct pod_dev {
 	enum pod_status (*write)(struct pod_dev *d, uint64_t off_bytes, const void *buf, size_t len);
 	enum pod_status (*flush)(struct pod_dev *d);
 	void *ctx;
+	/* What reading may cost, or NULL: no limit. Windows, caches and maps take it over from the device below them when they
+	 * are made. Writing is never cut off. */
+	struct pod_budget *budget;
 };
 
-/* Range-checked access: POD_E_RANGE outside the device, POD_E_READONLY without a write function. */
+/* Range-checked access: POD_E_RANGE outside the device, POD_E_READONLY without a write function; a read also fails as its budget
+ * says. */
 enum pod_status POD_MUST_USE pod_dev_read(struct pod_dev *d, uint64_t off_bytes, void *buf, size_t len);
 enum pod_status POD_MUST_USE pod_dev_write(struct pod_dev *d, uint64_t off_bytes, const void *buf, size_t len);
 enum pod_status POD_MUST_USE pod_dev_flush(struct pod_dev *d);

@@ -172,6 +172,7 @@ static enum pod_status entry_at(struct pod_dir *dir, const uint8_t **e, uint64_t
 	if (dir->node.priv[1] & NODE_CONTIGUOUS)
 		limit = base + (dir->node.size_bytes - dir->priv[1]);
 	*at = base + (dir->pos - dir->priv[1]);
+	POD_TRY(pod_budget_spend(dir->fs->dev->budget, 1, 0));
 	return page(dir->fs, *at, limit, &dir->priv[2], e);
 }
 
@@ -297,8 +298,10 @@ static enum pod_status walk_chain(struct pod_fs *fs, uint32_t cluster, uint64_t 
 	const struct pod_exfat_geom *g = &of(fs)->g;
 	struct run r = {0, pod_exfat_cluster_bytes(g, cluster), 0};
 	uint64_t fetched = 0;
-	for (;;) {
+	for (uint32_t links = 0;; links++) {
 		uint64_t done = r.file_bytes + r.length_bytes;
+		if (links % POD_FS_LINKS_PER_STEP == 0)
+			POD_TRY(pod_budget_spend(fs->dev->budget, 1, 0));
 		r.length_bytes += pod_min_u64(1ull << g->cluster_shift, bytes - done);
 		if (r.file_bytes + r.length_bytes == bytes)
 			return emit(&r, false, cb, ctx);

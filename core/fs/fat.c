@@ -237,7 +237,7 @@ static enum pod_status entry_at(struct pod_dir *dir, uint64_t *at)
 		return POD_OK;
 	}
 	if (dir->pos >= DIR_MAX)
-		return POD_E_LIMIT; /* a loop in the chain ends here at the latest */
+		return POD_E_CORRUPT; /* longer than a directory may be: a loop in the chain ends here at the latest */
 	uint64_t want = dir->pos >> g->cluster_shift;
 	if (!dir->priv[D_CLUSTER]) {
 		dir->priv[D_CLUSTER] = dir->node.priv[0];
@@ -355,6 +355,7 @@ static enum pod_status next_entry(struct pod_dir *dir, uint64_t *at, const uint8
 {
 	struct fat_mem *m = dir->fs->priv_mem;
 	POD_TRY(entry_at(dir, at));
+	POD_TRY(pod_budget_spend(dir->fs->dev->budget, 1, 0));
 	POD_TRY(load(dir->fs, &m->dir, *at));
 	*e = m->dir.data + (*at & 511);
 	if ((*e)[0] == 0)
@@ -408,7 +409,10 @@ static enum pod_status fat_extents(struct pod_fs *fs, const struct pod_node *fil
 	/* The size bounds the walk, so that a loop in the chain ends; and no file is larger than the volume. */
 	if (file->size_bytes > (uint64_t)g->cluster_count << g->cluster_shift)
 		return POD_E_CORRUPT;
+	uint32_t links = 0;
 	for (uint64_t done = 0; done < file->size_bytes; done += cluster_bytes) {
+		if (links++ % POD_FS_LINKS_PER_STEP == 0)
+			POD_TRY(pod_budget_spend(fs->dev->budget, 1, 0));
 		if (done) {
 			uint32_t next;
 			POD_TRY(pod_fat_next(fs, cluster, &next));

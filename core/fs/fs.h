@@ -20,17 +20,27 @@ struct pod_extent {
 	bool hole;
 };
 
+/* Links of a cluster chain are followed so fast that many of them are a step of the budget. */
+#define POD_FS_LINKS_PER_STEP 64u
+
 /* What identifies a file or directory to its filesystem. Plain data: may be copied and kept. */
 struct pod_node {
 	bool is_dir;
 	bool is_link; /* a symbolic link; only ops->readdir reports them, see readlink */
 	uint64_t size_bytes;
 	uint64_t valid_bytes; /* exFAT ValidDataLength; elsewhere = size_bytes. Beyond it zeros are read */
-	uint64_t priv[4];     /* the filesystem's own: first cluster, flags, extent... */
+	uint64_t priv[4];     /* the filesystem's own: flags, extent...; [0]: where a directory's data begins */
 	uint64_t entry_bytes; /* device offset of the (first) directory entry; what an overlay patches */
 	uint32_t entry_len;   /* its length in bytes */
 	int64_t mtime;	      /* seconds since 1970, 0 if unknown; without time-zone claims */
 };
+
+/* The same directory? Whoever walks a tree asks this of a folder and of each one above it: a folder that contains itself would
+ * have no end. */
+static inline bool pod_node_same_dir(const struct pod_node *a, const struct pod_node *b)
+{
+	return a->is_dir && b->is_dir && a->priv[0] == b->priv[0];
+}
 
 struct pod_dirent {
 	char name[POD_NAME_MAX];

@@ -91,6 +91,7 @@ static enum pod_status next_record(struct pod_dir *dir, uint64_t *at)
 	while (dir->pos < size) {
 		if (dir->pos >= DIR_BYTES_MAX)
 			return POD_E_LIMIT;
+		POD_TRY(pod_budget_spend(dir->fs->dev->budget, 1, 0));
 		uint64_t here = start + dir->pos;
 		uint32_t in = (uint32_t)(here & (ISO_SECTOR - 1));
 		POD_TRY(load_sector(dir->fs, here - in));

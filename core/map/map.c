@@ -201,6 +201,10 @@ void pod_mapdev_init(struct pod_mapdev *md, const struct pod_map *m, struct pod_
 {
 	md->map = m;
 	md->stick = stick;
-	md->dev = (struct pod_dev){
-		.size_bytes = m->size_bytes, .sector_size = sector_size, .read_only = true, .read = mapdev_read, .ctx = md};
+	md->dev = (struct pod_dev){.size_bytes = m->size_bytes,
+				   .sector_size = sector_size,
+				   .read_only = true,
+				   .read = mapdev_read,
+				   .ctx = md,
+				   .budget = stick->budget};
 }

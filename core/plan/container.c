@@ -196,7 +196,7 @@ static enum pod_status probe_inside(struct pod_container *c, uint32_t sector_siz
 		return POD_E_NOMEM;
 	p->container = p->image.kind;
 	pod_mapdev_init(&md, &p->map, c->rq->disk, 512);
-	enum pod_status st = pod_image_probe(&md.dev, c->rq->path, p->alloc, inside, diag);
+	enum pod_status st = pod_plan_probe(p, &md.dev, c->rq->path, inside, diag);
 	if (st == POD_OK && sector_size != 512) {
 		pod_plan_warn(p, "The disk in it has sectors of 4096 bytes, and only those of 512 can be started.");
 		p->image.firmware = 0;
@@ -219,12 +219,17 @@ static bool has_hole(const struct pod_map *m)
 static enum pod_status find_unwritten(struct pod_container *c)
 {
 	uint64_t size = c->chain.dev.size_bytes;
+	struct pod_budget_part part;
+	enum pod_status st = POD_OK;
 	bool any = false;
 	for (unsigned i = 0; i < c->chain.depth; i++)
 		any |= has_hole(c->chain.layer[i]->file->extents);
+	pod_budget_split(c->rq->disk->budget, &part);
 	for (uint64_t off = 0; any && off < size && !c->plan->unwritten;) {
 		struct pod_chain_run r;
-		POD_TRY(pod_chain_run(&c->chain, off, size - off, &r));
+		st = pod_chain_run(&c->chain, off, size - off, &r);
+		if (st != POD_OK)
+			break;
 		const struct pod_map *m = c->chain.layer[r.layer]->file->extents;
 		if (r.kind == POD_RUN_DATA && pod_in_range(r.file_off, r.len, m->size_bytes))
 			for (size_t i = pod_map_find(m, r.file_off); i < m->count && m->seg[i].start_bytes < r.file_off + r.len;
@@ -232,6 +237,10 @@ static enum pod_status find_unwritten(struct pod_container *c)
 				c->plan->unwritten |= m->seg[i].kind == POD_SEG_ZERO;
 		off += r.len;
 	}
+	(void)pod_budget_join(c->rq->disk->budget, &part);
+	if (st != POD_E_BUDGET)
+		return st;
+	pod_plan_warn(c->plan, "The virtual disk has more blocks than are searched for parts that were never written.");
 	return POD_OK;
 }
 
@@ -254,7 +263,7 @@ enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod
 	if (st == POD_OK) {
 		uint32_t sector_size = c->chain.layer[0]->sector_size;
 		st = pod_chain_map(&c->chain, &disk);
-		if (st == POD_E_CORRUPT || st == POD_E_LIMIT)
+		if (st == POD_E_CORRUPT || st == POD_E_LIMIT || st == POD_E_BUDGET)
 			(void)pod_fail(diag, st, "blocks of the virtual disk", disk.size_bytes, POD_MAP_SEG_LIMIT, disk.count);
 		if (st == POD_OK)
 			st = find_unwritten(c);

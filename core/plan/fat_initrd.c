@@ -407,39 +407,73 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 	return patch_catalog(j, index);
 }
 
+/* With half of the budget: what is found must be served with the other half. */
+static enum pod_status search(struct job *j, struct pod_fs *fs)
+{
+	struct pod_plan *p = j->h->plan;
+	struct pod_budget_part part;
+	pod_budget_split(fs->dev->budget, &part);
+	enum pod_status st = pod_scan_tree(&j->scan, fs, p->alloc);
+	if (st == POD_OK)
+		st = pod_scan_configs(&j->scan);
+	(void)pod_budget_join(fs->dev->budget, &part);
+	if (st != POD_OK)
+		return st;
+	pod_scan_warn(p, &j->scan);
+	return pod_scan_initrds(&j->scan, collect, j);
+}
+
+static enum pod_status left_out(struct pod_plan *p)
+{
+	pod_plan_warn(p, "Looking through a boot image would take too long: its initrds are served unchanged.");
+	return POD_OK;
+}
+
+static enum pod_status serve(struct job *j, struct pod_fs *fs, uint32_t index)
+{
+	struct pod_plan *p = j->h->plan;
+	size_t initrds_before = p->initrd_count;
+	enum pod_status st = search(j, fs);
+	if (st == POD_E_BUDGET) /* nothing of the virtual disk was changed yet */
+		return left_out(p);
+	if (st == POD_OK && j->count)
+		st = rebuild(j, index);
+	if (st == POD_E_CORRUPT) {
+		pod_plan_warn(p, "The FAT of a boot image is damaged: its initrds are served unchanged.");
+		p->initrd_count = initrds_before;
+		st = POD_OK;
+	}
+	return st;
+}
+
 enum pod_status pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *image, uint32_t index, struct pod_diag *diag)
 {
 	const struct pod_eltorito_entry *e = &h->plan->image.boot[index];
+	struct pod_alloc *a = h->plan->alloc;
 	struct pod_window w;
 	struct pod_fs fs = {0};
-	struct job j = {.h = h, .base = (uint64_t)e->lba * SECTOR};
-	size_t initrds_before = h->plan->initrd_count;
-	if (j.base >= h->rq->image_bytes)
+	uint64_t base = (uint64_t)e->lba * SECTOR;
+	if (base >= h->rq->image_bytes)
 		return POD_OK;
-	uint64_t len = pod_min_u64(e->length_bytes, h->rq->image_bytes - j.base);
-	POD_TRY(pod_window_init(&w, image, j.base, len));
-	enum pod_status st = pod_fs_open_as(&fs, &pod_fs_fat, &w.dev, h->plan->alloc, diag);
-	if (st == POD_E_FORMAT || st == POD_E_CORRUPT) {
-		pod_fs_close(&fs);
+	POD_TRY(pod_window_init(&w, image, base, pod_min_u64(e->length_bytes, h->rq->image_bytes - base)));
+	enum pod_status st = pod_fs_open_as(&fs, &pod_fs_fat, &w.dev, a, diag);
+	if (st == POD_E_FORMAT || st == POD_E_CORRUPT)
 		return POD_OK; /* not a FAT: nothing a loader could read an initrd from */
+	if (st != POD_OK)
+		return st == POD_E_BUDGET ? left_out(h->plan) : st;
+	struct job *j = pod_zalloc(a, 1, sizeof *j);
+	if (j) {
+		*j = (struct job){.h = h, .vol = &w.dev, .base = base};
+		pod_map_init(&j->added, a);
+		st = serve(j, &fs, index);
+		pod_free(a, j->item);
+		pod_free(a, j->next);
+		pod_map_fini(&j->added);
+		pod_scan_free(&j->scan);
+		pod_free(a, j);
+	} else {
+		st = POD_E_NOMEM;
 	}
-	pod_map_init(&j.added, h->plan->alloc);
-	j.vol = &w.dev;
-	if (st == POD_OK)
-		st = pod_scan_tree(&j.scan, &fs, h->plan->alloc);
-	if (st == POD_OK)
-		st = pod_scan_initrds(&j.scan, collect, &j);
-	if (st == POD_OK && j.count)
-		st = rebuild(&j, index);
-	if (st == POD_E_CORRUPT) {
-		pod_plan_warn(h->plan, "The FAT of a boot image is damaged: its initrds are served unchanged.");
-		h->plan->initrd_count = initrds_before;
-		st = POD_OK;
-	}
-	pod_free(h->plan->alloc, j.item);
-	pod_free(h->plan->alloc, j.next);
-	pod_map_fini(&j.added);
-	pod_scan_free(&j.scan);
 	pod_fs_close(&fs);
 	return st;
 }

@@ -12,6 +12,9 @@ struct pod_found {
 	char path[256]; /* inside its tree, no leading slash */
 	struct pod_node node;
 	uint64_t start_bytes; /* first byte of its data on the tree's device; UINT64_MAX for empty files */
+	/* Of a kernel, once it was read; POD_MACHINE_COUNT: none that is known. */
+	bool machine_read;
+	enum pod_machine machine;
 };
 
 /* One directory record, to find every name of the same data. */
@@ -28,15 +31,23 @@ struct pod_scan {
 	size_t initrd_count, initrd_cap, kernel_count, kernel_cap, config_count, config_cap;
 	struct pod_record *record;
 	size_t record_count, record_cap;
+	const char **by;	  /* per initrd: the path of the configuration that names it, or NULL */
 	struct pod_dirent *entry; /* scratch */
-	bool cut_short;		  /* a limit stopped the walk */
+	bool cut_short;		  /* a limit, ours or the budget's, left something out */
+	char damaged[256];	  /* a folder that could not be read, or "" */
+	bool loop;		  /* because it contains itself */
 };
 
-/* Walks the directories where loaders keep kernels, breadth first, within a budget of directory bytes. */
+/* Walks the directories where loaders keep kernels, breadth first, within a limit of directory bytes and the device's budget;
+ * where they end, what was found counts. */
 enum pod_status POD_MUST_USE pod_scan_tree(struct pod_scan *s, struct pod_fs *fs, struct pod_alloc *a);
 void pod_scan_free(struct pod_scan *s);
-/* Adds what the loaders' configuration files name as initrd, drops candidates whose content is none, and calls `cb` for each
- * that is left, once per place of data. `found_by` is the configuration's path or "content". */
+/* Adds what the loaders' configuration files name as initrd; where the budget ends, what was named so far counts. */
+enum pod_status POD_MUST_USE pod_scan_configs(struct pod_scan *s);
+/* Says in the plan's warnings what was left out. */
+void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s);
+/* Drops candidates whose content is no initrd, and calls `cb` for each that is left, once per place of data. `found_by` is the
+ * configuration's path or "content". */
 enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s,
 					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
 					      void *ctx);
@@ -85,7 +96,10 @@ enum pod_status POD_MUST_USE pod_plan_container(const struct pod_plan_request *r
 /* Where on the volume is the parent of `child` (absolute paths)? `beside`: by its name alone, next to the child. False: nowhere.
  */
 bool pod_plan_parent_path(const char *child, enum pod_parent_path kind, const char *path, bool beside, char *out, size_t size);
-/* A warning more than the plan holds is dropped. */
+/* What is in the image: pod_image_probe with half of the budget, and a warning if that was not enough. */
+enum pod_status POD_MUST_USE pod_plan_probe(struct pod_plan *p, struct pod_dev *image, const char *name, struct pod_image *out,
+					    struct pod_diag *diag);
+/* A warning more than the plan holds is dropped, and one that is there already. */
 void pod_plan_warn(struct pod_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_kind kind, uint64_t start, uint64_t len,
 					   const char *path, const char *reason);

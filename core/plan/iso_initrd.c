@@ -57,6 +57,14 @@ static enum pod_status patch_record(struct pod_handover *h, const struct pod_rec
 	return pod_map_patch(&h->plan->map, h->rq->disk, r->entry_bytes + 1, b, sizeof b, SECTOR);
 }
 
+static size_t count_records(const struct pod_scan *s, const struct pod_found *f)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->record_count; i++)
+		n += s->record[i].start_bytes == f->start_bytes;
+	return n;
+}
+
 static enum pod_status patch_records(struct pod_handover *h, const struct pod_scan *s, const struct pod_found *f,
 				     uint64_t new_start, uint64_t new_len, const char *reason)
 {
@@ -93,6 +101,11 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 		pod_plan_warn(h->plan, "More than %d initrds: the rest is served unchanged.", POD_PLAN_INITRD_MAX);
 		return POD_OK;
 	}
+	size_t names = count_records(&j->primary, f) + (j->have_joliet ? count_records(&j->joliet, f) : 0);
+	if (h->plan->overlay_count + names >= POD_PLAN_OVERLAY_MAX) {
+		pod_plan_warn(h->plan, "%.80s: the initrd has too many names; it is served unchanged.", f->path);
+		return POD_OK;
+	}
 	enum pod_machine m = pod_kernel_machine(&j->primary, f->path, h->plan->image.firmware & ~(uint32_t)POD_FW_BIOS);
 	POD_TRY(append_initrd(h, m, f->start_bytes, len, &new_start, &new_len));
 	POD_TRY(pod_plan_add_initrd(h->plan, f->path, f->start_bytes, len, m, found_by));
@@ -105,24 +118,43 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 	return POD_OK;
 }
 
+/* Looks through both trees, with half of the budget: what is found must be served with the other half. */
+static enum pod_status search(struct job *j, struct pod_fs *primary, struct pod_fs *joliet, struct pod_dev *image,
+			      struct pod_diag *diag)
+{
+	struct pod_plan *p = j->h->plan;
+	struct pod_budget_part part;
+	POD_TRY(pod_fs_open_as(primary, &pod_fs_iso9660, image, p->alloc, diag));
+	pod_budget_split(image->budget, &part);
+	enum pod_status st = pod_scan_tree(&j->primary, primary, p->alloc);
+	if (st == POD_OK)
+		st = pod_scan_configs(&j->primary);
+	(void)pod_budget_join(image->budget, &part);
+	if (st != POD_OK)
+		return st;
+	pod_scan_warn(p, &j->primary);
+	if (!p->image.joliet || !j->primary.initrd_count)
+		return POD_OK;
+	pod_budget_split(image->budget, &part);
+	st = pod_fs_open_as(joliet, &pod_fs_joliet, image, p->alloc, diag);
+	if (st == POD_OK)
+		st = pod_scan_tree(&j->joliet, joliet, p->alloc);
+	(void)pod_budget_join(image->budget, &part);
+	j->have_joliet = st == POD_OK;
+	if (st == POD_OK)
+		pod_scan_warn(p, &j->joliet);
+	/* A broken Joliet tree only matters to loaders that read it. */
+	if (st != POD_E_CORRUPT && st != POD_E_FORMAT)
+		return st;
+	pod_plan_warn(p, "The Joliet tree is damaged and left alone.");
+	return POD_OK;
+}
+
 enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_dev *image, struct pod_diag *diag)
 {
 	struct pod_fs primary = {0}, joliet = {0};
 	struct job j = {.h = h};
-	enum pod_status st = pod_fs_open_as(&primary, &pod_fs_iso9660, image, h->plan->alloc, diag);
-	if (st == POD_OK)
-		st = pod_scan_tree(&j.primary, &primary, h->plan->alloc);
-	if (st == POD_OK && h->plan->image.joliet && j.primary.initrd_count + j.primary.config_count > 0) {
-		enum pod_status jst = pod_fs_open_as(&joliet, &pod_fs_joliet, image, h->plan->alloc, diag);
-		if (jst == POD_OK)
-			jst = pod_scan_tree(&j.joliet, &joliet, h->plan->alloc);
-		j.have_joliet = jst == POD_OK;
-		/* A broken Joliet tree only matters to loaders that read it. */
-		if (jst == POD_E_CORRUPT || jst == POD_E_FORMAT)
-			pod_plan_warn(h->plan, "The Joliet tree is damaged and left alone.");
-		else
-			st = jst;
-	}
+	enum pod_status st = search(&j, &primary, &joliet, image, diag);
 	if (st == POD_OK)
 		st = pod_scan_initrds(&j.primary, serve_one, &j);
 	pod_scan_free(&j.primary);

@@ -3,24 +3,29 @@
 #include "core/base/mem.h"
 
 /* A line of one ISO sector: the structures lie far apart, and on a slow stick every byte read beside them is waited for. */
-enum { CACHE_LINES = 64, CACHE_LINE = 2048, OVERLAY_MAX = 4096, ISO_SECTOR = 2048 };
+enum { CACHE_LINES = 64, CACHE_LINE = 2048, ISO_SECTOR = 2048 };
 
 void pod_plan_warn(struct pod_plan *p, const char *fmt, ...)
 {
 	if (p->warning_count == POD_PLAN_WARNING_MAX)
 		return;
+	char *text = p->warning[p->warning_count];
 	va_list ap;
 	va_start(ap, fmt);
-	(void)pod_vsnprintf(p->warning[p->warning_count++], sizeof p->warning[0], fmt, ap);
+	(void)pod_vsnprintf(text, sizeof p->warning[0], fmt, ap);
 	va_end(ap);
+	for (uint32_t i = 0; i < p->warning_count; i++)
+		if (pod_streq(p->warning[i], text))
+			return;
+	p->warning_count++;
 }
 
 enum pod_status pod_plan_note(struct pod_plan *p, enum pod_overlay_kind kind, uint64_t start, uint64_t len, const char *path,
 			      const char *reason)
 {
 	void *v = p->overlay;
-	enum pod_status st =
-		pod_grow(p->alloc, &v, p->overlay_count, &p->overlay_cap, p->overlay_count + 1, sizeof *p->overlay, OVERLAY_MAX);
+	enum pod_status st = pod_grow(p->alloc, &v, p->overlay_count, &p->overlay_cap, p->overlay_count + 1, sizeof *p->overlay,
+				      POD_PLAN_OVERLAY_MAX);
 	p->overlay = v;
 	if (st != POD_OK)
 		return st;
@@ -118,6 +123,21 @@ static enum pod_status patch_initrds(struct pod_plan *p, const struct pod_plan_r
 	return st;
 }
 
+enum pod_status pod_plan_probe(struct pod_plan *p, struct pod_dev *image, const char *name, struct pod_image *out,
+			       struct pod_diag *diag)
+{
+	struct pod_budget_part part;
+	pod_budget_split(image->budget, &part);
+	enum pod_status st = pod_image_probe(image, name, p->alloc, out, diag);
+	enum pod_budget_limit hit = pod_budget_join(image->budget, &part);
+	if (st == POD_E_BUDGET)
+		return pod_fail(diag, st, "structure of the image", 0, 0, 0);
+	if (st != POD_OK || hit == POD_BUDGET_NONE)
+		return st;
+	pod_plan_warn(p, "The image has more files or partitions than are searched: a boot loader may not have been found.");
+	return pod_budget_status(image->budget);
+}
+
 enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *p, struct pod_diag *diag)
 {
 	memset(p, 0, sizeof *p);
@@ -133,7 +153,7 @@ enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_allo
 		st = pod_cache_init(&cache, &md.dev, a, CACHE_LINES,
 				    md.dev.sector_size > CACHE_LINE ? md.dev.sector_size : CACHE_LINE);
 	if (st == POD_OK)
-		st = pod_image_probe(&cache.dev, rq->path, a, &p->image, diag);
+		st = pod_plan_probe(p, &cache.dev, rq->path, &p->image, diag);
 	if (st == POD_OK && pod_image_is_disk_file(p->image.kind))
 		st = pod_plan_container(rq, p, diag);
 	if (st == POD_OK) {

@@ -89,6 +89,7 @@ struct pod_initrd {
 
 #define POD_PLAN_INITRD_MAX  64
 #define POD_PLAN_WARNING_MAX 16
+#define POD_PLAN_OVERLAY_MAX 4096
 
 enum pod_entry {
 	POD_ENTRY_OWN =
@@ -118,6 +119,13 @@ struct pod_plan {
 	char warning[POD_PLAN_WARNING_MAX][160];
 };
 
+/*
+ * The plan costs what the budget of the request's disk allows. Where it ends, the plan is made of what was found so far, and a
+ * warning says what was left out; POD_E_BUDGET where that is not possible, POD_E_CANCELLED when it was cancelled. What is enough
+ * for real media many times over:
+ */
+#define POD_PLAN_STEPS (UINT64_C(1) << 20)
+#define POD_PLAN_BYTES (UINT64_C(256) << 20)
 /* On failure nothing is left allocated. POD_E_NOT_FOUND, POD_E_CHANGED: out->parent is missing, or not what it was. */
 enum pod_status POD_MUST_USE pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *out,
 					   struct pod_diag *diag);

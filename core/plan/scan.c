@@ -18,6 +18,7 @@ enum {
 struct pending {
 	struct pod_node node;
 	uint32_t depth;
+	size_t parent; /* index; of the root: itself */
 	char path[256];
 };
 
@@ -73,12 +74,14 @@ static enum pod_status first_run(void *ctx, const struct pod_extent *e)
 	return POD_END; /* one is enough */
 }
 
-static enum pod_status add_found(struct pod_alloc *a, struct pod_found **v, size_t *n, size_t *cap, const struct pod_found *f)
+static enum pod_status add_found(struct pod_scan *s, struct pod_found **v, size_t *n, size_t *cap, const struct pod_found *f)
 {
 	void *p = *v;
-	if (*n == FOUND_MAX)
+	if (*n == FOUND_MAX) {
+		s->cut_short = true;
 		return POD_OK;
-	enum pod_status st = pod_grow(a, &p, *n, cap, *n + 1, sizeof **v, FOUND_MAX);
+	}
+	enum pod_status st = pod_grow(s->alloc, &p, *n, cap, *n + 1, sizeof **v, FOUND_MAX);
 	*v = p;
 	if (st == POD_OK)
 		(*v)[(*n)++] = *f;
@@ -119,12 +122,20 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	if (!join(f.path, dir, name))
 		return POD_OK;
 	if (initrd_name(name))
-		return add_found(s->alloc, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
+		return add_found(s, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
 	if (kernel_name(name))
-		return add_found(s->alloc, &s->kernel, &s->kernel_count, &s->kernel_cap, &f);
+		return add_found(s, &s->kernel, &s->kernel_count, &s->kernel_cap, &f);
 	if (pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf"))
-		return add_found(s->alloc, &s->config, &s->config_count, &s->config_cap, &f);
+		return add_found(s, &s->config, &s->config_count, &s->config_cap, &f);
 	return POD_OK;
+}
+
+/* Is the folder one of those it lies in? */
+static bool contains_itself(const struct walk *w, size_t parent, const struct pod_node *node)
+{
+	while (parent && !pod_node_same_dir(&w->dir[parent].node, node))
+		parent = w->dir[parent].parent;
+	return pod_node_same_dir(&w->dir[parent].node, node);
 }
 
 /* s->entry is a directory of w->dir[parent]. */
@@ -134,6 +145,10 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t paren
 	uint32_t depth = w->dir[parent].depth + 1;
 	if (depth > DEPTH_MAX || is_bulk(s->entry->name))
 		return POD_OK;
+	if (contains_itself(w, parent, node)) {
+		s->loop = join(s->damaged, w->dir[parent].path, s->entry->name);
+		return POD_OK;
+	}
 	if (w->count == DIRS_MAX || node->size_bytes > DIR_BYTES_MAX) {
 		s->cut_short = true;
 		return POD_OK;
@@ -146,6 +161,7 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t paren
 	struct pending *d = &w->dir[w->count];
 	d->node = *node;
 	d->depth = depth;
+	d->parent = parent;
 	/* w->dir may have moved: the parent's path is looked up only now. */
 	if (join(d->path, w->dir[parent].path, s->entry->name))
 		w->count++;
@@ -185,14 +201,30 @@ enum pod_status pod_scan_tree(struct pod_scan *s, struct pod_fs *fs, struct pod_
 		st = read_dir(s, &w, i);
 		/* A damaged directory below the root hides its files; the rest can still boot. */
 		if (st == POD_E_CORRUPT && i > 0) {
-			s->cut_short = true;
+			(void)pod_strlcpy(s->damaged, w.dir[i].path, sizeof s->damaged);
 			st = POD_OK;
 		}
 	}
 	pod_free(a, w.dir);
+	if (st == POD_E_BUDGET) { /* what was found so far can still boot */
+		s->cut_short = true;
+		st = POD_OK;
+	}
 	if (st != POD_OK)
 		pod_scan_free(s);
 	return st;
+}
+
+void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s)
+{
+	if (s->damaged[0] && s->loop)
+		pod_plan_warn(p, "%.80s: this folder contains itself: the image is damaged.", s->damaged);
+	else if (s->damaged[0])
+		pod_plan_warn(p, "%.80s: this folder is damaged; what is in it was left out.", s->damaged);
+	if (s->cut_short)
+		pod_plan_warn(
+			p, "The image has more folders, files or boot menus than are searched: an initrd that was not found is "
+			   "served unchanged.");
 }
 
 void pod_scan_free(struct pod_scan *s)
@@ -203,6 +235,7 @@ void pod_scan_free(struct pod_scan *s)
 	pod_free(s->alloc, s->kernel);
 	pod_free(s->alloc, s->config);
 	pod_free(s->alloc, s->record);
+	pod_free(s->alloc, s->by);
 	pod_free(s->alloc, s->entry);
 	memset(s, 0, sizeof *s);
 }
@@ -229,8 +262,6 @@ static bool initrd_content(const uint8_t *p)
 struct named {
 	struct pod_scan *s;
 	const char *config; /* path of the configuration being read */
-	const char **by;    /* per initrd candidate: which configuration named it, or NULL */
-	size_t by_cap;
 	enum pod_status st;
 };
 
@@ -290,8 +321,10 @@ static void name_initrd(void *ctx, const char *path, size_t len)
 		f.path[at] = 0;
 		normalise(f.path);
 		enum pod_status st = pod_fs_lookup(s->fs, f.path, &f.node, s->entry);
-		if (st == POD_E_NOMEM || st == POD_E_IO)
+		if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED) {
 			n->st = st;
+			return;
+		}
 		if (st == POD_OK && !f.node.is_dir && f.node.size_bytes)
 			break;
 		if (attempt == 1)
@@ -302,15 +335,15 @@ static void name_initrd(void *ctx, const char *path, size_t len)
 		return;
 	for (size_t i = 0; i < s->initrd_count; i++) {
 		if (s->initrd[i].start_bytes == f.start_bytes) {
-			if (!n->by[i])
-				n->by[i] = n->config;
+			if (!s->by[i])
+				s->by[i] = n->config;
 			return;
 		}
 	}
 	size_t before = s->initrd_count;
-	n->st = add_found(s->alloc, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
+	n->st = add_found(s, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
 	if (s->initrd_count > before) {
-		n->by[before] = n->config;
+		s->by[before] = n->config;
 		for (size_t i = 0; i < s->record_count; i++)
 			if (s->record[i].entry_bytes == f.node.entry_bytes)
 				return;
@@ -325,7 +358,9 @@ static enum pod_status read_configs(struct named *n)
 	char *text = s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX);
 	if (!text)
 		return POD_E_NOMEM;
-	for (size_t i = 0; n->st == POD_OK && i < s->config_count && total < CONFIGS_BYTES_MAX; i++) {
+	size_t i = 0;
+	for (; n->st == POD_OK && i < s->config_count && total < CONFIGS_BYTES_MAX; i++) {
+		s->cut_short |= s->config[i].node.size_bytes > CONFIG_BYTES_MAX;
 		size_t len = (size_t)pod_min_u64(s->config[i].node.size_bytes, CONFIG_BYTES_MAX);
 		total += len;
 		if (pod_fs_read(s->fs, &s->config[i].node, 0, text, len) != POD_OK)
@@ -334,17 +369,27 @@ static enum pod_status read_configs(struct named *n)
 		pod_config_initrds(text, len, name_initrd, n);
 	}
 	pod_free(s->alloc, text);
+	s->cut_short |= i < s->config_count;
+	if (n->st == POD_OK) /* of a configuration as well that could not be read */
+		n->st = pod_budget_status(s->fs->dev->budget);
+	if (n->st == POD_E_BUDGET) { /* what was named so far can still boot */
+		s->cut_short = true;
+		n->st = POD_OK;
+	}
 	return n->st;
+}
+
+enum pod_status pod_scan_configs(struct pod_scan *s)
+{
+	struct named n = {.s = s};
+	s->by = pod_zalloc(s->alloc, FOUND_MAX, sizeof *s->by);
+	return s->by ? read_configs(&n) : POD_E_NOMEM;
 }
 
 enum pod_status pod_scan_initrds(struct pod_scan *s,
 				 enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by), void *ctx)
 {
-	struct named n = {.s = s, .by_cap = FOUND_MAX};
-	n.by = pod_zalloc(s->alloc, n.by_cap, sizeof *n.by);
-	if (!n.by)
-		return POD_E_NOMEM;
-	enum pod_status st = read_configs(&n);
+	enum pod_status st = POD_OK;
 	for (size_t i = 0; st == POD_OK && i < s->initrd_count; i++) {
 		struct pod_found *f = &s->initrd[i];
 		uint8_t head[6];
@@ -355,9 +400,8 @@ enum pod_status pod_scan_initrds(struct pod_scan *s,
 			continue;
 		if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK || !initrd_content(head))
 			continue;
-		st = cb(ctx, f, n.by[i] ? n.by[i] : "content");
+		st = cb(ctx, f, s->by && s->by[i] ? s->by[i] : "content");
 	}
-	pod_free(s->alloc, n.by);
 	return st;
 }
 
@@ -365,7 +409,7 @@ enum pod_status pod_scan_initrds(struct pod_scan *s,
 
 /* Linux/x86 boot protocol: "HdrS" at 0x202, xloadflags at 0x236 (bit 0: 64-bit entry). arm64 Image: "ARMd" at 0x38. PE: COFF
  * machine behind the offset at 0x3C (EFI stub, also compressed "zimg" kernels). */
-static bool kernel_machine(struct pod_scan *s, const struct pod_found *k, enum pod_machine *out)
+static bool read_machine(struct pod_scan *s, const struct pod_found *k, enum pod_machine *out)
 {
 	uint8_t h[0x240], pe[6];
 	if (k->node.size_bytes < sizeof h || pod_fs_read(s->fs, &k->node, 0, h, sizeof h) != POD_OK)
@@ -387,6 +431,17 @@ static bool kernel_machine(struct pod_scan *s, const struct pod_found *k, enum p
 		return machine == 0xaa64 || machine == 0x14c || machine == 0x8664;
 	}
 	return false;
+}
+
+/* Every initrd asks it of every kernel: each is read once. */
+static bool kernel_machine(struct pod_scan *s, struct pod_found *k, enum pod_machine *out)
+{
+	enum pod_machine m = POD_MACHINE_COUNT;
+	if (!k->machine_read)
+		k->machine = read_machine(s, k, &m) ? m : POD_MACHINE_COUNT;
+	k->machine_read = true;
+	*out = k->machine;
+	return k->machine != POD_MACHINE_COUNT;
 }
 
 /* How well does kernel `k` fit the initrd? Same folder counts most, then the parent's, then the longest common end of the names

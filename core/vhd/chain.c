@@ -184,7 +184,8 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 				  .read = chain_read,
 				  .write = opt->top.writable ? chain_write : NULL,
 				  .flush = opt->top.writable ? chain_flush : NULL,
-				  .ctx = c};
+				  .ctx = c,
+				  .budget = file->dev->budget};
 	return POD_OK;
 }
 
@@ -212,6 +213,9 @@ enum pod_status pod_chain_close(struct pod_chain *c)
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
+/* Blocks are looked up so fast that many of them are a step of the budget. */
+enum { RUNS_PER_STEP = 16 };
+
 enum pod_status pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_t off, uint64_t len, struct pod_chain_run *out)
 {
 	for (unsigned i = first; i < c->depth; i++) {
@@ -219,6 +223,8 @@ enum pod_status pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_
 		struct pod_run r;
 		if (off >= l->size_bytes)
 			break; /* behind the end of a shorter parent */
+		if (c->runs++ % RUNS_PER_STEP == 0)
+			POD_TRY(pod_budget_spend(c->layer[0]->file->dev->budget, 1, 0));
 		POD_TRY(pod_layer_run(l, off, pod_min_u64(len, l->size_bytes - off), &r));
 		len = r.len;
 		if (r.kind == POD_RUN_PARENT)

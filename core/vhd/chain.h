@@ -42,6 +42,7 @@ struct pod_chain {
 	uint64_t *granule; /* granule number + 1; 0: empty */
 	uint8_t *owner;
 	uint32_t granules; /* a power of two */
+	uint32_t runs;	   /* layers asked, for the budget */
 };
 
 /* A piece of the disk: zeros, or bytes in one layer's device (layer[run.layer]->dev). */

@@ -14,6 +14,9 @@
  */
 #include "core/vhd/vhdx_int.h"
 
+/* Entries are compared so fast that many of them are a step of the budget. */
+enum { LOOKS_PER_STEP = 64 };
+
 struct entry {
 	uint64_t sequence, flushed_end, last_end;
 	uint32_t at, len, tail, descriptors;
@@ -132,8 +135,9 @@ static bool follows(const struct log *l, uint32_t i)
 	return l->count > 1 && e->at == (end >= l->x->log_len ? end - l->x->log_len : end) && e->sequence == p->sequence + 1;
 }
 
-/* The newest entry of the sequence to replay; its depth becomes the number of entries before it. UINT32_MAX: none. */
-static uint32_t find_head(struct log *l)
+/* The newest entry of the sequence to replay; its depth becomes the number of entries before it. UINT32_MAX: none, or *st says
+ * why not. */
+static uint32_t find_head(struct log *l, enum pod_status *st)
 {
 	uint32_t best = UINT32_MAX;
 	/* Two rounds, as a sequence may go over the end of the ring; it cannot go round for ever, as the numbers grow. */
@@ -149,6 +153,9 @@ static uint32_t find_head(struct log *l)
 			j = before(l, j);
 			steps++;
 		}
+		*st = pod_budget_spend(l->x->file->dev->budget, steps / LOOKS_PER_STEP, 0);
+		if (*st != POD_OK)
+			return UINT32_MAX;
 		if (l->entry[j].at == l->entry[i].tail) {
 			l->entry[i].depth = steps;
 			best = i;
@@ -166,6 +173,8 @@ static enum pod_status apply(struct log *l, const uint8_t *d, uint32_t data_at)
 	uint64_t len = data ? VHDX_PAGE : pod_get_le64(d + 8);
 	if (!len)
 		return POD_OK;
+	/* A segment in front of others moves them all. */
+	POD_TRY(pod_budget_spend(l->x->file->dev->budget, 1 + m->count / LOOKS_PER_STEP, 0));
 	if (off < VHDX_MIB) /* the header section is not the log's business */
 		return POD_E_CORRUPT;
 	if (off + len > m->size_bytes)
@@ -238,7 +247,7 @@ enum pod_status vhdx_log_load(struct pod_vhdx *x, struct pod_diag *diag)
 	if (l.sector && l.entry) {
 		l.data = l.sector + VHDX_PAGE;
 		st = scan(&l);
-		uint32_t head = st == POD_OK && l.count ? find_head(&l) : UINT32_MAX;
+		uint32_t head = st == POD_OK && l.count ? find_head(&l, &st) : UINT32_MAX;
 		if (st == POD_OK && head != UINT32_MAX)
 			st = replay_in_memory(&l, head, diag);
 		else if (st == POD_OK && l.trace)

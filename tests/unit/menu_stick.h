@@ -346,7 +346,12 @@ static inline void stick_begin(struct stick *s, size_t data_len, const char *fon
 	s->size = s->esp_start + ESP_SIZE;
 	s->disk = calloc(1, s->size);
 	pod_memdev_init(&s->mem, s->disk, s->size, 512, false);
-	s->dev = (struct pod_dev){s->size, 512, false, stick_read, stick_write, stick_flush, s};
+	s->dev = (struct pod_dev){.size_bytes = s->size,
+				  .sector_size = 512,
+				  .read = stick_read,
+				  .write = stick_write,
+				  .flush = stick_flush,
+				  .ctx = s};
 	uint8_t *e = s->disk + 446;
 	pod_put_le32(s->disk + 440, 0x1501d0d5);
 	e[0] = 0x80;

@@ -102,7 +102,8 @@ static void plan(struct fuzz_env *e)
 				.sector_size = 512,
 				.read_only = true,
 				.read = stick_read,
-				.ctx = &stick};
+				.ctx = &stick,
+				.budget = &e->budget};
 	struct pod_extent x = {.dev_bytes = 2ull * DISK_CAP, .length_bytes = now[2].dev.size_bytes};
 	struct pod_plan_request rq = {.disk = &stick,
 				      .extent = &x,
@@ -111,7 +112,11 @@ static void plan(struct fuzz_env *e)
 				      .path = "/images/c",
 				      .find = stick_find};
 	struct pod_plan *p = malloc(sizeof *p);
-	if (pod_plan_make(&rq, &e->alloc, p, NULL) == POD_OK) {
+	pod_budget_start(&e->budget, 20000, POD_BUDGET_UNLIMITED, 0);
+	enum pod_status st = pod_plan_make(&rq, &e->alloc, p, NULL);
+	FUZZ_REQUIRE(st != POD_E_BUDGET || e->budget.hit == POD_BUDGET_STEPS);
+	pod_budget_start(&e->budget, FUZZ_STEPS_MAX, POD_BUDGET_UNLIMITED, 0);
+	if (st == POD_OK) {
 		e->fail_read = 0;
 		for (uint64_t at = 0; at < pod_min_u64(p->map.size_bytes, 64u << 20); at += sizeof buf) {
 			size_t n = (size_t)pod_min_u64(sizeof buf, p->map.size_bytes - at);
@@ -135,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	now = file[data[0] >> 7];
 	dm_patch(now, DISK_FILES, data + 1, e.len - 1);
 	for (int i = 0; i < DISK_FILES; i++) {
-		now[i].env = &e;
+		dm_use(&now[i], &e);
 		if (data[0] & OPT_SEAL)
 			data[0] >> 7 ? seal_vhd(&now[i]) : seal_vhdx(&now[i]);
 	}
@@ -153,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	FUZZ_REQUIRE(opened == 0);
 	for (int i = 0; i < DISK_FILES; i++) {
-		now[i].env = NULL;
+		dm_use(&now[i], NULL);
 		dm_restore(&now[i]);
 	}
 	fuzz_done(&e);

@@ -19,10 +19,14 @@
 #define FUZZ_ALLOC_MAX (64u << 20)
 /* Neither may a bounded input cause unbounded reading. */
 #define FUZZ_READ_MAX (1u << 20)
+/* Nor unbounded work: the steps of core/base/budget.h. An input that needs more is a finding: something in it is done over and
+ * over. What has a budget of its own in the program (the plan) gets a small one here instead, and must keep it. */
+#define FUZZ_STEPS_MAX (1u << 20)
 
 struct fuzz_env {
 	struct pod_alloc alloc;
 	struct pod_dev dev;
+	struct pod_budget budget;
 	const uint8_t *data;
 	size_t len;
 	/* Bytes [gap_at, gap_at + gap_len) of the device are zeros that the input does not carry. */
@@ -103,14 +107,20 @@ static inline void fuzz_init(struct fuzz_env *e, const uint8_t *data, size_t len
 	e->gap_at = len >= gap_at ? gap_at : len;
 	e->gap_len = len >= gap_at ? gap_len : 0;
 	e->alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, e};
-	e->dev = (struct pod_dev){
-		.size_bytes = len + e->gap_len, .sector_size = sector_size, .read_only = true, .read = fuzz_read, .ctx = e};
+	e->dev = (struct pod_dev){.size_bytes = len + e->gap_len,
+				  .sector_size = sector_size,
+				  .read_only = true,
+				  .read = fuzz_read,
+				  .ctx = e,
+				  .budget = &e->budget};
+	pod_budget_start(&e->budget, FUZZ_STEPS_MAX, POD_BUDGET_UNLIMITED, 0);
 }
 
-/* Whatever happened, nothing may be left allocated. */
+/* Whatever happened, nothing may be left allocated, and it took no more than it may. */
 static inline void fuzz_done(struct fuzz_env *e)
 {
 	FUZZ_REQUIRE(e->live == 0);
+	FUZZ_REQUIRE(e->budget.hit == POD_BUDGET_NONE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

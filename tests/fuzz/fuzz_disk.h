@@ -37,6 +37,13 @@ static inline enum pod_status dm_read(struct pod_dev *d, uint64_t off, void *buf
 	return POD_OK;
 }
 
+/* Counts and fails as the input says; NULL: no longer. */
+static inline void dm_use(struct disk_mem *m, struct fuzz_env *env)
+{
+	m->env = env;
+	m->dev.budget = env ? &env->budget : NULL;
+}
+
 static inline void dm_touch(struct disk_mem *m, uint64_t off, size_t len)
 {
 	if (len)

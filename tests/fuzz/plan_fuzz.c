@@ -19,6 +19,9 @@ static enum pod_status shim(void *ctx, enum pod_machine m, struct pod_shim *out)
 	return POD_OK;
 }
 
+/* Few enough that inputs get there. */
+#define STEPS 20000u
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static uint8_t buf[1 << 16];
@@ -32,7 +35,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 				      .path = "/images/fuzz.iso",
 				      .shim = shim};
 	struct pod_plan *p = malloc(sizeof *p);
-	if (pod_plan_make(&rq, &e.alloc, p, NULL) == POD_OK) {
+	pod_budget_start(&e.budget, STEPS, POD_BUDGET_UNLIMITED, 0);
+	enum pod_status st = pod_plan_make(&rq, &e.alloc, p, NULL);
+	FUZZ_REQUIRE(e.reads <= STEPS && (st != POD_E_BUDGET || e.budget.hit == POD_BUDGET_STEPS));
+	pod_budget_unlimited(&e.budget); /* for what is done with the plan */
+	if (st == POD_OK) {
 		FUZZ_REQUIRE(p->map.size_bytes % p->sector_size == 0);
 		e.fail_read = 0;
 		for (uint64_t at = 0; at < p->map.size_bytes; at += sizeof buf) {

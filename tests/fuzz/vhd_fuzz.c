@@ -19,14 +19,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (e.len < 2)
 		return 0;
 	struct disk_mem *m = &file[data[1] % 3];
-	m->env = &e;
+	dm_use(m, &e);
 	dm_patch(m, 1, data + 1, e.len - 1);
 	if (data[0] & OPT_CUT)
 		m->dev.size_bytes -= pod_min_u64(4096u * data[1], m->dev.size_bytes - 4096);
 	if (data[0] & OPT_SEAL)
 		seal_vhd(m);
 	dm_exercise(m, &e, data[0]);
-	m->env = NULL;
+	dm_use(m, NULL);
 	dm_restore(m);
 	fuzz_done(&e);
 	return 0;

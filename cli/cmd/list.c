@@ -12,6 +12,7 @@
 struct listing {
 	struct fault *fault;
 	struct cli_walk walk;
+	struct cli_allowance allowance;
 	bool failed;
 };
 
@@ -21,13 +22,20 @@ static bool unreadable(void *ctx, const char *folder, enum pod_status st)
 	char *where = cli_xasprintf("%s:%s", l->walk.t->file.path, *folder ? folder : "/");
 
 	if (st == POD_E_LIMIT && !*folder)
-		fault_set(l->fault, _("%s: more than %u images; the folders may be damaged: check the volume with fsck.exfat"),
-			  l->walk.t->file.path, CLI_WALK_MAX);
+		fault_set(l->fault, _("%s: more than %u images; the rest is left out"), l->walk.t->file.path, CLI_WALK_MAX);
+	else if (st == POD_E_BUDGET)
+		fault_set(l->fault, _("%s: too many folders and files; those not read so far are left out"),
+			  l->walk.t->file.path);
+	else if (st == POD_E_LOOP)
+		fault_set(l->fault, _("%s: this folder contains itself and is left out; check the volume with fsck.exfat"),
+			  where);
+	else if (st == POD_E_LIMIT)
+		fault_set(l->fault, _("%s: folders are nested too deep; this one is left out"), where);
 	else
 		fault_status(l->fault, where, _("cannot read the folder"), st, NULL);
 	free(where);
 	l->failed = true;
-	return false;
+	return true;
 }
 
 struct probed {
@@ -73,6 +81,7 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	memset(out, 0, sizeof *out);
 	out->image.kind = pod_image_kind_of_name(e->path);
 	pod_map_init(&map, &cli_alloc);
+	cli_allowance_begin(&l->allowance, &t->file, CLI_IMAGE_MS);
 	st = pod_fs_extents(&t->data, &e->node, &cli_alloc, &ext, &n);
 	for (size_t i = 0; st == POD_OK && i < n; i++) {
 		out->extents += !ext[i].hole;
@@ -93,6 +102,8 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
 	if (st == POD_OK && pod_image_is_disk_file(out->image.kind))
 		look_inside(t, e, out);
+	if (!cli_allowance_end(&l->allowance, &t->file))
+		pod_strlcpy(out->problem, _("not looked at completely: it would take too long"), sizeof out->problem);
 	pod_map_fini(&map);
 	pod_free(&cli_alloc, ext);
 }
@@ -160,7 +171,7 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
-	struct listing l = {0};
+	struct listing l = {.allowance = {CLI_ALLOWANCE}};
 	struct cli_hashlist hashes;
 	bool json = false;
 	int c, rc;

@@ -62,13 +62,28 @@ static bool has_time(const struct doctor *d)
 	return d->full || !d->state->whole_stick || cli_millis() - d->state->started_ms < COSTLY_MS;
 }
 
+/* One module; without --full within the allowance, but in its own time: unpacking an initrd takes some. */
+static void run_image_hook(struct doctor *d, const struct doctor_module *m, struct doctor_image *im)
+{
+	struct cli_dev *file = cli_image_file(im->file);
+
+	if (d->full)
+		cli_dev_unlimited(file);
+	else
+		cli_allowance_begin(&d->state->allowance, file, 0);
+	m->run_image(d, im);
+	if (!d->full && !cli_allowance_end(&d->state->allowance, file))
+		doctor_report(d, m->check[0], DOCTOR_SKIPPED, im->subject,
+			      _("not everything in it was looked at: it would take too long"), _("say --full"));
+}
+
 static void run_image_hooks(struct doctor *d, struct doctor_image *im)
 {
 	for (const struct doctor_module *const *m = doctor_modules; *m && !cli_interrupted; m++) {
 		if (!(*m)->run_image || !wants_module(d, *m))
 			continue;
 		if (!is_costly(*m) || has_time(d))
-			(*m)->run_image(d, im);
+			run_image_hook(d, *m, im);
 		else
 			doctor_report(d, (*m)->check[0], DOCTOR_SKIPPED, im->subject,
 				      _("it would take too long for every image of a stick"),
@@ -97,6 +112,7 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 	d->state->images++;
 	if (cli_image_bytes(file, &map, &bytes, fault)) {
 		im.bytes = im.disk = &bytes.dev;
+		cli_allowance_begin(&d->state->allowance, cli_image_file(file), CLI_IMAGE_MS);
 		im.plan_status = cli_image_plan(file, plan, &diag, NULL);
 		im.plan = im.plan_status == POD_OK ? plan : NULL;
 		if (im.plan && plan->container) {
@@ -106,6 +122,7 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 		/* The plan's own copy speaks of the virtual disk: entries that were re-pointed. */
 		if (pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
 			im.image = &probed;
+		(void)cli_allowance_end(&d->state->allowance, cli_image_file(file)); /* the plan's warnings say what is lacking */
 		run_image_hooks(d, &im);
 		if (im.plan)
 			pod_plan_free(plan);
@@ -119,8 +136,18 @@ static bool folder_problem(void *ctx, const char *folder, enum pod_status st)
 	struct doctor *d = ctx;
 
 	if (st == POD_E_LIMIT && !*folder)
-		doctor_reportf(d, &folder_check, DOCTOR_BAD, d->arg, _("check the volume with fsck.exfat"),
-			       _("more than %u images: the folders loop"), CLI_WALK_MAX);
+		doctor_reportf(d, &folder_check, DOCTOR_WARN, d->arg, _("name the image (TARGET:PATH)"),
+			       _("more than %u images; the rest was left out"), CLI_WALK_MAX);
+	else if (st == POD_E_LIMIT)
+		doctor_report(d, &folder_check, DOCTOR_WARN, folder, _("folders are nested too deep; this one was left out"),
+			      _("the menu does not show what is in it: move it up"));
+	else if (st == POD_E_BUDGET)
+		doctor_report(d, &folder_check, DOCTOR_WARN, d->arg,
+			      _("too many folders and files; those not read so far were left out"),
+			      _("if there are not so many on the stick, check the volume with fsck (fsck.exfat, fsck.fat)"));
+	else if (st == POD_E_LOOP)
+		doctor_report(d, &folder_check, DOCTOR_BAD, folder, _("the folder contains itself: the volume is damaged"),
+			      _("save what can be read, then check the volume with fsck (fsck.exfat, fsck.fat)"));
 	else
 		doctor_reportf(d, &folder_check, DOCTOR_BAD, *folder ? folder : "/",
 			       _("save what can be read, then check the volume with fsck (fsck.exfat, fsck.fat)"),
@@ -401,6 +428,7 @@ static int examine_and_print(struct request *r, struct fault *fault)
 	}
 	d->machine = machine;
 	d->state = &r->state;
+	r->state.allowance.steps = CLI_ALLOWANCE;
 	r->state.only = r->only.v;
 	r->state.skip = r->skip.v;
 	cli_catch_signals();

@@ -167,6 +167,8 @@ static void check_files(struct doctor *d, const struct doctor_image *im)
 		doctor_reportf(d, &files_check, DOCTOR_BAD, im->subject, AGAIN,
 			       _("%u of %u files reach beyond the end of the image; the first: %s"), s->beyond, s->entries,
 			       s->file.path);
+	else if (pod_budget_status(im->bytes->budget) != POD_OK)
+		; /* the doctor says that not everything was looked at */
 	else if (!opened || (!s->complete && s->entries < s->entries_max))
 		doctor_report(d, &files_check, DOCTOR_BAD, im->subject, _("the folders inside cannot be read to their end"),
 			      AGAIN);
@@ -201,6 +203,10 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("'isopod update' writes it to the stick"),
 			       _("the plan could not be made: %s on the ESP is missing or damaged"),
 			       cli_target_bad_shim(d->target));
+	} else if (!im->plan && (im->plan_status == POD_E_BUDGET || im->plan_status == POD_E_LIMIT)) {
+		doctor_reportf(d, &structure_check, DOCTOR_WARN, im->subject, _("the menu cannot start it either"),
+			       _("it is beyond what isopod looks at: %s (%s)"), cli_status_text(im->plan_status),
+			       g->what ? g->what : "-");
 	} else if (!im->plan && g->what) {
 		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, AGAIN,
 			       _("%s: %s at offset %llu: expected %llu, found %llu"), cli_status_text(im->plan_status), g->what,

@@ -4,6 +4,7 @@
 #define POD_CLI_DOCTOR_REPORT_H
 
 #include "cli/doctor/doctor.h"
+#include "cli/walk.h"
 
 struct doctor_finding {
 	const struct doctor_check *check;
@@ -21,6 +22,7 @@ struct doctor_state {
 	const char *const *only, *const *skip; /* NULL-terminated words: ids, beginnings of ids, hazard numbers; NULL: none */
 	struct cli_progress progress;
 	uint64_t progress_total;
+	struct cli_allowance allowance; /* for the images of a stick */
 };
 
 /* All modules, NULL-terminated. */

@@ -248,6 +248,8 @@ static bool open_with(struct cli_dev *d, const char *path, int flags, bool writa
 		return false;
 	}
 	d->dev.read = dev_read;
+	d->dev.budget = &d->budget;
+	pod_budget_unlimited(&d->budget);
 	d->dev.read_only = !writable;
 	if (writable) {
 		d->dev.write = dev_write;
@@ -268,6 +270,30 @@ bool cli_dev_open(struct cli_dev *d, const char *path, bool writable, struct fau
 bool cli_dev_create(struct cli_dev *d, const char *path, struct fault *fault)
 {
 	return open_with(d, path, O_RDWR | O_CREAT, true, fault);
+}
+
+static uint64_t budget_now(struct pod_budget *b)
+{
+	(void)b;
+	return cli_millis();
+}
+
+static bool budget_cancelled(struct pod_budget *b)
+{
+	(void)b;
+	return cli_interrupted != 0;
+}
+
+void cli_dev_limit(struct cli_dev *d, uint64_t steps, uint64_t ms)
+{
+	d->budget.now_ms = budget_now;
+	d->budget.cancelled = budget_cancelled;
+	pod_budget_start(&d->budget, steps, POD_BUDGET_UNLIMITED, ms);
+}
+
+void cli_dev_unlimited(struct cli_dev *d)
+{
+	cli_dev_limit(d, POD_BUDGET_UNLIMITED, 0);
 }
 
 void cli_dev_close(struct cli_dev *d)

@@ -14,10 +14,11 @@ struct cli_dev {
 	bool is_block;
 	dev_t rdev; /* block devices: its number */
 	dev_t file_dev;
-	ino_t file_ino; /* regular files: what they are */
-	int lock_fd;	/* a loop device: the file behind it, locked; else -1 */
-	int direct_fd;	/* large reads and writes go through it, past the page cache; -1: none */
-	int last_errno; /* of the last failed call, for the message */
+	ino_t file_ino;		  /* regular files: what they are */
+	int lock_fd;		  /* a loop device: the file behind it, locked; else -1 */
+	int direct_fd;		  /* large reads and writes go through it, past the page cache; -1: none */
+	int last_errno;		  /* of the last failed call, for the message */
+	struct pod_budget budget; /* what reading may cost: no limit unless cli_dev_limit says so */
 };
 
 /* Opens for reading only, or for reading and writing (a block device then exclusively; a file is locked against a
@@ -26,6 +27,11 @@ bool cli_dev_open(struct cli_dev *d, const char *path, bool writable, struct fau
 /* A regular file, created if need be (0666 less the umask), for writing. */
 bool cli_dev_create(struct cli_dev *d, const char *path, struct fault *fault);
 void cli_dev_close(struct cli_dev *d);
+/* What is read from now on costs at most so many steps, and past POD_BUDGET_UNTIMED of them so many milliseconds; and ends with
+ * cli_interrupted. For structures that somebody else wrote. Not for a device that is written to: the tidying up reads as well. */
+void cli_dev_limit(struct cli_dev *d, uint64_t steps, uint64_t ms);
+/* No limit any more, but still ends with cli_interrupted: for contents. */
+void cli_dev_unlimited(struct cli_dev *d);
 /* Less is better left to the kernel to gather and to read ahead; offset, length and buffer are multiples. */
 #define CLI_DIRECT_LEN	 CLI_ALIGNED_FROM
 #define CLI_DIRECT_ALIGN CLI_ALIGN

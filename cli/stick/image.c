@@ -231,6 +231,14 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 	return st;
 }
 
+struct cli_dev *cli_image_file(struct cli_image *im)
+{
+	return im->target ? &im->target->file : &im->file;
+}
+
+/* Past the steps that a sound image needs. */
+enum { PLAN_MS = 1000 };
+
 struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc, struct fault *fault)
 {
 	struct pod_plan *plan;
@@ -241,7 +249,9 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int 
 	if (!cli_image_open(im, arg, fault))
 		return NULL;
 	plan = cli_xzalloc(sizeof *plan);
+	cli_dev_limit(cli_image_file(im), POD_PLAN_STEPS, PLAN_MS);
 	st = cli_image_plan(im, plan, &diag, fault);
+	cli_dev_unlimited(cli_image_file(im));
 	if (st == POD_OK)
 		return plan;
 	if (plan->parent[0])

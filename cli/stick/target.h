@@ -59,6 +59,8 @@ bool cli_image_open(struct cli_image *im, const char *arg, struct fault *fault);
 void cli_image_close(struct cli_image *im);
 /* The image's own bytes as a device. `map` is storage for it. */
 bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out, struct fault *fault);
+/* What is read of it: the stick, or the file of the host. */
+struct cli_dev *cli_image_file(struct cli_image *im);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);

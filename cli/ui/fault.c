@@ -20,6 +20,9 @@ static const char *const status_text[] __attribute__((unused)) = {
 	N_("invalid argument"),
 	N_("in use"),
 	N_("medium changed or removed"),
+	N_("takes too long"),
+	N_("stopped"),
+	N_("contains itself"),
 };
 
 const char *cli_status_text(enum pod_status st)

@@ -15,6 +15,7 @@ void pod_budget_start(struct pod_budget *b, uint64_t steps, uint64_t bytes, uint
 {
 	b->steps_left = steps;
 	b->bytes_left = bytes;
+	b->steps_spent = 0;
 	b->deadline_ms = ms && b->now_ms ? b->now_ms(b) + ms : 0;
 	b->hit = POD_BUDGET_NONE;
 	ask_soon(b);
@@ -46,7 +47,7 @@ static void ask(struct pod_budget *b)
 	ask_soon(b);
 	if (b->cancelled && b->cancelled(b))
 		b->hit = POD_BUDGET_CANCEL;
-	else if (b->deadline_ms && b->now_ms(b) >= b->deadline_ms)
+	else if (b->deadline_ms && b->steps_spent >= POD_BUDGET_UNTIMED && b->now_ms(b) >= b->deadline_ms)
 		b->hit = POD_BUDGET_TIME;
 }
 
@@ -59,6 +60,7 @@ enum pod_status pod_budget_spend(struct pod_budget *b, uint64_t steps, uint64_t 
 	if (b->hit == POD_BUDGET_NONE && !take(&b->bytes_left, bytes))
 		b->hit = POD_BUDGET_BYTES;
 	if (b->hit == POD_BUDGET_NONE) {
+		b->steps_spent += steps;
 		if (steps < b->until_asked && bytes < b->until_asked_bytes) {
 			b->until_asked -= (uint32_t)steps;
 			b->until_asked_bytes -= bytes;

@@ -25,8 +25,11 @@ enum pod_budget_limit {
 
 #define POD_BUDGET_UNLIMITED UINT64_MAX
 
+/* The deadline counts only from this step on: a sound medium needs fewer, and may lie on a slow drive. */
+#define POD_BUDGET_UNTIMED 16384u
+
 struct pod_budget {
-	uint64_t steps_left, bytes_left;
+	uint64_t steps_left, bytes_left, steps_spent;
 	uint64_t deadline_ms; /* by `now_ms`; 0: none */
 	/* Both may be NULL. They are asked every so many steps. */
 	uint64_t (*now_ms)(struct pod_budget *b);

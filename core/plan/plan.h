@@ -124,7 +124,7 @@ struct pod_plan {
  * warning says what was left out; POD_E_BUDGET where that is not possible, POD_E_CANCELLED when it was cancelled. What is enough
  * for real media many times over:
  */
-#define POD_PLAN_STEPS (UINT64_C(1) << 20)
+#define POD_PLAN_STEPS (UINT64_C(1) << 18)
 #define POD_PLAN_BYTES (UINT64_C(256) << 20)
 /* On failure nothing is left allocated. POD_E_NOT_FOUND, POD_E_CHANGED: out->parent is missing, or not what it was. */
 enum pod_status POD_MUST_USE pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *out,

@@ -4,7 +4,7 @@
 #define POD_CLI_DOCTOR_REPORT_H
 
 #include "cli/doctor/doctor.h"
-#include "cli/walk.h"
+#include "cli/stick/walk.h"
 
 struct doctor_finding {
 	const struct doctor_check *check;

@@ -11,7 +11,10 @@ endif
 # Libraries that a command loads when it needs them (cli/host/lazy.h): -lNAME.
 CLI_LAZY  := crypto blkid mount archive
 CLI_OBJ   := $(patsubst %.c,$(B)/cli-obj/%.o,$(CLI_SRC))
-CLI_FLAGS := $(BASE) -I$(B)/gen -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
+# On top of HARDEN (Makefile), which the sanitizers do without: sizes checked in libc's functions, and by the linker what pages may do.
+CLI_HARD  := $(HARDEN) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+LINK_HARD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+CLI_FLAGS := $(BASE) $(CLI_HARD) -I$(B)/gen -g -fPIE -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -pthread \
              -DISOPOD_VERSION='"$(VERSION)"' -DISOPOD_DATADIR='"$(PREFIX)/share/isopod"' \
              -DISOPOD_LOCALEDIR='"$(PREFIX)/share/locale"'
 ifeq ($(WIM),yes)
@@ -49,11 +52,11 @@ $(B)/cli-obj/%.o: %.c | $(B)/gen/libraries.h
 	$(Q)$(CC) $(CLI_FLAGS) -MMD -MP -c $< -o $@
 
 $(B)/isopod: $(CLI_OBJ) $(B)/host/libpod.a
-	$(Q)$(CC) -pie -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now -o $@ $(CLI_OBJ) $(B)/host/libpod.a
+	$(Q)$(CC) $(LINK_HARD) -pthread -Wl,--gc-sections -o $@ $(CLI_OBJ) $(B)/host/libpod.a
 -include $(CLI_OBJ:.o=.d)
 
 # The command once more with sanitizers, and with its writes recorded or cut: for the tests.
-CLI_SAN_FLAGS := $(filter-out -O2,$(CLI_FLAGS)) -O1 -Wno-frame-larger-than -fsanitize=$(SAN) -fno-sanitize-recover=all
+CLI_SAN_FLAGS := $(filter-out -O2 $(CLI_HARD),$(CLI_FLAGS)) -O1 -Wno-frame-larger-than -fsanitize=$(SAN) -fno-sanitize-recover=all
 $(B)/cli-san/%.o: %.c | $(B)/gen/libraries.h
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CLI_SAN_FLAGS) -MMD -MP -c $< -o $@

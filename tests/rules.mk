@@ -11,9 +11,10 @@ check: deps
 check-long: deps
 	@LONG=1 B='$(B)' tests/check.sh $(CHECK_LONG_SUITES)
 
-# The core's undefined symbols, two-folder reproducibility, no binaries in the tree, no circles in the menu; make deps.
+# The core's undefined symbols, what the command is hardened with, two-folder reproducibility, no binaries in the tree, no circles in the menu;
+# make deps.
 check-build: all core $(B)/host/libmenu.a
-	@tests/run-suite.sh build tests/build/symbols.sh tests/build/reproducible.sh tests/build/blobs.sh tests/build/layers.py tests/build/deps.sh
+	@tests/run-suite.sh build $(addprefix tests/build/,symbols.sh hardening.sh reproducible.sh blobs.sh layers.py deps.sh)
 
 .PHONY: check-lint lint format
 check-lint lint:

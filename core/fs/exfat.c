@@ -224,7 +224,8 @@ static enum pod_status read_set(struct pod_dir *dir, const uint8_t *first, struc
 	uint16_t sum = pod_exfat_set_sum(0, first, true);
 	bool sound = secondaries >= 2;
 	*good = false;
-	s->node.is_dir = first[4] & POD_EXFAT_ATTR_DIR;
+	s->node.attributes = pod_get_le16(first + 4);
+	s->node.is_dir = s->node.attributes & POD_EXFAT_ATTR_DIR;
 	s->node.mtime = pod_exfat_to_unix(pod_get_le32(first + 12), first[21], first[23]);
 	s->node.entry_len = (secondaries + 1) * POD_EXFAT_ENTRY_SIZE;
 	for (uint32_t i = 1; i <= secondaries; i++) {

@@ -231,6 +231,36 @@ enum pod_status pod_exfat_remove(struct pod_exfat_vol *v, const char *path, stru
 	return pod_exfat_write_bitmap(v);
 }
 
+/* --- attributes --------------------------------------------------------------------------------------- */
+
+/* Attributes and the set's checksum are in the file entry: wherever the rest of the set lies, one block changes. */
+enum pod_status pod_exfat_set_attributes(struct pod_exfat_vol *v, const char *path, uint16_t attributes, uint16_t mask,
+					 struct pod_diag *diag)
+{
+	const uint16_t known = POD_ATTR_READ_ONLY | POD_ATTR_HIDDEN | POD_ATTR_SYSTEM | POD_ATTR_ARCHIVE;
+	struct wset s;
+	struct wdir *d;
+	if (mask & ~known)
+		return pod_fail(diag, POD_E_INVALID, "attributes", 0, known, mask);
+	enum pod_status st = pod_exfat_look(v, path, length(path), &d, &s);
+	if (st != POD_OK)
+		return pod_fail(diag, st, "name", 0, 0, 0);
+	attributes = (uint16_t)((s.attributes & ~mask) | (attributes & mask));
+	if (attributes != s.attributes) {
+		st = pod_exfat_touch(v, false);
+		if (st == POD_OK) {
+			memcpy(v->scratch, wdir_entry(d, s.index), (size_t)s.count * POD_EXFAT_ENTRY_SIZE);
+			pod_put_le16(v->scratch + 4, attributes);
+			pod_exfat_set_seal(v->scratch);
+			st = pod_exfat_edit(v, d, s.index, v->scratch, 1, LOWEST_LAST);
+		}
+		if (st == POD_OK)
+			st = pod_exfat_barrier(v);
+	}
+	pod_exfat_wdir_free(v, d);
+	return st;
+}
+
 /* --- rename ------------------------------------------------------------------------------------------- */
 
 /* The new set of a move: the old one's file entry and stream fields under another name. */

@@ -140,6 +140,10 @@ void pod_exfat_file_close(struct pod_exfat_vol *v, struct pod_exfat_file *f);
 enum pod_status POD_MUST_USE pod_exfat_mkdir(struct pod_exfat_vol *v, const char *path, int64_t mtime, struct pod_diag *diag);
 /* Removes a file, or an empty folder (else POD_E_EXISTS). */
 enum pod_status POD_MUST_USE pod_exfat_remove(struct pod_exfat_vol *v, const char *path, struct pod_diag *diag);
+/* Of the attributes of a file or folder, those in `mask` (of POD_ATTR_*, else POD_E_INVALID) become as in `attributes`. What is
+ * so already is not written again; else it is on the medium when this returns, in one step. */
+enum pod_status POD_MUST_USE pod_exfat_set_attributes(struct pod_exfat_vol *v, const char *path, uint16_t attributes,
+						      uint16_t mask, struct pod_diag *diag);
 /* Renames or moves a file or folder; the target's folder must exist. POD_E_EXISTS if the target exists, unless it is a file and
  * `flags` has POD_EXFAT_REPLACE, or it is the same file (a change of case). Moving a folder below itself is POD_E_INVALID. */
 enum pod_status POD_MUST_USE pod_exfat_rename(struct pod_exfat_vol *v, const char *from, const char *to, uint32_t flags,

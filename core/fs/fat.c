@@ -331,6 +331,7 @@ static void take_entry(const struct pod_fat_geometry *g, const uint8_t *e, uint6
 	if (g->bits == 32)
 		cluster |= (uint32_t)pod_get_le16(e + 20) << 16;
 	memset(n, 0, sizeof *n);
+	n->attributes = e[11];
 	n->is_dir = e[11] & ATTR_DIR;
 	n->size_bytes = n->valid_bytes = n->is_dir ? 0 : pod_get_le32(e + 28);
 	n->priv[0] = cluster;

@@ -33,6 +33,15 @@ struct pod_node {
 	uint64_t entry_bytes; /* device offset of the (first) directory entry; what an overlay patches */
 	uint32_t entry_len;   /* its length in bytes */
 	int64_t mtime;	      /* seconds since 1970, 0 if unknown; without time-zone claims */
+	uint16_t attributes;  /* FAT, exFAT: as in the directory entry (POD_ATTR_*, folder 10h); elsewhere 0 */
+};
+
+/* What FAT and exFAT say about a file. */
+enum {
+	POD_ATTR_READ_ONLY = 0x01,
+	POD_ATTR_HIDDEN = 0x02,
+	POD_ATTR_SYSTEM = 0x04,
+	POD_ATTR_ARCHIVE = 0x20,
 };
 
 /* The same directory? Whoever walks a tree asks this of a folder and of each one above it: a folder that contains itself would

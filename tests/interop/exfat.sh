@@ -165,6 +165,27 @@ ok "clean after a refusal" clean
 same "dump.exfat counts the same clusters" "$("$tool" space "$img" | cut -d ' ' -f 2)" \
 	"$(dump.exfat "$img" 2>&1 | awk '/Free Clusters/ { print $NF * 4096 }')"
 
+# Attributes.
+attr_of() { "$tool" attributes "$img" | sed -n "s,^\\([0-9a-f]*\\) $1\$,\\1,p"; }
+before=$("$tool" tree "$img")
+same "archive only" 20 "$(attr_of /first)"
+ok "read-only" "$tool" attr "$img" 0x21 /first
+ok "hidden and system" "$tool" attr "$img" 0x06 /second
+same "is read-only" 21 "$(attr_of /first)"
+same "is hidden and system" 06 "$(attr_of /second)"
+ok "clean, with attributes" clean
+same "nothing else changed" "$before" "$("$tool" tree "$img")"
+refused "attributes of nothing" "not found" "$tool" attr "$img" 1 /nothing
+if [ -n "$fuse" ]; then
+	ok "exfat-fuse mounts files with attributes" attach
+	same "exfat-fuse reads files with attributes" "$(mounted_tree)" "$(our_tree)"
+	mv "$mnt/first" "$mnt/still first"
+	detach
+	same "exfat-fuse found the bit and kept it" 21 "$(attr_of '/still first')"
+	ok "clean behind exfat-fuse" clean
+	ok "its name again" "$tool" mv "$img" '/still first' /first
+fi
+
 if [ -n "$fuse" ]; then
 	ok "exfat-fuse mounts files of changed length" attach
 	same "exfat-fuse reads files of changed length" "$(mounted_tree)" "$(our_tree)"

@@ -2,11 +2,13 @@
 /*
  * exfat_tool COMMAND IMAGE ...: the exFAT code on an image file, for the interoperability tests.
  *   tree IMAGE            one line per node: kind, size, valid size, mtime, extents, CRC-32 of the content, path
+ *   attributes IMAGE      one line per node: attributes, path
  *   cost IMAGE            bytes and operations read by opening the volume and walking the whole tree
  *   info IMAGE            label, serial number, cluster size
  *   format IMAGE LABEL CLUSTER_SIZE [SECTOR_SIZE]
  *   add IMAGE HOST_FILE PATH | replace ... | fragments ...
  *   append IMAGE HOST_FILE PATH | grow IMAGE SIZE PATH | cut IMAGE SIZE PATH
+ *   attr IMAGE BITS PATH  read-only, hidden, system and archive become as in BITS
  *   mkdir IMAGE PATH | rm IMAGE PATH | mv IMAGE FROM TO
  *   space IMAGE           total, free, largest run
  * The writing commands mount, do one thing and unmount.
@@ -54,7 +56,7 @@ static enum pod_status add_run(void *ctx, const struct pod_extent *e)
 	return POD_OK;
 }
 
-static void tree(struct pod_fs *fs, const struct pod_node *node, const char *path, bool print)
+static void tree(struct pod_fs *fs, const struct pod_node *node, const char *path, char what)
 {
 	struct pod_dir dir = {.fs = fs, .node = *node};
 	struct pod_dirent *e = malloc(sizeof *e);
@@ -63,14 +65,16 @@ static void tree(struct pod_fs *fs, const struct pod_node *node, const char *pat
 		char sub[POD_PATH_MAX];
 		snprintf(sub, sizeof sub, "%s/%s", path, e->name);
 		struct sum s = {fs, 0, 0, 0};
-		if (print && !e->node.is_dir && (st = fs->ops->extents(fs, &e->node, add_run, &s)) != POD_OK)
+		if (what == 't' && !e->node.is_dir && (st = fs->ops->extents(fs, &e->node, add_run, &s)) != POD_OK)
 			die(sub, st);
-		if (print)
+		if (what == 'a')
+			printf("%02x %s\n", e->node.attributes, sub);
+		if (what == 't')
 			printf("%c %" PRIu64 " %" PRIu64 " %" PRId64 " %u %08x %s\n", e->node.is_dir ? 'd' : 'f',
 			       e->node.is_dir ? 0 : e->node.size_bytes, e->node.is_dir ? 0 : e->node.valid_bytes, e->node.mtime,
 			       s.extents, s.crc, sub);
 		if (e->node.is_dir)
-			tree(fs, &e->node, sub, print);
+			tree(fs, &e->node, sub, what);
 	}
 	if (st != POD_END)
 		die(path[0] ? path : "/", st);
@@ -93,7 +97,7 @@ static int reader(const char *command, struct tool_file *file)
 	if (!strcmp(command, "info"))
 		printf("%s\n%08x\n%u\n", fs.label, fs.serial, fs.cluster_size);
 	else
-		tree(&fs, &root, "", !strcmp(command, "tree"));
+		tree(&fs, &root, "", *command);
 	if (!strcmp(command, "cost"))
 		printf("%llu bytes, %llu reads\n", file->read_bytes, file->reads);
 	fs.ops->close(&fs);
@@ -190,6 +194,8 @@ static enum pod_status change(struct pod_exfat_vol *v, int argc, char **argv, st
 		return append(v, NULL, strtoull(argv[3], NULL, 0), argv[4], diag);
 	if (!strcmp(command, "cut") && argc == 5)
 		return cut(v, strtoull(argv[3], NULL, 0), argv[4], diag);
+	if (!strcmp(command, "attr") && argc == 5)
+		return pod_exfat_set_attributes(v, argv[4], (uint16_t)strtoul(argv[3], NULL, 0), 0x27, diag);
 	if (!strcmp(command, "mkdir") && argc == 4)
 		return pod_exfat_mkdir(v, argv[3], 1700000000, diag);
 	if (!strcmp(command, "rm") && argc == 4)
@@ -241,7 +247,7 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 1;
 	}
-	if (!strcmp(argv[1], "tree") || !strcmp(argv[1], "cost") || !strcmp(argv[1], "info"))
+	if (!strcmp(argv[1], "tree") || !strcmp(argv[1], "attributes") || !strcmp(argv[1], "cost") || !strcmp(argv[1], "info"))
 		return reader(argv[1], &file);
 	return writer(argc, argv, &file.dev);
 }

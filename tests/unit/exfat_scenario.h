@@ -60,8 +60,9 @@ static inline void list_dir(struct listing *l, struct pod_fs *fs, const struct p
 			list_dir(l, fs, &e->node, sub);
 		else if (fs->ops->extents(fs, &e->node, content_run, &c) != POD_OK)
 			l->st = POD_E_CORRUPT;
-		sprintf(sub + strlen(sub), " %c %llu %016llx", e->node.is_dir ? 'd' : 'f',
-			e->node.is_dir ? 0ull : (unsigned long long)e->node.size_bytes, (unsigned long long)c.sum);
+		sprintf(sub + strlen(sub), " %c %llu %016llx %02x", e->node.is_dir ? 'd' : 'f',
+			e->node.is_dir ? 0ull : (unsigned long long)e->node.size_bytes, (unsigned long long)c.sum,
+			e->node.attributes);
 		if (l->n < 512)
 			l->line[l->n++] = sub;
 		else
@@ -355,6 +356,13 @@ OPERATION(truncate_chain, cut_file(v, "/fragmented", CLUSTERS(3)))
 OPERATION(truncate_chain_to_run, cut_file(v, "/fragmented", CLUSTERS(2) - 1))
 OPERATION(truncate_chain_to_none, cut_file(v, "/fragmented", 0))
 OPERATION(truncate_packed, cut_file(v, "/packed/p4", 0))
+#define READ_ONLY POD_ATTR_READ_ONLY, POD_ATTR_READ_ONLY
+OPERATION(attributes, pod_exfat_set_attributes(v, "/a/three.iso", READ_ONLY, NULL))
+OPERATION(attributes_root, pod_exfat_set_attributes(v, "/fragmented", POD_ATTR_HIDDEN, 0x27, NULL))
+OPERATION(attributes_folder, pod_exfat_set_attributes(v, "/a/b", READ_ONLY, NULL))
+OPERATION(attributes_long, pod_exfat_set_attributes(v, long_name("/a", 'x', 255), READ_ONLY, NULL))
+OPERATION(attributes_packed, pod_exfat_set_attributes(v, "/packed/p4", READ_ONLY, NULL))
+OPERATION(attributes_packed2, pod_exfat_set_attributes(v, "/packed/p9", READ_ONLY, NULL))
 OPERATION(nothing, v->failed ? POD_E_IO : POD_OK)
 
 /* Files until the folder has grown twice: behind itself, or to another place. */
@@ -443,6 +451,12 @@ static const struct operation operations[] = {
 	{"truncate_chain_to_run", op_truncate_chain_to_run, NULL, false},
 	{"truncate_chain_to_none", op_truncate_chain_to_none, NULL, false},
 	{"truncate_packed", op_truncate_packed, NULL, false},
+	{"attributes", op_attributes, NULL, false},
+	{"attributes_root", op_attributes_root, NULL, false},
+	{"attributes_folder", op_attributes_folder, NULL, false},
+	{"attributes_long", op_attributes_long, NULL, false},
+	{"attributes_packed", op_attributes_packed, NULL, false},
+	{"attributes_packed2", op_attributes_packed2, NULL, false},
 };
 
 /* Mount, operation, unmount. */

@@ -391,6 +391,59 @@ TEST(names_space_and_refusals)
 	free(data);
 }
 
+/* --- attributes --------------------------------------------------------------------------------------- */
+
+static uint16_t attributes_of(struct fault_dev *f, const char *path)
+{
+	struct pod_fs fs = {0};
+	struct pod_node node;
+	struct pod_dirent *e = malloc(sizeof *e);
+	MUST(pod_fs_open_as(&fs, &pod_fs_exfat, &f->dev, &test_alloc, NULL));
+	MUST(pod_fs_lookup(&fs, path, &node, e));
+	pod_fs_close(&fs);
+	free(e);
+	return node.attributes;
+}
+
+TEST(attributes_change_in_one_write)
+{
+	uint8_t *data = image();
+	struct fault_dev f;
+	struct pod_exfat_vol v;
+	fault_init(&f, data, SMALL, 512);
+	scenario_base(&f, &test_alloc, 2048);
+	CHECK_EQ(attributes_of(&f, "/packed/p4"), POD_ATTR_ARCHIVE);
+	CHECK_EQ(attributes_of(&f, "/a"), POD_EXFAT_ATTR_DIR);
+	MUST(pod_exfat_mount(&v, &f.dev, &test_alloc, &why));
+	/* What is so already: not even VolumeDirty. */
+	f.writes = 0;
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/packed/p4", 0, POD_ATTR_READ_ONLY, NULL), POD_OK);
+	CHECK_EQ(f.writes, 0);
+	/* VolumeDirty and the block; then the block alone. What is not in the mask stays. */
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/PACKED/P4", READ_ONLY, NULL), POD_OK);
+	CHECK_EQ(f.writes, 2);
+	CHECK(data[106] & 2);
+	CHECK_EQ(attributes_of(&f, "/packed/p4"), POD_ATTR_ARCHIVE | POD_ATTR_READ_ONLY);
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/packed/p4", POD_ATTR_HIDDEN, POD_ATTR_HIDDEN | POD_ATTR_ARCHIVE, NULL), POD_OK);
+	CHECK_EQ(f.writes, 3);
+	CHECK_EQ(attributes_of(&f, "/packed/p4"), POD_ATTR_HIDDEN | POD_ATTR_READ_ONLY);
+	/* They go along with a file that moves. */
+	CHECK_EQ(pod_exfat_rename(&v, "/packed/p4", "/a/b/p4", 0, NULL), POD_OK);
+	CHECK_EQ(attributes_of(&f, "/a/b/p4"), POD_ATTR_HIDDEN | POD_ATTR_READ_ONLY);
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/a", POD_ATTR_READ_ONLY, 0xff, NULL), POD_E_INVALID);
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/a", 0, POD_EXFAT_ATTR_DIR, NULL), POD_E_INVALID);
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/a/two", READ_ONLY, NULL), POD_E_NOT_FOUND);
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/", READ_ONLY, NULL), POD_E_INVALID);
+	CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
+	CHECK(!(data[106] & 2));
+	f.dev.read_only = true;
+	MUST(pod_exfat_mount(&v, &f.dev, &test_alloc, &why));
+	CHECK_EQ(pod_exfat_set_attributes(&v, "/a", READ_ONLY, NULL), POD_E_READONLY);
+	CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
+	CHECK_EQ(test_alloc_live, 0);
+	free(data);
+}
+
 /* --- a file's length ---------------------------------------------------------------------------------- */
 
 /* How many runs a file has on the medium, as the reader sees it; *zeros: does all from `from` on read as zeros? */

@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "cli/host/content.h"
 #include "cli/stick/bootcode.h"
 #include "cli/ui/ui.h"
 #include "cli/host/dev.h"
@@ -76,50 +77,44 @@ static bool plan_layout(const struct options *o, const struct cli_dev *d, struct
 	return true;
 }
 
-/* A target whose first MiB is zeros, or has never been written. */
-static bool is_blank(struct cli_dev *d)
-{
-	size_t n = d->dev.size_bytes < MIB ? (size_t)d->dev.size_bytes : (size_t)MIB;
-	uint8_t *buf = cli_xmalloc(MIB);
-	bool blank = pod_dev_read(&d->dev, 0, buf, n) == POD_OK;
-
-	for (size_t i = 0; blank && i < n; i++)
-		blank = buf[i] == 0;
-	free(buf);
-	return blank;
-}
-
-/* Is there anything to lose, and may it be lost? */
+/* Is there anything to lose, and may it be lost? What is lost is told in either case. */
 static bool may_destroy(const struct options *o, struct cli_dev *d, struct fault *fault)
 {
-	const char *why;
+	struct cli_content there;
+	const char *why = d->dev.size_bytes ? cli_content_cannot_name() : NULL;
+	bool fixed = cli_safety_is_fixed(o->target), may = o->yes;
 
-	if (o->yes)
-		return true;
-	if (cli_safety_is_fixed(o->target)) {
+	cli_content_look(d, &there);
+	if (o->yes && there.what)
+		fault_warn(fault, _("%s: what is on it will be lost: %s"), o->target, there.what);
+	else if (o->yes && there.unreadable)
+		fault_warn(fault, _("%s: it cannot be read at byte %llu; the drive may be failing"), o->target,
+			   (unsigned long long)there.at_bytes);
+	else if (fixed && there.what)
+		fault_set(
+			fault,
+			_("%s: refused: not a removable drive but a disk of this machine, and it holds %s, which would be lost; "
+			  "if it is meant, add --yes"),
+			o->target, there.what);
+	else if (fixed)
 		fault_set(fault, _("%s: refused: not a removable drive but a disk of this machine; if it is meant, add --yes"),
 			  o->target);
-		return false;
-	}
-	why = d->dev.size_bytes ? cli_safety_cannot_describe() : NULL;
-	if (why) {
+	else if (why && !o->yes)
 		fault_set(fault, _("%s: refused: what is on it cannot be told, because %s; to overwrite it, add --yes"),
 			  o->target, why);
-		return false;
-	}
-	if (d->dev.size_bytes && cli_safety_describe_content(o->target, fault)) {
-		fault_set(fault, _("%s: refused: not empty; to overwrite it, add --yes"), o->target);
-		return false;
-	}
-	/* what libblkid does not know may still be somebody's */
-	if (!is_blank(d)) {
+	else if (there.what)
+		fault_set(fault, _("%s: refused: it holds %s, which would be lost; to overwrite it, add --yes"), o->target,
+			  there.what);
+	else if (there.unreadable)
 		fault_set(fault,
-			  _("%s: refused: it holds data of an unknown kind, which would be lost; to overwrite it, add "
+			  _("%s: refused: it cannot be read at byte %llu, so what is on it is not known; to overwrite it, add "
 			    "--yes"),
-			  o->target);
-		return false;
-	}
-	return true;
+			  o->target, (unsigned long long)there.at_bytes);
+	else
+		may = true;
+	fault_print(fault);
+	cli_content_free(&there);
+	return may;
 }
 
 static bool size_makes_sense(const struct options *o, const struct cli_dev *d, struct fault *fault)
@@ -267,15 +262,14 @@ static int create_on(struct cli_dev *d, const struct options *o, const struct ma
 	return cli_flush(fault);
 }
 
-/* Opens TARGET; a new file only once nothing else can be wrong. */
+/* Opens TARGET; a new file only once nothing else can be wrong, and an old one is looked at last: that may take a while. */
 static bool open_target(struct options *o, bool existed, struct cli_dev *d, struct fault *fault)
 {
 	struct cli_dev wanted = {.path = (char *)o->target, .dev = {.sector_size = 512}};
 	struct layout l;
 
 	if (existed) {
-		if (!cli_safety_check_idle(o->target, fault) || !cli_dev_open(d, o->target, true, fault) ||
-		    !may_destroy(o, d, fault))
+		if (!cli_safety_check_idle(o->target, fault) || !cli_dev_open(d, o->target, true, fault))
 			return false;
 		wanted.dev = d->dev;
 	}
@@ -285,7 +279,7 @@ static bool open_target(struct options *o, bool existed, struct cli_dev *d, stru
 		wanted.dev.size_bytes = o->size_bytes;
 	if (!size_makes_sense(o, d, fault) || !plan_layout(o, &wanted, &l, fault))
 		return false;
-	return existed || cli_dev_create(d, o->target, fault);
+	return existed ? may_destroy(o, d, fault) : cli_dev_create(d, o->target, fault);
 }
 
 static int create(struct options *o, struct fault *fault)

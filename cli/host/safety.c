@@ -3,7 +3,6 @@
  * Safety of block devices. Facts come from the kernel: /sys/dev/block (partitions, holders, the drive a partition belongs to),
  * and its lists of mounts and swap space. A device with anything of it in use is refused; no option changes that.
  */
-#include <blkid/blkid.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -14,20 +13,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cli/ui/ui.h"
-#include "cli/host/lazy.h"
 #include "cli/host/mounts.h"
 #include "cli/host/safety.h"
-
-/* clang-format off */
-#define FUNCTIONS(X) \
-	X(blkid_do_safeprobe) X(blkid_free_probe) X(blkid_new_probe) X(blkid_new_probe_from_filename) \
-	X(blkid_partition_get_partno) X(blkid_partition_get_size) X(blkid_partition_get_start) \
-	X(blkid_partition_is_extended) X(blkid_partlist_get_partition) X(blkid_partlist_numof_partitions) \
-	X(blkid_probe_enable_partitions) X(blkid_probe_enable_superblocks) X(blkid_probe_get_fd) \
-	X(blkid_probe_get_partitions) X(blkid_probe_lookup_value) X(blkid_probe_set_device) \
-	X(blkid_probe_set_superblocks_flags)
-/* clang-format on */
-LAZY_LIBRARY(lib, blkid, FUNCTIONS);
 #include "core/base/str.h"
 
 const char *cli_safety_root = "";
@@ -249,63 +236,4 @@ bool cli_safety_is_fixed(const char *path)
 		usb = strstr(link, "/usb") != NULL || strstr(link, "/mmc") != NULL;
 	free(link);
 	return !removable && !usb;
-}
-
-/* One sentence on one probed range. Returns 1 if something is there. */
-static unsigned describe_probe(blkid_probe pr, const char *path, const char *part, struct fault *fault)
-{
-	const char *type = NULL, *label = NULL, *table = NULL;
-
-	lib.blkid_probe_enable_superblocks(pr, 1);
-	lib.blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
-	lib.blkid_probe_enable_partitions(pr, part == NULL);
-	if (lib.blkid_do_safeprobe(pr) != 0)
-		return 0;
-	lib.blkid_probe_lookup_value(pr, "TYPE", &type, NULL);
-	lib.blkid_probe_lookup_value(pr, "LABEL", &label, NULL);
-	lib.blkid_probe_lookup_value(pr, "PTTYPE", &table, NULL);
-	if (part && type && label)
-		fault_warn(fault, _("%s: %s holds a %s filesystem '%s', which would be lost"), path, part, type, label);
-	else if (part && type)
-		fault_warn(fault, _("%s: %s holds a %s filesystem, which would be lost"), path, part, type);
-	else if (type && label)
-		fault_warn(fault, _("%s: holds a %s filesystem '%s', which would be lost"), path, type, label);
-	else if (type)
-		fault_warn(fault, _("%s: holds a %s filesystem, which would be lost"), path, type);
-	else if (table && !part)
-		fault_warn(fault, _("%s: holds a partition table (%s), which would be lost"), path, table);
-	return type || table ? 1 : 0;
-}
-
-const char *cli_safety_cannot_describe(void)
-{
-	return lazy_load(&lib_library);
-}
-
-unsigned cli_safety_describe_content(const char *path, struct fault *fault)
-{
-	blkid_probe whole = lib.blkid_new_probe_from_filename(path);
-	blkid_partlist list;
-	unsigned found;
-
-	if (!whole)
-		return 0;
-	found = describe_probe(whole, path, NULL, fault);
-	list = lib.blkid_probe_get_partitions(whole);
-	for (int i = 0; list && i < lib.blkid_partlist_numof_partitions(list); i++) {
-		blkid_partition p = lib.blkid_partlist_get_partition(list, i);
-		blkid_probe pr;
-		char part[32];
-
-		if (lib.blkid_partition_is_extended(p))
-			continue;
-		snprintf(part, sizeof part, _("partition %d"), lib.blkid_partition_get_partno(p));
-		pr = lib.blkid_new_probe();
-		if (pr && lib.blkid_probe_set_device(pr, lib.blkid_probe_get_fd(whole), lib.blkid_partition_get_start(p) * 512,
-						     lib.blkid_partition_get_size(p) * 512) == 0)
-			found += describe_probe(pr, path, part, fault);
-		lib.blkid_free_probe(pr);
-	}
-	lib.blkid_free_probe(whole);
-	return found;
 }

@@ -12,10 +12,6 @@ extern const char *cli_safety_root;
  * encryption), in whole or in part, and a partition where a whole drive is meant; and a file behind a loop device that is in use.
  */
 bool cli_safety_check_idle(const char *path, struct fault *fault);
-/* Why cli_safety_describe_content() cannot be called, in a sentence; NULL: it can. */
-const char *cli_safety_cannot_describe(void);
-/* A sentence list on stderr of what `path` holds and would lose; returns how many things were found. 0: it is empty. */
-unsigned cli_safety_describe_content(const char *path, struct fault *fault);
 /* True for a block device that is neither removable nor on USB. */
 bool cli_safety_is_fixed(const char *path);
 

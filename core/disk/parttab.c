@@ -237,10 +237,18 @@ static enum pod_status read_entries(struct reader *r, const struct gpt *g, struc
 	return POD_OK;
 }
 
+/* The copy of a GPT whose header is at `lba`. */
+static enum pod_status read_copy(struct reader *r, uint64_t lba, struct pod_diag *diag)
+{
+	struct gpt g;
+	POD_TRY(read_header(r, lba, &g, diag));
+	return read_entries(r, &g, diag);
+}
+
 /* The GPT with one sector size: primary, then where it says its backup is, then the last sector. */
 static enum pod_status read_gpt(struct reader *r, uint32_t shift, struct pod_diag *diag)
 {
-	struct gpt g, b;
+	struct gpt g;
 	uint64_t sectors = r->dev->size_bytes >> shift;
 	r->shift = shift;
 	r->out->used_backup = false;
@@ -256,7 +264,7 @@ static enum pod_status read_gpt(struct reader *r, uint32_t shift, struct pod_dia
 	for (int turn = 0; turn < 2; turn++, lba = sectors - 1) {
 		if (turn && alternate == sectors - 1)
 			break;
-		if (read_header(r, lba, &b, NULL) == POD_OK && read_entries(r, &b, NULL) == POD_OK) {
+		if (read_copy(r, lba, NULL) == POD_OK) {
 			r->out->used_backup = true;
 			return POD_OK;
 		}
@@ -304,5 +312,25 @@ enum pod_status pod_parttab_read(struct pod_dev *d, struct pod_alloc *a, struct 
 		return POD_E_NOMEM;
 	enum pod_status st = read_table(&r);
 	pod_free(a, r.buf);
+	return st;
+}
+
+enum pod_status pod_parttab_read_gpt(struct pod_dev *d, struct pod_alloc *a, uint32_t sector_size, bool backup,
+				     struct pod_parttab *out, struct pod_diag *diag)
+{
+	struct reader r = {.dev = d, .out = out, .diag = diag, .shift = sector_size == 4096 ? 12 : 9};
+	uint64_t sectors = d->size_bytes >> r.shift;
+	memset(out, 0, sizeof *out);
+	if (sectors < 3)
+		return pod_fail(diag, POD_E_CORRUPT, "GPT on a device of no size", 0, 3, sectors);
+	r.buf = a->alloc(a, CHUNK);
+	if (!r.buf)
+		return POD_E_NOMEM;
+	enum pod_status st = read_copy(&r, backup ? sectors - 1 : 1, diag);
+	pod_free(a, r.buf);
+	if (st == POD_OK) {
+		out->kind = POD_PARTTAB_GPT;
+		out->used_backup = backup;
+	}
 	return st;
 }

@@ -39,6 +39,11 @@ extern const uint8_t pod_guid_basic_data[16];
 enum pod_status POD_MUST_USE pod_parttab_read(struct pod_dev *d, struct pod_alloc *a, struct pod_parttab *out,
 					      struct pod_diag *diag);
 
+/* One of the two copies of a GPT, that in LBA 1 or its backup in the last one, whatever LBA 0 says: what is left of a table whose
+ * beginning was written over. `sector_size` (512, 4096) is what it counts in, whatever the device says. POD_E_CORRUPT: none. */
+enum pod_status POD_MUST_USE pod_parttab_read_gpt(struct pod_dev *d, struct pod_alloc *a, uint32_t sector_size, bool backup,
+						  struct pod_parttab *out, struct pod_diag *diag);
+
 /* Writes `t` (part[].start/length/type/guid/name, mbr_signature, disk_guid) to `d`. `boot_code`, if not NULL, is
  * 440 bytes for LBA 0. Order: GPT backup, GPT primary, flush, then LBA 0 as the last single-sector write, flush. */
 enum pod_status POD_MUST_USE pod_parttab_write(struct pod_dev *d, struct pod_alloc *a, const struct pod_parttab *t,

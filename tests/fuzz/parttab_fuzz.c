@@ -21,6 +21,17 @@ static void mend(uint8_t *d, size_t len, size_t at)
 		pod_put_le32(d + at + 16, pod_crc32(0, d + at, size));
 }
 
+static void sound(const struct pod_parttab *t, const struct fuzz_env *e)
+{
+	FUZZ_REQUIRE(t->count <= POD_PART_MAX);
+	FUZZ_REQUIRE(t->kind != POD_PARTTAB_NONE || t->count == 0);
+	for (uint32_t i = 0; i < t->count; i++) {
+		FUZZ_REQUIRE(t->part[i].number >= 1);
+		FUZZ_REQUIRE(pod_in_range(t->part[i].start_bytes, t->part[i].length_bytes, e->dev.size_bytes));
+		FUZZ_REQUIRE(memchr(t->part[i].name, 0, sizeof t->part[i].name));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static uint8_t copy[256 * 1024];
@@ -34,14 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		mend(copy, len, ((len - 4) & ~(size_t)511) - (len >= 516 ? 512 : 0));
 	}
 	fuzz_init(&e, copy, len, 512, 0, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		if (pod_parttab_read_gpt(&e.dev, &e.alloc, i & 2 ? 4096 : 512, i & 1, &t, NULL) == POD_OK)
+			sound(&t, &e);
 	if (pod_parttab_read(&e.dev, &e.alloc, &t, NULL) == POD_OK) {
-		FUZZ_REQUIRE(t.count <= POD_PART_MAX);
-		FUZZ_REQUIRE(t.kind != POD_PARTTAB_NONE || t.count == 0);
-		for (uint32_t i = 0; i < t.count; i++) {
-			FUZZ_REQUIRE(t.part[i].number >= 1);
-			FUZZ_REQUIRE(pod_in_range(t.part[i].start_bytes, t.part[i].length_bytes, e.dev.size_bytes));
-			FUZZ_REQUIRE(memchr(t.part[i].name, 0, sizeof t.part[i].name));
-		}
+		sound(&t, &e);
 		/* Written to a disk of the same size, it must read back with as many partitions. */
 		uint32_t count = t.count;
 		struct pod_memdev m;

@@ -148,4 +148,27 @@ dd if=/dev/zero of="$dev" bs=1M count=128 conv=fsync status=none
 refuses "not removable" "not a removable drive" "$faults" create "$dev"
 echo 1 >"$root/sys/dev/block/$num/removable"
 works "removable and blank: no --yes needed" "$faults" create "$dev"
+
+# --- what is on a drive whose beginning is zeros ---
+empty() {
+	dd if=/dev/zero of="$dev" bs=1M count=128 conv=fsync status=none
+}
+empty
+dd if="$work/x.img" of="$dev" bs=1M seek=77 conv=notrunc,fsync status=none
+refuses "data in the middle" "data of an unknown kind" "$faults" create "$dev"
+empty
+echo x | dd of="$dev" bs=1 seek=$((128 * 1048576 - 2)) conv=notrunc,fsync status=none
+refuses "data at the end" "data of an unknown kind" "$faults" create "$dev"
+empty
+printf 'label: gpt\nstart=40960, size=65536\n' | sfdisk -q --no-reread --no-tell-kernel "$dev"
+mke2fs -q -F -t ext4 -L Wichtig -E offset=$((40960 * 512)) "$dev" 32M
+dd if=/dev/zero of="$dev" bs=1M count=1 conv=notrunc,fsync status=none
+refuses "the backup of a GPT" "backup of a partition table (GPT), ext4 filesystem 'Wichtig' in partition 1" "$faults" create "$dev"
+echo 0 >"$root/sys/dev/block/$num/removable"
+refuses "a disk of this machine: what is on it" "Wichtig" "$faults" create "$dev"
+works "--yes" "$faults" create "$dev" --yes
+case $out in
+*"will be lost: backup of a partition table"*Wichtig*) ok ;;
+*) bad "--yes says what is lost: '$out'" ;;
+esac
 finish

@@ -140,6 +140,35 @@ TEST(round_trip_both_kinds_and_sector_sizes)
 	}
 }
 
+TEST(either_copy_of_a_gpt_alone)
+{
+	static const uint32_t sizes[] = {512, 4096};
+	for (size_t i = 0; i < 2; i++) {
+		uint32_t size = sizes[i];
+		blank(size);
+		one(POD_PARTTAB_GPT, 1 << 20, 2 << 20);
+		REQUIRE(pod_parttab_write(&mem.dev, &test_alloc, &table, NULL) == POD_OK);
+		mem.dev.sector_size = 512; /* as a file shows it */
+		CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, 4608 - size, false, &table, &diag), POD_E_CORRUPT);
+		CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, size, false, &table, &diag), POD_OK);
+		CHECK(table.kind == POD_PARTTAB_GPT && !table.used_backup && table.count == 1);
+		memset(disk, 0, 1 << 20); /* LBA 0 and the primary are gone */
+		CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, size, false, &table, &diag), POD_E_CORRUPT);
+		CHECK_EQ(table.kind, POD_PARTTAB_NONE);
+		CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, size, true, &table, &diag), POD_OK);
+		REQUIRE(table.count == 1);
+		CHECK(table.kind == POD_PARTTAB_GPT && table.used_backup);
+		CHECK_EQ(table.part[0].start_bytes, 1 << 20);
+		CHECK_EQ(table.part[0].length_bytes, 2 << 20);
+		test_alloc_fail_at = 1;
+		test_alloc_count = 0;
+		CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, size, true, &table, &diag), POD_E_NOMEM);
+		test_alloc_fail_at = 0;
+	}
+	mem.dev.size_bytes = 1024;
+	CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, 512, true, &table, &diag), POD_E_CORRUPT);
+}
+
 TEST(tables_that_cannot_be)
 {
 	blank(512);

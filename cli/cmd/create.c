@@ -29,7 +29,6 @@
 #define DATA_START MIB
 #define ESP_SIZE   (64 * MIB)
 #define DATA_MIN   (8 * MIB)
-#define LABEL_MAX  11
 
 struct options {
 	const char *target, *label;
@@ -48,9 +47,18 @@ struct materials {
 	struct cli_esp_files esp;
 };
 
+static struct pod_exfat_format volume_of(const struct options *o)
+{
+	return (struct pod_exfat_format){.label = o->label, .partition_offset_bytes = DATA_START};
+}
+
 static bool plan_layout(const struct options *o, const struct cli_dev *d, struct layout *l, struct fault *fault)
 {
 	uint64_t size = d->dev.size_bytes, end, least;
+	struct pod_exfat_format params = volume_of(o);
+	struct pod_dev volume = {.sector_size = d->dev.sector_size};
+	struct pod_diag diag = {0};
+	enum pod_status st;
 	char text[16], need[16];
 
 	l->table = o->table;
@@ -74,7 +82,11 @@ static bool plan_layout(const struct options *o, const struct cli_dev *d, struct
 		fault_set(fault, _("%s: an MBR reaches only the first 2 TiB; use --table gpt, or --reserve the rest"), d->path);
 		return false;
 	}
-	return true;
+	volume.size_bytes = l->data_bytes;
+	st = pod_exfat_format_check(&volume, &params, &diag);
+	if (st != POD_OK)
+		fault_status(fault, d->path, _("cannot make the stick"), st, &diag);
+	return st == POD_OK;
 }
 
 /* Is there anything to lose, and may it be lost? What is lost is told in either case. */
@@ -134,14 +146,17 @@ static bool size_makes_sense(const struct options *o, const struct cli_dev *d, s
 	return true;
 }
 
-/* A file is emptied first: nothing of the old content stays in the free space of the new. */
+/* A file is emptied first: nothing of the old content stays in the free space of the new. Before that it is made as long as the
+ * new one will be, so that a length which the file system cannot take costs nothing. */
 static bool set_size(const struct options *o, struct cli_dev *d, struct fault *fault)
 {
 	enum pod_status st;
 
 	if (d->is_block)
 		return true;
-	st = cli_dev_truncate(d, 0);
+	st = o->size_bytes > d->dev.size_bytes ? cli_dev_truncate(d, o->size_bytes) : POD_OK;
+	if (st == POD_OK)
+		st = cli_dev_truncate(d, 0);
 	if (st == POD_OK)
 		st = cli_dev_truncate(d, o->size_bytes);
 	if (st != POD_OK)
@@ -173,15 +188,12 @@ static enum pod_status wipe(struct pod_dev *d, const struct layout *l)
 
 static enum pod_status make_data(struct pod_dev *disk, const struct options *o, const struct layout *l, struct pod_diag *diag)
 {
-	struct pod_exfat_format params = {
-		.label = o->label,
-		.serial = cli_identity_u32(),
-		.partition_offset_bytes = DATA_START,
-	};
+	struct pod_exfat_format params = volume_of(o);
 	struct pod_window win;
 	struct pod_exfat_vol vol;
 	enum pod_status st, closed;
 
+	params.serial = cli_identity_u32();
 	POD_TRY(pod_window_init(&win, disk, DATA_START, l->data_bytes));
 	POD_TRY(pod_exfat_format(&win.dev, &cli_alloc, &params, diag));
 	POD_TRY(pod_exfat_mount(&vol, &win.dev, &cli_alloc, diag));
@@ -313,10 +325,17 @@ static const struct option long_options[] = {
 	{"label", required_argument, NULL, O_LABEL},	{"yes", no_argument, NULL, O_YES},
 	{"uuid-seed", required_argument, NULL, O_SEED}, {NULL, 0, NULL, 0}};
 
+/* On a volume that is large enough for everything else. */
+static bool label_fits(const struct options *o)
+{
+	struct pod_exfat_format params = volume_of(o);
+	struct pod_dev any = {.size_bytes = DATA_MIN, .sector_size = 512};
+
+	return pod_exfat_format_check(&any, &params, NULL) == POD_OK;
+}
+
 static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv, struct fault *fault)
 {
-	uint16_t units[LABEL_MAX];
-	size_t n;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -340,10 +359,13 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 				return cli_usage(fault, cmd, _("filesystem '%s' is not supported yet; exfat is"), optarg);
 			break;
 		case O_LABEL:
-			if (pod_utf8_to_utf16(optarg, units, LABEL_MAX, &n) != POD_OK)
-				return cli_usage(fault, cmd, _("the label '%s' has more than %d characters, or is not UTF-8"),
-						 optarg, LABEL_MAX);
 			o->label = optarg;
+			if (!label_fits(o))
+				return cli_usage(
+					fault, cmd,
+					_("'%s' is no label: it has more than 11 characters, holds control characters, or "
+					  "is not UTF-8"),
+					optarg);
 			break;
 		case O_YES:
 			o->yes = true;

@@ -62,8 +62,6 @@ static bool place(struct plan *p, uint64_t partition_offset, uint64_t align)
 {
 	uint32_t sc = p->cluster_shift - p->sector_shift;
 	uint64_t most = p->sectors >> sc;
-	if (most > POD_EXFAT_CLUSTER_MAX)
-		return false;
 	p->fat = align >= 1 << 20 ? (128 * 1024) >> p->sector_shift : 2 * POD_EXFAT_BOOT_SECTORS;
 	p->fat_len = div_up((most + 2) * 4, p->sector_shift);
 	uint64_t heap_bytes = (p->fat + p->fat_len) << p->sector_shift;
@@ -92,6 +90,8 @@ static enum pod_status make_plan(struct maker *m, struct pod_diag *diag)
 		return pod_fail(diag, POD_E_INVALID, "partition offset", 0, 0, offset);
 	p->cluster_shift = log2_of(size);
 	p->sectors = bytes >> p->sector_shift;
+	if (p->sectors >> (p->cluster_shift - p->sector_shift) > POD_EXFAT_CLUSTER_MAX)
+		return pod_fail(diag, POD_E_LIMIT, "number of clusters", 0, POD_EXFAT_CLUSTER_MAX, bytes >> p->cluster_shift);
 	/* VolumeLength is at least 1 MiB (3.1.5). Small volumes cannot afford to align the heap as large ones do. */
 	if (bytes < 1 << 20 || !place(p, offset, bytes >= 64 << 20 ? 1 << 20 : 1u << p->sector_shift))
 		return pod_fail(diag, POD_E_NOSPACE, "volume too small for its cluster size", 0, 1 << 20, bytes);
@@ -245,6 +245,12 @@ static enum pod_status write_volume(struct maker *m)
 	POD_TRY(pod_dev_flush(m->dev));
 	POD_TRY(pod_dev_write(m->dev, 0, m->buf, (size_t)ss));
 	return pod_dev_flush(m->dev);
+}
+
+enum pod_status pod_exfat_format_check(const struct pod_dev *dev, const struct pod_exfat_format *params, struct pod_diag *diag)
+{
+	struct maker m = {.dev = (struct pod_dev *)dev, .params = params, .p.upcase_len = POD_EXFAT_UPCASE_PACKED_MAX};
+	return make_plan(&m, diag);
 }
 
 enum pod_status pod_exfat_format(struct pod_dev *dev, struct pod_alloc *a, const struct pod_exfat_format *params,

@@ -26,9 +26,15 @@ struct pod_exfat_format {
 };
 
 /* Makes an empty volume that spans `dev`. The sector size is the device's (512 or 4096). What was there is invalid from the first
- * write on, and the new volume valid with the last. POD_E_INVALID: parameters; POD_E_NOSPACE: device too small. */
+ * write on, and the new volume valid with the last. POD_E_INVALID: parameters; POD_E_NOSPACE: device too small; POD_E_LIMIT: too
+ * large for the cluster size. */
 enum pod_status POD_MUST_USE pod_exfat_format(struct pod_dev *dev, struct pod_alloc *a, const struct pod_exfat_format *params,
 					      struct pod_diag *diag);
+
+/* Would pod_exfat_format() take these parameters? Looks only at the device's size and sector size, and neither reads nor writes.
+ */
+enum pod_status POD_MUST_USE pod_exfat_format_check(const struct pod_dev *dev, const struct pod_exfat_format *params,
+						    struct pod_diag *diag);
 
 /* --- mounted volume ----------------------------------------------------------------------------------- */
 

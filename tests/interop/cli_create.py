@@ -112,10 +112,31 @@ def unreadable():
     refused("bad.img", "a place that cannot be read", "cannot be read at byte", program=FAULTS, env=env)
 
 
+def options():
+    """Whatever is wrong is found before the first byte is touched, --yes or not."""
+    noise("full.img", SIZE, 3)
+    before = sha256("full.img")
+    bad = [(2, "--label", l) for l in ("zwölf Zeiche", "tab\t", "del\x1b[2J", "\udcff")]
+    bad += [(2, "--uuid-seed", s) for s in ("", "xyz", "12 ")] + [(2, "--reserve", s) for s in ("", "x", "-1M", "9999999999G")]
+    bad += [(2, "--size", s) for s in ("", "16 G", "0x10")] + [(2, "--table", "GPT"), (2, "--fs", "fat32")]
+    bad += [(3, "--reserve", "90M"), (3, "--size", "10M"), (3, "--size", "600T"), (3, "--size", "8000000T")]
+    for rc, option, value in bad:
+        for path in ("full.img", "new.img"):
+            args = ["create", path, "--yes", option, value] + ([] if option == "--size" else ["--size", "100M"])
+            r = isopod(*args)
+            errors = [l for l in r.err.strip().split("\n") if "warning: " not in l]
+            check(r.rc == rc and len(errors) == 1, "%r: status %d, want %d: %r" % (args, r.rc, rc, r.err))
+        equal(sha256("full.img"), before, "%s %r: the old file is as it was" % (option, value))
+        check(not os.path.exists("new.img"), "%s %r: no file is left" % (option, value))
+    r = isopod("create", "full.img", "--yes", "--label", "")
+    equal(r.rc, 0, "no label at all: " + r.err)
+
+
 with workdir():
     make_data("data", 1)
     tables()
     signatures()
     data()
     unreadable()
+    options()
 cli_common.finish()

@@ -312,6 +312,26 @@ TEST(format_limits)
 	free(data);
 }
 
+/* Needs no device behind it: `none` has neither read nor write. */
+TEST(parameters_are_checked_before_anything_is_written)
+{
+	static const struct {
+		const char *label;
+		uint64_t size_bytes;
+		enum pod_status want;
+	} cases[] = {
+		{"elf Zeichen", 8 << 20, POD_OK},     {"zwölf Zeiche", 8 << 20, POD_E_INVALID},
+		{"a\x01", 8 << 20, POD_E_INVALID},    {"a\xff", 8 << 20, POD_E_INVALID},
+		{NULL, 1000, POD_E_NOSPACE},	      {NULL, 511ull << 40, POD_OK},
+		{NULL, 513ull << 40, POD_E_LIMIT},
+	};
+	for (size_t i = 0; i < POD_ARRAY_LEN(cases); i++) {
+		struct pod_dev none = {.size_bytes = cases[i].size_bytes, .sector_size = 512};
+		struct pod_exfat_format p = {.label = cases[i].label, .partition_offset_bytes = 1 << 20};
+		CHECK_EQ(pod_exfat_format_check(&none, &p, NULL), cases[i].want);
+	}
+}
+
 TEST(backup_boot_region_counts_when_the_main_one_is_bad)
 {
 	uint8_t *data = image();

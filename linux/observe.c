@@ -50,8 +50,9 @@ static bool read_line(const char *p, uint32_t major, uint32_t minor, struct pod_
 	dev = word;
 	if (!number(&dev, &a) || *dev++ != ':' || !number(&dev, &b) || dev != p || a != major || b != minor)
 		return false;
-	if (!next_word(&p, &word, &len) || !next_word(&p, &word, &len))
-		return false;
+	for (unsigned i = 0; i < 2; i++)
+		if (!next_word(&p, &word, &len))
+			return false;
 	copy_word(out->where, sizeof out->where, word, len);
 	while (next_word(&p, &word, &len)) {
 		if (len != 1 || *word != '-')

@@ -265,7 +265,7 @@ long pod_sys_getdents(int fd, void *buf, size_t n)
 
 long pod_sys_stat(const char *path, bool follow, struct pod_sys_stat *st)
 {
-	uint8_t b[ST_BYTES + 64] __attribute__((aligned(8)));
+	uint8_t b[ST_BYTES + 64] __attribute__((aligned(8))) = {0};
 	long ret = call6(NR_FSTATAT, AT_FDCWD, (long)path, (long)b, follow ? 0 : AT_SYMLINK_NOFOLLOW, 0, 0);
 	if (ret < 0)
 		return ret;

@@ -71,7 +71,7 @@ static void floppy_unit(struct i13_unit *u, uint64_t start, uint64_t bytes, cons
 	if (spt >= 8 && spt <= 36 && (heads == 1 || heads == 2) && total && total % (spt * heads) == 0 &&
 	    total / (spt * heads) <= 86 && total / (spt * heads) >= 35)
 		u->cylinders = total / (spt * heads), u->heads = heads, u->track_sectors = spt;
-	u->sectors = (uint64_t)(u->cylinders * u->heads * u->track_sectors);
+	u->sectors = (uint64_t)u->cylinders * u->heads * u->track_sectors;
 	if (u->sectors > total)
 		u->sectors = total;
 }

@@ -87,8 +87,8 @@ uint32_t pod_exfat_from_unix(int64_t t, uint8_t *ms10)
 	if (t < first)
 		t = first;
 	/* Split by subtraction: 64-bit division is not available on every target. 2^31 s = 24855 days + 11647 s. */
-	if (t >= 0x80000000ll) {
-		t -= 0x80000000ll;
+	if (t >= 0x80000000LL) {
+		t -= 0x80000000LL;
 		days = 24855;
 		left = (uint32_t)t + 11648;
 	} else {

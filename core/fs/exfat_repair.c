@@ -240,7 +240,6 @@ static enum pod_status settle(struct walk *w, const struct move *m)
 	POD_TRY(load(w, &m->dir, &d));
 	enum pod_status st = POD_E_CORRUPT;
 	if (pod_exfat_intent_get(wdir_entry(d, m->index), &intent) && pod_exfat_set_at(v, d, m->index + 1, &s)) {
-		st = POD_OK;
 		if (intent.size &&
 		    pod_exfat_runs(v, intent.cluster, intent.size, wset_contiguous(&intent), probe_run, &p) != POD_OK)
 			p.free_of_owner = false;

@@ -97,6 +97,7 @@ static OWN_FRAME enum pod_status grow_folder(struct pod_exfat_vol *v, struct wdi
 	return pod_exfat_write_bitmap(v);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): each call is for the folder above */
 enum pod_status pod_exfat_ensure_room(struct pod_exfat_vol *v, const char *path, size_t len, uint32_t n, uint32_t head)
 {
 	/* Twice: growth by one cluster of 512 bytes may not be enough for the longest set; then once more behind a set that had
@@ -375,6 +376,7 @@ static OWN_FRAME enum pod_status take_over(struct pod_exfat_vol *v, const char *
 }
 
 /* Directories are loaded anew for each step: source and target may be the same one, or one above the other. */
+/* NOLINTNEXTLINE(misc-no-recursion): see pod_exfat_ensure_room */
 OWN_FRAME enum pod_status pod_exfat_move_set(struct pod_exfat_vol *v, const char *from, size_t from_len, const char *to,
 					     size_t to_len)
 {

@@ -170,6 +170,7 @@ static enum pod_status mark_chain(struct marking *m, uint32_t cluster)
 	return POD_OK;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): POD_DEPTH_MAX deep */
 static enum pod_status mark_tree(struct marking *m, const struct pod_node *node, uint32_t depth)
 {
 	struct pod_dir dir;

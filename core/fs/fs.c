@@ -215,7 +215,7 @@ static enum pod_status splice(char *path, char *next, const char *target, const 
 
 static enum pod_status follow(struct pod_fs *fs, char *path, char *next, struct pod_node *out, struct pod_dirent *scratch)
 {
-	struct link_seen seen;
+	struct link_seen seen = {0, 0};
 	tidy(path);
 	for (uint32_t links = 0; links <= LINK_FOLLOW_MAX; links++) {
 		enum pod_status st = walk(fs, path, out, scratch, &seen);

@@ -120,7 +120,7 @@ static uint64_t record_data(const struct pod_fs *fs, const uint8_t *r)
 static int64_t record_time(const uint8_t *r)
 {
 	int64_t t = pod_civil_seconds(1900u + r[18], r[19], r[20], r[21], r[22], r[23]);
-	int zone = (int8_t)r[24];
+	int zone = r[24] < 128 ? r[24] : r[24] - 256; /* ECMA-119 7.1.2: signed */
 	return t && zone >= -48 && zone <= 52 ? t - zone * 900 : t;
 }
 

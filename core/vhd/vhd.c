@@ -42,7 +42,7 @@ static enum pod_status read_footer(struct pod_vhd *v, struct pod_diag *diag)
 	v->footer_ok = footer_sound(f);
 	v->copy_ok = footer_sound(copy);
 	if (!v->footer_ok && !v->copy_ok)
-		return memcmp(copy, "conectix", 8) && memcmp(f, "conectix", 8)
+		return memcmp(copy, "conectix", 8) != 0 && memcmp(f, "conectix", 8) != 0
 			       ? POD_E_FORMAT
 			       : pod_fail(diag, POD_E_CORRUPT, "footer Checksum", dev->size_bytes - 512,
 					  pod_vhd_checksum(f, 512, 64), pod_get_be32(f + 64));

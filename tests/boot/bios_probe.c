@@ -53,7 +53,7 @@ __asm__(".text\n.globl call_int\n"
 static void put(char c)
 {
 	uint8_t lsr;
-	do
+	do /* NOLINT(bugprone-infinite-loop): the assembler writes lsr */
 		__asm__ volatile("inb %1, %0" : "=a"(lsr) : "Nd"((uint16_t)0x3fd));
 	while (!(lsr & 0x20));
 	__asm__ volatile("outb %0, %1" : : "a"(c), "Nd"((uint16_t)0x3f8));

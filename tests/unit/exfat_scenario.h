@@ -379,8 +379,8 @@ static inline enum pod_status op_grow_much(struct pod_exfat_vol *v)
 static inline enum pod_status op_grow_root(struct pod_exfat_vol *v)
 {
 	POD_TRY(put_file(v, long_name("", 'r', 255), 0, 0));
-	for (char c = 'A'; c < 'A' + (1 << v->g.cluster_shift) / 512; c++)
-		POD_TRY(put_file(v, long_name("", c, 200), 0, 0));
+	for (int i = 0; i < (1 << v->g.cluster_shift) / 512; i++)
+		POD_TRY(put_file(v, long_name("", (char)('A' + i), 200), 0, 0));
 	return POD_OK;
 }
 

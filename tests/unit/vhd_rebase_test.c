@@ -137,7 +137,8 @@ static enum pod_run_kind own(struct mem_file *m, uint64_t off)
 }
 
 static const struct world_of worlds[] = {{POD_LAYER_VHDX, 512}, {POD_LAYER_VHDX, 4096}, {POD_LAYER_VHD, 512}};
-#define EACH_WORLD(w) for (const struct world_of *w = worlds; w < worlds + 3; w++)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): w is declared here */
+#define EACH_WORLD(w) for (const struct world_of *w = worlds; (w) < worlds + 3; (w)++)
 
 static uint32_t small_block(const struct world_of *w)
 {

@@ -225,8 +225,8 @@ TEST(a_deep_chain)
 
 /* --- hostile files -------------------------------------------------------------------------------------- */
 
-#define BAT  3 * MIB
-#define META 2 * MIB
+#define BAT  (3 * MIB)
+#define META (2 * MIB)
 
 static struct mem_file *a_disk(void)
 {

@@ -293,11 +293,6 @@ long pod_sys_unlink(const char *path, int flags)
 	return call3(NR_UNLINKAT, AT_FDCWD, (long)path, flags);
 }
 
-long pod_sys_unlinkat(int dir, const char *name)
-{
-	return call3(NR_UNLINKAT, dir, (long)name, 0);
-}
-
 long pod_sys_rename(const char *from, const char *to)
 {
 	return call6(NR_RENAMEAT, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0, 0);

@@ -58,7 +58,6 @@ long pod_sys_stat(const char *path, bool follow, struct pod_sys_stat *st);
 long pod_sys_mkdir(const char *path, uint32_t mode);
 long pod_sys_mknod(const char *path, uint32_t mode, uint32_t major, uint32_t minor);
 long pod_sys_unlink(const char *path, int flags);
-long pod_sys_unlinkat(int dir, const char *name);
 long pod_sys_rename(const char *from, const char *to);
 long pod_sys_symlink(const char *target, const char *path);
 /* Not terminated, as the kernel does it. */

@@ -11,10 +11,9 @@ check: deps
 check-long: deps
 	@LONG=1 B='$(B)' tests/check.sh $(CHECK_LONG_SUITES)
 
-# The core's undefined symbols, what the command is hardened with, two-folder reproducibility, no binaries in the tree, no circles in the menu;
-# make deps.
+# See doc/TESTING.md, "build".
 check-build: all core $(B)/host/libmenu.a
-	@tests/run-suite.sh build $(addprefix tests/build/,symbols.sh hardening.sh reproducible.sh blobs.sh layers.py deps.sh)
+	@tests/run-suite.sh build $(addprefix tests/build/,symbols.sh hardening.sh reproducible.sh blobs.sh dead.sh layers.py deps.sh)
 
 .PHONY: check-lint lint format
 check-lint lint:

@@ -184,12 +184,6 @@ enum pod_status pod_cache_init(struct pod_cache *c, struct pod_dev *parent, stru
 	return POD_OK;
 }
 
-void pod_cache_drop(struct pod_cache *c)
-{
-	for (uint32_t i = 0; i < c->lines; i++)
-		c->line[i].tag = 0;
-}
-
 void pod_cache_fini(struct pod_cache *c, struct pod_alloc *a)
 {
 	pod_free(a, c->line);

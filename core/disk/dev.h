@@ -63,7 +63,6 @@ struct pod_cache {
 };
 enum pod_status POD_MUST_USE pod_cache_init(struct pod_cache *c, struct pod_dev *parent, struct pod_alloc *a, uint32_t lines,
 					    uint32_t line_size);
-void pod_cache_drop(struct pod_cache *c); /* forget all lines */
 void pod_cache_fini(struct pod_cache *c, struct pod_alloc *a);
 
 /* A device over bytes in memory (tests, fuzzers, multiboot modules). */

@@ -3,8 +3,8 @@
  * The map: an ordered, gap-free list of segments that says where each byte of a virtual disk comes from:
  * the stick, bytes in memory, or zeros. Everything Isopod does to an image is a map.
  *
- * Memory segments point into one blob owned by the map (`mem`), by offset, so that a map can be moved,
- * serialised, or handed to the INT 13h server as (segment table, blob).
+ * Memory segments point into one blob owned by the map (`mem`), by offset, so that a map can be moved, or
+ * handed to the INT 13h server as (segment table, blob).
  */
 #ifndef POD_MAP_MAP_H
 #define POD_MAP_MAP_H
@@ -63,12 +63,5 @@ struct pod_mapdev {
 	struct pod_dev *stick;
 };
 void pod_mapdev_init(struct pod_mapdev *md, const struct pod_map *m, struct pod_dev *stick, uint32_t sector_size);
-
-/* Serialised form, little-endian (doc/FORMATS/map.md): header, segment table, blob, CRC-32 over all. */
-size_t pod_map_serial_size(const struct pod_map *m);
-enum pod_status POD_MUST_USE pod_map_serialise(const struct pod_map *m, uint8_t *buf, size_t size);
-/* Checks everything: order, gaps, overflow, ranges in blob, CRC. `stick_size` bounds DEV segments. */
-enum pod_status POD_MUST_USE pod_map_parse(struct pod_map *m, struct pod_alloc *a, const uint8_t *buf, size_t size,
-					   uint64_t stick_size, struct pod_diag *diag);
 
 #endif

@@ -19,9 +19,12 @@ find "$B/cli-obj" "$B/host/core" "$B/x64/core" "$B/x64/boot" "$B/bios/core" "$B/
 	-exec llvm-nm --defined-only --print-file-name {} + | awk '$NF !~ /^[?]/ && $(NF - 1) ~ /^[TRDB]$/ { sub(/:$/, "", $1); print $NF, $1 }' |
 	sort -u >"$work/defined"
 sed -n 's/^\([^# ]*\).*/\1/p' tests/build/dead.txt | sort -u >"$work/allowed"
-# The name of a symbol, and where it is defined.
-awk -v b="$B/" 'FILENAME == ARGV[1] { kept[$1] = 1; next } !($1 in kept) && !seen[$1]++ { sub(b "[^/]*/", "", $2); sub(/^X64\//, "", $2); sub(/o$/, "c", $2); print $1, $2 }' \
-	"$work/kept" "$work/defined" >"$work/dead"
+# The name of a symbol, and its source; objects of sources that are gone may still lie there.
+awk -v b="$B/" 'FILENAME == ARGV[1] { kept[$1] = 1; next }
+	!($1 in kept) { sub(b "[^/]*/", "", $2); sub(/^X64\//, "", $2); sub(/o$/, "c", $2); print $1, $2 }' "$work/kept" "$work/defined" |
+	sort -u | while read -r name source; do
+	[ ! -e "$source" ] || echo "$name $source"
+done >"$work/dead"
 set +e
 pass=0 fail=0
 result() {

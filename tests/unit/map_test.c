@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The map against a plain array of bytes: random operations, then bit-exact reads; serial form; every failing allocation. */
+/* The map against a plain array of bytes: random operations, then bit-exact reads; every failing allocation. */
 #include "tests/unit/test.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
@@ -157,38 +157,6 @@ TEST(map_patch_changes_only_what_it_says)
 	CHECK_EQ(pod_map_read(&m, &stick.dev, 9999, got, 2), POD_E_RANGE);
 	CHECK_EQ(pod_map_replace(&m, 9999, 2, POD_SEG_ZERO, 0), POD_E_RANGE);
 	pod_map_fini(&m);
-	CHECK_EQ(test_alloc_live, 0);
-}
-
-TEST(map_serial_form_round_trips_and_refuses_damage)
-{
-	set_up(3);
-	struct pod_map m, back;
-	struct model mo = {0};
-	pod_map_init(&m, &test_alloc);
-	for (int i = 0; i < 60; i++)
-		CHECK_EQ(step(&m, &mo), POD_OK);
-	size_t n = pod_map_serial_size(&m);
-	uint8_t *buf = malloc(n);
-	CHECK_EQ(pod_map_serialise(&m, buf, n - 1), POD_E_RANGE);
-	CHECK_EQ(pod_map_serialise(&m, buf, n), POD_OK);
-	REQUIRE(pod_map_parse(&back, &test_alloc, buf, n, STICK, NULL) == POD_OK);
-	CHECK(same(&back, &mo));
-	pod_map_fini(&back);
-	struct pod_diag d;
-	for (int i = 0; i < 400; i++) { /* the checksum sees every single changed bit */
-		uint32_t at = rnd((uint32_t)n), bit = 1u << rnd(8);
-		buf[at] ^= (uint8_t)bit;
-		CHECK(pod_map_parse(&back, &test_alloc, buf, n, STICK, &d) != POD_OK);
-		buf[at] ^= (uint8_t)bit;
-	}
-	for (size_t cut = 0; cut < n; cut += 97)
-		CHECK(pod_map_parse(&back, &test_alloc, buf, cut, STICK, &d) != POD_OK);
-	/* a segment beyond the stick, with a right checksum, is still refused */
-	CHECK_EQ(pod_map_parse(&back, &test_alloc, buf, n, 1000, &d), POD_E_CORRUPT);
-	free(buf);
-	pod_map_fini(&m);
-	free(mo.bytes);
 	CHECK_EQ(test_alloc_live, 0);
 }
 

@@ -7,10 +7,16 @@ B=${B:-build}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 set -e
+# shellcheck disable=SC2046 # names without blanks; objects of sources that are gone may still lie there
+{
 # One architecture of each port stands for the others. Linked again, since what is shipped has no symbols or folds equal functions.
 lld-link /subsystem:efi_application /entry:efi_main /nodefaultlib /opt:ref /opt:noicf "/lldmap:$work/efi.map" "/out:$work/efi" \
-	"$B"/x64/boot/efi/*.o "$B"/x64/boot/lib/*.o "$B/x64/libmenu.a" "$B/x64/libpod.a"
-find "$B/shim/X64" -name '*.o' -exec ld.lld -static -nostdlib --gc-sections -e _start -o "$work/shim" {} +
+	$(git ls-files 'boot/efi/*.c' 'boot/lib/*.c' | sed "s|^|$B/x64/|; s/c$/o/") "$B/x64/libmenu.a" "$B/x64/libpod.a"
+ld.lld -static -nostdlib --gc-sections -e _start -o "$work/shim" $(find "$B/shim/X64" -name '*.o' | while read -r o; do
+	s=${o#"$B/shim/X64/"}
+	[ ! -e "${s%o}c" ] || echo "$o"
+done)
+}
 {
 	llvm-nm --defined-only -j "$B/isopod" "$B/bios/stage2.elf" "$B/bios/resident.elf" "$work/shim"
 	awk '/^ *[0-9a-f]+ / { print $NF }' "$work/efi.map"

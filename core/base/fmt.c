@@ -14,16 +14,33 @@ static void put(struct sink *s, char c)
 	s->at++;
 }
 
-static void put_padded(struct sink *s, const char *t, size_t n, unsigned width, bool left, char pad)
+static void put_padded(struct sink *s, const char *t, size_t n, unsigned width, bool left)
 {
 	if (!left)
 		for (size_t i = n; i < width; i++)
-			put(s, pad);
+			put(s, ' ');
 	for (size_t i = 0; i < n; i++)
 		put(s, t[i]);
 	if (left)
 		for (size_t i = n; i < width; i++)
 			put(s, ' ');
+}
+
+/* Zeros go between the sign and the digits, and only on the left. */
+static void put_number(struct sink *s, const char *digits, size_t n, bool negative, unsigned width, bool left, bool zeros)
+{
+	size_t len = n + negative;
+
+	for (size_t i = len; !left && !zeros && i < width; i++)
+		put(s, ' ');
+	if (negative)
+		put(s, '-');
+	for (size_t i = len; !left && zeros && i < width; i++)
+		put(s, '0');
+	for (size_t i = 0; i < n; i++)
+		put(s, digits[i]);
+	for (size_t i = len; left && i < width; i++)
+		put(s, ' ');
 }
 
 /* Decimal without 64-bit division by a variable: 32-bit targets have no helper for it. */
@@ -65,15 +82,14 @@ int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			put(&s, *fmt);
 			continue;
 		}
-		bool left = false;
-		char pad = ' ';
+		bool left = false, zeros = false;
 		unsigned width = 0, longs = 0;
 		size_t prec = SIZE_MAX;
 		for (fmt++; *fmt == '-' || *fmt == '0'; fmt++) {
 			if (*fmt == '-')
 				left = true;
 			else
-				pad = '0';
+				zeros = true;
 		}
 		for (; *fmt >= '0' && *fmt <= '9'; fmt++)
 			width = width * 10 + (unsigned)(*fmt - '0');
@@ -93,19 +109,17 @@ int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			const char *t = va_arg(ap, const char *);
 			for (n = 0; n < prec && t[n]; n++)
 				;
-			put_padded(&s, t, n, width, left, ' ');
+			put_padded(&s, t, n, width, left);
 			break;
 		}
 		case 'c':
 			tmp[0] = (char)va_arg(ap, int);
-			put_padded(&s, tmp, 1, width, left, ' ');
+			put_padded(&s, tmp, 1, width, left);
 			break;
 		case 'd': {
 			int64_t v = longs >= 2 ? va_arg(ap, long long) : longs ? va_arg(ap, long) : va_arg(ap, int);
 			n = to_decimal(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, end);
-			if (v < 0)
-				end[-(int)++n] = '-';
-			put_padded(&s, end - n, n, width, left, pad);
+			put_number(&s, end - n, n, v < 0, width, left, zeros);
 			break;
 		}
 		case 'u':
@@ -115,7 +129,7 @@ int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 				     : longs	  ? va_arg(ap, unsigned long)
 						  : va_arg(ap, unsigned);
 			n = *fmt == 'u' ? to_decimal(v, end) : to_hex(v, end);
-			put_padded(&s, end - n, n, width, left, pad);
+			put_number(&s, end - n, n, false, width, left, zeros);
 			break;
 		}
 		case '%':

@@ -75,6 +75,9 @@ static void run_image_hook(struct doctor *d, const struct doctor_module *m, stru
 	if (!d->full && !cli_allowance_end(&d->state->allowance, file))
 		doctor_report(d, m->check[0], DOCTOR_SKIPPED, im->subject,
 			      _("not everything in it was looked at: it would take too long"), _("say --full"));
+	cli_dev_unlimited(file);
+	if (m->run_content && !cli_interrupted)
+		m->run_content(d, im);
 }
 
 static void run_image_hooks(struct doctor *d, struct doctor_image *im)
@@ -112,17 +115,24 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 	d->state->images++;
 	if (cli_image_bytes(file, &map, &bytes, fault)) {
 		im.bytes = im.disk = &bytes.dev;
+		/* The plan's own copy speaks of the virtual disk: entries that were re-pointed. */
+		cli_allowance_begin(&d->state->allowance, cli_image_file(file), CLI_IMAGE_MS);
+		if (pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
+			im.image = &probed;
+		(void)cli_allowance_end(&d->state->allowance, cli_image_file(file));
 		cli_allowance_begin(&d->state->allowance, cli_image_file(file), CLI_IMAGE_MS);
 		im.plan_status = cli_image_plan(file, plan, &diag, NULL);
+		(void)cli_allowance_end(&d->state->allowance, cli_image_file(file)); /* the plan's warnings say what is lacking */
+		if (im.plan_status == POD_OK &&
+		    !im.image) { /* the probe had no time, the plan just so: without the one no other */
+			pod_plan_free(plan);
+			im.plan_status = POD_E_BUDGET;
+		}
 		im.plan = im.plan_status == POD_OK ? plan : NULL;
 		if (im.plan && plan->container) {
 			pod_mapdev_init(&inside, &plan->map, file->disk, 512);
 			im.disk = &inside.dev;
 		}
-		/* The plan's own copy speaks of the virtual disk: entries that were re-pointed. */
-		if (pod_image_probe(im.bytes, file->path, &cli_alloc, &probed, NULL) == POD_OK)
-			im.image = &probed;
-		(void)cli_allowance_end(&d->state->allowance, cli_image_file(file)); /* the plan's warnings say what is lacking */
 		run_image_hooks(d, &im);
 		if (im.plan)
 			pod_plan_free(plan);

@@ -92,6 +92,8 @@ struct doctor_module {
 	void (*run_machine)(struct doctor *d); /* once, if d->machine */
 	void (*run_stick)(struct doctor *d);   /* once, if d->target, and TARGET was given without a PATH */
 	void (*run_image)(struct doctor *d, const struct doctor_image *im);
+	/* Behind it, for contents: run_image is for structures that somebody else wrote, and reads only so much. */
+	void (*run_content)(struct doctor *d, const struct doctor_image *im);
 };
 
 /* In the order of the hazards; doctor.c lists them. */

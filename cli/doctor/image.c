@@ -222,8 +222,9 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 			       pod_image_kind_text(im->image->kind));
 	}
 	/* What the plan could not do is worth knowing, unless the other checks say so; the reasons are the boot manager's own. */
-	for (uint32_t i = 0; im->plan && im->image->firmware && !im->image->truncated && i < im->plan->warning_count; i++)
-		doctor_report(d, &structure_check, DOCTOR_NOTE, im->subject, im->plan->warning[i], NULL);
+	for (uint32_t i = 0; im->plan && i < im->plan->warning_count; i++)
+		if (i < im->plan->about_image.first || i >= im->plan->about_image.end)
+			doctor_report(d, &structure_check, DOCTOR_NOTE, im->subject, im->plan->warning[i], NULL);
 }
 
 static void check_kind(struct doctor *d, const struct doctor_image *im)
@@ -328,8 +329,13 @@ static void run_image(struct doctor *d, const struct doctor_image *im)
 		if (im->image->kind == POD_IMAGE_ISO || im->image->kind == POD_IMAGE_DISK)
 			doctor_hybrid(d, im);
 	}
+}
+
+static void run_content(struct doctor *d, const struct doctor_image *im)
+{
 	if (im->size_bytes)
 		doctor_content(d, im);
 }
 
-const struct doctor_module doctor_mod_image = {.check = checks, .count = POD_ARRAY_LEN(checks), .run_image = run_image};
+const struct doctor_module doctor_mod_image = {
+	.check = checks, .count = POD_ARRAY_LEN(checks), .run_image = run_image, .run_content = run_content};

@@ -27,65 +27,83 @@ static bool is_system_folder(const char *name)
 	return pod_strcasecmp(name, "System Volume Information") == 0 || pod_strcasecmp(name, "$RECYCLE.BIN") == 0;
 }
 
-/* The folders above the one that is read. */
-struct above {
-	const struct above *next;
-	const struct pod_node *node;
+/* Folders still to be read, each with the one it lies in: those near the root come first, so that one full of other things hides
+ * little. */
+struct folders {
+	struct folder {
+		char *path;
+		struct pod_node node;
+		size_t parent; /* of the root: itself */
+		unsigned depth;
+	} * v;
+	size_t count, cap;
 };
 
-static bool contains_itself(const struct above *a, const struct pod_node *node)
+static bool contains_itself(const struct folders *f, size_t in, const struct pod_node *node)
 {
-	while (a && !pod_node_same_dir(a->node, node))
-		a = a->next;
-	return a != NULL;
+	while (in && !pod_node_same_dir(&f->v[in].node, node))
+		in = f->v[in].parent;
+	return pod_node_same_dir(&f->v[in].node, node);
 }
 
-static void walk(struct cli_walk *w, const char *folder, const struct pod_node *node, const struct above *above);
-
-static void enter(struct cli_walk *w, const char *path, const struct pod_node *node, const struct above *above)
+/* Takes `path`. */
+static void add_folder(struct cli_walk *w, struct folders *f, size_t in, char *path, const struct pod_node *node)
 {
-	unsigned depth = 0;
+	unsigned depth = f->count ? f->v[in].depth + 1 : 0;
+	enum pod_status st = POD_OK;
+	void *v = f->v;
 
-	for (const struct above *a = above; a; a = a->next)
-		depth++;
-	if (contains_itself(above, node))
-		w->stop |= !w->problem(w->ctx, path, POD_E_LOOP);
+	if (f->count && contains_itself(f, in, node))
+		st = POD_E_LOOP;
 	else if (depth >= POD_DEPTH_MAX)
-		w->stop |= !w->problem(w->ctx, path, POD_E_LIMIT);
+		st = POD_E_LIMIT;
 	else
-		walk(w, path, node, above);
+		st = pod_grow(&cli_alloc, &v, f->count, &f->cap, f->count + 1, sizeof *f->v, SIZE_MAX / sizeof *f->v);
+	f->v = v;
+	if (st == POD_OK) {
+		f->v[f->count++] = (struct folder){path, *node, in, depth};
+		return;
+	}
+	w->stop |= !w->problem(w->ctx, path, st);
+	free(path);
 }
 
-static void walk(struct cli_walk *w, const char *folder, const struct pod_node *node,
-		 const struct above *above) // NOLINT(misc-no-recursion)
+static enum pod_status read_folder(struct cli_walk *w, struct folders *f, size_t i, struct pod_dir *dir, struct pod_dirent *e)
 {
-	struct above here = {.next = above, .node = node};
-	struct pod_dirent *e = cli_xmalloc(sizeof *e);
-	struct pod_dir *dir = cli_xzalloc(sizeof *dir);
-	enum pod_status st = pod_dir_open(dir, &w->t->data, node);
+	const char *folder = f->v[i].path;
+	enum pod_status st = pod_dir_open(dir, &w->t->data, &f->v[i].node);
 
 	while (st == POD_OK && !w->stop && (st = pod_dir_next(dir, e)) == POD_OK) {
-		char *path = cli_xasprintf("%s/%s", folder, e->name);
+		bool image = pod_image_kind_of_name(e->name) != POD_IMAGE_UNKNOWN;
 
-		if (e->node.is_dir) {
-			struct pod_node below = e->node;
+		if (e->node.is_dir ? is_system_folder(e->name) : !image)
+			continue;
+		if (e->node.is_dir)
+			add_folder(w, f, i, cli_xasprintf("%s/%s", folder, e->name), &e->node);
+		else
+			add_entry(w, cli_xasprintf("%s/%s", folder, e->name), &e->node);
+	}
+	return st == POD_END ? POD_OK : st;
+}
 
-			if (!is_system_folder(e->name))
-				enter(w, path, &below, &here);
-			free(path);
-		} else if (pod_image_kind_of_name(e->name) != POD_IMAGE_UNKNOWN) {
-			add_entry(w, path, &e->node);
-		} else {
-			free(path);
-		}
+static void walk(struct cli_walk *w, const struct pod_node *root)
+{
+	struct pod_dirent *e = cli_xmalloc(sizeof *e);
+	struct pod_dir *dir = cli_xzalloc(sizeof *dir);
+	struct folders f = {0};
+
+	add_folder(w, &f, 0, cli_xstrdup(""), root);
+	for (size_t i = 0; i < f.count && !w->stop; i++) {
+		enum pod_status st = read_folder(w, &f, i, dir, e);
+		bool ended = st == POD_E_BUDGET || st == POD_E_CANCELLED;
+
+		if (st != POD_OK && st != POD_E_CANCELLED)
+			w->stop |= !w->problem(w->ctx, ended ? "" : f.v[i].path, st);
+		w->stop |= ended;
 	}
-	if (st == POD_E_BUDGET || st == POD_E_CANCELLED) {
-		if (!w->stop && st == POD_E_BUDGET)
-			(void)w->problem(w->ctx, "", st);
-		w->stop = true;
-	} else if (st != POD_OK && st != POD_END && !w->problem(w->ctx, folder, st)) {
-		w->stop = true;
-	}
+	for (size_t i = 0; i < f.count; i++)
+		free(f.v[i].path);
+	pod_free(&cli_alloc, f.v);
 	free(dir);
 	free(e);
 }
@@ -102,7 +120,7 @@ void cli_walk_images(struct cli_walk *w)
 
 	cli_dev_limit(&w->t->file, CLI_WALK_STEPS, CLI_WALK_MS);
 	if (st == POD_OK)
-		walk(w, "", &root, NULL);
+		walk(w, &root);
 	else if (!w->problem(w->ctx, "", st))
 		w->stop = true;
 	cli_dev_unlimited(&w->t->file);

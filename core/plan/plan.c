@@ -96,11 +96,13 @@ static void warn_about_image(struct pod_plan *p)
 {
 	const struct pod_image *im = &p->image;
 	char have[16], want[16];
+	p->about_image.first = p->warning_count;
 	if (im->truncated)
 		pod_plan_warn(p, "The file holds %s, its volume says %s: it was not copied completely.",
 			      pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
 	if (!im->firmware)
 		pod_plan_warn(p, "Nothing in this image starts on any firmware: it has no boot entry that is known.");
+	p->about_image.end = p->warning_count;
 }
 
 static enum pod_status patch_initrds(struct pod_plan *p, const struct pod_plan_request *rq, struct pod_dev *image,

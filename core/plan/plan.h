@@ -116,6 +116,9 @@ struct pod_plan {
 	struct pod_initrd *initrd;
 	size_t initrd_count, initrd_cap;
 	uint32_t warning_count;
+	struct {
+		uint32_t first, end;
+	} about_image; /* these warnings say what `image` says as well: cut off, nothing that starts */
 	char warning[POD_PLAN_WARNING_MAX][160];
 };
 

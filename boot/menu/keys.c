@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Keys of both screens. */
+/* Keys of both screens, and the end that they can put to what takes time. */
 #include "boot/menu/menu.h"
 
 /* Control keys that stand for others, as in readline and less. */
@@ -23,12 +23,52 @@ static uint32_t meaning(uint32_t key)
 	}
 }
 
+static uint32_t pressed(struct menu *m)
+{
+	uint32_t k = m->fw->get_key(m->fw);
+	return k == POD_KEY_NONE ? serial_key(m) : k;
+}
+
+static uint64_t budget_now(struct pod_budget *b)
+{
+	struct menu *m = b->ctx;
+	return m->fw->millis(m->fw);
+}
+
+/* Esc ends what takes time; the last of the other keys waits for who asks for it next. */
+static bool budget_cancelled(struct pod_budget *b)
+{
+	struct menu *m = b->ctx;
+	if (m->fw->millis(m->fw) - m->budget_since < MENU_ESC_AFTER_MS)
+		return false;
+	uint32_t k = pressed(m);
+	if (k != POD_KEY_NONE && k != POD_KEY_ESC)
+		m->key_ahead = k;
+	return k == POD_KEY_ESC;
+}
+
+void menu_budget_start(struct menu *m, uint64_t steps, uint64_t bytes)
+{
+	m->budget_since = m->fw->millis(m->fw);
+	m->budget.now_ms = budget_now;
+	m->budget.cancelled = budget_cancelled;
+	m->budget.ctx = m;
+	pod_budget_start(&m->budget, steps, bytes, MENU_MS);
+}
+
+void menu_budget_end(struct menu *m)
+{
+	m->budget.cancelled = NULL; /* keys are for the pages again */
+	pod_budget_unlimited(&m->budget);
+}
+
 uint32_t menu_wait_key(struct menu *m, uint64_t deadline)
 {
 	for (;;) {
-		uint32_t k = m->fw->get_key(m->fw);
+		uint32_t k = m->key_ahead;
+		m->key_ahead = POD_KEY_NONE;
 		if (k == POD_KEY_NONE)
-			k = serial_key(m);
+			k = pressed(m);
 		if (k == POD_KEY_CTRL('L')) {
 			/* the page stays; a terminal that was connected late gets all of it */
 			screen_invalidate(m);

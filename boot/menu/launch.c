@@ -54,6 +54,15 @@ static bool whole_or_wanted(struct menu *m, const struct pod_plan *p, const char
 	return true;
 }
 
+/* What the plan could not do, and the next pages do not ask about: it may be why the system does not find its medium. */
+static void say_left_out(struct menu *m, const struct pod_plan *p)
+{
+	char w[512];
+	for (uint32_t i = 0; i < p->warning_count; i++)
+		if (i < p->about_image.first || i >= p->about_image.end)
+			screen_line(m, menu_translate_filled(m->fw->language, p->warning[i], w, sizeof w));
+}
+
 void start_image(struct menu *m, size_t image, enum start_choice by)
 {
 	const char *name = m->stick.image[image].name;
@@ -82,8 +91,11 @@ void start_image(struct menu *m, size_t image, enum start_choice by)
 			text[0] = 0; /* it has been said */
 		} else {
 			text[0] = 0;
+			say_left_out(m, plan);
+			m->fw->disk->budget = NULL; /* the image reads as it likes */
 			/* the path lives in m->path, which start_plan filled */
 			st = m->fw->start(m->fw, plan, m->path, text, 2048);
+			m->fw->disk->budget = &m->budget;
 			if (st != POD_OK && !text[0])
 				pod_snprintf(text, 2048, T("%s: could not be started: %s."), name, menu_status(m, st));
 		}

@@ -22,7 +22,17 @@ static void read_conf(struct menu *m)
 static void note_scan(struct menu *m)
 {
 	const struct menu_stick *s = &m->stick;
-	if (s->unreadable)
+	if (s->left == POD_BUDGET_CANCEL)
+		pod_snprintf(m->note, sizeof m->note, T("The search for images was stopped with Esc: %zu were found."),
+			     s->image_count);
+	else if (s->left)
+		pod_snprintf(m->note, sizeof m->note,
+			     T("There are too many folders and files to search all in good time: %zu images were found."),
+			     s->image_count);
+	else if (s->loops)
+		pod_snprintf(m->note, sizeof m->note, T("%u folders contain themselves: check the stick's filesystem."),
+			     s->loops);
+	else if (s->unreadable)
 		pod_snprintf(m->note, sizeof m->note, T("%u folders could not be read: check the stick's filesystem."),
 			     s->unreadable);
 	else if (s->limited)
@@ -52,7 +62,10 @@ static bool follow_choice(struct menu *m)
 	size_t i = scan_find(&m->stick, path, m->path, sizeof m->path);
 	if (i == SIZE_MAX) {
 		char text[700];
-		pod_snprintf(text, sizeof text, T("The image chosen for this start is not on the stick: %s"), path);
+		pod_snprintf(text, sizeof text,
+			     m->stick.left ? T("The image chosen for this start was not found before the search ended: %s")
+					   : T("The image chosen for this start is not on the stick: %s"),
+			     path);
 		page_message(m, T("Chosen once"), text);
 	} else {
 		view_select_image(m, i);
@@ -89,12 +102,14 @@ static uint32_t countdown(struct menu *m)
 
 static void start_default(struct menu *m)
 {
-	if (!m->conf->default_path[0])
+	/* who stopped the search is there, and wants to choose */
+	if (!m->conf->default_path[0] || m->stick.left == POD_BUDGET_CANCEL)
 		return;
 	size_t i = scan_find(&m->stick, m->conf->default_path, m->path, sizeof m->path);
 	if (i == SIZE_MAX) {
-		pod_snprintf(m->note, sizeof m->note, T("isopod.conf: the default is not on the stick: %s"),
-			     m->conf->default_path);
+		if (!m->stick.left) /* else the note says why */
+			pod_snprintf(m->note, sizeof m->note, T("isopod.conf: the default is not on the stick: %s"),
+				     m->conf->default_path);
 		return;
 	}
 	view_select_image(m, i);
@@ -124,8 +139,12 @@ static enum pod_status prepare(struct menu *m)
 	m->view.flat = true;
 	m->find_font = stick_font;
 	POD_TRY(screen_init(m));
+	m->fw->disk->budget = &m->budget;
+	menu_budget_start(m, MENU_SCAN_STEPS, POD_BUDGET_UNLIMITED);
 	stick_open(m);
 	enum pod_status st = scan_run(m);
+	s->left = m->budget.hit;
+	menu_budget_end(m);
 	if (st != POD_OK && st != POD_E_NOMEM) {
 		s->data_status = st;
 		st = POD_OK;
@@ -165,6 +184,7 @@ void pod_boot_main(struct pod_fw *fw)
 		view_key(m, menu_wait_key(m, 0));
 	}
 	fw->recorder = NULL;
+	fw->disk->budget = NULL;
 	screen_fini(m);
 	stick_close(m);
 	pod_free(m->alloc, m->before);

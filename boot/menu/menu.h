@@ -21,7 +21,16 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
+/* What the scan and the plan of an image may take, beyond what sound ones need (POD_BUDGET_UNTIMED). */
+#define MENU_SCAN_STEPS (UINT64_C(1) << 20)
+#define MENU_MS		4000u
+/* Who presses Esc that soon did not mean this. */
+#define MENU_ESC_AFTER_MS 800u
+
 struct menu {
+	struct pod_budget budget; /* of the stick: without limit but while it is scanned or an image is planned */
+	uint64_t budget_since;	  /* millis */
+	uint32_t key_ahead;	  /* one that was pressed meanwhile, or POD_KEY_NONE */
 	struct pod_fw *fw;
 	struct pod_alloc *alloc;
 	struct pod_conf *conf;
@@ -54,5 +63,9 @@ static inline const char *menu_status(const struct menu *m, enum pod_status st)
 {
 	return menu_status_text(m->fw->language, st);
 }
+
+/* From now on reading the stick has an end, and ends with Esc (keys.c). */
+void menu_budget_start(struct menu *m, uint64_t steps, uint64_t bytes);
+void menu_budget_end(struct menu *m);
 
 #endif

@@ -50,6 +50,14 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("The file holds %s, its volume says %s: it was not copied completely."),
 	N_("Nothing in this image starts on any firmware: it has no boot entry that is known."),
 	N_("The file has parts that were never written: a live system in it cannot be served."),
+	N_("%.80s: this folder contains itself: the image is damaged."),
+	N_("%.80s: this folder is damaged; what is in it was left out."),
+	N_("%.80s: the initrd has too many names; it is served unchanged."),
+	N_("The image has more folders, files or boot menus than are searched: an initrd that was not found is served "
+	   "unchanged."),
+	N_("The image has more files or partitions than are searched: a boot loader may not have been found."),
+	N_("The virtual disk has more blocks than are searched for parts that were never written."),
+	N_("Looking through a boot image would take too long: its initrds are served unchanged."),
 	/* what an initrd was found by, if not by a loader's configuration */
 	N_("content"),
 	/* kinds of images whose names are words */
@@ -222,7 +230,8 @@ void page_details(struct menu *m, size_t image)
 		pager_add(m, &p, "");
 		pager_add_marked(m, &p, MARK_WARN, text);
 	}
-	(void)pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
+	if (st != POD_E_CANCELLED)
+		(void)pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);

@@ -32,10 +32,22 @@ static bool skipped_folder(const char *name)
 	       pod_strcasecmp(name, PLAIN_("$RECYCLE.BIN")) == 0;
 }
 
+/* Is the folder one of those it lies in? */
+static bool contains_itself(const struct menu_stick *s, uint32_t in, const struct pod_node *node)
+{
+	while (in && !pod_node_same_dir(&s->folder[in].node, node))
+		in = s->folder[in].parent;
+	return pod_node_same_dir(&s->folder[in].node, node);
+}
+
 static enum pod_status add_folder(struct menu *m, uint32_t parent, const char *name, const struct pod_node *node)
 {
 	struct menu_stick *s = &m->stick;
 	uint32_t depth = s->folder_count ? s->folder[parent].depth + 1 : 0;
+	if (s->folder_count && contains_itself(s, parent, node)) {
+		s->loops++;
+		return POD_OK;
+	}
 	if (depth > POD_DEPTH_MAX || s->folder_count >= SCAN_FOLDER_LIMIT) {
 		s->limited = true;
 		return POD_OK;
@@ -197,6 +209,8 @@ enum pod_status scan_run(struct menu *m)
 		enum pod_status st = scan_folder(m, i);
 		if (st == POD_E_NOMEM)
 			return st;
+		if (st == POD_E_BUDGET || st == POD_E_CANCELLED)
+			break; /* what was found so far is shown */
 		if (st != POD_OK)
 			s->unreadable++;
 	}

@@ -45,6 +45,13 @@ static void explain(struct menu *m, const char *name, enum pod_status st, const 
 			       "0x%llx). Copy it again, or start this computer in UEFI mode."),
 			     name, what, at);
 		break;
+	case POD_E_CANCELLED:
+		text[0] = 0; /* whoever pressed Esc knows */
+		break;
+	case POD_E_BUDGET:
+		pod_snprintf(text, size, T("%s: the image is made so that looking through it would take too long (%s)."), name,
+			     what);
+		break;
 	case POD_E_LIMIT:
 		pod_snprintf(text, size, T("%s: the image is beyond a limit of Isopod (%s)."), name, what);
 		break;
@@ -116,7 +123,7 @@ static enum pod_status image_extents(struct menu *m, const struct menu_image *im
 	return POD_OK;
 }
 
-enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
 {
 	const struct menu_image *im = &m->stick.image[image];
 	struct pod_extent *e = NULL;
@@ -155,5 +162,13 @@ enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, 
 		explain_parent(m, im->name, st, plan->parent, text, size);
 	else if (st != POD_OK)
 		explain(m, im->name, st, &d, text, size);
+	return st;
+}
+
+enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+{
+	menu_budget_start(m, POD_PLAN_STEPS, POD_PLAN_BYTES);
+	enum pod_status st = make_plan(m, image, plan, extents, text, size);
+	menu_budget_end(m);
 	return st;
 }

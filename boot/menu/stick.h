@@ -43,8 +43,10 @@ struct menu_stick {
 	struct menu_folder *folder;
 	size_t folder_count, folder_cap;
 	struct menu_chunk *names;
-	bool limited;	     /* more than the limits: not all are shown */
-	uint32_t unreadable; /* folders that could not be read */
+	bool limited;		    /* more than the limits: not all are shown */
+	uint32_t unreadable;	    /* folders that could not be read */
+	uint32_t loops;		    /* folders that contain themselves */
+	enum pod_budget_limit left; /* what ended the scan before all folders were read */
 	bool has_conf;
 	struct pod_node conf_node;
 

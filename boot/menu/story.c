@@ -39,9 +39,12 @@ struct story {
 
 static const struct pod_where *look_up(struct menu *m, struct story *s, uint64_t off, struct pod_where *w)
 {
-	if (!s->planned || pod_where_find(&s->plan, m->fw->disk, off, m->alloc, w) != POD_OK)
+	if (!s->planned)
 		return NULL;
-	return w;
+	menu_budget_start(m, POD_PLAN_STEPS, POD_PLAN_BYTES);
+	enum pod_status st = pod_where_find(&s->plan, m->fw->disk, off, m->alloc, w);
+	menu_budget_end(m);
+	return st == POD_OK ? w : NULL;
 }
 
 /* Which files the places in the record are, from the plan made again; the kernel's log; and what follows from it all. */

@@ -120,6 +120,9 @@ const char *menu_status_text(enum pod_conf_language lang, enum pod_status st)
 		[POD_E_INVALID] = N_("invalid request"),
 		[POD_E_BUSY] = N_("in use"),
 		[POD_E_CHANGED] = N_("the medium was changed or removed"),
+		[POD_E_BUDGET] = N_("it would take too long"),
+		[POD_E_CANCELLED] = N_("stopped"),
+		[POD_E_LOOP] = N_("it contains itself"),
 	};
 	return menu_translate(lang, (unsigned)st < POD_STATUS_COUNT && text[st] ? text[st] : pod_status_text(st));
 }

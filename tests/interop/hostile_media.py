@@ -798,7 +798,7 @@ def media():
     add("exfat-wide-folders", "volume", exfat_wide(40000, "folder-%d", True))
     add("exfat-deleted", "volume", exfat_filled(b"\x05" + bytes(31), 3000, 40), LEFT)
     add("exfat-unknown", "volume", exfat_filled(b"\xa0" + bytes(31), 3000, 40), LEFT)
-    add("exfat-round", "volume", exfat_chain_loop(20000), "damaged")
+    add("exfat-round", "volume", exfat_chain_loop(8000), "damaged")
     add("exfat-root-round", "volume", exfat_root_loop, "damaged")
     add("exfat-file-round", "volume", exfat_file_loop(1))
     add("exfat-file-round-200", "volume", exfat_file_loop(200))

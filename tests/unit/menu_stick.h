@@ -300,6 +300,7 @@ struct stick {
 	uint64_t bytes_read, reads;
 	uint64_t fail_at, fail_len; /* reads that touch this range fail */
 	bool write_protected;
+	uint64_t *clock, ms_per_read; /* NULL: reading takes no time */
 };
 
 #define DATA_START (1u << 20)
@@ -309,6 +310,8 @@ static enum pod_status stick_read(struct pod_dev *d, uint64_t off, void *buf, si
 	struct stick *s = d->ctx;
 	s->bytes_read += len;
 	s->reads++;
+	if (s->clock)
+		*s->clock += s->ms_per_read;
 	if (s->fail_len && off < s->fail_at + s->fail_len && s->fail_at < off + len)
 		return POD_E_IO;
 	return pod_dev_read(&s->mem.dev, off, buf, len);

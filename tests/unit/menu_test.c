@@ -641,8 +641,94 @@ TEST(a_folder_that_contains_itself_ends)
 	stick_end(&stick);
 	fake_init(&fake, &stick, 80, 25);
 	RUN(SHOT(0));
-	HAS(0, "more files or folders than the menu can hold");
+	HAS(0, "2 folders contain themselves");
+	HAS(0, "a.iso");
+	HAS(0, "1 image");
 	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+/* 40 names for a folder of 4 MiB that holds nothing, in front of an image. */
+static void endless_stick(void)
+{
+	char name[16];
+	stick_begin(&stick, 16 << 20, NULL);
+	uint32_t c = ex_alloc(&stick.ex, 4 << 20);
+	memset(ex_at(&stick.ex, c), 5, 4 << 20);
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(name, sizeof name, "folder %u", i);
+		ex_entry(&stick.root, name, true, c, 4 << 20, 4 << 20);
+	}
+	ex_file(&stick.ex, &stick.root, "sound.iso", 4096, NULL, 0);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+}
+
+TEST(a_search_without_end_ends)
+{
+	endless_stick();
+	RUN(SHOT(0));
+	HAS(0, "too many folders and files to search all");
+	HAS(0, "sound.iso");
+	CHECK(stick.bytes_read < 64 << 20);
+	stick_free(&stick);
+}
+
+TEST(a_search_on_a_slow_stick_ends_by_the_clock_and_by_esc)
+{
+	endless_stick();
+	stick.clock = &fake.now;
+	stick.ms_per_read = 1;
+	uint64_t from = fake.now;
+	RUN(WAIT(9000), SHOT(0));
+	HAS(0, "too many folders and files to search all");
+	HAS(0, "sound.iso");
+	CHECK(stick.reads < 5000);
+	fake_init(&fake, &stick, 80, 25);
+	stick.clock = &fake.now;
+	stick.reads = 0;
+	from = fake.now;
+	RUN(POD_KEY_ESC, SHOT(0), POD_KEY_DOWN);
+	HAS(0, "stopped with Esc");
+	HAS(0, "sound.iso");
+	CHECK(stick.reads < 1500 && fake.now - from < 2000);
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+/* An image whose root folder is 30 MiB of zeros, on a slow stick: Esc leads back to the list, and other keys are not lost. */
+TEST(esc_leads_back_from_a_plan)
+{
+	stick_begin(&stick, 64 << 20, NULL);
+	make_iso(iso, "ENDLESS");
+	pod_put_le32(iso + 16 * 2048 + 156 + 10, 30 << 20);
+	pod_put_be32(iso + 16 * 2048 + 156 + 14, 30 << 20);
+	ex_file(&stick.ex, &stick.root, "endless.iso", 32 << 20, iso, sizeof iso);
+	ex_file(&stick.ex, &stick.root, "other.iso", 4096, NULL, 0);
+	stick_end(&stick);
+	for (int tab = 0; tab < 2; tab++) {
+		fake_init(&fake, &stick, 80, 25);
+		stick.clock = &fake.now;
+		stick.ms_per_read = 1;
+		stick.reads = 0;
+		if (tab)
+			RUN(POD_KEY_TAB, POD_KEY_ESC, SHOT(0), POD_KEY_DOWN, SHOT(1));
+		else
+			RUN(POD_KEY_ENTER, POD_KEY_ESC, SHOT(0), POD_KEY_DOWN, SHOT(1));
+		HAS(0, "> endless.iso");
+		LACKS(0, "any key");
+		HAS(1, "> other.iso");
+		CHECK(stick.reads < 2000);
+		CHECK_EQ(fake.starts, 0);
+		CHECK_EQ(test_alloc_live, 0);
+	}
+	/* Nobody presses anything: the plan is cut off, and says so. */
+	fake_init(&fake, &stick, 80, 25);
+	stick.clock = &fake.now;
+	stick.reads = 0;
+	RUN(POD_KEY_TAB, WAIT(20000), SHOT(0));
+	HAS(0, "than are searched");
+	CHECK(stick.reads < 9000);
 	stick_free(&stick);
 }
 

@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+import sticks
 import trace_cases
 from vm import BootError
 
@@ -148,6 +149,39 @@ def wait_for_shell(vm, env, case):
     time.sleep(8)
 
 
+# What the menu may take to answer, on an emulated machine as well: it takes less than one.
+ENDLESS_SECONDS = 5
+
+
+def check_endless(vm, env, case):
+    """The menu is there and says what was left out. Each hostile image answers to Tab, and Esc leads back; a sound one starts."""
+    def answer(key, pattern, what):
+        time.sleep(0.5)
+        vm.mark()
+        began = time.monotonic()
+        vm.send_raw(key)
+        vm.wait(pattern, ENDLESS_SECONDS * 6)
+        took = time.monotonic() - began
+        if took > ENDLESS_SECONDS:
+            raise BootError("%s took %.0f s" % (what, took))
+        slowest.append((took, what))
+
+    slowest = []
+    if not re.search(r"too many folders and files|contain themselves", vm.text):
+        raise BootError("the menu does not say what was left out")
+    for name in sticks.ENDLESS:
+        vm.type(name.split(".")[0], delay=0.15)
+        answer(b"\t", r"any other key goes back|Press any key", "Tab on " + name)
+        answer(b"\x1b", MENU, "the way back from " + name)
+        answer(b"\x1b", r"All images", "the end of the search")
+    print("  %s: the slowest answer: %.1f s, %s" % ((case.name,) + max(slowest)))
+    if case.firmware == "bios":
+        vm.type("ipxe", delay=0.15)
+        time.sleep(1)
+        vm.send_raw(b"\r")
+        wait_marker(vm, MARKER["ipxe"], 90)
+
+
 def check_keys_again(vm, env, case):
     """Nothing more; a screenshot of what the keys started is kept by the runner."""
 
@@ -207,6 +241,10 @@ case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120)
 case("bios-keyboard", "bios", "main", "ipxe", "keys", timeout=120)
 case("uefi-serial-keys", "uefi", "main", "efionly", "serial", timeout=150)
 case("uefi-keyboard", "uefi", "main", "memtest", "keys", timeout=180)
+
+# Folders without end and images that keep a reader busy.
+case("bios-endless", "bios", "endless", "ipxe", "menu", marker=MENU, timeout=120, after=check_endless)
+case("uefi-endless", "uefi", "endless", "ipxe", "menu", marker=MENU, timeout=150, after=check_endless)
 
 # Once each.
 case("bios-fragmented", "bios", "frag", "live", after=check_clean)

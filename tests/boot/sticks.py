@@ -7,8 +7,12 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 
 import frag
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+import hostile_media
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEDIA_SH = os.path.join(HERE, "..", "media", "build.sh")
@@ -60,7 +64,7 @@ class Env:
     def key(self, name):
         h = hashlib.sha256()
         spec = STICKS[name]
-        files = [self.isopod, os.path.abspath(__file__), os.path.join(HERE, "frag.py")]
+        files = [self.isopod, os.path.abspath(__file__), os.path.join(HERE, "frag.py"), hostile_media.__file__]
         folder = os.path.join(self.build, "stick")
         if os.path.isdir(folder):
             files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
@@ -230,6 +234,31 @@ def other_version(env, path):
         f.write(((total + 1) & 0xFFFFFFFF).to_bytes(4, "little"))
 
 
+ENDLESS = ["iso-bomb.iso", "iso-loop-2-1.iso", "iso-loaders-400000.iso", "iso-boot-bomb-15.iso", "iso-initrds-kernels.iso", "gpt-128.img",
+           "vhd-large.vhd"]
+
+
+def make_endless(env, path):
+    """The data partition becomes one of folders without end and hostile images, with a sound one behind them."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        made = {m[0]: m[2] for m in hostile_media.media()}
+        images = []
+        for name in ENDLESS:
+            made[name](os.path.join(folder, name))
+            images.append((name, open(os.path.join(folder, name), "rb").read()))
+        images.append(("ipxe.iso", open(env.medium("ipxe"), "rb").read()))
+        mbr = open(path, "rb").read(512)
+        start, length = (512 * int.from_bytes(mbr[446 + at:450 + at], "little") for at in (8, 12))
+        with open(path, "r+b") as f:
+            f.seek(start)
+            f.write(hostile_media.exfat_batch(images)(length))
+    finally:
+        shutil.rmtree(folder)
+
+
 STICKS = {
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
@@ -241,5 +270,6 @@ STICKS = {
     "virtual": Stick(["rawdisk", "floppy", "efionly"], size="1G", finish=add_virtual_disks),
     "small": Stick(["floppy"], size="256M"),
     "other-version": Stick(["hd"], size="256M", finish=other_version),
+    "endless": Stick(["ipxe"], size="512M", finish=make_endless),
     "tree": Stick(FEW + ["live"], size="4G", finish=add_tree),
 }

@@ -623,6 +623,36 @@ def exfat_images(count, image):
     return make
 
 
+def exfat_batch(images):
+    """Of everything something, for a stick that is booted: folders without end in front, then the hostile images, and sound ones."""
+    def make(size):
+        x = ExFat(size)
+        root = b""
+        full = x.alloc(1000)
+        x.put(full, (b"\x05" + bytes(31)) * (1000 * x.CLUSTER // 32))
+        for k in range(60):
+            root += x.sub(full, "full%d" % k, 1000)
+        for k in range(100):
+            c = x.alloc(1)
+            x.put(c, x.sub(c, "again") + x.sub(x.root, "root"))
+            root += x.sub(c, "loop%d" % k)
+        ways = [[x.alloc(1) for _ in range(8)] for _ in range(12)]
+        for d in range(12):
+            for c in ways[d]:
+                x.put(c, b"".join(x.sub(g, "w%d" % w) for w, g in enumerate(ways[d + 1])) if d < 11 else b"")
+        root += b"".join(x.sub(c, "ways%d" % w) for w, c in enumerate(ways[0]))
+        deep = x.alloc(500)
+        for k in range(500):
+            x.put(deep + k, x.sub(deep + k + 1, "d") if k < 499 else b"")
+        root += x.sub(deep, "deep")
+        for name, data in images:
+            c = x.alloc(-(-len(data) // x.CLUSTER))
+            x.put(c, data)
+            root += ExFat.entry(name, c, len(data))
+        return x.finish(root)
+    return make
+
+
 def exfat_text(name, text):
     def make(size):
         x = ExFat(size)

@@ -14,6 +14,7 @@
 #define COUNT_MAX	  127u
 #define COPY_MAX	  0x4000u /* bytes a copy keeps interrupts off for */
 #define NO_BUFFER	  0xffffffffu
+#define REACH		  0x10fff0u /* what lies behind FFFF:FFFF has no segment and offset */
 #define BDA_FLOPPY_STATUS 0x441u
 #define BDA_DISK_COUNT	  0x475u
 #define BDA_DISK_STATUS	  0x474u
@@ -28,6 +29,7 @@ enum i13_status {
 	BAD_COMMAND = 0x01,
 	WRITE_PROTECTED = 0x03,
 	SECTOR_NOT_FOUND = 0x04,
+	DATA_BOUNDARY = 0x09,
 	NOT_REMOVABLE = 0xb2,
 	EJECT_FAILED = 0xb5,
 	CONTROLLER_FAILURE = 0x20,
@@ -252,6 +254,8 @@ static uint8_t read_map(uint64_t off, uint32_t len, uint32_t linear, uint32_t *d
 	*done = 0;
 	if (off > i13.size_bytes || len > i13.size_bytes - off)
 		return SECTOR_NOT_FOUND;
+	if (linear != NO_BUFFER && (linear > REACH || len > REACH - linear))
+		return DATA_BOUNDARY;
 	while (len) {
 		struct i13_seg s;
 		uint64_t left;

@@ -66,7 +66,8 @@ EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_append(struct pod_alloc *a, const EFI_DEV
 	size_t base_len = base ? pod_efi_path_len(base) : 0;
 	uint8_t *p, *q;
 
-	if (len > PATH_LIMIT - 1 - sizeof(EFI_DEVICE_PATH_PROTOCOL))
+	if ((base && !base_len && !is_end(base)) || len + sizeof(EFI_DEVICE_PATH_PROTOCOL) > UINT16_MAX ||
+	    base_len + len + sizeof(EFI_DEVICE_PATH_PROTOCOL) > PATH_LIMIT)
 		return NULL;
 	p = a->alloc(a, base_len + len + 2 * sizeof(EFI_DEVICE_PATH_PROTOCOL));
 	if (!p)

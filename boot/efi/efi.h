@@ -16,7 +16,8 @@ bool pod_efi_path_extends(const EFI_DEVICE_PATH_PROTOCOL *p, const EFI_DEVICE_PA
 /* The node after this one. */
 const EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_next(const EFI_DEVICE_PATH_PROTOCOL *p);
 bool pod_efi_path_is(const EFI_DEVICE_PATH_PROTOCOL *p, uint8_t type, uint8_t subtype);
-/* A new path: `base` (NULL: empty), one node of `type`, `subtype` with `len` bytes of data, end. NULL when out of memory. */
+/* A new path: `base` (NULL: empty), one node of `type`, `subtype` with `len` bytes of data, end. NULL when out of memory, or if
+ * `base` is malformed, or the path would be too long. */
 EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_append(struct pod_alloc *a, const EFI_DEVICE_PATH_PROTOCOL *base, uint8_t type,
 					      uint8_t subtype, const void *data, size_t len);
 

@@ -96,7 +96,8 @@ struct menu_serial {
 	uint8_t esc[8];
 	uint32_t esc_len;
 	uint64_t esc_since;
-	uint32_t utf8_left, utf8_code;
+	char utf8[4];
+	uint32_t utf8_len, utf8_left;
 	/* bytes not yet handed to the port */
 	char out[512];
 	size_t out_len;

@@ -179,14 +179,20 @@ static uint32_t plain_key(struct menu_serial *s, uint8_t c)
 {
 	if (s->utf8_left) {
 		if ((c & 0xc0) == 0x80) {
-			s->utf8_code = s->utf8_code << 6 | (c & 0x3f);
-			return --s->utf8_left ? (uint32_t)POD_KEY_NONE : s->utf8_code;
+			s->utf8[s->utf8_len++] = (char)c;
+			if (--s->utf8_left)
+				return POD_KEY_NONE;
+			/* What is no code point (too long a form, half a surrogate pair, behind U+10FFFF) is no key either. */
+			const char *p = s->utf8;
+			uint32_t code = pod_utf8_next(&p, s->utf8_len);
+			return p == s->utf8 + s->utf8_len ? code : (uint32_t)POD_KEY_NONE;
 		}
 		s->utf8_left = 0;
 	}
 	if (c >= 0xc2 && c < 0xf5) {
 		s->utf8_left = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-		s->utf8_code = c & (0x3fu >> s->utf8_left);
+		s->utf8[0] = (char)c;
+		s->utf8_len = 1;
 		return POD_KEY_NONE;
 	}
 	if (c == '\n')

@@ -5,7 +5,7 @@
   po2c.py c FILE.po NAME OUT.c       the catalogue as a C table sorted by message: menu_text_NAME
   po2c.py check FILE.po SOURCE.c...  every T("..."), FT(fw, "...") and N_("...") of the sources is translated, with the same %
                                      directives, and the catalogue holds nothing else; so is every text that sources in core/ hand
-                                     to the plan (the menu names them in N_()); no literal in boot/ reads like words and is in none
+                                     to the plan or say of a damaged image (the menu names them in N_()); no literal in boot/ reads like words and is in none
                                      of these or PLAIN_(); prints one line per finding, exit status 1 if there are any
   po2c.py new FILE.po SOURCE.c...    prints the entries FILE.po still lacks
 
@@ -81,6 +81,27 @@ def plan_texts(sources):
     return found
 
 
+# Of the core: what the menu opens an image with. Changing files is the command's.
+OPENING = re.compile(r"core/(plan|image|vhd)/|core/fs/iso9660")
+CHANGING = re.compile(r"_(format|merge|rebase|write|compact|edit|check|space)\.c$")
+
+
+def field_texts(sources):
+    """What is wrong with an image, as the core says it in struct pod_diag, where that is words and not a specification's name of a
+    field."""
+    found = {}
+    for path in sources:
+        if not OPENING.match(path) or CHANGING.search(path):
+            continue
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        for m in re.finditer(rf"\bpod_fail\(((?:[^;\"]|{STRING})*)\);", text):
+            for lit in re.findall(STRING, m.group(1)):
+                if re.search(r"\b[a-z]{2,}\W* [a-z]", unquote(lit)):
+                    found[unquote(lit)] = f"{path}:{text.count(chr(10), 0, m.start()) + 1}"
+    return found
+
+
 # Literals that nobody is shown: what the compiler, the assembler or the host's diagnostics read.
 SILENT = ("asm", "__asm__", "volatile", "_Static_assert", "pod_fail", "optimize")
 
@@ -111,7 +132,7 @@ def directives(text):
 def check(po, sources):
     bad = 0
     used = messages(sources)
-    core = plan_texts([s for s in sources if s.startswith("core/")])
+    core = plan_texts([s for s in sources if s.startswith("core/")]) | field_texts(sources)
     if not used:
         print(f"{sources}: no messages found")
         bad = 1
@@ -139,7 +160,7 @@ def check(po, sources):
             bad = 1
     for msgid, place in core.items():
         if msgid not in seen:
-            print(f"{place}: the menu does not name this text of the planner: {quote(msgid)}")
+            print(f"{place}: the menu does not name this text of the core: {quote(msgid)}")
             bad = 1
     for path in sources:
         for line, text in loose_texts(path) if path.startswith("boot/") else ():

@@ -30,7 +30,7 @@ $(foreach t,$(TARGETS),$(eval $(call menu_target,$(t))))
 
 .PHONY: lint-menu
 lint-menu:
-	/usr/bin/python3 tools/po2c.py check po/menu-zh_CN.po $$(find boot core/plan core/trace -name '*.[ch]' | sort)
+	/usr/bin/python3 tools/po2c.py check po/menu-zh_CN.po $$(find boot core -name '*.[ch]' | sort)
 
 all: $(B)/stick/FONT.BIN
 

@@ -81,6 +81,7 @@ static bool graphics_mode(struct pod_fw *fw)
 
 void bios_video_init(struct pod_fw *fw)
 {
+	memset(&fw->fb, 0, sizeof fw->fb); /* it may be the second time */
 	if (graphics_mode(fw))
 		return;
 	/* Text: 80 by 25, without a cursor. */

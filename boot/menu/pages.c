@@ -19,7 +19,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
 	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
-	pager_add_pair(m, &p, "Esc", T("while something is read: stops it and goes back"));
+	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
 	pager_add_pair(m, &p, PLAIN_("Ctrl-L"), T("draw the screen again"));
 	pager_add(m, &p, "");
@@ -86,6 +86,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("parent_linkage is not the parent's DataWriteGuid"),
 	N_("region beyond the end of the file"),
 	N_("region table Checksum (both copies)"),
+	N_("structure of the image"),
 	N_("region table entry, required and unknown"),
 	N_("region table entry, twice"),
 	N_("regions overlap"),

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* FAT and exFAT, by the core's readers: the whole tree. */
 #include <stdlib.h>
-#include <string.h>
 #include "cli/layer/diff.h"
-#include "core/base/bytes.h"
 #include "core/fs/fs.h"
 
 /* Folders that lead to each other make a tree without end. */
@@ -27,16 +25,6 @@ static enum pod_status look(void *ctx, const struct pod_extent *x)
 	return POD_OK;
 }
 
-/* The attribute bytes of the directory entry: FAT's at 11, exFAT's FileAttributes at 4. */
-static uint32_t attributes(struct walk *w, const struct pod_node *n)
-{
-	uint8_t entry[32];
-
-	if (!n->entry_len || pod_dev_read(w->fs->dev, n->entry_bytes, entry, sizeof entry) != POD_OK)
-		return 0;
-	return strcmp(w->fs->ops->name, "exfat") == 0 ? pod_get_le16(entry + 4) : entry[11];
-}
-
 static enum pod_status walk(struct walk *w, const struct pod_node *dir, const char *path, unsigned depth)
 {
 	struct pod_dirent *d;
@@ -53,7 +41,7 @@ static enum pod_status walk(struct walk *w, const struct pod_node *dir, const ch
 		char *sub;
 
 		e.path = cli_xasprintf("%s/%s", path, d->name);
-		e.attributes = attributes(w, &node);
+		e.attributes = node.attributes;
 		e.size_bytes = e.is_dir ? 0 : node.size_bytes;
 		if (!e.is_dir)
 			st = w->fs->ops->extents(w->fs, &node, look, ctx);

@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include "cli/host/identity.h"
 #include "cli/layer/dir.h"
-#include "core/base/bytes.h"
 #include "core/base/str.h"
 
 #define PIECE (1u << 20)
@@ -376,21 +375,12 @@ static bool stick_sync(struct store_dir *d, struct fault *fault)
 	return true;
 }
 
-/* FileAttributes of a file's directory entry (exFAT 7.4.4), 0xffff if it cannot be read. */
-static unsigned attributes(struct store_dir *d, const struct pod_node *node, uint8_t first[32])
-{
-	if (pod_dev_read(&target(d)->data_win.dev, node->entry_bytes, first, 32) != POD_OK || first[0] != 0x85)
-		return 0xffff;
-	return pod_get_le16(first + 4);
-}
-
 static bool stick_each(struct store_dir *d, void (*cb)(void *, const char *, uint64_t, int64_t, bool), void *ctx,
 		       struct fault *fault)
 {
 	struct pod_dirent *e = cli_xzalloc(sizeof *e);
 	struct pod_dir dir;
 	struct pod_node node;
-	uint8_t first[32];
 	enum pod_status st = look_up(d, d->path, &node);
 
 	if (st == POD_OK)
@@ -398,7 +388,7 @@ static bool stick_each(struct store_dir *d, void (*cb)(void *, const char *, uin
 	while (st == POD_OK) {
 		st = pod_dir_next(&dir, e);
 		if (st == POD_OK && !e->node.is_dir)
-			cb(ctx, e->name, e->node.size_bytes, e->node.mtime, attributes(d, &e->node, first) & 1);
+			cb(ctx, e->name, e->node.size_bytes, e->node.mtime, e->node.attributes & POD_ATTR_READ_ONLY);
 	}
 	free(e);
 	if (st == POD_END)
@@ -431,36 +421,16 @@ static bool stick_space(struct store_dir *d, uint64_t *free_bytes, struct fault 
 	return st == POD_OK;
 }
 
-/* EntrySetChecksum (exFAT 6.3.3): over all bytes but its own two. */
-static uint16_t set_checksum(const uint8_t *p, size_t len)
-{
-	uint16_t sum = 0;
-
-	for (size_t i = 0; i < len; i++)
-		if (i != 2 && i != 3)
-			sum = (uint16_t)((sum << 15 | sum >> 1) + p[i]);
-	return sum;
-}
-
 static void stick_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
 {
 	char *path = on_stick(d, name);
-	struct pod_dev *dev = &target(d)->data_win.dev;
-	uint8_t set[19 * 32];
-	struct pod_node node;
-	bool ok = d->writable && look_up(d, path, &node) == POD_OK && node.entry_len >= 96 && node.entry_len <= sizeof set &&
-		  pod_dev_read(dev, node.entry_bytes, set, node.entry_len) == POD_OK && set[0] == 0x85 &&
-		  (set[1] + 1u) * 32 == node.entry_len && set_checksum(set, node.entry_len) == pod_get_le16(set + 2);
+	enum pod_status st =
+		pod_exfat_set_attributes(&d->volume.vol, path, read_only ? POD_ATTR_READ_ONLY : 0, POD_ATTR_READ_ONLY, NULL);
 
+	if (st != POD_OK && st != POD_E_NOT_FOUND)
+		fault_warn(fault, _("%s/%s: its read-only attribute could not be changed: %s"), d->shown, name,
+			   cli_status_text(st));
 	free(path);
-	/* Attributes and checksum lie in the first entry: they change together, in one sector. A set that is not in one piece
-	 * keeps its attributes. */
-	if (!ok || (set[4] & 1) == read_only)
-		return;
-	set[4] = (uint8_t)((set[4] & ~1u) | read_only);
-	pod_put_le16(set + 2, set_checksum(set, node.entry_len));
-	if (pod_dev_write(dev, node.entry_bytes, set, 32) != POD_OK)
-		fault_warn(fault, _("%s/%s: its read-only attribute could not be changed"), d->shown, name);
 }
 
 static void stick_shut(struct store_dir *d)

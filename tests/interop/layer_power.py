@@ -292,6 +292,22 @@ def stick_state(what, chain, old, new, current):
     return now == new, long_chain
 
 
+def through_the_writer(name, image, events):
+    """Directories change behind VolumeDirty, in whole blocks of 512 bytes."""
+    start, length, _ = partitions(image)[1][0]
+    dirty, sets = False, 0
+    for kind, _, at, data in events:
+        if kind != "W" or not start <= at < start + length or len(data) > SECTOR:
+            continue
+        if at == start:
+            dirty = bool(data[106] & 2)
+        # a file entry with its stream extension; or the former alone
+        elif any(data[i] == 0x85 and data[i + 32:i + 33] in (b"\xc0", b"") for i in range(0, len(data), 32)):
+            sets += 1
+            check(dirty and len(data) == SECTOR, "%s: a directory was written to past the exFAT writer (%d bytes at %d)" % (name, len(data), at))
+    check(sets > 0, "%s: there was a directory entry to look at" % name)
+
+
 def stick_operation(name, args, rng, chain=False, image="stick.img"):
     """The same for a store on a stick: its volume is sound as well, whatever was cut."""
     global states
@@ -306,6 +322,7 @@ def stick_operation(name, args, rng, chain=False, image="stick.img"):
     events = [e for e in parse("log") if e[1] == "rec.img"]
     old, new = look(image + store), look("rec.img" + store)
     check(old != new and any(e[0] == "F" for e in events), "%s changes something, and flushes it" % name)
+    through_the_writer(name, image, events)
     current = digest(image + store)
     stick = Inode(open(image, "rb").read())
     seen, long_chains = set(), 0

@@ -60,13 +60,13 @@ CLI_SAN_FLAGS := $(filter-out -O2 $(CLI_HARD),$(CLI_FLAGS)) -O1 -Wno-frame-large
 $(B)/cli-san/%.o: %.c | $(B)/gen/libraries.h
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CLI_SAN_FLAGS) -MMD -MP -c $< -o $@
-CLI_SAN_OBJ := $(patsubst %.c,$(B)/cli-san/%.o,$(CLI_SRC) tests/interop/cli_faults.c)
+CLI_SAN_OBJ := $(patsubst %.c,$(B)/cli-san/%.o,$(CLI_SRC) tests/interop/cli_faults.c tests/interop/store_faults.c)
 $(B)/interop/isopod-faults: $(CLI_SAN_OBJ) $(B)/san/libpod.a
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^
+	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -Wl,--wrap=store_host_open -o $@ $^
 -include $(CLI_SAN_OBJ:.o=.d)
 # The layer store against a model, in one process.
-$(B)/interop/layer-model: $(B)/cli-san/tests/interop/layer_model.o $(filter-out %/cli/main.o %/cli_faults.o,$(CLI_SAN_OBJ)) $(B)/san/libpod.a
+$(B)/interop/layer-model: $(B)/cli-san/tests/interop/layer_model.o $(filter-out %/cli/main.o %_faults.o,$(CLI_SAN_OBJ)) $(B)/san/libpod.a
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^
 -include $(B)/cli-san/tests/interop/layer_model.d

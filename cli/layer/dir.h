@@ -9,7 +9,7 @@
 
 struct store_dir;
 
-/* All but `exists` and `protect` say what is wrong. Names are those of files in the store, without a path. */
+/* All but `exists` say what is wrong. Names are those of files in the store, without a path. */
 struct store_ops {
 	bool sparse; /* of a file, what was never written takes no space */
 	/* Every opened file is a struct disk_file (its dev.path is what to show). For writing it is locked. */
@@ -27,8 +27,9 @@ struct store_ops {
 	bool (*each)(struct store_dir *d, void (*cb)(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only),
 		     void *ctx, struct fault *fault);
 	bool (*space)(struct store_dir *d, uint64_t *free_bytes, struct fault *fault);
-	/* Sets or clears the file's read-only attribute, where there is one. */
-	void (*protect)(struct store_dir *d, const char *name, bool read_only, struct fault *fault);
+	/* Sets or clears the read-only attribute of a file; only where the store is open for writing. It guards against accidents
+	 * and decides nothing: what cannot be set is a warning at most. False: it is not as asked for. */
+	bool (*protect)(struct store_dir *d, const char *name, bool read_only, struct fault *fault);
 	void (*shut)(struct store_dir *d);
 };
 
@@ -49,8 +50,5 @@ bool store_host_open(struct store_dir *d, bool make, struct fault *fault);
 bool store_stick_open(struct store_dir *d, const char *target, bool make, struct fault *fault);
 /* What to show for a file of the store. The caller frees. */
 char *store_dir_name(const struct store_dir *d, const char *name);
-
-/* Called before a name is made, changed or removed, or the folder is synced, if not NULL: what the fault tests link in. */
-extern void (*store_hook)(const char *what, const char *a, const char *b);
 
 #endif

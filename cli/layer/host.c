@@ -11,18 +11,10 @@
 #include <unistd.h>
 #include "cli/layer/dir.h"
 
-void (*store_hook)(const char *what, const char *a, const char *b);
-
 struct host_file {
 	struct disk_file f; /* first */
 	bool unfinished;
 };
-
-static void told(const char *what, const char *a, const char *b)
-{
-	if (store_hook)
-		store_hook(what, a, b);
-}
 
 static struct disk_file *host_open(struct store_dir *d, const char *name, bool writable, struct fault *fault)
 {
@@ -44,7 +36,6 @@ static struct disk_file *host_create(struct store_dir *d, const char *name, uint
 	bool ok;
 
 	(void)capacity;
-	told("create", path, "");
 	ok = disk_file_create(&h->f, path, fault);
 	free(path);
 	h->unfinished = true;
@@ -74,7 +65,7 @@ static bool host_finish(struct store_dir *d, struct disk_file *f, struct fault *
 	struct host_file *h = (struct host_file *)f;
 	struct syncing s = {.dir = d};
 	pthread_t thread;
-	bool apart = !store_hook && pthread_create(&thread, NULL, sync_main, &s) == 0;
+	bool apart = pthread_create(&thread, NULL, sync_main, &s) == 0;
 	enum pod_status st = pod_dev_flush(&f->dev.dev);
 
 	if (apart)
@@ -118,11 +109,6 @@ static bool failed(const struct store_dir *d, const char *name, const char *what
 
 static bool host_rename(struct store_dir *d, const char *from, const char *to, struct fault *fault)
 {
-	char *a = store_dir_name(d, from), *b = store_dir_name(d, to);
-
-	told("rename", a, b);
-	free(a);
-	free(b);
 	if (renameat(d->fd, from, d->fd, to) != 0)
 		return failed(d, from, _("cannot be renamed"), fault);
 	return true;
@@ -130,10 +116,6 @@ static bool host_rename(struct store_dir *d, const char *from, const char *to, s
 
 static bool host_remove(struct store_dir *d, const char *name, struct fault *fault)
 {
-	char *a = store_dir_name(d, name);
-
-	told("remove", a, "");
-	free(a);
 	if (unlinkat(d->fd, name, 0) != 0 && errno != ENOENT)
 		return failed(d, name, _("cannot be removed"), fault);
 	return true;
@@ -141,7 +123,6 @@ static bool host_remove(struct store_dir *d, const char *name, struct fault *fau
 
 static bool host_sync(struct store_dir *d, struct fault *fault)
 {
-	told("sync", d->path, "");
 	if (fsync(d->fd) == 0 || errno == EINVAL)
 		return true;
 	fault_set(fault, _("%s: cannot write it to the disk: %s"), d->shown, strerror(errno));
@@ -180,19 +161,18 @@ static bool host_space(struct store_dir *d, uint64_t *free_bytes, struct fault *
 	return true;
 }
 
-static void host_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
+static bool host_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
 {
 	struct stat st;
 	mode_t mode;
 
 	(void)fault;
 	if (fstatat(d->fd, name, &st, 0) != 0)
-		return;
+		return false;
 	mode = st.st_mode & 07777;
 	/* Who may read it may write to it again, as far as the owner's bits of before can be guessed. */
 	mode = read_only ? mode & ~(mode_t)0222 : mode | S_IWUSR;
-	if (mode != (st.st_mode & 07777))
-		(void)!fchmodat(d->fd, name, mode, 0);
+	return mode == (st.st_mode & 07777) || fchmodat(d->fd, name, mode, 0) == 0;
 }
 
 static void host_shut(struct store_dir *d)

@@ -6,6 +6,7 @@
  * there". Files that are there are changed in place. A longer one gets its clusters in memory and is written to right away; its
  * new length is on the medium with the next flush, in one step, and with it all that was written.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -276,7 +277,8 @@ static struct disk_file *stick_create(struct store_dir *d, const char *name, uin
 		close(fd);
 	if (fd < 0 || !disk_file_open(&s->f, path, true, fault)) {
 		if (fd < 0)
-			fault_set(fault, _("%s: cannot make a temporary file there; set TMPDIR"), path);
+			fault_set(fault, _("%s: cannot make a temporary file: %s; set TMPDIR to another folder"), path,
+				  strerror(errno));
 		stick_close(d, &s->f, fault);
 		return NULL;
 	}
@@ -421,7 +423,7 @@ static bool stick_space(struct store_dir *d, uint64_t *free_bytes, struct fault 
 	return st == POD_OK;
 }
 
-static void stick_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
+static bool stick_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
 {
 	char *path = on_stick(d, name);
 	enum pod_status st =
@@ -431,6 +433,7 @@ static void stick_protect(struct store_dir *d, const char *name, bool read_only,
 		fault_warn(fault, _("%s/%s: its read-only attribute could not be changed: %s"), d->shown, name,
 			   cli_status_text(st));
 	free(path);
+	return st == POD_OK;
 }
 
 static void stick_shut(struct store_dir *d)

@@ -12,7 +12,7 @@
  *   ISOPOD_TEST_FLIP=N       before each flush, byte N of TARGET is turned over if it was not yet: a drive that does not keep
  * what it is given ISOPOD_TEST_ROOT=DIR   /proc and /sys are looked for below DIR
  *   ISOPOD_TEST_STORE=FILE  appends what happens to the files of a layer store, by name: "W path\noffset length\n" and the data,
- *                           "F path\n" flush, "T path\nsize\n", "C path\n" create, "M from\nto\n", "U path\n" unlink, "S path\n"
+ *                           "F path\n" flush, "T path\nsize\n"; names: store_faults.c
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -23,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/host/dev.h"
-#include "cli/layer/dir.h"
 #include "cli/host/safety.h"
 #include "core/base/bytes.h"
 
@@ -61,18 +60,7 @@ static void store_write(const struct cli_dev *d, uint64_t off_bytes, const void 
 static void store_resize(const struct cli_dev *d, uint64_t size_bytes)
 {
 	fprintf(store_log, "T %s\n%llu\n", d->path, (unsigned long long)size_bytes);
-}
-
-static void store_name(const char *what, const char *a, const char *b)
-{
-	fprintf(store_log, "%c %s\n",
-		strcmp(what, "rename") == 0   ? 'M'
-		: strcmp(what, "remove") == 0 ? 'U'
-		: what[0] == 's'	      ? 'S'
-					      : 'C',
-		a);
-	if (*b)
-		fprintf(store_log, "%s\n", b);
+	fflush(store_log);
 }
 
 static void hook(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len)
@@ -160,7 +148,6 @@ __attribute__((constructor)) static void arm(void)
 	if ((s = getenv("ISOPOD_TEST_STORE")) && (store_log = fopen(s, "ab"))) {
 		cli_dev_hook = store_write;
 		cli_dev_resize_hook = store_resize;
-		store_hook = store_name;
 	}
 	if (cut_at || fail_at || slow_ms || flip_at || log_fd >= 0)
 		cli_dev_hook = hook;

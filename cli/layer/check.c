@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/host/digest.h"
-#include "cli/layer/store.h"
+#include "cli/layer/layer.h"
 #include "core/base/str.h"
 
 struct check {
 	struct layer_store *ls;
 	struct cli_json *json;
 	const char *file; /* that is being looked at */
-	bool repair, hash;
+	bool repair, hash, incomplete;
 	uint64_t faults, repaired, warnings;
 };
 
@@ -44,6 +44,17 @@ static void warn(struct check *k, const char *where, const char *what)
 {
 	k->warnings++;
 	say(k, "warning", where, what);
+}
+
+/* A file that cannot be read in full. What is over a limit of ours is no fault of the file's: it was not checked. */
+static void cannot_read(struct check *k, const char *file, enum pod_status st, struct fault *fault)
+{
+	if (st != POD_E_LIMIT && st != POD_E_NOMEM) {
+		found(k, file, cli_status_text(st));
+		return;
+	}
+	k->incomplete = true;
+	fault_set(fault, _("%s/%s: cannot be checked: %s"), k->ls->dir.shown, file, cli_status_text(st));
 }
 
 /* --- one file ------------------------------------------------------------------------------------------- */
@@ -90,12 +101,12 @@ static const struct pod_stored *other_parent(struct pod_store *s, const struct p
 
 static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l, struct fault *fault)
 {
-	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_stands_on(&k->ls->s, l) : e->parent;
+	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_named_parent(&k->ls->s, l) : e->parent;
 	const struct pod_stored *p = pod_store_find(&k->ls->s, under), *other;
 	enum pod_status st;
 
 	if (!p != !l->has_parent) {
-		found(k, k->file, _("the index and the file disagree on whether there is a layer below"));
+		found(k, k->file, _("the index and the file disagree about whether it has a parent"));
 		return;
 	}
 	if (!p)
@@ -105,11 +116,11 @@ static void check_link(struct check *k, const struct pod_stored *e, const struct
 	if (other)
 		st = linked_to(k, l, other, fault);
 	if (st == POD_E_NOT_FOUND)
-		found(k, k->file, _("the layer below is missing"));
+		found(k, k->file, _("its parent is missing"));
 	else if (st == POD_E_CHANGED)
-		found(k, k->file, _("the layer below is not the one it was made for, or was written to since"));
+		found(k, k->file, _("its parent is not the one it was made for, or has been written to since"));
 	else if (st != POD_OK)
-		found(k, k->file, cli_status_text(st));
+		cannot_read(k, k->file, st, fault);
 }
 
 /* A layer that takes in another one is written to until that is done. */
@@ -148,16 +159,17 @@ static enum pod_status digest(struct pod_dev *dev, uint8_t out[32], struct fault
 static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *f, struct fault *fault)
 {
 	uint8_t now[32];
+	enum pod_status st = digest(f->vf.dev, now, fault);
 
-	if (digest(f->vf.dev, now, fault) != POD_OK)
-		found(k, k->file, cli_status_text(POD_E_IO));
+	if (st != POD_OK)
+		cannot_read(k, k->file, st, fault);
 	else if (cli_interrupted)
 		return;
 	else if (!(e->flags & POD_STORED_HASHED)) {
 		memcpy(e->sha256, now, 32);
 		e->flags |= POD_STORED_HASHED;
 	} else if (memcmp(e->sha256, now, 32) != 0)
-		found(k, k->file, _("the file is not what it was when its hash was taken"));
+		found(k, k->file, _("the file has changed since its hash was taken"));
 }
 
 static void check_layer(struct check *k, struct pod_stored *e, struct fault *fault)
@@ -177,14 +189,15 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 		k->file = file;
 		st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
 		if (st != POD_OK || l->kind != POD_LAYER_VHDX) {
-			found(k, file, cli_status_text(st == POD_OK ? POD_E_FORMAT : st));
+			cannot_read(k, file, st == POD_OK ? POD_E_FORMAT : st, fault);
 		} else {
-			if (pod_vhdx_check(&l->u.vhdx, false, found_in_file, k, &c) != POD_OK)
-				found(k, file, cli_status_text(POD_E_IO));
+			st = pod_vhdx_check(&l->u.vhdx, false, found_in_file, k, &c);
+			if (st != POD_OK)
+				cannot_read(k, file, st, fault);
 			check_link(k, e, l, fault);
 			if (e->frozen && !being_merged_into(&k->ls->s, e) &&
 			    memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) != 0)
-				found(k, file, _("a layer that is never written to again was written to"));
+				found(k, file, _("it must not be written to any more, but it was"));
 			if (e->frozen && k->hash)
 				check_hash(k, e, f, fault);
 		}
@@ -198,13 +211,31 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 
 /* --- the folder ----------------------------------------------------------------------------------------- */
 
-#define STRANGERS_MAX 1000u
+struct names {
+	char **v;
+	size_t n, cap;
+};
 
+static void keep(struct names *l, const char *name)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 16;
+		l->v = cli_xrealloc(l->v, l->cap, sizeof *l->v);
+	}
+	l->v[l->n++] = cli_xstrdup(name);
+}
+
+static void drop(struct names *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+}
+
+/* What is noticed while the folder is read; it is dealt with when that is over. */
 struct folder {
 	struct check *k;
-	struct fault *fault;
-	char *stranger[STRANGERS_MAX];
-	size_t strangers;
+	struct names strangers, writable, read_only; /* the last two: layers' files that should not be so */
 	uint64_t current_bytes;
 };
 
@@ -218,18 +249,20 @@ static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mti
 	(void)mtime;
 	if (e && e->id == s->current)
 		fo->current_bytes = size;
-	if (e && fo->k->ls->dir.fd >= 0 && read_only != (e->id != s->current)) {
-		fo->k->ls->dir.ops->protect(&fo->k->ls->dir, fo->k->repair ? name : "", !read_only, fo->fault);
-		if (fo->k->repair)
-			repaired(fo->k, name, _("its read-only attribute was wrong"));
+	if (e && read_only != (e->id != s->current))
+		keep(read_only ? &fo->read_only : &fo->writable, name);
+	if (!e && (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0))
+		keep(&fo->strangers, name);
+}
+
+static void check_attributes(struct check *k, const struct names *wrong, bool read_only, struct fault *fault)
+{
+	for (size_t i = 0; i < wrong->n; i++)
+		if (k->repair && k->ls->dir.ops->protect(&k->ls->dir, wrong->v[i], !read_only, fault))
+			repaired(k, wrong->v[i], _("its read-only attribute was wrong"));
 		else
-			warn(fo->k, name,
-			     read_only ? _("is read-only, but is the layer to write to")
-				       : _("can be written to, but must not be"));
-	}
-	if (!e && (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0) &&
-	    fo->strangers < STRANGERS_MAX)
-		fo->stranger[fo->strangers++] = cli_xstrdup(name);
+			warn(k, wrong->v[i],
+			     read_only ? _("is read-only, but is the current layer") : _("can be written to, but must not be"));
 }
 
 /* A child that says nothing about the disk: made, and power went before the index could say so. */
@@ -266,14 +299,16 @@ static void look_at_stranger(struct check *k, const char *name, struct fault *fa
 
 	if (!pod_store_parse_file(name, NULL, &id) || empty_child(k->ls, name, fault)) {
 		if (k->repair) {
-			layer_store_remove_file(k->ls, name, fault);
-			repaired(k, name, _("a leftover of an interrupted operation was removed"));
+			if (layer_store_remove_file(k->ls, name, fault))
+				repaired(k, name, _("a leftover of an interrupted operation was removed"));
+			else
+				k->incomplete = true;
 		} else {
 			warn(k, name, _("a leftover of an interrupted operation; --repair removes it"));
 		}
 		return;
 	}
-	warn(k, name, _("holds data and is in no index; remove it, or move the index away and run --repair to take it in"));
+	warn(k, name, _("holds data but is not in the index; remove it, or move the index away and run --repair to include it"));
 }
 
 /* Windows expands a dynamic disk to its full size when it boots from it. */
@@ -285,10 +320,10 @@ static void check_native_boot(struct check *k, uint64_t current_bytes, struct fa
 
 	if (!e || !k->ls->dir.ops->space(&k->ls->dir, &there, fault) || there + current_bytes >= e->size_bytes)
 		return;
-	text = cli_xasprintf(
-		_("Windows booted from it would expand it to %s, and the volume has %s for it: it would not start; serve "
-		  "it to a machine, or make room"),
-		pod_format_size(want, e->size_bytes), pod_format_size(have, there + current_bytes));
+	text = cli_xasprintf(_("Windows would expand it to %s when it boots from it, but the volume has only %s for it: it would "
+			       "not start; boot "
+			       "it in a virtual machine, or make room"),
+			     pod_format_size(want, e->size_bytes), pod_format_size(have, there + current_bytes));
 	warn(k, e->file, text);
 	free(text);
 }
@@ -300,7 +335,6 @@ static int check_store(struct check *k, struct fault *fault)
 	int rc = CLI_OK;
 
 	fo->k = k;
-	fo->fault = fault;
 	for (size_t i = 0; i < ls->s.count && !cli_interrupted; i++)
 		if (!(ls->s.layer[i].flags & POD_STORED_FLAT))
 			check_layer(k, &ls->s.layer[i], fault);
@@ -308,17 +342,22 @@ static int check_store(struct check *k, struct fault *fault)
 		found(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
 	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo, fault))
 		rc = CLI_FAILED;
-	for (size_t i = 0; i < fo->strangers; i++) {
-		if (rc == CLI_OK)
-			look_at_stranger(k, fo->stranger[i], fault);
-		free(fo->stranger[i]);
-	}
-	if (rc == CLI_OK)
+	if (rc == CLI_OK) {
+		check_attributes(k, &fo->writable, false, fault);
+		check_attributes(k, &fo->read_only, true, fault);
+		for (size_t i = 0; i < fo->strangers.n; i++)
+			look_at_stranger(k, fo->strangers.v[i], fault);
 		check_native_boot(k, fo->current_bytes, fault);
+	}
 	if (rc == CLI_OK && ls->dir.writable)
 		rc = layer_store_save(ls, fault);
+	if (rc == CLI_OK && cli_interrupted)
+		rc = fault_set(fault, _("%s: interrupted: not everything was checked"), ls->dir.shown);
+	drop(&fo->writable);
+	drop(&fo->read_only);
+	drop(&fo->strangers);
 	free(fo);
-	return rc;
+	return rc == CLI_OK && k->incomplete ? CLI_FAILED : rc;
 }
 
 /* Without an index, or with a damaged one: made anew from the files. */
@@ -348,7 +387,7 @@ static int open_or_rebuild(struct check *k, const char *store, struct fault *fau
 	ls->index = index;
 	rc = layer_store_rebuild(ls, fault);
 	if (rc == CLI_OK)
-		repaired(k, POD_STORE_INDEX, _("the index was made anew from the VHDX files"));
+		repaired(k, POD_STORE_INDEX, _("the index was rebuilt from the VHDX files"));
 	else
 		layer_store_close(ls, fault);
 	return rc;
@@ -406,8 +445,8 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct
 	rc = k.repair ? open_or_rebuild(&k, argv[optind], fault) : layer_store_open(ls, argv[optind], k.hash, fault);
 	if (rc == CLI_OK) {
 		rc = check_store(&k, fault);
-		c = report(&k, fault);
-		rc = rc == CLI_OK ? c : rc;
+		if (rc == CLI_OK)
+			rc = report(&k, fault);
 		if (layer_store_close(ls, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/host/identity.h"
-#include "cli/layer/store.h"
+#include "cli/layer/layer.h"
 #include "core/base/str.h"
 
 #define BASE_BLOCK (2u << 20)
@@ -135,7 +135,7 @@ static int fill_store(struct layer_store *ls, const struct options *o, struct di
 	if (!ls->dir.ops->each(&ls->dir, any_layer, &any, fault))
 		return CLI_FAILED;
 	if (any)
-		return fault_set(fault, _("%s: there are layers in it already; name another folder"), ls->dir.shown);
+		return fault_set(fault, _("%s: already holds layers; name another folder"), ls->dir.shown);
 	cli_identity_guid(ls->s.id);
 	e.id = layer_store_new_id(ls);
 	e.frozen = e.created;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/layer/diff.h"
-#include "cli/layer/store.h"
+#include "cli/layer/layer.h"
 #include "core/base/str.h"
 #include "core/disk/parttab.h"
 
@@ -56,21 +56,18 @@ static size_t first_behind(const struct diff_map *m, uint64_t off)
 /* True at the first difference: what was changed costs one read, what was only written anew is read in full. */
 static bool bytes_differ(const struct diff_map *m, uint64_t off, uint64_t end)
 {
-	static uint8_t piece[2][256u << 10];
-	size_t n = 4096;
+	const size_t most = 256u << 10;
+	uint8_t *piece = cli_xmalloc(2 * most);
+	bool differ = false;
 
-	for (; off < end; off += n, n = n < sizeof piece[0] ? 8 * n : n) {
-		if (n > sizeof piece[0])
-			n = sizeof piece[0];
-		if (n > end - off)
-			n = (size_t)(end - off);
-		for (int i = 0; i < 2; i++)
-			if (pod_dev_read(m->disk[i], m->base + off, piece[i], n) != POD_OK)
-				return true;
-		if (memcmp(piece[0], piece[1], n) != 0)
-			return true;
+	for (size_t n = 4096; off < end && !differ; off += n, n = n < most ? 8 * n : n) {
+		n = (size_t)pod_min_u64(pod_min_u64(n, most), end - off);
+		differ = pod_dev_read(m->disk[0], m->base + off, piece, n) != POD_OK ||
+			 pod_dev_read(m->disk[1], m->base + off, piece + most, n) != POD_OK ||
+			 memcmp(piece, piece + most, n) != 0;
 	}
-	return false;
+	free(piece);
+	return differ;
 }
 
 bool diff_map_touches(const struct diff_map *m, uint64_t off, uint64_t len)
@@ -342,7 +339,7 @@ static void report_volume(struct volume *v, struct cli_json *json)
 			cli_json_str(json, "note", note);
 		cli_json_open(json, "files", '[');
 	} else {
-		cli_print(_("%s (%s): %s changed%s%s\n"), name, v->reader ? v->reader->name : _("no filesystem that is known"),
+		cli_print(_("%s (%s): %s changed%s%s\n"), name, v->reader ? v->reader->name : _("no known filesystem"),
 			  pod_format_size(size, v->changed.bytes), note ? "; " : "", note ? note : "");
 	}
 	if (v->status[0] != POD_E_FORMAT || v->status[1] != POD_E_FORMAT)
@@ -408,7 +405,9 @@ static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, st
 		cli_json_open(json, "volumes", '[');
 	}
 	compare_volumes(disk, &changed, json);
-	if (json) {
+	if (cli_interrupted) {
+		rc = fault_set(fault, _("%s: interrupted: the list is not complete"), ls->dir.shown);
+	} else if (json) {
 		cli_json_close(json, ']');
 		cli_json_close(json, '}');
 		rc = cli_json_end(json, fault);

@@ -41,7 +41,7 @@ bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool ma
 		d->path = cli_normal_path(folder);
 		ok = d->path && store_stick_open(d, target, make, fault);
 		if (!d->path)
-			fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), arg);
+			fault_set(fault, _("%s: a path on a stick cannot contain '.' or '..'"), arg);
 	} else {
 		d->path = cli_xstrdup(d->shown);
 		ok = store_host_open(d, make, fault);

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cli/layer/store.h"
+#include "cli/layer/layer.h"
 
 /* Opens the store for writing, does it, closes. */
 static int with_store(const char *arg,
@@ -38,7 +38,7 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, const cha
 	c = argc - optind - 1;
 	if (c < min || c > max)
 		return cli_usage(fault, cmd, "%s",
-				 max > 1 ? _("name one STORE, a layer, and its new name or the layer it is to stand on")
+				 max > 1 ? _("name one STORE, a layer, and its new name or its new parent")
 				 : max	 ? _("name one STORE, and at most one layer")
 					 : _("name one STORE"));
 	return CLI_OK;
@@ -164,7 +164,6 @@ static const struct {
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static char name[64];
 	const char *verb = argc > 1 ? argv[1] : NULL;
 	bool given;
 	int rc;
@@ -172,18 +171,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (!verb)
 		return cli_usage(fault, cmd, "%s",
 				 _("say what to do: create, snapshot, rollback, path, list, diff, commit, flatten, rebase, "
-				   "delete, rename, lock, "
-				   "check, export"));
-	snprintf(name, sizeof name, "isopod layer %s", verb);
+				   "delete, rename, lock, check, export"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
-		if (strcmp(verbs[i].name, verb) == 0) {
-			argv[1] = name; /* getopt's own messages begin with it */
+		if (strcmp(verbs[i].name, verb) == 0)
 			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
-		}
 	for (size_t i = 0; i < POD_ARRAY_LEN(actions); i++) {
 		if (strcmp(actions[i].name, verb) != 0)
 			continue;
-		argv[1] = name;
 		argc--;
 		argv++;
 		rc = parse(cmd, argc, argv, actions[i].flag, actions[i].min, actions[i].max, &given, fault);
@@ -208,11 +202,11 @@ const struct cli_command cli_layer = {
 		   "  list STORE [--json]              the tree of layers\n"
 		   "  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
 		   "  commit STORE [NAME]              a layer's content into the one below it\n"
-		   "  flatten STORE [NAME]             make a layer stand on nothing\n"
-		   "  rebase STORE NAME ONTO           put a layer onto another one; it shows what it showed\n"
-		   "  delete STORE NAME                remove a layer that nothing stands on\n"
+		   "  flatten STORE [NAME]             make a layer independent of those below it\n"
+		   "  rebase STORE NAME ONTO           give a layer another parent; its content stays the same\n"
+		   "  delete STORE NAME                remove a layer that no other one is based on\n"
 		   "  rename STORE NAME NEW\n"
-		   "  lock STORE [NAME] | --off        each boot starts from the same state, what it writes goes\n"
+		   "  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"
 		   "  check STORE [--repair] [--hash] [--json]\n"
 		   "  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace]\n"),
 	.run = run,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "cli/layer/store.h"
+#include "cli/layer/layer.h"
 #include "core/base/str.h"
 
 static void when(int64_t t, char out[32])

@@ -8,102 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/host/identity.h"
-#include "cli/layer/store.h"
+#include "cli/layer/ops.h"
 #include "core/base/str.h"
-
-/* What a fresh child takes: headers, regions, log, metadata, and its table of blocks. */
-static uint64_t child_bytes(uint64_t disk_size)
-{
-	return (8u << 20) + disk_size / (1u << 17);
-}
-
-uint32_t layer_store_new_id(const struct layer_store *ls)
-{
-	uint32_t id;
-
-	do
-		id = cli_identity_u32();
-	while (pod_store_find(&ls->s, id));
-	return id;
-}
-
-/* "layer-N", the first that is free. */
-static void number(struct layer_store *ls, char name[POD_STORE_NAME_MAX])
-{
-	do
-		snprintf(name, POD_STORE_NAME_MAX, "layer-%u", ++ls->s.serial);
-	while (pod_store_named(&ls->s, name));
-}
-
-static int make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault)
-{
-	char *parent_file = layer_store_file(ls, parent, fault),
-	     *relative = parent_file ? cli_xasprintf(".\\%s", parent_file) : NULL;
-	struct pod_parent_spec spec = {.path = {relative}};
-	struct pod_vhdx_create c = {.size_bytes = parent->size_bytes, .parent = &spec};
-	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
-	struct pod_diag diag = {0};
-	struct disk_file *f = NULL, *p = parent_file ? ls->dir.ops->open(&ls->dir, parent_file, false, fault) : NULL;
-	enum pod_status st, closed;
-	int rc = CLI_FAILED;
-
-	if (p && layer_store_room(ls, child_bytes(parent->size_bytes), fault))
-		f = ls->dir.ops->create(&ls->dir, e->file, child_bytes(parent->size_bytes), fault);
-	if (f) {
-		st = pod_layer_open(l, &p->vf, &cli_alloc, &opt, &diag);
-		if (st == POD_OK) {
-			pod_layer_describe(l, &spec);
-			c.logical_sector_size = l->sector_size;
-			c.size_bytes = l->size_bytes;
-		}
-		closed = pod_layer_close(l);
-		st = st == POD_OK ? closed : st;
-		if (st == POD_OK)
-			st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
-		if (st == POD_OK)
-			st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
-		if (st == POD_OK) {
-			memcpy(e->data_guid, l->u.vhdx.data_write_guid, 16);
-			e->size_bytes = l->size_bytes;
-			e->file_bytes = f->vf.dev->size_bytes;
-			st = pod_layer_close(l);
-		}
-		if (st != POD_OK)
-			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL, fault);
-		else if (ls->dir.ops->finish(&ls->dir, f, fault))
-			rc = CLI_OK;
-	}
-	ls->dir.ops->close(&ls->dir, f, fault);
-	ls->dir.ops->close(&ls->dir, p, fault);
-	free(l);
-	free(relative);
-	free(parent_file);
-	return rc;
-}
-
-int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault)
-{
-	struct pod_stored e = {.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time()};
-	const struct pod_stored *p = pod_store_find(&ls->s, parent);
-	enum pod_status st;
-	int rc;
-
-	number(ls, e.name);
-	pod_store_file_name(e.file, e.name, e.id);
-	rc = make_child(ls, p, &e, fault);
-	if (rc != CLI_OK)
-		return rc;
-	st = pod_store_add(&ls->s, &e);
-	if (st == POD_E_LIMIT)
-		rc = fault_set(fault, _("%s: too many layers; delete some first"), ls->dir.shown);
-	else if (st != POD_OK)
-		rc = fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
-	if (rc != CLI_OK)
-		layer_store_remove_file(ls, e.file, fault);
-	*id = e.id;
-	return rc;
-}
 
 static int name_fits(struct layer_store *ls, const char *name, const struct pod_stored *but, struct fault *fault)
 {
@@ -112,11 +18,11 @@ static int name_fits(struct layer_store *ls, const char *name, const struct pod_
 	if (!pod_store_name_ok(name))
 		return fault_set(
 			fault,
-			_("%s: no good name for a layer: 1 to %u bytes, none of \\ / : * ? \" < > |, no full stop in front or at "
-			  "the end"),
+			_("%s: not a name for a layer; use 1 to %u bytes without \\ / : * ? \" < > |, no full stop at the "
+			  "beginning, no full stop or blank at the end"),
 			name, POD_STORE_NAME_MAX - 1);
 	if (other && other != but)
-		return fault_set(fault, _("%s: there is a layer '%s' already"), ls->dir.shown, name);
+		return fault_set(fault, _("%s: there is already a layer '%s'; choose another name"), ls->dir.shown, name);
 	return CLI_OK;
 }
 
@@ -157,13 +63,20 @@ static void protect(struct layer_store *ls, uint32_t id, struct fault *fault)
 		ls->dir.ops->protect(&ls->dir, e->file, (e->flags & POD_STORED_FROZEN) || e->id != ls->s.current, fault);
 }
 
-/* A change that did not reach the index: what was made for it goes. */
+/* The index could not be written: what was made for the change goes, unless the index knows of it all the same (a flush that
+ * failed says nothing about what is on the medium). */
 static int take_back(struct layer_store *ls, uint32_t id, struct fault *fault)
 {
 	const struct pod_stored *e = pod_store_find(&ls->s, id);
+	struct pod_store now;
+	unsigned slot;
 
-	if (e)
-		layer_store_remove_file(ls, e->file, fault);
+	pod_store_init(&now, &cli_alloc);
+	if (pod_store_load(&now, ls->index->vf.dev, &slot, NULL) != POD_OK)
+		return CLI_FAILED;
+	if (!pod_store_find(&now, id))
+		layer_store_leave_file(ls, e->file, fault);
+	pod_store_fini(&now);
 	return CLI_FAILED;
 }
 
@@ -244,10 +157,11 @@ int layer_store_rollback(struct layer_store *ls, const char *name, bool discard,
 		to = pod_store_find(&ls->s, cur->parent);
 	if (!to)
 		return name ? CLI_FAILED
-			    : fault_set(fault, _("%s: the current layer stands on nothing; there is nothing to go back to"),
-					ls->dir.shown);
+			    : fault_set(fault, _("%s: cannot roll back: %s has no parent; name a layer to go back to"),
+					ls->dir.shown, cur->name);
 	if (to == cur)
-		return fault_set(fault, _("%s: %s is the current layer; take a snapshot first, or name a layer to go back to"),
+		return fault_set(fault,
+				 _("%s: cannot roll back: %s is the current layer; take a snapshot first, or name another layer"),
 				 ls->dir.shown, to->name);
 	/* Both must be at rest: a machine that still runs on the current layer would go on writing to it. */
 	if (!(to->flags & POD_STORED_FROZEN))
@@ -266,14 +180,17 @@ int layer_store_delete(struct layer_store *ls, const char *name, struct fault *f
 	if (!e)
 		return CLI_FAILED;
 	if (e->id == ls->s.current)
-		return fault_set(fault, _("%s: %s is the current layer; go back to another one first ('isopod layer rollback')"),
+		return fault_set(fault,
+				 _("%s: cannot delete %s: it is the current layer; go back to another one first ('isopod layer "
+				   "rollback')"),
 				 ls->dir.shown, e->name);
 	if (pod_store_children(&ls->s, e->id))
-		return fault_set(fault, _("%s: other layers stand on %s; delete them first, or commit one into it"),
-				 ls->dir.shown, e->name);
+		return fault_set(
+			fault, _("%s: cannot delete %s: other layers are based on it; delete them first, or commit one into it"),
+			ls->dir.shown, e->name);
 	if (e->id == ls->s.locked)
-		return fault_set(fault, _("%s: each boot starts from %s; 'isopod layer lock --off' first"), ls->dir.shown,
-				 e->name);
+		return fault_set(fault, _("%s: cannot delete %s: each boot starts from it; run 'isopod layer lock --off' first"),
+				 ls->dir.shown, e->name);
 	layer_store_mark_gone(ls, e, fault);
 	rc = layer_store_save(ls, fault);
 	if (rc == CLI_OK)

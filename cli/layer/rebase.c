@@ -4,27 +4,14 @@
  *
  * By steps: the index says "rebasing" -> the layer's file takes in what the new layer below does not show (it reads the same all
  * the while) and names it as its parent, in one step -> the index says so as well. When power goes in between, whoever opens the
- * store for writing next asks the file on which layer it stands. Layers above are not concerned: the file keeps its identifier.
+ * store for writing next asks the file which parent it has. Layers above are not concerned: the file keeps its identifier.
  */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/layer/store.h"
+#include "cli/layer/ops.h"
 #include "core/base/str.h"
 
-uint32_t layer_store_stands_on(const struct pod_store *s, const struct pod_layer *l)
-{
-	const char *name = NULL;
-	uint32_t id;
-
-	for (unsigned k = 0; k < POD_PARENT_PATHS && !name; k++)
-		name = pod_layer_parent_path(l, (enum pod_parent_path)k);
-	for (const char *p = name; p && *p; p++)
-		if (*p == '\\' || *p == '/')
-			name = p + 1;
-	return name && pod_store_parse_file(name, NULL, &id) && pod_store_find(s, id) ? id : 0;
-}
-
-/* The same of a layer whose file is not open. */
+/* Which parent the file of a layer names; 0: none of this store. */
 static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
 	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
@@ -34,7 +21,7 @@ static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e, str
 	uint32_t id = 0;
 
 	if (f && pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK) {
-		id = layer_store_stands_on(&ls->s, l);
+		id = layer_store_named_parent(&ls->s, l);
 		if (pod_layer_close(l) != POD_OK)
 			id = 0;
 	}
@@ -64,9 +51,9 @@ static int adopt(struct layer_store *ls, uint32_t id, struct fault *fault)
 	if (!under)
 		return fault_set(
 			fault,
-			_("%s: the file of %s does not say on which layer it stands; 'isopod layer check --repair' tells "
-			  "more"),
-			ls->dir.shown, e->name);
+			_("%s: cannot finish the rebase of %s: its file names no layer of this store as its parent; move %s "
+			  "away and run 'isopod layer check --repair'"),
+			ls->dir.shown, e->name, POD_STORE_INDEX);
 	count_as_touched(e);
 	e->parent = under;
 	e->flags &= ~(uint32_t)POD_STORED_REBASING;
@@ -88,30 +75,50 @@ int layer_store_finish_rebase(struct layer_store *ls, uint32_t id, struct fault 
 		return rc;
 	e = pod_store_find(&ls->s, id);
 	fault_warn(fault,
-		   e->parent == before ? _("%s: a rebase of layer %s was interrupted; it stands on %s as before")
-				       : _("%s: a rebase of layer %s was interrupted; it stands on %s now"),
+		   e->parent == before ? _("%s: the rebase of layer %s was interrupted; its parent is %s as before")
+				       : _("%s: the rebase of layer %s was interrupted; its parent is %s now"),
 		   ls->dir.shown, e->name, pod_store_find(&ls->s, e->parent)->name);
 	return CLI_OK;
 }
 
-static int may_stand_on(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *to, struct fault *fault)
+/* How many layers are on top of each other from a layer on, itself included. Parents come before their children in the list. */
+static unsigned height(const struct pod_store *s, uint32_t id)
+{
+	unsigned *n = cli_xzalloc(s->count * sizeof *n), most = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct pod_stored *e = &s->layer[i], *parent = pod_store_find(s, e->parent);
+
+		if (e->id == id)
+			n[i] = 1;
+		else if (parent && n[parent - s->layer])
+			n[i] = n[parent - s->layer] + 1;
+		if (n[i] > most)
+			most = n[i];
+	}
+	free(n);
+	return most;
+}
+
+static int may_be_based_on(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *to, struct fault *fault)
 {
 	if (e == to)
-		return fault_set(fault, _("%s: %s cannot stand on itself"), ls->dir.shown, e->name);
+		return fault_set(fault, _("%s: cannot rebase %s onto itself; name another layer"), ls->dir.shown, e->name);
 	if (!e->parent)
-		return fault_set(fault,
-				 _("%s: %s stands on nothing; only a layer that stands on another one can be put elsewhere"),
-				 ls->dir.shown, e->name);
+		return fault_set(fault, _("%s: cannot rebase %s: it has no parent; name a layer that has one"), ls->dir.shown,
+				 e->name);
 	for (const struct pod_stored *p = to; p; p = pod_store_find(&ls->s, p->parent))
 		if (p->parent == e->id)
-			return fault_set(fault, _("%s: %s stands on %s itself; name a layer that does not"), ls->dir.shown,
-					 to->name, e->name);
+			return fault_set(fault, _("%s: cannot rebase onto %s: it is based on %s itself; name another layer"),
+					 ls->dir.shown, to->name, e->name);
 	if (e->parent == to->id)
-		return fault_set(fault, _("%s: %s stands on %s already"), ls->dir.shown, e->name, to->name);
+		return fault_set(fault, _("%s: %s is based on %s already"), ls->dir.shown, e->name, to->name);
 	if (to->id == ls->s.current)
-		return fault_set(fault, _("%s: %s is the current layer and will be written to; take a snapshot first"),
-				 ls->dir.shown, to->name);
-	return CLI_OK;
+		return fault_set(
+			fault,
+			_("%s: cannot rebase onto %s: it is the current layer and will be written to; take a snapshot first"),
+			ls->dir.shown, to->name);
+	return layer_store_depth_ok(ls, layer_store_depth(&ls->s, to->id) + height(&ls->s, e->id), fault) ? CLI_OK : CLI_FAILED;
 }
 
 /* A machine that runs on top of a layer reads its file, and would go on by tables that it has read before. */
@@ -161,7 +168,7 @@ int layer_store_rebase(struct layer_store *ls, const char *name, const char *ont
 {
 	struct pod_stored *e = layer_store_get(ls, name, fault), *to = e ? layer_store_get(ls, onto_name, fault) : NULL;
 	struct disk *d = cli_xzalloc(sizeof *d), *onto = cli_xzalloc(sizeof *onto);
-	int rc = to ? may_stand_on(ls, e, to, fault) : CLI_FAILED;
+	int rc = to ? may_be_based_on(ls, e, to, fault) : CLI_FAILED;
 	uint32_t id = e ? e->id : 0;
 
 	if (rc == CLI_OK)
@@ -182,7 +189,7 @@ int layer_store_rebase(struct layer_store *ls, const char *name, const char *ont
 	}
 	free(onto);
 	free(d);
-	/* After a failure as well: it stands on one or the other. */
+	/* After a failure as well: its parent is one or the other. */
 	if (e && pod_store_find(&ls->s, id)->flags & POD_STORED_REBASING && adopt(ls, id, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	return rc;

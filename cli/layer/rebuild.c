@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/host/identity.h"
-#include "cli/layer/store.h"
+#include "cli/layer/ops.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
@@ -21,6 +21,7 @@ struct pieces {
 	struct layer_store *ls;
 	struct piece *v;
 	size_t n, cap;
+	bool too_many;
 };
 
 static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
@@ -29,16 +30,16 @@ static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool
 	struct piece *p;
 	struct pod_stored e = {.created = mtime, .file_bytes = size};
 
-	if (strlen(name) >= POD_STORE_FILE_MAX || !pod_store_parse_file(name, e.name, &e.id) || ps->n == POD_STORE_LAYERS)
+	if (strlen(name) >= POD_STORE_FILE_MAX || !pod_store_parse_file(name, e.name, &e.id))
 		return;
+	if (ps->n == POD_STORE_LAYERS) {
+		ps->too_many = true;
+		return;
+	}
 	strcpy(e.file, name);
 	if (ps->n == ps->cap) {
 		ps->cap = ps->cap ? 2 * ps->cap : 16;
-		p = cli_xmalloc(ps->cap * sizeof *p);
-		if (ps->n)
-			memcpy(p, ps->v, ps->n * sizeof *p);
-		free(ps->v);
-		ps->v = p;
+		ps->v = cli_xrealloc(ps->v, ps->cap, sizeof *p);
 	}
 	p = &ps->v[ps->n++];
 	memset(p, 0, sizeof *p);
@@ -97,7 +98,7 @@ static void find_parent(struct pieces *ps, struct piece *p, struct fault *fault)
 		    (!p->e.parent || pod_strcasecmp(ps->v[i].e.file, p->parent_file) == 0))
 			p->e.parent = ps->v[i].e.id;
 	if (!p->e.parent)
-		fault_warn(fault, _("%s/%s: left out: the layer below is missing, or was written to since"), ps->ls->dir.shown,
+		fault_warn(fault, _("%s/%s: left out: its parent is missing, or has been written to since"), ps->ls->dir.shown,
 			   p->e.file);
 	p->placed = p->e.parent != 0;
 }
@@ -106,7 +107,7 @@ static void find_parent(struct pieces *ps, struct piece *p, struct fault *fault)
 static bool unique(struct layer_store *ls, struct pod_stored *e, struct fault *fault)
 {
 	if (pod_store_find(&ls->s, e->id)) {
-		fault_warn(fault, _("%s/%s: left out: another file has the same number"), ls->dir.shown, e->file);
+		fault_warn(fault, _("%s/%s: left out: another file has the same identifier"), ls->dir.shown, e->file);
 		return false;
 	}
 	if (pod_store_named(&ls->s, e->name)) {
@@ -176,10 +177,11 @@ static int make_current(struct layer_store *ls, struct fault *fault)
 	const struct pod_stored *best = NULL;
 
 	for (size_t i = 0; i < ls->s.count; i++)
-		if (!best || ls->s.layer[i].created > best->created)
+		if ((!best || ls->s.layer[i].created > best->created) &&
+		    layer_store_depth(&ls->s, ls->s.layer[i].id) < POD_CHAIN_DEPTH_MAX)
 			best = &ls->s.layer[i];
 	if (!best)
-		return fault_set(fault, _("%s: no layers in it (files NAME.xxxxxxxx.vhdx)"), ls->dir.shown);
+		return fault_set(fault, _("%s: no layers found (files NAME.xxxxxxxx.vhdx)"), ls->dir.shown);
 	return layer_store_child(ls, best->id, 0, &ls->s.current, fault);
 }
 
@@ -192,7 +194,14 @@ int layer_store_rebuild(struct layer_store *ls, struct fault *fault)
 	pod_store_init(&ls->s, &cli_alloc);
 	cli_identity_guid(ls->s.id);
 	if (!ls->dir.ops->each(&ls->dir, take, &ps, fault))
-		return CLI_FAILED;
+		rc = CLI_FAILED;
+	else if (ps.too_many)
+		rc = fault_set(fault, _("%s: limit reached: an index holds at most %u layers; move some of the files away"),
+			       ls->dir.shown, POD_STORE_LAYERS);
+	if (rc != CLI_OK) {
+		free(ps.v);
+		return rc;
+	}
 	for (size_t i = 0; i < ps.n; i++)
 		ps.v[i].placed = read_piece(ls, &ps.v[i], fault);
 	for (size_t i = 0; i < ps.n; i++)

@@ -6,8 +6,6 @@
 #include "cli/layer/store.h"
 #include "core/base/str.h"
 
-#define ROOM_TO_SPARE (1u << 20)
-
 /* --- files ---------------------------------------------------------------------------------------------- */
 
 struct by_id {
@@ -39,8 +37,11 @@ char *layer_store_file(struct layer_store *ls, const struct pod_stored *e, struc
 		return NULL;
 	if (b.file[0])
 		return cli_xstrdup(b.file);
-	fault_set(fault, _("%s: the file of layer %s is missing: %s; put it back, or run 'isopod layer check --repair'"),
-		  d->shown, e->name, e->file);
+	fault_set(
+		fault,
+		_("%s: %s, the file of layer %s, is missing; put it back, or move %s away and run 'isopod layer check --repair' "
+		  "to go on without it"),
+		d->shown, e->file, e->name, POD_STORE_INDEX);
 	return NULL;
 }
 
@@ -115,6 +116,8 @@ int layer_store_close_disk(struct layer_store *ls, struct disk *d, struct fault 
 	struct disk_file *f = d->chain.depth ? (struct disk_file *)d->chain.layer[0]->file : NULL;
 	enum pod_status st = pod_chain_close(&d->chain);
 
+	if (st != POD_OK)
+		fault_status(fault, f ? f->dev.path : ls->dir.shown, _("cannot finish writing"), st, NULL);
 	ls->dir.ops->close(&ls->dir, f, fault);
 	return st == POD_OK ? CLI_OK : CLI_FAILED;
 }
@@ -162,25 +165,22 @@ int layer_store_settle(struct layer_store *ls, struct pod_stored *e, struct faul
 	return rc;
 }
 
-bool layer_store_room(struct layer_store *ls, uint64_t need, struct fault *fault)
-{
-	char want[16], have[16];
-	uint64_t there;
-
-	if (!ls->dir.ops->space(&ls->dir, &there, fault))
-		return false;
-	if (there >= ROOM_TO_SPARE && there - ROOM_TO_SPARE >= need)
-		return true;
-	fault_set(fault, _("%s: not enough space: %s are needed, %s are free; nothing was changed"), ls->dir.shown,
-		  pod_format_size(want, need + ROOM_TO_SPARE), pod_format_size(have, there));
-	return false;
-}
-
-void layer_store_remove_file(struct layer_store *ls, const char *file, struct fault *fault)
+bool layer_store_remove_file(struct layer_store *ls, const char *file, struct fault *fault)
 {
 	ls->dir.ops->protect(&ls->dir, file, false, fault);
-	if (ls->dir.ops->remove(&ls->dir, file, fault))
-		(void)ls->dir.ops->sync(&ls->dir, fault);
+	return ls->dir.ops->remove(&ls->dir, file, fault);
+}
+
+void layer_store_leave_file(struct layer_store *ls, const char *file, struct fault *fault)
+{
+	struct fault why = {0};
+
+	if (!layer_store_remove_file(ls, file, &why))
+		fault_warn(fault,
+			   _("%s/%s: belongs to no layer any more, but could not be removed; 'isopod layer check --repair' tries "
+			     "again"),
+			   ls->dir.shown, file);
+	fault_free(&why);
 }
 
 void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e, struct fault *fault)
@@ -210,8 +210,7 @@ void layer_store_sweep(struct layer_store *ls, struct fault *fault)
 		ls->unsynced = true;
 		if (!ls->dir.writable || !ls->dir.ops->exists(&ls->dir, file))
 			continue;
-		ls->dir.ops->protect(&ls->dir, file, false, fault);
-		(void)ls->dir.ops->remove(&ls->dir, file, fault); /* else a repair does it */
+		layer_store_leave_file(ls, file, fault);
 	}
 }
 
@@ -219,11 +218,11 @@ void layer_store_sweep(struct layer_store *ls, struct fault *fault)
 
 static int index_fail(struct layer_store *ls, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
 {
-	if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_LIMIT)
+	if (st == POD_E_FORMAT || st == POD_E_CORRUPT)
 		return fault_set(
 			fault,
-			_("%s: the index is damaged (%s at offset %llu); 'isopod layer check --repair' makes it anew from the "
-			  "VHDX files"),
+			_("%s: the index is damaged (%s at offset %llu); 'isopod layer check --repair' rebuilds it from the VHDX "
+			  "files"),
 			ls->dir.shown, diag->what ? diag->what : "?", (unsigned long long)diag->offset_bytes);
 	return fault_status(fault, ls->dir.shown, _("cannot read the index"), st, diag);
 }
@@ -258,7 +257,8 @@ int layer_store_save(struct layer_store *ls, struct fault *fault)
 	if (st == POD_OK)
 		return CLI_OK;
 	if (st == POD_E_LIMIT)
-		return fault_set(fault, _("%s: too many layers; delete some first"), ls->dir.shown);
+		return fault_set(fault, _("%s: limit reached: no more layers fit into the index; delete some first"),
+				 ls->dir.shown);
 	return fault_status(fault, ls->dir.shown, _("cannot write the index"), st, NULL);
 }
 
@@ -310,7 +310,7 @@ void layer_store_begin(struct layer_store *ls)
 	pod_store_init(&ls->s, &cli_alloc);
 }
 
-int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault)
+int layer_store_load(struct layer_store *ls, const char *arg, bool writable, struct fault *fault)
 {
 	int rc = CLI_FAILED;
 
@@ -319,16 +319,13 @@ int layer_store_open(struct layer_store *ls, const char *arg, bool writable, str
 		return CLI_FAILED;
 	if (!ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX))
 		fault_set(fault,
-			  _("%s: no layer store (there is no %s); 'isopod layer create' makes one, 'isopod layer check --repair' "
-			    "finds "
-			    "the layers of one that lost its index"),
+			  _("%s: not a layer store: it has no %s; 'isopod layer create' makes a store, 'isopod layer check "
+			    "--repair' rebuilds an index that was lost"),
 			  ls->dir.shown, POD_STORE_INDEX);
 	else
 		ls->index = ls->dir.ops->open(&ls->dir, POD_STORE_INDEX, writable, fault);
 	if (ls->index)
 		rc = read_index(ls, fault);
-	if (rc == CLI_OK && writable)
-		rc = layer_store_finish_merge(ls, fault);
 	if (rc != CLI_OK)
 		layer_store_close(ls, fault);
 	return rc;

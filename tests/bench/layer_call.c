@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 #include <time.h>
-#include "cli/layer/store.h"
+#include "cli/layer/ops.h"
 
 static double now(void)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """A command that fails with --json prints one object that says why, and nothing else; its parts are those of the line on stderr."""
-import json, os, random, subprocess
+import fcntl, json, os, random, subprocess
 
 from cli_common import B, isopod, make_data, must, workdir
 from common import check, finish
@@ -41,6 +41,68 @@ REPORTS = [("list",), ("plan",), ("doctor",), ("trace",), ("rules", "lint"), ("r
            ("disk", "map"), ("layer", "list"), ("layer", "check")]
 
 
+def put(path, data):
+    if os.path.exists(path):
+        os.chmod(path, 0o644)
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def get(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def stores():
+    """Each way in which a layer store can be damaged: the report, or the reason why there is none."""
+    must("layer", "create", "damaged", "--size", "8M")
+    must("layer", "snapshot", "damaged", "one")
+    index, noise = "damaged/isopod-layers.idx", random.Random(2).randbytes(1 << 20)
+    layers = {l["name"]: l for l in json.loads(must("layer", "list", "damaged", "--json").out)["layers"]}
+    current = [l for l in layers.values() if l["current"]][0]
+    good = get(index)
+    for what, data in (("empty", b""), ("cut", good[:1000]), ("noise", 2 * noise), ("zeros", bytes(len(good)))):
+        put(index, data)
+        for cmd in (("list", "damaged"), ("check", "damaged"), ("diff", "damaged", "one")):
+            if what != "cut":
+                e = fails(3, "layer", *cmd, "--json")
+                check(e["path"] == "damaged" and "index" in e["what"] and "--repair" in e["hint"], "index %s: %r" % (what, e))
+    os.unlink(index)
+    for cmd in (("list", "damaged"), ("check", "damaged"), ("diff", "damaged", "one")):
+        e = fails(3, "layer", *cmd, "--json")
+        check(e["path"] == "damaged" and "not a layer store" in e["what"] and e["hint"], "no index: %r" % e)
+    put(index, good)
+    for name in ("base", "one", current["name"]):
+        path = os.path.join("damaged", layers[name]["file"])
+        raw = get(path)
+        for what, data in (("missing", None), ("empty", b""), ("cut", raw[:70000]), ("noise", noise)):
+            os.unlink(path)
+            if data is not None:
+                put(path, data)
+            r = isopod("layer", "check", "damaged", "--json")
+            doc = json.loads(r.out)
+            check(r.rc == 1 and doc["faults"] > 0 and len(doc["findings"]) >= doc["faults"], "%s is %s: check: %d %r" % (name, what, r.rc, doc))
+            sound("layer", "list", "damaged", "--json")
+            fails(3, "layer", "diff", "damaged", "base", "--json")
+            put(path, raw)
+    r = isopod("layer", "check", "damaged", "--json")
+    check(r.rc == 0 and json.loads(r.out)["faults"] == 0, "all is back: %r" % r.out)
+    fails(3, "layer", "diff", "damaged", "nobody", "--json")
+    for cmd in ("commit", "snapshot", "flatten", "path"):
+        fails(2, "layer", cmd, "damaged", "--json")
+    # somebody else has it
+    with open(index, "r+b") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        e = fails(3, "layer", "check", "damaged", "--hash", "--json")
+        check(e["path"] == index and e["hint"], "locked: %r" % e)
+    # a limit is no damage
+    os.mkdir("many")
+    for i in range(1, 4098):
+        put("many/x.%08x.vhdx" % i, b"")
+    e = fails(3, "layer", "check", "many", "--repair", "--json")
+    check("limit" in e["what"] and "damage" not in e["what"], "a limit: %r" % e)
+
+
 def main():
     make_data("data", 1)
     must("create", "stick.img", "--size", "96M")
@@ -59,6 +121,7 @@ def main():
         check(e.get("path") == "noise.img" and e.get("hint"), "%s: parts %r" % (cmd, e))
     for cmd in (("layer", "list"), ("layer", "check")):
         fails(3, *cmd, "empty", "--json")
+    stores()
     # a store whose index is damaged
     must("layer", "create", "store", "--size", "4M")
     with open("store/index.pod" if os.path.exists("store/index.pod") else

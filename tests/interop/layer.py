@@ -251,7 +251,7 @@ def tree():
     t = layers("t")
     names = {l["name"]: l for l in t["layers"]}
     check(names["base"]["parent"] is None and names["one"]["parent"] == names["base"]["id"], "a tree: %r" % names)
-    check(current("t")["parent"] == names["one"]["id"], "the current layer stands on the one named")
+    check(current("t")["parent"] == names["one"]["id"], "the parent of the current layer is the one named")
     for l in t["layers"]:
         mode = os.stat(os.path.join("t", l["file"])).st_mode
         check(bool(mode & 0o200) == l["current"], "%s: only the current layer's file can be written to" % l["name"])
@@ -311,7 +311,7 @@ def kiosk():
 
 
 def rebase(rng):
-    """A layer goes onto others and shows the same; what is between can go; what stands on it stays right."""
+    """A layer goes onto others and shows the same; what is between can go; what is based on it stays right."""
     noise("b.raw", 6 * MIB, 8)
     must("layer", "create", "r", "--from", "b.raw")
 
@@ -366,8 +366,8 @@ def rebase(rng):
     now = shown()
     check(all(now[n] == want[n] for n in want), "a layer that was between is not needed")
     one_line(isopod("layer", "rebase", "r", "two", "two"), 3, "onto itself", "itself")
-    one_line(isopod("layer", "rebase", "r", "three", cur), 3, "onto what stands on it", "itself")
-    one_line(isopod("layer", "rebase", "r", "base", "two"), 3, "a base", "nothing")
+    one_line(isopod("layer", "rebase", "r", "three", cur), 3, "onto what is based on it", "is based on three itself")
+    one_line(isopod("layer", "rebase", "r", "base", "two"), 3, "a base", "cannot rebase base: it has no parent")
     one_line(isopod("layer", "rebase", "r", "two", "base"), 3, "where it is", "already")
     one_line(isopod("layer", "rebase", "r", "two", "nobody"), 3, "onto nothing", "nobody")
     one_line(isopod("layer", "rebase", "r", "branch", current("r")["name"]), 3, "onto the current layer", "snapshot")
@@ -405,6 +405,104 @@ def interrupted_rebase():
         check(data == b"\5" * (60 * MIB) + bytes(4 * MIB), "interrupted: it shows what it showed")
 
 
+def read_only_on(stick):
+    """{file: is it read-only?} of the store on a stick, by the attributes in its directory."""
+    out = {}
+    for l in run(os.path.join(B, "interop/exfat"), "attributes", volume(stick)).stdout.splitlines():
+        bits, path = l.split(" ", 1)
+        if path.startswith("/vm/win/") and path.endswith(".vhdx"):
+            out[os.path.basename(path)] = bool(int(bits, 16) & 1)
+    return out
+
+
+def signals():
+    """Ctrl-C before the step to the index: nothing was changed; behind it: it is done, and the status says so. A check that did not
+    look at everything says this."""
+    def hit(*args, slow="100", when=None, **env):
+        p = subprocess.Popen([FAULTS, "layer", *args], env=dict(os.environ, LC_ALL="C.UTF-8", ISOPOD_TEST_SLOW=slow, **env),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        end = time.time() + 60
+        while not when() and p.poll() is None and time.time() < end:
+            time.sleep(0.02)
+        check(p.poll() is None, "%r: still at work" % (args,))
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=120)
+        return p.returncode, out, err
+    must("layer", "create", "sig", "--size", "64M")
+    Served("sig").nbd(must("layer", "path", "sig").out.strip(), "qemu-io", "-f", "raw", "-c", "write -P 5 0 40M", "@")
+    before, files = layers("sig"), sorted(os.listdir("sig"))
+    part = lambda: any(n.endswith(".part") and os.path.getsize("sig/" + n) > 10 * MIB for n in os.listdir("sig"))
+    rc, out, err = hit("flatten", "sig", when=part)
+    check(rc == 3 and "nothing was changed" in err and err.count("\n") == 1, "flatten, interrupted: %d %r" % (rc, err))
+    check(layers("sig") == before and sorted(os.listdir("sig")) == files, "flatten, interrupted: as before")
+    base = "sig/" + [l for l in before["layers"] if l["name"] == "base"][0]["file"]
+    rc, out, err = hit("commit", "sig", when=lambda: os.path.getsize(base) > 14 * MIB)
+    check(rc == 0 and not err, "commit, interrupted behind the step: %d %r" % (rc, err))
+    check(before["current"] not in [l["id"] for l in layers("sig")["layers"]], "commit, interrupted: it is done")
+    must("layer", "export", "sig", "o.raw", "--format", "raw", "--replace")
+    check(open("o.raw", "rb").read() == b"\5" * (40 * MIB) + bytes(24 * MIB), "commit, interrupted: the same disk")
+    # much to read
+    os.chmod(base, 0o644)
+    os.truncate(base, 24 << 30)
+    start = time.time()
+    for args in (("check", "sig", "--hash"), ("check", "sig", "--hash", "--json")):
+        start = time.time()
+        rc, out, err = hit(*args, when=lambda: time.time() > start + 1)
+        check(rc == 3 and "interrupted: not everything was checked" in err, "%r, interrupted: %d %r" % (args, rc, err))
+        check("--json" not in args or list(json.loads(out)) == ["error"], "%r, interrupted: %r" % (args, out[:200]))
+    shutil.rmtree("sig")
+
+
+def faults():
+    """The index was written and its flush failed; a file that is not needed any more cannot be removed."""
+    must("layer", "create", "f", "--size", "8M")
+    r = isopod("layer", "snapshot", "f", "one", program=FAULTS, env={"ISOPOD_TEST_NO_SYNC": "isopod-layers.idx"})
+    one_line(r, 3, "a flush that fails", "cannot write the index")
+    r = isopod("layer", "check", "f")
+    check(r.rc == 0 and " 0 faults" in r.out, "a flush that fails: the index knows its files: %s%s" % (r.out, r.err))
+    must("layer", "snapshot", "f", "two")
+    cur = current("f")
+    Served("f").nbd("f/" + cur["file"], "qemu-io", "-f", "raw", "-c", "write -P 5 0 64k", "@")
+    r = isopod("layer", "rollback", "f", "--discard", program=FAULTS, env={"ISOPOD_TEST_KEEP": cur["file"]})
+    check(r.rc == 0 and r.err.startswith("isopod: warning: f/" + cur["file"]) and r.err.count("\n") == 1,
+          "a file that cannot be removed: %d %r" % (r.rc, r.err))
+    check(cur["id"] not in [l["id"] for l in layers("f")["layers"]] and os.path.exists("f/" + cur["file"]), "the layer is gone, its file not")
+    # attributes
+    must("layer", "check", "f", "--repair")
+    check(not os.path.exists("f/" + cur["file"]), "a repair tries again")
+    base = "f/" + [l for l in layers("f")["layers"] if l["name"] == "base"][0]["file"]
+    os.chmod(base, 0o644)
+    os.chmod("f/" + current("f")["file"], 0o444)
+    r = isopod("layer", "check", "f")
+    check(r.rc == 0 and "can be written to" in r.out and "is read-only" in r.out and " 2 warnings" in r.out, "attributes: " + r.out)
+    r = isopod("layer", "check", "f", "--repair")
+    check(r.rc == 0 and " 2 repaired, 0 warnings" in r.out, "attributes, repaired: " + r.out)
+    check(not os.stat(base).st_mode & 0o200 and os.stat("f/" + current("f")["file"]).st_mode & 0o200, "attributes are right")
+
+
+def deep():
+    """As many layers on top of each other as can be opened, and not one more: that is a limit, and said before anything is made."""
+    must("layer", "create", "deep", "--size", "1M")
+    n = 2
+    while isopod("layer", "snapshot", "deep").rc == 0 and n < 300:
+        n += 1
+    equal(n, 256, "layers on top of each other")
+    one_line(isopod("layer", "snapshot", "deep"), 3, "one too many", "limit")
+    must("layer", "export", "deep", "o.raw", "--format", "raw", "--replace")
+    check(" 0 faults, 0 repaired, 0 warnings" in must("layer", "check", "deep").out, "a deep store is sound")
+    must("layer", "rollback", "deep", "base")
+    branch = current("deep")["name"]
+    must("layer", "snapshot", "deep")
+    one_line(isopod("layer", "rebase", "deep", branch, "layer-254"), 3, "a branch of two onto the last but one", "limit")
+    must("layer", "rebase", "deep", branch, "layer-253")
+    must("layer", "export", "deep", "o.raw", "--format", "raw", "--replace")
+    # too many files for an index
+    os.makedirs("many")
+    for i in range(1, 4098):
+        open("many/x.%08x.vhdx" % i, "w").close()
+    one_line(isopod("layer", "check", "many", "--repair"), 3, "too many files", "limit", "4096")
+
+
 def on_a_stick(rng):
     make_data("data", 1)
     must("create", "stick.img", "--size", "200M", "--uuid-seed", "1")
@@ -416,6 +514,7 @@ def on_a_stick(rng):
     must("layer", "snapshot", store)
     must("layer", "rollback", store, "good one")
     must("layer", "rename", store, "good one", "better")
+    equal(read_only_on("stick.img"), {l["file"]: not l["current"] for l in layers(store)["layers"]}, "attributes on a stick")
     must("layer", "flatten", store)
     must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
     check(sha256("o.raw") == sha256("b.raw"), "a store on a stick holds what it was given")
@@ -452,7 +551,11 @@ def on_a_stick(rng):
     must("remove", "stick.img", "/vm/win/isopod-layers.idx")
     one_line(isopod("layer", "list", store), 3, "no index on the stick", "isopod-layers.idx")
     r = must("layer", "check", store, "--repair")
-    # a layer that others stand on kept its file's name
+    # what exfat-fuse could not say of the files that were made through it
+    must("layer", "check", store, "--repair")
+    equal(read_only_on("stick.img"), {l["file"]: not l["current"] for l in layers(store)["layers"]}, "attributes on a stick, repaired")
+    fsck("stick.img", "attributes repaired")
+    # a layer that others are based on kept its file's name
     check("good one" in must("layer", "list", store).out, "the index on the stick is made anew: " + r.out)
     must("layer", "export", store, "o.raw", "--format", "raw", "--replace")
     check(sha256("o.raw") == sha256("w.raw"), "and leads to the same bytes")
@@ -565,9 +668,11 @@ def wrong():
     must("layer", "create", "w", "--size", "8M")
     one_line(isopod("layer", "create", "w", "--size", "8M"), 3, "create over a store", "layers")
     one_line(isopod("layer", "rollback", "w", "nobody"), 3, "no such layer", "nobody")
-    one_line(isopod("layer", "delete", "w", "base"), 3, "delete a base", "stand on base")
+    one_line(isopod("layer", "delete", "w", "base"), 3, "delete a base", "cannot delete base: other layers are based on it")
     one_line(isopod("layer", "delete", "w", current("w")["name"]), 3, "delete the current layer", "current")
     one_line(isopod("layer", "rollback", "w", current("w")["name"]), 3, "rollback to the current layer", "current")
+    one_line(isopod("layer", "flatten", "w", "base"), 3, "flatten a base", "cannot flatten base: it has no parent")
+    one_line(isopod("layer", "commit", "w", "base"), 3, "commit a base", "cannot commit base: it has no parent")
     one_line(isopod("layer", "snapshot", "w", "a/b"), 3, "a bad name", "a/b")
     one_line(isopod("layer", "snapshot", "w", "BASE"), 3, "a name that is taken", "BASE")
     one_line(isopod("layer", "diff", "w", "x"), 3, "diff of nothing", "x")
@@ -621,6 +726,9 @@ with workdir():
     kiosk()
     rebase(rng)
     interrupted_rebase()
+    signals()
+    faults()
+    deep()
     wrong()
     for fs in (Ext4(), Ntfs(), Fat()):
         filesystem(fs, rng)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/host/identity.h"
-#include "cli/layer/store.h"
+#include "cli/layer/ops.h"
 
 #define SIZE   (5u << 20)
 #define LAYERS 14

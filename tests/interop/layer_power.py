@@ -13,7 +13,7 @@ import cli_common
 
 LONG = os.environ.get("LONG") == "1"
 SIZE = 3 * MIB
-states = 0
+states = directory_writes = 0
 SECTOR = 512
 
 
@@ -305,12 +305,12 @@ def through_the_writer(name, image, events):
         elif any(data[i] == 0x85 and data[i + 32:i + 33] in (b"\xc0", b"") for i in range(0, len(data), 32)):
             sets += 1
             check(dirty and len(data) == SECTOR, "%s: a directory was written to past the exFAT writer (%d bytes at %d)" % (name, len(data), at))
-    check(sets > 0, "%s: there was a directory entry to look at" % name)
+    return sets
 
 
 def stick_operation(name, args, rng, chain=False, image="stick.img"):
     """The same for a store on a stick: its volume is sound as well, whatever was cut."""
-    global states
+    global states, directory_writes
     if os.environ.get("ONLY", "") not in name:
         return
     shutil.copyfile(image, "rec.img")
@@ -322,7 +322,7 @@ def stick_operation(name, args, rng, chain=False, image="stick.img"):
     events = [e for e in parse("log") if e[1] == "rec.img"]
     old, new = look(image + store), look("rec.img" + store)
     check(old != new and any(e[0] == "F" for e in events), "%s changes something, and flushes it" % name)
-    through_the_writer(name, image, events)
+    directory_writes += through_the_writer(name, image, events)
     current = digest(image + store)
     stick = Inode(open(image, "rb").read())
     seen, long_chains = set(), 0
@@ -416,5 +416,6 @@ with workdir():
     stick_operation("flatten on a stick", ["flatten", "good"], rng)
     stick_operation("rebase on a stick", ["rebase", "layer-2", "base"], rng)
     commits_on_a_stick(rng)
+    check(directory_writes > 0 or os.environ.get("ONLY"), "there were directories to look at")
     print("%d states" % states)
 cli_common.finish()

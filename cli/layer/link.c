@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which parent a layer's file names, and giving it another one. */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/layer/tree.h"
+
+uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_layer *l)
+{
+	const char *name = NULL;
+	uint32_t id;
+
+	for (unsigned k = 0; k < POD_PARENT_PATHS && !name; k++)
+		name = pod_layer_parent_path(l, (enum pod_parent_path)k);
+	for (const char *p = name; p && *p; p++)
+		if (*p == '\\' || *p == '/')
+			name = p + 1;
+	return name && pod_store_parse_file(name, NULL, &id) && pod_store_find(s, id) ? id : 0;
+}
+
+struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
+{
+	char *file = layer_store_file(ls, e, fault);
+	struct disk_file *f = NULL;
+
+	if (file) {
+		ls->dir.ops->protect(&ls->dir, file, false, fault);
+		f = ls->dir.ops->open(&ls->dir, file, true, fault);
+	}
+	free(file);
+	return f;
+}
+
+/* `child` says from now on that `parent` is its parent. */
+static enum pod_status relink(struct disk_file *child, struct disk_file *parent, const char *parent_file, struct pod_diag *diag)
+{
+	struct pod_layer_options read = {.env = &disk_env, .cache_pages = 4}, write = {.env = &disk_env, .writable = true};
+	struct pod_layer *c = cli_xzalloc(sizeof *c), *p = cli_xzalloc(sizeof *p);
+	char *relative = cli_xasprintf(".\\%s", parent_file);
+	struct pod_parent_spec spec = {.path = {relative}};
+	enum pod_status st = pod_layer_open(p, &parent->vf, &cli_alloc, &read, diag), closed;
+
+	if (st == POD_OK) {
+		st = pod_layer_open(c, &child->vf, &cli_alloc, &write, diag);
+		pod_layer_describe(p, &spec);
+		if (st == POD_OK)
+			st = pod_layer_set_parent(c, &spec);
+		closed = pod_layer_close(c);
+		st = st == POD_OK ? closed : st;
+		closed = pod_layer_close(p);
+		st = st == POD_OK ? closed : st;
+	}
+	free(relative);
+	free(p);
+	free(c);
+	return st;
+}
+
+int layer_store_relink_children(struct layer_store *ls, uint32_t from, const struct pod_stored *to, struct fault *fault)
+{
+	char *to_file = layer_store_file(ls, to, fault);
+	int rc = to_file ? CLI_OK : CLI_FAILED;
+
+	for (size_t i = 0; rc == CLI_OK && i < ls->s.count; i++) {
+		struct pod_stored *e = &ls->s.layer[i];
+		struct disk_file *c, *p;
+		struct pod_diag diag = {0};
+		enum pod_status st = POD_E_IO;
+
+		if (e->parent != from || e->id == to->id)
+			continue;
+		p = ls->dir.ops->open(&ls->dir, to_file, false, fault);
+		c = p ? layer_store_edit_file(ls, e, fault) : NULL;
+		if (c) {
+			st = relink(c, p, to_file, &diag);
+			if (st != POD_OK)
+				disk_fail(c->dev.path, _("cannot change its parent"), st, &diag, to_file, fault);
+			e->file_bytes = c->vf.dev->size_bytes;
+			e->flags &= ~(uint32_t)POD_STORED_HASHED;
+		}
+		ls->dir.ops->close(&ls->dir, c, fault);
+		ls->dir.ops->close(&ls->dir, p, fault);
+		rc = st == POD_OK ? CLI_OK : CLI_FAILED;
+		ls->dir.ops->protect(&ls->dir, e->file, e->id != ls->s.current, fault);
+	}
+	free(to_file);
+	return rc;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What can be done to a store. Each is one step to the index: before it the old state is true, after it the new one. On top of
+ * tree.h; an operation knows no other one.
+ */
+#ifndef POD_CLI_LAYER_OPS_H
+#define POD_CLI_LAYER_OPS_H
+
+#include "cli/layer/tree.h"
+
+/* Opens a store; for writing, takes the lock and finishes what was interrupted. CLI_OK, or CLI_FAILED and has said why. */
+int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault);
+
+int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault *fault);
+int layer_store_rollback(struct layer_store *ls, const char *name, bool discard, struct fault *fault);
+int layer_store_delete(struct layer_store *ls, const char *name, struct fault *fault);
+int layer_store_rename(struct layer_store *ls, const char *name, const char *to, struct fault *fault);
+/* `name` NULL: the current state. */
+int layer_store_lock(struct layer_store *ls, const char *name, struct fault *fault);
+int layer_store_unlock(struct layer_store *ls, struct fault *fault);
+/* A boot of a locked store begins: a fresh delta becomes current, the last one goes. */
+int layer_store_fresh(struct layer_store *ls, struct fault *fault);
+int layer_store_commit(struct layer_store *ls, const char *name, struct fault *fault);
+int layer_store_flatten(struct layer_store *ls, const char *name, struct fault *fault);
+/* `onto` is the parent of `name` afterwards, which shows what it showed. */
+int layer_store_rebase(struct layer_store *ls, const char *name, const char *onto, struct fault *fault);
+
+/* The rest of an operation on layer `id` that power has interrupted. */
+int layer_store_finish_commit(struct layer_store *ls, uint32_t id, struct fault *fault);
+int layer_store_finish_flatten(struct layer_store *ls, uint32_t id, struct fault *fault);
+int layer_store_finish_rebase(struct layer_store *ls, uint32_t id, struct fault *fault);
+
+/* Reads every VHDX file of the folder and makes the tree anew; layers that cannot be placed are left out, and said. */
+int layer_store_rebuild(struct layer_store *ls, struct fault *fault);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the operations on a store share: children, files that name other parents, space. On top of store.h; knows no operation. */
+#ifndef POD_CLI_LAYER_TREE_H
+#define POD_CLI_LAYER_TREE_H
+
+#include "cli/layer/store.h"
+
+/* A name that no layer has, and an identifier. */
+uint32_t layer_store_new_id(const struct layer_store *ls);
+/* Makes an empty child of `parent` and enters it in the index in memory. *id: the new layer. */
+int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault);
+/* How many layers a layer is read through: itself and all below it. */
+unsigned layer_store_depth(const struct pod_store *s, uint32_t id);
+/* False, and has said so, if a chain of `depth` layers could not be opened. */
+bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *fault);
+
+/* A layer's file alone, for writing. NULL, and has said why. */
+struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
+/* The parent that an open file names; 0: no layer of this store. */
+uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_layer *l);
+/* The children of layer `from` become children of `to`, which reads the same. Their files only. */
+int layer_store_relink_children(struct layer_store *ls, uint32_t from, const struct pod_stored *to, struct fault *fault);
+
+/* False, and has said so, if the volume has not `need` bytes and a little. */
+bool layer_store_room(struct layer_store *ls, uint64_t need, struct fault *fault);
+/* How much of the disk the files of a layer and of those below it, `layers` of them, say something about. */
+int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, unsigned layers, uint64_t *out,
+			  struct fault *fault);
+/* By how much its parent's file gets longer at most when it takes in a layer, where what was not written takes space too. */
+int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault);
+
+#endif

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -205,8 +206,14 @@ bool store_host_open(struct store_dir *d, bool make, struct fault *fault)
 		return false;
 	}
 	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->fd >= 0)
-		return true;
-	fault_set(fault, _("%s: cannot open the folder: %s"), d->shown, strerror(errno));
-	return false;
+	if (d->fd < 0) {
+		fault_set(fault, _("%s: cannot open the folder: %s"), d->shown, strerror(errno));
+		return false;
+	}
+	/* The index is locked as well, but not before there is one: while a store is made, or its index made anew. */
+	if (d->writable && flock(d->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+		fault_set(fault, _("%s: in use by another program (QEMU, or another isopod); end it first"), d->shown);
+		return false;
+	}
+	return true;
 }

@@ -480,6 +480,28 @@ def faults():
     check(not os.stat(base).st_mode & 0o200 and os.stat("f/" + current("f")["file"]).st_mode & 0o200, "attributes are right")
 
 
+def at_once():
+    """Several programs want the same store: each has it for itself, or is told that it is in use."""
+    def all_at_once(*args):
+        ps = [subprocess.Popen([ISOPOD, "layer", *args], env=dict(os.environ, LC_ALL="C.UTF-8"), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, encoding="utf-8") for _ in range(8)]
+        done = 0
+        for p in ps:
+            err = p.communicate(timeout=60)[1]
+            done += p.returncode == 0
+            check(p.returncode == 0 or (p.returncode == 3 and ("in use" in err or "already holds layers" in err)),
+                  "%r at once: %d %r" % (args, p.returncode, err))
+        return done
+    for i in range(5):
+        equal(all_at_once("create", "once%d" % i, "--size", "8M"), 1, "stores made in one folder")
+        done = all_at_once("snapshot", "once%d" % i)
+        equal(len(layers("once%d" % i)["layers"]), 2 + done, "each snapshot that was taken is there")
+        os.unlink("once%d/isopod-layers.idx" % i)
+        check(all_at_once("check", "once%d" % i, "--repair") > 0, "somebody repairs")
+        r = must("layer", "check", "once%d" % i)
+        check(" 0 faults, 0 repaired, 0 warnings" in r.out, "after programs at once: " + r.out)
+
+
 def deep():
     """As many layers on top of each other as can be opened, and not one more: that is a limit, and said before anything is made."""
     must("layer", "create", "deep", "--size", "1M")
@@ -728,6 +750,7 @@ with workdir():
     interrupted_rebase()
     signals()
     faults()
+    at_once()
     deep()
     wrong()
     for fs in (Ext4(), Ntfs(), Fat()):

@@ -16,7 +16,7 @@ def seed(name, flags, op, patches=(), fail=(0, 0)):
         f.write(data + struct.pack("<HH", *fail))
 
 
-OPERATIONS = 55  # of tests/unit/exfat_scenario.h
+OPERATIONS = 61  # of tests/unit/exfat_scenario.h
 
 for op in range(OPERATIONS):
     seed("op%d" % op, 4, op)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "cli/stick/copy.h"
 #include "cli/host/digest.h"
+#include "cli/stick/name.h"
 #include "cli/stick/volume.h"
 #include "core/base/str.h"
 #include "core/image/image.h"
@@ -193,6 +194,7 @@ static int add_one(struct cli_volume *v, const struct options *o, const char *fo
 		fault_set(fault, _("%s: cannot open"), file);
 	else {
 		warn_about(&src, file, fault);
+		cli_name_warn(path, fault);
 		fault_print(fault);
 		rc = copy_in(v, o, &src, path, st.st_mtime, fault);
 	}

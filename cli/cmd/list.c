@@ -3,8 +3,10 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "cli/ui/bootmode.h"
 #include "cli/stick/hashlist.h"
+#include "cli/stick/name.h"
 #include "cli/stick/target.h"
 #include "cli/stick/walk.h"
 #include "core/base/str.h"
@@ -108,6 +110,18 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	pod_free(&cli_alloc, ext);
 }
 
+static void name_json(struct cli_json *j, unsigned problems)
+{
+	if (!problems)
+		return;
+	cli_json_open(j, "name_problems", '[');
+	if (problems & CLI_NAME_WINDOWS)
+		cli_json_str(j, NULL, "windows");
+	if (problems & CLI_NAME_ALIKE)
+		cli_json_str(j, NULL, "looks-alike");
+	cli_json_close(j, ']');
+}
+
 static int report_json(struct listing *l, const struct cli_hashlist *hashes, struct fault *fault)
 {
 	struct probed *p = cli_xmalloc(sizeof *p);
@@ -117,7 +131,7 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 	cli_json_open(&j, NULL, '[');
 	for (size_t i = 0; i < l->walk.count; i++) {
 		const struct cli_entry *e = &l->walk.entry[i];
-		const char *hex = cli_hashlist_get(hashes, e->path, &e->node);
+		const struct cli_hash *h = cli_hashlist_get(hashes, e->path, &e->node);
 
 		probe(l, e, p);
 		cli_json_open(&j, NULL, '{');
@@ -128,10 +142,13 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 		cli_bootmode_json(&j, "firmware", p->image.firmware);
 		cli_json_u64(&j, "extents", p->extents);
 		cli_json_i64(&j, "mtime", e->node.mtime);
-		if (hex)
-			cli_json_str(&j, "sha256", hex);
+		if (h) {
+			cli_json_str(&j, "sha256_recorded", h->hex);
+			cli_json_i64(&j, "sha256_recorded_on", h->recorded);
+		}
 		if (*p->problem)
 			cli_json_str(&j, "problem", p->problem);
+		name_json(&j, cli_name_problems(e->path));
 		cli_json_close(&j, '}');
 	}
 	cli_json_close(&j, ']');
@@ -139,16 +156,30 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 	return cli_json_end(&j, fault);
 }
 
+#define DATE_SIZE 16
+
+static const char *date_of(int64_t seconds, char out[DATE_SIZE])
+{
+	time_t at = (time_t)seconds;
+	struct tm tm;
+
+	if (!gmtime_r(&at, &tm) || !strftime(out, DATE_SIZE, "%Y-%m-%d", &tm))
+		pod_strlcpy(out, "?", DATE_SIZE);
+	return out;
+}
+
 static int report_text(struct listing *l, const struct cli_hashlist *hashes, struct fault *fault)
 {
 	struct probed *p = cli_xmalloc(sizeof *p);
-	char size[16], firmware[48];
+	char size[16], firmware[48], date[DATE_SIZE];
 
 	if (l->walk.count == 0)
 		cli_print("%s\n", _("No images yet; 'isopod add' copies some, or any file manager does."));
 	for (size_t i = 0; i < l->walk.count; i++) {
 		const struct cli_entry *e = &l->walk.entry[i];
-		const char *hex = cli_hashlist_get(hashes, e->path, &e->node);
+		const struct cli_hash *h = cli_hashlist_get(hashes, e->path, &e->node);
+
+		unsigned odd = cli_name_problems(e->path);
 
 		probe(l, e, p);
 		cli_print("%s\n", e->path);
@@ -160,9 +191,13 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_print(_(", in %zu pieces"), p->extents);
 		if (*p->problem)
 			cli_print(", %s", p->problem);
+		if (odd & CLI_NAME_WINDOWS)
+			cli_print("%s", _(", Windows cannot open this name"));
+		if (odd & CLI_NAME_ALIKE)
+			cli_print("%s", _(", the name can be taken for another"));
 		cli_print("\n");
-		if (hex)
-			cli_print("    sha256 %s\n", hex);
+		if (h)
+			cli_print(_("    sha256 %s, recorded on %s\n"), h->hex, date_of(h->recorded, date));
 	}
 	free(p);
 	return cli_flush(fault);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "cli/ui/ui.h"
+#include "cli/stick/name.h"
 #include "cli/stick/volume.h"
 
 /* NEWPATH as it is, or with the old name behind it if it is an existing folder (and not the one that is renamed). */
@@ -36,6 +37,7 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 		free(from);
 		return CLI_FAILED;
 	}
+	cli_name_warn(to, fault);
 	st = cli_volume_lookup(v, from, &node);
 	slash = strrchr(to, '/');
 	if (st == POD_OK && slash != to) {

@@ -301,7 +301,7 @@ static void compare(struct scan *s, const struct doctor_check *c, const char *so
 	else if (!*got)
 		doctor_report(s->d, c, DOCTOR_SKIPPED, s->im->subject, _("this OpenSSL does not have that hash"), NULL);
 	else if (strcmp(want, got) == 0)
-		doctor_reportf(s->d, c, DOCTOR_GOOD, s->im->subject, NULL, _("%.16s... as in %s"), got, source);
+		doctor_reportf(s->d, c, DOCTOR_GOOD, s->im->subject, NULL, _("checked now: %.16s..., as in %s"), got, source);
 	else
 		doctor_reportf(s->d, c, DOCTOR_BAD, s->im->subject, fix, _("%.16s..., but %s says %.16s..."), got, source, want);
 }
@@ -335,7 +335,9 @@ static void report_md5(struct scan *s)
 
 static const char *noted_hash(struct doctor *d, const struct doctor_image *im)
 {
-	return d->hashes && im->node ? cli_hashlist_get(d->hashes, im->path, im->node) : NULL;
+	const struct cli_hash *h = d->hashes && im->node ? cli_hashlist_get(d->hashes, im->path, im->node) : NULL;
+
+	return h ? h->hex : NULL;
 }
 
 static void full(struct doctor *d, const struct doctor_image *im, struct doctor_md5 *md5, const struct doctor_sum *sum)
@@ -374,9 +376,9 @@ static void quick(struct doctor *d, const struct doctor_image *im, const struct 
 		doctor_reportf(d, &doctor_check_md5, DOCTOR_NOTE, im->subject, _("--full checks it"), _("%s is implanted"),
 			       md5->hex);
 	if (sum && noted && strcmp(sum->algorithm, "sha256") == 0)
-		doctor_reportf(d, &doctor_check_sums, strcmp(sum->hex, noted) == 0 ? DOCTOR_GOOD : DOCTOR_BAD, im->subject,
-			       strcmp(sum->hex, noted) == 0 ? NULL : AGAIN,
-			       _("%s says %.16s..., when it was copied it was %.16s..."), sum->source, sum->hex, noted);
+		doctor_reportf(d, &doctor_check_sums, strcmp(sum->hex, noted) == 0 ? DOCTOR_NOTE : DOCTOR_BAD, im->subject,
+			       strcmp(sum->hex, noted) == 0 ? _("--full compares it") : AGAIN,
+			       _("%s says %.16s..., recorded when it was copied is %.16s..."), sum->source, sum->hex, noted);
 	else if (sum)
 		doctor_reportf(d, &doctor_check_sums, DOCTOR_NOTE, im->subject, _("--full compares it"), _("%s names its %s"),
 			       sum->source, sum->algorithm);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/ui/ui.h"
+#include "cli/host/identity.h"
 #include "cli/stick/hashlist.h"
 #include "core/base/str.h"
 
@@ -65,21 +66,22 @@ static bool parse_line(struct cli_hash *item, const char *s, size_t n)
 	return true;
 }
 
-/* "# size 123 mtime 456" */
+/* "# size 123 mtime 456 recorded 789"; without the last before 0.3.0 */
 static void parse_comment(struct cli_hash *item, const char *s, size_t n)
 {
 	char line[80];
 	unsigned long long size;
-	long long mtime;
+	long long mtime, recorded = 0;
 
 	if (n >= sizeof line)
 		return;
 	memcpy(line, s, n);
 	line[n] = '\0';
-	item->has_state = sscanf(line, "# size %llu mtime %lld", &size, &mtime) == 2;
+	item->has_state = sscanf(line, "# size %llu mtime %lld recorded %lld", &size, &mtime, &recorded) >= 2;
 	if (item->has_state) {
 		item->size_bytes = size;
 		item->mtime = mtime;
+		item->recorded = recorded;
 	}
 }
 
@@ -115,6 +117,9 @@ void cli_hashlist_load(struct cli_hashlist *l, struct cli_target *t)
 	text = cli_xmalloc((size_t)node.size_bytes + 1);
 	if (pod_fs_read(&t->data, &node, 0, text, (size_t)node.size_bytes) == POD_OK)
 		cli_hashlist_parse(l, text, (size_t)node.size_bytes);
+	for (size_t i = 0; i < l->count; i++)
+		if (l->item[i].recorded == 0)
+			l->item[i].recorded = node.mtime;
 	free(text);
 }
 
@@ -126,7 +131,7 @@ void cli_hashlist_free(struct cli_hashlist *l)
 	memset(l, 0, sizeof *l);
 }
 
-const char *cli_hashlist_get(const struct cli_hashlist *l, const char *path, const struct pod_node *node)
+const struct cli_hash *cli_hashlist_get(const struct cli_hashlist *l, const char *path, const struct pod_node *node)
 {
 	/* Of two lines for one path the later one counts. */
 	for (size_t i = l->count; i-- > 0;) {
@@ -136,7 +141,7 @@ const char *cli_hashlist_get(const struct cli_hashlist *l, const char *path, con
 			continue;
 		if (h->has_state && (h->size_bytes != node->size_bytes || h->mtime != node->mtime))
 			return NULL;
-		return h->hex;
+		return h;
 	}
 	return NULL;
 }
@@ -169,6 +174,7 @@ void cli_hashlist_set(struct cli_hashlist *l, const char *path, const struct pod
 		.has_state = true,
 		.size_bytes = node->size_bytes,
 		.mtime = node->mtime,
+		.recorded = cli_identity_time(),
 		.path = cli_xstrdup(path),
 	};
 
@@ -200,7 +206,8 @@ static size_t put_entry(char *out, const struct cli_hash *h)
 	char *w = out;
 
 	if (h->has_state)
-		w += sprintf(w, "# size %llu mtime %lld\n", (unsigned long long)h->size_bytes, (long long)h->mtime);
+		w += sprintf(w, "# size %llu mtime %lld recorded %lld\n", (unsigned long long)h->size_bytes, (long long)h->mtime,
+			     (long long)h->recorded);
 	if (escape)
 		*w++ = '\\';
 	memcpy(w, h->hex, 64);
@@ -225,7 +232,7 @@ char *cli_hashlist_text(const struct cli_hashlist *l, size_t *len)
 	char *text, *w;
 
 	for (size_t i = 0; i < l->count; i++)
-		cap += 80 + 64 + 4 + 2 * strlen(l->item[i].path);
+		cap += 110 + 64 + 4 + 2 * strlen(l->item[i].path);
 	w = text = cli_xmalloc(cap);
 	for (size_t i = 0; i < l->count; i++)
 		w += put_entry(w, &l->item[i]);

@@ -130,9 +130,9 @@ def add_and_list(stick):
     l = {e["path"]: e for e in listing(stick)}
     equal(sorted(l), sorted(["/images/ipxe.iso", "/deep/er folder/zufall.img", "/deep/er folder/leer.iso"] + ["/中文/" + n for n in names]), "paths")
     e = l["/images/ipxe.iso"]
-    equal({k: e[k] for k in ("size", "kind", "label", "firmware", "extents", "sha256")},
+    equal({k: e[k] for k in ("size", "kind", "label", "firmware", "extents", "sha256_recorded")},
           {"size": os.path.getsize("ipxe.iso"), "kind": "iso", "label": "ISOIMAGE", "firmware": ["bios", "uefi"], "extents": 1,
-           "sha256": sha256("ipxe.iso")}, "list of ipxe.iso")
+           "sha256_recorded": sha256("ipxe.iso")}, "list of ipxe.iso")
     equal(l["/deep/er folder/leer.iso"]["extents"], 0, "an empty file has no extents")
     before = sha256(stick)
     one_line(isopod("add", stick, "ipxe.iso"), 3, "same name", "ipxe.iso", "taken")
@@ -147,7 +147,7 @@ def add_and_list(stick):
     noise("ipxe.iso", 3 * MIB, 8)
     must("add", stick, "ipxe.iso", "--replace")
     e = [x for x in listing(stick) if x["path"] == "/images/ipxe.iso"][0]
-    equal((e["size"], e["sha256"]), (3 * MIB, sha256("ipxe.iso")), "replaced")
+    equal((e["size"], e["sha256_recorded"]), (3 * MIB, sha256("ipxe.iso")), "replaced")
     shutil.copy(IPXE, "ipxe.iso")
     must("add", stick, "ipxe.iso", "--replace")
     # odd images are warned of and taken
@@ -199,8 +199,8 @@ def foreign(stick):
         os.makedirs(m + "/System Volume Information", exist_ok=True)
         shutil.copy(IPXE, m + "/System Volume Information/hidden.iso")
     l = {e["path"]: e for e in listing(stick)}
-    check("/images/fremd.iso" in l and "sha256" not in l["/images/fremd.iso"], "a file copied by others is listed, without a hash")
-    check("sha256" not in l["/images/ipxe.iso"], "a changed file has no known hash")
+    check("/images/fremd.iso" in l and "sha256_recorded" not in l["/images/fremd.iso"], "a file copied by others is listed, without a hash")
+    check("sha256_recorded" not in l["/images/ipxe.iso"], "a changed file has no known hash")
     check(not any("hidden" in p for p in l), "system folders are left out")
     a = json.loads(must("plan", IPXE, "--json").out)
     b = json.loads(must("plan", stick + ":/images/fremd.iso", "--json").out)
@@ -226,7 +226,7 @@ def remove_and_move(stick):
     equal(len(l), n, "as many as before")
     check("/tools/netz 网络.iso" in l and "/images/ipxe.iso" not in l, "moved")
     check("/deep/中文/映像 文件.iso" in l, "a folder moved into a folder: %r" % sorted(l))
-    equal(l["/deep/中文/映像 文件.iso"].get("sha256"), sha256(IPXE), "its hash went along")
+    equal(l["/deep/中文/映像 文件.iso"].get("sha256_recorded"), sha256(IPXE), "its hash went along")
     must("move", stick, "/tools/netz 网络.iso", "/TOOLS")
     must("move", stick, "/tools/netz 网络.iso", "/tools/NETZ 网络.iso")
     check(any(e["path"] == "/tools/NETZ 网络.iso" for e in listing(stick)), "a change of case")
@@ -375,7 +375,7 @@ def lying_drive(stick):
         equal(r.rc, 1 if verify else 0, "a lying drive, verify=%s: %s" % (verify, r.err))
         check(not verify or "read back differs" in r.err, "a lying drive: " + r.err)
         e = [x for x in listing("lie.img") if x["path"] == "/images/truth.img"][0]
-        equal("sha256" in e, not verify, "no hash is claimed for what is not there")
+        equal("sha256_recorded" in e, not verify, "no hash is claimed for what is not there")
     os.unlink("lie.img")
 
 

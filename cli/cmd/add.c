@@ -14,10 +14,24 @@
 #include "core/base/str.h"
 #include "core/image/image.h"
 
+#define NOT_ADDED _("%s: not added: %s")
+
 struct options {
 	const char *to;
 	bool replace, verify;
 };
+
+static void warn_unsound(const char *name, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
+{
+	const char *what = diag->what ? diag->what : cli_status_text(st);
+	unsigned long long at = (unsigned long long)diag->offset_bytes;
+
+	if (st == POD_E_CORRUPT || st == POD_E_RANGE || st == POD_E_FORMAT)
+		fault_warn(fault, _("%s: the image is damaged (%s at offset %llu); download it again"), name, what, at);
+	else
+		fault_warn(fault, _("%s: it cannot be told what is in the image (%s at offset %llu): %s"), name, what, at,
+			   cli_status_text(st));
+}
 
 /* What starts the disk in a VHD or VHDX; false: that cannot be told, and was said. */
 static bool look_inside(const char *path, const char *name, uint32_t *firmware, struct fault *fault)
@@ -39,8 +53,7 @@ static bool look_inside(const char *path, const char *name, uint32_t *firmware, 
 			   _("%s: its parent %s is missing here, or not what it was; both must lie in one folder of the stick"),
 			   name, plan->parent);
 	else
-		fault_warn(fault, _("%s: the image is damaged (%s at offset %llu); download it again"), name,
-			   diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+		warn_unsound(name, st, &diag, fault);
 	free(plan);
 	return st == POD_OK;
 }
@@ -53,8 +66,7 @@ static void warn_about(struct cli_dev *src, const char *name, struct fault *faul
 	enum pod_status st = pod_image_probe(&src->dev, name, &cli_alloc, im, &diag);
 
 	if (st != POD_OK)
-		fault_warn(fault, _("%s: the image is damaged (%s at offset %llu); download it again"), name,
-			   diag.what ? diag.what : cli_status_text(st), (unsigned long long)diag.offset_bytes);
+		warn_unsound(name, st, &diag, fault);
 	else if (im->truncated)
 		fault_warn(fault, _("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
 			   (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
@@ -98,20 +110,24 @@ static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t 
 	return st;
 }
 
-static int verify(struct cli_volume *v, struct cli_copy *copy, const char *path, struct fault *fault)
+/* *doubtful: what is on the stick is not, or may not be, what was read. */
+static int verify(struct cli_volume *v, struct cli_copy *copy, const char *path, bool *doubtful, struct fault *fault)
 {
-	bool same;
+	struct fault why = {0};
+	bool same = true, read = cli_copy_verify(copy, &same, &why);
 
-	if (!cli_copy_verify(copy, &same, fault))
-		return CLI_FAILED;
-	if (!same) {
+	*doubtful = fault_is_set(&why) || (read && !same);
+	fault_move(fault, &why);
+	if (!read && !*doubtful)
+		return fault_set(fault, _("%s:%s: added, but not read back to its end: interrupted"), v->t->file.path, path);
+	if (read && !same) {
 		fault_set(fault,
 			  _("%s:%s: what was read back differs from what was written; the drive is failing or not as large "
 			    "as it says"),
 			  v->t->file.path, path);
 		return CLI_CHECK;
 	}
-	return CLI_OK;
+	return read ? CLI_OK : CLI_FAILED;
 }
 
 /* The hash of a file about to be replaced must not outlive it. */
@@ -135,12 +151,15 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 	struct pod_diag diag = {0};
 	char size[16];
 	enum pod_status st;
+	bool doubtful = false;
 	int rc = CLI_OK;
 
 	if (o->replace && !forget_hash(v, path, fault))
 		return CLI_FAILED;
 	if (reserve(v, path, copy.size_bytes, o->replace ? POD_EXFAT_REPLACE : 0, &n, fault) != POD_OK)
 		return CLI_FAILED;
+	cli_name_warn(path, fault);
+	fault_print(fault); /* copying takes a while */
 	absolute = cli_xmalloc((n.extents + 1) * sizeof *absolute);
 	for (size_t i = 0; i < n.extents; i++) {
 		absolute[i] = n.extent[i];
@@ -152,7 +171,7 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 		pod_exfat_abort(&v->vol, &n);
 		free(absolute);
 		if (cli_interrupted)
-			fault_set(fault, _("%s: interrupted; it was not added"), src->path);
+			fault_set(fault, NOT_ADDED, src->path, _("interrupted"));
 		return CLI_FAILED;
 	}
 	st = pod_exfat_commit(&v->vol, path, &n, mtime, &diag);
@@ -161,9 +180,9 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 		return cli_volume_fail(v, path, _("cannot add"), st, &diag, fault);
 	}
 	if (o->verify)
-		rc = verify(v, &copy, path, fault);
+		rc = verify(v, &copy, path, &doubtful, fault);
 	free(absolute);
-	if (rc == CLI_OK && cli_volume_lookup(v, path, &node) == POD_OK) {
+	if (!doubtful && cli_volume_lookup(v, path, &node) == POD_OK) {
 		cli_hashlist_set(&v->hashes, path, &node, copy.hex);
 		if (!cli_volume_save_hashes(v, fault))
 			rc = CLI_FAILED;
@@ -194,7 +213,6 @@ static int add_one(struct cli_volume *v, const struct options *o, const char *fo
 		fault_set(fault, _("%s: cannot open"), file);
 	else {
 		warn_about(&src, file, fault);
-		cli_name_warn(path, fault);
 		fault_print(fault);
 		rc = copy_in(v, o, &src, path, st.st_mtime, fault);
 	}
@@ -219,8 +237,13 @@ static int add_all(struct cli_volume *v, const struct options *o, char **files, 
 		free(folder);
 		return rc;
 	}
-	for (int i = 0; i < count && !cli_interrupted && !v->vol.failed; i++) {
-		one = add_one(v, o, folder, files[i], fault);
+	for (int i = 0; i < count; i++) {
+		if (v->vol.failed)
+			one = fault_set(fault, NOT_ADDED, files[i], _("the drive failed before"));
+		else if (cli_interrupted)
+			one = fault_set(fault, NOT_ADDED, files[i], _("interrupted"));
+		else
+			one = add_one(v, o, folder, files[i], fault);
 		if (one != CLI_OK && rc != CLI_FAILED)
 			rc = one;
 	}
@@ -260,8 +283,6 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return CLI_FAILED;
 	}
 	rc = add_all(v, &o, argv + optind + 1, argc - optind - 1, fault);
-	if (cli_interrupted)
-		rc = CLI_FAILED;
 	if (!cli_volume_close(v, fault))
 		rc = CLI_FAILED;
 	free(v);

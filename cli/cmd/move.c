@@ -37,7 +37,6 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 		free(from);
 		return CLI_FAILED;
 	}
-	cli_name_warn(to, fault);
 	st = cli_volume_lookup(v, from, &node);
 	slash = strrchr(to, '/');
 	if (st == POD_OK && slash != to) {
@@ -59,6 +58,8 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 		rc = cli_volume_fail(v, to, _("cannot move"), st, &diag, fault);
 	else if (cli_hashlist_rename(&v->hashes, from, to) && !cli_volume_save_hashes(v, fault))
 		rc = CLI_FAILED;
+	if (rc == CLI_OK)
+		cli_name_warn(to, fault);
 out:
 	free(from);
 	free(to);

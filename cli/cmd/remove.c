@@ -6,6 +6,8 @@
 #include "cli/ui/ui.h"
 #include "cli/stick/volume.h"
 
+#define NOT_REMOVED _("%s: not removed: %s")
+
 static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_changed, struct fault *fault)
 {
 	char *path = cli_volume_path(v, arg, fault);
@@ -48,16 +50,20 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		free(v);
 		return CLI_FAILED;
 	}
-	for (int i = optind + 1; i < argc && !cli_interrupted && !v->vol.failed; i++) {
-		int one = remove_one(v, argv[i], &hashes_changed, fault);
+	for (int i = optind + 1; i < argc; i++) {
+		int one;
 
+		if (v->vol.failed)
+			one = fault_set(fault, NOT_REMOVED, argv[i], _("the drive failed before"));
+		else if (cli_interrupted)
+			one = fault_set(fault, NOT_REMOVED, argv[i], _("interrupted"));
+		else
+			one = remove_one(v, argv[i], &hashes_changed, fault);
 		if (one != CLI_OK)
 			rc = one;
 	}
 	if (hashes_changed && !v->vol.failed && !cli_volume_save_hashes(v, fault))
 		rc = CLI_FAILED;
-	if (cli_interrupted)
-		rc = fault_set(fault, "%s", _("interrupted"));
 	if (!cli_volume_close(v, fault))
 		rc = CLI_FAILED;
 	free(v);

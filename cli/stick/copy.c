@@ -204,6 +204,31 @@ static bool explain(const struct ring *r, struct fault *fault)
 	return false;
 }
 
+/* What was hashed is the file only if nobody wrote to it meanwhile. Files of /proc say that they are empty, and hold something.
+ */
+static bool is_whole(const struct cli_copy *c, const struct stat *before, struct fault *fault)
+{
+	struct stat after;
+	ssize_t more;
+	char byte;
+
+	do
+		more = pread(c->source_fd, &byte, 1, (off_t)c->size_bytes);
+	while (more < 0 && errno == EINTR);
+	if (fstat(c->source_fd, &after) == 0 && more == 0 && after.st_size == before->st_size &&
+	    after.st_mtim.tv_sec == before->st_mtim.tv_sec && after.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+		return true;
+	if (more != 0 && after.st_size == before->st_size)
+		fault_set(fault,
+			  _("%s: it holds more than its size of %llu bytes says, as files of /proc do; nothing was added, copy "
+			    "it to "
+			    "a plain file first"),
+			  c->source, (unsigned long long)c->size_bytes);
+	else
+		fault_set(fault, _("%s: the file was written to while it was copied; nothing was added"), c->source);
+	return false;
+}
+
 static void take_hex(struct cli_digest *sha, char hex[65])
 {
 	char all[2 * CLI_DIGEST_MAX + 1];
@@ -218,6 +243,7 @@ bool cli_copy_run(struct cli_copy *c, struct fault *fault)
 	struct ring *r = cli_xzalloc(sizeof *r);
 	pthread_t reader, hasher;
 	bool ok = false, have_reader, have_hasher = false;
+	struct stat before = {0};
 
 	r->copy = c;
 	r->sha = cli_digest_need("sha256", fault);
@@ -226,6 +252,7 @@ bool cli_copy_run(struct cli_copy *c, struct fault *fault)
 	r->data = cli_xmalloc((size_t)BUFFERS * BUFFER_SIZE);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
+	(void)fstat(c->source_fd, &before);
 	posix_fadvise(c->source_fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	have_reader = pthread_create(&reader, NULL, reader_main, r) == 0;
 	if (have_reader)
@@ -240,7 +267,7 @@ bool cli_copy_run(struct cli_copy *c, struct fault *fault)
 		pthread_join(reader, NULL);
 	if (have_hasher)
 		pthread_join(hasher, NULL);
-	ok = have_hasher && explain(r, fault);
+	ok = have_hasher && explain(r, fault) && is_whole(c, &before, fault);
 	if (ok)
 		take_hex(r->sha, c->hex);
 	pthread_cond_destroy(&r->changed);

@@ -18,10 +18,11 @@ struct cli_copy {
 };
 
 /* Reading, hashing and writing go on at once. Stops early when cli_interrupted is set. False, and has said why (not when
- * interrupted), if not everything was copied. Does not flush. */
+ * interrupted), if not everything was copied, or the file was written to meanwhile, or holds more than its size says. Does not
+ * flush. */
 bool cli_copy_run(struct cli_copy *c, struct fault *fault);
-/* Reads the copy back from the medium, past the page cache, and compares with `hex`. *same tells; false, and has said why, if it
- * cannot be read. The device must have been flushed. */
+/* Reads the copy back from the medium, past the page cache, and compares with `hex`. *same tells; false, and has said why (not
+ * when interrupted), if it cannot be read. The device must have been flushed. */
 bool cli_copy_verify(struct cli_copy *c, bool *same, struct fault *fault);
 
 #endif

@@ -203,7 +203,7 @@ static int watch(struct vm *vm, struct fault *fault)
 		if (poll(&p, 1, left < 1000 ? (int)left : 1000) > 0)
 			running = drain(vm);
 	}
-	if (cli_interrupted)
+	if (cli_interrupted && !vm->console.seen)
 		return fault_set(fault, "%s", _("interrupted; the machine was switched off"));
 	if (o->expect && !vm->console.seen) {
 		const char *last = *vm->console.current ? vm->console.current : vm->console.line;

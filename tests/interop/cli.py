@@ -388,11 +388,8 @@ def shrinking(stick):
     os.truncate("shrink.img", 5 * MIB)
     out, err = p.communicate(timeout=60)
     # the ring holds 16 MiB: what was read before the cut may be all there was
-    if p.returncode != 0:
-        check(p.returncode == 3 and "shorter" in err, "a shrinking source: status %d %r" % (p.returncode, err))
-        equal(listing(stick), before, "nothing was added")
-    else:
-        must("remove", stick, "/images/shrink.img")
+    check(p.returncode == 3 and ("shorter" in err or "written to" in err), "a shrinking source: status %d %r" % (p.returncode, err))
+    equal(listing(stick), before, "nothing was added")
     fsck(stick, "a shrinking source")
 
 

@@ -4,6 +4,7 @@
  *
  *   ISOPOD_TEST_LOG=FILE   appends each write to TARGET: le64 offset, le64 length, data; a flush is offset 2^64-1, length 0
  *   ISOPOD_TEST_CUT=N      the process kills itself before the Nth write (1-based); writes before it are done
+ *   ISOPOD_TEST_SIGNAL=N   the process gets SIGINT before the Nth write, once
  *   ISOPOD_TEST_FAIL=N     the Nth write and all later ones go to a closed file: the command sees errors
  *   ISOPOD_TEST_SLOW=MS     sleeps before each write of 1 MiB and more
  *   ISOPOD_TEST_WRAP=N      TARGET really has N bytes: what lies behind lands on it again, a counterfeit drive
@@ -27,7 +28,7 @@
 #include "core/base/bytes.h"
 
 static unsigned long long wrap_at, lose_at, bad_read;
-static long cut_at, fail_at, slow_ms, flip_at, count;
+static long cut_at, fail_at, signal_at, slow_ms, flip_at, count;
 static int log_fd = -1;
 static bool flipped;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -83,6 +84,8 @@ static void hook(const struct cli_dev *d, uint64_t off_bytes, const void *buf, s
 	}
 	if (cut_at && off_bytes != UINT64_MAX && count >= cut_at)
 		raise(SIGKILL);
+	if (signal_at && off_bytes != UINT64_MAX && count == signal_at)
+		raise(SIGINT);
 	if (fail_at && count >= fail_at) {
 		/* what a stick that was pulled out looks like: every call fails from now on */
 		int bad = open("/dev/null", O_RDONLY);
@@ -127,6 +130,8 @@ __attribute__((constructor)) static void arm(void)
 
 	if ((s = getenv("ISOPOD_TEST_CUT")))
 		cut_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_SIGNAL")))
+		signal_at = atol(s);
 	if ((s = getenv("ISOPOD_TEST_FAIL")))
 		fail_at = atol(s);
 	if ((s = getenv("ISOPOD_TEST_LOG")))
@@ -149,6 +154,6 @@ __attribute__((constructor)) static void arm(void)
 		cli_dev_hook = store_write;
 		cli_dev_resize_hook = store_resize;
 	}
-	if (cut_at || fail_at || slow_ms || flip_at || log_fd >= 0)
+	if (cut_at || fail_at || signal_at || slow_ms || flip_at || log_fd >= 0)
 		cli_dev_hook = hook;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What list claims of an image and of its name, what add takes as an image, and what a signal leaves behind."""
-import os, shutil, socket, threading
+import contextlib, os, shutil, socket, struct, threading
 
 from cli_common import *
 import cli_common
@@ -68,9 +68,117 @@ def names():
     must("create", "stick.img", "--yes", "--size", "96M")
 
 
+def sources():
+    """Only a file whose bytes are known and stay the same is an image."""
+    before = listing("stick.img")
+    os.mkdir("folder.iso")
+    os.mkfifo("fifo.iso")
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind("socket.iso")
+    one_line(isopod("add", "stick.img", "folder.iso"), 3, "a folder", "folder.iso", "neither a file")
+    one_line(isopod("add", "stick.img", "fifo.iso"), 3, "a FIFO", "fifo.iso", "neither a file")
+    one_line(isopod("add", "stick.img", "socket.iso"), 3, "a socket", "socket.iso")
+    one_line(isopod("add", "stick.img", "/dev/zero"), 3, "a device", "/dev/zero", "neither a file")
+    for path in ("/proc/version", "/proc/cpuinfo"):
+        r = isopod("add", "stick.img", path)
+        check(r.rc == 3 and path + ": it holds more than its size of 0 bytes says" in r.err, "%s: %d %r" % (path, r.rc, r.err))
+    noise("live.img", 12 * MIB, 6)
+    for what, change in (("grows", lambda f: f.seek(0, 2)), ("is written to", lambda f: f.seek(11 * MIB))):
+        def write():
+            with open("live.img", "r+b") as f:
+                change(f)
+                f.write(b"new")
+        t = threading.Timer(0.9, write)
+        t.start()
+        r = isopod("add", "stick.img", "live.img", program=FAULTS, env={"ISOPOD_TEST_SLOW": "300"})
+        t.join()
+        check(r.rc == 3 and "live.img: the file was written to while it was copied" in r.err, "a file that %s: %d %r" % (what, r.rc, r.err))
+    equal(listing("stick.img"), before, "nothing was added")
+    os.truncate("live.img", 12 * MIB)
+    must("add", "stick.img", "live.img")
+    must("remove", "stick.img", "/images/live.img")
+    fsck("stick.img", "odd sources")
+
+
+def limits():
+    """A VHD of 2^23 blocks of 512 bytes breaks no rule, and is more than we read: a limit, not damage."""
+    must("disk", "create", "many.vhd", "--size", "4G")
+    with open("many.vhd", "r+b") as f:
+        f.seek(512)
+        head = bytearray(f.read(1024))
+        check(head[:8] == b"cxsparse", "a dynamic VHD")
+        struct.pack_into(">II", head, 28, 1 << 31, 512)
+        struct.pack_into(">I", head, 36, 0)
+        struct.pack_into(">I", head, 36, ~sum(head) & 0xffffffff)
+        f.seek(512)
+        f.write(head)
+    r = must("add", "stick.img", "many.vhd")
+    check("damaged" not in r.err and "number of blocks" in r.err and "over a limit" in r.err, "a limit is no damage: %r" % r.err)
+    must("remove", "stick.img", "/images/many.vhd")
+
+
+def count_writes(*args):
+    log = os.path.abspath("log")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(log)
+    shutil.copyfile("stick.img", "sig.img")
+    r = isopod(*args, program=FAULTS, env={"ISOPOD_TEST_LOG": log})
+    equal(r.rc, 0, "%r: %s" % (args, r.err))
+    raw, at, n = open(log, "rb").read(), 0, 0
+    while at < len(raw):
+        off, size = struct.unpack_from("<QQ", raw, at)
+        n += off != (1 << 64) - 1
+        at += 16 + size
+    return n
+
+
+def signals():
+    """At whatever write it comes: what is said to be added is there, the rest is named, and 0 means all of it."""
+    files = ["s1.img", "s2.img", "s3.img"]
+    for i, name in enumerate(files):
+        noise(name, 200000 + i, 20 + i)
+    for verify in ([], ["--verify"]):
+        args = ["add", "sig.img"] + files + verify
+        seen = set()
+        total = count_writes(*args)
+        check(total > 10, "writes: %d" % total)
+        for n in range(1, total + 1):
+            what = "%s, SIGINT at write %d of %d" % (" ".join(args), n, total)
+            shutil.copyfile("stick.img", "sig.img")
+            r = isopod(*args, program=FAULTS, env={"ISOPOD_TEST_SIGNAL": str(n)})
+            there = {p[len("/images/"):]: e for p, e in entries("sig.img").items()}
+            unread = [f for f in files if "/images/%s: added, but not read back to its end: interrupted" % f in r.err]
+            told = [f for f in files if "/images/%s: " % f in r.out] + unread
+            missing = [f for f in files if "isopod: %s: not added: interrupted" % f in r.err]
+            equal(sorted(there), sorted(told), what + ": what is there is what is told")
+            equal(sorted(missing + told), files, what + ": every file is told of once")
+            equal(r.rc, 3 if missing or unread else 0, what + ": status: " + r.err)
+            check(all(e.get("sha256_recorded") == sha256(f) for f, e in there.items()), what + ": hashes")
+            seen.add((len(there), len(unread)))
+        check({k for k, _ in seen} == {0, 1, 2, 3}, "the signal came at every stage: %r" % seen)
+    fsck("sig.img", "signals")
+    must("add", "stick.img", *files)
+    args = ["remove", "sig.img"] + ["/images/" + f for f in files]
+    stages = set()
+    total = count_writes(*args)
+    for n in range(1, total + 1):
+        what = "remove, SIGINT at write %d of %d" % (n, total)
+        shutil.copyfile("stick.img", "sig.img")
+        r = isopod(*args, program=FAULTS, env={"ISOPOD_TEST_SIGNAL": str(n)})
+        there = sorted(entries("sig.img"))
+        equal([p for p in args[2:] if "isopod: %s: not removed: interrupted" % p in r.err], there, what + ": what is left is told")
+        equal(r.rc, 3 if there else 0, what + ": status")
+        stages.add(len(there))
+    check(0 in stages and len(stages) > 1, "the signal came before and after the last removal: %r" % stages)
+    fsck("sig.img", "signals")
+
+
 with workdir():
     make_data("data", 1)
     must("create", "stick.img", "--size", "96M")
     recorded()
     names()
+    sources()
+    limits()
+    signals()
 cli_common.finish()

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "cli/stick/copy.h"
 #include "cli/host/digest.h"
+#include "cli/stick/image.h"
 #include "cli/stick/name.h"
 #include "cli/stick/volume.h"
 #include "core/base/str.h"

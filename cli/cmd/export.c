@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include "cli/ui/ui.h"
 #include "cli/nbd/nbd.h"
-#include "cli/stick/target.h"
+#include "cli/stick/image.h"
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {

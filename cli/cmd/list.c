@@ -6,8 +6,8 @@
 #include <time.h>
 #include "cli/ui/bootmode.h"
 #include "cli/stick/hashlist.h"
+#include "cli/stick/image.h"
 #include "cli/stick/name.h"
-#include "cli/stick/target.h"
 #include "cli/stick/walk.h"
 #include "core/base/str.h"
 

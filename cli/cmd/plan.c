@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/ui/bootmode.h"
-#include "cli/stick/target.h"
+#include "cli/stick/image.h"
 #include "core/base/str.h"
 
 static const char *const machine_text[POD_MACHINE_COUNT] = {

@@ -11,7 +11,7 @@
 #define POD_CLI_DOCTOR_H
 
 #include "cli/ui/ui.h"
-#include "cli/stick/target.h"
+#include "cli/stick/image.h"
 #include "core/trace/hazard.h"
 
 enum doctor_level {

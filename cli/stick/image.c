@@ -3,35 +3,17 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/disk/disk.h"
 #include "cli/host/files.h"
+#include "cli/stick/image.h"
 #include "cli/stick/stickfiles.h"
-#include "cli/stick/target.h"
 
 static const char *const shim_name[POD_MACHINE_COUNT] = {
 	[POD_MACHINE_X64] = "SHIMX64",
 	[POD_MACHINE_IA32] = "SHIMIA32",
 	[POD_MACHINE_AA64] = "SHIMAA64",
 };
-
-/* The first colon that leaves the name of something that exists. A file whose own name holds a colon is found before that. */
-char *cli_target_split(const char *arg, const char **path)
-{
-	if (access(arg, F_OK) == 0)
-		return NULL;
-	for (const char *c = strchr(arg, ':'); c; c = strchr(c + 1, ':')) {
-		char *target = strndup(arg, (size_t)(c - arg));
-
-		if (target && access(target, F_OK) == 0) {
-			*path = c + 1;
-			return target;
-		}
-		free(target);
-	}
-	return NULL;
-}
 
 static bool open_host_file(struct cli_image *im, const char *arg, struct fault *fault)
 {

@@ -2,6 +2,7 @@
 /* Opens a stick: table, data partition, ESP. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/stick/bootcode.h"
 #include "cli/ui/ui.h"
 #include "cli/host/safety.h"
@@ -186,6 +187,23 @@ char *cli_normal_path(const char *path)
 		*w++ = '/';
 	*w = '\0';
 	return out;
+}
+
+/* The first colon that leaves the name of something that exists. A file whose own name holds a colon is found before that. */
+char *cli_target_split(const char *arg, const char **path)
+{
+	if (access(arg, F_OK) == 0)
+		return NULL;
+	for (const char *c = strchr(arg, ':'); c; c = strchr(c + 1, ':')) {
+		char *target = strndup(arg, (size_t)(c - arg));
+
+		if (target && access(target, F_OK) == 0) {
+			*path = c + 1;
+			return target;
+		}
+		free(target);
+	}
+	return NULL;
 }
 
 bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out, struct fault *fault)

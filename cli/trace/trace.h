@@ -4,7 +4,7 @@
 #define POD_CLI_TRACE_H
 
 #include "cli/ui/ui.h"
-#include "cli/stick/target.h"
+#include "cli/stick/image.h"
 #include "core/trace/verdict.h"
 
 struct trace_boot {

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An image, FILE or TARGET:PATH, as the commands take it: where its bytes lie, and what the boot manager would do with it. */
+#ifndef POD_CLI_IMAGE_H
+#define POD_CLI_IMAGE_H
+
+#include "cli/stick/target.h"
+
+struct cli_image {
+	struct cli_target *target; /* NULL: a file of the host */
+	bool borrowed;		   /* the target is the caller's */
+	struct cli_dev file;	   /* the host file if target is NULL */
+	struct cli_files *files;   /* that file and those it stands on, if target is NULL */
+	struct pod_dev *disk;	   /* what the extents are offsets on */
+	struct pod_extent *extent;
+	size_t extent_count;
+	uint64_t size_bytes;
+	char *path;		       /* on the stick, or what it would be called there */
+	struct fault *fault;	       /* while planning: why another file it needs cannot be opened */
+	void *shim[POD_MACHINE_COUNT]; /* loaded on demand */
+	size_t shim_len[POD_MACHINE_COUNT];
+};
+/* A file on a stick that is open already; it stays open after cli_image_close. */
+enum pod_status POD_MUST_USE cli_image_on_target(struct cli_image *im, struct cli_target *t, const char *path,
+						 const struct pod_node *node);
+/* Opens either form; has said why on false. */
+bool cli_image_open(struct cli_image *im, const char *arg, struct fault *fault);
+void cli_image_close(struct cli_image *im);
+/* The image's own bytes as a device. `map` is storage for it. */
+bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out, struct fault *fault);
+/* What is read of it: the stick, or the file of the host. */
+struct cli_dev *cli_image_file(struct cli_image *im);
+/* The plan of an open image. */
+enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
+					    struct fault *fault);
+/* Opens either form and makes the plan of it. NULL: it has said why, *rc is the exit status, and nothing is left open. */
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc, struct fault *fault);
+void cli_image_close_plan(struct cli_image *im, struct pod_plan *plan);
+
+/* Are the shims on the ESP what `isopod create` wrote? NULL, or the path of the first one that is not. */
+const char *cli_target_bad_shim(struct cli_target *t);
+
+#endif

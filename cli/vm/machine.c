@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Firmware comes from the distribution's packages. UEFI keeps its variables in a second flash chip, which must be a fresh
- * writable copy for each run. The ia32 and the Secure Boot builds insist on system management mode and a locked flash.
+ * What `vm --firmware` names is a model of machine: a QEMU program and the firmware files it runs. These come from the
+ * distribution's packages. UEFI keeps its variables in a second flash chip, which must be a fresh writable copy for each run. The
+ * ia32 and the Secure Boot builds insist on system management mode and a locked flash.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,13 +15,13 @@ struct flash {
 	const char *code, *vars;
 };
 
-struct firmware {
+struct model {
 	const char *name, *qemu, *qemu_package, *package;
 	bool smm, arm;
 	struct flash flash[3]; /* the first that is there is taken; none for BIOS */
 };
 
-static const struct firmware known[] = {
+static const struct model models[] = {
 	{.name = "bios", .qemu = "qemu-system-x86_64", .qemu_package = "qemu-system-x86"},
 	{.name = "uefi",
 	 .qemu = "qemu-system-x86_64",
@@ -50,17 +51,17 @@ static const struct firmware known[] = {
 	 .flash = {{"/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"}}},
 };
 
-static const struct firmware *find(const char *name)
+static const struct model *find(const char *name)
 {
-	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
-		if (strcmp(known[i].name, name) == 0)
-			return &known[i];
+	for (size_t i = 0; i < POD_ARRAY_LEN(models); i++)
+		if (strcmp(models[i].name, name) == 0)
+			return &models[i];
 	return NULL;
 }
 
-bool cli_machine_known(const char *firmware)
+bool cli_machine_known(const char *name)
 {
-	return find(firmware) != NULL;
+	return find(name) != NULL;
 }
 
 static bool copy_file(const char *from, const char *to)
@@ -95,10 +96,10 @@ static char *escape(const char *s)
 	return out;
 }
 
-static bool add_flash(const struct firmware *fw, const struct cli_machine *m, struct cli_args *a, struct fault *fault)
+static bool add_flash(const struct model *model, const struct cli_machine *m, struct cli_args *a, struct fault *fault)
 {
-	for (size_t i = 0; i < POD_ARRAY_LEN(fw->flash); i++) {
-		const struct flash *f = &fw->flash[i];
+	for (size_t i = 0; i < POD_ARRAY_LEN(model->flash); i++) {
+		const struct flash *f = &model->flash[i];
 		char *vars;
 		bool ok;
 
@@ -116,7 +117,7 @@ static bool add_flash(const struct firmware *fw, const struct cli_machine *m, st
 		free(vars);
 		return ok;
 	}
-	fault_set(fault, _("no firmware files for %s; install the package %s"), fw->name, fw->package);
+	fault_set(fault, _("no firmware files for %s; install the package %s"), model->name, model->package);
 	return false;
 }
 
@@ -136,32 +137,32 @@ static bool inside_a_guest(void)
 	return guest;
 }
 
-static void add_machine(const struct firmware *fw, const struct cli_machine *m, struct cli_args *a)
+static void add_machine(const struct model *model, const struct cli_machine *m, struct cli_args *a)
 {
 #if defined(__x86_64__)
-	bool native = !fw->arm;
+	bool native = !model->arm;
 #elif defined(__aarch64__)
-	bool native = fw->arm;
+	bool native = model->arm;
 #else
 	bool native = false;
 #endif
 
 	cli_args_add(a, "-machine");
-	cli_args_add(a, fw->arm ? "virt" : fw->smm ? "q35,smm=on" : "q35");
+	cli_args_add(a, model->arm ? "virt" : model->smm ? "q35,smm=on" : "q35");
 	if (native && !inside_a_guest() && access("/dev/kvm", R_OK | W_OK) == 0) {
 		cli_args_add(a, "-accel");
 		cli_args_add(a, "kvm");
-		if (fw->arm) {
+		if (model->arm) {
 			cli_args_add(a, "-cpu");
 			cli_args_add(a, "host");
 		}
-	} else if (fw->arm) {
+	} else if (model->arm) {
 		cli_args_add(a, "-cpu");
 		cli_args_add(a, "cortex-a57");
 	}
 	cli_args_add(a, "-accel");
 	cli_args_add(a, "tcg");
-	if (fw->smm) {
+	if (model->smm) {
 		cli_args_add(a, "-global");
 		cli_args_add(a, "driver=cfi.pflash01,property=secure,value=on");
 	}
@@ -169,13 +170,13 @@ static void add_machine(const struct firmware *fw, const struct cli_machine *m, 
 	cli_args_addf(a, "%lluM", (unsigned long long)(m->memory_bytes >> 20));
 }
 
-static void add_devices(const struct firmware *fw, const struct cli_machine *m, struct cli_args *a)
+static void add_devices(const struct model *model, const struct cli_machine *m, struct cli_args *a)
 {
 	char *disk = escape(m->disk);
 
 	cli_args_add(a, "-nodefaults");
 	cli_args_add(a, "-device");
-	cli_args_add(a, fw->arm ? "ramfb" : "VGA");
+	cli_args_add(a, model->arm ? "ramfb" : "VGA");
 	cli_args_add(a, "-device");
 	cli_args_add(a, "qemu-xhci,id=usb");
 	cli_args_add(a, "-device");
@@ -185,7 +186,7 @@ static void add_devices(const struct firmware *fw, const struct cli_machine *m, 
 	cli_args_add(a, "-device");
 	if (!m->sata) {
 		cli_args_add(a, "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0");
-	} else if (fw->arm) {
+	} else if (model->arm) {
 		cli_args_add(a, "ich9-ahci,id=sata");
 		cli_args_add(a, "-device");
 		cli_args_add(a, "ide-hd,bus=sata.0,drive=stick,bootindex=0");
@@ -205,16 +206,16 @@ static void add_devices(const struct firmware *fw, const struct cli_machine *m, 
 
 bool cli_machine_args(const struct cli_machine *m, struct cli_args *out, struct fault *fault)
 {
-	const struct firmware *fw = find(m->firmware);
+	const struct model *model = find(m->model);
 
-	if (!cli_proc_on_path(fw->qemu)) {
-		fault_set(fault, _("%s is not installed; install the package %s"), fw->qemu, fw->qemu_package);
+	if (!cli_proc_on_path(model->qemu)) {
+		fault_set(fault, _("%s is not installed; install the package %s"), model->qemu, model->qemu_package);
 		return false;
 	}
-	cli_args_add(out, fw->qemu);
-	add_machine(fw, m, out);
-	if (fw->flash[0].code && !add_flash(fw, m, out, fault))
+	cli_args_add(out, model->qemu);
+	add_machine(model, m, out);
+	if (model->flash[0].code && !add_flash(model, m, out, fault))
 		return false;
-	add_devices(fw, m, out);
+	add_devices(model, m, out);
 	return true;
 }

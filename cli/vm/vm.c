@@ -348,7 +348,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			if (!cli_machine_known(optarg))
 				return cli_usage(fault, cmd,
 						 _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64, uefi-secure)"), optarg);
-			o->machine.firmware = optarg;
+			o->machine.model = optarg;
 			break;
 		case O_BOOT:
 			o->boot = optarg;
@@ -396,7 +396,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	struct options o = {.machine = {.firmware = "uefi", .memory_bytes = DEFAULT_MEMORY}};
+	struct options o = {.machine = {.model = "uefi", .memory_bytes = DEFAULT_MEMORY}};
 	int rc = parse(cmd, &o, argc, argv, fault);
 
 	if (rc != CLI_OK)

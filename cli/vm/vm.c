@@ -23,6 +23,8 @@
 #define DEFAULT_MEMORY	   (1024u << 20)
 #define EXPECT_SECONDS	   300 /* how long to wait for a text if not said */
 #define SCREENSHOT_SECONDS 60
+#define DRAIN_SIZE	   2048u
+#define PIPE_READS	   (65536u / DRAIN_SIZE)
 
 struct options {
 	const char *target, *boot, *serial, *screenshot, *expect;
@@ -172,7 +174,7 @@ static bool screenshot(struct vm *vm, struct fault *fault)
 /* Takes what the serial port said. False at its end: QEMU is gone. */
 static bool drain(struct vm *vm)
 {
-	char buf[2048];
+	char buf[DRAIN_SIZE];
 	ssize_t n = read(vm->out_fd, buf, sizeof buf);
 
 	if (n < 0)
@@ -185,6 +187,17 @@ static bool drain(struct vm *vm)
 		fflush(vm->serial);
 	}
 	return true;
+}
+
+/* What it has said so far, at most what a pipe holds, waiting so long for the first of it. */
+static bool drain_waiting(struct vm *vm, int wait_ms)
+{
+	struct pollfd p = {.fd = vm->out_fd, .events = POLLIN};
+	bool running = true;
+
+	for (unsigned i = 0; i < PIPE_READS && running && poll(&p, 1, i ? 0 : wait_ms) > 0; i++)
+		running = drain(vm);
+	return running;
 }
 
 /* Until the text is seen, time is up, QEMU ends, or a signal comes. */
@@ -203,6 +216,8 @@ static int watch(struct vm *vm, struct fault *fault)
 		if (poll(&p, 1, left < 1000 ? (int)left : 1000) > 0)
 			running = drain(vm);
 	}
+	if (cli_interrupted && running)
+		running = drain_waiting(vm, 0);
 	if (cli_interrupted && !vm->console.seen)
 		return fault_set(fault, "%s", _("interrupted; the machine was switched off"));
 	if (o->expect && !vm->console.seen) {
@@ -218,12 +233,8 @@ static int watch(struct vm *vm, struct fault *fault)
 	}
 	if (o->screenshot && running) {
 		/* What the serial port shows first is a moment later on the screen. */
-		for (unsigned i = 0; i < 10; i++) {
-			struct pollfd p = {.fd = vm->out_fd, .events = POLLIN};
-
-			if (poll(&p, 1, 50) > 0)
-				drain(vm);
-		}
+		for (unsigned i = 0; i < 10; i++)
+			drain_waiting(vm, 50);
 		if (!screenshot(vm, fault))
 			rc = rc == CLI_OK ? CLI_FAILED : rc;
 	} else if (o->screenshot) {

@@ -360,6 +360,39 @@ def interrupt(stick):
     fsck(stick, "Ctrl-C")
 
 
+def wait_for(path):
+    for _ in range(600):
+        if os.path.exists(path):
+            return
+        time.sleep(0.05)
+    check(False, "no " + path)
+
+
+def vm_interrupt(stick):
+    """Ctrl-C together with the text that was waited for: it was seen. Ctrl-C before: it was not."""
+    os.mkdir("bin")
+    with open("bin/qemu-system-x86_64", "w") as f:
+        f.write("#!/bin/sh\necho >started\nwhile [ ! -e go ]; do sleep 0.05; done\necho HELLO\necho >said\nexec sleep 60\n")
+    os.chmod("bin/qemu-system-x86_64", 0o755)
+    env = dict(os.environ, ISOPOD_DATA=os.path.abspath("data"), LC_ALL="C.UTF-8", PATH=os.path.abspath("bin") + ":" + os.environ["PATH"])
+    for seen in (True, False):
+        for name in ("started", "go", "said"):
+            if os.path.exists(name):
+                os.unlink(name)
+        p = subprocess.Popen([ISOPOD, "vm", stick, "--firmware", "bios", "--expect", "HELLO"], env=env, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, encoding="utf-8")
+        wait_for("started")
+        if seen:
+            # both have happened when it looks again
+            p.send_signal(signal.SIGSTOP)
+            open("go", "w").close()
+            wait_for("said")
+        p.send_signal(signal.SIGINT)
+        p.send_signal(signal.SIGCONT)
+        out, err = p.communicate(timeout=60)
+        equal((p.returncode, "interrupted" in err), (0, False) if seen else (3, True), "vm, Ctrl-C, seen=%s: %r" % (seen, err))
+
+
 def lying_drive(stick):
     """A drive that does not keep what it is given: --verify finds it, and only --verify."""
     noise("truth.img", 3 * MIB, 70)
@@ -412,6 +445,7 @@ with workdir():
     read_only("mbr.img")
     in_use("mbr.img")
     interrupt("mbr.img")
+    vm_interrupt("mbr.img")
     shrinking("gpt.img")
     lying_drive("gpt.img")
 cli_common.finish()

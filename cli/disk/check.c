@@ -20,6 +20,8 @@ static const char *const finding_text[] __attribute__((unused)) = {
 	N_("region table: this copy is damaged"),
 	N_("footer at the end is missing or damaged"),
 	N_("copy of the footer is damaged"),
+	N_("file type identifier"),
+	N_("file is cut short"),
 };
 
 #define SHOWN_MAX 100u
@@ -75,7 +77,7 @@ static enum pod_status check_layer(struct pod_layer *l, bool repair, struct repo
 }
 
 /* The top file alone, opened for writing: that replays its log; then what has a sound copy is mended. */
-static int repair_file(const char *path, struct report *r, struct sums *s, struct fault *fault)
+static int repair_file(const char *path, enum pod_diskfile said, struct report *r, struct sums *s, struct fault *fault)
 {
 	struct pod_layer_options opt = {.writable = true, .env = &disk_env};
 	struct pod_layer *l = cli_xzalloc(sizeof *l);
@@ -85,13 +87,17 @@ static int repair_file(const char *path, struct report *r, struct sums *s, struc
 	int rc = CLI_FAILED;
 
 	if (disk_file_open(&f, path, true, fault)) {
-		st = pod_layer_open(l, &f.vf, &cli_alloc, &opt, &diag);
-		if (st == POD_OK) {
-			st = check_layer(l, true, r, s);
-			closed = pod_layer_close(l);
-			st = st == POD_OK ? closed : st;
+		rc = disk_decide(&f, said, &opt.format, fault);
+		if (rc == CLI_OK) {
+			st = pod_layer_open(l, &f.vf, &cli_alloc, &opt, &diag);
+			if (st == POD_OK) {
+				st = check_layer(l, true, r, s);
+				closed = pod_layer_close(l);
+				st = st == POD_OK ? closed : st;
+			}
+			if (st != POD_OK)
+				rc = fault_status(fault, path, _("cannot repair the image"), st, &diag);
 		}
-		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot repair the image"), st, &diag, NULL, fault);
 		disk_file_close(&f);
 	}
 	free(l);
@@ -109,11 +115,31 @@ static void print_sums(const struct report *r, const struct sums *s)
 			  r->path);
 }
 
-static int check_chain(const char *path, struct cli_json *json, struct sums *total, struct fault *fault)
+/* An image that is too damaged to be opened is a finding like any other: CLI_OK. */
+static int unreadable(const struct disk *d, const char *path, struct cli_json *json, struct sums *total)
+{
+	struct report r = {.path = d->failed[0] ? d->failed : path, .json = json};
+
+	total->errors++;
+	found(&r, d->diag.what ? d->diag.what : "image", d->diag.offset_bytes, 0, false);
+	if (!json)
+		cli_print(_("%s: cannot be opened: %s\n"), r.path, cli_status_text(d->st));
+	return CLI_OK;
+}
+
+static int check_chain(const char *path, enum pod_diskfile said, struct cli_json *json, struct sums *total, struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
-	int rc = disk_open(d, path, false, fault);
+	struct fault why = {0};
+	int rc = disk_open(d, path, said, false, &why);
 
+	if (rc != CLI_OK && d->st == POD_E_CORRUPT) {
+		fault_free(&why);
+		rc = unreadable(d, path, json, total);
+		free(d);
+		return rc;
+	}
+	fault_move(fault, &why);
 	for (unsigned i = 0; rc == CLI_OK && i < d->chain.depth; i++) {
 		struct pod_layer *l = d->chain.layer[i];
 		struct report r = {.path = ((const struct disk_file *)l->file)->dev.path, .json = json};
@@ -121,7 +147,7 @@ static int check_chain(const char *path, struct cli_json *json, struct sums *tot
 		enum pod_status st = check_layer(l, false, &r, &s);
 
 		if (st != POD_OK)
-			rc = disk_fail(r.path, _("cannot check the image"), st, NULL, NULL, fault);
+			rc = fault_status(fault, r.path, _("cannot check the image"), st, NULL);
 		else if (!json)
 			print_sums(&r, &s);
 		total->errors += s.errors;
@@ -138,8 +164,9 @@ static int check_chain(const char *path, struct cli_json *json, struct sums *tot
 int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"repair", no_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
+		{"json", no_argument, NULL, 'j'}, {"repair", no_argument, NULL, 'r'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
 	struct sums total = {0}, mended = {0};
+	enum pod_diskfile said = POD_DISKFILE_NONE;
 	bool as_json = false, repair = false;
 	struct report quiet = {.path = "", .shown = SHOWN_MAX};
 	struct cli_json j;
@@ -150,13 +177,15 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 			as_json = true;
 		else if (c == 'r')
 			repair = true;
-		else
+		else if (c == 'F' && !disk_parse_input(optarg, &said))
+			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));
 	if (repair)
-		rc = repair_file(argv[optind], &quiet, &mended, fault);
+		rc = repair_file(argv[optind], said, &quiet, &mended, fault);
 	if (rc != CLI_OK)
 		return rc;
 	cli_json_init(&j, stdout);
@@ -164,7 +193,7 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 		cli_json_open(&j, NULL, '{');
 		cli_json_open(&j, "findings", '[');
 	}
-	rc = check_chain(argv[optind], as_json ? &j : NULL, &total, fault);
+	rc = check_chain(argv[optind], said, as_json ? &j : NULL, &total, fault);
 	if (as_json) {
 		cli_json_close(&j, ']');
 		cli_json_u64(&j, "errors", total.errors);

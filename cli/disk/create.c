@@ -7,15 +7,14 @@
 #include <unistd.h>
 #include "cli/disk/disk.h"
 #include "cli/host/identity.h"
-#include "cli/nbd/nbd.h"
-#include "cli/host/proc.h"
+#include "cli/host/tempfile.h"
 #include "core/base/str.h"
 
 /* Fills in what a child takes over from its parent. */
 static int look_at_parent(const char *path, struct disk_create *c, struct pod_parent_spec *spec, struct fault *fault)
 {
 	struct disk *p = cli_xzalloc(sizeof *p);
-	int rc = disk_open(p, c->parent, false, fault);
+	int rc = disk_open(p, c->parent, POD_DISKFILE_NONE, false, fault);
 
 	if (rc == CLI_OK) {
 		const struct pod_layer *l = p->chain.layer[0];
@@ -100,14 +99,19 @@ int disk_create(const char *path, const struct disk_create *options, struct disk
 
 struct options {
 	struct disk_create c;
+	enum pod_diskfile input;
 	bool qcow2, format_given, replace;
 };
 
-static const struct option long_options[] = {
-	{"size", required_argument, NULL, 's'},	      {"parent", required_argument, NULL, 'p'},
-	{"format", required_argument, NULL, 'f'},     {"fixed", no_argument, NULL, 'x'},
-	{"block-size", required_argument, NULL, 'b'}, {"sector-size", required_argument, NULL, 'c'},
-	{"replace", no_argument, NULL, 'r'},	      {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"size", required_argument, NULL, 's'},
+					     {"parent", required_argument, NULL, 'p'},
+					     {"format", required_argument, NULL, 'f'},
+					     {"fixed", no_argument, NULL, 'x'},
+					     {"block-size", required_argument, NULL, 'b'},
+					     {"sector-size", required_argument, NULL, 'c'},
+					     {"replace", no_argument, NULL, 'r'},
+					     DISK_INPUT_OPTION,
+					     {NULL, 0, NULL, 0}};
 
 static bool parse_u32(const char *text, uint32_t *out)
 {
@@ -142,6 +146,8 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 			ok = parse_u32(optarg, &o->c.sector_size);
 		else if (c == 'r')
 			o->replace = true;
+		else if (c == 'F')
+			ok = disk_parse_input(optarg, &o->input);
 		else
 			return cli_bad_option(fault, cmd, argv);
 		if (!ok)
@@ -150,15 +156,22 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 	return CLI_OK;
 }
 
-/* Without --format the name tells. */
-static void format_from_name(struct options *o, const char *path)
+/* Without --format the name tells: what has no name of its own kind becomes a VHDX. False: a kind that is not written. */
+static bool format_from_name(struct options *o, const char *path)
 {
+	enum pod_diskfile named = pod_diskfile_of_name(path);
+
 	if (o->format_given)
-		return;
-	o->qcow2 = pod_ends_with_nocase(path, ".qcow2");
-	o->c.kind = pod_ends_with_nocase(path, ".vhd")					       ? POD_LAYER_VHD
-		    : pod_ends_with_nocase(path, ".raw") || pod_ends_with_nocase(path, ".img") ? POD_LAYER_RAW
-											       : POD_LAYER_VHDX;
+		return true;
+	o->qcow2 = named == POD_DISKFILE_QCOW2;
+	o->c.kind = named == POD_DISKFILE_VHD ? POD_LAYER_VHD : named == POD_DISKFILE_RAW ? POD_LAYER_RAW : POD_LAYER_VHDX;
+	return !pod_diskfile_is_foreign(named) || o->qcow2;
+}
+
+static int not_written(const char *path, struct fault *fault)
+{
+	return fault_set(
+		fault, _("%s: such files are not written here; name a .vhdx, .vhd, .qcow2, .img or .raw, or say --format"), path);
 }
 
 int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -168,83 +181,62 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 	if (rc != CLI_OK)
 		return rc;
-	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace)
+	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input)
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
 		return cli_usage(fault, cmd, "%s", _("a child of a parent cannot be fixed"));
-	format_from_name(&o, argv[optind]);
+	if (!format_from_name(&o, argv[optind]) || o.qcow2)
+		return not_written(argv[optind], fault);
 	return disk_create(argv[optind], &o.c, NULL, fault);
 }
 
 /* --- convert -------------------------------------------------------------------------------------------- */
 
+/* What is converted: an open disk, or a container of another program. */
+struct source {
+	struct disk *disk;	 /* NULL: a container */
+	struct pod_dev *dev;	 /* the disk, or the container's bytes */
+	enum pod_diskfile bytes; /* what `dev` shows: POD_DISKFILE_RAW for a disk */
+	uint64_t size_bytes;
+	bool large_sectors;
+};
+
 /* Into a file that was just made and is open. */
-static int copy_into(struct disk *from, struct disk_file *f, const char *shown, struct fault *fault)
+static int copy_into(const struct source *from, enum pod_layer_kind kind, struct disk_file *f, const char *shown,
+		     struct fault *fault)
 {
-	struct pod_chain_options opt = {.top = {.writable = true, .allow_raw = true, .env = &disk_env}};
+	static const enum pod_diskfile format[] = {
+		[POD_LAYER_RAW] = POD_DISKFILE_RAW, [POD_LAYER_VHD] = POD_DISKFILE_VHD, [POD_LAYER_VHDX] = POD_DISKFILE_VHDX};
+	struct pod_chain_options opt = {.top = {.writable = true, .format = format[kind], .env = &disk_env}};
 	struct pod_chain to;
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_chain_open(&to, &f->vf, &cli_alloc, NULL, &opt, &diag), closed;
+	int rc = CLI_OK;
 
 	if (st != POD_OK)
 		return disk_fail(shown, _("cannot open the image"), st, &diag, NULL, fault);
-	st = disk_copy(&from->chain, &to, shown);
+	if (from->disk)
+		st = disk_copy(&from->disk->chain, &to, shown);
+	else
+		rc = disk_foreign_read(from->dev, from->bytes, &to, shown, fault);
 	closed = pod_chain_close(&to);
 	if (st == POD_OK)
 		st = closed;
+	if (rc != CLI_OK)
+		return rc;
 	if (st != POD_OK)
 		return disk_fail(shown, _("cannot copy"), st, NULL, NULL, fault);
 	return cli_interrupted ? fault_set(fault, _("%s: interrupted; nothing was changed"), shown) : CLI_OK;
 }
 
-static int convert_to_qcow2(struct disk *from, const char *tmp, const char *shown, struct fault *fault)
-{
-	struct cli_nbd_export ex = {.dev = &from->chain.dev, .name = "disk", .description = "isopod virtual disk"};
-	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	char dir[] = "/tmp/isopod-disk.XXXXXX";
-	struct cli_nbd_server *s = NULL;
-	struct cli_args a = {0};
-	char *sock = NULL;
-	int rc = CLI_FAILED;
-
-	if (!cli_proc_on_path("qemu-img"))
-		return fault_set(fault, "%s", _("qcow2 needs the program qemu-img; install the package qemu-utils"));
-	ex.lock = &lock;
-	if (!mkdtemp(dir))
-		return fault_set(fault, _("%s: cannot make a folder there"), dir);
-	sock = cli_xasprintf("%s/nbd", dir);
-	s = cli_nbd_start(&ex, sock, fault);
-	if (s) {
-		cli_args_add(&a, "qemu-img");
-		cli_args_add(&a, "convert");
-		cli_args_add(&a, "-f");
-		cli_args_add(&a, "raw");
-		cli_args_add(&a, "-O");
-		cli_args_add(&a, "qcow2");
-		cli_args_addf(&a, "nbd+unix:///disk?socket=%s", sock);
-		cli_args_add(&a, tmp);
-		if (cli_proc_run(&a, fault))
-			rc = CLI_OK;
-		else
-			fault_set(fault, _("%s: qemu-img could not write it"), shown);
-		cli_args_free(&a);
-		cli_nbd_stop(s);
-	}
-	rmdir(dir);
-	free(sock);
-	return rc;
-}
-
-static int convert(struct disk *from, const char *tmp, const char *dst, struct options *o, struct fault *fault)
+static int convert(const struct source *from, const char *tmp, const char *dst, struct options *o, struct fault *fault)
 {
 	struct disk_file f;
 	int rc;
 
-	if (o->qcow2)
-		return convert_to_qcow2(from, tmp, dst, fault);
-	o->c.size_bytes = from->chain.dev.size_bytes;
-	if (!o->c.sector_size && from->chain.layer[0]->sector_size == 4096)
+	o->c.size_bytes = from->size_bytes;
+	if (!o->c.sector_size && from->large_sectors)
 		o->c.sector_size = 4096;
 	/* The formats count whole sectors; a raw image need not. */
 	if (o->c.kind != POD_LAYER_RAW)
@@ -252,94 +244,118 @@ static int convert(struct disk *from, const char *tmp, const char *dst, struct o
 	rc = disk_create(tmp, &o->c, &f, fault);
 	if (rc != CLI_OK)
 		return rc;
-	rc = copy_into(from, &f, dst, fault);
+	rc = copy_into(from, o->c.kind, &f, dst, fault);
 	if (rc == CLI_OK && !disk_file_sync(&f, fault))
+		rc = CLI_FAILED;
+	disk_file_close(&f);
+	if (rc != CLI_OK)
+		unlink(tmp);
+	return rc;
+}
+
+static int convert_to_qcow2(const struct source *from, const char *tmp, const char *dst, struct fault *fault)
+{
+	struct disk_file f;
+	int rc = disk_foreign_write(from->dev, from->bytes, tmp, dst, fault);
+
+	if (rc != CLI_OK || !disk_file_open(&f, tmp, true, fault))
+		return CLI_FAILED;
+	if (!disk_file_sync(&f, fault))
 		rc = CLI_FAILED;
 	disk_file_close(&f);
 	return rc;
 }
 
-/* A qcow2 source is read by qemu-img into a raw file next to the destination first. */
-static char *unpack_qcow2(const char *src, const char *dst, struct fault *fault)
-{
-	char *raw = cli_xasprintf("%s.raw.new", dst), magic[4] = {0};
-	struct cli_args a = {0};
-	FILE *f = fopen(src, "rb");
-	bool is = f && fread(magic, 1, 4, f) == 4 && memcmp(magic, "QFI\xfb", 4) == 0;
-
-	if (f)
-		fclose(f);
-	if (is) {
-		cli_args_add(&a, "qemu-img");
-		cli_args_add(&a, "convert");
-		cli_args_add(&a, "-f");
-		cli_args_add(&a, "qcow2");
-		cli_args_add(&a, "-O");
-		cli_args_add(&a, "raw");
-		cli_args_add(&a, "--");
-		cli_args_add(&a, src);
-		cli_args_add(&a, raw);
-		unlink(raw);
-		is = cli_proc_run(&a, fault);
-		cli_args_free(&a);
-		if (is)
-			return raw;
-		fault_set(fault, _("%s: qemu-img could not read it"), src);
-		unlink(raw);
-	}
-	free(raw);
-	return NULL;
-}
-
 /* Under another name first: what has the name is whole. */
-static int convert_to(struct disk *from, const char *dst, struct options *o, struct fault *fault)
+static int convert_to(const struct source *from, const char *dst, struct options *o, struct fault *fault)
 {
-	char *tmp = cli_xasprintf("%s.new", dst);
-	int rc;
+	char *tmp = o->qcow2 ? tempfile_make(dst, fault) : tempfile_name(dst);
+	int rc = CLI_FAILED;
 
-	unlink(tmp);
 	cli_catch_signals();
-	rc = convert(from, tmp, dst, o, fault);
-	if (rc == CLI_OK && rename(tmp, dst) != 0)
-		rc = fault_set(fault, _("%s: cannot give the new image its name"), dst);
-	if (rc != CLI_OK)
+	if (tmp && o->qcow2) {
+		rc = convert_to_qcow2(from, tmp, dst, fault);
+		if (rc != CLI_OK)
+			unlink(tmp);
+	} else if (tmp) {
+		rc = convert(from, tmp, dst, o, fault);
+	}
+	if (rc == CLI_OK && !tempfile_commit(tmp, dst, o->replace, fault)) {
 		unlink(tmp);
+		rc = CLI_FAILED;
+	}
 	free(tmp);
 	return rc;
 }
 
-static int taken(const char *dst, struct fault *fault)
+static struct source whole_disk(struct disk *d)
 {
-	return fault_set(fault, _("%s: exists already; name another file, or say --replace"), dst);
+	return (struct source){.disk = d,
+			       .dev = &d->chain.dev,
+			       .bytes = POD_DISKFILE_RAW,
+			       .size_bytes = d->chain.dev.size_bytes,
+			       .large_sectors = d->chain.layer[0]->sector_size == 4096};
+}
+
+/* What can be known before anything is read: `dst` is free, and of a kind that is written. */
+static int prepare(struct options *o, const char *dst, struct fault *fault)
+{
+	if (!format_from_name(o, dst))
+		return not_written(dst, fault);
+	if (!o->replace && access(dst, F_OK) == 0)
+		return fault_set(fault, _("%s: exists already; name another file, or say --replace"), dst);
+	return CLI_OK;
 }
 
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)
 {
-	struct options o = {.c.kind = POD_LAYER_VHDX};
+	struct options o = {.c.kind = POD_LAYER_VHDX, .replace = replace};
+	struct source s = whole_disk(from);
+	int rc;
 
 	if (format && !(o.format_given = disk_parse_format(format, &o.c.kind, &o.qcow2)))
 		return fault_set(fault, _("'%s' makes no sense here"), format);
-	format_from_name(&o, dst);
-	if (!replace && access(dst, F_OK) == 0)
-		return taken(dst, fault);
-	return convert_to(from, dst, &o, fault);
+	rc = prepare(&o, dst, fault);
+	return rc == CLI_OK ? convert_to(&s, dst, &o, fault) : rc;
+}
+
+static int convert_foreign(struct disk_file *f, enum pod_diskfile format, const char *dst, struct options *o, struct fault *fault)
+{
+	struct source s = {.dev = f->vf.dev, .bytes = format};
+	int rc = disk_foreign_size(f, format, &s.size_bytes, fault);
+
+	return rc == CLI_OK ? convert_to(&s, dst, o, fault) : rc;
+}
+
+static int convert_disk(const char *src, const char *dst, struct options *o, struct fault *fault)
+{
+	struct disk *d = cli_xzalloc(sizeof *d);
+	int rc = disk_open(d, src, o->input, false, fault);
+
+	if (rc == CLI_OK) {
+		struct source s = whole_disk(d);
+
+		rc = convert_to(&s, dst, o, fault);
+		if (disk_close(d, fault) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(d);
+	return rc;
 }
 
 static int convert_file(const char *src, const char *dst, struct options *o, struct fault *fault)
 {
-	char *raw = unpack_qcow2(src, dst, fault);
-	struct disk *from = cli_xzalloc(sizeof *from);
-	int rc = disk_open(from, raw ? raw : src, false, fault);
+	struct disk_file f;
+	int rc;
 
-	if (rc == CLI_OK) {
-		rc = convert_to(from, dst, o, fault);
-		if (disk_close(from, fault) != CLI_OK)
-			rc = CLI_FAILED;
-	}
-	if (raw)
-		unlink(raw);
-	free(raw);
-	free(from);
+	if (!disk_file_open(&f, src, false, fault))
+		return CLI_FAILED;
+	rc = disk_decide(&f, o->input, &o->input, fault);
+	if (rc == CLI_OK && pod_diskfile_is_foreign(o->input))
+		rc = convert_foreign(&f, o->input, dst, o, fault);
+	else if (rc == CLI_OK)
+		rc = convert_disk(src, dst, o, fault);
+	disk_file_close(&f);
 	return rc;
 }
 
@@ -352,8 +368,6 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struc
 		return rc;
 	if (argc - optind != 2 || o.c.size_bytes || o.c.parent)
 		return cli_usage(fault, cmd, "%s", _("name FROM and TO"));
-	format_from_name(&o, argv[optind + 1]);
-	if (!o.replace && access(argv[optind + 1], F_OK) == 0)
-		return taken(argv[optind + 1], fault);
-	return convert_file(argv[optind], argv[optind + 1], &o, fault);
+	rc = prepare(&o, argv[optind + 1], fault);
+	return rc == CLI_OK ? convert_file(argv[optind], argv[optind + 1], &o, fault) : rc;
 }

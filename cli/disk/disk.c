@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod disk: finds the subcommand. */
+#include <stdlib.h>
 #include <string.h>
 #include "cli/disk/disk.h"
 
@@ -14,16 +15,20 @@ static const struct {
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static char name[64];
+	char *name, *verb;
+	int rc;
 
 	if (argc < 2)
 		return cli_usage(fault, cmd, "%s",
 				 _("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, serve"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[1]) == 0) {
-			snprintf(name, sizeof name, "isopod disk %s", verbs[i].name);
-			argv[1] = name; /* getopt's own messages begin with it */
-			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
+			verb = argv[1];
+			argv[1] = name = cli_xasprintf("isopod disk %s", verbs[i].name); /* getopt's messages begin with it */
+			rc = verbs[i].run(cmd, argc - 1, argv + 1, fault);
+			argv[1] = verb;
+			free(name);
+			return rc;
 		}
 	return cli_usage(fault, cmd, _("there is no 'disk %s'"), argv[1]);
 }
@@ -38,12 +43,13 @@ const struct cli_command cli_disk = {
 		   "  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace]\n"
 		   "  check FILE [--repair] [--json]  look at everything but the data\n"
 		   "  map FILE [--json]               which file of the chain holds which part\n"
-		   "  merge FILE [--keep]             write a child's changes into its parent; remove the child\n"
+		   "  merge FILE [--into PARENT] [--keep]  write a child's changes into its parent; remove the child\n"
 		   "  rebase FILE --parent FILE       the same parent under another name\n"
 		   "  rebase FILE --onto FILE         another parent; it shows what it showed\n"
 		   "  rebase FILE --flatten           take in what the parents hold, and need none\n"
 		   "  compact FILE                    give back blocks of zeros, cut the file\n"
 		   "  grow FILE --size N              a larger disk\n"
-		   "  serve FILE --nbd SOCKET [--write] [--once]   to any NBD client\n"),
+		   "  serve FILE --nbd SOCKET [--write] [--once]   to any NBD client\n"
+		   "A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"),
 	.run = run,
 };

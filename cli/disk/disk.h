@@ -27,9 +27,19 @@ struct disk {
 	struct pod_chain_opener opener; /* finds parents next to their children; its ctx is a struct fault, or NULL */
 	struct disk_file file;
 	char failed[POD_VHD_PATH_MAX];
+	enum pod_status st; /* why it could not be opened */
+	struct pod_diag diag;
 };
-/* Opens an image and its parents. CLI_OK, or CLI_FAILED, and has said why. */
-int disk_open(struct disk *d, const char *path, bool writable, struct fault *fault);
+/* "raw", "vhd" ...: what the user said of a file with --input-format. False: none of them. */
+#define DISK_INPUT_OPTION                                                                                                        \
+	{                                                                                                                        \
+		"input-format", required_argument, NULL, 'F'                                                                     \
+	}
+bool disk_parse_input(const char *text, enum pod_diskfile *said);
+/* How a file holds its disk: what was said, what is in it, its name. CLI_OK, or CLI_FAILED, and has said why. */
+int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
+/* Opens an image and its parents; `said`: POD_DISKFILE_NONE for nothing. CLI_OK, or CLI_FAILED, and has said why. */
+int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault);
 /* Writes what is pending. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_close(struct disk *d, struct fault *fault);
 /* One line for a failure with an image; `parent` is the path of a parent that the failure is about, "" or NULL for none. */
@@ -61,6 +71,16 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file, struct fault *fault);
 /* At most so many bytes of its volume does that take. */
 uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r);
+
+/* --- containers of other programs: qemu-img reads and writes them ------------------------------------------- */
+
+/* Can it be read, and does it need no other file? CLI_OK with the disk's size, or CLI_FAILED, and has said why. */
+int disk_foreign_size(struct disk_file *f, enum pod_diskfile format, uint64_t *size_bytes, struct fault *fault);
+/* Reads `from`, bytes in `format`, into `to`, a disk of zeros. */
+int disk_foreign_read(struct pod_dev *from, enum pod_diskfile format, struct pod_chain *to, const char *shown,
+		      struct fault *fault);
+/* Writes `from`, bytes in `format` (raw: the disk itself), as a qcow2 file over `path`. */
+int disk_foreign_write(struct pod_dev *from, enum pod_diskfile format, const char *path, const char *shown, struct fault *fault);
 
 /* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault);

@@ -2,6 +2,7 @@
 /* isopod disk merge, compact, grow: images that change in place. */
 #include <errno.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,36 +40,70 @@ static int merge(const char *child, const char *parent, struct fault *fault)
 	cli_progress_end(&bar);
 	disk_file_close(&p);
 	disk_file_close(&c);
-	return st == POD_OK ? CLI_OK : disk_fail(child, _("cannot merge"), st, &diag, NULL, fault);
+	return st == POD_OK ? CLI_OK : disk_fail(child, _("cannot merge"), st, &diag, st == POD_E_CHANGED ? parent : NULL, fault);
+}
+
+/* The true path of `path` if that is in the folder of `child` or in one below it; else NULL. */
+static char *inside(const char *child, const char *path)
+{
+	char *copy = cli_xstrdup(child), *dir = realpath(dirname(copy), NULL), *real = realpath(path, NULL);
+	size_t n = dir ? strlen(dir) : 0;
+
+	if (!dir || !real || strncmp(real, dir, n) != 0 || (real[n] != '/' && dir[n - 1] != '/')) {
+		free(real);
+		real = NULL;
+	}
+	free(dir);
+	free(copy);
+	return real;
+}
+
+/* The parent that the child names. It is written to, so a path out of the child's folder is not enough: whoever made the child
+ * could have any image of this computer changed. */
+static char *own_parent(const char *child, struct fault *fault)
+{
+	struct disk *d = cli_xzalloc(sizeof *d);
+	char *parent = NULL;
+
+	if (disk_open(d, child, POD_DISKFILE_NONE, false, fault) == CLI_OK) {
+		const char *path = disk_parent_path(d);
+
+		if (!path)
+			fault_set(fault, _("%s: has no parent to be merged into"), child);
+		else if (!(parent = inside(child, path)))
+			fault_set(fault,
+				  _("%s: its parent is not in its folder: %s; to have that file changed, name it with --into"),
+				  child, path);
+		if (disk_close(d, fault) != CLI_OK) {
+			free(parent);
+			parent = NULL;
+		}
+	}
+	free(d);
+	return parent;
 }
 
 int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"keep", no_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
-	struct disk *d;
-	char *parent = NULL;
+	static const struct option options[] = {
+		{"into", required_argument, NULL, 'i'}, {"keep", no_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	const char *into = NULL;
 	bool keep = false;
+	char *parent;
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'k')
+		if (c == 'i')
+			into = optarg;
+		else if (c == 'k')
+			keep = true;
+		else
 			return cli_bad_option(fault, cmd, argv);
-		keep = true;
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));
-	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], false, fault);
-	if (rc == CLI_OK) {
-		if (disk_parent_path(d))
-			parent = cli_xstrdup(disk_parent_path(d));
-		rc = disk_close(d, fault);
-	}
-	free(d);
-	if (rc == CLI_OK && !parent)
-		rc = fault_set(fault, _("%s: has no parent to be merged into"), argv[optind]);
-	if (rc == CLI_OK)
-		rc = merge(argv[optind], parent, fault);
+	parent = into ? cli_xstrdup(into) : own_parent(argv[optind], fault);
+	rc = parent ? merge(argv[optind], parent, fault) : CLI_FAILED;
 	if (rc == CLI_OK && !keep && unlink(argv[optind]) != 0)
 		rc = fault_set(fault, _("%s: merged, but cannot be removed: %s"), argv[optind], strerror(errno));
 	free(parent);
@@ -88,7 +123,7 @@ int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv, struc
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], true, fault);
+	rc = disk_open(d, argv[optind], POD_DISKFILE_NONE, true, fault);
 	if (rc == CLI_OK) {
 		struct pod_layer *l = d->chain.layer[0];
 		struct cli_progress bar;
@@ -114,21 +149,22 @@ int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv, struc
 
 int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"size", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"size", required_argument, NULL, 's'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
+	enum pod_diskfile said = POD_DISKFILE_NONE;
 	uint64_t size = 0;
 	struct disk *d;
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 's')
+		if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
-		if (!cli_parse_size(optarg, &size))
+		if (c == 's' ? !cli_parse_size(optarg, &size) : !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
 	}
 	if (argc - optind != 1 || !size)
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --size N"));
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], true, fault);
+	rc = disk_open(d, argv[optind], said, true, fault);
 	if (rc == CLI_OK) {
 		if (size < d->chain.dev.size_bytes) {
 			rc = fault_set(fault, _("%s: has %llu bytes already; a disk cannot be made smaller"), argv[optind],

@@ -8,23 +8,27 @@
 #include "core/base/bytes.h"
 #include "core/base/str.h"
 
-static const struct option json_only[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+static const struct option report_options[] = {{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
 
-/* The usual beginning: FILE and --json. */
+/* The usual beginning: FILE, --json and --input-format. */
 static int open_report(const struct cli_command *cmd, int argc, char **argv, struct disk **d, bool *json, struct fault *fault)
 {
+	enum pod_diskfile said = POD_DISKFILE_NONE;
 	int c;
 
 	*json = false;
-	while ((c = getopt_long(argc, argv, "", json_only, NULL)) != -1) {
-		if (c != 'j')
+	while ((c = getopt_long(argc, argv, "", report_options, NULL)) != -1) {
+		if (c == 'j')
+			*json = true;
+		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
-		*json = true;
+		else if (!disk_parse_input(optarg, &said))
+			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));
 	*d = cli_xzalloc(sizeof **d);
-	c = disk_open(*d, argv[optind], false, fault);
+	c = disk_open(*d, argv[optind], said, false, fault);
 	if (c != CLI_OK)
 		free(*d);
 	return c;

@@ -59,14 +59,8 @@ bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct
 
 bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault)
 {
-	struct stat st;
-
 	memset(f, 0, sizeof *f);
-	if (lstat(path, &st) == 0) {
-		fault_set(fault, _("%s: exists already; name another file, or remove it first"), path);
-		return false;
-	}
-	if (!cli_dev_create(&f->dev, path, fault))
+	if (!cli_dev_create_new(&f->dev, path, fault))
 		return false;
 	attach(f, true);
 	return true;
@@ -165,6 +159,8 @@ static void close_parent(struct pod_chain_opener *o, struct pod_vfile *vf)
 int disk_fail(const char *path, const char *what, enum pod_status st, const struct pod_diag *diag, const char *parent,
 	      struct fault *fault)
 {
+	const char *of = parent && *parent ? parent : path;
+
 	if (st == POD_E_NOT_FOUND && parent && *parent)
 		return fault_set(fault, _("%s: its parent is missing: %s; put it there, or name it with 'isopod disk rebase'"),
 				 path, parent);
@@ -174,38 +170,70 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 			_("%s: %s is not the parent it was made from, or was written to since; only an untouched copy of "
 			  "the parent gives the right data"),
 			path, parent && *parent ? parent : "?");
-	if (st == POD_E_CORRUPT || st == POD_E_FORMAT || st == POD_E_UNSUPPORTED || st == POD_E_LIMIT || st == POD_E_INVALID) {
-		const char *of = parent && *parent ? parent : path;
-
-		if (diag && diag->what)
-			return fault_set(
-				fault,
-				_("%s: %s: %s (%s at offset %llu: expected %llu, found %llu); 'isopod disk check' says more"), of,
-				what, cli_status_text(st), diag->what, (unsigned long long)diag->offset_bytes,
-				(unsigned long long)diag->expected, (unsigned long long)diag->got);
+	if (st != POD_E_CORRUPT && st != POD_E_FORMAT && st != POD_E_UNSUPPORTED && st != POD_E_LIMIT && st != POD_E_INVALID)
+		return fault_status(fault, path, what, st, NULL);
+	if (diag && diag->what)
+		return fault_set(fault, _("%s: %s: %s (%s at offset %llu: expected %llu, found %llu)"), of, what,
+				 cli_status_text(st), diag->what, (unsigned long long)diag->offset_bytes,
+				 (unsigned long long)diag->expected, (unsigned long long)diag->got);
+	/* It was open, so a check gets as far and names the place. */
+	if (st == POD_E_CORRUPT)
 		return fault_set(fault, _("%s: %s: %s; 'isopod disk check' says more"), of, what, cli_status_text(st));
-	}
-	return fault_status(fault, path, what, st, NULL);
+	return fault_set(fault, "%s: %s: %s", of, what, cli_status_text(st));
 }
 
-int disk_open(struct disk *d, const char *path, bool writable, struct fault *fault)
+bool disk_parse_input(const char *text, enum pod_diskfile *said)
 {
-	struct pod_chain_options opt = {.top = {.writable = writable, .allow_raw = true, .env = &disk_env},
-					.failed_path = d->failed,
-					.failed_path_size = sizeof d->failed};
+	*said = pod_diskfile_parse(text);
+	return *said != POD_DISKFILE_NONE;
+}
+
+static int undecided(const char *path, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
+{
+	if (st == POD_E_FORMAT)
+		return fault_set(fault,
+				 _("%s: is not known as a disk image, by name or content; if its bytes are the disk's, say "
+				   "--input-format raw"),
+				 path);
+	if (st == POD_E_UNSUPPORTED)
+		return fault_set(fault, _("%s: has the signatures of two formats; say which it is with --input-format"), path);
+	return fault_status(fault, path, _("cannot open the image"), st, diag);
+}
+
+int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault)
+{
 	struct pod_diag diag = {0};
-	enum pod_status st;
+	/* A drive has no name that tells: what nothing in it speaks against is raw. */
+	enum pod_diskfile named = f->dev.is_block ? POD_DISKFILE_RAW : pod_diskfile_of_name(f->dev.path);
+	enum pod_status st = pod_diskfile_decide(f->vf.dev, said, named, out, &diag);
+
+	return st == POD_OK ? CLI_OK : undecided(f->dev.path, st, &diag, fault);
+}
+
+int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault)
+{
+	struct pod_chain_options opt = {
+		.top = {.writable = writable, .env = &disk_env}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
 
 	memset(d, 0, sizeof *d);
 	disk_env.now_unix = (uint64_t)cli_identity_time();
 	if (!disk_file_open(&d->file, path, writable, fault))
 		return CLI_FAILED;
+	if (disk_decide(&d->file, said, &opt.top.format, fault) != CLI_OK) {
+		disk_file_close(&d->file);
+		return CLI_FAILED;
+	}
+	if (pod_diskfile_is_foreign(opt.top.format)) {
+		disk_file_close(&d->file);
+		return fault_set(fault, _("%s: is a %s image; make a VHDX of it first ('isopod disk convert')"), path,
+				 pod_diskfile_text(opt.top.format));
+	}
 	d->opener = (struct pod_chain_opener){.open = open_parent, .close = close_parent, .ctx = fault};
-	st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &d->opener, &opt, &diag);
+	d->st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &d->opener, &opt, &d->diag);
 	d->opener.ctx = NULL;
-	if (st == POD_OK)
+	if (d->st == POD_OK)
 		return CLI_OK;
-	disk_fail(path, _("cannot open the image"), st, &diag, d->failed, fault);
+	disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;
 }

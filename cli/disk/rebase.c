@@ -12,8 +12,6 @@
 
 /* --- the same parent, or none --------------------------------------------------------------------------- */
 
-/* --- rebase --------------------------------------------------------------------------------------------- */
-
 /* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
 static int relink(const char *path, const char *parent, struct fault *fault)
 {
@@ -143,11 +141,11 @@ static int move_onto(const char *path, const char *parent, struct fault *fault)
 	struct pod_chain_rebase r = {.stop = &cli_interrupted};
 	char *relative = disk_relative(path, parent, fault);
 	struct pod_parent_spec spec = {.path = {relative}};
-	int rc = relative ? disk_open(d, path, true, fault) : CLI_FAILED;
+	int rc = relative ? disk_open(d, path, POD_DISKFILE_NONE, true, fault) : CLI_FAILED;
 
 	cli_catch_signals();
 	if (rc == CLI_OK) {
-		rc = disk_open(p, parent, false, fault);
+		rc = disk_open(p, parent, POD_DISKFILE_NONE, false, fault);
 		if (rc == CLI_OK) {
 			rc = disk_rebase_plan(&r, &d->chain, &p->chain, path, parent, fault);
 			if (rc == CLI_OK && !room(&d->file, disk_rebase_bytes(&d->file, &r), fault))
@@ -197,7 +195,7 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct
 	if (onto)
 		return move_onto(argv[optind], onto, fault);
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], true, fault);
+	rc = disk_open(d, argv[optind], POD_DISKFILE_NONE, true, fault);
 	if (rc == CLI_OK) {
 		rc = flatten(d, argv[optind], fault);
 		if (disk_close(d, fault) != CLI_OK)

@@ -15,9 +15,11 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
 						{"once", no_argument, NULL, 'o'},
 						{"write", no_argument, NULL, 'w'},
+						DISK_INPUT_OPTION,
 						{NULL, 0, NULL, 0}};
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
+	enum pod_diskfile said = POD_DISKFILE_NONE;
 	const char *path = NULL;
 	bool once = false, write = false;
 	struct disk *d;
@@ -30,13 +32,15 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 			once = true;
 		else if (c == 'w')
 			write = true;
-		else
+		else if (c == 'F' && !disk_parse_input(optarg, &said))
+			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || !path)
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --nbd SOCKET"));
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], write, fault);
+	rc = disk_open(d, argv[optind], said, write, fault);
 	if (rc == CLI_OK) {
 		ex.dev = &d->chain.dev;
 		ex.zero = write ? zero : NULL;

@@ -237,7 +237,9 @@ static bool open_with(struct cli_dev *d, const char *path, int flags, bool writa
 	if (d->fd < 0) {
 		int err = errno;
 
-		if (err == EBUSY)
+		if (err == EEXIST)
+			fault_set(fault, _("%s: exists already; name another file, or remove it first"), path);
+		else if (err == EBUSY)
 			fault_set(fault, _("%s: the drive or a part of it is in use; unmount it first"), path);
 		else if (writable && (err == EACCES || err == EROFS))
 			fault_set(fault, _("%s: cannot open for writing: %s; check permissions, or run as root"), path,
@@ -270,6 +272,11 @@ bool cli_dev_open(struct cli_dev *d, const char *path, bool writable, struct fau
 bool cli_dev_create(struct cli_dev *d, const char *path, struct fault *fault)
 {
 	return open_with(d, path, O_RDWR | O_CREAT, true, fault);
+}
+
+bool cli_dev_create_new(struct cli_dev *d, const char *path, struct fault *fault)
+{
+	return open_with(d, path, O_RDWR | O_CREAT | O_EXCL, true, fault);
 }
 
 static uint64_t budget_now(struct pod_budget *b)

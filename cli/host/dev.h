@@ -26,6 +26,8 @@ struct cli_dev {
 bool cli_dev_open(struct cli_dev *d, const char *path, bool writable, struct fault *fault);
 /* A regular file, created if need be (0666 less the umask), for writing. */
 bool cli_dev_create(struct cli_dev *d, const char *path, struct fault *fault);
+/* The same, but nothing of that name may be there yet. */
+bool cli_dev_create_new(struct cli_dev *d, const char *path, struct fault *fault);
 void cli_dev_close(struct cli_dev *d);
 /* What is read from now on costs at most so many steps, and past POD_BUDGET_UNTIMED of them so many milliseconds; and ends with
  * cli_interrupted. For structures that somebody else wrote. Not for a device that is written to: the tidying up reads as well. */

@@ -14,6 +14,7 @@ struct options {
 	uint64_t size;
 	const char *from, *name;
 	uint32_t sector_size;
+	enum pod_diskfile input;
 };
 
 /* Blocks of the base that will hold something. */
@@ -159,7 +160,7 @@ static int create(const char *store, struct options *o, struct fault *fault)
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
 	struct disk *from = o->from ? cli_xzalloc(sizeof *from) : NULL;
-	int rc = from ? disk_open(from, o->from, false, fault) : CLI_OK;
+	int rc = from ? disk_open(from, o->from, o->input, false, fault) : CLI_OK;
 
 	if (rc == CLI_OK) {
 		if (from) {
@@ -183,6 +184,7 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 	static const struct option options[] = {{"size", required_argument, NULL, 's'},
 						{"from", required_argument, NULL, 'f'},
 						{"name", required_argument, NULL, 'n'},
+						DISK_INPUT_OPTION,
 						{NULL, 0, NULL, 0}};
 	struct options o = {.name = "base"};
 	int c;
@@ -190,11 +192,13 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's' && (!cli_parse_size(optarg, &o.size) || !o.size || o.size % 512))
 			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+		if (c == 'F' && !disk_parse_input(optarg, &o.input))
+			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
 		if (c == 'f')
 			o.from = optarg;
 		else if (c == 'n')
 			o.name = optarg;
-		else if (c != 's')
+		else if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || !o.from == !o.size)

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "cli/ui/ui.h"
+#include "cli/host/tempfile.h"
 #include "cli/nbd/nbd.h"
 
 #define CLIENT_MAX 64
@@ -114,36 +115,46 @@ static bool remove_stale(const char *path, const struct sockaddr_un *addr, struc
 	return unlink(path) == 0 || errno == ENOENT;
 }
 
-/* Listens under a temporary name first: once `path` is there, a client can connect. Only its owner may. */
+/* A socket that listens at `addr`, where nothing was before; only its owner may connect. */
+static int listen_new(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	mode_t mask = umask(0077);
+	bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)addr, sizeof *addr) == 0;
+
+	umask(mask);
+	if (ok && listen(fd, 128) == 0)
+		return fd;
+	if (ok)
+		unlink(addr->sun_path);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Listens under a temporary name first: once `path` is there, a client can connect. */
 static int listen_at(const char *path, struct fault *fault)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char *tmp;
-	mode_t mask;
 	int fd;
-	bool ok;
 
-	if (strlen(path) + 5 > sizeof addr.sun_path) {
+	if (strlen(path) + TEMPFILE_TAIL + 3 > sizeof addr.sun_path) {
 		fault_set(fault, _("%s: a socket's path has at most %zu bytes; name a shorter one"), path,
-			  sizeof addr.sun_path - 5);
+			  sizeof addr.sun_path - TEMPFILE_TAIL - 3);
 		return -1;
 	}
 	strcpy(addr.sun_path, path);
 	if (!remove_stale(path, &addr, fault))
 		return -1;
-	tmp = cli_xasprintf("%s.new", path);
+	tmp = tempfile_name(path);
 	strcpy(addr.sun_path, tmp);
-	unlink(tmp);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	mask = umask(0077);
-	ok = fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof addr) == 0 && listen(fd, 128) == 0 &&
-	     rename(tmp, path) == 0;
-	umask(mask);
-	if (!ok) {
+	fd = listen_new(&addr);
+	if (fd < 0) {
 		fault_set(fault, _("%s: cannot listen: %s"), path, strerror(errno));
+	} else if (!tempfile_commit(tmp, path, false, fault)) {
 		unlink(tmp);
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		fd = -1;
 	}
 	free(tmp);

@@ -7,7 +7,7 @@
  *   +124 integrity table.
  * VHD (Microsoft "Virtual Hard Disk Image Format Specification" 1.0, 2006), big-endian: the last 512 bytes, and a copy in front
  * unless the disk is fixed: +0 8 "conectix", +48 8 size of the disk, +60 4 type (2 fixed, 3 dynamic, 4 differencing), +64 4 ones'
- * complement of the sum of all bytes without this field. VHDX ([MS-VHDX] 2.2.1): +0 8 "vhdxfile".
+ * complement of the sum of all bytes without this field. Which file is a VHD or VHDX, core/disk/diskfile.h decides.
  */
 #include "core/image/internal.h"
 #include "core/base/bytes.h"
@@ -32,14 +32,6 @@ enum pod_status image_probe_wim(struct probe *p)
 	return POD_OK;
 }
 
-enum pod_status image_probe_vhdx(struct probe *p)
-{
-	if (p->out->size_bytes < 64 * 1024 || memcmp(p->head, "vhdxfile", 8) != 0)
-		return POD_E_FORMAT;
-	p->out->kind = POD_IMAGE_VHDX;
-	return POD_OK;
-}
-
 static bool is_footer(const uint8_t *f)
 {
 	uint32_t sum = 0;
@@ -49,19 +41,32 @@ static bool is_footer(const uint8_t *f)
 	return memcmp(f, "conectix", 8) == 0 && pod_get_be32(f + 64) == ~sum;
 }
 
-enum pod_status image_probe_vhd(struct probe *p)
+static enum pod_status look_at_vhd(struct probe *p)
 {
 	struct pod_image *im = p->out;
+	im->kind = POD_IMAGE_VHD;
 	if (im->size_bytes < VHD_FOOTER)
-		return POD_E_FORMAT;
+		return POD_OK;
 	POD_TRY(pod_dev_read(p->dev, im->size_bytes - VHD_FOOTER, p->buf, VHD_FOOTER));
 	bool at_end = is_footer(p->buf), in_front = is_footer(p->head);
 	if (!at_end && !in_front)
-		return POD_E_FORMAT;
+		return POD_OK; /* damaged: whoever opens it says how */
 	const uint8_t *f = at_end ? p->buf : p->head;
-	im->kind = POD_IMAGE_VHD;
 	im->volume_bytes = pod_get_be64(f + 48);
 	/* Dynamic disks grow: only the missing footer tells. */
 	im->truncated = pod_get_be32(f + 60) == VHD_FIXED ? im->volume_bytes > im->size_bytes - VHD_FOOTER : !at_end;
 	return POD_OK;
+}
+
+enum pod_status image_probe_diskfile(struct probe *p)
+{
+	enum pod_diskfile f;
+	enum pod_status st = pod_diskfile_decide(p->dev, POD_DISKFILE_NONE, p->named, &f, p->diag);
+	if (st == POD_E_UNSUPPORTED)
+		return POD_OK; /* of two kinds at once: of none that we start */
+	if (st != POD_OK || f == POD_DISKFILE_RAW)
+		return st == POD_OK ? POD_E_FORMAT : st;
+	if (f == POD_DISKFILE_VHDX)
+		p->out->kind = POD_IMAGE_VHDX;
+	return f == POD_DISKFILE_VHD ? look_at_vhd(p) : POD_OK; /* others' containers are of unknown kind */
 }

@@ -75,8 +75,8 @@ const char *pod_image_kind_text(enum pod_image_kind k);
 /* What the menu shows without reading a byte: the kind by file name extension (.iso .img .ima .raw .efi .wim .vhd .vhdx), or
  * UNKNOWN. */
 enum pod_image_kind pod_image_kind_of_name(const char *name);
-/* Examines an image. A file of no known kind is POD_OK with kind UNKNOWN; an ISO that breaks its rules so that it cannot be used
- * is POD_E_CORRUPT. */
+/* Examines an image; `name` NULL: it has none. A file of no known kind is POD_OK with kind UNKNOWN; an ISO that breaks its rules
+ * so that it cannot be used is POD_E_CORRUPT. */
 enum pod_status POD_MUST_USE pod_image_probe(struct pod_dev *image, const char *name, struct pod_alloc *a, struct pod_image *out,
 					     struct pod_diag *diag);
 /* A file that a virtual disk is packed in: VHD, VHDX. */

@@ -3,6 +3,7 @@
 #ifndef POD_IMAGE_INTERNAL_H
 #define POD_IMAGE_INTERNAL_H
 
+#include "core/disk/diskfile.h"
 #include "core/image/image.h"
 
 #define PROBE_HEAD 1024u
@@ -12,6 +13,7 @@ struct probe {
 	struct pod_alloc *alloc;
 	struct pod_image *out;
 	struct pod_diag *diag;
+	enum pod_diskfile named;
 	uint8_t head[PROBE_HEAD]; /* the image's first bytes; zeros beyond its end */
 	uint8_t buf[2048];
 	struct pod_dirent dirent;
@@ -20,8 +22,7 @@ struct probe {
 /* Each returns POD_E_FORMAT if the image is not of its kind, POD_OK after filling p->out. */
 enum pod_status image_probe_iso(struct probe *p);
 enum pod_status image_probe_wim(struct probe *p);
-enum pod_status image_probe_vhdx(struct probe *p);
-enum pod_status image_probe_vhd(struct probe *p);
+enum pod_status image_probe_diskfile(struct probe *p);
 enum pod_status image_probe_efi(struct probe *p);
 enum pod_status image_probe_disk(struct probe *p);
 

@@ -73,9 +73,8 @@ enum pod_status pod_image_probe(struct pod_dev *image, const char *name, struct 
 				struct pod_diag *diag)
 {
 	static enum pod_status (*const probes[])(struct probe *) = {
-		image_probe_iso, image_probe_wim, image_probe_vhdx, image_probe_vhd, image_probe_efi, image_probe_disk,
+		image_probe_iso, image_probe_wim, image_probe_diskfile, image_probe_efi, image_probe_disk,
 	};
-	(void)name; /* names lie; the kind by name is pod_image_kind_of_name */
 	memset(out, 0, sizeof *out);
 	out->size_bytes = image->size_bytes;
 	struct probe *p = pod_zalloc(a, 1, sizeof *p);
@@ -85,6 +84,8 @@ enum pod_status pod_image_probe(struct pod_dev *image, const char *name, struct 
 	p->alloc = a;
 	p->out = out;
 	p->diag = diag;
+	/* Names lie; this one only keeps a container that has lost its signature from being taken for a raw disk. */
+	p->named = pod_diskfile_of_name(name);
 	enum pod_status st = pod_dev_read(image, 0, p->head, (size_t)pod_min_u64(sizeof p->head, image->size_bytes));
 	if (st == POD_OK) {
 		st = POD_E_FORMAT;

@@ -196,7 +196,7 @@ static enum pod_status probe_inside(struct pod_container *c, uint32_t sector_siz
 		return POD_E_NOMEM;
 	p->container = p->image.kind;
 	pod_mapdev_init(&md, &p->map, c->rq->disk, 512);
-	enum pod_status st = pod_plan_probe(p, &md.dev, c->rq->path, inside, diag);
+	enum pod_status st = pod_plan_probe(p, &md.dev, NULL, inside, diag);
 	if (st == POD_OK && sector_size != 512) {
 		pod_plan_warn(p, "The disk in it has sectors of 4096 bytes, and only those of 512 can be started.");
 		p->image.firmware = 0;

@@ -26,7 +26,8 @@ struct pod_chain_opener {
 };
 
 struct pod_chain_options {
-	struct pod_layer_options top; /* parents are opened with the same cache_pages and allow_raw = false, not writable */
+	struct pod_layer_options
+		top;	   /* parents are opened with the same cache_pages, not writable; their bytes tell the format */
 	char *failed_path; /* on failure: the parent's path that could not be used, or "" for the top file; NULL: don't */
 	size_t failed_path_size;
 };

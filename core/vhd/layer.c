@@ -7,56 +7,69 @@ const char *pod_layer_kind_name(enum pod_layer_kind kind)
 	return kind == POD_LAYER_VHDX ? "vhdx" : kind == POD_LAYER_VHD ? "vhd" : "raw";
 }
 
-static void opened_vhdx(struct pod_layer *l)
+/* A file that is to be one and has not its signature is damaged, not of another format. */
+static enum pod_status named_but(enum pod_status st, const char *what, struct pod_diag *diag)
 {
-	const struct pod_vhdx *x = &l->u.vhdx;
+	return st == POD_E_FORMAT ? pod_fail(diag, POD_E_CORRUPT, what, 0, 1, 0) : st;
+}
+
+static enum pod_status open_vhdx(struct pod_layer *l, struct pod_alloc *a, const struct pod_layer_options *opt,
+				 struct pod_diag *diag)
+{
+	struct pod_vhdx_options o = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
+	struct pod_vhdx *x = &l->u.vhdx;
+	enum pod_status st = pod_vhdx_open(x, l->file, a, &o, diag);
+	if (st != POD_OK)
+		return named_but(st, "file type identifier", diag);
 	l->kind = POD_LAYER_VHDX;
 	l->dev = x->dev;
 	l->size_bytes = x->size_bytes;
 	l->sector_size = 1u << x->sector_shift;
 	l->has_parent = x->has_parent;
 	l->fixed = x->leave_allocated;
+	return POD_OK;
 }
 
-static void opened_vhd(struct pod_layer *l)
+static enum pod_status open_vhd(struct pod_layer *l, struct pod_alloc *a, const struct pod_layer_options *opt,
+				struct pod_diag *diag)
 {
-	const struct pod_vhd *v = &l->u.vhd;
+	struct pod_vhd_options o = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
+	struct pod_vhd *v = &l->u.vhd;
+	enum pod_status st = pod_vhd_open(v, l->file, a, &o, diag);
+	if (st != POD_OK)
+		return named_but(st, "footer", diag);
 	l->kind = POD_LAYER_VHD;
 	l->size_bytes = v->size_bytes;
 	l->has_parent = v->type == POD_VHD_DIFFERENCING;
 	l->fixed = v->type == POD_VHD_FIXED;
+	return POD_OK;
+}
+
+static enum pod_status open_raw(struct pod_layer *l)
+{
+	l->kind = POD_LAYER_RAW;
+	l->fixed = true;
+	l->size_bytes = l->dev->size_bytes;
+	l->sector_size = 1;
+	return l->size_bytes ? POD_OK : POD_E_FORMAT;
 }
 
 enum pod_status pod_layer_open(struct pod_layer *l, struct pod_vfile *file, struct pod_alloc *a,
 			       const struct pod_layer_options *opt, struct pod_diag *diag)
 {
-	struct pod_vhdx_options xo = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
-	struct pod_vhd_options vo = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
+	enum pod_diskfile f = POD_DISKFILE_NONE;
 	memset(l, 0, sizeof *l);
+	POD_TRY(pod_diskfile_decide(file->dev, opt->format, POD_DISKFILE_NONE, &f, diag));
 	l->file = file;
 	l->dev = file->dev;
 	l->sector_size = 512;
 	l->writable = opt->writable;
-	enum pod_status st = pod_vhdx_open(&l->u.vhdx, file, a, &xo, diag);
-	if (st == POD_OK) {
-		opened_vhdx(l);
-		return POD_OK;
-	}
-	if (st == POD_E_FORMAT) {
-		st = pod_vhd_open(&l->u.vhd, file, a, &vo, diag);
-		if (st == POD_OK) {
-			opened_vhd(l);
-			return POD_OK;
-		}
-	}
-	if (st == POD_E_FORMAT && opt->allow_raw && file->dev->size_bytes) {
-		l->kind = POD_LAYER_RAW;
-		l->fixed = true;
-		l->size_bytes = file->dev->size_bytes;
-		l->sector_size = 1;
-		return POD_OK;
-	}
-	l->file = NULL;
+	enum pod_status st = f == POD_DISKFILE_VHDX  ? open_vhdx(l, a, opt, diag)
+			     : f == POD_DISKFILE_VHD ? open_vhd(l, a, opt, diag)
+			     : f == POD_DISKFILE_RAW ? open_raw(l)
+						     : pod_fail(diag, POD_E_UNSUPPORTED, "container of another program", 0, 0, 0);
+	if (st != POD_OK)
+		l->file = NULL;
 	return st;
 }
 

@@ -3,6 +3,7 @@
 #ifndef POD_VHD_LAYER_H
 #define POD_VHD_LAYER_H
 
+#include "core/disk/diskfile.h"
 #include "core/vhd/vhd.h"
 #include "core/vhd/vhdx.h"
 
@@ -23,7 +24,7 @@ struct pod_layer {
 
 struct pod_layer_options {
 	bool writable;
-	bool allow_raw; /* a file of no known format is a raw disk; else POD_E_FORMAT */
+	enum pod_diskfile format; /* as pod_diskfile_decide had it; POD_DISKFILE_NONE: the bytes tell, and it is not raw */
 	struct pod_vhd_env *env;
 	uint32_t cache_pages; /* 0: chosen by the format */
 };

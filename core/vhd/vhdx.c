@@ -261,13 +261,16 @@ static enum pod_status read_metadata(struct pod_vhdx *x, struct pod_diag *diag)
 
 /* --- open ----------------------------------------------------------------------------------------------- */
 
-static enum pod_status read_identifier(struct pod_vhdx *x, uint8_t *buf)
+static enum pod_status read_identifier(struct pod_vhdx *x, uint8_t *buf, struct pod_diag *diag)
 {
-	if (x->file->dev->size_bytes < VHDX_MIB)
+	uint64_t size = x->file->dev->size_bytes;
+	if (size < 520)
 		return POD_E_FORMAT;
 	POD_TRY(pod_dev_read(x->file->dev, 0, buf, 520));
 	if (memcmp(buf, "vhdxfile", 8) != 0)
 		return POD_E_FORMAT;
+	if (size < VHDX_MIB)
+		return pod_fail(diag, POD_E_CORRUPT, "file is cut short", size, VHDX_MIB, size);
 	size_t n = 0;
 	while (n < 256 && pod_get_le16(buf + 8 + 2 * n))
 		n++;
@@ -288,7 +291,7 @@ static uint32_t cache_slots(const struct pod_vhdx *x, const struct pod_vhdx_opti
 
 static enum pod_status open_parts(struct pod_vhdx *x, uint8_t *buf, const struct pod_vhdx_options *opt, struct pod_diag *diag)
 {
-	POD_TRY(read_identifier(x, buf));
+	POD_TRY(read_identifier(x, buf, diag));
 	if (x->file->dev->size_bytes > POD_VHDX_FILE_MAX)
 		return pod_fail(diag, POD_E_LIMIT, "file size", 0, POD_VHDX_FILE_MAX, x->file->dev->size_bytes);
 	POD_TRY(read_headers(x, buf, diag));

@@ -521,8 +521,11 @@ def cut_short():
             f.write(b"x")
     p = subprocess.Popen([ISOPOD, "disk", "convert", "p.raw", "out.vhdx"], stderr=subprocess.PIPE, encoding="utf-8",
                          env=dict(os.environ, LC_ALL="C.UTF-8"))
-    while p.poll() is None and not (os.path.exists("out.vhdx.new") and os.path.getsize("out.vhdx.new") > 8 * MIB):
+    part = []
+    while p.poll() is None and not (part and os.path.getsize(part[0]) > 8 * MIB):
+        part = [n for n in os.listdir(".") if n.startswith("out.vhdx.isopod-")]
         time.sleep(0.001)
+    check(part, "it is written under a name of its own")
     p.send_signal(signal.SIGINT)
     equal(p.wait(), 3, "interrupted")
     check("interrupted" in p.stderr.read(), "it says so")

@@ -195,7 +195,8 @@ const struct cli_command cli_layer = {
 	.arguments = "create|snapshot|rollback|path|list|diff|commit|flatten|rebase|delete|rename|lock|check|export STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
-		   "  create STORE --size N | --from FILE [--input-format F] [--name NAME]   a base, and a layer on it to write to\n"
+		   "  create STORE --size N | --from FILE [--input-format F] [--name NAME]\n"
+		   "                                   a base, and a layer on it to write to\n"
 		   "  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
 		   "  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
 		   "  path STORE                       the file to boot or to serve now\n"

@@ -70,6 +70,12 @@ $(B)/interop/layer-model: $(B)/cli-san/tests/interop/layer_model.o $(filter-out 
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -o $@ $^
 -include $(B)/cli-san/tests/interop/layer_model.d
+# The walls around foreign code, tried from inside: the command's own objects as they are shipped.
+$(B)/interop/sandbox: $(B)/cli-obj/tests/interop/sandbox_calls.o $(filter-out %/cli/main.o,$(CLI_OBJ)) $(B)/host/libpod.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_HARD) -pthread -Wl,--gc-sections -o $@ $^
+-include $(B)/cli-obj/tests/interop/sandbox_calls.d
+check-interop: $(B)/interop/sandbox
 check-interop: $(B)/isopod $(B)/interop/isopod-faults $(B)/interop/layer-model $(CLI_MO) $(STICK_FILES)
 
 $(B)/locale/%/LC_MESSAGES/isopod.mo: po/isopod/%.po

@@ -104,18 +104,27 @@ bool cli_proc_run(const struct cli_args *a, struct fault *fault)
 	return false;
 }
 
-bool cli_proc_on_path(const char *name)
+char *cli_proc_find(const char *name)
 {
 	const char *path = getenv("PATH");
-	char *copy = cli_xstrdup(path ? path : "/usr/bin:/bin"), *save = NULL;
-	bool found = false;
+	char *copy = cli_xstrdup(path ? path : "/usr/bin:/bin"), *save = NULL, *found = NULL;
 
 	for (char *dir = strtok_r(copy, ":", &save); dir && !found; dir = strtok_r(NULL, ":", &save)) {
 		char *full = cli_xasprintf("%s/%s", dir, name);
 
-		found = access(full, X_OK) == 0;
+		/* whole, so that it means the same in another folder */
+		if (access(full, X_OK) == 0)
+			found = realpath(full, NULL);
 		free(full);
 	}
 	free(copy);
 	return found;
+}
+
+bool cli_proc_on_path(const char *name)
+{
+	char *path = cli_proc_find(name);
+
+	free(path);
+	return path != NULL;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include "cli/ui/fault.h"
 
 /* A growing argument vector; args_free frees what args_add copied. */
 struct cli_args {
@@ -20,7 +21,8 @@ void cli_args_free(struct cli_args *a);
 pid_t cli_proc_start(const struct cli_args *a, int out_fd, struct fault *fault);
 /* Runs one to its end, quietly unless it fails. True on exit status 0. */
 bool cli_proc_run(const struct cli_args *a, struct fault *fault);
-/* True if a program of this name is on PATH. */
+/* The whole path of the program of this name on PATH, which the caller frees; NULL if there is none. */
+char *cli_proc_find(const char *name);
 bool cli_proc_on_path(const char *name);
 
 #endif

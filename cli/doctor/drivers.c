@@ -285,7 +285,7 @@ static void read_initrds(struct linux_image *x)
 		const struct pod_initrd *r = &x->im->plan->initrd[i];
 		struct initrd *in = &x->initrd[x->count];
 
-		initrd_read(in, x->im->bytes, r->start_bytes, r->length_bytes);
+		initrd_read(in, x->im->bytes, r->path, r->start_bytes, r->length_bytes);
 		x->broken |= in->problem != NULL;
 		if (in->unread) {
 			doctor_reportf(x->d, &drivers_check_stick, DOCTOR_SKIPPED, x->im->subject, NULL,

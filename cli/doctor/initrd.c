@@ -1,411 +1,138 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Reading initrds. libarchive undoes the compression (gzip, bzip2, xz, lzma, zstd, lz4); the cpio archives are walked here,
- * because the kernel's way to put several of them behind each other, plain ones in front, is no archive that it knows.
- *
- * newc header, 110 bytes: magic "070701" or "070702", then 13 fields of 8 hexadecimal digits: ino, mode, uid, gid, nlink, mtime,
- * filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check. Name and data are padded to 4 bytes.
- */
-#include <archive.h>
-#include <archive_entry.h>
+/* Our side of reading an initrd: what the child says it found, believed as far as it can be true. */
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/initrd.h"
-#include "cli/host/lazy.h"
+#include "cli/doctor/initrd_walk.h"
 
-/* clang-format off */
-#define FUNCTIONS(X) \
-	X(archive_filter_bytes) X(archive_filter_count) X(archive_read_data) X(archive_read_free) X(archive_read_new) \
-	X(archive_read_next_header) X(archive_read_open) X(archive_read_support_filter_bzip2) \
-	X(archive_read_support_filter_gzip) X(archive_read_support_filter_lz4) X(archive_read_support_filter_lzma) \
-	X(archive_read_support_filter_xz) X(archive_read_support_filter_zstd) X(archive_read_support_format_raw)
-/* clang-format on */
-LAZY_LIBRARY(lib, archive, FUNCTIONS);
+#define SECONDS_MAX 60u
+#define ANSWER_MAX  (256u << 20)
 
-#define UNPACKED_MAX (4ull << 30)
-#define FILES_MAX    500000u
-#define NAME_MAX_    4096u
-#define KO_MAX	     (16u << 20)
-#define PIECE	     (256u << 10)
-
-/* A source of bytes: the device, or an archive that unpacks. */
-struct source {
-	struct pod_dev *dev;
-	uint64_t at, end; /* on the device */
-	struct archive *unpack;
-	uint8_t *buf; /* PIECE bytes: what libarchive was given last, or what was read ahead */
-	uint64_t buf_at;
-	size_t buf_len;
-	bool io_error;
-};
-
-static la_ssize_t feed(struct archive *a, void *ctx, const void **out)
-{
-	struct source *s = ctx;
-	size_t n = (size_t)pod_min_u64(PIECE, s->end - s->at);
-
-	(void)a;
-	if (n && pod_dev_read(s->dev, s->at, s->buf, n) != POD_OK) {
-		s->io_error = true;
-		return -1;
-	}
-	s->at += n;
-	*out = s->buf;
-	return (la_ssize_t)n;
-}
-
-/* Up to len bytes; 0 at the end, -1 on failure. */
-static ssize_t source_read(struct source *s, void *buf, size_t len)
-{
-	size_t n = 0;
-
-	while (!s->unpack && n < len && s->at < s->end) {
-		size_t piece, skip;
-
-		if (s->at < s->buf_at || s->at - s->buf_at >= s->buf_len) {
-			s->buf_at = s->at;
-			s->buf_len = (size_t)pod_min_u64(PIECE, s->end - s->at);
-			if (pod_dev_read(s->dev, s->at, s->buf, s->buf_len) != POD_OK) {
-				s->io_error = true;
-				s->buf_len = 0;
-				return -1;
-			}
-		}
-		skip = (size_t)(s->at - s->buf_at);
-		piece = (size_t)pod_min_u64(len - n, s->buf_len - skip);
-		memcpy((char *)buf + n, s->buf + skip, piece);
-		n += piece;
-		s->at += piece;
-	}
-	if (!s->unpack)
-		return (ssize_t)n;
-	while (n < len) {
-		la_ssize_t got = lib.archive_read_data(s->unpack, (char *)buf + n, len - n);
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
-static bool source_skip(struct source *s, uint64_t len, char *scratch)
-{
-	if (!s->unpack) {
-		if (len > s->end - s->at)
-			return false;
-		s->at += len;
-		return true;
-	}
-	while (len) {
-		ssize_t n = source_read(s, scratch, (size_t)pod_min_u64(PIECE, len));
-
-		if (n <= 0)
-			return false;
-		len -= (uint64_t)n;
-	}
-	return true;
-}
-
-struct walker {
+struct reading {
 	struct initrd *r;
-	char *scratch; /* PIECE bytes */
-	uint64_t pos;  /* of the stream, for the padding */
-	bool scan;     /* second time over: the aliases in the module files themselves */
+	struct initrd_found found;
+	bool complete;
 };
 
-static void problem(struct initrd *r, char *text)
+/* A string of at most `max` bytes that ends within `len`; its length with the NUL, or 0. */
+static size_t string_length(const uint8_t *data, size_t len, size_t max)
 {
-	if (r->problem)
-		free(text);
-	else
-		r->problem = text;
+	const uint8_t *end = memchr(data, 0, len < max ? len : max);
+
+	return end ? (size_t)(end - data) + 1 : 0;
 }
 
-static void damage(struct initrd *r)
+static bool take_file(struct reading *x, const uint8_t *data, size_t len)
 {
-	r->damaged = r->damaged || !r->problem;
-	problem(r, cli_xasprintf(_("it breaks off or is damaged after %zu files"), r->files));
-}
+	const char *path = (const char *)data;
+	size_t n = string_length(data, len, INITRD_NAME_MAX);
+	char *copy = NULL;
 
-static bool hex8(const char *p, uint32_t *out)
-{
-	*out = 0;
-	for (int i = 0; i < 8; i++) {
-		const char *digits = "0123456789abcdef", *d = memchr(digits, p[i] | 0x20, 16);
-
-		if (p[i] >= '0' && p[i] <= '9')
-			d = digits + (p[i] - '0');
-		if (!d)
-			return false;
-		*out = *out << 4 | (uint32_t)(d - digits);
+	if (!n || len - n > MODULES_TEXT_MAX || (len > n && !modules_wants_content(path)))
+		return false;
+	len -= n;
+	if (len) {
+		copy = cli_xmalloc(len + 1);
+		memcpy(copy, data + n, len);
+		copy[len] = 0;
 	}
+	modules_add(&x->r->modules, path, copy, len);
 	return true;
 }
 
-static bool walk_read(struct walker *w, struct source *s, void *buf, size_t len)
+static bool take(void *ctx, unsigned kind, const uint8_t *data, size_t len)
 {
-	if (source_read(s, buf, len) != (ssize_t)len)
+	struct reading *x = ctx;
+
+	if (x->complete)
 		return false;
-	w->pos += len;
-	return true;
-}
-
-static bool walk_skip(struct walker *w, struct source *s, uint64_t len)
-{
-	if (!source_skip(s, len, w->scratch))
-		return false;
-	w->pos += len;
-	return true;
-}
-
-static bool is_init(const char *path)
-{
-	return strcmp(path, "init") == 0 || strcmp(path, "sbin/init") == 0 || strcmp(path, "linuxrc") == 0;
-}
-
-static bool is_ko(const char *path)
-{
-	size_t n = strlen(path);
-
-	return n > 3 && strcmp(path + n - 3, ".ko") == 0;
-}
-
-/* One file's data; `size` bytes of it. */
-static bool walk_data(struct walker *w, struct source *s, const char *path, uint32_t size)
-{
-	uint32_t pad = (4 - (uint32_t)(w->pos + size) % 4) % 4;
-	char *data = NULL;
-
-	if (w->scan ? is_ko(path) && size <= KO_MAX : modules_wants_content(path) && size && size <= MODULES_TEXT_MAX) {
-		data = cli_xmalloc((size_t)size + 1);
-		if (!walk_read(w, s, data, size)) {
-			free(data);
+	switch (kind) {
+	case INITRD_FILE:
+		return take_file(x, data, len);
+	case INITRD_ALIAS:
+		return modules_add_alias(&x->r->modules, (const char *)data, len);
+	case INITRD_FOUND:
+		if (len != sizeof x->found)
 			return false;
-		}
-		data[size] = 0;
-	} else if (size > 4096) {
-		char magic[4];
-
-		if (!walk_read(w, s, magic, sizeof magic))
-			return false;
-		if (memcmp(magic, "hsqs", 4) == 0)
-			w->r->has_squashfs = true;
-		size -= (uint32_t)sizeof magic;
-		if (!walk_skip(w, s, size))
-			return false;
-	} else if (!walk_skip(w, s, size)) {
+		memcpy(&x->found, data, len);
+		x->complete = true;
+		return x->found.problem < INITRD_PROBLEM_COUNT;
+	default:
 		return false;
 	}
-	if (w->scan) {
-		if (data)
-			modules_add_ko(&w->r->modules, path, data, size);
-		free(data);
+}
+
+/* What the child's words mean. */
+static void conclude(struct initrd *r, const struct initrd_found *f)
+{
+	r->files = (size_t)f->files;
+	r->read_bytes = f->read_bytes;
+	r->has_init = f->has_init;
+	r->has_squashfs = f->has_squashfs;
+	r->unread = f->problem == INITRD_NO_LIBRARY;
+	r->damaged = f->problem == INITRD_BREAKS_OFF;
+	switch ((enum initrd_problem)f->problem) {
+	case INITRD_READ_ERROR:
+		r->problem = cli_xstrdup(_("read error"));
+		break;
+	case INITRD_UNKNOWN:
+		r->problem = cli_xstrdup(_("a compression that is not known here"));
+		break;
+	case INITRD_BREAKS_OFF:
+		r->problem = cli_xasprintf(_("it breaks off or is damaged after %zu files"), r->files);
+		break;
+	case INITRD_NO_LIBRARY:
+		r->problem = cli_xstrdup(initrd_library());
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_once(struct initrd *out, struct initrd_request *q, const char *path)
+{
+	struct reading x = {.r = out};
+	struct sandbox s = {.who = "libarchive",
+			    .about = path,
+			    .seconds = SECONDS_MAX,
+			    .answer_bytes = ANSWER_MAX,
+			    .work = initrd_walk,
+			    .take = take,
+			    .ctx = q};
+	struct fault why = {0};
+	enum sandbox_result result;
+
+	s.take_ctx = &x;
+	result = sandbox_run(&s, &why);
+	if (result == SANDBOX_DONE && x.complete) {
+		conclude(out, &x.found);
 	} else {
-		modules_add(&w->r->modules, path, data, data ? size : 0);
-		w->r->has_init |= is_init(path);
+		out->unread = result == SANDBOX_NOT_STARTED;
+		out->damaged = !out->unread;
+		out->problem = cli_xstrdup(fault_text(&why));
 	}
-	return walk_skip(w, s, pad);
+	fault_free(&why);
 }
 
-enum walked { WALK_TRAILER, WALK_FILE, WALK_BROKEN };
-
-/* One member; the first 6 bytes, the magic, are read. */
-static enum walked walk_member(struct walker *w, struct source *s)
+void initrd_read(struct initrd *out, struct pod_dev *dev, const char *path, uint64_t start_bytes, uint64_t length_bytes)
 {
-	char head[104], *name = w->scratch;
-	uint32_t size, name_size;
-
-	if (!walk_read(w, s, head, sizeof head) || !hex8(head + 48, &size) || !hex8(head + 88, &name_size) || !name_size ||
-	    name_size > NAME_MAX_)
-		return WALK_BROKEN;
-	name = cli_xmalloc(name_size);
-	if (!walk_read(w, s, name, name_size) || name[name_size - 1] != 0 || !walk_skip(w, s, (4 - w->pos % 4) % 4)) {
-		free(name);
-		return WALK_BROKEN;
-	}
-	if (strcmp(name, "TRAILER!!!") == 0) {
-		free(name);
-		return WALK_TRAILER;
-	}
-	w->r->files++;
-	w->r->read_bytes += size;
-	{
-		const char *path = name;
-		bool ok;
-
-		while (path[0] == '/' || (path[0] == '.' && path[1] == '/'))
-			path++;
-		ok = w->r->files < FILES_MAX && w->r->read_bytes < UNPACKED_MAX && walk_data(w, s, path, size);
-		free(name);
-		return ok ? WALK_FILE : WALK_BROKEN;
-	}
-}
-
-/* Archives and zeros, until the end or something else; `head` then holds its first bytes (at most 6) and *n how many. False: it
- * breaks off inside an archive. */
-static bool walk_archives(struct walker *w, struct source *s, char head[6], size_t *n)
-{
-	w->pos = 0;
-	for (;;) {
-		ssize_t got;
-		char c = 0;
-
-		/* zeros */
-		do {
-			got = source_read(s, &c, 1);
-		} while (got == 1 && !c);
-		*n = 0;
-		if (got < 0)
-			return false;
-		if (got == 0)
-			return true;
-		head[0] = c;
-		got = source_read(s, head + 1, 5);
-		*n = 1 + (got > 0 ? (size_t)got : 0);
-		if (*n < 6 || (memcmp(head, "070701", 6) != 0 && memcmp(head, "070702", 6) != 0))
-			return true;
-		for (;;) {
-			enum walked r;
-
-			w->pos = w->pos ? w->pos : 6;
-			r = walk_member(w, s);
-			if (r == WALK_TRAILER)
-				break;
-			if (r == WALK_BROKEN || !walk_read(w, s, head, 6) || memcmp(head, "07070", 5) != 0)
-				return false;
-		}
-		w->pos = 0;
-	}
-}
-
-static struct archive *open_unpacker(struct source *s)
-{
-	struct archive *a = lib.archive_read_new();
-	struct archive_entry *e;
-
-	if (!a)
-		return NULL;
-	lib.archive_read_support_filter_gzip(a);
-	lib.archive_read_support_filter_bzip2(a);
-	lib.archive_read_support_filter_xz(a);
-	lib.archive_read_support_filter_lzma(a);
-	lib.archive_read_support_filter_zstd(a);
-	lib.archive_read_support_filter_lz4(a);
-	lib.archive_read_support_format_raw(a);
-	/* Exactly one filter and the source: plain bytes are none of ours. */
-	if (lib.archive_read_open(a, s, NULL, feed, NULL) == ARCHIVE_OK && lib.archive_read_next_header(a, &e) == ARCHIVE_OK &&
-	    lib.archive_filter_count(a) >= 2)
-		return a;
-	lib.archive_read_free(a);
-	return NULL;
-}
-
-/* Unpacks and walks [at, end); *used: how many bytes the compressed stream has. */
-static bool walk_stream(struct walker *w, struct source *s, uint64_t *used)
-{
-	char head[6];
-	size_t n;
-	bool ok;
-
-	s->unpack = open_unpacker(s);
-	if (!s->unpack)
-		return false;
-	ok = walk_archives(w, s, head, &n) && n == 0;
-	*used = (uint64_t)lib.archive_filter_bytes(s->unpack, -1);
-	lib.archive_read_free(s->unpack);
-	return ok;
-}
-
-/* A compressed part at `at`; returns where it ends, or 0 (has said why). */
-static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_t end)
-{
-	struct source s = {.dev = dev, .at = at, .end = end, .buf = cli_xmalloc(PIECE)};
-	size_t files = w->r->files;
-	uint64_t unpacked = w->r->read_bytes, used = 0;
-	const char *missing = lazy_load(&lib_library);
-	bool ok;
-
-	if (missing) {
-		w->r->unread = true;
-		problem(w->r, cli_xstrdup(missing));
-		free(s.buf);
-		return 0;
-	}
-	ok = walk_stream(w, &s, &used);
-	/* libarchive's zstd reader loses the end of a stream that is followed by something else, but knows how long it was. */
-	if (!ok && !s.io_error && used && used < end - at) {
-		s = (struct source){.dev = dev, .at = at, .end = at + used, .buf = s.buf};
-		w->r->files = files;
-		w->r->read_bytes = unpacked;
-		ok = walk_stream(w, &s, &used);
-	}
-	free(s.buf);
-	if (ok && used)
-		return at + used;
-	if (s.io_error)
-		problem(w->r, cli_xstrdup(_("read error")));
-	else if (!used)
-		problem(w->r, cli_xstrdup(_("a compression that is not known here")));
-	else
-		damage(w->r);
-	return 0;
-}
-
-static void walk_all(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_t end)
-{
-	uint8_t *buf = cli_xmalloc(PIECE);
-
-	while (at < end) {
-		struct source s = {.dev = dev, .at = at, .end = end, .buf = buf};
-		char head[6];
-		size_t n = 0;
-
-		if (!walk_archives(w, &s, head, &n)) {
-			if (s.io_error)
-				problem(w->r, cli_xstrdup(_("read error")));
-			else
-				damage(w->r);
-			break;
-		}
-		if (!n)
-			break;
-		at = walk_packed(w, dev, s.at - n, end);
-		if (!at)
-			break;
-	}
-	free(buf);
-}
-
-void initrd_read(struct initrd *out, struct pod_dev *dev, uint64_t start_bytes, uint64_t length_bytes)
-{
-	struct walker w = {.r = out};
+	struct initrd_request q = {
+		.dev = dev, .start_bytes = start_bytes, .length_bytes = length_bytes, .missing = initrd_library() != NULL};
 
 	memset(out, 0, sizeof *out);
 	if (!pod_in_range(start_bytes, length_bytes, dev->size_bytes)) {
-		problem(out, cli_xstrdup(_("it reaches beyond the end of the image")));
+		out->problem = cli_xstrdup(_("it reaches beyond the end of the image"));
 		return;
 	}
-	w.scratch = cli_xmalloc(PIECE);
-	walk_all(&w, dev, start_bytes, start_bytes + length_bytes);
+	read_once(out, &q, path);
 	/* debian-installer makes modules.alias only when it runs */
 	if (!out->problem && !out->modules.has_alias && out->modules.file.n) {
-		struct initrd again = *out;
-
-		again.files = 0;
-		again.read_bytes = 0;
-		w.r = &again;
-		w.scan = true;
-		walk_all(&w, dev, start_bytes, start_bytes + length_bytes);
-		out->modules = again.modules;
-		out->problem = again.problem;
+		q.scan = true;
+		read_once(out, &q, path);
 		out->modules.has_alias = true;
 	}
 	/* Modules in a squashfs inside (dracut's squash module), or in another initrd that is loaded with this one. */
 	out->modules.incomplete = out->problem || out->has_squashfs || !out->modules.file.n;
-	free(w.scratch);
 }
 
 void initrd_free(struct initrd *r)

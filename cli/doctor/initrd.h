@@ -15,13 +15,16 @@ struct initrd {
 	bool has_init;	     /* an /init or /sbin/init: not just microcode or additions */
 	bool has_squashfs;   /* a file that is a squashfs (dracut's squash module): modules may lie in it */
 	char *problem;	     /* NULL, or a sentence: why it could not be read to its end */
-	bool unread;	     /* the problem is that the library to unpack it with is missing */
+	bool unread;	     /* the problem is not the initrd's: the library is missing, or could not be started */
 	bool damaged;	     /* the problem is in the initrd, and not that it could not be read or is of an unknown kind */
 	uint64_t read_bytes; /* unpacked */
 };
 
-/* Never fails but by `problem`. Reads and unpacks all of it: tenths of seconds to seconds. The caller calls initrd_free. */
-void initrd_read(struct initrd *out, struct pod_dev *dev, uint64_t start_bytes, uint64_t length_bytes);
+#define INITRD_NAME_MAX 4096u /* bytes of a path in it, with its NUL */
+
+/* Never fails but by `problem`. Reads and unpacks all of it, in a child behind walls: tenths of seconds to seconds. `path` is
+ * what it is called in a sentence. The caller calls initrd_free. */
+void initrd_read(struct initrd *out, struct pod_dev *dev, const char *path, uint64_t start_bytes, uint64_t length_bytes);
 void initrd_free(struct initrd *r);
 
 /* What a live system needs to find its medium on a USB stick. UNKNOWN: not a file of the initrd, and the initrd does not say what

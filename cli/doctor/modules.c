@@ -3,6 +3,9 @@
 #include <string.h>
 #include "cli/doctor/modules.h"
 
+#define VALUE_MAX 512  /* bytes of a pattern */
+#define ALIAS_MAX 1024 /* with the module's name */
+
 /* "a/b/usb-storage.ko.xz" -> "usb_storage"; NULL if it is no module's name. The caller frees. */
 static char *module_name(const char *path, size_t len)
 {
@@ -75,6 +78,14 @@ static const char *below_version(const char *path, const char **version, size_t 
 	*version = at;
 	*version_len = (size_t)(slash - at);
 	return slash + 1;
+}
+
+bool modules_wants(const char *path)
+{
+	const char *version;
+	size_t n;
+
+	return below_version(path, &version, &n) != NULL;
 }
 
 bool modules_wants_content(const char *path)
@@ -198,7 +209,7 @@ void modules_add_ko(struct modules *m, const char *path, const char *data, size_
 		const char *value = at + sizeof key - 1, *stop = memchr(value, 0, (size_t)(end - value));
 
 		/* .modinfo: strings with a NUL before and behind each */
-		if (at > data && at[-1] == 0 && stop && stop - value < 512) {
+		if (at > data && at[-1] == 0 && stop && stop - value < VALUE_MAX) {
 			char *both = cli_xasprintf("%s%c%s", value, 1, name), *cut = strchr(both, 1);
 
 			*cut = 0;
@@ -209,6 +220,23 @@ void modules_add_ko(struct modules *m, const char *path, const char *data, size_
 		at = value;
 	}
 	free(name);
+}
+
+bool modules_add_alias(struct modules *m, const char *text, size_t len)
+{
+	char *both = cli_xmalloc(len + 1), *cut;
+
+	memcpy(both, text, len);
+	both[len] = 0;
+	cut = strchr(both, 1);
+	if (len > ALIAS_MAX || !cut || strlen(both) != len || m->alias_count >= MODULES_ALIAS_MAX) {
+		free(both);
+		return m->alias_count >= MODULES_ALIAS_MAX;
+	}
+	*cut = 0;
+	keep(m, both);
+	add_alias(m, both, cut + 1);
+	return true;
 }
 
 void modules_add_dep(struct modules *m, const char *folder, char *text)

@@ -43,10 +43,13 @@ enum modules_has { MODULES_NO, MODULES_YES, MODULES_UNKNOWN };
 
 /* A path of an initrd or root image, with its content where modules_wants_content() says so (then `data` is malloc's with a NUL
  * behind it, and is taken over). */
+bool modules_wants(const char *path); /* others say nothing */
 bool modules_wants_content(const char *path);
 void modules_add(struct modules *m, const char *path, char *data, size_t len);
 /* The aliases inside an unpacked module file, for an initrd without modules.alias. */
 void modules_add_ko(struct modules *m, const char *path, const char *data, size_t len);
+/* One of them as "pattern, 01h, module", `len` bytes. False: it is none. */
+bool modules_add_alias(struct modules *m, const char *text, size_t len);
 /* depmod's modules.dep: what it names is there as a file. `folder` is where it lies: "lib/modules/6.1.0-13-amd64". */
 void modules_add_dep(struct modules *m, const char *folder, char *text);
 void modules_free(struct modules *m);

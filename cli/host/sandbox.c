@@ -28,6 +28,8 @@
 
 struct sandbox_child {
 	struct walls walls;
+	size_t len;
+	char buf[64u << 10];
 };
 
 static void send_all(int fd, const void *data, size_t len)
@@ -46,13 +48,32 @@ static void send_all(int fd, const void *data, size_t len)
 	}
 }
 
+static void flush(struct sandbox_child *c)
+{
+	send_all(c->walls.answers, c->buf, c->len);
+	c->len = 0;
+}
+
+/* Many records are small. */
+static void keep(struct sandbox_child *c, const void *data, size_t len)
+{
+	if (len > sizeof c->buf - c->len)
+		flush(c);
+	if (len > sizeof c->buf) {
+		send_all(c->walls.answers, data, len);
+	} else if (len) {
+		memcpy(c->buf + c->len, data, len);
+		c->len += len;
+	}
+}
+
 void sandbox_send(struct sandbox_child *c, unsigned kind, const void *data, size_t len)
 {
 	uint32_t head[2] = {kind, (uint32_t)len};
 
 	_Static_assert(sizeof head == HEAD_SIZE, "a record's head");
-	send_all(c->walls.answers, head, sizeof head);
-	send_all(c->walls.answers, data, len);
+	keep(c, head, sizeof head);
+	keep(c, data, len);
 }
 
 static void send_own(struct sandbox_child *c, char what, const void *data, size_t len)
@@ -62,6 +83,7 @@ static void send_own(struct sandbox_child *c, char what, const void *data, size_
 	buf[0] = what;
 	memcpy(buf + 1, data, len);
 	sandbox_send(c, 0, buf, len + 1);
+	flush(c);
 }
 
 int sandbox_exec(struct sandbox_child *c, const struct cli_args *a)
@@ -101,7 +123,7 @@ static _Noreturn void worker(struct sandbox_child *c)
 	send_own(c, 'w', &c->walls.standing, sizeof c->walls.standing);
 	if (s->work)
 		s->work(c, s->ctx);
-	send_own(c, '.', NULL, 0);
+	send_own(c, '.', "", 0);
 	_exit(0);
 }
 
@@ -249,7 +271,7 @@ static bool take_records(struct run *r)
 		if (head[0] == 0)
 			ok = take_own(r, r->buf + at + HEAD_SIZE, head[1]);
 		else
-			ok = r->started && r->s->take && r->s->take(r->s->ctx, head[0], r->buf + at + HEAD_SIZE, head[1]);
+			ok = r->started && r->s->take && r->s->take(r->s->take_ctx, head[0], r->buf + at + HEAD_SIZE, head[1]);
 		at += HEAD_SIZE + head[1];
 	}
 	memmove(r->buf, r->buf + at, r->len - at);
@@ -333,25 +355,27 @@ static void explain(const struct run *r, int status, struct fault *fault)
 
 static bool start(struct run *r, const struct walls_identity *id)
 {
-	struct sandbox_child c = {.walls = {.s = r->s, .id = *id, .folder = r->folder, .mapped_bytes = mapped_bytes()}};
+	struct sandbox_child *c = cli_xzalloc(sizeof *c);
 	pid_t parent = getpid();
 	int p[2];
 
-	if (pipe2(p, O_CLOEXEC) != 0)
-		return false;
-	c.walls.answers = p[1];
-	fflush(NULL);
-	r->pid = fork();
-	if (r->pid == 0) {
-		close(p[0]);
-		first_child(&c, parent);
+	c->walls = (struct walls){.s = r->s, .id = *id, .folder = r->folder, .mapped_bytes = mapped_bytes()};
+	if (pipe2(p, O_CLOEXEC) == 0) {
+		c->walls.answers = p[1];
+		fflush(NULL);
+		r->pid = fork();
+		if (r->pid == 0) {
+			close(p[0]);
+			first_child(c, parent);
+		}
+		close(p[1]);
+		r->answers = p[0];
+		if (r->pid > 0)
+			setpgid(r->pid, r->pid);
+		else
+			close(p[0]);
 	}
-	close(p[1]);
-	r->answers = p[0];
-	if (r->pid < 0)
-		close(p[0]);
-	else
-		setpgid(r->pid, r->pid);
+	free(c);
 	return r->pid > 0;
 }
 
@@ -401,7 +425,7 @@ static struct sandbox with_defaults(const struct sandbox *s)
 	return all;
 }
 
-static bool run(const struct sandbox *given, unsigned *walls, struct fault *fault)
+static enum sandbox_result run(const struct sandbox *given, unsigned *walls, struct fault *fault)
 {
 	struct sandbox s = with_defaults(given);
 	struct walls_identity id = walls_identity();
@@ -410,7 +434,7 @@ static bool run(const struct sandbox *given, unsigned *walls, struct fault *faul
 
 	if (!r.folder) {
 		fault_set(fault, "%s", _("no folder for temporary files"));
-		return false;
+		return SANDBOX_NOT_STARTED;
 	}
 	if (start(&r, &id)) {
 		listen_to(&r);
@@ -424,10 +448,10 @@ static bool run(const struct sandbox *given, unsigned *walls, struct fault *faul
 		*walls = r.walls;
 	folder_bytes(r.folder, true);
 	free(r.folder);
-	return r.done && !cli_interrupted;
+	return !r.started || cli_interrupted ? SANDBOX_NOT_STARTED : r.done ? SANDBOX_DONE : SANDBOX_BAD;
 }
 
-bool sandbox_run(const struct sandbox *s, struct fault *fault)
+enum sandbox_result sandbox_run(const struct sandbox *s, struct fault *fault)
 {
 	return run(s, NULL, fault);
 }
@@ -436,7 +460,7 @@ bool sandbox_walls(unsigned *walls, struct fault *fault)
 {
 	struct sandbox s = {.who = "isopod", .about = "/", .seconds = 10};
 
-	return run(&s, walls, fault);
+	return run(&s, walls, fault) == SANDBOX_DONE;
 }
 
 const char *sandbox_wall_name(enum sandbox_wall wall)

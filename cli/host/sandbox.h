@@ -39,13 +39,19 @@ struct sandbox {
 	int keep[SANDBOX_INPUTS]; /* open files that keep their number, a program's too: sockets */
 	unsigned keeps;
 	void (*work)(struct sandbox_child *c, void *ctx);
+	void *ctx;
 	/* In our own process. False: no answer that `work` would give, and the end of it. NULL: there are none. */
 	bool (*take)(void *ctx, unsigned kind, const uint8_t *data, size_t len);
-	void *ctx;
+	void *take_ctx;
 };
 
-/* True once `work` has returned and all of its records were taken; else the fault says in one sentence what happened. */
-bool sandbox_run(const struct sandbox *s, struct fault *fault);
+enum sandbox_result {
+	SANDBOX_DONE,	     /* `work` has returned, and all of its records were taken */
+	SANDBOX_BAD,	     /* it crashed, reached a limit, or lied: so much for the medium */
+	SANDBOX_NOT_STARTED, /* nothing is known about the medium */
+};
+/* But for DONE the fault says in one sentence what happened. */
+enum sandbox_result sandbox_run(const struct sandbox *s, struct fault *fault);
 /* Can a file that is open be opened again by the child, under its own identity? */
 bool sandbox_can_open(int fd);
 

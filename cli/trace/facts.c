@@ -66,7 +66,7 @@ static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_
 
 	if (!cli_image_bytes(&t->image, &map, &dev, fault))
 		return;
-	initrd_read(&rd, &dev.dev, r->start_bytes, r->length_bytes);
+	initrd_read(&rd, &dev.dev, r->path, r->start_bytes, r->length_bytes);
 	initrd_facts(&rd.modules, &facts);
 	if (rd.damaged && !b->initrd) {
 		b->initrd = cli_xstrdup(r->path);

@@ -313,6 +313,10 @@ static void linux_image(struct doctor *d, const struct doctor_image *im, const s
 	read_initrds(x);
 	if (x->count && !cli_interrupted) {
 		modules_root_read(&x->root, d, im);
+		if (x->root.hostile)
+			doctor_reportf(d, &drivers_check_stick, DOCTOR_WARN, im->subject,
+				       _("compare the image with its publisher's checksum, and copy it again if it differs"),
+				       _("the root image cannot be read: %s"), x->root.problem);
 		for (size_t i = 0; i < x->count; i++) {
 			if (x->root.read)
 				modules_learn_builtin(&x->initrd[i].modules, &x->root.modules);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hazard 2 for Windows images: the machine's controllers against the drivers in boot.wim, which starts Setup. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cli/doctor/drivers_inf.h"
-#include "cli/doctor/inventory.h"
-#include "cli/host/tool.h"
+#include "cli/host/sandbox.h"
+#include "cli/host/temporary.h"
 
 #define WIM_SIZE_MAX (4ull << 30)
 #define PIECE	     (1u << 20)
@@ -26,23 +26,18 @@ const struct doctor_check drivers_check_windows = {
 		"load it in Setup, or choose AHCI instead of RAID or VMD in the firmware's setup."),
 };
 
-/* The path of a file that libwim can open: the image itself if it is a WIM on the host, else a copy in `folder`. */
-static char *wim_file(const struct doctor_image *im, const char *folder, struct pod_fs *fs, const struct pod_node *node,
-		      char **why)
+/* A copy of what is in an image, or is not to be opened again by the child, in a file of `folder`. -1: *why. */
+static int copy_wim(const struct doctor_image *im, const char *folder, struct pod_fs *fs, const struct pod_node *node, char **why)
 {
 	uint64_t size = fs ? node->size_bytes : im->size_bytes;
-	char *path, *buf;
-	bool ok = true;
-	int fd;
+	char *path = cli_xasprintf("%s/boot.wim", folder), *buf;
+	bool ok = size <= WIM_SIZE_MAX;
+	int fd = -1;
 
-	if (!fs && im->host_path)
-		return cli_xstrdup(im->host_path);
-	if (size > WIM_SIZE_MAX) {
+	if (!ok)
 		*why = cli_xstrdup(_("it is too large to be copied for a look inside"));
-		return NULL;
-	}
-	path = cli_xasprintf("%s/boot.wim", folder);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	else
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	buf = cli_xmalloc(PIECE);
 	for (uint64_t at = 0; at < size && fd >= 0 && ok && !cli_interrupted; at += PIECE) {
 		size_t n = (size_t)pod_min_u64(PIECE, size - at);
@@ -53,51 +48,36 @@ static char *wim_file(const struct doctor_image *im, const char *folder, struct 
 			*why = cli_xstrdup(cli_status_text(st));
 	}
 	free(buf);
+	/* Nobody else can come to it: the folder is ours alone. */
+	ok = ok && fd >= 0 && fchmod(fd, 0444) == 0;
 	if (fd >= 0)
 		close(fd);
-	if (fd >= 0 && ok)
-		return path;
-	if (!*why)
+	fd = ok ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0 && !*why)
 		*why = cli_xstrdup(_("no room for a temporary copy"));
 	free(path);
-	return NULL;
+	return fd;
 }
 
-static struct inf_set *collecting;
-
-static int take_inf(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+/* A file that libwim can open: the image itself if it is a WIM on the host, else a copy. */
+static int open_wim(const struct doctor_image *im, const char *folder, struct pod_fs *fs, const struct pod_node *node, char **why)
 {
-	char *data;
-	size_t len;
+	int fd = !fs && im->host_path ? open(im->host_path, O_RDONLY | O_CLOEXEC) : -1;
 
-	(void)sb;
-	if (type != FTW_F)
-		return 0;
-	data = inventory_slurp(path, INF_SIZE_MAX, &len);
-	if (data)
-		inf_add(collecting, path + ftw->base, data, len);
-	free(data);
-	return 0;
+	if (fd >= 0 && sandbox_can_open(fd))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return copy_wim(im, folder, fs, node, why);
 }
 
-#ifdef ISOPOD_WITH_WIM
-static char *read_infs(const char *wim, const char *folder, struct inf_set *out)
-{
-	char *tree = cli_xasprintf("%s/inf", folder), *why = wim_extract_inf(wim, tree);
-
-	collecting = out;
-	if (!why)
-		nftw(tree, take_inf, 16, FTW_PHYS);
-	free(tree);
-	return why;
-}
-#else
-static char *read_infs(const char *wim, const char *folder, struct inf_set *out)
+#ifndef ISOPOD_WITH_WIM
+char *wim_read_inf(int wim, const char *about, struct inf_set *out, bool *hostile)
 {
 	(void)wim;
-	(void)folder;
-	collecting = out;
-	(void)take_inf;
+	(void)about;
+	(void)out;
+	(void)hostile;
 	return cli_xstrdup(_("this isopod was built without libwim"));
 }
 #endif
@@ -137,21 +117,27 @@ static void judge(struct doctor *d, const struct doctor_image *im, const struct 
 static void examine(struct doctor *d, const struct doctor_image *im, const struct devices *devices, struct pod_fs *fs,
 		    const struct pod_node *node)
 {
-	char *folder = tool_folder(), *why = folder ? NULL : cli_xstrdup(_("no folder for temporary files"));
-	char *wim = folder ? wim_file(im, folder, fs, node, &why) : NULL;
+	char *folder = temporary_folder(), *why = folder ? NULL : cli_xstrdup(_("no folder for temporary files"));
+	int wim = folder ? open_wim(im, folder, fs, node, &why) : -1;
 	struct inf_set infs = {0};
+	bool hostile = false;
 
-	if (wim)
-		why = read_infs(wim, folder, &infs);
-	if (why)
+	if (wim >= 0)
+		why = wim_read_inf(wim, fs ? "sources/boot.wim" : im->subject, &infs, &hostile);
+	if (why && hostile)
+		doctor_reportf(d, &drivers_check_windows, DOCTOR_WARN, im->subject,
+			       _("compare the image with its publisher's checksum, and copy it again if it differs"),
+			       _("the drivers in the WIM cannot be read: %s"), why);
+	else if (why)
 		doctor_reportf(d, &drivers_check_windows, DOCTOR_SKIPPED, im->subject, NULL,
 			       _("the drivers in the WIM were not looked at: %s"), why);
 	else
 		judge(d, im, &infs, devices);
 	inf_free(&infs);
 	free(why);
-	free(wim);
-	tool_remove(folder);
+	if (wim >= 0)
+		close(wim);
+	temporary_remove(folder);
 }
 
 void drivers_windows(struct doctor *d, const struct doctor_image *im, const struct devices *devices)

@@ -32,7 +32,8 @@ const struct acpi_table *acpi_find(const struct acpi_tables *t, const char *sign
 /* Which names their AML defines (firmware_sleep.c). */
 struct acpi_sleep {
 	bool s3, s4, pts, wak;
-	bool by_iasl; /* disassembled; else found by their bytes */
+	bool by_iasl;  /* disassembled; else found by their bytes */
+	char *problem; /* a sentence: how iasl came to grief on them; NULL. The caller frees it. */
 };
 void acpi_sleep_read(struct acpi_sleep *out, const struct acpi_tables *t);
 

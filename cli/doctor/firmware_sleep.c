@@ -7,9 +7,9 @@
 #include <unistd.h>
 #include "cli/doctor/firmware.h"
 #include "cli/doctor/inventory.h"
-#include "cli/host/tool.h"
+#include "cli/host/sandbox.h"
 
-#define IASL_SECONDS 20u
+#define IASL_SECONDS 30u
 #define DSL_MAX	     (64u << 20)
 
 const struct doctor_check firmware_check_sleep = {
@@ -79,45 +79,108 @@ static bool is_code(const struct acpi_table *t)
 	return t->len > POD_ACPI_HEADER_SIZE && (memcmp(t->data, "DSDT", 4) == 0 || memcmp(t->data, "SSDT", 4) == 0);
 }
 
-/* One table through iasl -d; false if that gave nothing. */
-static bool disassemble(struct acpi_sleep *s, const struct acpi_table *t, const char *folder, size_t number)
-{
-	char *aml = cli_xasprintf("%s/t%zu.aml", folder, number), *dsl = cli_xasprintf("%s/t%zu.dsl", folder, number),
-	     *text = NULL;
-	struct cli_args a = {0};
+/* The child: each table through iasl -d. One record for each of which that gave something: its number, and what it defines. */
+struct verdict {
+	uint32_t table;
+	uint8_t s3, s4, pts, wak;
+};
 
-	if (write_file(aml, t->data, t->len)) {
+static void disassemble(struct sandbox_child *c, const struct acpi_table *t, uint32_t number)
+{
+	struct acpi_sleep s = {0};
+	struct cli_args a = {0};
+	char *text = NULL;
+
+	if (write_file("t.aml", t->data, t->len)) {
 		cli_args_add(&a, "iasl");
 		cli_args_add(&a, "-d");
-		cli_args_add(&a, aml);
+		cli_args_add(&a, "t.aml");
 		/* It complains about a wrong checksum and goes on; what it wrote is what counts. */
-		(void)tool_run(&a, folder, IASL_SECONDS, DSL_MAX);
-		text = inventory_slurp(dsl, DSL_MAX, NULL);
+		(void)sandbox_exec(c, &a);
 		cli_args_free(&a);
+		text = inventory_slurp("t.dsl", DSL_MAX, NULL);
 	}
 	/* at least the head of a listing */
-	if (text && strstr(text, "DefinitionBlock"))
-		learn(s, text);
-	else {
-		free(text);
-		text = NULL;
+	if (text && strstr(text, "DefinitionBlock")) {
+		struct verdict v = {.table = number};
+
+		learn(&s, text);
+		v.s3 = s.s3;
+		v.s4 = s.s4;
+		v.pts = s.pts;
+		v.wak = s.wak;
+		sandbox_send(c, 1, &v, sizeof v);
 	}
-	free(aml);
-	free(dsl);
 	free(text);
-	return text != NULL;
+	unlink("t.aml");
+	unlink("t.dsl");
+}
+
+static void work(struct sandbox_child *c, void *ctx)
+{
+	const struct acpi_tables *t = ctx;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (is_code(&t->v[i]))
+			disassemble(c, &t->v[i], (uint32_t)i);
+}
+
+struct answer {
+	struct acpi_sleep *out;
+	const struct acpi_tables *t;
+	bool *done; /* for each table */
+};
+
+static bool take(void *ctx, unsigned kind, const uint8_t *data, size_t len)
+{
+	struct answer *a = ctx;
+	struct verdict v;
+
+	if (kind != 1 || len != sizeof v)
+		return false;
+	memcpy(&v, data, sizeof v);
+	if (v.table >= a->t->n || a->done[v.table])
+		return false;
+	a->done[v.table] = true;
+	a->out->s3 |= v.s3 != 0;
+	a->out->s4 |= v.s4 != 0;
+	a->out->pts |= v.pts != 0;
+	a->out->wak |= v.wak != 0;
+	return true;
+}
+
+static void ask_iasl(struct answer *a)
+{
+	char *program = cli_proc_find("iasl");
+	struct sandbox s = {.who = "iasl",
+			    .about = _("the ACPI tables"),
+			    .program = program,
+			    .seconds = IASL_SECONDS,
+			    .disk_bytes = DSL_MAX,
+			    .answer_bytes = 1u << 20,
+			    .work = work,
+			    .ctx = (void *)(uintptr_t)a->t,
+			    .take = take,
+			    .take_ctx = a};
+	struct fault why = {0};
+
+	if (program && sandbox_run(&s, &why) != SANDBOX_DONE)
+		a->out->problem = cli_xstrdup(fault_text(&why));
+	fault_free(&why);
+	free(program);
 }
 
 void acpi_sleep_read(struct acpi_sleep *out, const struct acpi_tables *t)
 {
-	char *folder = cli_proc_on_path("iasl") ? tool_folder() : NULL;
-	bool all = folder != NULL;
+	struct answer a = {.out = out, .t = t, .done = cli_xzalloc(t->n + 1)};
+	bool all = true;
 
 	memset(out, 0, sizeof *out);
+	ask_iasl(&a);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct acpi_table *x = &t->v[i];
 
-		if (!is_code(x) || (folder && disassemble(out, x, folder, i)))
+		if (!is_code(x) || a.done[i])
 			continue;
 		all = false;
 		out->s3 |= pod_acpi_aml_defines(x->data, x->len, "_S3_");
@@ -126,7 +189,7 @@ void acpi_sleep_read(struct acpi_sleep *out, const struct acpi_tables *t)
 		out->wak |= pod_acpi_aml_defines(x->data, x->len, "_WAK");
 	}
 	out->by_iasl = all;
-	tool_remove(folder);
+	free(a.done);
 }
 
 /* --- the check ------------------------------------------------------------------------------------------------------------ */
@@ -181,14 +244,18 @@ void firmware_sleep(struct doctor *d, const struct acpi_tables *t)
 	} else if (!t->saved && offers && !strstr(offers, "mem")) {
 		level = DOCTOR_NOTE;
 	}
-	names = cli_xasprintf(
-		_("_S3 %s, _S4 %s, _PTS %s, _WAK %s (%s)"), yes_no(s.s3), yes_no(s.s4), yes_no(s.pts), yes_no(s.wak),
-		s.by_iasl ? _("disassembled by iasl") : _("found by their bytes; package acpica-tools tells for certain"));
-	doctor_reportf(d, &firmware_check_sleep, level, NULL, fix, "%s%s%s%s%s", names,
-		       !s.s3 && !s0 ? _("; suspend to RAM is not possible") : "", s0 ? _("; low-power S0 (modern standby)") : "",
-		       offers ? _("; this kernel offers: ") : "", offers ? offers : "");
+	names = cli_xasprintf(_("_S3 %s, _S4 %s, _PTS %s, _WAK %s (%s)"), yes_no(s.s3), yes_no(s.s4), yes_no(s.pts),
+			      yes_no(s.wak),
+			      s.by_iasl	  ? _("disassembled by iasl")
+			      : s.problem ? _("found by their bytes")
+					  : _("found by their bytes; package acpica-tools tells for certain"));
+	doctor_reportf(d, &firmware_check_sleep, level, NULL, fix, "%s%s%s%s%s%s%s", names, s.problem ? "; " : "",
+		       s.problem ? s.problem : "", !s.s3 && !s0 ? _("; suspend to RAM is not possible") : "",
+		       s0 ? _("; low-power S0 (modern standby)") : "", offers ? _("; this kernel offers: ") : "",
+		       offers ? offers : "");
 	free(names);
 	free(offers);
+	free(s.problem);
 }
 
 /* --- kernel arguments ------------------------------------------------------------------------------------------------------ */

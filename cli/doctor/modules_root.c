@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/doctor/modules_root.h"
-#include "cli/host/tool.h"
+#include "cli/host/sandbox.h"
 #include "core/base/str.h"
 
-#define ROOT_MAX    8u	  /* squashfs files looked into: layered live systems have several */
-#define SCAN_MAX    4096u /* directory entries looked at */
-#define SCAN_DEPTH  4u
-#define SQUASH_MIN  (1u << 20) /* smaller ones hold no kernel modules */
-#define SECONDS_MAX 60u
+#define ROOT_MAX     8u	   /* squashfs files looked into: layered live systems have several */
+#define SCAN_MAX     4096u /* directory entries looked at */
+#define SCAN_DEPTH   4u
+#define SQUASH_MIN   (1u << 20) /* smaller ones hold no kernel modules */
+#define SECONDS_MAX  60u
+#define KERNELS_MAX  8u
+#define UNPACKED_MAX (128u << 20) /* what is wanted of it, and a bomb can fill */
 
 /* A squashfs file: where it lies in the file or device that unsquashfs shall open. */
 struct squash {
@@ -78,60 +81,54 @@ static void scan(struct search *s, const struct pod_node *folder, unsigned depth
 	free(dir);
 }
 
-static char *slurp_at(int dir, const char *name, size_t *len)
+/* --- the child: unsquashfs, and what it unpacked
+ * -------------------------------------------------------------------------------- */
+
+struct request {
+	uint64_t start_bytes;
+};
+
+static const char *const wanted[] = {"modules.alias", "modules.builtin", "modules.builtin.modinfo", "modules.dep"};
+
+/* One record: a path with its NUL, and the file's content. */
+static void send_file(struct sandbox_child *c, int dir, const char *name, const char *path)
 {
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	size_t n = strlen(path) + 1, len;
 	struct stat sb;
-	char *data = NULL;
+	char *both;
 
 	if (fd >= 0 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0 && sb.st_size <= (off_t)MODULES_TEXT_MAX) {
-		data = cli_xmalloc((size_t)sb.st_size + 1);
-		*len = (size_t)sb.st_size;
-		if (read(fd, data, *len) != (ssize_t)*len) {
-			free(data);
-			data = NULL;
-		} else {
-			data[*len] = 0;
-		}
+		len = (size_t)sb.st_size;
+		both = cli_xmalloc(n + len);
+		memcpy(both, path, n);
+		if (read(fd, both + n, len) == (ssize_t)len)
+			sandbox_send(c, 1, both, n + len);
+		free(both);
 	}
 	if (fd >= 0)
 		close(fd);
-	return data;
 }
 
 /* One kernel's folder. */
-static void take_version(struct modules_root *r, int parent, const char *version)
+static void send_version(struct sandbox_child *c, int parent, const char *version)
 {
-	static const char *const file[] = {"modules.alias", "modules.builtin", "modules.builtin.modinfo", "modules.dep"};
 	int dir = openat(parent, version, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	char *folder;
 
 	if (dir < 0)
 		return;
-	folder = cli_xasprintf("lib/modules/%s", version);
-	for (size_t i = 0; i < POD_ARRAY_LEN(file); i++) {
-		size_t len;
-		char *data = slurp_at(dir, file[i], &len), *path;
+	for (size_t i = 0; i < POD_ARRAY_LEN(wanted); i++) {
+		char *path = cli_xasprintf("lib/modules/%s/%s", version, wanted[i]);
 
-		if (!data)
-			continue;
-		r->read = true;
-		path = cli_xasprintf("%s/%s", folder, file[i]);
-		if (modules_wants_content(path)) {
-			modules_add(&r->modules, path, data, len);
-		} else {
-			modules_add_dep(&r->modules, folder, data);
-			free(data);
-		}
+		send_file(c, dir, wanted[i], path);
 		free(path);
 	}
-	free(folder);
 	close(dir);
 }
 
-static void take_tree(struct modules_root *r, const char *top, const char *below)
+static void send_tree(struct sandbox_child *c, const char *below)
 {
-	char *path = cli_xasprintf("%s/%s/modules", top, below);
+	char *path = cli_xasprintf("root/%s/modules", below);
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
@@ -143,55 +140,137 @@ static void take_tree(struct modules_root *r, const char *top, const char *below
 			close(fd);
 		return;
 	}
-	while ((e = readdir(dir)) != NULL && n < 8)
+	while ((e = readdir(dir)) != NULL && n < KERNELS_MAX)
 		if (e->d_name[0] != '.') {
-			take_version(r, dirfd(dir), e->d_name);
+			send_version(c, dirfd(dir), e->d_name);
 			n++;
 		}
 	closedir(dir);
 }
 
-static int unpack(const char *disk, const struct squash *q, const char *folder, const char *out)
+static void work(struct sandbox_child *c, void *ctx)
 {
-	static const char *const want[] = {"alias", "builtin", "builtin.modinfo", "dep"};
+	const struct request *q = ctx;
 	struct cli_args a = {0};
-	int status;
+	uint8_t status;
 
 	cli_args_add(&a, "unsquashfs");
-	cli_args_addf(&a, "-o");
+	cli_args_add(&a, "-o");
 	cli_args_addf(&a, "%llu", (unsigned long long)q->start_bytes);
 	cli_args_add(&a, "-no-progress");
 	cli_args_add(&a, "-no-xattrs");
+	/* a thread for each processor, each with memory of its own, is more than it may have on large machines */
+	cli_args_add(&a, "-processors");
+	cli_args_add(&a, "2");
 	cli_args_add(&a, "-d");
-	cli_args_addf(&a, "%s", out);
-	cli_args_addf(&a, "%s", disk);
-	for (size_t i = 0; i < POD_ARRAY_LEN(want); i++) {
-		cli_args_addf(&a, "lib/modules/*/modules.%s", want[i]);
-		cli_args_addf(&a, "usr/lib/modules/*/modules.%s", want[i]);
+	cli_args_add(&a, "root");
+	cli_args_add(&a, "in0");
+	for (size_t i = 0; i < POD_ARRAY_LEN(wanted); i++) {
+		cli_args_addf(&a, "lib/modules/*/%s", wanted[i]);
+		cli_args_addf(&a, "usr/lib/modules/*/%s", wanted[i]);
 	}
-	status = tool_run(&a, folder, SECONDS_MAX, MODULES_TEXT_MAX);
-	cli_args_free(&a);
-	return status;
+	/* Its status says little: a pattern without a match is no error, an owner that cannot be set is one. */
+	status = (uint8_t)sandbox_exec(c, &a);
+	send_tree(c, "lib");
+	send_tree(c, "usr/lib");
+	sandbox_send(c, 2, &status, 1);
 }
 
-static void take_squash(struct modules_root *r, const char *disk, const struct squash *q, const char *folder, unsigned number)
-{
-	char *out = cli_xasprintf("%s/%u", folder, number);
-	/* Its status says little: a pattern without a match is no error, an owner that cannot be set is one. */
-	int status = unpack(disk, q, folder, out);
+/* --- our side
+ * -------------------------------------------------------------------------------------------------------------------- */
 
-	take_tree(r, out, "lib");
-	take_tree(r, out, "usr/lib");
-	if (!r->read && status != 0 && !r->problem)
+struct answer {
+	struct modules_root *r;
+	unsigned files;
+	uint8_t status;
+};
+
+static bool take_file(struct answer *a, const uint8_t *data, size_t len)
+{
+	const char *path = (const char *)data, *slash;
+	const uint8_t *end = memchr(data, 0, len < PATH_MAX ? len : PATH_MAX);
+	char *copy, *folder;
+	size_t n;
+
+	if (!end || ++a->files > 2 * KERNELS_MAX * POD_ARRAY_LEN(wanted) || !modules_wants(path) || !(slash = strrchr(path, '/')))
+		return false;
+	n = len - (size_t)(end + 1 - data);
+	copy = cli_xmalloc(n + 1);
+	memcpy(copy, end + 1, n);
+	copy[n] = 0;
+	a->r->read = true;
+	if (modules_wants_content(path)) {
+		modules_add(&a->r->modules, path, copy, n);
+	} else {
+		folder = cli_xasprintf("%.*s", (int)(slash - path), path);
+		modules_add_dep(&a->r->modules, folder, copy);
+		free(folder);
+		free(copy);
+	}
+	return true;
+}
+
+static bool take(void *ctx, unsigned kind, const uint8_t *data, size_t len)
+{
+	struct answer *a = ctx;
+
+	if (kind == 1)
+		return take_file(a, data, len);
+	if (kind != 2 || len != 1)
+		return false;
+	a->status = data[0];
+	return true;
+}
+
+static void take_squash(struct modules_root *r, int disk, const char *about, const char *program, const struct squash *q)
+{
+	struct request request = {.start_bytes = q->start_bytes};
+	struct answer a = {.r = r};
+	struct sandbox s = {.who = "unsquashfs",
+			    .about = about,
+			    .program = program,
+			    .seconds = SECONDS_MAX,
+			    .disk_bytes = UNPACKED_MAX,
+			    .answer_bytes = UNPACKED_MAX + (1u << 20),
+			    .input = {disk},
+			    .inputs = 1,
+			    .work = work,
+			    .ctx = &request,
+			    .take = take,
+			    .take_ctx = &a};
+	struct fault why = {0};
+	enum sandbox_result result = sandbox_run(&s, &why);
+
+	r->hostile |= result == SANDBOX_BAD;
+	if (result != SANDBOX_DONE && !r->problem)
+		r->problem = cli_xstrdup(fault_text(&why));
+	else if (!r->read && a.status && !r->problem)
 		r->problem = cli_xstrdup(_("unsquashfs could not read the root image"));
-	free(out);
+	fault_free(&why);
+}
+
+static void take_all(struct modules_root *out, const struct search *s, int disk, const char *about)
+{
+	char *program = cli_proc_find("unsquashfs");
+
+	if (!program)
+		out->problem =
+			cli_xstrdup(_("the root image is read by unsquashfs, which is not installed (package squashfs-tools)"));
+	else if (!sandbox_can_open(disk))
+		out->problem = cli_xstrdup(_("unsquashfs runs without root's rights, and other users may not read the file"));
+	for (unsigned i = 0; program && sandbox_can_open(disk) && i < s->count; i++) {
+		if (s->found[i].contiguous)
+			take_squash(out, disk, about, program, &s->found[i]);
+		else if (!out->problem)
+			out->problem = cli_xstrdup(_("the root image does not lie in one piece"));
+	}
+	free(program);
 }
 
 void modules_root_read(struct modules_root *out, const struct doctor *d, const struct doctor_image *im)
 {
 	struct search *s = cli_xzalloc(sizeof *s);
 	struct pod_node root;
-	char *disk, *folder = NULL;
 
 	memset(out, 0, sizeof *out);
 	s->im = im;
@@ -199,26 +278,14 @@ void modules_root_read(struct modules_root *out, const struct doctor *d, const s
 		scan(s, &root, 0);
 	pod_fs_close(&s->fs);
 	out->images = s->count;
-	disk = realpath(d->target ? d->target->file.path : im->host_path, NULL);
-	if (s->count && !cli_proc_on_path("unsquashfs"))
-		out->problem =
-			cli_xstrdup(_("the root image is read by unsquashfs, which is not installed (package squashfs-tools)"));
-	else if (s->count && (!disk || !(folder = tool_folder())))
-		out->problem = cli_xstrdup(_("no folder for temporary files"));
-	for (unsigned i = 0; folder && i < s->count; i++) {
-		if (s->found[i].contiguous)
-			take_squash(out, disk, &s->found[i], folder, i);
-		else if (!out->problem)
-			out->problem = cli_xstrdup(_("the root image does not lie in one piece"));
-	}
+	if (s->count)
+		take_all(out, s, d->target ? d->target->file.fd : im->file->file.fd, im->subject);
 	if (s->count && !out->read && !out->problem)
 		out->problem = cli_xstrdup(_("there are no kernel modules in the root image"));
-	if (out->read) {
+	if (out->read && !out->hostile) {
 		free(out->problem);
 		out->problem = NULL;
 	}
-	tool_remove(folder);
-	free(disk);
 	free(s);
 }
 

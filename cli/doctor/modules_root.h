@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The modules in a Linux image's root image (squashfs), read by unsquashfs where it lies in the image. */
+/* The modules in a Linux image's root image (squashfs), read by unsquashfs, behind walls, where it lies in the image. */
 #ifndef POD_CLI_DOCTOR_MODULES_ROOT_H
 #define POD_CLI_DOCTOR_MODULES_ROOT_H
 
@@ -10,6 +10,7 @@ struct modules_root {
 	struct modules modules;
 	unsigned images; /* squashfs files found in the image */
 	bool read;	 /* modules were found in one of them */
+	bool hostile;	 /* unsquashfs came to grief on one; `problem` tells */
 	char *problem;	 /* a sentence: why not; NULL if read, or if there is none */
 };
 

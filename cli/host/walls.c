@@ -377,9 +377,13 @@ static void limit(__rlimit_resource_t what, uint64_t n)
 
 static void limits(const struct walls *w)
 {
+	bool writes = false;
+
+	for (unsigned i = 0; i < w->s->inputs; i++)
+		writes |= (fcntl(w->s->input[i], F_GETFL) & O_ACCMODE) != O_RDONLY;
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, w->s->seconds + 1);
-	limit(RLIMIT_FSIZE, w->s->inputs ? RLIM_INFINITY : w->s->disk_bytes);
+	limit(RLIMIT_FSIZE, writes ? RLIM_INFINITY : w->s->disk_bytes);
 	limit(RLIMIT_NOFILE, 256);
 	limit(RLIMIT_MEMLOCK, 64u << 10);
 	/* On top of what our copy has already. */

@@ -66,11 +66,10 @@ static void explain_parent(struct menu *m, const char *name, enum pod_status st,
 	if (st == POD_E_NOT_FOUND)
 		pod_snprintf(text, size, T("%s: its parent %s is not on the stick. Copy it into the same folder."), name, parent);
 	else if (st == POD_E_CHANGED)
-		pod_snprintf(
-			text, size,
-			T("%s: %s is not the parent it was made from, or was written to since. Only an untouched copy of that "
-			  "parent gives the right data."),
-			name, parent);
+		pod_snprintf(text, size,
+			     T("%s: parent %s is not the file it was made from, or was changed since. Put an unchanged copy of "
+			       "the parent in its place."),
+			     name, parent);
 	else
 		pod_snprintf(text, size, T("%s: its parent %s cannot be used: %s."), name, parent, menu_status(m, st));
 }

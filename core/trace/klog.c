@@ -21,8 +21,8 @@ struct message {
 #define READ_ERROR  "read-error", N_("The kernel could not read from the stick.")
 #define MEMORY	    "memory", N_("The kernel ran out of memory.")
 #define DAMAGED	    "damaged-image", N_("The kernel found damage in what it read from the image.")
-#define TRUNCATED   "truncated-image", N_("The kernel was sent behind the end of the image.")
-#define PULLED	    "stick-pulled", N_("The stick went away while the system was starting.")
+#define TRUNCATED   "truncated-image", N_("The kernel tried to read beyond the end of the image.")
+#define PULLED	    "stick-pulled", N_("The stick was disconnected while the system was starting.")
 #define USB_TROUBLE "usb-trouble", N_("The kernel could not talk to a USB device.")
 
 static const struct message known[] = {

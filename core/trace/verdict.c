@@ -187,7 +187,7 @@ static void tell_reads(struct maker *m)
 		      N_("The first that failed was in no file of the image, but here: %s."));
 	}
 	if (p->outside && is_truncated(m))
-		evidence(m, say_u(N_("Reads behind the end of the image: %u."), p->outside));
+		evidence(m, say_u(N_("Reads beyond the end of the image: %u."), p->outside));
 	if (p->slow[0].ms >= SLOW_READ_MS) {
 		evidence(m, say_u(N_("The slowest read took %u seconds."), p->slow[0].ms / 1000));
 		place(m, m->f->slowest, N_("It was in %s, %u%% into it."), N_("It was in no file of the image, but here: %s."));
@@ -287,7 +287,8 @@ static bool find_cause(struct maker *m)
 	bool errors = m->b->has_progress && p->errors;
 	if (errors && (p->error_status == POD_E_CHANGED || medium_is_gone(m, p->error_code))) {
 		blame(m, POD_HAZARD_DRIVE, "stick-pulled",
-		      N_("The stick went away while it was read: leave it in, or try another port."), POD_RETRY_OTHER_PORT);
+		      N_("The stick was disconnected while it was read: leave it in, or try another port."),
+		      POD_RETRY_OTHER_PORT);
 	} else if (errors || log_says(m, "read-error")) {
 		blame(m, POD_HAZARD_DRIVE, "read-error",
 		      N_("The stick cannot be read there: copy the image to another stick, or try another port first."),
@@ -409,7 +410,7 @@ static void in_loader(struct maker *m)
 		return;
 	}
 	if (reading)
-		end(m, POD_OUTCOME_STOPPED, say(N_("The last thing that is known is a read that did not come back.")));
+		end(m, POD_OUTCOME_STOPPED, say(N_("The last thing recorded is a read that never finished.")));
 	else if (timer && quiet >= LOADER_QUIET_MS)
 		end(m, POD_OUTCOME_STOPPED,
 		    say_u(N_("The image's loader was running and had read nothing for %u seconds; no kernel was started."),
@@ -423,15 +424,13 @@ static void in_loader(struct maker *m)
 		blame(m, POD_HAZARD_DRIVE, "read-hang", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (timer && quiet >= LOADER_QUIET_MS)
 		blame(m, POD_HAZARD_IMAGE, "loader-hang",
-		      N_("If its own menu was waiting, all is well. Else the loader hangs: start the image in the firmware's "
-			 "other "
-			 "mode, or compare it with its publisher's checksum."),
+		      N_("If its own menu was waiting, all is well. Otherwise the loader hangs: start the image in the "
+			 "firmware's other mode, or compare it with its publisher's checksum."),
 		      POD_RETRY_OTHER_FIRMWARE);
 	else
 		blame(m, POD_HAZARD_DRIVE, "stopped-while-reading",
-		      N_("If the machine was switched off, all is well. Else the stick was pulled out or its port gave up, or "
-			 "the "
-			 "loader hangs: try another port, then the firmware's other mode."),
+		      N_("If the machine was switched off, all is well. Otherwise the stick was pulled out, its port failed, or "
+			 "the loader hangs: try another port, then the firmware's other mode."),
 		      POD_RETRY_OTHER_PORT);
 }
 
@@ -451,7 +450,7 @@ static void without_linux(struct maker *m)
 		if (m->handover)
 			never_reached(m);
 		else
-			taken_over(m, N_("A system took over from the firmware; nothing more can be known of it."));
+			taken_over(m, N_("A system took over from the firmware; what it did after that is not known."));
 	} else if (menu_stage(m, POD_STAGE_LOADER_STARTED)) {
 		if (m->handover && !m->b->progress.errors && initrd_read(m))
 			never_reached(m);
@@ -560,7 +559,7 @@ static void with_linux(struct maker *m)
 	} else if (linux_stage(m, POD_STAGE_NOT_SHOWN)) {
 		not_shown(m);
 	} else if (!linux_stage(m, POD_STAGE_SHOWN)) {
-		end(m, POD_OUTCOME_STOPPED, say(N_("The system found the stick, and was not heard of again.")));
+		end(m, POD_OUTCOME_STOPPED, say(N_("The system found the stick; nothing was recorded after that.")));
 		tell_log(m);
 		if (!find_cause(m))
 			blame(m, POD_HAZARD_DRIVE, "stopped-at-stick", OTHER_PORT, POD_RETRY_OTHER_PORT);
@@ -570,18 +569,18 @@ static void with_linux(struct maker *m)
 		tell_log(m);
 		if (!find_cause(m))
 			blame(m, POD_HAZARD_IMAGE, "root-not-switched",
-			      N_("If the machine was switched off, all is well. Else compare the image with its publisher's "
-				 "checksum, "
-				 "and start it without 'quiet' to see where it stops."),
+			      N_("If the machine was switched off, all is well. Otherwise compare the image with its publisher's "
+				 "checksum, and start it without 'quiet' to see where it stops."),
 			      POD_RETRY_AFTER_COPY);
 	} else if (m->has_log && m->log.hazard && !pod_streq(m->log.id, "slow-stick")) {
-		end(m, POD_OUTCOME_STOPPED, say(N_("The system saw the image, and met trouble before it mounted it.")));
+		end(m, POD_OUTCOME_STOPPED,
+		    say(N_("The system saw the image, but something failed before the image was mounted.")));
 		tell_linux(m);
 		tell_log(m);
 		if (!find_cause(m))
 			blame(m, m->log.hazard, m->log.id, OTHER_PORT, POD_RETRY_OTHER_PORT);
 	} else {
-		taken_over(m, N_("The system runs from its initrd, as installers do, and the image is at its hand."));
+		taken_over(m, N_("The system runs from its initrd, as installers do, and can read the image."));
 		m->v->evidence_count = 0;
 		tell_linux(m);
 	}

@@ -3,7 +3,7 @@
  * What a recorded boot tells: how it ended, which of the six hazards is to blame, the evidence, what to do. Pure: the menu, the
  * command and the tests ask the same function.
  *
- * It must not cry wolf. A program that is no Linux with a patched initrd takes the machine over and is never heard of again, and
+ * It must not cry wolf. A program that is no Linux with a patched initrd takes the machine over and records nothing more, and
  * that is how a sound boot of it looks: POD_OUTCOME_TAKEN_OVER. The Debian Installer neither mounts its medium nor changes its
  * root. A machine switched off while a loader's menu waits looks like a loader that hangs: the sentences tell what was seen, not
  * more.
@@ -19,7 +19,7 @@ enum pod_outcome {
 	POD_OUTCOME_FINISHED,	    /* a live system runs; or the program ended by itself */
 	POD_OUTCOME_TAKEN_OVER,	    /* the image took over, and nothing more can be known */
 	POD_OUTCOME_NOTHING_CHOSEN, /* the menu only */
-	POD_OUTCOME_STOPPED,	    /* it was not heard of again where it should have been */
+	POD_OUTCOME_STOPPED,	    /* nothing was recorded where something should have been */
 	POD_OUTCOME_FAILED,	    /* something said that it failed */
 	POD_OUTCOME_COUNT
 };
@@ -82,7 +82,7 @@ static inline bool pod_verdict_alarm(const struct pod_verdict *v)
 	return v->outcome == POD_OUTCOME_STOPPED || v->outcome == POD_OUTCOME_FAILED;
 }
 
-/* Messages: "image damaged or not made to the rules"...; "" for 0. */
+/* Messages: "image damaged or does not follow its format"...; "" for 0. */
 /* A message for what to try, "" for NONE. */
 const char *pod_retry_text(enum pod_retry r);
 /* "finished", "taken-over", "nothing-chosen", "stopped", "failed". */

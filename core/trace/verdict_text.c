@@ -8,7 +8,7 @@ const char *pod_hazard_text(enum pod_hazard hazard)
 {
 	static const char *const text[] = {
 		[POD_HAZARD_NONE] = "",
-		[POD_HAZARD_IMAGE] = N_("the image is damaged or not made to the rules"),
+		[POD_HAZARD_IMAGE] = N_("the image is damaged or does not follow its format"),
 		[POD_HAZARD_DRIVER] = N_("a driver that is needed to start is missing"),
 		[POD_HAZARD_RULES] = N_("the configuration contradicts itself"),
 		[POD_HAZARD_MEMORY] = N_("memory: too little, or in too small pieces"),
@@ -49,7 +49,7 @@ static const struct {
 	{POD_STAGE_CHOSEN, "chosen", N_("an image was chosen")},
 	{POD_STAGE_PLANNED, "planned", N_("its plan was made")},
 	{POD_STAGE_LOADER_STARTED, "loader-started", N_("its loader was started")},
-	{POD_STAGE_LOADER_RETURNED, "loader-returned", N_("the loader came back")},
+	{POD_STAGE_LOADER_RETURNED, "loader-returned", N_("the loader returned")},
 	{POD_STAGE_EXIT_BOOT_SERVICES, "exit-boot-services", N_("a kernel took over from the firmware")},
 	{POD_STAGE_START_FAILED, "start-failed", N_("it could not be started")},
 	{POD_STAGE_SHIM_STARTED, "shim-started", N_("Linux runs its first program")},
@@ -61,7 +61,7 @@ static const struct {
 	{POD_STAGE_NOT_SHOWN, "not-shown", N_("the image could not be shown")},
 	{POD_STAGE_RESCUE_SHELL, "rescue-shell", N_("a rescue shell was opened")},
 	{POD_STAGE_LOG_SAVED, "log-saved", N_("the kernel's log was saved")},
-	{POD_STAGE_WATCH_ENDED, "watch-ended", N_("the watch ended")},
+	{POD_STAGE_WATCH_ENDED, "watch-ended", N_("the recording ended")},
 };
 
 const char *pod_stage_id(enum pod_stage s)

@@ -26,6 +26,8 @@ CC      := gcc
 CLANG   := clang
 AR_LLVM := llvm-ar
 SAN     := address,undefined
+# More flags for what tests are linked from; `make coverage` sets it.
+COVERAGE :=
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
         -Wframe-larger-than=2048 -Werror
@@ -43,7 +45,7 @@ HARDEN := -fstack-protector-strong -Wframe-larger-than=2176 $(foreach f,-fstack-
 CC_host   := $(CC)
 FLAGS_host := $(BASE) $(HARDEN) -ffreestanding -g -fPIE -ffunction-sections -fdata-sections
 CC_san    := $(CLANG)
-FLAGS_san := $(BASE) -Wno-frame-larger-than -ffreestanding -g -fsanitize=$(SAN) -fno-sanitize-recover=all -fsanitize=fuzzer-no-link -fno-omit-frame-pointer
+FLAGS_san := $(BASE) -Wno-frame-larger-than -ffreestanding -g -fsanitize=$(SAN) -fno-sanitize-recover=all -fsanitize=fuzzer-no-link -fno-omit-frame-pointer $(COVERAGE)
 
 EFI_COMMON := $(BASE) -Oz -ffreestanding -fstack-protector-strong -mgeneral-regs-only -ffunction-sections -fdata-sections \
               -Wno-frame-larger-than

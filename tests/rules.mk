@@ -20,3 +20,10 @@ check-lint lint:
 	@B='$(B)' tests/run-suite.sh lint tests/lint.sh
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+# What unit tests and the replay of the fuzz seeds run through; in a build of its own.
+.PHONY: coverage coverage-programs
+coverage:
+	@$(MAKE) -s B='$(B)/coverage/build' COVERAGE='-fprofile-instr-generate -fcoverage-mapping' coverage-programs
+coverage-programs: $$(UNIT_BIN) $$(FUZZ_BIN)
+	@FUZZ_NAMES='$(FUZZ_NAMES)' tests/coverage.sh $(patsubst %/build,%,$(B)) $^

@@ -7,7 +7,7 @@
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_NAMES := $(patsubst tests/fuzz/%_fuzz.c,%,$(FUZZ_SRC))
 FUZZ_BIN := $(addprefix $(B)/fuzz/,$(FUZZ_NAMES))
-FUZZ_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=fuzzer,$(SAN) -fno-sanitize-recover=all
+FUZZ_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=fuzzer,$(SAN) -fno-sanitize-recover=all $(COVERAGE)
 FUZZ_RUNS ?= 20000
 FUZZ_LONG_SECONDS ?= 600
 

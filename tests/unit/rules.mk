@@ -2,7 +2,7 @@
 # Every tests/unit/<name>_test.c becomes one program, linked with main.c and the core, under sanitizers.
 UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
 UNIT_BIN := $(patsubst tests/unit/%_test.c,$(B)/unit/%_test,$(UNIT_SRC))
-UNIT_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=$(SAN) -fno-sanitize-recover=all
+UNIT_FLAGS := -std=c17 -O1 -g -I. -Wall -Wextra -Werror -fsanitize=$(SAN) -fno-sanitize-recover=all $(COVERAGE)
 # For a rule that compiles one source and links it in one go: $@.d says which headers it includes. Fuzz and interop use it too.
 TEST_DEPS = -MMD -MP -MF $@.d -MT $@
 

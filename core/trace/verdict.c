@@ -325,8 +325,7 @@ static void start_failed(struct maker *m, uint32_t status)
 	else if (status == POD_E_NOT_FOUND || status == POD_E_UNSUPPORTED || (m->b->has_image && m->b->image.entry == -2))
 		blame(m, POD_HAZARD_FIRMWARE, "nothing-to-start",
 		      N_("The image has nothing for this firmware: start the machine in its other mode (UEFI or BIOS), or "
-			 "'isopod "
-			 "plan' shows what it has."),
+			 "'isopod plan' shows what it has."),
 		      POD_RETRY_OTHER_FIRMWARE);
 	else if (status == POD_E_CORRUPT || status == POD_E_FORMAT || status == POD_E_RANGE)
 		blame(m, POD_HAZARD_IMAGE, "damaged-image", COPY_AGAIN, POD_RETRY_AFTER_COPY);
@@ -359,8 +358,7 @@ static void loader_returned(struct maker *m, uint32_t arg)
 	else
 		blame(m, POD_HAZARD_IMAGE, "loader-returned",
 		      N_("The loader says why on the screen, if at all; compare the image with its publisher's checksum, or "
-			 "start "
-			 "it in the firmware's other mode."),
+			 "start it in the firmware's other mode."),
 		      POD_RETRY_OTHER_FIRMWARE);
 }
 
@@ -511,14 +509,12 @@ static void gave_up(struct maker *m)
 	if (mounted)
 		blame(m, POD_HAZARD_IMAGE, "root-not-found",
 		      N_("What the kernel arguments name as the root file system is missing in the image or damaged: copy the "
-			 "image "
-			 "again, and leave its kernel arguments as they are."),
+			 "image again, and leave its kernel arguments as they are."),
 		      POD_RETRY_AFTER_COPY);
 	else
 		blame(m, POD_HAZARD_IMAGE, "medium-not-found",
 		      N_("The medium's label or file does not fit what the kernel arguments look for, or it is not the whole "
-			 "image: "
-			 "leave its arguments as they are, and compare the image with its publisher's checksum."),
+			 "image: leave its arguments as they are, and compare the image with its publisher's checksum."),
 		      POD_RETRY_AFTER_COPY);
 }
 
@@ -530,9 +526,8 @@ static void not_shown(struct maker *m)
 		return;
 	if (m->b->has_image && (m->b->image.flags & POD_REC_I_FRAGMENTED))
 		blame(m, POD_HAZARD_DRIVE, "fragmented-image",
-		      N_("The image lies on the stick in pieces, and this system cannot put them together: remove it and add it "
-			 "again "
-			 "with 'isopod add'."),
+		      N_("The image lies on the stick in pieces, and this system cannot put them together: remove it and add "
+			 "it again with 'isopod add'."),
 		      POD_RETRY_AFTER_COPY);
 	else
 		blame(m, POD_HAZARD_DRIVER, "not-shown",

@@ -39,9 +39,8 @@ TEST(klog_one_line_each)
 		{"<3>[    3.0] usb usb1-port2: over-current condition", "over-current", 6},
 		{"<6>[    8.0] usb 1-1: USB disconnect, device number 2", "stick-pulled", 6},
 		{"<6>[    8.0] sd 2:0:0:0: rejecting I/O to offline device", "stick-pulled", 6},
-		{"<3>[   61.0] isopod: the stick with /images/x.iso has not appeared within 60 seconds (no driver for its port, "
-		 "or "
-		 "unplugged?)",
+		{"<3>[   61.0] isopod: the stick with /images/x.iso has not appeared within 60 seconds (no driver for its "
+		 "port, or unplugged?)",
 		 "stick-not-found", 2},
 		{"<6>[    3.0] usb 1-1: not running at top speed; connect to a high speed hub", "slow-stick", 6},
 	};

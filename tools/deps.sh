@@ -13,7 +13,7 @@ command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 	die "there is no apt-get here: install what $list names by hand, then run 'make all' and 'tests/check.sh SUITE'"
 
 # Packages that are missing, each behind its purpose and a tab.
-missing=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p' | awk '
+missing=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^.i *//p' | awk '
 	FNR == NR { there[$1] = 1; next }
 	/^#/      { purpose = substr($0, 3); next }
 	NF && !($1 in there) { print purpose "\t" $1 }' - "$list")

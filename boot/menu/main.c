@@ -143,7 +143,10 @@ static enum pod_status prepare(struct menu *m)
 	POD_TRY(screen_init(m));
 	m->fw->disk->budget = &m->budget;
 	menu_budget_start(m, MENU_SCAN_STEPS, POD_BUDGET_UNLIMITED);
+	struct pod_budget_part part; /* a hostile boot partition must leave something for the other one */
+	pod_budget_split(&m->budget, &part);
 	stick_open(m);
+	(void)pod_budget_join(&m->budget, &part);
 	enum pod_status st = scan_run(m);
 	s->left = m->budget.hit;
 	menu_budget_end(m);

@@ -54,7 +54,13 @@ static bool make_plan(struct trace *t, const char *path, struct fault *fault)
 
 static const struct pod_where *find(struct trace *t, uint64_t off, struct pod_where *out)
 {
-	return pod_where_find(t->plan, t->image.disk, off, &cli_alloc, out) == POD_OK ? out : NULL;
+	struct cli_dev *file = cli_image_file(&t->image);
+	enum pod_status st;
+
+	cli_dev_limit(file, POD_PLAN_STEPS, 0);
+	st = pod_where_find(t->plan, t->image.disk, off, &cli_alloc, out);
+	cli_dev_unlimited(file);
+	return st == POD_OK ? out : NULL;
 }
 
 static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_initrd *r, struct fault *fault)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Media made to keep a reader busy: folders that contain themselves, trees without end, boot menus that name a hundred thousand files,
 chains, tables. media() gives 100 of them, each made anew by its function; nothing of them is read by the tools that wrote sound ones."""
-import struct, zlib
+import os, struct, tempfile, zlib
 
 SECTOR = 2048
 INITRD = b"\x1f\x8b" + bytes(4094)
@@ -611,7 +611,6 @@ def exfat_file_loop(files):
 def exfat_images(count, image):
     """So many names of one hostile image; `image` writes it to a path."""
     def make(size):
-        import os, tempfile
         with tempfile.TemporaryDirectory() as d:
             image(os.path.join(d, "x"))
             with open(os.path.join(d, "x"), "rb") as f:
@@ -742,7 +741,6 @@ def vhd(path, number, parent=None, size=4 << 20, block=1 << 21, entries=None):
 def vhd_chain(files, end):
     """`files` on top of each other, all beside the first; the last stands on nothing, on the first, or on itself."""
     def make(path):
-        import os
         folder, name = os.path.split(path)
         names = [name] + ["p%d-%s" % (k, name) for k in range(1, files)]
         for k in range(files):

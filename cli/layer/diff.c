@@ -8,6 +8,8 @@
 #include "core/base/str.h"
 #include "core/disk/parttab.h"
 
+#define PIECE (256u << 10) /* bytes that are compared at a time */
+
 /* --- ranges, lists -------------------------------------------------------------------------------------- */
 
 static void *grown(void *v, size_t n, size_t *cap, size_t size)
@@ -56,18 +58,15 @@ static size_t first_behind(const struct diff_map *m, uint64_t off)
 /* True at the first difference: what was changed costs one read, what was only written anew is read in full. */
 static bool bytes_differ(const struct diff_map *m, uint64_t off, uint64_t end)
 {
-	const size_t most = 256u << 10;
-	uint8_t *piece = cli_xmalloc(2 * most);
-	bool differ = false;
+	uint8_t *a = m->pieces, *b = m->pieces + PIECE;
 
-	for (size_t n = 4096; off < end && !differ; off += n, n = n < most ? 8 * n : n) {
-		n = (size_t)pod_min_u64(pod_min_u64(n, most), end - off);
-		differ = pod_dev_read(m->disk[0], m->base + off, piece, n) != POD_OK ||
-			 pod_dev_read(m->disk[1], m->base + off, piece + most, n) != POD_OK ||
-			 memcmp(piece, piece + most, n) != 0;
+	for (size_t n = 4096; off < end; off += n, n = n < PIECE ? 8 * n : n) {
+		n = (size_t)pod_min_u64(pod_min_u64(n, PIECE), end - off);
+		if (pod_dev_read(m->disk[0], m->base + off, a, n) != POD_OK ||
+		    pod_dev_read(m->disk[1], m->base + off, b, n) != POD_OK || memcmp(a, b, n) != 0)
+			return true;
 	}
-	free(piece);
-	return differ;
+	return false;
 }
 
 bool diff_map_touches(const struct diff_map *m, uint64_t off, uint64_t len)
@@ -86,6 +85,7 @@ void diff_map_window(const struct diff_map *m, uint64_t off, uint64_t len, struc
 	memset(out, 0, sizeof *out);
 	out->disk[0] = m->disk[0];
 	out->disk[1] = m->disk[1];
+	out->pieces = m->pieces;
 	out->base = m->base + off;
 	for (size_t i = first_behind(m, off); i < m->n && m->v[i].off < off + len; i++) {
 		uint64_t from = m->v[i].off < off ? off : m->v[i].off, to = pod_min_u64(m->v[i].end, off + len);
@@ -387,35 +387,39 @@ static void compare_volumes(struct pod_dev *const disk[2], const struct diff_map
 	free(t);
 }
 
-static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json, struct fault *fault)
+static int report_disks(const struct layer_store *ls, const struct diff_map *changed, struct cli_json *json, struct fault *fault)
 {
-	struct pod_dev *disk[2] = {&a->chain.dev, &b->chain.dev};
-	struct diff_map changed = {.disk = {disk[0], disk[1]}};
-	enum pod_status st = compare_runs(&a->chain, &b->chain, &changed);
 	char size[16];
-	int rc;
 
-	if (st != POD_OK)
-		return disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL, fault);
 	if (json) {
 		cli_json_init(json, stdout);
 		cli_json_open(json, NULL, '{');
-		cli_json_u64(json, "changed_bytes", changed.bytes);
-		cli_json_u64(json, "changed_ranges", changed.n);
+		cli_json_u64(json, "changed_bytes", changed->bytes);
+		cli_json_u64(json, "changed_ranges", changed->n);
 		cli_json_open(json, "volumes", '[');
 	}
-	compare_volumes(disk, &changed, json);
-	if (cli_interrupted) {
-		rc = fault_set(fault, _("%s: interrupted: the list is not complete"), ls->dir.shown);
-	} else if (json) {
+	compare_volumes(changed->disk, changed, json);
+	if (cli_interrupted)
+		return fault_set(fault, _("%s: interrupted: the list is not complete"), ls->dir.shown);
+	if (json) {
 		cli_json_close(json, ']');
 		cli_json_close(json, '}');
-		rc = cli_json_end(json, fault);
-	} else {
-		cli_print(_("%s changed in %zu places of the disk\n"), pod_format_size(size, changed.bytes), changed.n);
-		rc = cli_flush(fault);
+		return cli_json_end(json, fault);
 	}
+	cli_print(_("%s changed in %zu places of the disk\n"), pod_format_size(size, changed->bytes), changed->n);
+	return cli_flush(fault);
+}
+
+static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json, struct fault *fault)
+{
+	uint8_t *pieces = cli_xmalloc(2 * PIECE);
+	struct diff_map changed = {.disk = {&a->chain.dev, &b->chain.dev}, .pieces = pieces};
+	enum pod_status st = compare_runs(&a->chain, &b->chain, &changed);
+	int rc = st == POD_OK ? report_disks(ls, &changed, json, fault)
+			      : disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL, fault);
+
 	diff_map_free(&changed);
+	free(pieces);
 	return rc;
 }
 

@@ -17,7 +17,8 @@ struct diff_map {
 	/* With these set, a range counts as changed where the bytes do differ: something was written, it may have been the same.
 	 */
 	struct pod_dev *disk[2];
-	uint64_t base; /* offset 0 of the map on the disks */
+	uint8_t *pieces; /* of both, while they are compared */
+	uint64_t base;	 /* offset 0 of the map on the disks */
 };
 void diff_map_add(struct diff_map *m, uint64_t off, uint64_t len); /* ascending */
 bool diff_map_touches(const struct diff_map *m, uint64_t off, uint64_t len);

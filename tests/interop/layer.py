@@ -451,6 +451,33 @@ def signals():
         check(rc == 3 and "interrupted: not everything was checked" in err, "%r, interrupted: %d %r" % (args, rc, err))
         check("--json" not in args or list(json.loads(out)) == ["error"], "%r, interrupted: %r" % (args, out[:200]))
     shutil.rmtree("sig")
+    # many files to list
+    for name in ("a", "b"):
+        os.mkdir(name)
+        for i in range(4000):
+            with open("%s/%s%d" % (name, name, i), "w") as f:
+                f.write(name)
+        run("mke2fs", "-q", "-t", "ext4", "-N", "6000", "-d", name, name + ".raw", "48M", check=True)
+    must("layer", "create", "sig", "--from", "a.raw")
+    Served("sig").nbd(must("layer", "path", "sig").out.strip(), "qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", "b.raw", "@")
+    start = time.time()
+    whole = must("layer", "diff", "sig", "base", program=FAULTS).out
+    took, statuses = time.time() - start, []
+    check("b3999" in whole and "a3999" in whole, "diff of many files: %r" % whole[-200:])
+    for i in range(1, 12, 2):
+        with open("list", "w") as f:
+            p = subprocess.Popen([FAULTS, "layer", "diff", "sig", "base"], env=dict(os.environ, LC_ALL="C.UTF-8"), stdout=f,
+                                 stderr=subprocess.PIPE, encoding="utf-8")
+        try:
+            p.wait(took * i / 12)
+        except subprocess.TimeoutExpired:
+            p.send_signal(signal.SIGINT)
+        err = p.communicate(timeout=120)[1]
+        statuses.append(p.returncode)
+        check((p.returncode == 0 and open("list").read() == whole) or (p.returncode == 3 and "interrupted" in err) or p.returncode == -signal.SIGINT,
+              "diff, interrupted: %d %r" % (p.returncode, err))
+    check(3 in statuses, "diff, interrupted in the middle: %r" % statuses)
+    shutil.rmtree("sig")
 
 
 def faults():

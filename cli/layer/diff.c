@@ -111,6 +111,7 @@ void diff_list_free(struct diff_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i].path);
 	free(l->v);
+	free(l->problem);
 	memset(l, 0, sizeof *l);
 }
 
@@ -322,12 +323,13 @@ static void report_volume(struct volume *v, struct cli_json *json)
 {
 	struct report r = {.json = json, .format = v->reader ? v->reader->name : ""};
 	char size[16], *name = v->number ? cli_xasprintf(_("partition %u"), (unsigned)v->number) : cli_xstrdup(_("whole disk"));
-	const char *note = NULL;
+	const char *note = NULL, *problem = v->files[0].problem ? v->files[0].problem : v->files[1].problem;
 
 	for (int i = 0; i < 2; i++)
 		if (v->status[i] != POD_OK && v->status[i] != POD_E_FORMAT)
-			note = v->status[i] == POD_E_UNSUPPORTED && v->reader->missing ? v->reader->missing()
-										       : cli_status_text(v->status[i]);
+			note = problem							 ? problem
+			       : v->status[i] == POD_E_UNSUPPORTED && v->reader->missing ? v->reader->missing()
+											 : cli_status_text(v->status[i]);
 	if (json) {
 		cli_json_open(json, NULL, '{');
 		cli_json_u64(json, "partition", v->number);
@@ -342,7 +344,8 @@ static void report_volume(struct volume *v, struct cli_json *json)
 		cli_print(_("%s (%s): %s changed%s%s\n"), name, v->reader ? v->reader->name : _("no known filesystem"),
 			  pod_format_size(size, v->changed.bytes), note ? "; " : "", note ? note : "");
 	}
-	if (v->status[0] != POD_E_FORMAT || v->status[1] != POD_E_FORMAT)
+	/* without one of the lists all files would seem to have come or gone */
+	if (!problem && (v->status[0] != POD_E_FORMAT || v->status[1] != POD_E_FORMAT))
 		compare_lists(v, &r);
 	if (json) {
 		cli_json_close(json, ']');

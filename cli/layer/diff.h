@@ -40,6 +40,7 @@ struct diff_entry {
 struct diff_list {
 	struct diff_entry *v;
 	size_t n, cap;
+	char *problem; /* a sentence: why there is no list; NULL */
 };
 /* Takes over `e->path`. */
 void diff_list_add(struct diff_list *l, const struct diff_entry *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ext2, ext3 and ext4, through libext2fs. Build with EXT=no to leave it out. */
-#include "cli/layer/diff.h"
+#include "cli/layer/diff_call.h"
 #include "cli/host/lazy.h"
 #include "core/base/bytes.h"
 
@@ -289,17 +289,11 @@ static enum pod_status list_volume(struct scan *s)
 	return st;
 }
 
-static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
+static enum pod_status list_inside(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
 	struct scan s = {.changed = changed, .out = out};
-	uint8_t magic[2];
 	enum pod_status st = POD_E_CORRUPT;
 
-	/* s_magic in the superblock at 1024. */
-	if (volume->size_bytes < 2048 || pod_dev_read(volume, 1024 + 56, magic, 2) != POD_OK || pod_get_le16(magic) != 0xef53)
-		return POD_E_FORMAT;
-	if (lazy_load(&lib_library))
-		return POD_E_UNSUPPORTED;
 	opening = volume;
 	/* An inode table as large as the volume says must fit into it. */
 	if (lib.ext2fs_open("layer", EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS, 0, 0, &manager, &s.fs) != 0)
@@ -308,6 +302,18 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 		st = list_volume(&s);
 	lib.ext2fs_close_free(&s.fs);
 	return st;
+}
+
+static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
+{
+	uint8_t magic[2];
+
+	/* s_magic in the superblock at 1024. */
+	if (volume->size_bytes < 2048 || pod_dev_read(volume, 1024 + 56, magic, 2) != POD_OK || pod_get_le16(magic) != 0xef53)
+		return POD_E_FORMAT;
+	if (lazy_load(&lib_library))
+		return POD_E_UNSUPPORTED;
+	return diff_call("libext2fs", list_inside, volume, changed, out);
 }
 
 static const char *missing(void)

@@ -3,7 +3,7 @@
  * NTFS, through libntfs-3g. That library is under the GPL: a binary with this file in it is, as a whole, under the GPL as well.
  * Build with NTFS=no to leave it out.
  */
-#include "cli/layer/diff.h"
+#include "cli/layer/diff_call.h"
 #include "cli/host/lazy.h"
 
 #ifdef ISOPOD_WITH_NTFS
@@ -386,19 +386,13 @@ static enum pod_status list_volume(struct scan *s)
 	return st;
 }
 
-static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
+static enum pod_status list_inside(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
 	struct source src = {.dev = volume};
 	struct scan *s;
 	struct ntfs_device *d;
-	uint8_t boot[16];
 	enum pod_status st = POD_E_CORRUPT;
 
-	if (volume->size_bytes < 512 || pod_dev_read(volume, 0, boot, sizeof boot) != POD_OK ||
-	    memcmp(boot + 3, "NTFS    ", 8) != 0)
-		return POD_E_FORMAT;
-	if (lazy_load(&lib_library))
-		return POD_E_UNSUPPORTED;
 	lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
 	lib.ntfs_set_char_encoding("UTF-8");
 	d = lib.ntfs_device_alloc("layer", 0, &dev_ops, &src);
@@ -417,6 +411,18 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 	}
 	free(s);
 	return st;
+}
+
+static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
+{
+	uint8_t boot[16];
+
+	if (volume->size_bytes < 512 || pod_dev_read(volume, 0, boot, sizeof boot) != POD_OK ||
+	    memcmp(boot + 3, "NTFS    ", 8) != 0)
+		return POD_E_FORMAT;
+	if (lazy_load(&lib_library))
+		return POD_E_UNSUPPORTED;
+	return diff_call("libntfs-3g", list_inside, volume, changed, out);
 }
 
 static const char *missing(void)

@@ -485,7 +485,8 @@ def main():
     live_media()
 
 
-os.environ["PATH"] += ":/usr/sbin:/sbin"
-with workdir():
-    main()
-finish()
+if __name__ == "__main__":
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    with workdir():
+        main()
+    finish()

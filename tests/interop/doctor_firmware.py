@@ -363,7 +363,8 @@ def main():
     modes()
 
 
-os.environ["PATH"] += ":/usr/sbin:/sbin"
-with workdir():
-    main()
-finish()
+if __name__ == "__main__":
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    with workdir():
+        main()
+    finish()

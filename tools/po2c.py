@@ -172,7 +172,7 @@ def check(po, sources):
 def write_c(po, name, out):
     entries = sorted(read_po(po), key=lambda e: e[0].encode())
     with open(out, "w", encoding="ascii") as f:
-        f.write(f"/* Made by tools/po2c.py from {po}. */\n#include \"boot/menu/text.h\"\n")
+        f.write(f"/* Made by tools/po2c.py from {po}. */\n#include \"boot/text/text.h\"\n")
         f.write(f"const struct menu_text menu_text_{name}[] = {{\n")
         for msgid, msgstr, fuzzy in entries:
             if msgstr and not fuzzy:

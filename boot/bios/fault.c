@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Processor exceptions in stage 2: a line of registers on screen and serial port instead of a silent restart. */
 #include "boot/bios/bios.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 
 struct fault_frame {
 	uint32_t cr2, edi, esi, ebp, esp, ebx, edx, ecx, eax, vector, error, eip, cs, eflags;

@@ -4,7 +4,7 @@
  * comes back: a BIOS that needs more stack than there is, or a recursion of ours, is told instead of whatever would follow.
  */
 #include "boot/bios/bios.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 
 #define GUARD_WORDS 16u
 #define GUARD_VALUE 0x5ac3964bu

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The BIOS port: gathers what the boot manager needs of the machine and runs it. */
 #include "boot/bios/bios.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 #include "core/disk/bootcode.h"
 
 #define DRIVE_FIRST 0x80u

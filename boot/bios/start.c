@@ -9,7 +9,7 @@
  * What can fail comes first, and undoes nothing but heap blocks; the jump itself, if it fails, puts the BIOS's data back.
  */
 #include "boot/bios/bios.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 
 #define BDA_EQUIPMENT  0x410u
 #define BDA_MEMORY_KIB 0x413u

@@ -3,7 +3,7 @@
  * overwritten. */
 #include "boot/efi/efi.h"
 #include "boot/lib/cookie.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 
 #define RESTART_SECONDS 30u
 

@@ -12,7 +12,7 @@
  * GRUB, shim, systemd-boot, iPXE and the Windows boot manager all find their files from it.
  */
 #include "boot/efi/efi.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"

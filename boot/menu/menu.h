@@ -16,7 +16,7 @@
 #include "boot/menu/font.h"
 #include "boot/menu/screen.h"
 #include "boot/menu/stick.h"
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 #include "boot/menu/view.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The menu: one archive per target, $(B)/<target>/libmenu.a, of boot/menu/*.c and three generated files; and the font file of the stick.
-MENU_SRC := $(sort $(wildcard boot/menu/*.c))
+# The menu: one archive per target, $(B)/<target>/libmenu.a, of boot/menu/*.c, boot/text/*.c and three generated files; and the font file of the stick.
+MENU_SRC := $(sort $(wildcard boot/menu/*.c boot/text/*.c))
 MENU_GEN := font text version
 UNIFONT  := /usr/share/unifont/unifont.hex
 
@@ -10,15 +10,15 @@ $(B)/gen/menu/font.c: tools/mkfont.py $(UNIFONT)
 $(B)/gen/menu/text.c: tools/po2c.py po/menu-zh_CN.po
 	@mkdir -p $(@D)
 	$(Q)/usr/bin/python3 tools/po2c.py c po/menu-zh_CN.po zh_cn $@
-$(B)/gen/menu/version.c: CHANGELOG.md
+$(B)/gen/menu/version.c: CHANGELOG.md boot/menu/rules.mk
 	@mkdir -p $(@D)
-	$(Q)printf '#include "boot/menu/text.h"\nconst char menu_version[] = "%s";\n' '$(VERSION)' >$@
+	$(Q)printf '#include "boot/text/text.h"\nconst char menu_version[] = "%s";\n' '$(VERSION)' >$@
 $(B)/stick/FONT.BIN: tools/mkfont.py $(UNIFONT)
 	@mkdir -p $(@D)
 	$(Q)/usr/bin/python3 tools/mkfont.py bin $(UNIFONT) $@
 
 define menu_target
-$(B)/$(1)/gen/menu/%.o: $(B)/gen/menu/%.c boot/menu/text.h boot/menu/font.h
+$(B)/$(1)/gen/menu/%.o: $(B)/gen/menu/%.c boot/text/text.h boot/menu/font.h
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(FLAGS_$(1)) -c $$< -o $$@
 $(B)/$(1)/libmenu.a: $$(patsubst %.c,$(B)/$(1)/%.o,$$(MENU_SRC)) $$(patsubst %,$(B)/$(1)/gen/menu/%.o,$$(MENU_GEN))

@@ -9,7 +9,7 @@ import sys
 
 # From the bottom; boot/menu/menu.h tells what they are for.
 LAYERS = [
-    ["text", "font"],
+    ["font"],
     ["gfx", "serial", "screen", "keys"],
     ["stick", "scan"],
     ["view", "box", "pager"],

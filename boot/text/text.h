@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Texts in the language in use: the lowest layer of the menu, which the ports use as well. */
-#ifndef POD_MENU_TEXT_H
-#define POD_MENU_TEXT_H
+/* Texts in the language in use, for the menu and for the ports. */
+#ifndef POD_BOOT_TEXT_H
+#define POD_BOOT_TEXT_H
 
 #include "core/base/status.h"
 #include "core/rules/conf.h"

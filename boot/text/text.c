@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks up a message in the catalogue generated from po/. */
-#include "boot/menu/text.h"
+#include "boot/text/text.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 

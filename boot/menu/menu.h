@@ -2,7 +2,7 @@
 /*
  * The menu. Its files are in layers, and call only their own and lower ones (tests/build/layers.py looks):
  *
- *   text.h    texts in the language in use, and  font.h  glyphs
+ *   boot/text texts in the language in use;  font.h  glyphs
  *   screen.h  screens and keys
  *   stick.h   what is on the stick
  *   view.h    the list, boxes, pages of text

@@ -118,7 +118,7 @@ static bool open_disk(void)
 		return true;
 	path = current_path();
 	disk = calloc(1, sizeof *disk);
-	if (!check(path && disk_open(disk, path, true, &fault) == CLI_OK, "opening the current layer")) {
+	if (!check(path && disk_open(disk, path, POD_DISKFILE_NONE, true, &fault) == CLI_OK, "opening the current layer")) {
 		free(disk);
 		disk = NULL;
 	}

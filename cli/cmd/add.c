@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod add: copies images onto the stick, in one piece, hashed in the same pass. */
+#include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <stdlib.h>
@@ -211,7 +212,7 @@ static int add_one(struct cli_volume *v, const struct options *o, const char *fo
 	else if (src.file_dev == v->t->file.file_dev && src.file_ino == v->t->file.file_ino && !v->t->file.is_block)
 		fault_set(fault, _("%s: this is the stick itself"), file);
 	else if (fstat(src.fd, &st) != 0)
-		fault_set(fault, _("%s: cannot open"), file);
+		fault_set(fault, _("%s: cannot open: %s"), file, strerror(errno));
 	else {
 		warn_about(&src, file, fault);
 		fault_print(fault);
@@ -226,7 +227,7 @@ static int add_one(struct cli_volume *v, const struct options *o, const char *fo
 static int add_all(struct cli_volume *v, const struct options *o, char **files, int count, struct fault *fault)
 {
 	struct pod_diag diag = {0};
-	char *folder = cli_volume_path(v, o->to, fault);
+	char *folder = cli_target_path(o->to, fault);
 	enum pod_status st;
 	int rc = CLI_OK, one;
 

@@ -11,7 +11,7 @@
 /* NEWPATH as it is, or with the old name behind it if it is an existing folder (and not the one that is renamed). */
 static char *destination(struct cli_volume *v, const char *from, const char *arg, struct fault *fault)
 {
-	char *to = cli_volume_path(v, arg, fault), *full;
+	char *to = cli_target_path(arg, fault), *full;
 	struct pod_node node, old;
 
 	if (!to)
@@ -27,7 +27,7 @@ static char *destination(struct cli_volume *v, const char *from, const char *arg
 
 static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, struct fault *fault)
 {
-	char *from = cli_volume_path(v, from_arg, fault), *to = from ? destination(v, from, to_arg, fault) : NULL, *slash;
+	char *from = cli_target_path(from_arg, fault), *to = from ? destination(v, from, to_arg, fault) : NULL, *slash;
 	struct pod_diag diag = {0};
 	struct pod_node node;
 	enum pod_status st;

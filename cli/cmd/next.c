@@ -41,9 +41,9 @@ static int choose(struct cli_target *t, struct pod_window *state, const char *ar
 	enum pod_status st;
 
 	if (arg) {
-		path = cli_normal_path(arg);
+		path = cli_target_path(arg, fault);
 		if (!path)
-			return fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), arg);
+			return CLI_FAILED;
 		if (!cli_target_find(t, path, &node, fault)) {
 			free(path);
 			return CLI_FAILED;

@@ -10,7 +10,7 @@
 
 static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_changed, struct fault *fault)
 {
-	char *path = cli_volume_path(v, arg, fault);
+	char *path = cli_target_path(arg, fault);
 	struct pod_diag diag = {0};
 	struct pod_node node;
 	enum pod_status st;

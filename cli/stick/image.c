@@ -71,12 +71,8 @@ static bool open_on_stick(struct cli_image *im, const char *target, const char *
 	struct pod_node node;
 	enum pod_status st;
 
-	im->path = cli_normal_path(path);
-	if (!im->path) {
-		fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), path);
-		return false;
-	}
-	im->target = cli_target_open(target, false, fault);
+	im->path = cli_target_path(path, fault);
+	im->target = im->path ? cli_target_open(target, false, fault) : NULL;
 	if (!im->target || !cli_target_find(im->target, im->path, &node, fault))
 		return false;
 	st = find_runs(im, &node);

@@ -206,6 +206,15 @@ char *cli_target_split(const char *arg, const char **path)
 	return NULL;
 }
 
+char *cli_target_path(const char *arg, struct fault *fault)
+{
+	char *path = cli_normal_path(arg);
+
+	if (!path)
+		fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), arg);
+	return path;
+}
+
 bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out, struct fault *fault)
 {
 	enum pod_status st = pod_fs_lookup(&t->data, path, out, &t->scratch);

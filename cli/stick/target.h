@@ -28,6 +28,8 @@ void cli_target_close(struct cli_target *t);
 bool cli_target_find(struct cli_target *t, const char *path, struct pod_node *out, struct fault *fault);
 /* "images//x.iso" -> "/images/x.iso": the form paths are printed and stored in. NULL for "." or ".." in it. The caller frees. */
 char *cli_normal_path(const char *path);
+/* The same for a path that the user gave; has said why on NULL. */
+char *cli_target_path(const char *arg, struct fault *fault);
 /* TARGET of "TARGET:PATH", freshly allocated, and where PATH begins; NULL if `arg` is no such thing. */
 char *cli_target_split(const char *arg, const char **path);
 /* Finds /ISOPOD/STATE.BIN on the ESP and shows it as a device. Says what is missing and returns false. */

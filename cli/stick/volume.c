@@ -111,18 +111,9 @@ bool cli_volume_save_hashes(struct cli_volume *v, struct fault *fault)
 		return false;
 	}
 	if (st != POD_OK)
-		fault_warn(fault, _("%s: the hashes could not be written to /isopod.sha256: %s"), v->t->file.path,
+		fault_warn(fault, "%s: %s: %s", v->t->file.path, _("cannot write the hashes to /isopod.sha256"),
 			   cli_status_text(st));
 	return true;
-}
-
-char *cli_volume_path(const struct cli_volume *v, const char *arg, struct fault *fault)
-{
-	char *path = cli_normal_path(arg);
-
-	if (!path)
-		fault_set(fault, _("%s: %s: a path on a stick cannot hold '.' or '..'"), v->t->file.path, arg);
-	return path;
 }
 
 int cli_volume_fail(const struct cli_volume *v, const char *path, const char *what, enum pod_status st,

@@ -21,8 +21,6 @@ bool cli_volume_close(struct cli_volume *v, struct fault *fault);
 enum pod_status POD_MUST_USE cli_volume_lookup(struct cli_volume *v, const char *path, struct pod_node *out);
 /* Writes the list of hashes back. Without room for it, a warning; false, and has said so, if the drive failed. */
 bool cli_volume_save_hashes(struct cli_volume *v, struct fault *fault);
-/* The normal form of a path that the user gave; NULL, and has said so, if it is none. The caller frees. */
-char *cli_volume_path(const struct cli_volume *v, const char *arg, struct fault *fault);
 /* One line for a failed change; returns CLI_FAILED. */
 int cli_volume_fail(const struct cli_volume *v, const char *path, const char *what, enum pod_status st,
 		    const struct pod_diag *diag, struct fault *fault);

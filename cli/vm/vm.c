@@ -85,21 +85,19 @@ static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *p
 static bool choose(struct vm *vm, struct fault *fault)
 {
 	struct cli_target *t = cli_target_open(vm->opt->target, vm->opt->write, fault);
-	char *path = cli_normal_path(vm->opt->boot);
+	char *path = t ? cli_target_path(vm->opt->boot, fault) : NULL;
 	struct pod_window state;
 	struct pod_node node;
-	bool ok = t && path && cli_target_find(t, path, &node, fault);
+	bool ok = path && cli_target_find(t, path, &node, fault);
 
-	if (t && !path)
-		fault_set(fault, _("%s: a path on a stick cannot hold '.' or '..'"), vm->opt->boot);
 	if (ok && !vm->opt->write) {
 		ok = choose_in_overlay(vm, t, path, fault);
-	} else if (ok) {
-		ok = cli_target_state(t, &state, NULL, fault);
-		if (ok && pod_state_next_set(&state.dev, &cli_alloc, path) != POD_OK) {
-			fault_set(fault, _("%s: cannot write the state file"), vm->opt->target);
-			ok = false;
-		}
+	} else if (ok && (ok = cli_target_state(t, &state, NULL, fault))) {
+		enum pod_status st = pod_state_next_set(&state.dev, &cli_alloc, path);
+
+		ok = st == POD_OK;
+		if (!ok)
+			fault_status(fault, vm->opt->target, _("cannot write the state file"), st, NULL);
 	}
 	free(path);
 	cli_target_close(t);

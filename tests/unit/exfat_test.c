@@ -320,9 +320,9 @@ TEST(parameters_are_checked_before_anything_is_written)
 		uint64_t size_bytes;
 		enum pod_status want;
 	} cases[] = {
-		{"elf Zeichen", 8 << 20, POD_OK},     {"zwölf Zeiche", 8 << 20, POD_E_INVALID},
-		{"a\x01", 8 << 20, POD_E_INVALID},    {"a\xff", 8 << 20, POD_E_INVALID},
-		{NULL, 1000, POD_E_NOSPACE},	      {NULL, 511ull << 40, POD_OK},
+		{"elf Zeichen", 8 << 20, POD_OK},  {"zwölf Zeiche", 8 << 20, POD_E_INVALID},
+		{"a\x01", 8 << 20, POD_E_INVALID}, {"a\xff", 8 << 20, POD_E_INVALID},
+		{NULL, 1000, POD_E_NOSPACE},	   {NULL, 511ull << 40, POD_OK},
 		{NULL, 513ull << 40, POD_E_LIMIT},
 	};
 	for (size_t i = 0; i < POD_ARRAY_LEN(cases); i++) {

@@ -3,14 +3,16 @@
  * Containers of other programs, read and written by qemu-img.
  *
  * A container can name further files (a backing file, a data file, extents), and qemu-img would open them: as root, any file of
- * the host. So its header is read here first, and one that names others is refused. What is read reaches qemu-img as bytes of our
- * NBD server under a driver that we name, with a backing file ruled out: no file name of the user's or of the container's is ever
- * looked at by it.
+ * the host. So its header is read here first, and one that names others is refused. qemu-img runs behind walls and gets connected
+ * sockets of our NBD server: what it reads under a driver that we name, with a backing file ruled out, and what it writes to.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
+#include "cli/disk/qemu_img.h"
 #include "cli/host/proc.h"
 #include "cli/host/tempfile.h"
 #include "cli/nbd/nbd.h"
@@ -94,10 +96,13 @@ static int convert(struct pod_dev *from, enum pod_diskfile format, struct pod_ch
 {
 	struct run r = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct cli_args a = {0};
-	int rc = CLI_FAILED;
+	int rc = CLI_FAILED, out = to ? -1 : open(path, O_RDWR | O_CLOEXEC);
 
+	if (!to && out < 0)
+		return fault_set(fault, _("%s: cannot make the image: %s"), shown, strerror(errno));
 	if (start(&r, from, to, fault)) {
-		cli_args_add(&a, "qemu-img");
+		struct qemu_img q = {.about = shown, .from = r.from_socket, .to = to ? r.to_socket : NULL, .out = out};
+
 		cli_args_add(&a, "convert");
 		cli_args_add(&a, "-q");
 		cli_args_add(&a, "-O");
@@ -106,25 +111,13 @@ static int convert(struct pod_dev *from, enum pod_diskfile format, struct pod_ch
 			cli_args_add(&a, "-n");
 			cli_args_add(&a, "--target-is-zero");
 		}
-		cli_args_add(&a, "--");
-		cli_args_addf(
-			&a,
-			"json:{\"driver\":\"%s\",\"backing\":null,\"file\":{\"driver\":\"nbd\",\"export\":\"disk\",\"server\":{"
-			"\"type\":\"unix\",\"path\":\"%s\"}}}",
-			pod_diskfile_text(format), r.from_socket);
-		if (to)
-			cli_args_addf(&a, "nbd+unix:///disk?socket=%s", r.to_socket);
-		else
-			cli_args_add(&a, path);
-		if (cli_proc_run(&a, NULL))
+		if (qemu_img_run(&q, pod_diskfile_text(format), &a, fault))
 			rc = CLI_OK;
-		else if (cli_interrupted)
-			fault_set(fault, _("%s: interrupted; nothing was changed"), shown);
-		else
-			fault_set(fault, _("%s: qemu-img could not do it; its message is above"), shown);
 		cli_args_free(&a);
 	}
 	stop(&r);
+	if (out >= 0)
+		close(out);
 	return rc;
 }
 

@@ -32,8 +32,8 @@ const char *inf_match(const struct inf_set *s, const struct device *dev);
 /* Is it on a bus whose ids are known here? */
 bool inf_knows_bus(const struct device *dev);
 
-/* drivers_wim.c, with libwim: takes in the INF files of the image that the WIM starts (or the last one). `wim` is open; `about` is
- * what to call it. NULL, or a sentence: why not (the caller frees); *hostile: because libwim came to grief on it. */
+/* drivers_wim.c, with libwim: takes in the INF files of the image that the WIM starts (or the last one). `wim` is open; `about`
+ * is what to call it. NULL, or a sentence: why not (the caller frees); *hostile: because libwim came to grief on it. */
 char *wim_read_inf(int wim, const char *about, struct inf_set *out, bool *hostile);
 
 #endif

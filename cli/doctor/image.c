@@ -67,7 +67,7 @@ static const struct doctor_check *const checks[] = {
 	&structure_check,     &kind_check,	   &boot_check,		 &truncated_check,
 	&files_check,	      &doctor_check_label, &doctor_check_sought, &doctor_check_catalogue,
 	&doctor_check_hybrid, &doctor_check_zeros, &doctor_check_md5,	 &doctor_check_sums,
-	&doctor_check_copied, &doctor_check_read,
+	&doctor_check_copied, &doctor_check_read,  &doctor_check_name,
 };
 
 #define AGAIN _("download or copy the image again and compare its hash with the one that its maker publishes")
@@ -317,6 +317,7 @@ static void check_length(struct doctor *d, const struct doctor_image *im)
 static void run_image(struct doctor *d, const struct doctor_image *im)
 {
 	check_structure(d, im);
+	doctor_name(d, im);
 	if (im->image) {
 		check_kind(d, im);
 		check_boot(d, im);

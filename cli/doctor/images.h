@@ -35,8 +35,9 @@ struct doctor_sum {
 bool doctor_sum_find(struct doctor *d, const struct doctor_image *im, struct doctor_sum *out);
 
 extern const struct doctor_check doctor_check_label, doctor_check_sought, doctor_check_catalogue, doctor_check_hybrid,
-	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read;
+	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name;
 
+void doctor_name(struct doctor *d, const struct doctor_image *im);	/* name.c */
 void doctor_label(struct doctor *d, const struct doctor_image *im);	/* label.c */
 void doctor_catalogue(struct doctor *d, const struct doctor_image *im); /* tables.c */
 void doctor_hybrid(struct doctor *d, const struct doctor_image *im);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/report.h"
+#include "cli/host/sandbox.h"
 #include "core/base/str.h"
 
 #define FINDINGS_MAX (1u << 20)
@@ -194,6 +195,32 @@ static void print_hazard(const struct doctor_state *s, unsigned hazard, bool ver
 		}
 }
 
+/* What foreign programs and libraries run behind on this machine, and what its kernel has not got. */
+static void print_walls(void)
+{
+	struct fault why = {0};
+	unsigned walls = 0;
+	char *list[2] = {NULL, NULL};
+
+	if (!sandbox_walls(&walls, &why)) {
+		cli_print("\n%s\n", fault_text(&why));
+		fault_free(&why);
+		return;
+	}
+	for (unsigned i = 0; i < WALL_COUNT; i++) {
+		char **l = &list[!(walls & 1u << i)];
+		char *more = cli_xasprintf("%s%s%s", *l ? *l : "", *l ? ", " : "", sandbox_wall_name((enum sandbox_wall)i));
+
+		free(*l);
+		*l = more;
+	}
+	cli_print(_("\nForeign programs and libraries run behind these walls: %s\n"), list[0] ? list[0] : _("none"));
+	if (list[1])
+		cli_print(_("Not to be had here: %s\n"), list[1]);
+	free(list[0]);
+	free(list[1]);
+}
+
 int doctor_print_text(const struct doctor *d, bool verbose, struct fault *fault)
 {
 	const struct doctor_state *s = d->state;
@@ -203,6 +230,8 @@ int doctor_print_text(const struct doctor *d, bool verbose, struct fault *fault)
 		print_hazard(s, h, verbose);
 	if (s->levels[DOCTOR_BAD] || s->levels[DOCTOR_WARN])
 		cli_print("\n%s\n", _("'isopod doctor --explain CHECK' tells more about the name in brackets."));
+	if (verbose)
+		print_walls();
 	return cli_flush(fault);
 }
 

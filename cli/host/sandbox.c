@@ -456,6 +456,38 @@ enum sandbox_result sandbox_run(const struct sandbox *s, struct fault *fault)
 	return run(s, NULL, fault);
 }
 
+struct errand {
+	const struct cli_args *a;
+	int status;
+};
+
+static void work_program(struct sandbox_child *c, void *ctx)
+{
+	const struct errand *e = ctx;
+	uint8_t status = (uint8_t)sandbox_exec(c, e->a);
+
+	sandbox_send(c, 1, &status, 1);
+}
+
+static bool take_status(void *ctx, unsigned kind, const uint8_t *data, size_t len)
+{
+	struct errand *e = ctx;
+
+	e->status = len == 1 ? data[0] : -1;
+	return kind == 1 && len == 1;
+}
+
+int sandbox_program(const struct sandbox *given, const struct cli_args *a, struct fault *fault)
+{
+	struct errand e = {.a = a, .status = -1};
+	struct sandbox s = *given;
+
+	s.work = work_program;
+	s.take = take_status;
+	s.ctx = s.take_ctx = &e;
+	return sandbox_run(&s, fault) == SANDBOX_DONE ? e.status : -1;
+}
+
 bool sandbox_walls(unsigned *walls, struct fault *fault)
 {
 	struct sandbox s = {.who = "isopod", .about = "/", .seconds = 10};
@@ -484,4 +516,18 @@ bool sandbox_can_open(int fd)
 	if (S_ISBLK(st.st_mode) || st.st_uid == id.uid)
 		return S_ISBLK(st.st_mode) || (st.st_mode & S_IRUSR);
 	return st.st_gid == id.gid ? (st.st_mode & S_IRGRP) != 0 : (st.st_mode & S_IROTH) != 0;
+}
+
+bool sandbox_lend(int fd)
+{
+	struct walls_identity id = walls_identity();
+
+	return !id.change || fchown(fd, id.uid, id.gid) == 0 || errno == EINVAL;
+}
+
+bool sandbox_take_back(int fd)
+{
+	struct walls_identity id = walls_identity();
+
+	return !id.change || fchown(fd, geteuid(), getegid()) == 0;
 }

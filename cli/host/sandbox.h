@@ -52,13 +52,18 @@ enum sandbox_result {
 };
 /* But for DONE the fault says in one sentence what happened. */
 enum sandbox_result sandbox_run(const struct sandbox *s, struct fault *fault);
-/* Can a file that is open be opened again by the child, under its own identity? */
+/* Can a file that is open be opened again by the child, under its own identity, for reading? */
 bool sandbox_can_open(int fd);
+/* A new file of ours becomes the child's, to be written to, and ours again. False: errno tells. */
+bool sandbox_lend(int fd);
+bool sandbox_take_back(int fd);
 
 /* For `work`. A record of any kind but 0. */
 void sandbox_send(struct sandbox_child *c, unsigned kind, const void *data, size_t len);
 /* Runs the program to its end, mute, in the folder; its exit status. One that crashes ends the child. */
 int sandbox_exec(struct sandbox_child *c, const struct cli_args *a);
+/* The same, and all that `work` would do: `s->program` with these arguments. Its exit status, or -1, and the fault says why. */
+int sandbox_program(const struct sandbox *s, const struct cli_args *a, struct fault *fault);
 
 /* Which walls stand on this machine, found out by a child that does nothing. Bits, lowest first: sandbox_wall_name(). */
 enum sandbox_wall {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "core/base/str.h"
+#include "core/base/text.h"
 
 void cli_progress_start(struct cli_progress *p, const char *label, uint64_t total)
 {
@@ -46,6 +47,7 @@ void cli_progress_update(struct cli_progress *p, uint64_t done)
 	width = terminal_columns();
 	/* 70 columns of figures; the label takes what is left, at most 40 bytes */
 	pod_strlcpy(label, p->label, width > 110 ? 40 : width > 90 ? width - 70 : 20);
+	pod_text_disarm(label, NULL);
 	fprintf(stderr, "\r\033[K%s [%s] %3u%% %s %s/s", label, bar, percent, pod_format_size(size, done),
 		pod_format_size(rate, took ? done * 1000 / took : 0));
 	if (left)

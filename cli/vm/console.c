@@ -8,6 +8,7 @@
 #include "cli/ui/ui.h"
 #include "cli/vm/console.h"
 #include "core/base/str.h"
+#include "core/base/text.h"
 
 #define PIECE 2048u
 
@@ -40,6 +41,36 @@ static void plain(struct cli_console *c, char ch)
 	}
 	if (c->expect && !c->seen)
 		c->tail[c->tail_len++] = ch;
+	if (c->shown)
+		c->out[c->out_len++] = ch;
+}
+
+/* How many bytes at the end are the beginning of a character whose rest has not come yet. */
+static size_t unfinished(const char *s, size_t len)
+{
+	for (size_t n = 1; n <= 3 && n <= len; n++) {
+		unsigned char u = (unsigned char)s[len - n];
+
+		if (u >= 0xc0)
+			return n < (u >= 0xf0 ? 4u : u >= 0xe0 ? 3u : 2u) ? n : 0;
+		if (u < 0x80)
+			return 0;
+	}
+	return 0;
+}
+
+static void show(struct cli_console *c)
+{
+	size_t rest = unfinished(c->out, c->out_len), n = c->out_len - rest;
+	char kept[4];
+
+	memcpy(kept, c->out + n, rest);
+	c->out[n] = '\0';
+	pod_text_disarm(c->out, "\n\t");
+	fputs(c->out, c->shown);
+	fflush(c->shown);
+	memcpy(c->out, kept, rest);
+	c->out_len = rest;
 }
 
 static void feed_byte(struct cli_console *c, char ch)
@@ -92,6 +123,8 @@ void cli_console_feed(struct cli_console *c, const char *data, size_t len)
 		}
 		for (size_t i = 0; i < piece; i++)
 			feed_byte(c, data[i]);
+		if (c->shown)
+			show(c);
 		if (c->expect && !c->seen)
 			c->seen = n == 0 || memmem(c->tail, c->tail_len, c->expect, n) != NULL;
 		data += piece;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a machine says on its serial port: stripped of terminal control, searched for a text. */
+/* What a machine says on its serial port: stripped of terminal control, searched for a text, and shown. */
 #ifndef POD_CLI_CONSOLE_H
 #define POD_CLI_CONSOLE_H
 
 #include <stddef.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 struct cli_console {
 	const char *expect; /* NULL: nothing */
@@ -12,6 +13,9 @@ struct cli_console {
 	int escape; /* state of the control sequence we are in */
 	char *tail; /* the last bytes of plain text, at least as long as `expect` */
 	size_t tail_len, tail_cap;
+	FILE *shown;	/* where the plain text goes, without what a terminal would obey; NULL: nowhere */
+	char out[4096]; /* of this piece, and the beginning of a character at the end of the one before */
+	size_t out_len;
 	char line[200]; /* the last line that was not empty, for messages */
 	char current[200];
 	size_t current_len;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cli/ui/ui.h"
+#include "cli/disk/qemu_img.h"
 #include "cli/vm/console.h"
 #include "cli/vm/machine.h"
 #include "cli/vm/qmp.h"
@@ -38,6 +39,7 @@ struct vm {
 	char folder[64];
 	char *overlay;
 	char *disk; /* absolute path of TARGET */
+	uint64_t size_bytes;
 	pid_t pid;
 	int out_fd; /* QEMU's serial output */
 	FILE *serial;
@@ -104,26 +106,32 @@ static bool choose(struct vm *vm, struct fault *fault)
 	return ok;
 }
 
+/* qemu-img is told how large the drive is, so that it need not open it. */
 static bool make_overlay(struct vm *vm, struct fault *fault)
 {
+	struct qemu_img q = {.about = vm->opt->target};
 	struct cli_args a = {0};
 	bool ok;
 
 	vm->overlay = cli_xasprintf("%s/overlay.qcow2", vm->folder);
-	cli_args_add(&a, "qemu-img");
+	q.out = open(vm->overlay, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (q.out < 0) {
+		fault_set(fault, "%s: %s", vm->overlay, strerror(errno));
+		return false;
+	}
 	cli_args_add(&a, "create");
 	cli_args_add(&a, "-q");
+	cli_args_add(&a, "-u");
 	cli_args_add(&a, "-f");
 	cli_args_add(&a, "qcow2");
 	cli_args_add(&a, "-F");
 	cli_args_add(&a, "raw");
 	cli_args_add(&a, "-b");
 	cli_args_add(&a, vm->disk);
-	cli_args_add(&a, vm->overlay);
-	ok = cli_proc_on_path("qemu-img");
-	if (!ok)
-		fault_set(fault, "%s", _("qemu-img is not installed; install the package qemu-utils"));
-	ok = ok && cli_proc_run(&a, fault);
+	cli_args_add(&a, QEMU_IMG_OUT);
+	cli_args_addf(&a, "%llu", (unsigned long long)pod_align_up(vm->size_bytes, 512));
+	ok = qemu_img_run(&q, NULL, &a, fault);
+	close(q.out);
 	cli_args_free(&a);
 	return ok;
 }
@@ -278,8 +286,10 @@ static int run_vm(struct vm *vm, struct fault *fault)
 	if (o->boot && !choose(vm, fault))
 		return CLI_FAILED;
 	if (o->serial) {
-		vm->serial = strcmp(o->serial, "-") == 0 ? stdout : fopen(o->serial, "we");
-		if (!vm->serial)
+		/* a terminal obeys what it is sent; a file holds it as it came */
+		if (strcmp(o->serial, "-") == 0)
+			vm->console.shown = stdout;
+		else if (!(vm->serial = fopen(o->serial, "we")))
 			return fault_set(fault, "%s: %s", o->serial, strerror(errno));
 	}
 	if (!launch(vm, fault))
@@ -306,6 +316,7 @@ static int set_up(const struct options *o, struct fault *fault)
 		free(vm);
 		return CLI_FAILED;
 	}
+	vm->size_bytes = probe.dev.size_bytes;
 	cli_dev_close(&probe);
 	/* From here on there is something to clean up. */
 	cli_catch_signals();
@@ -322,7 +333,7 @@ static int set_up(const struct options *o, struct fault *fault)
 		cli_console_free(&vm->console);
 		remove_folder(vm);
 	}
-	if (vm->serial && vm->serial != stdout)
+	if (vm->serial)
 		fclose(vm->serial);
 	if (vm->out_fd >= 0)
 		close(vm->out_fd);

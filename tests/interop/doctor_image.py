@@ -39,6 +39,12 @@ def names():
     expect(findings("good.img", "--no-machine", rc=0), "image.kind", "note", "iso")
     shutil.copy("good.iso", "good.bin")
     expect(findings("good.bin", "--no-machine", rc=0), "image.kind", "warning", "menu")
+    for name, points in (("deb\u0456an.iso", "U+0456"), ("deb\u200bian.iso", "U+200B"), ("\uff44ebian.iso", "U+FF44")):
+        shutil.copy("good.iso", name)
+        expect(findings(name, "--no-machine", rc=0), "image.name", "warning", points)
+    for name in ("\u0420\u0443\u0441\u0441\u043a\u0430\u044f.iso", "\u4e2d\u6587 debian.iso"):
+        shutil.copy("good.iso", name)
+        expect(findings(name, "--no-machine", rc=0), "image.name", "good")
 
 
 def md5():

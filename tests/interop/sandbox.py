@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The walls around what others wrote (cli/host/sandbox.h), tried from inside (sandbox_calls.c): as root, as root for a user (sudo), as a
 user, and where the kernel allows no namespaces. What a kernel has not got is told, and skipped."""
-import time
+import sys, time
 
 from cli_common import *
+import common
 
 TOOL = os.path.join(B, "interop/sandbox")
 WALLS = ["identity", "mounts", "processes", "network", "ipc", "uts", "landlock", "seccomp"]
@@ -17,10 +18,18 @@ CALLS = {"connect", "unix", "netlink", "ptrace", "mount", "unshare", "bpf", "key
          "setsid", "setuid", "parent-death", "dumpable", "fork"}
 WORKS = {"stdin", "own-file", "no-new-privs", "not-root", "environment"}
 
+skipped = 0
+
 FAULTS = [("crash", "crashed on medium (signal 11)"), ("abort", "crashed on medium (signal 6)"), ("hang", "took longer than 2 seconds on medium"),
           ("spin", "took longer than 2 seconds on medium"), ("allocate", "took more than 256.0 MiB of memory on medium"),
           ("answer", "said too much about medium"), ("lie", "said about medium makes no sense"), ("huge", "said about medium makes no sense"),
           ("exit", "ended in the middle of medium (status 7)"), ("close", "took longer than 2 seconds on medium")]
+
+
+def skip(what, why):
+    global skipped
+    skipped += 1
+    print("skipped %s: %s" % (what, why))
 
 
 def start(way, *args):
@@ -42,7 +51,7 @@ def walls(what, way, tool, expected):
         return
     standing = set(r.stdout.split())
     for w in set(expected) - standing:
-        print("skipped: %s: this kernel has no wall '%s'" % (what, w))
+        skip(what, "this kernel has no wall '%s'" % w)
     for name in ("try", "program"):
         got = attempts(way, tool, name)
         where = "%s, %s: " % (what, "function" if name == "try" else "program")
@@ -125,11 +134,12 @@ def main():
             walls("a user without namespaces", USER + ("unshare", "-r", "sh", "-c", NONE, "-"), tool, ["landlock", "seccomp"])
             refuses()
         else:
-            print("skipped: what root does: not root")
+            skip("what root does", "not root")
             walls("a user", (), tool, WALLS)
         equal(os.listdir("tmp"), [], "folders left")
         dies_with_us()
-    finish()
+    print(summary() + (", %d skipped" % skipped if skipped else ""))
+    sys.exit(1 if common.failed else 0)
 
 
 main()

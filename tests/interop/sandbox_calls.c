@@ -265,7 +265,7 @@ static int call(struct sandbox *s)
 	s->about = "medium";
 	s->seconds = s->seconds ? s->seconds : 20;
 	s->take = print;
-	ok = sandbox_run(s, &fault);
+	ok = sandbox_run(s, &fault) == SANDBOX_DONE;
 	fault_print(&fault);
 	fault_free(&fault);
 	return ok ? 0 : 3;

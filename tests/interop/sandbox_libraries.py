@@ -126,6 +126,24 @@ def bomb():
     check(time.monotonic() - before < 60, "it took %.0f s" % (time.monotonic() - before))
 
 
+def foreign_disks():
+    """qemu-img sees the one image, and writes the one file: not a backing file that the image names."""
+    for folder, way in ((".", {}), ("closed", {"SUDO_UID": "1000", "SUDO_GID": "1000"})):
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o700)
+        raw, q, back = (os.path.join(folder, n) for n in ("disk.raw", "disk.qcow2", "back.raw"))
+        noise(raw, 3 * MIB)
+        must("disk", "convert", raw, q, env=way)
+        os.chmod(q, 0o600)
+        must("disk", "convert", q, back, "--format", "raw", env=way)
+        check(sha256(raw) == sha256(back), "there and back, %r" % way)
+        for path in (q, back):
+            equal((os.stat(path).st_uid, os.stat(path).st_gid), (os.geteuid(), os.getegid()), "who has " + path)
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.abspath(raw), "-F", "raw", "leak.qcow2", check=True)
+        r = isopod("disk", "convert", "leak.qcow2", "leak.raw", "--format", "raw", env=way)
+        check(r.rc == 3 and not os.path.exists("leak.raw"), "a backing file: %d %r" % (r.rc, r.err))
+
+
 def stores():
     for kind, mkfs in (("ntfs", ("mkntfs", "-F", "-q")), ("ext4", ("mke2fs", "-q", "-t", "ext4", "-F"))):
         for n in range(2):
@@ -192,6 +210,7 @@ def main():
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
         check(most < 1200 * MIB, "memory: %d MiB" % (most >> 20))
         bomb()
+        foreign_disks()
         for t in hangs:
             t.join()
         equal(len(done), len(hangs), "those that hang")

@@ -70,7 +70,7 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 /* Does what was planned. */
 int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file, struct fault *fault);
 /* At most so many bytes of its volume does that take. */
-uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r);
+uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r);
 
 /* --- containers of other programs: qemu-img reads and writes them ------------------------------------------- */
 

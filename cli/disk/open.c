@@ -32,9 +32,7 @@ static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t le
 {
 	struct disk_file *f = (struct disk_file *)vf;
 
-	if (cli_dev_hook || fallocate(f->dev.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) != 0)
-		return POD_E_UNSUPPORTED;
-	return POD_OK;
+	return cli_dev_punch(&f->dev, off, len);
 }
 
 static void attach(struct disk_file *f, bool writable)
@@ -75,7 +73,7 @@ bool disk_file_sync(struct disk_file *f, struct fault *fault)
 {
 	char *copy = cli_xstrdup(f->dev.path);
 	int dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fsync(f->dev.fd) == 0;
+	bool ok = pod_dev_flush(&f->dev.dev) == POD_OK;
 
 	if (dir >= 0) {
 		ok = (fsync(dir) == 0 || errno == EINVAL) && ok;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod disk rebase: the same parent elsewhere, another parent, or none. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,13 +107,11 @@ int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, co
 	return disk_fail(file, _("cannot take in what its parents hold"), st, NULL, NULL, fault);
 }
 
-uint64_t disk_rebase_bytes(const struct disk_file *f, const struct pod_chain_rebase *r)
+uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r)
 {
-	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-
 	/* Where a file can have holes (behind its end there is nothing to lose), the rest of a new block takes no space; a sector
 	 * by itself takes 4 KiB. */
-	if (f->dev.fd < 0 || fallocate(f->dev.fd, punch, (off_t)f->vf.dev->size_bytes, 4096) != 0)
+	if (cli_dev_punch(&f->dev, f->vf.dev->size_bytes, 4096) != POD_OK)
 		return r->grow_bytes;
 	return pod_min_u64(r->grow_bytes, 8 * r->copy_bytes);
 }

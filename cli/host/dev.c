@@ -14,10 +14,6 @@
 #include "cli/ui/ui.h"
 #include "cli/host/dev.h"
 
-void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
-uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);
-void (*cli_dev_resize_hook)(const struct cli_dev *d, uint64_t size_bytes);
-
 enum pod_status cli_errno_status(int err)
 {
 	switch (err) {
@@ -90,15 +86,51 @@ static ssize_t read_direct(struct cli_dev *d, void *buf, size_t len, off_t at)
 	return n > 0 ? n : pread(d->fd, buf, len, at);
 }
 
+static ssize_t host_read(struct cli_dev *d, void *buf, size_t len, uint64_t at)
+{
+	return fits_direct(d, at, buf, len) ? read_direct(d, buf, len, (off_t)at) : pread(d->fd, buf, len, (off_t)at);
+}
+
+static ssize_t host_write(struct cli_dev *d, const void *buf, size_t len, uint64_t at)
+{
+	ssize_t n;
+
+	if (!fits_direct(d, at, buf, len))
+		return pwrite(d->fd, buf, len, (off_t)at);
+	n = pwrite(d->direct_fd, buf, len, (off_t)at);
+	if (n >= 0 || errno != EINVAL)
+		return n;
+	stop_direct(d);
+	return pwrite(d->fd, buf, len, (off_t)at);
+}
+
+static int host_flush(struct cli_dev *d)
+{
+	return fdatasync(d->fd);
+}
+
+static int host_resize(struct cli_dev *d, uint64_t size_bytes)
+{
+	return ftruncate(d->fd, (off_t)size_bytes);
+}
+
+static int host_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
+{
+	return fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off_bytes, (off_t)len_bytes);
+}
+
+static const struct cli_dev_ops host_ops = {
+	.read = host_read, .write = host_write, .flush = host_flush, .resize = host_resize, .punch = host_punch};
+
+/* --- as the core's device ------------------------------------------------------------------------------- */
+
 static enum pod_status dev_read(struct pod_dev *pd, uint64_t off_bytes, void *buf, size_t len)
 {
 	struct cli_dev *d = (struct cli_dev *)pd;
 	char *p = buf;
 
 	while (len) {
-		size_t part = len;
-		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
-		ssize_t n = fits_direct(d, at, p, part) ? read_direct(d, p, part, (off_t)at) : pread(d->fd, p, part, (off_t)at);
+		ssize_t n = d->ops->read(d, p, len, off_bytes);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -118,20 +150,11 @@ static enum pod_status dev_write(struct pod_dev *pd, uint64_t off_bytes, const v
 	struct cli_dev *d = (struct cli_dev *)pd;
 	const char *p = buf;
 
-	if (cli_dev_hook)
-		cli_dev_hook(d, off_bytes, buf, len);
 	while (len) {
-		size_t part = len;
-		uint64_t at = cli_dev_place ? cli_dev_place(d, off_bytes, &part) : off_bytes;
-		bool direct = fits_direct(d, at, p, part);
-		ssize_t n = pwrite(direct ? d->direct_fd : d->fd, p, part, (off_t)at);
+		ssize_t n = d->ops->write(d, p, len, off_bytes);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EINVAL && direct) {
-			stop_direct(d);
-			continue;
-		}
 		if (n <= 0)
 			return failed(d, n < 0 ? errno : EIO);
 		p += n;
@@ -145,10 +168,23 @@ static enum pod_status dev_flush(struct pod_dev *pd)
 {
 	struct cli_dev *d = (struct cli_dev *)pd;
 
-	if (cli_dev_hook)
-		cli_dev_hook(d, UINT64_MAX, NULL, 0);
-	return fdatasync(d->fd) == 0 ? POD_OK : failed(d, errno);
+	return d->ops->flush(d) == 0 ? POD_OK : failed(d, errno);
 }
+
+enum pod_status cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes)
+{
+	if (d->ops->resize(d, size_bytes) != 0)
+		return failed(d, errno);
+	d->dev.size_bytes = size_bytes;
+	return POD_OK;
+}
+
+enum pod_status cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
+{
+	return d->fd >= 0 && d->ops->punch(d, off_bytes, len_bytes) == 0 ? POD_OK : POD_E_UNSUPPORTED;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------- */
 
 /* QEMU marks an image it uses by OFD locks on single bytes from offset 100: a lock over everything collides with them, and with a
  * second isopod's. Filesystems without locks are no reason to refuse. */
@@ -228,6 +264,7 @@ static bool open_with(struct cli_dev *d, const char *path, int flags, bool writa
 
 	memset(d, 0, sizeof *d);
 	d->path = cli_xstrdup(path);
+	d->ops = cli_dev_stack(&host_ops);
 	d->lock_fd = d->direct_fd = -1;
 	/* Exclusive means for a block device: nobody has it or a part of it mounted. */
 	if (writable && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
@@ -315,14 +352,4 @@ void cli_dev_close(struct cli_dev *d)
 		stop_direct(d);
 	free(d->path);
 	memset(d, 0, sizeof *d);
-}
-
-enum pod_status cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes)
-{
-	if (cli_dev_resize_hook)
-		cli_dev_resize_hook(d, size_bytes);
-	if (ftruncate(d->fd, (off_t)size_bytes) != 0)
-		return failed(d, errno);
-	d->dev.size_bytes = size_bytes;
-	return POD_OK;
 }

@@ -7,8 +7,26 @@
 #include "cli/ui/ui.h"
 #include "core/disk/dev.h"
 
+struct cli_dev;
+
+/* What is asked of the kernel, as it is asked and answered: -1 and errno, or what was done. */
+struct cli_dev_ops {
+	ssize_t (*read)(struct cli_dev *d, void *buf, size_t len, uint64_t off_bytes);
+	ssize_t (*write)(struct cli_dev *d, const void *buf, size_t len, uint64_t off_bytes);
+	int (*flush)(struct cli_dev *d);
+	int (*resize)(struct cli_dev *d, uint64_t size_bytes);
+	int (*punch)(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes); /* the range reads as zeros; the length stays */
+};
+/*
+ * What every device is opened with, given what the host does by itself. The command takes just that (dev_stack.c); the fault
+ * tests link another definition (tests/interop/cli_faults.c), which stands on `host` and records, cuts or bends what passes
+ * through, so that all of the command runs as it always does: its threads, its direct reads and writes, its holes.
+ */
+const struct cli_dev_ops *cli_dev_stack(const struct cli_dev_ops *host);
+
 struct cli_dev {
 	struct pod_dev dev; /* first: reads and writes go through it */
+	const struct cli_dev_ops *ops;
 	int fd;
 	char *path;
 	bool is_block;
@@ -43,16 +61,9 @@ void cli_dev_unlimited(struct cli_dev *d);
 void cli_dev_direct(struct cli_dev *d);
 /* Changes a regular file's length; sparse. POD_E_* on failure. */
 enum pod_status POD_MUST_USE cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes);
+/* Makes a range of a file read as zeros and gives its space back. POD_E_UNSUPPORTED where files have no holes. */
+enum pod_status POD_MUST_USE cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes);
 /* Maps an errno of a read or write to the core's status. */
 enum pod_status cli_errno_status(int err);
-
-/* Called before each write and flush (off = UINT64_MAX) if not NULL: what the fault tests link in. A write may be cut short by
- * the hook ending the process. */
-extern void (*cli_dev_hook)(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len);
-/* The same before a file's length changes. */
-extern void (*cli_dev_resize_hook)(const struct cli_dev *d, uint64_t size_bytes);
-
-/* Where a read or write really lands, if not NULL: what the fault tests link in to make a counterfeit drive. May shorten *len. */
-extern uint64_t (*cli_dev_place)(const struct cli_dev *d, uint64_t off_bytes, size_t *len);
 
 #endif

@@ -136,7 +136,7 @@ static int at_rest(struct layer_store *ls, const struct pod_stored *e, struct fa
 }
 
 /* There is room for it, and the index knows of it. */
-static int announce(struct layer_store *ls, struct pod_stored *e, const struct disk_file *f, const struct pod_chain_rebase *r,
+static int announce(struct layer_store *ls, struct pod_stored *e, struct disk_file *f, const struct pod_chain_rebase *r,
 		    struct fault *fault)
 {
 	if (!layer_store_room(ls, disk_rebase_bytes(f, r), fault))

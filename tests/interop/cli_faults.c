@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Linked into a second copy of the command for the fault tests: records or cuts its writes.
+ * Linked into a second copy of the command for the fault tests, in the place of cli/host/dev_stack.c: a device on top of the
+ * host's that records or cuts what passes through it, or bends it to what a bad drive does. A layer store's names: store_faults.c.
  *
  *   ISOPOD_TEST_LOG=FILE   appends each write to TARGET: le64 offset, le64 length, data; a flush is offset 2^64-1, length 0
  *   ISOPOD_TEST_CUT=N      the process kills itself before the Nth write (1-based); writes before it are done
@@ -13,7 +14,7 @@
  *   ISOPOD_TEST_FLIP=N       before each flush, byte N of TARGET is turned over if it was not yet: a drive that does not keep
  * what it is given ISOPOD_TEST_ROOT=DIR   /proc and /sys are looked for below DIR
  *   ISOPOD_TEST_STORE=FILE  appends what happens to the files of a layer store, by name: "W path\noffset length\n" and the data,
- *                           "F path\n" flush, "T path\nsize\n"; names: store_faults.c
+ *                           "Z path\noffset length\n" a hole, "F path\n" flush, "T path\nsize\n"; names: store_faults.c
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -47,63 +48,59 @@ static void put(const void *p, size_t len)
 
 static FILE *store_log;
 
-static void store_write(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len)
+/* --- the device ----------------------------------------------------------------------------------------- */
+
+static const struct cli_dev_ops *host;
+
+/* A drive that does not keep what it is given, once there is something. */
+static void flip(const struct cli_dev *d)
 {
-	if (off_bytes == UINT64_MAX) {
-		fprintf(store_log, "F %s\n", d->path);
-	} else {
-		fprintf(store_log, "W %s\n%llu %zu\n", d->path, (unsigned long long)off_bytes, len);
-		fwrite(buf, 1, len, store_log);
+	uint8_t byte;
+
+	if (!flipped && pread(d->fd, &byte, 1, flip_at) == 1 && byte != 0) {
+		byte ^= 0xff;
+		flipped = pwrite(d->fd, &byte, 1, flip_at) == 1;
 	}
-	fflush(store_log);
 }
 
-static void store_resize(const struct cli_dev *d, uint64_t size_bytes)
+/* What a stick that was pulled out looks like: every call fails from now on. */
+static void pull_out(const struct cli_dev *d)
 {
-	fprintf(store_log, "T %s\n%llu\n", d->path, (unsigned long long)size_bytes);
-	fflush(store_log);
+	int bad = open("/dev/null", O_RDONLY);
+
+	if (bad >= 0 && bad != d->fd) {
+		dup2(bad, d->fd);
+		if (d->direct_fd >= 0)
+			dup2(bad, d->direct_fd);
+		close(bad);
+	}
 }
 
-static void hook(const struct cli_dev *d, uint64_t off_bytes, const void *buf, size_t len)
+/* Before each change. Under the lock. */
+static void change(const struct cli_dev *d)
+{
+	count++;
+	if (cut_at && count >= cut_at)
+		raise(SIGKILL);
+	if (signal_at && count == signal_at)
+		raise(SIGINT);
+	if (fail_at && count >= fail_at)
+		pull_out(d);
+}
+
+static void put_record(uint64_t off_bytes, const void *buf, size_t len)
 {
 	uint8_t head[16];
 
-	if (slow_ms && len >= 1u << 20)
-		usleep((useconds_t)slow_ms * 1000);
-	pthread_mutex_lock(&lock);
-	if (off_bytes != UINT64_MAX)
-		count++;
-	if (flip_at && off_bytes == UINT64_MAX && !flipped) {
-		uint8_t byte;
-
-		/* only once there is something */
-		if (pread(d->fd, &byte, 1, flip_at) == 1 && byte != 0) {
-			byte ^= 0xff;
-			flipped = pwrite(d->fd, &byte, 1, flip_at) == 1;
-		}
-	}
-	if (cut_at && off_bytes != UINT64_MAX && count >= cut_at)
-		raise(SIGKILL);
-	if (signal_at && off_bytes != UINT64_MAX && count == signal_at)
-		raise(SIGINT);
-	if (fail_at && count >= fail_at) {
-		/* what a stick that was pulled out looks like: every call fails from now on */
-		int bad = open("/dev/null", O_RDONLY);
-
-		if (bad >= 0 && bad != d->fd) {
-			dup2(bad, d->fd);
-			close(bad);
-		}
-	}
-	if (log_fd >= 0) {
-		pod_put_le64(head, off_bytes);
-		pod_put_le64(head + 8, len);
-		put(head, sizeof head);
-		put(buf, len);
-	}
-	pthread_mutex_unlock(&lock);
+	if (log_fd < 0)
+		return;
+	pod_put_le64(head, off_bytes);
+	pod_put_le64(head + 8, len);
+	put(head, sizeof head);
+	put(buf, len);
 }
 
+/* Where a read or write of a counterfeit drive really lands. */
 static uint64_t place(const struct cli_dev *d, uint64_t off_bytes, size_t *len)
 {
 	uint64_t size = wrap_at ? wrap_at : lose_at, in;
@@ -111,6 +108,8 @@ static uint64_t place(const struct cli_dev *d, uint64_t off_bytes, size_t *len)
 	/* pread refuses a negative place */
 	if (bad_read)
 		return bad_read >= off_bytes && bad_read - off_bytes < *len ? UINT64_MAX : off_bytes;
+	if (!size)
+		return off_bytes;
 	in = off_bytes % size;
 	if (off_bytes / size == 0 || wrap_at) {
 		if (*len > size - in)
@@ -124,14 +123,91 @@ static uint64_t place(const struct cli_dev *d, uint64_t off_bytes, size_t *len)
 	return off_bytes;
 }
 
+static ssize_t fault_read(struct cli_dev *d, void *buf, size_t len, uint64_t off_bytes)
+{
+	uint64_t at = place(d, off_bytes, &len);
+
+	return host->read(d, buf, len, at);
+}
+
+static ssize_t fault_write(struct cli_dev *d, const void *buf, size_t len, uint64_t off_bytes)
+{
+	uint64_t at = place(d, off_bytes, &len);
+
+	if (slow_ms && len >= 1u << 20)
+		usleep((useconds_t)slow_ms * 1000);
+	pthread_mutex_lock(&lock);
+	change(d);
+	put_record(off_bytes, buf, len);
+	if (store_log) {
+		fprintf(store_log, "W %s\n%llu %zu\n", d->path, (unsigned long long)off_bytes, len);
+		fwrite(buf, 1, len, store_log);
+		fflush(store_log);
+	}
+	pthread_mutex_unlock(&lock);
+	return host->write(d, buf, len, at);
+}
+
+static int fault_flush(struct cli_dev *d)
+{
+	pthread_mutex_lock(&lock);
+	if (flip_at)
+		flip(d);
+	if (fail_at && count >= fail_at)
+		pull_out(d);
+	put_record(UINT64_MAX, NULL, 0);
+	if (store_log) {
+		fprintf(store_log, "F %s\n", d->path);
+		fflush(store_log);
+	}
+	pthread_mutex_unlock(&lock);
+	return host->flush(d);
+}
+
+static int fault_resize(struct cli_dev *d, uint64_t size_bytes)
+{
+	pthread_mutex_lock(&lock);
+	if (store_log) {
+		fprintf(store_log, "T %s\n%llu\n", d->path, (unsigned long long)size_bytes);
+		fflush(store_log);
+	}
+	pthread_mutex_unlock(&lock);
+	return host->resize(d, size_bytes);
+}
+
+/* Recorded if it could be done: else zeros are written in its place. */
+static int fault_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
+{
+	int r;
+
+	pthread_mutex_lock(&lock);
+	change(d);
+	r = host->punch(d, off_bytes, len_bytes);
+	if (r == 0 && store_log) {
+		fprintf(store_log, "Z %s\n%llu %llu\n", d->path, (unsigned long long)off_bytes, (unsigned long long)len_bytes);
+		fflush(store_log);
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+const struct cli_dev_ops *cli_dev_stack(const struct cli_dev_ops *below)
+{
+	static const struct cli_dev_ops ops = {
+		.read = fault_read, .write = fault_write, .flush = fault_flush, .resize = fault_resize, .punch = fault_punch};
+
+	host = below;
+	return &ops;
+}
+
+/* --- what is wanted ------------------------------------------------------------------------------------- */
+
 __attribute__((constructor)) static void arm(void)
 {
 	const char *s;
 
 	if ((s = getenv("ISOPOD_TEST_CUT")))
 		cut_at = atol(s);
-	if ((s = getenv("ISOPOD_TEST_SIGNAL")))
-		signal_at = atol(s);
 	if ((s = getenv("ISOPOD_TEST_FAIL")))
 		fail_at = atol(s);
 	if ((s = getenv("ISOPOD_TEST_LOG")))
@@ -148,12 +224,8 @@ __attribute__((constructor)) static void arm(void)
 		lose_at = strtoull(s, NULL, 10);
 	if ((s = getenv("ISOPOD_TEST_BADREAD")))
 		bad_read = strtoull(s, NULL, 10);
-	if (wrap_at || lose_at || bad_read)
-		cli_dev_place = place;
-	if ((s = getenv("ISOPOD_TEST_STORE")) && (store_log = fopen(s, "ab"))) {
-		cli_dev_hook = store_write;
-		cli_dev_resize_hook = store_resize;
-	}
-	if (cut_at || fail_at || signal_at || slow_ms || flip_at || log_fd >= 0)
-		cli_dev_hook = hook;
+	if ((s = getenv("ISOPOD_TEST_SIGNAL")))
+		signal_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_STORE")))
+		store_log = fopen(s, "ab");
 }

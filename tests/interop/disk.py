@@ -446,6 +446,79 @@ def interrupted_rebase():
         run("umount", "small")
 
 
+def replay(log, path):
+    """What the recorded writes, holes and lengths of a file make (cli_faults.c)."""
+    raw, at, data, kinds = open(log, "rb").read(), 0, bytearray(), {}
+
+    def line():
+        nonlocal at
+        end = raw.index(b"\n", at)
+        text, at = raw[at:end].decode(), end + 1
+        return text
+    while at < len(raw):
+        kind, name = line().split(" ", 1)
+        args = list(map(int, line().split())) if kind in "WZT" else []
+        piece = raw[at:at + args[1]] if kind == "W" else b""
+        at += len(piece)
+        if not name.startswith(path):
+            continue
+        kinds[kind] = kinds.get(kind, 0) + 1
+        if kind == "T":
+            data = data[:args[0]] + bytes(max(0, args[0] - len(data)))
+        elif kind == "Z":
+            n = max(0, min(args[1], len(data) - args[0]))
+            data[args[0]:args[0] + n] = bytes(n)
+        elif kind == "W":
+            data += bytes(max(0, args[0] - len(data)))
+            data[args[0]:args[0] + len(piece)] = piece
+    return data, kinds
+
+
+def all_ways_of_writing():
+    """Threads, writes past the page cache and holes go through the device that the fault tests put in: its record makes the very
+    file, and a command cut at any of them leaves what it promises."""
+    faults = os.path.join(cli_common.B, "interop/isopod-faults")
+    pattern("p.raw", 24 * MIB, 8)
+    for dst in ("out.vhdx", "out.raw"):
+        r = isopod("disk", "convert", "p.raw", dst, program=faults, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
+        equal((r.rc, r.err), (0, ""), "recorded")
+        data, kinds = replay("log", "./" + dst + ".isopod-")
+        with open(dst, "rb") as f:
+            check(f.read() == data and kinds.get("W", 0) > 2, "the record of %s holds every write: %r" % (dst, kinds))
+        os.unlink("log")
+    # blocks of zeros in the child, each a part of a block below: holes
+    must("disk", "convert", "p.raw", "b.vhdx", "--block-size", "8M")
+    must("disk", "create", "c.vhdx", "--parent", "b.vhdx", "--block-size", "1M")
+    s = Server("c.vhdx", "--write")
+    s.io("write -P 7 1M 5M", "discard 9M 4M", "write -P 9 20001k 300k", "flush")
+    equal(s.stop(), 0, "serve ends")
+    must("disk", "convert", "c.vhdx", "want.raw")
+    total = cuts = 0
+    for cut in range(1000):
+        run("cp", "b.vhdx", "pb.vhdx")
+        run("cp", "c.vhdx", "pc.vhdx")
+        must("disk", "rebase", "pc.vhdx", "--parent", "pb.vhdx")
+        env = {"ISOPOD_TEST_CUT": str(cut)} if cut else {"ISOPOD_TEST_STORE": os.path.abspath("log")}
+        r = isopod("disk", "merge", "--keep", "pc.vhdx", program=faults, env=env)
+        if not cut:
+            equal(r.rc, 0, "merge: " + r.err)
+            kinds = replay("log", os.path.realpath("pb.vhdx"))[1]
+            total = sum(v for k, v in kinds.items() if k in "WZ")
+            check(kinds.get("Z", 0) and kinds["W"] > 5, "holes and writes are among what is cut: %r" % kinds)
+            continue
+        if r.rc == 0:
+            break
+        cuts += 1
+        equal(r.rc, -signal.SIGKILL, "cut at %d" % cut)
+        must("disk", "convert", "pc.vhdx", "got.raw", "--replace")
+        if not check(sha256("got.raw") == sha256("want.raw"), "cut at %d: the child reads as before" % cut):
+            break
+        must("disk", "merge", "pc.vhdx")
+        must("disk", "convert", "pb.vhdx", "got.raw", "--replace")
+        check(sha256("got.raw") == sha256("want.raw"), "cut at %d: merged again" % cut)
+    check(cuts >= total > 10, "every write and hole was cut: %d, %d" % (cuts, total))
+
+
 def power():
     """The server is killed: QEMU replays what its log holds, and so do we."""
     for seed in range(4):
@@ -538,7 +611,7 @@ def cut_short():
     equal(sorted(os.listdir(".")), ["a.vhdx", "p.raw", "small"], "nothing is left")
 
 
-for part in (samples, read_foreign, write_ours, cut_short, chains, rebase, interrupted_rebase, power, usage):
+for part in (samples, read_foreign, write_ours, cut_short, chains, rebase, interrupted_rebase, all_ways_of_writing, power, usage):
     with workdir():
         part()
 print(summary() + (", %d skipped" % skipped if skipped else ""))

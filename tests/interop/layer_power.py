@@ -14,6 +14,7 @@ import cli_common
 LONG = os.environ.get("LONG") == "1"
 SIZE = 3 * MIB
 states = directory_writes = 0
+holes = []  # of each operation
 SECTOR = 512
 
 
@@ -35,6 +36,9 @@ def parse(log):
             off, n = map(int, line().split())
             out.append((kind, path, off, raw[at:at + n]))
             at += n
+        elif kind == "Z":
+            off, n = map(int, line().split())
+            out.append((kind, path, off, n))
         elif kind == "T":
             out.append((kind, path, int(line()), b""))
         elif kind == "M":
@@ -47,7 +51,7 @@ def parse(log):
 class Inode:
     def __init__(self, data=b""):
         self.data = bytearray(data)
-        self.pending = []  # ("W", off, data) or ("T", size)
+        self.pending = []  # ("W", off, data), ("Z", off, length) or ("T", size, b"")
 
     def flush(self):
         self.data = self.render("all", None)
@@ -65,6 +69,8 @@ class Inode:
                     continue
                 data = data[:where] + bytes(max(0, where - len(data)))
                 continue
+            if kind == "Z":  # a hole leaves the length
+                what = bytes(max(0, min(what, len(data) - where)))
             for at in range(0, len(what), SECTOR):
                 if how == "some" and rng.random() < 0.5:
                     continue
@@ -186,6 +192,7 @@ def operation(name, before, args, rng, content_of_current=None):
     r = isopod("layer", args[0], "run", *args[1:], program=FAULTS, env=env)
     check(r.rc == 0, "%s: %d %s" % (name, r.rc, r.err))
     events = parse("log")
+    holes.append(sum(e[0] == "Z" for e in events))
     old, new = look(before), look("run")
     check(old != new, "%s changes something" % name)
     check(any(e[0] == "F" for e in events) and (any(e[0] == "S" for e in events) or not any(e[0] in "CM" for e in events)),
@@ -406,6 +413,7 @@ with workdir():
     write("s2", 0, b"passing" * 100)
     operation("a kiosk boots", "s2", ["path"], rng)
     operation("unlock", "s2", ["lock", "--off"], rng)
+    check(any(holes) or os.environ.get("ONLY"), "holes are among what is cut: %r" % holes)
     index_slots("s2", rng)
     make_data("data", 1)
     must("create", "stick.img", "--size", "140M", "--uuid-seed", "1")

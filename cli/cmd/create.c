@@ -35,6 +35,7 @@ struct options {
 	uint64_t size_bytes, reserve_bytes;
 	bool have_size, yes;
 	enum pod_parttab_kind table; /* NONE: by size */
+	struct cli_identity *identity;
 };
 
 struct layout {
@@ -193,22 +194,22 @@ static enum pod_status make_data(struct pod_dev *disk, const struct options *o, 
 	struct pod_exfat_vol vol;
 	enum pod_status st, closed;
 
-	params.serial = cli_identity_u32();
+	params.serial = cli_identity_u32(o->identity);
 	POD_TRY(pod_window_init(&win, disk, DATA_START, l->data_bytes));
 	POD_TRY(pod_exfat_format(&win.dev, &cli_alloc, &params, diag));
 	POD_TRY(pod_exfat_mount(&vol, &win.dev, &cli_alloc, diag));
-	st = pod_exfat_mkdir(&vol, "/images", cli_identity_time(), diag);
+	st = pod_exfat_mkdir(&vol, "/images", cli_identity_time(o->identity), diag);
 	closed = pod_exfat_unmount(&vol);
 	return st != POD_OK ? st : closed;
 }
 
-static void fill_table(struct pod_parttab *t, const struct layout *l)
+static void fill_table(struct pod_parttab *t, const struct options *o, const struct layout *l)
 {
 	struct pod_part *data = &t->part[0], *esp = &t->part[1];
 
 	t->kind = l->table;
-	t->mbr_signature = cli_identity_u32();
-	cli_identity_guid(t->disk_guid);
+	t->mbr_signature = cli_identity_u32(o->identity);
+	cli_identity_guid(o->identity, t->disk_guid);
 	t->count = 2;
 	data->number = 1;
 	data->start_bytes = DATA_START;
@@ -217,14 +218,14 @@ static void fill_table(struct pod_parttab *t, const struct layout *l)
 	/* Some BIOSes pass over a drive without an active partition. */
 	data->active = true;
 	memcpy(data->type_guid, pod_guid_basic_data, sizeof data->type_guid);
-	cli_identity_guid(data->part_guid);
+	cli_identity_guid(o->identity, data->part_guid);
 	pod_strlcpy(data->name, "Isopod data", sizeof data->name);
 	esp->number = 2;
 	esp->start_bytes = l->esp_start;
 	esp->length_bytes = l->esp_bytes;
 	esp->mbr_type = 0xef;
 	memcpy(esp->type_guid, pod_guid_esp, sizeof esp->type_guid);
-	cli_identity_guid(esp->part_guid);
+	cli_identity_guid(o->identity, esp->part_guid);
 	pod_strlcpy(esp->name, "Isopod boot", sizeof esp->name);
 }
 
@@ -240,12 +241,12 @@ static enum pod_status write_stick(struct cli_dev *d, const struct options *o, c
 	POD_TRY(wipe(disk, l));
 	POD_TRY(make_data(disk, o, l, diag));
 	POD_TRY(pod_window_init(&esp, disk, l->esp_start, l->esp_bytes));
-	POD_TRY(cli_esp_create(&esp.dev, &m->esp, cli_identity_u32(), l->esp_start, diag));
+	POD_TRY(cli_esp_create(&esp.dev, &m->esp, cli_identity_u32(o->identity), l->esp_start, diag));
 	if (cli_bootcode_fits(disk))
 		POD_TRY(cli_bootcode_first(disk, &m->boot, code));
 	POD_TRY(pod_dev_flush(disk));
 	t = cli_xzalloc(sizeof *t);
-	fill_table(t, l);
+	fill_table(t, o, l);
 	st = pod_parttab_write(disk, &cli_alloc, t, code);
 	free(t);
 	return st;
@@ -304,8 +305,8 @@ static int create(struct options *o, struct fault *fault)
 
 	memset(&d, 0, sizeof d);
 	/* Everything that can be missing is looked for before the first byte is written. */
-	if (cli_bootcode_load(&m->boot, fault) && cli_esp_load(&m->esp, fault) && open_target(o, existed, &d, fault) &&
-	    set_size(o, &d, fault))
+	if (cli_bootcode_load(&m->boot, fault) && cli_esp_load(&m->esp, cli_identity_time(o->identity), fault) &&
+	    open_target(o, existed, &d, fault) && set_size(o, &d, fault))
 		rc = create_on(&d, o, m, fault);
 	/* A file that was not there before and is no stick now is of no use to anybody. */
 	if (rc != CLI_OK && !existed && d.path)
@@ -371,7 +372,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			o->yes = true;
 			break;
 		case O_SEED:
-			if (!cli_identity_seed(optarg))
+			if (!cli_identity_seed(o->identity, optarg))
 				return cli_usage(fault, cmd, "%s", _("--uuid-seed takes hexadecimal digits"));
 			break;
 		default:
@@ -386,7 +387,8 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	struct options o = {.label = "ISOPOD"};
+	struct cli_identity identity = {0};
+	struct options o = {.label = "ISOPOD", .identity = &identity};
 	int rc = parse(cmd, &o, argc, argv, fault);
 
 	return rc == CLI_OK ? create(&o, fault) : rc;

@@ -36,7 +36,7 @@ static int update(struct cli_target *t, const struct cli_bootcode *boot, const s
 		st = cli_esp_update(&t->esp_win.dev, files, &esp_changed, &diag);
 	} else {
 		fault_warn(fault, _("%s: the ESP was damaged; it is written anew, the images stay as they are"), t->file.path);
-		st = cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(), t->esp_part->start_bytes, &diag);
+		st = cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(NULL), t->esp_part->start_bytes, &diag);
 		esp_changed = true;
 	}
 	if (st != POD_OK)
@@ -64,7 +64,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	if (!cli_bootcode_load(&boot, fault))
 		return CLI_FAILED;
-	if (cli_esp_load(&files, fault)) {
+	if (cli_esp_load(&files, cli_identity_time(NULL), fault)) {
 		t = cli_target_open(argv[optind], true, fault);
 		if (t)
 			rc = update(t, &boot, &files, fault);

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
-#include "cli/host/identity.h"
 #include "cli/host/tempfile.h"
 #include "core/base/str.h"
 
@@ -53,7 +52,6 @@ static enum pod_status format(struct disk_file *f, const struct disk_create *c, 
 	struct pod_vhd_create v = {
 		.size_bytes = c->size_bytes, .block_size = c->block_size, .fixed = c->fixed, .parent = c->parent ? spec : NULL};
 
-	disk_env.now_unix = (uint64_t)cli_identity_time();
 	if (c->kind == POD_LAYER_VHDX)
 		return pod_vhdx_format(&f->vf, &cli_alloc, &x, &disk_env, diag);
 	if (c->kind == POD_LAYER_VHD)

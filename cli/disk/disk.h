@@ -20,7 +20,7 @@ void disk_file_close(struct disk_file *f);
 bool disk_file_sync(struct disk_file *f, struct fault *fault);
 
 /* Identifiers and time from the host. */
-extern struct pod_vhd_env disk_env;
+extern const struct pod_vhd_env disk_env;
 
 struct disk {
 	struct pod_chain chain;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
-#include "cli/host/identity.h"
 
 void disk_progress(void *ctx, uint64_t done, uint64_t total)
 {
@@ -32,7 +31,6 @@ static int merge(const char *child, const char *parent, struct fault *fault)
 		disk_file_close(&c);
 		return CLI_FAILED;
 	}
-	disk_env.now_unix = (uint64_t)cli_identity_time();
 	cli_progress_start(&bar, child, 1);
 	cli_dev_direct(&c.dev);
 	cli_dev_direct(&p.dev);

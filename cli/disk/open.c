@@ -11,13 +11,19 @@
 #include "cli/disk/disk.h"
 #include "cli/host/identity.h"
 
-static void env_random(struct pod_vhd_env *env, void *buf, size_t len)
+static void env_random(const struct pod_vhd_env *env, void *buf, size_t len)
 {
-	env->now_unix = (uint64_t)cli_identity_time();
-	cli_identity_bytes(buf, len);
+	(void)env;
+	cli_identity_bytes(NULL, buf, len);
 }
 
-struct pod_vhd_env disk_env = {.random = env_random};
+static uint64_t env_now(const struct pod_vhd_env *env)
+{
+	(void)env;
+	return (uint64_t)cli_identity_time(NULL);
+}
+
+const struct pod_vhd_env disk_env = {.random = env_random, .now_unix = env_now};
 
 /* --- files ---------------------------------------------------------------------------------------------- */
 
@@ -214,7 +220,6 @@ int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool wri
 		.top = {.writable = writable, .env = &disk_env}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
 
 	memset(d, 0, sizeof *d);
-	disk_env.now_unix = (uint64_t)cli_identity_time();
 	if (!disk_file_open(&d->file, path, writable, fault))
 		return CLI_FAILED;
 	if (disk_decide(&d->file, said, &opt.top.format, fault) != CLI_OK) {

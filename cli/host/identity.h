@@ -7,13 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes from the kernel, or, after cli_identity_seed(), from the seed: the same each time, for reproducible sticks. */
-bool cli_identity_seed(const char *hex); /* false: no hex digits */
-void cli_identity_bytes(void *out, size_t len);
-uint32_t cli_identity_u32(void);	 /* never 0 */
-void cli_identity_guid(uint8_t out[16]); /* RFC 9562 version 4, in GPT's byte order */
+/* Where identities come from: a seed, for sticks that come out the same each time. NULL, or all zero: the kernel. */
+struct cli_identity {
+	bool seeded;
+	uint64_t state[4];
+};
+bool cli_identity_seed(struct cli_identity *id, const char *hex); /* false: no hex digits */
+void cli_identity_bytes(struct cli_identity *id, void *out, size_t len);
+uint32_t cli_identity_u32(struct cli_identity *id);		  /* never 0 */
+void cli_identity_guid(struct cli_identity *id, uint8_t out[16]); /* RFC 9562 version 4, in GPT's byte order */
 
 /* The time to stamp what is made, seconds since 1970: $SOURCE_DATE_EPOCH if it is set, a constant if seeded, else now. */
-int64_t cli_identity_time(void);
+int64_t cli_identity_time(const struct cli_identity *id);
 
 #endif

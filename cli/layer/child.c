@@ -16,7 +16,7 @@ uint32_t layer_store_new_id(const struct layer_store *ls)
 	uint32_t id;
 
 	do
-		id = cli_identity_u32();
+		id = cli_identity_u32(NULL);
 	while (pod_store_find(&ls->s, id));
 	return id;
 }
@@ -97,7 +97,7 @@ bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *
 
 int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault)
 {
-	struct pod_stored e = {.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time()};
+	struct pod_stored e = {.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time(NULL)};
 	const struct pod_stored *p = pod_store_find(&ls->s, parent);
 	enum pod_status st;
 	int rc;

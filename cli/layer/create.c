@@ -128,7 +128,7 @@ static void any_layer(void *ctx, const char *name, uint64_t size, int64_t mtime,
 
 static int fill_store(struct layer_store *ls, const struct options *o, struct disk *from, struct fault *fault)
 {
-	struct pod_stored e = {.flags = POD_STORED_FROZEN, .created = cli_identity_time()};
+	struct pod_stored e = {.flags = POD_STORED_FROZEN, .created = cli_identity_time(NULL)};
 	bool any = false;
 	enum pod_status st;
 	int rc;
@@ -137,7 +137,7 @@ static int fill_store(struct layer_store *ls, const struct options *o, struct di
 		return CLI_FAILED;
 	if (any)
 		return fault_set(fault, _("%s: already holds layers; name another folder"), ls->dir.shown);
-	cli_identity_guid(ls->s.id);
+	cli_identity_guid(NULL, ls->s.id);
 	e.id = layer_store_new_id(ls);
 	e.frozen = e.created;
 	pod_strlcpy(e.name, o->name, sizeof e.name);

@@ -51,7 +51,7 @@ static int give_name(struct layer_store *ls, struct pod_stored *e, const char *n
 static void freeze(struct pod_stored *e)
 {
 	if (!e->frozen)
-		e->frozen = cli_identity_time();
+		e->frozen = cli_identity_time(NULL);
 	e->flags = (e->flags | POD_STORED_FROZEN) & ~(uint32_t)POD_STORED_PASSING;
 }
 

@@ -192,7 +192,7 @@ int layer_store_rebuild(struct layer_store *ls, struct fault *fault)
 
 	pod_store_fini(&ls->s);
 	pod_store_init(&ls->s, &cli_alloc);
-	cli_identity_guid(ls->s.id);
+	cli_identity_guid(NULL, ls->s.id);
 	if (!ls->dir.ops->each(&ls->dir, take, &ps, fault))
 		rc = CLI_FAILED;
 	else if (ps.too_many)

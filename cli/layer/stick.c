@@ -323,7 +323,7 @@ static bool stick_finish(struct store_dir *d, struct disk_file *f, struct fault 
 		if (st != POD_OK)
 			pod_exfat_abort(v, &n);
 		else
-			st = pod_exfat_commit(v, path, &n, cli_identity_time(), NULL);
+			st = pod_exfat_commit(v, path, &n, cli_identity_time(NULL), NULL);
 		ok = st == POD_OK;
 	}
 	if (st != POD_OK && st != POD_E_NOSPACE)
@@ -466,7 +466,7 @@ bool store_stick_open(struct store_dir *d, const char *target_path, bool make, s
 	if (!d->writable && !(d->target = cli_target_open(target_path, false, fault)))
 		return false;
 	d->ops = &stick_ops;
-	st = make && strcmp(d->path, "/") != 0 ? pod_exfat_mkdir(&d->volume.vol, d->path, cli_identity_time(), NULL) : POD_OK;
+	st = make && strcmp(d->path, "/") != 0 ? pod_exfat_mkdir(&d->volume.vol, d->path, cli_identity_time(NULL), NULL) : POD_OK;
 	if (st == POD_OK)
 		st = look_up(d, d->path, &node);
 	if (st == POD_OK && !node.is_dir)

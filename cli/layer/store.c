@@ -305,7 +305,6 @@ int layer_store_save_new(struct layer_store *ls, struct fault *fault)
 void layer_store_begin(struct layer_store *ls)
 {
 	memset(ls, 0, sizeof *ls);
-	disk_env.now_unix = (uint64_t)cli_identity_time();
 	ls->opener = (struct pod_chain_opener){.open = open_parent, .close = close_parent, .ctx = ls};
 	pod_store_init(&ls->s, &cli_alloc);
 }

@@ -5,7 +5,6 @@
 #include <time.h>
 #include "cli/ui/ui.h"
 #include "cli/stick/esp.h"
-#include "cli/host/identity.h"
 #include "cli/stick/stickfiles.h"
 #include "core/fs/fat_write.h"
 #include "core/trace/state.h"
@@ -25,9 +24,10 @@ static const struct {
 };
 #define STATE_INDEX (CLI_ESP_FILES - 1)
 
-bool cli_esp_load(struct cli_esp_files *f, struct fault *fault)
+bool cli_esp_load(struct cli_esp_files *f, int64_t time_unix, struct fault *fault)
 {
 	memset(f, 0, sizeof *f);
+	f->time_unix = time_unix;
 	for (size_t i = 0; i < STATE_INDEX; i++) {
 		f->data[i] = cli_stickfile_read(file[i].name, &f->len[i], fault);
 		if (!f->data[i]) {
@@ -47,9 +47,9 @@ void cli_esp_free(struct cli_esp_files *f)
 }
 
 /* FAT: bits 15-9 year since 1980, 8-5 month, 4-0 day; 15-11 hour, 10-5 minute, 4-0 two seconds. */
-static void fat_time(uint16_t *date, uint16_t *when)
+static void fat_time(int64_t time_unix, uint16_t *date, uint16_t *when)
 {
-	time_t now = (time_t)cli_identity_time();
+	time_t now = (time_t)time_unix;
 	struct tm tm;
 
 	*date = 1 << 5 | 1;
@@ -111,7 +111,7 @@ enum pod_status cli_esp_update(struct pod_dev *esp, const struct cli_esp_files *
 	enum pod_status st;
 
 	*changed = false;
-	fat_time(&date, &when);
+	fat_time(f->time_unix, &date, &when);
 	POD_TRY(pod_fatw_open(&w, esp, &cli_alloc, date, when, diag));
 	*changed = w.reclaimed != 0;
 	st = fill(&w, f, changed);
@@ -134,7 +134,7 @@ enum pod_status cli_esp_create(struct pod_dev *esp, const struct cli_esp_files *
 		shift++;
 	/* 32 bits on disk; behind 2 TiB nothing reads it */
 	params.hidden_sectors = (uint32_t)pod_min_u64(partition_offset_bytes >> shift, UINT32_MAX);
-	fat_time(&params.date, &params.time);
+	fat_time(f->time_unix, &params.date, &params.time);
 	POD_TRY(pod_fat_format(esp, &cli_alloc, &params, diag));
 	return cli_esp_update(esp, f, &changed, diag);
 }

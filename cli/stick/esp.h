@@ -10,10 +10,11 @@
 struct cli_esp_files {
 	void *data[CLI_ESP_FILES];
 	size_t len[CLI_ESP_FILES];
+	int64_t time_unix; /* what is written is stamped with it */
 };
 
 /* Reads them from where they are installed; says what is missing and returns false. */
-bool cli_esp_load(struct cli_esp_files *f, struct fault *fault);
+bool cli_esp_load(struct cli_esp_files *f, int64_t time_unix, struct fault *fault);
 void cli_esp_free(struct cli_esp_files *f);
 /* Formats `esp`, a window on the stick, and fills it. */
 enum pod_status POD_MUST_USE cli_esp_create(struct pod_dev *esp, const struct cli_esp_files *f, uint32_t serial,

@@ -174,7 +174,7 @@ void cli_hashlist_set(struct cli_hashlist *l, const char *path, const struct pod
 		.has_state = true,
 		.size_bytes = node->size_bytes,
 		.mtime = node->mtime,
-		.recorded = cli_identity_time(),
+		.recorded = cli_identity_time(NULL),
 		.path = cli_xstrdup(path),
 	};
 

@@ -80,7 +80,7 @@ typedef void pod_chain_progress(void *ctx, uint64_t done, uint64_t total);
  * that there are none. The parent grows if the child is longer.
  */
 enum pod_status POD_MUST_USE pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
-					     struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx,
+					     const struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx,
 					     struct pod_diag *diag);
 /* Takes into the top file (VHDX) what its parents hold, and makes it a disk of its own. At every moment it reads the same. The
  * parents stay open, and unused, until the chain is closed. */

@@ -14,7 +14,7 @@ struct merge {
 
 /* The child is told what the parent's identifier will be before it changes ([MS-VHDX] 2.6.2.6.3, parent_linkage2): whichever of
  * the two the parent bears when power goes, the child is right. */
-static enum pod_status announce(struct merge *m, struct pod_vhd_env *env)
+static enum pod_status announce(struct merge *m, const struct pod_vhd_env *env)
 {
 	struct pod_parent_spec spec = {0};
 	if (m->child->kind != POD_LAYER_VHDX)
@@ -69,7 +69,7 @@ static enum pod_status copy_all(struct merge *m)
 	return pod_layer_flush(m->parent);
 }
 
-static enum pod_status run_merge(struct merge *m, struct pod_vhd_env *env, struct pod_diag *diag)
+static enum pod_status run_merge(struct merge *m, const struct pod_vhd_env *env, struct pod_diag *diag)
 {
 	POD_TRY(pod_layer_linked(m->child, m->parent, diag));
 	if (m->child->size_bytes < m->parent->size_bytes)
@@ -87,8 +87,8 @@ static enum pod_status first_failure(enum pod_status a, enum pod_status b)
 	return a != POD_OK ? a : b;
 }
 
-enum pod_status pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a, struct pod_vhd_env *env,
-				pod_chain_progress *progress, void *ctx, struct pod_diag *diag)
+enum pod_status pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
+				const struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx, struct pod_diag *diag)
 {
 	struct pod_layer_options opt = {.writable = true, .env = env};
 	struct merge m = {.progress = progress, .ctx = ctx};

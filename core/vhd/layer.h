@@ -25,7 +25,7 @@ struct pod_layer {
 struct pod_layer_options {
 	bool writable;
 	enum pod_diskfile format; /* as pod_diskfile_decide had it; POD_DISKFILE_NONE: the bytes tell, and it is not raw */
-	struct pod_vhd_env *env;
+	const struct pod_vhd_env *env;
 	uint32_t cache_pages; /* 0: chosen by the format */
 };
 

@@ -23,8 +23,8 @@ struct pod_vfile {
 
 /* What the formats need from their surroundings to write. */
 struct pod_vhd_env {
-	void (*random)(struct pod_vhd_env *env, void *buf, size_t len); /* identifiers are made from it */
-	uint64_t now_unix;						/* seconds since 1970-01-01 UTC, for VHD time stamps */
+	void (*random)(const struct pod_vhd_env *env, void *buf, size_t len); /* identifiers are made from it */
+	uint64_t (*now_unix)(const struct pod_vhd_env *env); /* seconds since 1970-01-01 UTC, for VHD time stamps */
 	void *ctx;
 };
 

@@ -34,7 +34,7 @@ struct pod_vhd {
 	char *parent_path[POD_PARENT_PATHS];
 	struct pod_pages pages; /* 512 bytes each */
 	/* writing */
-	struct pod_vhd_env *env;
+	const struct pod_vhd_env *env;
 	bool writable, failed;
 	bool tail_clean;       /* nothing but the footer lies behind data_end */
 	uint64_t locators_end; /* behind the parent's paths */
@@ -43,7 +43,7 @@ struct pod_vhd {
 
 struct pod_vhd_options {
 	bool writable; /* refuses a table whose entries overlap */
-	struct pod_vhd_env *env;
+	const struct pod_vhd_env *env;
 	uint32_t cache_pages; /* 512 bytes each; a power of two; 0: what the disk needs, at most 2048 */
 };
 
@@ -62,7 +62,7 @@ struct pod_vhd_create {
 	const struct pod_parent_spec *parent;
 };
 enum pod_status POD_MUST_USE pod_vhd_format(struct pod_vfile *file, struct pod_alloc *a, const struct pod_vhd_create *c,
-					    struct pod_vhd_env *env, struct pod_diag *diag);
+					    const struct pod_vhd_env *env, struct pod_diag *diag);
 /* Whole sectors of 512 bytes; `buf` NULL: zeros. */
 enum pod_status POD_MUST_USE pod_vhd_write(struct pod_vhd *v, uint64_t off, const void *buf, size_t len);
 /* The range reads as zeros afterwards. Whole blocks of a dynamic disk are given up (compacting gains their space). */

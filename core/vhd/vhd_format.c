@@ -49,10 +49,11 @@ static void put_size(uint8_t *f, uint64_t size)
 
 static uint32_t timestamp(const struct pod_vhd_env *env)
 {
-	return env->now_unix > POD_VHD_EPOCH ? (uint32_t)(env->now_unix - POD_VHD_EPOCH) : 0;
+	uint64_t now = env->now_unix(env);
+	return now > POD_VHD_EPOCH ? (uint32_t)(now - POD_VHD_EPOCH) : 0;
 }
 
-static void build_footer(uint8_t *f, const struct pod_vhd_create *c, struct pod_vhd_env *env)
+static void build_footer(uint8_t *f, const struct pod_vhd_create *c, const struct pod_vhd_env *env)
 {
 	enum pod_vhd_type type = c->parent ? POD_VHD_DIFFERENCING : c->fixed ? POD_VHD_FIXED : POD_VHD_DYNAMIC;
 	memset(f, 0, 512);
@@ -181,8 +182,8 @@ static enum pod_status format_sparse(struct pod_vfile *f, const struct pod_vhd_c
 	return pod_dev_write(f->dev, 0, footer, 512);
 }
 
-enum pod_status pod_vhd_format(struct pod_vfile *f, struct pod_alloc *a, const struct pod_vhd_create *c, struct pod_vhd_env *env,
-			       struct pod_diag *diag)
+enum pod_status pod_vhd_format(struct pod_vfile *f, struct pod_alloc *a, const struct pod_vhd_create *c,
+			       const struct pod_vhd_env *env, struct pod_diag *diag)
 {
 	uint32_t block = c->block_size ? c->block_size : POD_VHD_BLOCK_DEFAULT;
 	uint8_t footer[512];

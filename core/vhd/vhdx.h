@@ -56,7 +56,7 @@ struct pod_vhdx {
 	struct pod_map overlay;
 	struct pod_mapdev overlay_dev;
 	/* Writing (pod_vhdx_make_writable). */
-	struct pod_vhd_env *env;
+	const struct pod_vhd_env *env;
 	bool writable, data_armed, file_armed, logging, failed;
 	uint8_t next_data_guid[16]; /* what DataWriteGuid becomes at the first write */
 	uint8_t *used;		    /* one bit per MiB of the file */
@@ -71,7 +71,7 @@ struct pod_vhdx {
 struct pod_vhdx_options {
 	/* For writing: replays a dirty log on disk, refuses a BAT whose entries overlap. `env` must be set then. */
 	bool writable;
-	struct pod_vhd_env *env;
+	const struct pod_vhd_env *env;
 	uint32_t cache_pages; /* 4 KiB each; a power of two; 0: what the disk needs, at most 2048 */
 };
 
@@ -108,7 +108,7 @@ struct pod_vhdx_create {
 /* Makes an empty disk in `file`, which must be empty (length 0) and able to grow. A few dozen KiB are written whatever the size;
  * the identifier that a child needs is in the result of pod_vhdx_open. Not flushed. */
 enum pod_status POD_MUST_USE pod_vhdx_format(struct pod_vfile *file, struct pod_alloc *a, const struct pod_vhdx_create *c,
-					     struct pod_vhd_env *env, struct pod_diag *diag);
+					     const struct pod_vhd_env *env, struct pod_diag *diag);
 
 /* Whole logical sectors; `buf` NULL: zeros. Data reach the file at once, metadata at the next pod_vhdx_flush (or earlier). */
 enum pod_status POD_MUST_USE pod_vhdx_write(struct pod_vhdx *x, uint64_t off, const void *buf, size_t len);

@@ -66,7 +66,7 @@ static void put_item(uint8_t *table, enum vhdx_item item, uint32_t off, uint32_t
 }
 
 static enum pod_status write_metadata(struct pod_vfile *f, const struct layout *l, const struct pod_vhdx_create *c, uint8_t *buf,
-				      struct pod_vhd_env *env)
+				      const struct pod_vhd_env *env)
 {
 	uint8_t *table = buf, *items = buf + VHDX_PAGE;
 	size_t used = 64;
@@ -114,7 +114,7 @@ static enum pod_status write_fixed_table(struct pod_vfile *f, const struct layou
 	return POD_OK;
 }
 
-static enum pod_status write_head(struct pod_vfile *f, const struct layout *l, uint8_t *buf, struct pod_vhd_env *env)
+static enum pod_status write_head(struct pod_vfile *f, const struct layout *l, uint8_t *buf, const struct pod_vhd_env *env)
 {
 	static const char creator[] = "Isopod";
 	memset(buf, 0, VHDX_HEADER_LEN);
@@ -141,7 +141,7 @@ static enum pod_status write_head(struct pod_vfile *f, const struct layout *l, u
 }
 
 enum pod_status pod_vhdx_format(struct pod_vfile *file, struct pod_alloc *a, const struct pod_vhdx_create *c,
-				struct pod_vhd_env *env, struct pod_diag *diag)
+				const struct pod_vhd_env *env, struct pod_diag *diag)
 {
 	struct layout l;
 	POD_TRY(plan(c, &l, diag));

@@ -97,7 +97,7 @@ static inline void dm_restore(struct disk_mem *m)
 	m->dev.size_bytes = m->sound_size;
 }
 
-static inline void fuzz_random(struct pod_vhd_env *env, void *buf, size_t len)
+static inline void fuzz_random(const struct pod_vhd_env *env, void *buf, size_t len)
 {
 	static uint32_t x = 1;
 	uint8_t *p = buf;
@@ -107,7 +107,13 @@ static inline void fuzz_random(struct pod_vhd_env *env, void *buf, size_t len)
 		*p++ = (uint8_t)(x >> 24);
 	}
 }
-static struct pod_vhd_env fuzz_vhd_env = {.random = fuzz_random, .now_unix = 1700000000};
+static uint64_t fuzz_now(const struct pod_vhd_env *env)
+{
+	(void)env;
+	return 1700000000;
+}
+
+static const struct pod_vhd_env fuzz_vhd_env = {.random = fuzz_random, .now_unix = fuzz_now};
 
 static void *plain_alloc(struct pod_alloc *a, size_t size)
 {

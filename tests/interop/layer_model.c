@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/host/identity.h"
 #include "cli/layer/ops.h"
 
 #define SIZE   (5u << 20)
@@ -445,7 +444,7 @@ int main(int argc, char **argv)
 		return 2;
 	store = argv[1];
 	seed = (uint64_t)atoll(argv[3]);
-	if (!cli_identity_seed(argv[3]) || !start())
+	if (!start())
 		return 1;
 	for (operation = 0; operation < operations; operation++) {
 		uint32_t r = rnd() % 100;

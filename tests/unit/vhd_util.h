@@ -104,7 +104,7 @@ static inline uint32_t below(uint32_t n)
 	return rnd() % n;
 }
 
-static inline void test_random(struct pod_vhd_env *env, void *buf, size_t len)
+static inline void test_random(const struct pod_vhd_env *env, void *buf, size_t len)
 {
 	uint8_t *p = buf;
 	(void)env;
@@ -112,7 +112,13 @@ static inline void test_random(struct pod_vhd_env *env, void *buf, size_t len)
 		*p++ = (uint8_t)rnd();
 }
 
-static struct pod_vhd_env test_env = {.random = test_random, .now_unix = 1700000000};
+static inline uint64_t test_now(const struct pod_vhd_env *env)
+{
+	(void)env;
+	return 1700000000;
+}
+
+static const struct pod_vhd_env test_env = {.random = test_random, .now_unix = test_now};
 
 /* Files by name: the opener's world. */
 #define MEM_FILES 80

@@ -58,16 +58,16 @@ struct sums {
 	bool log_dirty;
 };
 
-static enum pod_status check_layer(struct pod_layer *l, bool repair, struct report *r, struct sums *s)
+static enum pod_status check_member(struct pod_member *l, bool repair, struct report *r, struct sums *s)
 {
 	enum pod_status st = POD_OK;
 
-	if (l->kind == POD_LAYER_VHDX) {
+	if (l->kind == POD_MEMBER_VHDX) {
 		struct pod_vhd_check c;
 
 		st = pod_vhdx_check(&l->u.vhdx, repair, found, r, &c);
 		*s = (struct sums){c.errors, c.repaired, c.file_used_bytes, c.file_unused_bytes, l->u.vhdx.log_replayed};
-	} else if (l->kind == POD_LAYER_VHD) {
+	} else if (l->kind == POD_MEMBER_VHD) {
 		struct pod_vhd_report c;
 
 		st = pod_vhd_check(&l->u.vhd, repair, found, r, &c);
@@ -79,8 +79,8 @@ static enum pod_status check_layer(struct pod_layer *l, bool repair, struct repo
 /* The top file alone, opened for writing: that replays its log; then what has a sound copy is mended. */
 static int repair_file(const char *path, enum pod_diskfile said, struct report *r, struct sums *s, struct fault *fault)
 {
-	struct pod_layer_options opt = {.writable = true, .env = &disk_env};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.writable = true, .env = &disk_env};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct pod_diag diag = {0};
 	struct disk_file f;
 	enum pod_status st, closed;
@@ -89,10 +89,10 @@ static int repair_file(const char *path, enum pod_diskfile said, struct report *
 	if (disk_file_open(&f, path, true, fault)) {
 		rc = disk_decide(&f, said, &opt.format, fault);
 		if (rc == CLI_OK) {
-			st = pod_layer_open(l, &f.vf, &cli_alloc, &opt, &diag);
+			st = pod_member_open(l, &f.vf, &cli_alloc, &opt, &diag);
 			if (st == POD_OK) {
-				st = check_layer(l, true, r, s);
-				closed = pod_layer_close(l);
+				st = check_member(l, true, r, s);
+				closed = pod_member_close(l);
 				st = st == POD_OK ? closed : st;
 			}
 			if (st != POD_OK)
@@ -141,10 +141,10 @@ static int check_chain(const char *path, enum pod_diskfile said, struct cli_json
 	}
 	fault_move(fault, &why);
 	for (unsigned i = 0; rc == CLI_OK && i < d->chain.depth; i++) {
-		struct pod_layer *l = d->chain.layer[i];
+		struct pod_member *l = d->chain.member[i];
 		struct report r = {.path = ((const struct disk_file *)l->file)->dev.path, .json = json};
 		struct sums s = {0};
-		enum pod_status st = check_layer(l, false, &r, &s);
+		enum pod_status st = check_member(l, false, &r, &s);
 
 		if (st != POD_OK)
 			rc = fault_status(fault, r.path, _("cannot check the image"), st, NULL);

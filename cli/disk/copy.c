@@ -40,7 +40,7 @@ struct copying {
 /* A raw file's holes are not worth reading. */
 static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run *r)
 {
-	const struct pod_layer *l = c->layer[r->layer];
+	const struct pod_member *l = c->member[r->member];
 	const struct disk_file *f = (const struct disk_file *)l->file;
 	off_t data;
 
@@ -68,7 +68,7 @@ static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, struct 
 			p->off = *off;
 			p->len = (size_t)pod_min_u64(r.len, PIECE);
 			*off += p->len;
-			return pod_dev_read(from->layer[r.layer]->dev, r.file_off, p->buf, p->len);
+			return pod_dev_read(from->member[r.member]->dev, r.file_off, p->buf, p->len);
 		}
 		*off += n;
 	}
@@ -128,7 +128,7 @@ static enum pod_status write_sparse(struct pod_chain *to, uint64_t off, const ui
 /* Begins to write back what went through the page cache after all. */
 static void write_back(const struct pod_chain *to)
 {
-	const struct disk_file *f = (const struct disk_file *)to->layer[0]->file;
+	const struct disk_file *f = (const struct disk_file *)to->member[0]->file;
 
 	(void)!sync_file_range(f->dev.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
@@ -171,7 +171,7 @@ static enum pod_status write_all(struct copying *c, struct pod_chain *to, struct
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label)
 {
 	struct copying c = {.from = from, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-	struct disk_file *f = (struct disk_file *)to->layer[0]->file;
+	struct disk_file *f = (struct disk_file *)to->member[0]->file;
 	enum pod_status st = POD_E_NOMEM;
 	struct cli_progress bar;
 	pthread_t reader;
@@ -179,7 +179,7 @@ enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const ch
 
 	cli_dev_direct(&f->dev);
 	for (unsigned i = 0; i < from->depth; i++)
-		cli_dev_direct(&((struct disk_file *)from->layer[i]->file)->dev);
+		cli_dev_direct(&((struct disk_file *)from->member[i]->file)->dev);
 	for (unsigned i = 0; memory && i < RING; i++)
 		c.ring[i].buf = memory + (size_t)i * PIECE;
 	if (memory && pthread_create(&reader, NULL, read_all, &c) == 0) {

@@ -17,18 +17,18 @@ static int look_at_parent(const char *path, struct disk_create *c, struct pod_pa
 	int rc = disk_open(p, c->parent, POD_DISKFILE_NONE, false, fault);
 
 	if (rc == CLI_OK) {
-		const struct pod_layer *l = p->chain.layer[0];
+		const struct pod_member *l = p->chain.member[0];
 
 		c->kind = l->kind;
-		c->sector_size = l->kind == POD_LAYER_VHDX ? l->sector_size : 0;
+		c->sector_size = l->kind == POD_MEMBER_VHDX ? l->sector_size : 0;
 		if (!c->size_bytes)
 			c->size_bytes = l->size_bytes;
-		pod_layer_describe(l, spec);
-		if (l->kind == POD_LAYER_RAW)
+		pod_member_describe(l, spec);
+		if (l->kind == POD_MEMBER_RAW)
 			rc = fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), c->parent);
 		else if (c->size_bytes < l->size_bytes)
 			rc = fault_set(fault, _("%s: smaller than its parent"), path);
-		else if (l->kind == POD_LAYER_VHDX && l->u.vhdx.log_replayed)
+		else if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
 			rc = fault_set(fault,
 				       _("%s: its log is not empty, so it would change when it is next opened for writing; run "
 					 "'isopod disk "
@@ -52,9 +52,9 @@ static enum pod_status format(struct disk_file *f, const struct disk_create *c, 
 	struct pod_vhd_create v = {
 		.size_bytes = c->size_bytes, .block_size = c->block_size, .fixed = c->fixed, .parent = c->parent ? spec : NULL};
 
-	if (c->kind == POD_LAYER_VHDX)
+	if (c->kind == POD_MEMBER_VHDX)
 		return pod_vhdx_format(&f->vf, &cli_alloc, &x, &disk_env, diag);
-	if (c->kind == POD_LAYER_VHD)
+	if (c->kind == POD_MEMBER_VHD)
 		return pod_vhd_format(&f->vf, &cli_alloc, &v, &disk_env, diag);
 	return pod_vfile_resize(&f->vf, c->size_bytes);
 }
@@ -127,7 +127,7 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 	int c;
 
 	memset(o, 0, sizeof *o);
-	o->c.kind = POD_LAYER_VHDX;
+	o->c.kind = POD_MEMBER_VHDX;
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		bool ok = true;
 
@@ -163,7 +163,7 @@ static bool format_from_name(struct options *o, const char *path)
 	if (o->format_given)
 		return true;
 	o->qcow2 = named == POD_DISKFILE_QCOW2;
-	o->c.kind = named == POD_DISKFILE_VHD ? POD_LAYER_VHD : named == POD_DISKFILE_RAW ? POD_LAYER_RAW : POD_LAYER_VHDX;
+	o->c.kind = named == POD_DISKFILE_VHD ? POD_MEMBER_VHD : named == POD_DISKFILE_RAW ? POD_MEMBER_RAW : POD_MEMBER_VHDX;
 	return !pod_diskfile_is_foreign(named) || o->qcow2;
 }
 
@@ -202,11 +202,11 @@ struct source {
 };
 
 /* Into a file that was just made and is open. */
-static int copy_into(const struct source *from, enum pod_layer_kind kind, struct disk_file *f, const char *shown,
+static int copy_into(const struct source *from, enum pod_member_kind kind, struct disk_file *f, const char *shown,
 		     struct fault *fault)
 {
 	static const enum pod_diskfile format[] = {
-		[POD_LAYER_RAW] = POD_DISKFILE_RAW, [POD_LAYER_VHD] = POD_DISKFILE_VHD, [POD_LAYER_VHDX] = POD_DISKFILE_VHDX};
+		[POD_MEMBER_RAW] = POD_DISKFILE_RAW, [POD_MEMBER_VHD] = POD_DISKFILE_VHD, [POD_MEMBER_VHDX] = POD_DISKFILE_VHDX};
 	struct pod_chain_options opt = {.top = {.writable = true, .format = format[kind], .env = &disk_env}};
 	struct pod_chain to;
 	struct pod_diag diag = {0};
@@ -238,7 +238,7 @@ static int convert(const struct source *from, const char *tmp, const char *dst, 
 	if (!o->c.sector_size && from->large_sectors)
 		o->c.sector_size = 4096;
 	/* The formats count whole sectors; a raw image need not. */
-	if (o->c.kind != POD_LAYER_RAW)
+	if (o->c.kind != POD_MEMBER_RAW)
 		o->c.size_bytes = pod_align_up(o->c.size_bytes, o->c.sector_size == 4096 ? 4096 : 512);
 	rc = disk_create(tmp, &o->c, &f, fault);
 	if (rc != CLI_OK)
@@ -293,7 +293,7 @@ static struct source whole_disk(struct disk *d)
 			       .dev = &d->chain.dev,
 			       .bytes = POD_DISKFILE_RAW,
 			       .size_bytes = d->chain.dev.size_bytes,
-			       .large_sectors = d->chain.layer[0]->sector_size == 4096};
+			       .large_sectors = d->chain.member[0]->sector_size == 4096};
 }
 
 /* What can be known before anything is read: `dst` is free, and of a kind that is written. */
@@ -308,7 +308,7 @@ static int prepare(struct options *o, const char *dst, struct fault *fault)
 
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)
 {
-	struct options o = {.c.kind = POD_LAYER_VHDX, .replace = replace};
+	struct options o = {.c.kind = POD_MEMBER_VHDX, .replace = replace};
 	struct source s = whole_disk(from);
 	int rc;
 

@@ -51,7 +51,7 @@ char *disk_relative(const char *child, const char *parent, struct fault *fault);
 const char *disk_parent_path(const struct disk *d);
 
 struct disk_create {
-	enum pod_layer_kind kind;
+	enum pod_member_kind kind;
 	uint64_t size_bytes;
 	uint32_t block_size, sector_size;
 	bool fixed;
@@ -85,8 +85,8 @@ int disk_foreign_write(struct pod_dev *from, enum pod_diskfile format, const cha
 /* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault);
 
-/* "raw", "vhd", "vhdx", "qcow2": false if it is none. qcow2 is not one of pod_layer_kind: *qcow2 is set. */
-bool disk_parse_format(const char *name, enum pod_layer_kind *kind, bool *qcow2);
+/* "raw", "vhd", "vhdx", "qcow2": false if it is none. qcow2 is not one of pod_member_kind: *qcow2 is set. */
+bool disk_parse_format(const char *name, enum pod_member_kind *kind, bool *qcow2);
 
 /* The subcommands of `isopod disk`. */
 int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);

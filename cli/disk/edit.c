@@ -123,12 +123,12 @@ int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv, struc
 	d = cli_xzalloc(sizeof *d);
 	rc = disk_open(d, argv[optind], POD_DISKFILE_NONE, true, fault);
 	if (rc == CLI_OK) {
-		struct pod_layer *l = d->chain.layer[0];
+		struct pod_member *l = d->chain.member[0];
 		struct cli_progress bar;
 		enum pod_status st;
 
 		cli_progress_start(&bar, argv[optind], 1);
-		st = pod_layer_compact(l, disk_progress, &bar);
+		st = pod_member_compact(l, disk_progress, &bar);
 		cli_progress_end(&bar);
 		if (st == POD_E_UNSUPPORTED || st == POD_E_INVALID)
 			rc = fault_set(

@@ -34,28 +34,28 @@ static int open_report(const struct cli_command *cmd, int argc, char **argv, str
 	return c;
 }
 
-static const char *path_of(const struct pod_layer *l)
+static const char *path_of(const struct pod_member *l)
 {
 	return ((const struct disk_file *)l->file)->dev.path;
 }
 
-static uint64_t bytes_on_disk(const struct pod_layer *l)
+static uint64_t bytes_on_disk(const struct pod_member *l)
 {
 	struct stat st;
 
 	return fstat(((const struct disk_file *)l->file)->dev.fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
-static const char *type_of(const struct pod_layer *l)
+static const char *type_of(const struct pod_member *l)
 {
 	return l->has_parent ? "differencing" : l->fixed ? "fixed" : "dynamic";
 }
 
-static uint32_t block_size(const struct pod_layer *l)
+static uint32_t block_size(const struct pod_member *l)
 {
-	if (l->kind == POD_LAYER_VHDX)
+	if (l->kind == POD_MEMBER_VHDX)
 		return 1u << l->u.vhdx.block_shift;
-	return l->kind == POD_LAYER_VHD && l->u.vhd.type != POD_VHD_FIXED ? 1u << l->u.vhd.block_shift : 0;
+	return l->kind == POD_MEMBER_VHD && l->u.vhd.type != POD_VHD_FIXED ? 1u << l->u.vhd.block_shift : 0;
 }
 
 /* VHD keeps its identifiers with all fields big-endian. */
@@ -70,29 +70,29 @@ static void vhd_guid_text(const uint8_t id[16], char out[POD_GUID_TEXT])
 }
 
 /* The identifier that a child must name. */
-static void identity(const struct pod_layer *l, char out[POD_GUID_TEXT])
+static void identity(const struct pod_member *l, char out[POD_GUID_TEXT])
 {
 	out[0] = '\0';
-	if (l->kind == POD_LAYER_VHDX)
+	if (l->kind == POD_MEMBER_VHDX)
 		pod_guid_text(l->u.vhdx.data_write_guid, out);
-	else if (l->kind == POD_LAYER_VHD)
+	else if (l->kind == POD_MEMBER_VHD)
 		vhd_guid_text(l->u.vhd.id, out);
 }
 
-static void json_layer(struct cli_json *j, const struct pod_layer *l)
+static void json_member(struct cli_json *j, const struct pod_member *l)
 {
 	char id[POD_GUID_TEXT];
 
 	cli_json_open(j, NULL, '{');
 	cli_json_str(j, "path", path_of(l));
-	cli_json_str(j, "format", pod_layer_kind_name(l->kind));
+	cli_json_str(j, "format", pod_member_kind_name(l->kind));
 	cli_json_str(j, "type", type_of(l));
 	cli_json_u64(j, "size", l->size_bytes);
 	cli_json_u64(j, "file_size", l->file->dev->size_bytes);
 	cli_json_u64(j, "allocated", bytes_on_disk(l));
 	if (block_size(l))
 		cli_json_u64(j, "block_size", block_size(l));
-	if (l->kind == POD_LAYER_VHDX) {
+	if (l->kind == POD_MEMBER_VHDX) {
 		const struct pod_vhdx *x = &l->u.vhdx;
 
 		cli_json_u64(j, "logical_sector_size", l->sector_size);
@@ -101,7 +101,7 @@ static void json_layer(struct cli_json *j, const struct pod_layer *l)
 		cli_json_bool(j, "log_dirty", x->log_replayed);
 		pod_guid_text(x->disk_id, id);
 		cli_json_str(j, "disk_id", id);
-	} else if (l->kind == POD_LAYER_VHD) {
+	} else if (l->kind == POD_MEMBER_VHD) {
 		cli_json_str(j, "creator", l->u.vhd.creator);
 	}
 	identity(l, id);
@@ -112,9 +112,9 @@ static void json_layer(struct cli_json *j, const struct pod_layer *l)
 
 		cli_json_open(j, "parent", '{');
 		for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
-			if (pod_layer_parent_path(l, (enum pod_parent_path)i))
-				cli_json_str(j, key[i], pod_layer_parent_path(l, (enum pod_parent_path)i));
-		if (l->kind == POD_LAYER_VHDX)
+			if (pod_member_parent_path(l, (enum pod_parent_path)i))
+				cli_json_str(j, key[i], pod_member_parent_path(l, (enum pod_parent_path)i));
+		if (l->kind == POD_MEMBER_VHDX)
 			pod_guid_text(l->u.vhdx.parent.linkage, id);
 		else
 			vhd_guid_text(l->u.vhd.parent_id, id);
@@ -124,25 +124,25 @@ static void json_layer(struct cli_json *j, const struct pod_layer *l)
 	cli_json_close(j, '}');
 }
 
-static const char *type_text(const struct pod_layer *l)
+static const char *type_text(const struct pod_member *l)
 {
 	return l->has_parent ? _("differencing") : l->fixed ? _("fixed") : _("dynamic");
 }
 
-static void print_layer(const struct pod_layer *l, unsigned depth)
+static void print_member(const struct pod_member *l, unsigned depth)
 {
 	char size[16], used[16], block[16];
 
-	cli_print("%*s%s: %s, %s, %s", (int)depth * 2, "", path_of(l), pod_layer_kind_name(l->kind), type_text(l),
+	cli_print("%*s%s: %s, %s, %s", (int)depth * 2, "", path_of(l), pod_member_kind_name(l->kind), type_text(l),
 		  pod_format_size(size, l->size_bytes));
 	cli_print(_(", %s on disk"), pod_format_size(used, bytes_on_disk(l)));
 	if (block_size(l))
 		cli_print(_(", blocks of %s"), pod_format_size(block, block_size(l)));
-	if (l->kind == POD_LAYER_VHDX)
+	if (l->kind == POD_MEMBER_VHDX)
 		cli_print(_(", sectors of %u"), l->sector_size);
-	if (l->kind == POD_LAYER_VHDX && l->u.vhdx.log_replayed)
+	if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
 		cli_print("%s", _(", log not empty (replayed in memory)"));
-	if (l->kind == POD_LAYER_VHDX && l->u.vhdx.creator[0])
+	if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.creator[0])
 		cli_print(_(", made by %s"), l->u.vhdx.creator);
 	cli_print("\n");
 }
@@ -163,13 +163,13 @@ int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct f
 		cli_json_u64(&j, "depth", d->chain.depth);
 		cli_json_open(&j, "chain", '[');
 		for (unsigned i = 0; i < d->chain.depth; i++)
-			json_layer(&j, d->chain.layer[i]);
+			json_member(&j, d->chain.member[i]);
 		cli_json_close(&j, ']');
 		cli_json_close(&j, '}');
 		rc = cli_json_end(&j, fault);
 	} else {
 		for (unsigned i = 0; i < d->chain.depth; i++)
-			print_layer(d->chain.layer[i], i);
+			print_member(d->chain.member[i], i);
 		rc = cli_flush(fault);
 	}
 	if (disk_close(d, fault) != CLI_OK)
@@ -182,7 +182,7 @@ int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct f
 
 static bool continues(const struct pod_chain_run *a, const struct pod_chain_run *b)
 {
-	return a->kind == b->kind && (a->kind == POD_RUN_ZERO || (a->layer == b->layer && a->file_off + a->len == b->file_off));
+	return a->kind == b->kind && (a->kind == POD_RUN_ZERO || (a->member == b->member && a->file_off + a->len == b->file_off));
 }
 
 static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t start, const struct pod_chain_run *r)
@@ -192,7 +192,7 @@ static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t sta
 	if (!j) {
 		if (data)
 			cli_print("%14llu %14llu  %u %14llu  %s\n", (unsigned long long)start, (unsigned long long)r->len,
-				  r->layer, (unsigned long long)r->file_off, path_of(c->layer[r->layer]));
+				  r->member, (unsigned long long)r->file_off, path_of(c->member[r->member]));
 		else
 			cli_print(_("%14llu %14llu  zeros\n"), (unsigned long long)start, (unsigned long long)r->len);
 		return;
@@ -202,9 +202,9 @@ static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t sta
 	cli_json_u64(j, "length", r->len);
 	cli_json_bool(j, "data", data);
 	if (data) {
-		cli_json_u64(j, "depth", r->layer);
+		cli_json_u64(j, "depth", r->member);
 		cli_json_u64(j, "offset", r->file_off);
-		cli_json_str(j, "file", path_of(c->layer[r->layer]));
+		cli_json_str(j, "file", path_of(c->member[r->member]));
 	}
 	cli_json_close(j, '}');
 }

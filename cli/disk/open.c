@@ -254,7 +254,7 @@ int disk_close(struct disk *d, struct fault *fault)
 
 const char *disk_parent_path(const struct disk *d)
 {
-	return d->chain.depth > 1 ? ((const struct disk_file *)d->chain.layer[1]->file)->dev.path : NULL;
+	return d->chain.depth > 1 ? ((const struct disk_file *)d->chain.member[1]->file)->dev.path : NULL;
 }
 
 /* Both absolute and without links: from the folder of one to the other. */
@@ -296,12 +296,12 @@ char *disk_relative(const char *child, const char *parent, struct fault *fault)
 	return out;
 }
 
-bool disk_parse_format(const char *name, enum pod_layer_kind *kind, bool *qcow2)
+bool disk_parse_format(const char *name, enum pod_member_kind *kind, bool *qcow2)
 {
 	*qcow2 = strcmp(name, "qcow2") == 0;
-	*kind = POD_LAYER_RAW;
+	*kind = POD_MEMBER_RAW;
 	if (*qcow2 || strcmp(name, "raw") == 0)
 		return true;
-	*kind = strcmp(name, "vhd") == 0 ? POD_LAYER_VHD : POD_LAYER_VHDX;
+	*kind = strcmp(name, "vhd") == 0 ? POD_MEMBER_VHD : POD_MEMBER_VHDX;
 	return strcmp(name, "vhd") == 0 || strcmp(name, "vhdx") == 0;
 }

@@ -14,8 +14,8 @@
 /* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
 static int relink(const char *path, const char *parent, struct fault *fault)
 {
-	struct pod_layer_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
-	struct pod_layer *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
+	struct pod_member_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
+	struct pod_member *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
 	struct pod_parent_spec spec = {0};
 	struct disk_file cf = {0}, pf = {0};
 	struct pod_diag diag = {0};
@@ -24,20 +24,20 @@ static int relink(const char *path, const char *parent, struct fault *fault)
 	int rc = CLI_FAILED;
 
 	if (relative && disk_file_open(&pf, parent, false, fault) && disk_file_open(&cf, path, true, fault)) {
-		st = pod_layer_open(to, &pf.vf, &cli_alloc, &read, &diag);
+		st = pod_member_open(to, &pf.vf, &cli_alloc, &read, &diag);
 		if (st == POD_OK)
-			st = pod_layer_open(child, &cf.vf, &cli_alloc, &write, &diag);
+			st = pod_member_open(child, &cf.vf, &cli_alloc, &write, &diag);
 		if (st == POD_OK && !child->has_parent)
 			st = POD_E_INVALID;
 		if (st == POD_OK)
-			st = pod_layer_linked(child, to, &diag);
-		pod_layer_describe(to, &spec);
+			st = pod_member_linked(child, to, &diag);
+		pod_member_describe(to, &spec);
 		spec.path[POD_PARENT_RELATIVE] = relative;
 		if (st == POD_OK)
-			st = pod_layer_set_parent(child, &spec);
-		closed = pod_layer_close(child);
+			st = pod_member_set_parent(child, &spec);
+		closed = pod_member_close(child);
 		st = st == POD_OK ? closed : st;
-		closed = pod_layer_close(to);
+		closed = pod_member_close(to);
 		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent, fault);
 	}
 	disk_file_close(&cf);
@@ -64,16 +64,16 @@ static int flatten(struct disk *d, const char *path, struct fault *fault)
 int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto, const char *file,
 		     const char *parent, struct fault *fault)
 {
-	const struct pod_layer *top = c->layer[0], *to = onto->layer[0];
+	const struct pod_member *top = c->member[0], *to = onto->member[0];
 	struct cli_progress bar;
 	struct pod_diag diag = {0};
 	enum pod_status st;
 
 	if (!top->has_parent)
 		return fault_set(fault, _("%s: stands on nothing; only a differencing image can be put onto another one"), file);
-	if (to->kind == POD_LAYER_RAW)
+	if (to->kind == POD_MEMBER_RAW)
 		return fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), parent);
-	if (to->kind == POD_LAYER_VHDX && to->u.vhdx.log_replayed)
+	if (to->kind == POD_MEMBER_VHDX && to->u.vhdx.log_replayed)
 		return fault_set(fault,
 				 _("%s: its log is not empty, so it would change when it is next opened for writing; run 'isopod "
 				   "disk check --repair' on it first"),

@@ -70,18 +70,18 @@ static void found_in_file(void *ctx, const char *what, uint64_t off, uint64_t bl
 	free(text);
 }
 
-static enum pod_status linked_to(struct check *k, const struct pod_layer *l, const struct pod_stored *p, struct fault *fault)
+static enum pod_status linked_to(struct check *k, const struct pod_member *l, const struct pod_stored *p, struct fault *fault)
 {
-	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_layer *to = cli_xzalloc(sizeof *to);
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *to = cli_xzalloc(sizeof *to);
 	char *file = layer_store_file(k->ls, p, fault);
 	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
-	enum pod_status st = f ? pod_layer_open(to, &f->vf, &cli_alloc, &opt, NULL) : POD_E_NOT_FOUND, closed = POD_OK;
+	enum pod_status st = f ? pod_member_open(to, &f->vf, &cli_alloc, &opt, NULL) : POD_E_NOT_FOUND, closed = POD_OK;
 
 	if (st == POD_OK)
-		st = pod_layer_linked(l, to, NULL);
+		st = pod_member_linked(l, to, NULL);
 	if (f)
-		closed = pod_layer_close(to);
+		closed = pod_member_close(to);
 	k->ls->dir.ops->close(&k->ls->dir, f, fault);
 	free(file);
 	free(to);
@@ -99,7 +99,7 @@ static const struct pod_stored *other_parent(struct pod_store *s, const struct p
 	return NULL;
 }
 
-static void check_link(struct check *k, const struct pod_stored *e, const struct pod_layer *l, struct fault *fault)
+static void check_link(struct check *k, const struct pod_stored *e, const struct pod_member *l, struct fault *fault)
 {
 	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_named_parent(&k->ls->s, l) : e->parent;
 	const struct pod_stored *p = pod_store_find(&k->ls->s, under), *other;
@@ -175,8 +175,8 @@ static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *
 static void check_layer(struct check *k, struct pod_stored *e, struct fault *fault)
 {
 	char *file = layer_store_file(k->ls, e, fault);
-	struct pod_layer_options opt = {.env = &disk_env};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.env = &disk_env};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
 	struct pod_diag diag = {0};
 	struct pod_vhd_check c;
@@ -187,8 +187,8 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 		found(k, e->name, _("its file is missing"));
 	} else {
 		k->file = file;
-		st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
-		if (st != POD_OK || l->kind != POD_LAYER_VHDX) {
+		st = pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag);
+		if (st != POD_OK || l->kind != POD_MEMBER_VHDX) {
 			cannot_read(k, file, st == POD_OK ? POD_E_FORMAT : st, fault);
 		} else {
 			st = pod_vhdx_check(&l->u.vhdx, false, found_in_file, k, &c);
@@ -201,7 +201,7 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 			if (e->frozen && k->hash)
 				check_hash(k, e, f, fault);
 		}
-		if (pod_layer_close(l) != POD_OK)
+		if (pod_member_close(l) != POD_OK)
 			found(k, file, cli_status_text(POD_E_IO));
 	}
 	k->ls->dir.ops->close(&k->ls->dir, f, fault);
@@ -268,25 +268,25 @@ static void check_attributes(struct check *k, const struct names *wrong, bool re
 /* A child that says nothing about the disk: made, and power went before the index could say so. */
 static bool empty_child(struct layer_store *ls, const char *name, struct fault *fault)
 {
-	struct pod_layer_options opt = {.env = &disk_env};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.env = &disk_env};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct disk_file *f = ls->dir.ops->open(&ls->dir, name, false, fault);
 	struct pod_run r = {.kind = POD_RUN_DATA};
 	bool empty = false;
-	enum pod_status st = f ? pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) : POD_E_IO;
+	enum pod_status st = f ? pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) : POD_E_IO;
 
 	if (st == POD_OK && l->has_parent) {
 		uint64_t off = 0;
 
 		for (; off < l->size_bytes; off += r.len)
-			if (pod_layer_run(l, off, l->size_bytes - off, &r) != POD_OK || r.kind != POD_RUN_PARENT)
+			if (pod_member_run(l, off, l->size_bytes - off, &r) != POD_OK || r.kind != POD_RUN_PARENT)
 				break;
 		empty = off >= l->size_bytes;
 	} else if (st != POD_OK && f) {
 		/* Not even that was finished. Nobody was ever told of this file. */
 		empty = f->vf.dev->size_bytes <= 8u << 20;
 	}
-	if (f && pod_layer_close(l) != POD_OK)
+	if (f && pod_member_close(l) != POD_OK)
 		empty = false;
 	ls->dir.ops->close(&ls->dir, f, fault);
 	free(l);

@@ -35,8 +35,8 @@ static int make_child(struct layer_store *ls, const struct pod_stored *parent, s
 	     *relative = parent_file ? cli_xasprintf(".\\%s", parent_file) : NULL;
 	struct pod_parent_spec spec = {.path = {relative}};
 	struct pod_vhdx_create c = {.size_bytes = parent->size_bytes, .parent = &spec};
-	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct pod_diag diag = {0};
 	struct disk_file *f = NULL, *p = parent_file ? ls->dir.ops->open(&ls->dir, parent_file, false, fault) : NULL;
 	enum pod_status st, closed;
@@ -45,23 +45,23 @@ static int make_child(struct layer_store *ls, const struct pod_stored *parent, s
 	if (p && layer_store_room(ls, child_bytes(parent->size_bytes), fault))
 		f = ls->dir.ops->create(&ls->dir, e->file, child_bytes(parent->size_bytes), fault);
 	if (f) {
-		st = pod_layer_open(l, &p->vf, &cli_alloc, &opt, &diag);
+		st = pod_member_open(l, &p->vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {
-			pod_layer_describe(l, &spec);
+			pod_member_describe(l, &spec);
 			c.logical_sector_size = l->sector_size;
 			c.size_bytes = l->size_bytes;
 		}
-		closed = pod_layer_close(l);
+		closed = pod_member_close(l);
 		st = st == POD_OK ? closed : st;
 		if (st == POD_OK)
 			st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
 		if (st == POD_OK)
-			st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
+			st = pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {
 			memcpy(e->data_guid, l->u.vhdx.data_write_guid, 16);
 			e->size_bytes = l->size_bytes;
 			e->file_bytes = f->vf.dev->size_bytes;
-			st = pod_layer_close(l);
+			st = pod_member_close(l);
 		}
 		if (st != POD_OK)
 			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL, fault);
@@ -97,7 +97,8 @@ bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *
 
 int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault)
 {
-	struct pod_stored e = {.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time(NULL)};
+	struct pod_stored e = {
+		.id = layer_store_new_id(ls), .parent = parent, .flags = flags, .created = cli_identity_time(NULL)};
 	const struct pod_stored *p = pod_store_find(&ls->s, parent);
 	enum pod_status st;
 	int rc;

@@ -44,7 +44,7 @@ static uint64_t occupied(struct disk *from)
 	if (count_blocks(&from->chain, &blocks) != POD_OK)
 		return 0;
 	bytes = blocks * BASE_BLOCK;
-	if (from->chain.layer[0]->kind == POD_LAYER_RAW && !from->file.dev.is_block) {
+	if (from->chain.member[0]->kind == POD_MEMBER_RAW && !from->file.dev.is_block) {
 		off_t at = 0, end = (off_t)from->chain.dev.size_bytes;
 		uint64_t last = UINT64_MAX, used = 0;
 
@@ -164,7 +164,7 @@ static int create(const char *store, struct options *o, struct fault *fault)
 
 	if (rc == CLI_OK) {
 		if (from) {
-			o->sector_size = from->chain.layer[0]->sector_size == 4096 ? 4096 : 512;
+			o->sector_size = from->chain.member[0]->sector_size == 4096 ? 4096 : 512;
 			o->size = pod_align_up(from->chain.dev.size_bytes, o->sector_size);
 		}
 		layer_store_begin(ls);

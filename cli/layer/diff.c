@@ -131,8 +131,8 @@ static bool same_run(struct pod_chain *a, const struct pod_chain_run *x, struct 
 
 	if (x->kind != y->kind || x->kind != POD_RUN_DATA)
 		return x->kind == y->kind;
-	p = a->layer[x->layer]->file->id;
-	q = b->layer[y->layer]->file->id;
+	p = a->member[x->member]->file->id;
+	q = b->member[y->member]->file->id;
 	return p[0] == q[0] && p[1] == q[1] && x->file_off == y->file_off;
 }
 

@@ -25,7 +25,7 @@ static int copy_whole(struct layer_store *ls, const struct pod_stored *e, uint64
 	int rc = layer_store_open_disk(ls, e, from, fault);
 
 	if (rc == CLI_OK) {
-		c.logical_sector_size = from->chain.layer[0]->sector_size;
+		c.logical_sector_size = from->chain.member[0]->sector_size;
 		c.size_bytes = from->chain.dev.size_bytes;
 		f = ls->dir.ops->create(&ls->dir, out->file, data, fault);
 		if (f) {

@@ -4,13 +4,13 @@
 #include <string.h>
 #include "cli/layer/tree.h"
 
-uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_layer *l)
+uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_member *l)
 {
 	const char *name = NULL;
 	uint32_t id;
 
 	for (unsigned k = 0; k < POD_PARENT_PATHS && !name; k++)
-		name = pod_layer_parent_path(l, (enum pod_parent_path)k);
+		name = pod_member_parent_path(l, (enum pod_parent_path)k);
 	for (const char *p = name; p && *p; p++)
 		if (*p == '\\' || *p == '/')
 			name = p + 1;
@@ -33,20 +33,20 @@ struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod
 /* `child` says from now on that `parent` is its parent. */
 static enum pod_status relink(struct disk_file *child, struct disk_file *parent, const char *parent_file, struct pod_diag *diag)
 {
-	struct pod_layer_options read = {.env = &disk_env, .cache_pages = 4}, write = {.env = &disk_env, .writable = true};
-	struct pod_layer *c = cli_xzalloc(sizeof *c), *p = cli_xzalloc(sizeof *p);
+	struct pod_member_options read = {.env = &disk_env, .cache_pages = 4}, write = {.env = &disk_env, .writable = true};
+	struct pod_member *c = cli_xzalloc(sizeof *c), *p = cli_xzalloc(sizeof *p);
 	char *relative = cli_xasprintf(".\\%s", parent_file);
 	struct pod_parent_spec spec = {.path = {relative}};
-	enum pod_status st = pod_layer_open(p, &parent->vf, &cli_alloc, &read, diag), closed;
+	enum pod_status st = pod_member_open(p, &parent->vf, &cli_alloc, &read, diag), closed;
 
 	if (st == POD_OK) {
-		st = pod_layer_open(c, &child->vf, &cli_alloc, &write, diag);
-		pod_layer_describe(p, &spec);
+		st = pod_member_open(c, &child->vf, &cli_alloc, &write, diag);
+		pod_member_describe(p, &spec);
 		if (st == POD_OK)
-			st = pod_layer_set_parent(c, &spec);
-		closed = pod_layer_close(c);
+			st = pod_member_set_parent(c, &spec);
+		closed = pod_member_close(c);
 		st = st == POD_OK ? closed : st;
-		closed = pod_layer_close(p);
+		closed = pod_member_close(p);
 		st = st == POD_OK ? closed : st;
 	}
 	free(relative);

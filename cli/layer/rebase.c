@@ -14,15 +14,15 @@
 /* Which parent the file of a layer names; 0: none of this store. */
 static uint32_t ask_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
-	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	char *file = layer_store_file(ls, e, fault);
 	struct disk_file *f = file ? ls->dir.ops->open(&ls->dir, file, false, fault) : NULL;
 	uint32_t id = 0;
 
-	if (f && pod_layer_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK) {
+	if (f && pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK) {
 		id = layer_store_named_parent(&ls->s, l);
-		if (pod_layer_close(l) != POD_OK)
+		if (pod_member_close(l) != POD_OK)
 			id = 0;
 	}
 	ls->dir.ops->close(&ls->dir, f, fault);
@@ -155,7 +155,7 @@ static int move(struct layer_store *ls, struct pod_stored *e, struct disk *d, co
 	int rc = relative ? disk_rebase_plan(&r, &d->chain, &onto->chain, e->name, to->name, fault) : CLI_FAILED;
 
 	if (rc == CLI_OK)
-		rc = announce(ls, e, (struct disk_file *)d->chain.layer[0]->file, &r, fault);
+		rc = announce(ls, e, (struct disk_file *)d->chain.member[0]->file, &r, fault);
 	if (rc == CLI_OK)
 		rc = disk_rebase_run(&r, &spec, e->name, fault);
 	pod_chain_rebase_end(&r);

@@ -50,13 +50,13 @@ static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool
 /* False: left out, and said. */
 static bool read_piece(struct layer_store *ls, struct piece *p, struct fault *fault)
 {
-	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct disk_file *f = ls->dir.ops->open(&ls->dir, p->e.file, false, fault);
 	struct pod_diag diag = {0};
-	enum pod_status st = f ? pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag) : POD_E_IO, closed;
+	enum pod_status st = f ? pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag) : POD_E_IO, closed;
 
-	if (st == POD_OK && l->kind != POD_LAYER_VHDX)
+	if (st == POD_OK && l->kind != POD_MEMBER_VHDX)
 		st = POD_E_FORMAT;
 	if (st == POD_OK) {
 		const struct pod_vhdx *x = &l->u.vhdx;
@@ -74,7 +74,7 @@ static bool read_piece(struct layer_store *ls, struct piece *p, struct fault *fa
 				path = s + 1;
 		pod_strlcpy(p->parent_file, path ? path : "", sizeof p->parent_file);
 	}
-	closed = f ? pod_layer_close(l) : POD_OK;
+	closed = f ? pod_member_close(l) : POD_OK;
 	st = st == POD_OK ? closed : st;
 	ls->dir.ops->close(&ls->dir, f, fault);
 	free(l);

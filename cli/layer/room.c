@@ -35,7 +35,7 @@ int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, un
 		for (uint64_t off = 0; off < c->dev.size_bytes && st == POD_OK; off += r.len) {
 			r.len = 1;
 			st = pod_chain_run(c, off, c->dev.size_bytes - off, &r);
-			if (st == POD_OK && r.kind == POD_RUN_DATA && r.layer < layers)
+			if (st == POD_OK && r.kind == POD_RUN_DATA && r.member < layers)
 				*out += r.len;
 		}
 		if (st != POD_OK)
@@ -85,15 +85,15 @@ int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint6
 	int rc = layer_store_open_disk(ls, e, d, fault);
 
 	if (rc == CLI_OK) {
-		struct pod_layer *from = d->chain.layer[0];
-		enum pod_status st = d->chain.depth > 1 && d->chain.layer[1]->kind == POD_LAYER_VHDX ? POD_OK : POD_E_FORMAT;
+		struct pod_member *from = d->chain.member[0];
+		enum pod_status st = d->chain.depth > 1 && d->chain.member[1]->kind == POD_MEMBER_VHDX ? POD_OK : POD_E_FORMAT;
 		struct pod_run r;
 
 		if (st == POD_OK)
-			g.to = &d->chain.layer[1]->u.vhdx;
+			g.to = &d->chain.member[1]->u.vhdx;
 		for (uint64_t off = 0; off < from->size_bytes && st == POD_OK; off += r.len) {
 			r.len = 1;
-			st = pod_layer_run(from, off, from->size_bytes - off, &r);
+			st = pod_member_run(from, off, from->size_bytes - off, &r);
 			if (st == POD_OK && r.kind != POD_RUN_PARENT)
 				st = count_run(&g, off, &r);
 		}

@@ -113,7 +113,7 @@ int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, st
 
 int layer_store_close_disk(struct layer_store *ls, struct disk *d, struct fault *fault)
 {
-	struct disk_file *f = d->chain.depth ? (struct disk_file *)d->chain.layer[0]->file : NULL;
+	struct disk_file *f = d->chain.depth ? (struct disk_file *)d->chain.member[0]->file : NULL;
 	enum pod_status st = pod_chain_close(&d->chain);
 
 	if (st != POD_OK)
@@ -124,25 +124,25 @@ int layer_store_close_disk(struct layer_store *ls, struct disk *d, struct fault 
 
 static int settle_file(struct disk_file *f, struct pod_stored *e, struct fault *fault)
 {
-	struct pod_layer_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_layer *l = cli_xzalloc(sizeof *l);
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct pod_diag diag = {0};
-	enum pod_status st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag), closed;
+	enum pod_status st = pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag), closed;
 
-	if (st == POD_OK && l->kind == POD_LAYER_VHDX && l->u.vhdx.log_replayed) {
-		st = pod_layer_close(l);
-		opt = (struct pod_layer_options){.env = &disk_env, .writable = true};
+	if (st == POD_OK && l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed) {
+		st = pod_member_close(l);
+		opt = (struct pod_member_options){.env = &disk_env, .writable = true};
 		if (st == POD_OK)
-			st = pod_layer_open(l, &f->vf, &cli_alloc, &opt, &diag);
+			st = pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag);
 	}
-	if (st == POD_OK && l->kind != POD_LAYER_VHDX)
+	if (st == POD_OK && l->kind != POD_MEMBER_VHDX)
 		st = POD_E_FORMAT;
 	if (st == POD_OK) {
 		memcpy(e->data_guid, l->u.vhdx.data_write_guid, 16);
 		e->size_bytes = l->size_bytes;
 		e->file_bytes = f->vf.dev->size_bytes;
 	}
-	closed = pod_layer_close(l);
+	closed = pod_member_close(l);
 	st = st == POD_OK ? closed : st;
 	free(l);
 	return st == POD_OK ? CLI_OK : disk_fail(f->dev.path, _("cannot open the image"), st, &diag, NULL, fault);

@@ -17,7 +17,7 @@ bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *
 /* A layer's file alone, for writing. NULL, and has said why. */
 struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
 /* The parent that an open file names; 0: no layer of this store. */
-uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_layer *l);
+uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_member *l);
 /* The children of layer `from` become children of `to`, which reads the same. Their files only. */
 int layer_store_relink_children(struct layer_store *ls, uint32_t from, const struct pod_stored *to, struct fault *fault);
 

@@ -223,14 +223,14 @@ static enum pod_status find_unwritten(struct pod_container *c)
 	enum pod_status st = POD_OK;
 	bool any = false;
 	for (unsigned i = 0; i < c->chain.depth; i++)
-		any |= has_hole(c->chain.layer[i]->file->extents);
+		any |= has_hole(c->chain.member[i]->file->extents);
 	pod_budget_split(c->rq->disk->budget, &part);
 	for (uint64_t off = 0; any && off < size && !c->plan->unwritten;) {
 		struct pod_chain_run r;
 		st = pod_chain_run(&c->chain, off, size - off, &r);
 		if (st != POD_OK)
 			break;
-		const struct pod_map *m = c->chain.layer[r.layer]->file->extents;
+		const struct pod_map *m = c->chain.member[r.member]->file->extents;
 		if (r.kind == POD_RUN_DATA && pod_in_range(r.file_off, r.len, m->size_bytes))
 			for (size_t i = pod_map_find(m, r.file_off); i < m->count && m->seg[i].start_bytes < r.file_off + r.len;
 			     i++)
@@ -261,7 +261,7 @@ enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod
 	if (st == POD_OK)
 		st = pod_chain_open(&c->chain, &top->vf, p->alloc, &c->opener, &opt, diag);
 	if (st == POD_OK) {
-		uint32_t sector_size = c->chain.layer[0]->sector_size;
+		uint32_t sector_size = c->chain.member[0]->sector_size;
 		st = pod_chain_map(&c->chain, &disk);
 		if (st == POD_E_CORRUPT || st == POD_E_LIMIT || st == POD_E_BUDGET)
 			(void)pod_fail(diag, st, "blocks of the virtual disk", disk.size_bytes, POD_MAP_SEG_LIMIT, disk.count);

@@ -13,7 +13,7 @@ enum { OWNER_ZERO = 0xfe, OWNER_MIXED = 0xff };
 /* Only chains of some depth are worth it; short ones are asked directly. */
 static enum pod_status owners_init(struct pod_chain *c, const struct pod_chain_options *opt)
 {
-	uint64_t want = (c->layer[0]->size_bytes >> GRANULE_SHIFT) + 1;
+	uint64_t want = (c->member[0]->size_bytes >> GRANULE_SHIFT) + 1;
 	uint32_t max = opt->top.cache_pages ? opt->top.cache_pages : 65536, n = 16;
 	if (c->depth < 3)
 		return POD_OK;
@@ -46,7 +46,7 @@ static enum pod_status owners_fill(struct pod_chain *c, uint64_t g)
 		POD_TRY(pod_chain_run_below(c, 0, off, end - off, &r));
 		uint32_t from = (uint32_t)((off - start + (1u << OWNER_SHIFT) - 1) >> OWNER_SHIFT);
 		uint32_t to = (uint32_t)((off + r.len - start) >> OWNER_SHIFT);
-		uint8_t who = r.kind == POD_RUN_ZERO ? OWNER_ZERO : r.layer < OWNER_ZERO ? (uint8_t)r.layer : OWNER_MIXED;
+		uint8_t who = r.kind == POD_RUN_ZERO ? OWNER_ZERO : r.member < OWNER_ZERO ? (uint8_t)r.member : OWNER_MIXED;
 		for (; from < to; from++)
 			owner[from] = who;
 		off += r.len;
@@ -73,34 +73,34 @@ static enum pod_status owner_at(struct pod_chain *c, uint64_t off, uint8_t *who,
 
 /* --- opening -------------------------------------------------------------------------------------------- */
 
-static enum pod_status push(struct pod_chain *c, struct pod_layer *l)
+static enum pod_status push(struct pod_chain *c, struct pod_member *l)
 {
-	void *v = c->layer;
+	void *v = c->member;
 	size_t cap = c->cap;
-	enum pod_status st = pod_grow(c->alloc, &v, c->depth, &cap, c->depth + 1, sizeof *c->layer, POD_CHAIN_DEPTH_MAX);
-	c->layer = v;
+	enum pod_status st = pod_grow(c->alloc, &v, c->depth, &cap, c->depth + 1, sizeof *c->member, POD_CHAIN_DEPTH_MAX);
+	c->member = v;
 	c->cap = (unsigned)cap;
 	if (st == POD_OK)
-		c->layer[c->depth++] = l;
+		c->member[c->depth++] = l;
 	return st;
 }
 
-static enum pod_status open_layer(struct pod_chain *c, struct pod_vfile *f, const struct pod_layer_options *opt,
-				  struct pod_diag *diag)
+static enum pod_status open_member(struct pod_chain *c, struct pod_vfile *f, const struct pod_member_options *opt,
+				   struct pod_diag *diag)
 {
 	for (unsigned i = 0; i < c->depth; i++)
-		if (c->layer[i]->file == f || (c->layer[i]->file->id[0] == f->id[0] && c->layer[i]->file->id[1] == f->id[1]))
+		if (c->member[i]->file == f || (c->member[i]->file->id[0] == f->id[0] && c->member[i]->file->id[1] == f->id[1]))
 			return pod_fail(diag, POD_E_CORRUPT, "parent chain is a loop", 0, c->depth, i);
-	struct pod_layer *l = c->alloc->alloc(c->alloc, sizeof *l);
+	struct pod_member *l = c->alloc->alloc(c->alloc, sizeof *l);
 	if (!l)
 		return POD_E_NOMEM;
-	enum pod_status st = pod_layer_open(l, f, c->alloc, opt, diag), ignored = POD_OK;
+	enum pod_status st = pod_member_open(l, f, c->alloc, opt, diag), ignored = POD_OK;
 	if (st == POD_OK && c->depth)
-		st = pod_layer_linked(c->layer[c->depth - 1], l, diag);
+		st = pod_member_linked(c->member[c->depth - 1], l, diag);
 	if (st == POD_OK)
 		st = push(c, l);
 	if (st != POD_OK) {
-		ignored = pod_layer_close(l);
+		ignored = pod_member_close(l);
 		(void)ignored;
 		pod_free(c->alloc, l);
 	}
@@ -115,21 +115,21 @@ static enum pod_status worse(enum pod_status a, enum pod_status b)
 
 static enum pod_status open_parent(struct pod_chain *c, const struct pod_chain_options *opt, struct pod_diag *diag)
 {
-	struct pod_layer *child = c->layer[c->depth - 1];
-	struct pod_layer_options lo = {.env = opt->top.env, .cache_pages = opt->top.cache_pages};
+	struct pod_member *child = c->member[c->depth - 1];
+	struct pod_member_options lo = {.env = opt->top.env, .cache_pages = opt->top.cache_pages};
 	struct pod_diag first = {0};
 	enum pod_status result = POD_E_NOT_FOUND;
 	if (c->depth == POD_CHAIN_DEPTH_MAX)
 		return pod_fail(diag, POD_E_LIMIT, "files on top of each other", 0, POD_CHAIN_DEPTH_MAX, POD_CHAIN_DEPTH_MAX + 1);
 	for (unsigned k = 0; k < POD_PARENT_PATHS && c->opener; k++) {
-		const char *path = pod_layer_parent_path(child, (enum pod_parent_path)k);
+		const char *path = pod_member_parent_path(child, (enum pod_parent_path)k);
 		struct pod_vfile *f = NULL;
 		struct pod_diag d = {0};
 		if (!path)
 			continue;
 		enum pod_status st = c->opener->open(c->opener, child->file, (enum pod_parent_path)k, path, &f);
 		if (st == POD_OK) {
-			st = open_layer(c, f, &lo, &d);
+			st = open_member(c, f, &lo, &d);
 			if (st == POD_OK)
 				return POD_OK;
 			c->opener->close(c->opener, f);
@@ -147,7 +147,7 @@ static enum pod_status open_parent(struct pod_chain *c, const struct pod_chain_o
 	if (diag)
 		*diag = first;
 	return result == POD_E_FORMAT ? pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, (uint64_t)child->kind,
-						 (uint64_t)POD_LAYER_RAW)
+						 (uint64_t)POD_MEMBER_RAW)
 				      : result;
 }
 
@@ -163,8 +163,8 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 	c->opener = opener;
 	if (opt->failed_path)
 		*opt->failed_path = '\0';
-	enum pod_status st = open_layer(c, file, &opt->top, diag);
-	while (st == POD_OK && c->layer[c->depth - 1]->has_parent)
+	enum pod_status st = open_member(c, file, &opt->top, diag);
+	while (st == POD_OK && c->member[c->depth - 1]->has_parent)
 		st = open_parent(c, opt, diag);
 	if (st == POD_OK)
 		st = owners_init(c, opt);
@@ -177,7 +177,7 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 		(void)ignored;
 		return st;
 	}
-	struct pod_layer *top = c->layer[0];
+	struct pod_member *top = c->member[0];
 	c->dev = (struct pod_dev){.size_bytes = top->size_bytes,
 				  .sector_size = top->sector_size < 512 ? 512 : top->sector_size,
 				  .read_only = !opt->top.writable,
@@ -193,16 +193,16 @@ enum pod_status pod_chain_close(struct pod_chain *c)
 {
 	enum pod_status result = POD_OK;
 	for (unsigned i = 0; i < c->depth; i++) {
-		struct pod_vfile *f = c->layer[i]->file;
-		enum pod_status st = pod_layer_close(c->layer[i]);
+		struct pod_vfile *f = c->member[i]->file;
+		enum pod_status st = pod_member_close(c->member[i]);
 		if (i == 0)
 			result = st;
 		else
 			c->opener->close(c->opener, f);
-		pod_free(c->alloc, c->layer[i]);
+		pod_free(c->alloc, c->member[i]);
 	}
 	if (c->alloc) {
-		pod_free(c->alloc, c->layer);
+		pod_free(c->alloc, c->member);
 		pod_free(c->alloc, c->sector);
 		pod_free(c->alloc, c->granule);
 		pod_free(c->alloc, c->owner);
@@ -219,13 +219,13 @@ enum { RUNS_PER_STEP = 16 };
 enum pod_status pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_t off, uint64_t len, struct pod_chain_run *out)
 {
 	for (unsigned i = first; i < c->depth; i++) {
-		struct pod_layer *l = c->layer[i];
+		struct pod_member *l = c->member[i];
 		struct pod_run r;
 		if (off >= l->size_bytes)
 			break; /* behind the end of a shorter parent */
 		if (c->runs++ % RUNS_PER_STEP == 0)
-			POD_TRY(pod_budget_spend(c->layer[0]->file->dev->budget, 1, 0));
-		POD_TRY(pod_layer_run(l, off, pod_min_u64(len, l->size_bytes - off), &r));
+			POD_TRY(pod_budget_spend(c->member[0]->file->dev->budget, 1, 0));
+		POD_TRY(pod_member_run(l, off, pod_min_u64(len, l->size_bytes - off), &r));
 		len = r.len;
 		if (r.kind == POD_RUN_PARENT)
 			continue;
@@ -252,7 +252,7 @@ enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, s
 	*out = (struct pod_chain_run){POD_RUN_ZERO, 0, 0, n};
 	if (who == OWNER_ZERO)
 		return POD_OK;
-	POD_TRY(pod_layer_run(c->layer[who], off, n, &r));
+	POD_TRY(pod_member_run(c->member[who], off, n, &r));
 	if (r.kind != POD_RUN_DATA)
 		return pod_chain_run_below(c, 0, off, n, out);
 	*out = (struct pod_chain_run){POD_RUN_DATA, who, r.file_off, r.len};
@@ -270,7 +270,7 @@ static enum pod_status chain_read(struct pod_dev *d, uint64_t off, void *buf, si
 		if (r.kind == POD_RUN_ZERO)
 			memset(p, 0, n);
 		else
-			POD_TRY(pod_dev_read(c->layer[r.layer]->dev, r.file_off, p, n));
+			POD_TRY(pod_dev_read(c->member[r.member]->dev, r.file_off, p, n));
 		off += n, p += n, len -= n;
 	}
 	return POD_OK;
@@ -281,18 +281,18 @@ static enum pod_status chain_read(struct pod_dev *d, uint64_t off, void *buf, si
 /* Part of one sector: the rest of it comes from wherever it is now. `src` NULL: zeros. */
 static enum pod_status write_part(struct pod_chain *c, uint64_t off, const void *src, size_t len)
 {
-	uint32_t size = c->layer[0]->sector_size, in = (uint32_t)off & (size - 1);
+	uint32_t size = c->member[0]->sector_size, in = (uint32_t)off & (size - 1);
 	POD_TRY(chain_read(&c->dev, off - in, c->sector, size));
 	if (src)
 		memcpy(c->sector + in, src, len);
 	else
 		memset(c->sector + in, 0, len);
-	return pod_layer_write(c->layer[0], off - in, c->sector, size);
+	return pod_member_write(c->member[0], off - in, c->sector, size);
 }
 
 static enum pod_status change(struct pod_chain *c, uint64_t off, const uint8_t *src, uint64_t len)
 {
-	uint32_t size = c->layer[0]->sector_size;
+	uint32_t size = c->member[0]->sector_size;
 	owners_forget(c, off, len);
 	while (len) {
 		uint32_t in = (uint32_t)off & (size - 1);
@@ -301,9 +301,9 @@ static enum pod_status change(struct pod_chain *c, uint64_t off, const uint8_t *
 			n = pod_min_u64(len, size - in);
 			POD_TRY(write_part(c, off, src, (size_t)n));
 		} else if (src) {
-			POD_TRY(pod_layer_write(c->layer[0], off, src, (size_t)n));
+			POD_TRY(pod_member_write(c->member[0], off, src, (size_t)n));
 		} else {
-			POD_TRY(pod_layer_trim(c->layer[0], off, n));
+			POD_TRY(pod_member_trim(c->member[0], off, n));
 		}
 		off += n, len -= n;
 		src = src ? src + n : NULL;
@@ -327,7 +327,7 @@ static enum pod_status chain_write(struct pod_dev *d, uint64_t off, const void *
 static enum pod_status chain_flush(struct pod_dev *d)
 {
 	struct pod_chain *c = d->ctx;
-	return pod_layer_flush(c->layer[0]);
+	return pod_member_flush(c->member[0]);
 }
 
 enum pod_status pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len)
@@ -346,10 +346,10 @@ enum pod_status pod_chain_grow(struct pod_chain *c, uint64_t size)
 	if (c->dev.read_only)
 		return POD_E_READONLY;
 	for (unsigned i = 1; i < c->depth; i++)
-		if (c->layer[i]->size_bytes > old)
+		if (c->member[i]->size_bytes > old)
 			return POD_E_UNSUPPORTED;
 	owners_forget(c, old - 1, 1);
-	POD_TRY(pod_layer_grow(c->layer[0], size));
+	POD_TRY(pod_member_grow(c->member[0], size));
 	c->dev.size_bytes = size;
 	return POD_OK;
 }

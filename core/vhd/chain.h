@@ -11,7 +11,7 @@
 #ifndef POD_VHD_CHAIN_H
 #define POD_VHD_CHAIN_H
 
-#include "core/vhd/layer.h"
+#include "core/vhd/member.h"
 
 /* More files on top of each other than this are refused (POD_E_LIMIT). */
 #define POD_CHAIN_DEPTH_MAX 256u
@@ -26,7 +26,7 @@ struct pod_chain_opener {
 };
 
 struct pod_chain_options {
-	struct pod_layer_options
+	struct pod_member_options
 		top;	   /* parents are opened with the same cache_pages, not writable; their bytes tell the format */
 	char *failed_path; /* on failure: the parent's path that could not be used, or "" for the top file; NULL: don't */
 	size_t failed_path_size;
@@ -36,20 +36,20 @@ struct pod_chain {
 	struct pod_dev dev; /* the disk */
 	struct pod_alloc *alloc;
 	struct pod_chain_opener *opener;
-	struct pod_layer **layer; /* [0]: the top */
+	struct pod_member **member; /* [0]: the top */
 	unsigned depth, cap;
 	uint8_t *sector; /* a sector that is written in part */
-	/* Which layer shows each 4 KiB of a granule, for deep chains: a read asks one layer instead of all. NULL: not used. */
+	/* Which member shows each 4 KiB of a granule, for deep chains: a read asks one member instead of all. NULL: not used. */
 	uint64_t *granule; /* granule number + 1; 0: empty */
 	uint8_t *owner;
 	uint32_t granules; /* a power of two */
-	uint32_t runs;	   /* layers asked, for the budget */
+	uint32_t runs;	   /* members asked, for the budget */
 };
 
-/* A piece of the disk: zeros, or bytes in one layer's device (layer[run.layer]->dev). */
+/* A piece of the disk: zeros, or bytes in one member's device (member[run.member]->dev). */
 struct pod_chain_run {
 	enum pod_run_kind kind; /* POD_RUN_ZERO or POD_RUN_DATA */
-	unsigned layer;
+	unsigned member;
 	uint64_t file_off, len;
 };
 
@@ -62,7 +62,7 @@ enum pod_status POD_MUST_USE pod_chain_open(struct pod_chain *c, struct pod_vfil
 enum pod_status POD_MUST_USE pod_chain_close(struct pod_chain *c);
 /* What the disk shows at `off`, at most `len` bytes; run->len > 0. */
 enum pod_status POD_MUST_USE pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *run);
-/* The same as if the layers above `first` were not there: behind the end of layer `first` zeros. */
+/* The same as if the members above `first` were not there: behind the end of member `first` zeros. */
 enum pod_status POD_MUST_USE pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_t off, uint64_t len,
 						 struct pod_chain_run *run);
 /* The range reads as zeros afterwards; whole blocks are given back. Any alignment. */

@@ -6,7 +6,7 @@
 #define PIECE (4u << 20)
 
 struct merge {
-	struct pod_layer *child, *parent;
+	struct pod_member *child, *parent;
 	uint8_t *buf;
 	pod_chain_progress *progress;
 	void *ctx;
@@ -17,14 +17,14 @@ struct merge {
 static enum pod_status announce(struct merge *m, const struct pod_vhd_env *env)
 {
 	struct pod_parent_spec spec = {0};
-	if (m->child->kind != POD_LAYER_VHDX)
+	if (m->child->kind != POD_MEMBER_VHDX)
 		return POD_OK; /* a VHD's identifier stays the same when it is written to */
 	for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
 		spec.path[i] = m->child->u.vhdx.parent.path[i];
-	pod_layer_describe(m->parent, &spec);
+	pod_member_describe(m->parent, &spec);
 	env->random(env, spec.linkage2, 16);
-	POD_TRY(pod_layer_set_parent(m->child, &spec));
-	POD_TRY(pod_layer_flush(m->child));
+	POD_TRY(pod_member_set_parent(m->child, &spec));
+	POD_TRY(pod_member_flush(m->child));
 	pod_vhdx_next_data_guid(&m->parent->u.vhdx, spec.linkage2);
 	return pod_vhdx_begin_data(&m->parent->u.vhdx);
 }
@@ -33,12 +33,12 @@ static enum pod_status announce(struct merge *m, const struct pod_vhd_env *env)
 static enum pod_status settle(struct merge *m)
 {
 	struct pod_parent_spec spec = {0};
-	if (m->child->kind != POD_LAYER_VHDX)
+	if (m->child->kind != POD_MEMBER_VHDX)
 		return POD_OK;
 	for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
 		spec.path[i] = m->child->u.vhdx.parent.path[i];
-	pod_layer_describe(m->parent, &spec);
-	return pod_layer_set_parent(m->child, &spec);
+	pod_member_describe(m->parent, &spec);
+	return pod_member_set_parent(m->child, &spec);
 }
 
 static enum pod_status copy_run(struct merge *m, uint64_t off, const struct pod_run *r)
@@ -46,7 +46,7 @@ static enum pod_status copy_run(struct merge *m, uint64_t off, const struct pod_
 	for (uint64_t done = 0; done < r->len;) {
 		size_t n = (size_t)pod_min_u64(PIECE, r->len - done);
 		POD_TRY(pod_dev_read(m->child->dev, r->file_off + done, m->buf, n));
-		POD_TRY(pod_layer_write(m->parent, off + done, m->buf, n));
+		POD_TRY(pod_member_write(m->parent, off + done, m->buf, n));
 		done += n;
 	}
 	return POD_OK;
@@ -57,27 +57,27 @@ static enum pod_status copy_all(struct merge *m)
 	uint64_t size = m->child->size_bytes;
 	for (uint64_t off = 0; off < size;) {
 		struct pod_run r;
-		POD_TRY(pod_layer_run(m->child, off, size - off, &r));
+		POD_TRY(pod_member_run(m->child, off, size - off, &r));
 		if (r.kind == POD_RUN_DATA)
 			POD_TRY(copy_run(m, off, &r));
 		else if (r.kind == POD_RUN_ZERO)
-			POD_TRY(pod_layer_trim(m->parent, off, r.len));
+			POD_TRY(pod_member_trim(m->parent, off, r.len));
 		off += r.len;
 		if (m->progress)
 			m->progress(m->ctx, off, size);
 	}
-	return pod_layer_flush(m->parent);
+	return pod_member_flush(m->parent);
 }
 
 static enum pod_status run_merge(struct merge *m, const struct pod_vhd_env *env, struct pod_diag *diag)
 {
-	POD_TRY(pod_layer_linked(m->child, m->parent, diag));
+	POD_TRY(pod_member_linked(m->child, m->parent, diag));
 	if (m->child->size_bytes < m->parent->size_bytes)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "child is shorter than its parent", 0, m->parent->size_bytes,
 				m->child->size_bytes);
 	POD_TRY(announce(m, env));
 	if (m->child->size_bytes > m->parent->size_bytes)
-		POD_TRY(pod_layer_grow(m->parent, m->child->size_bytes));
+		POD_TRY(pod_member_grow(m->parent, m->child->size_bytes));
 	POD_TRY(copy_all(m));
 	return settle(m);
 }
@@ -90,24 +90,24 @@ static enum pod_status first_failure(enum pod_status a, enum pod_status b)
 enum pod_status pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
 				const struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx, struct pod_diag *diag)
 {
-	struct pod_layer_options opt = {.writable = true, .env = env};
+	struct pod_member_options opt = {.writable = true, .env = env};
 	struct merge m = {.progress = progress, .ctx = ctx};
 	m.child = pod_zalloc(a, 1, sizeof *m.child);
 	m.parent = pod_zalloc(a, 1, sizeof *m.parent);
 	m.buf = a->alloc(a, PIECE);
 	enum pod_status st = m.child && m.parent && m.buf ? POD_OK : POD_E_NOMEM;
 	if (st == POD_OK)
-		st = pod_layer_open(m.child, child, a, &opt, diag);
+		st = pod_member_open(m.child, child, a, &opt, diag);
 	if (st == POD_OK && !m.child->has_parent)
 		st = pod_fail(diag, POD_E_INVALID, "no differencing image", 0, 1, 0);
 	if (st == POD_OK)
-		st = pod_layer_open(m.parent, parent, a, &opt, diag);
+		st = pod_member_open(m.parent, parent, a, &opt, diag);
 	if (st == POD_OK)
 		st = run_merge(&m, env, diag);
 	if (m.parent)
-		st = first_failure(st, pod_layer_close(m.parent));
+		st = first_failure(st, pod_member_close(m.parent));
 	if (m.child)
-		st = first_failure(st, pod_layer_close(m.child));
+		st = first_failure(st, pod_member_close(m.child));
 	pod_free(a, m.parent);
 	pod_free(a, m.child);
 	pod_free(a, m.buf);
@@ -121,18 +121,18 @@ static enum pod_status pull_block(struct pod_chain *c, uint8_t *buf, uint64_t of
 {
 	POD_TRY(pod_dev_read(&c->dev, off, buf, len));
 	if (pod_all_zero(buf, len))
-		return pod_layer_trim(c->layer[0], off, len);
-	return pod_layer_write(c->layer[0], off, buf, len);
+		return pod_member_trim(c->member[0], off, len);
+	return pod_member_write(c->member[0], off, buf, len);
 }
 
 enum pod_status pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progress, void *ctx)
 {
-	struct pod_layer *top = c->layer[0];
+	struct pod_member *top = c->member[0];
 	if (c->dev.read_only)
 		return POD_E_READONLY;
 	if (!top->has_parent)
 		return POD_OK;
-	if (top->kind != POD_LAYER_VHDX)
+	if (top->kind != POD_MEMBER_VHDX)
 		return POD_E_UNSUPPORTED;
 	struct pod_vhdx *x = &top->u.vhdx;
 	uint64_t blocks = pod_vhdx_blocks(x), size = 1ull << x->block_shift;

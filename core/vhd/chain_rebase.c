@@ -12,18 +12,18 @@
 
 /* --- the top file ---------------------------------------------------------------------------------------- */
 
-static uint32_t block_shift(const struct pod_layer *top)
+static uint32_t block_shift(const struct pod_member *top)
 {
-	return top->kind == POD_LAYER_VHDX ? top->u.vhdx.block_shift : top->u.vhd.block_shift;
+	return top->kind == POD_MEMBER_VHDX ? top->u.vhdx.block_shift : top->u.vhd.block_shift;
 }
 
 /* How much longer a block makes the file: nothing if it is there already. */
-static enum pod_status block_costs(struct pod_layer *top, uint64_t block, uint64_t *bytes)
+static enum pod_status block_costs(struct pod_member *top, uint64_t block, uint64_t *bytes)
 {
 	uint64_t entry;
 	uint32_t sector;
 	*bytes = 0;
-	if (top->kind == POD_LAYER_VHDX) {
+	if (top->kind == POD_MEMBER_VHDX) {
 		POD_TRY(pod_vhdx_block_entry(&top->u.vhdx, block, &entry));
 		if ((entry & 7) < POD_VHDX_FULL)
 			*bytes = 1ull << top->u.vhdx.block_shift;
@@ -36,7 +36,7 @@ static enum pod_status block_costs(struct pod_layer *top, uint64_t block, uint64
 }
 
 /* The same of the sector bitmap that a VHDX has for each chunk of blocks. */
-static enum pod_status chunk_costs(struct pod_layer *top, uint64_t chunk, uint64_t *bytes)
+static enum pod_status chunk_costs(struct pod_member *top, uint64_t chunk, uint64_t *bytes)
 {
 	uint64_t entry;
 	POD_TRY(pod_vhdx_bat_get(&top->u.vhdx, pod_vhdx_bitmap_index(&top->u.vhdx, chunk), &entry));
@@ -52,7 +52,7 @@ static bool same_place(const struct pod_chain_rebase *r, const struct pod_chain_
 		return false;
 	if (old->kind == POD_RUN_ZERO)
 		return true;
-	const struct pod_vfile *a = r->chain->layer[old->layer]->file, *b = r->onto->layer[now->layer]->file;
+	const struct pod_vfile *a = r->chain->member[old->member]->file, *b = r->onto->member[now->member]->file;
 	return a->id[0] == b->id[0] && a->id[1] == b->id[1] && old->file_off == now->file_off;
 }
 
@@ -62,13 +62,13 @@ static enum pod_status fetch(struct pod_chain *c, const struct pod_chain_run *ru
 		memset(buf, 0, len);
 		return POD_OK;
 	}
-	return pod_dev_read(c->layer[run->layer]->dev, run->file_off, buf, len);
+	return pod_dev_read(c->member[run->member]->dev, run->file_off, buf, len);
 }
 
 /* Marks the sectors of [at, at + len) of the portion whose bytes are not the same. */
 static void compare(struct pod_chain_rebase *r, uint32_t at, uint32_t len)
 {
-	uint32_t size = r->chain->layer[0]->sector_size, end = at + len;
+	uint32_t size = r->chain->member[0]->sector_size, end = at + len;
 	while (at < end) {
 		uint32_t next = (at & ~(size - 1)) + size, n = (next < end ? next : end) - at;
 		if (memcmp(r->old + at, r->now + at, n) != 0)
@@ -81,7 +81,7 @@ static void compare(struct pod_chain_rebase *r, uint32_t at, uint32_t len)
  * what is needed. */
 static enum pod_status judge(struct pod_chain_rebase *r, uint64_t off, uint32_t at, uint32_t len, bool take)
 {
-	uint32_t size = r->chain->layer[0]->sector_size;
+	uint32_t size = r->chain->member[0]->sector_size;
 	while (len) {
 		struct pod_chain_run old, now;
 		POD_TRY(pod_chain_run_below(r->chain, 1, off + at, len, &old));
@@ -109,11 +109,11 @@ static enum pod_status judge(struct pod_chain_rebase *r, uint64_t off, uint32_t 
 /* Fills r->need for a portion. */
 static enum pod_status look_at(struct pod_chain_rebase *r, uint64_t off, uint32_t len, bool take)
 {
-	struct pod_layer *top = r->chain->layer[0];
+	struct pod_member *top = r->chain->member[0];
 	memset(r->need, 0, (len + top->sector_size - 1) / top->sector_size);
 	for (uint32_t at = 0; at < len;) {
 		struct pod_run own;
-		POD_TRY(pod_layer_run(top, off + at, len - at, &own));
+		POD_TRY(pod_member_run(top, off + at, len - at, &own));
 		if (own.kind == POD_RUN_PARENT)
 			POD_TRY(judge(r, off, at, (uint32_t)own.len, take));
 		at += (uint32_t)own.len;
@@ -125,14 +125,14 @@ static enum pod_status look_at(struct pod_chain_rebase *r, uint64_t off, uint32_
  * space and no comparing. */
 static enum pod_status zero_block(struct pod_chain_rebase *r, uint64_t off, uint64_t len, bool *is)
 {
-	struct pod_layer *top = r->chain->layer[0];
+	struct pod_member *top = r->chain->member[0];
 	struct pod_run own;
 	struct pod_chain_run old, now;
 	bool shown = false;
 	*is = false;
-	if (top->kind != POD_LAYER_VHDX || top->fixed)
+	if (top->kind != POD_MEMBER_VHDX || top->fixed)
 		return POD_OK;
-	POD_TRY(pod_layer_run(top, off, len, &own));
+	POD_TRY(pod_member_run(top, off, len, &own));
 	if (own.kind != POD_RUN_PARENT || own.len != len)
 		return POD_OK;
 	for (uint64_t at = 0; at < len; at += now.len) {
@@ -155,7 +155,7 @@ struct count {
 
 static enum pod_status count_portion(struct pod_chain_rebase *r, struct count *n, uint64_t off, uint32_t len)
 {
-	struct pod_layer *top = r->chain->layer[0];
+	struct pod_member *top = r->chain->member[0];
 	uint32_t sectors = (len + top->sector_size - 1) / top->sector_size, needed = 0;
 	uint64_t bytes, block = off >> block_shift(top);
 	POD_TRY(look_at(r, off, len, false));
@@ -169,7 +169,7 @@ static enum pod_status count_portion(struct pod_chain_rebase *r, struct count *n
 		r->grow_bytes += bytes;
 		n->block = true;
 	}
-	if (top->kind == POD_LAYER_VHDX && n->chunk != (block >> top->u.vhdx.chunk_shift) + 1) {
+	if (top->kind == POD_MEMBER_VHDX && n->chunk != (block >> top->u.vhdx.chunk_shift) + 1) {
 		POD_TRY(chunk_costs(top, block >> top->u.vhdx.chunk_shift, &bytes));
 		r->grow_bytes += bytes;
 		n->chunk = (block >> top->u.vhdx.chunk_shift) + 1;
@@ -186,7 +186,7 @@ static bool stopped(const struct pod_chain_rebase *r)
 
 static enum pod_status count_all(struct pod_chain_rebase *r, pod_chain_progress *progress, void *ctx)
 {
-	struct pod_layer *top = r->chain->layer[0];
+	struct pod_member *top = r->chain->member[0];
 	uint64_t size = top->size_bytes, block = 1ull << block_shift(top);
 	struct count n = {0};
 	for (uint64_t off = 0; off < size; off += block) {
@@ -208,21 +208,21 @@ static enum pod_status count_all(struct pod_chain_rebase *r, pod_chain_progress 
 
 static enum pod_status check_place(struct pod_chain_rebase *r, struct pod_diag *diag)
 {
-	struct pod_layer *top = r->chain->layer[0], *to = r->onto->layer[0];
+	struct pod_member *top = r->chain->member[0], *to = r->onto->member[0];
 	const uint64_t *id = top->file->id;
 	if (r->chain->dev.read_only)
 		return POD_E_READONLY;
 	if (!top->has_parent)
 		return pod_fail(diag, POD_E_INVALID, "no differencing image", 0, 1, 0);
-	POD_TRY(pod_layer_can_stand_on(top, to, diag));
+	POD_TRY(pod_member_can_stand_on(top, to, diag));
 	for (unsigned i = 0; i < r->onto->depth; i++)
-		if (r->onto->layer[i]->file->id[0] == id[0] && r->onto->layer[i]->file->id[1] == id[1])
+		if (r->onto->member[i]->file->id[0] == id[0] && r->onto->member[i]->file->id[1] == id[1])
 			return pod_fail(diag, POD_E_INVALID, "parent chain is a loop", 0, 0, i);
 	if (r->onto->depth >= POD_CHAIN_DEPTH_MAX)
 		return pod_fail(diag, POD_E_LIMIT, "files on top of each other", 0, POD_CHAIN_DEPTH_MAX, r->onto->depth + 1);
 	unsigned depth = 0;
 	for (unsigned i = 1; i < r->chain->depth && !depth; i++)
-		if (r->chain->layer[i]->file->id[0] == to->file->id[0] && r->chain->layer[i]->file->id[1] == to->file->id[1])
+		if (r->chain->member[i]->file->id[0] == to->file->id[0] && r->chain->member[i]->file->id[1] == to->file->id[1])
 			depth = i;
 	r->below = depth != 0;
 	/* As for a child that is made: its end would hide what is behind, until it grows. */
@@ -234,7 +234,7 @@ static enum pod_status check_place(struct pod_chain_rebase *r, struct pod_diag *
 enum pod_status pod_chain_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod_chain *onto,
 				      pod_chain_progress *progress, void *ctx, struct pod_diag *diag)
 {
-	struct pod_layer *top = c->layer[0];
+	struct pod_member *top = c->member[0];
 	struct pod_alloc *a = c->alloc;
 	*r = (struct pod_chain_rebase){.stop = r->stop, .chain = c, .onto = onto};
 	POD_TRY(check_place(r, diag));
@@ -265,7 +265,7 @@ void pod_chain_rebase_end(struct pod_chain_rebase *r)
 
 static enum pod_status take_portion(struct pod_chain_rebase *r, uint64_t off, uint32_t len, uint64_t *done)
 {
-	struct pod_layer *top = r->chain->layer[0];
+	struct pod_member *top = r->chain->member[0];
 	uint32_t size = top->sector_size, sectors = (len + size - 1) / size, from, to;
 	POD_TRY(look_at(r, off, len, true));
 	for (from = 0; from < sectors; from = to) {
@@ -276,9 +276,9 @@ static enum pod_status take_portion(struct pod_chain_rebase *r, uint64_t off, ui
 		const uint8_t *p = r->old + (size_t)from * size;
 		size_t n = (size_t)(to - from) * size;
 		if (pod_all_zero(p, n))
-			POD_TRY(pod_layer_trim(top, off + (uint64_t)from * size, n));
+			POD_TRY(pod_member_trim(top, off + (uint64_t)from * size, n));
 		else
-			POD_TRY(pod_layer_write(top, off + (uint64_t)from * size, p, n));
+			POD_TRY(pod_member_write(top, off + (uint64_t)from * size, p, n));
 		*done += n;
 	}
 	return POD_OK;
@@ -286,7 +286,7 @@ static enum pod_status take_portion(struct pod_chain_rebase *r, uint64_t off, ui
 
 static enum pod_status take_all(struct pod_chain_rebase *r, pod_chain_progress *progress, void *ctx)
 {
-	struct pod_layer *top = r->chain->layer[0];
+	struct pod_member *top = r->chain->member[0];
 	uint64_t size = top->size_bytes, block = 1ull << block_shift(top), done = 0;
 	for (uint64_t off = 0, p = 0; off < size; off += 1u << r->portion_shift, p++) {
 		bool zeros = false;
@@ -297,7 +297,7 @@ static enum pod_status take_all(struct pod_chain_rebase *r, pod_chain_progress *
 		if (!(off & (block - 1)))
 			POD_TRY(zero_block(r, off, pod_min_u64(block, size - off), &zeros));
 		if (zeros)
-			POD_TRY(pod_layer_trim(top, off, pod_min_u64(block, size - off)));
+			POD_TRY(pod_member_trim(top, off, pod_min_u64(block, size - off)));
 		else
 			POD_TRY(take_portion(r, off, (uint32_t)pod_min_u64(1u << r->portion_shift, size - off), &done));
 		if (progress)
@@ -309,14 +309,14 @@ static enum pod_status take_all(struct pod_chain_rebase *r, pod_chain_progress *
 enum pod_status pod_chain_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, pod_chain_progress *progress,
 				     void *ctx)
 {
-	struct pod_layer *top = r->chain->layer[0];
-	if (top->kind == POD_LAYER_VHDX)
+	struct pod_member *top = r->chain->member[0];
+	if (top->kind == POD_MEMBER_VHDX)
 		POD_TRY(pod_vhdx_same_data(&top->u.vhdx));
 	enum pod_status st = take_all(r, progress, ctx);
 	for (uint32_t i = 0; i < r->chain->granules; i++)
 		r->chain->granule[i] = 0; /* some of it is the top file's now */
 	POD_TRY(st);
-	POD_TRY(pod_layer_flush(top));
-	pod_layer_describe(r->onto->layer[0], spec);
-	return pod_layer_set_parent(top, spec);
+	POD_TRY(pod_member_flush(top));
+	pod_member_describe(r->onto->member[0], spec);
+	return pod_member_set_parent(top, spec);
 }

@@ -49,10 +49,10 @@ enum pod_status pod_chain_map(struct pod_chain *c, struct pod_map *out)
 	for (uint64_t off = 0; off < c->dev.size_bytes;) {
 		struct pod_chain_run r;
 		POD_TRY(pod_chain_run(c, off, c->dev.size_bytes - off, &r));
-		struct pod_layer *l = c->layer[r.layer];
+		struct pod_member *l = c->member[r.member];
 		if (r.kind == POD_RUN_ZERO)
 			POD_TRY(pod_map_append(out, POD_SEG_ZERO, 0, r.len));
-		else if (l->kind == POD_LAYER_VHDX && l->u.vhdx.log_replayed)
+		else if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
 			POD_TRY(place_replayed(&l->u.vhdx, r.file_off, r.len, out));
 		else
 			POD_TRY(place(l->file, r.file_off, r.len, out));

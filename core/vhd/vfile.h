@@ -28,16 +28,16 @@ struct pod_vhd_env {
 	void *ctx;
 };
 
-/* How a layer shows a piece of the virtual disk. */
+/* How a member shows a piece of the virtual disk. */
 enum pod_run_kind {
-	POD_RUN_PARENT = 0, /* the layer says nothing: look one layer below (zeros if there is none) */
+	POD_RUN_PARENT = 0, /* the member says nothing: look one member below (zeros if there is none) */
 	POD_RUN_ZERO = 1,
 	POD_RUN_DATA = 2,
 };
 
 struct pod_run {
 	enum pod_run_kind kind;
-	uint64_t file_off; /* DATA: where it lies in the layer's file */
+	uint64_t file_off; /* DATA: where it lies in the member's file */
 	uint64_t len;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VHD files (Microsoft "Virtual Hard Disk Image Format Specification" 1.0, 2006): fixed, dynamic, differencing, as a layer. Use
+ * VHD files (Microsoft "Virtual Hard Disk Image Format Specification" 1.0, 2006): fixed, dynamic, differencing, as a member. Use
  * core/vhd/chain.h to read a disk.
  */
 #ifndef POD_VHD_VHD_H
@@ -50,7 +50,7 @@ struct pod_vhd_options {
 enum pod_status POD_MUST_USE pod_vhd_open(struct pod_vhd *v, struct pod_vfile *file, struct pod_alloc *a,
 					  const struct pod_vhd_options *opt, struct pod_diag *diag);
 enum pod_status POD_MUST_USE pod_vhd_close(struct pod_vhd *v);
-/* What the layer shows at `off` (off + len <= size_bytes, len > 0). */
+/* What the member shows at `off` (off + len <= size_bytes, len > 0). */
 enum pod_status POD_MUST_USE pod_vhd_run(struct pod_vhd *v, uint64_t off, uint64_t len, struct pod_run *run);
 /* Sector number of a block's bitmap, 0xFFFFFFFF if it has none. */
 enum pod_status POD_MUST_USE pod_vhd_bat_get(struct pod_vhd *v, uint64_t block, uint32_t *sector);

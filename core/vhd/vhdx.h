@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VHDX files ([MS-VHDX], Virtual Hard Disk v2): one file, as a layer that answers for each range "here", "zeros", or "ask the
- * parent". core/vhd/chain.h puts layers on top of each other; use that to read a disk.
+ * VHDX files ([MS-VHDX], Virtual Hard Disk v2): one file, as a member that answers for each range "here", "zeros", or "ask the
+ * parent". core/vhd/chain.h puts members on top of each other; use that to read a disk.
  */
 #ifndef POD_VHD_VHDX_H
 #define POD_VHD_VHDX_H
@@ -82,7 +82,7 @@ enum pod_status POD_MUST_USE pod_vhdx_open(struct pod_vhdx *x, struct pod_vfile 
 /* Writes what is pending and marks the log empty (the status tells of that), and releases all memory in any case. */
 enum pod_status pod_vhdx_close(struct pod_vhdx *x);
 
-/* What the layer shows at `off`, for at most `len` bytes (off + len <= size_bytes, len > 0). run->len > 0. */
+/* What the member shows at `off`, for at most `len` bytes (off + len <= size_bytes, len > 0). run->len > 0. */
 enum pod_status POD_MUST_USE pod_vhdx_run(struct pod_vhdx *x, uint64_t off, uint64_t len, struct pod_run *run);
 
 /* The number of payload blocks, and a BAT entry as it stands (state in bits 0 to 2, offset in bits 20 up). */

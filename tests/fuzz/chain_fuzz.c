@@ -34,7 +34,7 @@ static void prepare(void)
 	for (int k = 0; k < 2; k++)
 		for (int i = 0; i < DISK_FILES; i++) {
 			dm_init(&file[k][i], name[i]);
-			dm_make(&file[k][i], k ? POD_LAYER_VHD : POD_LAYER_VHDX, (3u << 20) + 65536u * (unsigned)i,
+			dm_make(&file[k][i], k ? POD_MEMBER_VHD : POD_MEMBER_VHDX, (3u << 20) + 65536u * (unsigned)i,
 				i ? &file[k][i - 1] : NULL, false);
 		}
 }

@@ -127,40 +127,40 @@ static void plain_release(struct pod_alloc *a, void *p)
 }
 static struct pod_alloc plain = {plain_alloc, plain_release, NULL};
 
-static inline void fill(struct pod_layer *l, uint64_t off, int byte, size_t len)
+static inline void fill(struct pod_member *l, uint64_t off, int byte, size_t len)
 {
 	uint8_t *b = malloc(len);
 	memset(b, byte, len);
-	FUZZ_REQUIRE(pod_layer_write(l, off, b, len) == POD_OK);
+	FUZZ_REQUIRE(pod_member_write(l, off, b, len) == POD_OK);
 	free(b);
 }
 
 /* A disk of `size` bytes with some blocks; a child of `parent` if that is not NULL. With `dirty`, its last commit is in the log
  * alone. */
-static inline void dm_make(struct disk_mem *m, enum pod_layer_kind kind, uint64_t size, struct disk_mem *parent, bool dirty)
+static inline void dm_make(struct disk_mem *m, enum pod_member_kind kind, uint64_t size, struct disk_mem *parent, bool dirty)
 {
-	struct pod_layer_options opt = {.env = &fuzz_vhd_env};
+	struct pod_member_options opt = {.env = &fuzz_vhd_env};
 	struct pod_parent_spec spec = {.path = {parent ? parent->name : NULL}};
-	struct pod_layer l;
+	struct pod_member l;
 	static uint8_t before[DISK_CAP];
 	if (parent) {
-		FUZZ_REQUIRE(pod_layer_open(&l, &parent->vf, &plain, &opt, NULL) == POD_OK);
-		pod_layer_describe(&l, &spec);
-		FUZZ_REQUIRE(pod_layer_close(&l) == POD_OK);
+		FUZZ_REQUIRE(pod_member_open(&l, &parent->vf, &plain, &opt, NULL) == POD_OK);
+		pod_member_describe(&l, &spec);
+		FUZZ_REQUIRE(pod_member_close(&l) == POD_OK);
 	}
 	struct pod_vhdx_create x = {.size_bytes = size, .block_size = 1u << 20, .parent = parent ? &spec : NULL};
 	struct pod_vhd_create v = {.size_bytes = size, .block_size = 65536, .parent = parent ? &spec : NULL};
-	FUZZ_REQUIRE((kind == POD_LAYER_VHDX ? pod_vhdx_format(&m->vf, &plain, &x, &fuzz_vhd_env, NULL)
+	FUZZ_REQUIRE((kind == POD_MEMBER_VHDX ? pod_vhdx_format(&m->vf, &plain, &x, &fuzz_vhd_env, NULL)
 					     : pod_vhd_format(&m->vf, &plain, &v, &fuzz_vhd_env, NULL)) == POD_OK);
 	opt.writable = true;
-	FUZZ_REQUIRE(pod_layer_open(&l, &m->vf, &plain, &opt, NULL) == POD_OK);
+	FUZZ_REQUIRE(pod_member_open(&l, &m->vf, &plain, &opt, NULL) == POD_OK);
 	fill(&l, 4096, 'a', 71680);
-	FUZZ_REQUIRE(pod_layer_flush(&l) == POD_OK);
+	FUZZ_REQUIRE(pod_member_flush(&l) == POD_OK);
 	fill(&l, size - 8192, 'b', 8192);
-	FUZZ_REQUIRE(pod_layer_flush(&l) == POD_OK);
+	FUZZ_REQUIRE(pod_member_flush(&l) == POD_OK);
 	uint64_t length = m->dev.size_bytes;
 	memcpy(before, m->data, DISK_CAP);
-	FUZZ_REQUIRE(pod_layer_close(&l) == POD_OK);
+	FUZZ_REQUIRE(pod_member_close(&l) == POD_OK);
 	if (dirty) {
 		memcpy(m->data, before, DISK_CAP);
 		m->dev.size_bytes = length;
@@ -223,15 +223,15 @@ static inline void dm_patch(struct disk_mem *files, unsigned n, const uint8_t *p
 static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t options)
 {
 	static uint8_t buf[70000];
-	struct pod_layer_options opt = {.writable = options & OPT_WRITE, .env = &fuzz_vhd_env, .cache_pages = 16};
-	struct pod_layer *l = malloc(sizeof *l);
+	struct pod_member_options opt = {.writable = options & OPT_WRITE, .env = &fuzz_vhd_env, .cache_pages = 16};
+	struct pod_member *l = malloc(sizeof *l);
 	struct pod_diag d;
-	if (pod_layer_open(l, &m->vf, &e->alloc, &opt, &d) == POD_OK) {
+	if (pod_member_open(l, &m->vf, &e->alloc, &opt, &d) == POD_OK) {
 		uint64_t end = pod_min_u64(l->size_bytes, 16u << 20), n = 0;
 		enum pod_status st = POD_OK;
 		for (uint64_t off = 0; off < end && st == POD_OK; n++) {
 			struct pod_run r;
-			st = pod_layer_run(l, off, end - off, &r);
+			st = pod_member_run(l, off, end - off, &r);
 			if (st != POD_OK)
 				break;
 			FUZZ_REQUIRE(r.len && r.len <= end - off);
@@ -241,24 +241,24 @@ static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t o
 			}
 			off += r.len;
 		}
-		if (l->kind == POD_LAYER_VHDX && pod_vhdx_blocks(&l->u.vhdx) < 100000) {
+		if (l->kind == POD_MEMBER_VHDX && pod_vhdx_blocks(&l->u.vhdx) < 100000) {
 			struct pod_vhd_check c;
 			st = pod_vhdx_check(&l->u.vhdx, options & OPT_WRITE, NULL, NULL, &c);
-		} else if (l->kind == POD_LAYER_VHD && l->size_bytes < 1u << 30) {
+		} else if (l->kind == POD_MEMBER_VHD && l->size_bytes < 1u << 30) {
 			struct pod_vhd_report c;
 			st = pod_vhd_check(&l->u.vhd, options & OPT_WRITE, NULL, NULL, &c);
 		}
 		if (options & OPT_WRITE && l->size_bytes < 1u << 30) {
-			st = pod_layer_write(l, 8192, buf, 8192);
-			st = pod_layer_trim(l, 0, l->size_bytes & ~4095ull);
-			st = pod_layer_write(l, 0, buf, 65536 > l->size_bytes ? 512 : 65536);
-			st = pod_layer_flush(l);
+			st = pod_member_write(l, 8192, buf, 8192);
+			st = pod_member_trim(l, 0, l->size_bytes & ~4095ull);
+			st = pod_member_write(l, 0, buf, 65536 > l->size_bytes ? 512 : 65536);
+			st = pod_member_flush(l);
 			if (options & OPT_GROW)
-				st = pod_layer_grow(l, l->size_bytes + (3u << 20));
+				st = pod_member_grow(l, l->size_bytes + (3u << 20));
 			if (options & OPT_COMPACT)
-				st = pod_layer_compact(l, NULL, NULL);
+				st = pod_member_compact(l, NULL, NULL);
 		}
-		st = pod_layer_close(l);
+		st = pod_member_close(l);
 		(void)st;
 	}
 	free(l);

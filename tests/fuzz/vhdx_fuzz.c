@@ -11,9 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		dm_init(&file[0], "base");
 		dm_init(&file[1], "crashed");
 		dm_init(&file[2], "child");
-		dm_make(&file[0], POD_LAYER_VHDX, 3u << 20, NULL, false);
-		dm_make(&file[1], POD_LAYER_VHDX, 3u << 20, NULL, true);
-		dm_make(&file[2], POD_LAYER_VHDX, 3u << 20, &file[0], false);
+		dm_make(&file[0], POD_MEMBER_VHDX, 3u << 20, NULL, false);
+		dm_make(&file[1], POD_MEMBER_VHDX, 3u << 20, NULL, true);
+		dm_make(&file[2], POD_MEMBER_VHDX, 3u << 20, &file[0], false);
 	}
 	fuzz_init(&e, data, size, 512, 0, 0);
 	if (e.len < 2)

@@ -97,7 +97,7 @@ static enum pod_status plan_of(struct stick *s, int file, struct pod_plan *p)
 }
 
 /* A disk with a boot sector and one partition; its child changes the boot sector's first byte and writes 1 MiB at 2 MiB. */
-static void make_stick(struct stick *s, enum pod_layer_kind kind, uint32_t sector)
+static void make_stick(struct stick *s, enum pod_member_kind kind, uint32_t sector)
 {
 	struct mem_file *base = mem_make("base"), *top = mem_make("base.top");
 	uint8_t *buf = calloc(1, MIB);
@@ -128,14 +128,14 @@ static void drop_stick(struct stick *s)
 	CHECK_EQ(test_alloc_live, 0);
 }
 
-static void shows_the_chain(enum pod_layer_kind kind)
+static void shows_the_chain(enum pod_member_kind kind)
 {
 	uint8_t *buf = malloc(SIZE);
 	struct pod_plan p;
 	struct stick s;
 	make_stick(&s, kind, 512);
 	CHECK_EQ(plan_of(&s, 0, &p), POD_OK);
-	CHECK_EQ(p.container, kind == POD_LAYER_VHD ? POD_IMAGE_VHD : POD_IMAGE_VHDX);
+	CHECK_EQ(p.container, kind == POD_MEMBER_VHD ? POD_IMAGE_VHD : POD_IMAGE_VHDX);
 	CHECK_EQ(p.layers, 2);
 	CHECK_EQ(p.image.kind, POD_IMAGE_DISK);
 	CHECK_EQ(p.image.firmware, POD_FW_BIOS);
@@ -157,19 +157,19 @@ static void shows_the_chain(enum pod_layer_kind kind)
 
 TEST(a_chain_of_vhdx_files)
 {
-	shows_the_chain(POD_LAYER_VHDX);
+	shows_the_chain(POD_MEMBER_VHDX);
 }
 
 TEST(a_chain_of_vhd_files)
 {
-	shows_the_chain(POD_LAYER_VHD);
+	shows_the_chain(POD_MEMBER_VHD);
 }
 
 TEST(sectors_of_4096)
 {
 	struct pod_plan p;
 	struct stick s;
-	make_stick(&s, POD_LAYER_VHDX, 4096);
+	make_stick(&s, POD_MEMBER_VHDX, 4096);
 	CHECK_EQ(plan_of(&s, 0, &p), POD_OK);
 	CHECK_EQ(p.bios_entry, POD_ENTRY_NONE);
 	CHECK(p.warning_count && strstr(p.warning[0], "4096"));
@@ -181,7 +181,7 @@ TEST(a_parent_that_is_not_right)
 {
 	struct pod_plan p;
 	struct stick s;
-	make_stick(&s, POD_LAYER_VHDX, 512);
+	make_stick(&s, POD_MEMBER_VHDX, 512);
 	strcpy(s.file[1].path, "/images/vm/other");
 	CHECK_EQ(plan_of(&s, 0, &p), POD_E_NOT_FOUND);
 	CHECK_STR(p.parent, "base");
@@ -191,9 +191,9 @@ TEST(a_parent_that_is_not_right)
 	CHECK_EQ(plan_of(&s, 0, &p), POD_E_CORRUPT);
 	CHECK_STR(p.parent, "base");
 	drop_stick(&s);
-	make_stick(&s, POD_LAYER_VHDX, 512);
+	make_stick(&s, POD_MEMBER_VHDX, 512);
 	struct mem_file *other = mem_make("other");
-	CHECK(make_disk(other, POD_LAYER_VHDX, SIZE, MIB, 512, NULL) == POD_OK);
+	CHECK(make_disk(other, POD_MEMBER_VHDX, SIZE, MIB, 512, NULL) == POD_OK);
 	stick_put(&s, other, "/images/vm/base");
 	strcpy(s.file[1].path, "/elsewhere");
 	CHECK_EQ(plan_of(&s, 0, &p), POD_E_CHANGED);
@@ -205,7 +205,7 @@ TEST(parts_that_were_never_written)
 {
 	struct pod_plan p;
 	struct stick s;
-	make_stick(&s, POD_LAYER_VHDX, 512);
+	make_stick(&s, POD_MEMBER_VHDX, 512);
 	/* The file's last 512 KiB: of a block that holds data. */
 	struct pod_extent *e = &s.file[0].extent[1];
 	e->length_bytes -= 512u << 10;
@@ -230,7 +230,7 @@ TEST(parts_that_were_never_written)
 TEST(every_allocation_fails_once)
 {
 	struct stick s;
-	make_stick(&s, POD_LAYER_VHDX, 512);
+	make_stick(&s, POD_MEMBER_VHDX, 512);
 	for (long n = 1;; n++) {
 		struct pod_plan p;
 		test_alloc_count = 0;

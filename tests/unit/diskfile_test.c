@@ -3,7 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/disk/diskfile.h"
 #include "core/image/image.h"
-#include "core/vhd/layer.h"
+#include "core/vhd/member.h"
 #include "tests/unit/test.h"
 
 #define SIZE (2u << 20)
@@ -107,14 +107,14 @@ TEST(diskfile_vhdx_without_its_beginning)
 	}
 	blank(0);
 	struct pod_vfile vf = {.dev = &mem.dev};
-	struct pod_layer l;
-	CHECK_EQ(pod_layer_open(&l, &vf, &test_alloc, &(struct pod_layer_options){.format = POD_DISKFILE_VHDX}, &diag),
+	struct pod_member l;
+	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){.format = POD_DISKFILE_VHDX}, &diag),
 		 POD_E_CORRUPT);
 	CHECK_STR(diag.what, "file type identifier");
-	CHECK_EQ(pod_layer_open(&l, &vf, &test_alloc, &(struct pod_layer_options){.format = POD_DISKFILE_VHD}, &diag),
+	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){.format = POD_DISKFILE_VHD}, &diag),
 		 POD_E_CORRUPT);
-	CHECK_EQ(pod_layer_open(&l, &vf, &test_alloc, &(struct pod_layer_options){0}, &diag), POD_E_FORMAT);
-	CHECK_EQ(pod_layer_open(&l, &vf, &test_alloc, &(struct pod_layer_options){.format = POD_DISKFILE_QED}, &diag),
+	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){0}, &diag), POD_E_FORMAT);
+	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){.format = POD_DISKFILE_QED}, &diag),
 		 POD_E_UNSUPPORTED);
 	CHECK_EQ(test_alloc_live, 0);
 	free(file);

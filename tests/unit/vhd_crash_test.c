@@ -136,13 +136,14 @@ static void check_disk(struct scene *s, size_t cut, bool writable)
 				complain(s, cut, "a flushed sector is lost", at + i);
 		}
 	}
-	struct pod_layer *l = c.layer[0];
+	struct pod_member *l = c.member[0];
 	struct pod_vhd_check vc = {0};
 	struct pod_vhd_report vr = {0};
-	if (writable && l->kind == POD_LAYER_VHDX &&
+	if (writable && l->kind == POD_MEMBER_VHDX &&
 	    (pod_vhdx_check(&l->u.vhdx, false, NULL, NULL, &vc) != POD_OK || vc.errors > 1))
 		complain(s, cut, "check finds faults", vc.errors);
-	if (writable && l->kind == POD_LAYER_VHD && (pod_vhd_check(&l->u.vhd, false, NULL, NULL, &vr) != POD_OK || vr.errors > 1))
+	if (writable && l->kind == POD_MEMBER_VHD &&
+	    (pod_vhd_check(&l->u.vhd, false, NULL, NULL, &vr) != POD_OK || vr.errors > 1))
 		complain(s, cut, "check finds faults", vr.errors);
 	if (pod_chain_close(&c) != POD_OK)
 		complain(s, cut, "cannot be closed", 0);
@@ -207,7 +208,7 @@ static void judge(struct scene *s)
 	CHECK_EQ(test_alloc_live, 0);
 }
 
-static struct scene *begin(const char *what, enum pod_layer_kind kind, uint32_t block, bool child, struct pod_chain *c)
+static struct scene *begin(const char *what, enum pod_member_kind kind, uint32_t block, bool child, struct pod_chain *c)
 {
 	struct scene *s = calloc(1, sizeof *s);
 	struct mem_file *base = mem_make("base");
@@ -265,7 +266,7 @@ static void writes_and_trims(struct scene *s, struct pod_chain *c)
 TEST(vhdx_dynamic)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhdx", POD_LAYER_VHDX, 1u << 20, false, &c);
+	struct scene *s = begin("vhdx", POD_MEMBER_VHDX, 1u << 20, false, &c);
 	writes_and_trims(s, &c);
 	end(s, &c);
 }
@@ -273,7 +274,7 @@ TEST(vhdx_dynamic)
 TEST(vhdx_child)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhdx child", POD_LAYER_VHDX, 1u << 20, true, &c);
+	struct scene *s = begin("vhdx child", POD_MEMBER_VHDX, 1u << 20, true, &c);
 	writes_and_trims(s, &c);
 	end(s, &c);
 }
@@ -281,7 +282,7 @@ TEST(vhdx_child)
 TEST(vhdx_many_commits_go_round_the_log)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhdx log", POD_LAYER_VHDX, 1u << 20, true, &c);
+	struct scene *s = begin("vhdx log", POD_MEMBER_VHDX, 1u << 20, true, &c);
 	for (uint32_t i = 0; i < 60; i++) {
 		CHECK(write_versions(s, &c, i * 37, 1, false));
 		CHECK(flush(s, &c));
@@ -292,7 +293,7 @@ TEST(vhdx_many_commits_go_round_the_log)
 TEST(vhd_dynamic)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhd", POD_LAYER_VHD, 65536, false, &c);
+	struct scene *s = begin("vhd", POD_MEMBER_VHD, 65536, false, &c);
 	writes_and_trims(s, &c);
 	end(s, &c);
 }
@@ -300,7 +301,7 @@ TEST(vhd_dynamic)
 TEST(vhd_child)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhd child", POD_LAYER_VHD, 65536, true, &c);
+	struct scene *s = begin("vhd child", POD_MEMBER_VHD, 65536, true, &c);
 	CHECK(write_versions(s, &c, 10, 5, false));
 	CHECK(write_versions(s, &c, 400, 200, false));
 	CHECK(flush(s, &c));
@@ -312,10 +313,10 @@ TEST(vhd_child)
 TEST(vhdx_compact)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhdx compact", POD_LAYER_VHDX, 1u << 20, false, &c);
+	struct scene *s = begin("vhdx compact", POD_MEMBER_VHDX, 1u << 20, false, &c);
 	CHECK(write_versions(s, &c, 0, 2048, true));
 	CHECK(flush(s, &c));
-	CHECK(pod_vhdx_compact(&c.layer[0]->u.vhdx, NULL, NULL) == POD_OK);
+	CHECK(pod_vhdx_compact(&c.member[0]->u.vhdx, NULL, NULL) == POD_OK);
 	end(s, &c);
 }
 
@@ -323,7 +324,7 @@ TEST(vhdx_compact)
 static void compacts_vhd(const char *name, bool child, bool grown)
 {
 	struct pod_chain c;
-	struct scene *s = begin(name, POD_LAYER_VHD, 65536, child, &c);
+	struct scene *s = begin(name, POD_MEMBER_VHD, 65536, child, &c);
 	if (grown) /* the old table and header leave a gap, the new ones lie between blocks */
 		CHECK(pod_chain_grow(&c, 7u << 20) == POD_OK);
 	CHECK(write_versions(s, &c, 1024, 1300, false));
@@ -332,10 +333,10 @@ static void compacts_vhd(const char *name, bool child, bool grown)
 	CHECK(write_versions(s, &c, 1792, 128, true));
 	CHECK(write_versions(s, &c, 1536, 64, true) && write_versions(s, &c, 1600, 64, true));
 	CHECK(flush(s, &c));
-	uint64_t before = c.layer[0]->file->dev->size_bytes;
-	CHECK(pod_layer_compact(c.layer[0], NULL, NULL) == POD_OK);
+	uint64_t before = c.member[0]->file->dev->size_bytes;
+	CHECK(pod_member_compact(c.member[0], NULL, NULL) == POD_OK);
 	/* A header and a table that a disk got when it grew stay where they are, and blocks in front of them leave a gap. */
-	CHECK(child || c.layer[0]->file->dev->size_bytes <= before - (grown ? 2 : 5) * 66048);
+	CHECK(child || c.member[0]->file->dev->size_bytes <= before - (grown ? 2 : 5) * 66048);
 	end(s, &c);
 }
 
@@ -357,7 +358,7 @@ TEST(vhd_compact_child)
 TEST(vhdx_grow)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhdx grow", POD_LAYER_VHDX, 1u << 20, false, &c);
+	struct scene *s = begin("vhdx grow", POD_MEMBER_VHDX, 1u << 20, false, &c);
 	CHECK(pod_chain_grow(&c, 7u << 20) == POD_OK);
 	CHECK(write_versions(s, &c, 9000, 100, false));
 	end(s, &c);
@@ -366,7 +367,7 @@ TEST(vhdx_grow)
 TEST(vhd_grow)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhd grow", POD_LAYER_VHD, 65536, false, &c);
+	struct scene *s = begin("vhd grow", POD_MEMBER_VHD, 65536, false, &c);
 	CHECK(pod_chain_grow(&c, 7u << 20) == POD_OK);
 	CHECK(write_versions(s, &c, 9000, 100, false));
 	end(s, &c);
@@ -375,7 +376,7 @@ TEST(vhd_grow)
 TEST(vhdx_flatten)
 {
 	struct pod_chain c;
-	struct scene *s = begin("vhdx flatten", POD_LAYER_VHDX, 1u << 20, true, &c);
+	struct scene *s = begin("vhdx flatten", POD_MEMBER_VHDX, 1u << 20, true, &c);
 	CHECK(pod_chain_flatten(&c, NULL, NULL) == POD_OK);
 	end(s, &c);
 }
@@ -459,7 +460,7 @@ static void check_merge(void *ctx, size_t cut)
 	*m->base = base;
 }
 
-static void merge_with_cuts(enum pod_layer_kind kind, uint32_t block, uint32_t child_block)
+static void merge_with_cuts(enum pod_member_kind kind, uint32_t block, uint32_t child_block)
 {
 	struct merging m = {.base = mem_make("base"), .child = mem_make("child")};
 	struct pod_chain c;
@@ -496,7 +497,7 @@ static void merge_with_cuts(enum pod_layer_kind kind, uint32_t block, uint32_t c
 		long n = fault_states(&m.varied->fault, m.out, 3, check_merge, &m);
 		printf("merge: %zu writes of the %s, %ld states\n", m.varied->fault.n, i ? "child" : "parent", n);
 		/* A VHD's child is not written at all. */
-		CHECK(n > 50 || (i && kind == POD_LAYER_VHD));
+		CHECK(n > 50 || (i && kind == POD_MEMBER_VHD));
 	}
 	free(m.out);
 	free(m.base_before);
@@ -508,10 +509,10 @@ static void merge_with_cuts(enum pod_layer_kind kind, uint32_t block, uint32_t c
 
 TEST(vhdx_merge)
 {
-	merge_with_cuts(POD_LAYER_VHDX, 1u << 20, 2u << 20);
+	merge_with_cuts(POD_MEMBER_VHDX, 1u << 20, 2u << 20);
 }
 
 TEST(vhd_merge)
 {
-	merge_with_cuts(POD_LAYER_VHD, 65536, 131072);
+	merge_with_cuts(POD_MEMBER_VHD, 65536, 131072);
 }

@@ -9,7 +9,7 @@
 #define DEPTH_CAP 5
 
 struct world_state {
-	enum pod_layer_kind kind;
+	enum pod_member_kind kind;
 	uint32_t sector;
 	struct pod_chain chain;
 	struct mem_file *file[DEPTH_CAP]; /* [0]: the base */
@@ -22,7 +22,7 @@ struct world_state {
 static uint32_t random_block(const struct world_state *w)
 {
 	static const uint32_t vhd[] = {65536, 131072, 524288}, vhdx[] = {1u << 20, 2u << 20, 4u << 20};
-	return w->kind == POD_LAYER_VHDX ? vhdx[below(3)] : vhd[below(3)];
+	return w->kind == POD_MEMBER_VHDX ? vhdx[below(3)] : vhd[below(3)];
 }
 
 static bool fresh_file(struct world_state *w, int at, struct mem_file *parent)
@@ -33,7 +33,7 @@ static bool fresh_file(struct world_state *w, int at, struct mem_file *parent)
 	return w->file[at] && make_disk(w->file[at], w->kind, w->size[at], random_block(w), w->sector, parent) == POD_OK;
 }
 
-static void start(struct world_state *w, enum pod_layer_kind kind, uint32_t sector)
+static void start(struct world_state *w, enum pod_member_kind kind, uint32_t sector)
 {
 	memset(w, 0, sizeof *w);
 	w->kind = kind;
@@ -147,7 +147,7 @@ static bool do_commit(struct world_state *w)
 
 static bool do_flatten(struct world_state *w)
 {
-	if (!w->top || w->kind != POD_LAYER_VHDX)
+	if (!w->top || w->kind != POD_MEMBER_VHDX)
 		return true;
 	if (pod_chain_flatten(&w->chain, NULL, NULL) != POD_OK || !same(w, 0, (size_t)w->size[w->top]) ||
 	    pod_chain_close(&w->chain) != POD_OK)
@@ -173,14 +173,14 @@ static bool do_grow(struct world_state *w)
 
 static bool do_compact(struct world_state *w)
 {
-	struct pod_layer *l = w->chain.layer[0];
-	return pod_layer_compact(l, NULL, NULL) == POD_OK;
+	struct pod_member *l = w->chain.member[0];
+	return pod_member_compact(l, NULL, NULL) == POD_OK;
 }
 
 static bool sound(struct world_state *w)
 {
-	struct pod_layer *l = w->chain.layer[0];
-	if (l->kind == POD_LAYER_VHDX) {
+	struct pod_member *l = w->chain.member[0];
+	if (l->kind == POD_MEMBER_VHDX) {
 		struct pod_vhd_check c;
 		return pod_vhdx_check(&l->u.vhdx, false, NULL, NULL, &c) == POD_OK && !c.errors;
 	}
@@ -220,7 +220,7 @@ static bool step(struct world_state *w)
 	return same(w, 0, (size_t)w->size[w->top]) && sound(w);
 }
 
-static void run(enum pod_layer_kind kind, uint32_t sector, uint64_t seed)
+static void run(enum pod_member_kind kind, uint32_t sector, uint64_t seed)
 {
 	struct world_state w;
 	long ops = getenv("LONG") ? 20000 : 1200;
@@ -230,7 +230,7 @@ static void run(enum pod_layer_kind kind, uint32_t sector, uint64_t seed)
 		/* A VHD never gets space back in place: before the files are too large for their buffers, a new world. */
 		for (int k = 0; k <= w.top; k++)
 			if (w.file[k]->dev.size_bytes > MEM_CAP - 2 * SIZE_CAP) {
-				CHECK(kind == POD_LAYER_VHD);
+				CHECK(kind == POD_MEMBER_VHD);
 				finish(&w);
 				start(&w, kind, sector);
 				break;
@@ -250,17 +250,17 @@ static void run(enum pod_layer_kind kind, uint32_t sector, uint64_t seed)
 
 TEST(vhdx_with_sectors_of_512)
 {
-	run(POD_LAYER_VHDX, 512, 11);
-	run(POD_LAYER_VHDX, 512, 12);
+	run(POD_MEMBER_VHDX, 512, 11);
+	run(POD_MEMBER_VHDX, 512, 12);
 }
 
 TEST(vhdx_with_sectors_of_4096)
 {
-	run(POD_LAYER_VHDX, 4096, 21);
+	run(POD_MEMBER_VHDX, 4096, 21);
 }
 
 TEST(vhd)
 {
-	run(POD_LAYER_VHD, 512, 31);
-	run(POD_LAYER_VHD, 512, 32);
+	run(POD_MEMBER_VHD, 512, 31);
+	run(POD_MEMBER_VHD, 512, 32);
 }

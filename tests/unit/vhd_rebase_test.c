@@ -14,7 +14,7 @@ static uint32_t faults_allowed; /* 1: a VHD may lack the footer at its end, as t
 /* --- worlds ---------------------------------------------------------------------------------------------- */
 
 struct world_of {
-	enum pod_layer_kind kind;
+	enum pod_member_kind kind;
 	uint32_t sector;
 };
 
@@ -45,10 +45,10 @@ static bool look(struct mem_file *m, uint8_t *out, uint64_t *size)
 	struct pod_vhd_report vr = {0};
 	if (open_chain(&c, m, false, NULL) != POD_OK)
 		return false;
-	struct pod_layer *l = c.layer[0];
+	struct pod_member *l = c.member[0];
 	*size = c.dev.size_bytes;
 	bool ok = pod_dev_read(&c.dev, 0, out, (size_t)*size) == POD_OK;
-	if (l->kind == POD_LAYER_VHDX)
+	if (l->kind == POD_MEMBER_VHDX)
 		ok = ok && pod_vhdx_check(&l->u.vhdx, false, NULL, NULL, &vx) == POD_OK && !vx.errors;
 	else
 		ok = ok && pod_vhd_check(&l->u.vhd, false, NULL, NULL, &vr) == POD_OK && vr.errors <= faults_allowed;
@@ -70,7 +70,7 @@ static const char *stands_on(struct mem_file *m)
 	if (open_chain(&c, m, false, NULL) != POD_OK)
 		return name;
 	if (c.depth > 1)
-		snprintf(name, sizeof name, "%s", ((struct mem_file *)c.layer[1]->file)->name);
+		snprintf(name, sizeof name, "%s", ((struct mem_file *)c.member[1]->file)->name);
 	CHECK(pod_chain_close(&c) == POD_OK);
 	return name;
 }
@@ -131,18 +131,18 @@ static enum pod_run_kind own(struct mem_file *m, uint64_t off)
 	struct pod_run run = {.kind = POD_RUN_PARENT};
 	if (open_chain(&c, m, false, NULL) != POD_OK)
 		return POD_RUN_PARENT;
-	CHECK(pod_layer_run(c.layer[0], off, 512, &run) == POD_OK);
+	CHECK(pod_member_run(c.member[0], off, 512, &run) == POD_OK);
 	CHECK(pod_chain_close(&c) == POD_OK);
 	return run.kind;
 }
 
-static const struct world_of worlds[] = {{POD_LAYER_VHDX, 512}, {POD_LAYER_VHDX, 4096}, {POD_LAYER_VHD, 512}};
+static const struct world_of worlds[] = {{POD_MEMBER_VHDX, 512}, {POD_MEMBER_VHDX, 4096}, {POD_MEMBER_VHD, 512}};
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): w is declared here */
 #define EACH_WORLD(w) for (const struct world_of *w = worlds; (w) < worlds + 3; (w)++)
 
 static uint32_t small_block(const struct world_of *w)
 {
-	return w->kind == POD_LAYER_VHDX ? MIB : 65536;
+	return w->kind == POD_MEMBER_VHDX ? MIB : 65536;
 }
 
 /* --- what is taken in ------------------------------------------------------------------------------------ */
@@ -235,7 +235,7 @@ static uint32_t vhdx_state(struct mem_file *m, uint64_t block)
 	uint64_t e = 0;
 	if (open_chain(&c, m, false, NULL) != POD_OK)
 		return UINT32_MAX;
-	CHECK(pod_vhdx_block_entry(&c.layer[0]->u.vhdx, block, &e) == POD_OK);
+	CHECK(pod_vhdx_block_entry(&c.member[0]->u.vhdx, block, &e) == POD_OK);
 	CHECK(pod_chain_close(&c) == POD_OK);
 	return (uint32_t)e & 7;
 }
@@ -257,7 +257,7 @@ TEST(zeros_hide_what_the_new_parent_shows)
 		CHECK(o.run == POD_OK);
 		CHECK(still_shows(top, size));
 		CHECK(own(top, 8192) != POD_RUN_PARENT);
-		if (w->kind == POD_LAYER_VHDX) {
+		if (w->kind == POD_MEMBER_VHDX) {
 			CHECK_EQ(vhdx_state(top, 1), POD_VHDX_ZERO); /* takes no space */
 			CHECK_EQ(vhdx_state(top, 2), POD_VHDX_ZERO);
 			CHECK_EQ(vhdx_state(top, 0), POD_VHDX_FULL);
@@ -318,8 +318,8 @@ TEST(refused)
 {
 	EACH_WORLD(w)
 	{
-		struct world_of other = {w->kind == POD_LAYER_VHD ? POD_LAYER_VHDX : POD_LAYER_VHD, 512},
-				sectors = {POD_LAYER_VHDX, 512};
+		struct world_of other = {w->kind == POD_MEMBER_VHD ? POD_MEMBER_VHDX : POD_MEMBER_VHD, 512},
+				sectors = {POD_MEMBER_VHDX, 512};
 		struct mem_file *a = disk(w, "a", 4 * MIB, small_block(w), NULL), *top = disk(w, "top", 4 * MIB, 2 * MIB, a);
 		struct mem_file *child = disk(w, "child", 4 * MIB, 2 * MIB, top),
 				*longer = disk(w, "longer", 5 * MIB, 2 * MIB, NULL);
@@ -474,7 +474,7 @@ TEST(its_children_stay_right)
 		CHECK(still_shows(child, size));
 		/* What is written to the file afterwards is a change again. */
 		paint(top, 0, 512, 44);
-		CHECK(look(child, seen, &size) == (w->kind == POD_LAYER_VHD));
+		CHECK(look(child, seen, &size) == (w->kind == POD_MEMBER_VHD));
 		finish();
 	}
 }
@@ -495,7 +495,7 @@ static void scribble(struct mem_file *m, uint64_t size)
 
 static uint32_t any_block(const struct world_of *w)
 {
-	return w->kind == POD_LAYER_VHDX ? MIB << below(3) : 65536u << below(4);
+	return w->kind == POD_MEMBER_VHDX ? MIB << below(3) : 65536u << below(4);
 }
 
 /* Two chains, which may have their lower part in common, and a disk that goes to and fro between their layers. */
@@ -615,7 +615,7 @@ static void with_cuts(const struct world_of *w)
 	CHECK(top->dev.size_bytes <= CAP && cuts.growths < GROWTH_MAX);
 	cuts.out = calloc(1, MEM_CAP);
 	long n = fault_states(&top->fault, cuts.out, 7, check_cut, NULL);
-	printf("rebase, %s, sectors of %u: %zu writes, %ld states, %ld tried: %ld old, %ld new\n", pod_layer_kind_name(w->kind),
+	printf("rebase, %s, sectors of %u: %zu writes, %ld states, %ld tried: %ld old, %ld new\n", pod_member_kind_name(w->kind),
 	       w->sector, top->fault.n, n, cuts.tried, cuts.old, cuts.new);
 	CHECK(n > 50 && cuts.old && cuts.new);
 	free(cuts.out);

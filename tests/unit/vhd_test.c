@@ -81,7 +81,7 @@ TEST(guids_as_windows_writes_them)
 	CHECK(!pod_guid_parse("{2DC27766F623-4200-9D64-115E9BFD4A08}", g));
 }
 
-static void child_needs_its_parent(enum pod_layer_kind kind)
+static void child_needs_its_parent(enum pod_member_kind kind)
 {
 	struct mem_file *base = mem_make("base"), *child = mem_make("child");
 	struct pod_diag d;
@@ -105,20 +105,20 @@ static void child_needs_its_parent(enum pod_layer_kind kind)
 
 TEST(child_needs_its_parent_vhdx)
 {
-	child_needs_its_parent(POD_LAYER_VHDX);
+	child_needs_its_parent(POD_MEMBER_VHDX);
 }
 
 TEST(child_needs_its_parent_vhd)
 {
-	child_needs_its_parent(POD_LAYER_VHD);
+	child_needs_its_parent(POD_MEMBER_VHD);
 }
 
 TEST(written_parent_is_noticed)
 {
 	struct mem_file *base = mem_make("base"), *child = mem_make("child");
 	struct pod_diag d;
-	CHECK(make_disk(base, POD_LAYER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
-	CHECK(make_disk(child, POD_LAYER_VHDX, 4 * MIB, MIB, 512, base) == POD_OK);
+	CHECK(make_disk(base, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
+	CHECK(make_disk(child, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, base) == POD_OK);
 	CHECK_EQ(opens(base, true, &d), POD_OK); /* opened for writing, but not written: the same data */
 	CHECK_EQ(opens(child, false, &d), POD_OK);
 	CHECK(put(base, 0, 'x', 512) == POD_OK);
@@ -132,9 +132,9 @@ TEST(blocks_of_parent_and_child_differ)
 	static const uint32_t block[] = {MIB, 2 * MIB, 4 * MIB};
 	for (int i = 0; i < 9; i++) {
 		struct mem_file *base = mem_make("base"), *child = mem_make("child");
-		CHECK(make_disk(base, POD_LAYER_VHDX, 9 * MIB + 512, block[i / 3], 512, NULL) == POD_OK);
+		CHECK(make_disk(base, POD_MEMBER_VHDX, 9 * MIB + 512, block[i / 3], 512, NULL) == POD_OK);
 		CHECK(put(base, MIB - 512, 'p', 2 * MIB) == POD_OK);
-		CHECK(make_disk(child, POD_LAYER_VHDX, 9 * MIB + 512, block[i % 3], 512, base) == POD_OK);
+		CHECK(make_disk(child, POD_MEMBER_VHDX, 9 * MIB + 512, block[i % 3], 512, base) == POD_OK);
 		CHECK(put(child, 2 * MIB - 1024, 'c', 512) == POD_OK);
 		CHECK(put(child, 9 * MIB, 'e', 512) == POD_OK);
 		CHECK(all_are(child, 0, 0, MIB - 512) && all_are(child, MIB - 512, 'p', MIB - 512) &&
@@ -149,8 +149,8 @@ TEST(sectors_of_parent_and_child_must_not_differ)
 {
 	struct mem_file *base = mem_make("base"), *child = mem_make("child");
 	struct pod_diag d;
-	CHECK(make_disk(base, POD_LAYER_VHDX, 4 * MIB, MIB, 4096, NULL) == POD_OK);
-	CHECK(make_disk(child, POD_LAYER_VHDX, 4 * MIB, MIB, 512, base) == POD_OK);
+	CHECK(make_disk(base, POD_MEMBER_VHDX, 4 * MIB, MIB, 4096, NULL) == POD_OK);
+	CHECK(make_disk(child, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, base) == POD_OK);
 	CHECK_EQ(opens(child, false, &d), POD_E_UNSUPPORTED);
 	done();
 }
@@ -160,21 +160,21 @@ TEST(sectors_of_parent_and_child_must_not_differ)
 TEST(paths_are_tried_in_order)
 {
 	struct mem_file *base = mem_make("C:\\base"), *child = mem_make("child");
-	struct pod_layer l;
-	struct pod_layer_options opt = {.env = &test_env};
+	struct pod_member l;
+	struct pod_member_options opt = {.env = &test_env};
 	struct pod_parent_spec spec = {.path = {"..\\gone", "\\\\?\\Volume{1}\\gone", "C:\\base"}};
 	struct pod_diag d;
-	CHECK(make_disk(base, POD_LAYER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
-	REQUIRE(pod_layer_open(&l, &base->vf, &test_alloc, &opt, NULL) == POD_OK);
-	pod_layer_describe(&l, &spec);
-	CHECK(pod_layer_close(&l) == POD_OK);
+	CHECK(make_disk(base, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
+	REQUIRE(pod_member_open(&l, &base->vf, &test_alloc, &opt, NULL) == POD_OK);
+	pod_member_describe(&l, &spec);
+	CHECK(pod_member_close(&l) == POD_OK);
 	struct pod_vhdx_create x = {.size_bytes = 4 * MIB, .block_size = MIB, .parent = &spec};
 	CHECK(pod_vhdx_format(&child->vf, &test_alloc, &x, &test_env, NULL) == POD_OK);
 	CHECK_EQ(opens(child, false, &d), POD_OK);
 	CHECK_STR(mem_asked, "0:..\\gone 1:\\\\?\\Volume{1}\\gone 2:C:\\base ");
 	/* A wrong file under the first name does not end the search. */
 	struct mem_file *wrong = mem_make("..\\gone");
-	CHECK(make_disk(wrong, POD_LAYER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
+	CHECK(make_disk(wrong, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
 	CHECK_EQ(opens(child, false, &d), POD_OK);
 	mem_free(base);
 	CHECK_EQ(opens(child, false, &d), POD_E_CHANGED);
@@ -184,18 +184,18 @@ TEST(paths_are_tried_in_order)
 TEST(loops_are_refused)
 {
 	struct mem_file *a = mem_make("a"), *b = mem_make("b");
-	struct pod_layer_options opt = {.env = &test_env, .writable = true};
+	struct pod_member_options opt = {.env = &test_env, .writable = true};
 	struct pod_parent_spec spec = {.path = {"b"}};
-	struct pod_layer l;
+	struct pod_member l;
 	struct pod_diag d;
-	CHECK(make_disk(b, POD_LAYER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
-	CHECK(make_disk(a, POD_LAYER_VHDX, 4 * MIB, MIB, 512, b) == POD_OK);
+	CHECK(make_disk(b, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
+	CHECK(make_disk(a, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, b) == POD_OK);
 	/* a says it is its own parent */
-	REQUIRE(pod_layer_open(&l, &a->vf, &test_alloc, &opt, NULL) == POD_OK);
+	REQUIRE(pod_member_open(&l, &a->vf, &test_alloc, &opt, NULL) == POD_OK);
 	spec.path[0] = "a";
 	memcpy(spec.linkage, l.u.vhdx.data_write_guid, 16);
-	CHECK(pod_layer_set_parent(&l, &spec) == POD_OK);
-	CHECK(pod_layer_close(&l) == POD_OK);
+	CHECK(pod_member_set_parent(&l, &spec) == POD_OK);
+	CHECK(pod_member_close(&l) == POD_OK);
 	CHECK_EQ(opens(a, false, &d), POD_E_CORRUPT);
 	CHECK(d.what && strstr(d.what, "loop"));
 	done();
@@ -211,7 +211,7 @@ TEST(a_deep_chain)
 		char name[8];
 		snprintf(name, sizeof name, "%u", n);
 		struct mem_file *m = mem_make(name);
-		if (!m || make_disk(m, POD_LAYER_VHDX, 4 * MIB, MIB, 512, last) != POD_OK)
+		if (!m || make_disk(m, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, last) != POD_OK)
 			break;
 		last = m;
 	}
@@ -232,7 +232,7 @@ static struct mem_file *a_disk(void)
 {
 	struct mem_file *m = mem_make("d");
 	vhd_seed = 3;
-	CHECK(make_disk(m, POD_LAYER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
+	CHECK(make_disk(m, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
 	CHECK(put(m, 0, 'a', 2 * MIB) == POD_OK);
 	return m;
 }
@@ -241,16 +241,16 @@ TEST(overlapping_entries_are_refused)
 {
 	struct mem_file *m = a_disk();
 	struct pod_diag d;
-	struct pod_layer l;
+	struct pod_member l;
 	struct pod_vhd_check out;
-	struct pod_layer_options opt = {.env = &test_env};
+	struct pod_member_options opt = {.env = &test_env};
 	memcpy(m->fault.data + BAT + 8, m->fault.data + BAT, 8);
 	CHECK_EQ(opens(m, true, &d), POD_E_CORRUPT);
 	CHECK_STR(d.what, "BAT entries overlap");
-	REQUIRE(pod_layer_open(&l, &m->vf, &test_alloc, &opt, NULL) == POD_OK);
+	REQUIRE(pod_member_open(&l, &m->vf, &test_alloc, &opt, NULL) == POD_OK);
 	CHECK(pod_vhdx_check(&l.u.vhdx, false, NULL, NULL, &out) == POD_OK);
 	CHECK_EQ(out.errors, 1);
-	CHECK(pod_layer_close(&l) == POD_OK);
+	CHECK(pod_member_close(&l) == POD_OK);
 	pod_put_le64(m->fault.data + BAT + 8, (1ull << 40) | 6); /* far behind the end */
 	CHECK_EQ(opens(m, true, &d), POD_E_CORRUPT);
 	CHECK(!all_are(m, MIB, 'a', 512));
@@ -283,15 +283,15 @@ TEST(either_header_and_either_region_table_will_do)
 TEST(the_larger_sequence_number_counts)
 {
 	struct mem_file *m = a_disk();
-	struct pod_layer l;
-	struct pod_layer_options opt = {.env = &test_env};
+	struct pod_member l;
+	struct pod_member_options opt = {.env = &test_env};
 	uint8_t *h1 = m->fault.data + 65536, *h2 = h1 + 65536;
 	uint64_t s1 = pod_get_le64(h1 + 8), s2 = pod_get_le64(h2 + 8);
 	CHECK(s1 != s2);
-	REQUIRE(pod_layer_open(&l, &m->vf, &test_alloc, &opt, NULL) == POD_OK);
+	REQUIRE(pod_member_open(&l, &m->vf, &test_alloc, &opt, NULL) == POD_OK);
 	CHECK_EQ(l.u.vhdx.sequence, s1 > s2 ? s1 : s2);
 	CHECK(memcmp(l.u.vhdx.file_write_guid, (s1 > s2 ? h1 : h2) + 16, 16) == 0);
-	CHECK(pod_layer_close(&l) == POD_OK);
+	CHECK(pod_member_close(&l) == POD_OK);
 	done();
 }
 
@@ -428,8 +428,8 @@ TEST(every_allocation_fails_once)
 {
 	struct mem_file *base = mem_make("base"), *child = mem_make("child");
 	struct pod_diag d;
-	CHECK(make_disk(base, POD_LAYER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
-	CHECK(make_disk(child, POD_LAYER_VHDX, 4 * MIB, MIB, 512, base) == POD_OK);
+	CHECK(make_disk(base, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, NULL) == POD_OK);
+	CHECK(make_disk(child, POD_MEMBER_VHDX, 4 * MIB, MIB, 512, base) == POD_OK);
 	for (long n = 1;; n++) {
 		test_alloc_count = 0;
 		test_alloc_fail_at = n;
@@ -475,7 +475,7 @@ TEST(vhd_footer_and_its_copy)
 	struct pod_diag d;
 	for (int i = 0; i < 3; i++) {
 		struct mem_file *m = mem_make("d");
-		CHECK(make_disk(m, POD_LAYER_VHD, 4 * MIB, 1 << 19, 512, NULL) == POD_OK);
+		CHECK(make_disk(m, POD_MEMBER_VHD, 4 * MIB, 1 << 19, 512, NULL) == POD_OK);
 		CHECK(put(m, 0, 'a', MIB) == POD_OK);
 		if (i != 1)
 			m->fault.data[m->dev.size_bytes - 512 + 40] ^= 1;
@@ -495,7 +495,7 @@ TEST(vhd_hostile)
 {
 	struct pod_diag d;
 	struct mem_file *m = mem_make("d");
-	CHECK(make_disk(m, POD_LAYER_VHD, 4 * MIB, 1 << 19, 512, NULL) == POD_OK);
+	CHECK(make_disk(m, POD_MEMBER_VHD, 4 * MIB, 1 << 19, 512, NULL) == POD_OK);
 	CHECK(put(m, 0, 'a', 2 * MIB) == POD_OK);
 	uint8_t *bat = m->fault.data + 1536, keep[4];
 	memcpy(keep, bat + 4, 4);

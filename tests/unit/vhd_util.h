@@ -183,27 +183,27 @@ static inline enum pod_status open_chain(struct pod_chain *c, struct mem_file *m
 }
 
 /* Makes a child of `parent` (NULL: a disk of its own). */
-static inline enum pod_status make_disk(struct mem_file *m, enum pod_layer_kind kind, uint64_t size, uint32_t block,
+static inline enum pod_status make_disk(struct mem_file *m, enum pod_member_kind kind, uint64_t size, uint32_t block,
 					uint32_t sector, struct mem_file *parent)
 {
-	struct pod_layer_options opt = {.env = &test_env};
+	struct pod_member_options opt = {.env = &test_env};
 	struct pod_parent_spec spec = {0};
 	if (parent) {
-		struct pod_layer l;
-		enum pod_status st = pod_layer_open(&l, &parent->vf, &test_alloc, &opt, NULL);
+		struct pod_member l;
+		enum pod_status st = pod_member_open(&l, &parent->vf, &test_alloc, &opt, NULL);
 		if (st != POD_OK)
 			return st;
-		pod_layer_describe(&l, &spec);
+		pod_member_describe(&l, &spec);
 		spec.path[POD_PARENT_RELATIVE] = parent->name;
-		st = pod_layer_close(&l);
+		st = pod_member_close(&l);
 		if (st != POD_OK)
 			return st;
 	}
 	struct pod_vhdx_create x = {
 		.size_bytes = size, .block_size = block, .logical_sector_size = sector, .parent = parent ? &spec : NULL};
 	struct pod_vhd_create v = {.size_bytes = size, .block_size = block, .parent = parent ? &spec : NULL};
-	return kind == POD_LAYER_VHDX ? pod_vhdx_format(&m->vf, &test_alloc, &x, &test_env, NULL)
-				      : pod_vhd_format(&m->vf, &test_alloc, &v, &test_env, NULL);
+	return kind == POD_MEMBER_VHDX ? pod_vhdx_format(&m->vf, &test_alloc, &x, &test_env, NULL)
+				       : pod_vhd_format(&m->vf, &test_alloc, &v, &test_env, NULL);
 }
 
 #endif

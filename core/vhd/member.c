@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/vhd/layer.h"
+#include "core/vhd/member.h"
 #include "core/base/mem.h"
 
-const char *pod_layer_kind_name(enum pod_layer_kind kind)
+const char *pod_member_kind_name(enum pod_member_kind kind)
 {
-	return kind == POD_LAYER_VHDX ? "vhdx" : kind == POD_LAYER_VHD ? "vhd" : "raw";
+	return kind == POD_MEMBER_VHDX ? "vhdx" : kind == POD_MEMBER_VHD ? "vhd" : "raw";
 }
 
 /* A file that is to be one and has not its signature is damaged, not of another format. */
@@ -13,7 +13,7 @@ static enum pod_status named_but(enum pod_status st, const char *what, struct po
 	return st == POD_E_FORMAT ? pod_fail(diag, POD_E_CORRUPT, what, 0, 1, 0) : st;
 }
 
-static enum pod_status open_vhdx(struct pod_layer *l, struct pod_alloc *a, const struct pod_layer_options *opt,
+static enum pod_status open_vhdx(struct pod_member *l, struct pod_alloc *a, const struct pod_member_options *opt,
 				 struct pod_diag *diag)
 {
 	struct pod_vhdx_options o = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
@@ -21,7 +21,7 @@ static enum pod_status open_vhdx(struct pod_layer *l, struct pod_alloc *a, const
 	enum pod_status st = pod_vhdx_open(x, l->file, a, &o, diag);
 	if (st != POD_OK)
 		return named_but(st, "file type identifier", diag);
-	l->kind = POD_LAYER_VHDX;
+	l->kind = POD_MEMBER_VHDX;
 	l->dev = x->dev;
 	l->size_bytes = x->size_bytes;
 	l->sector_size = 1u << x->sector_shift;
@@ -30,7 +30,7 @@ static enum pod_status open_vhdx(struct pod_layer *l, struct pod_alloc *a, const
 	return POD_OK;
 }
 
-static enum pod_status open_vhd(struct pod_layer *l, struct pod_alloc *a, const struct pod_layer_options *opt,
+static enum pod_status open_vhd(struct pod_member *l, struct pod_alloc *a, const struct pod_member_options *opt,
 				struct pod_diag *diag)
 {
 	struct pod_vhd_options o = {.writable = opt->writable, .env = opt->env, .cache_pages = opt->cache_pages};
@@ -38,24 +38,24 @@ static enum pod_status open_vhd(struct pod_layer *l, struct pod_alloc *a, const 
 	enum pod_status st = pod_vhd_open(v, l->file, a, &o, diag);
 	if (st != POD_OK)
 		return named_but(st, "footer", diag);
-	l->kind = POD_LAYER_VHD;
+	l->kind = POD_MEMBER_VHD;
 	l->size_bytes = v->size_bytes;
 	l->has_parent = v->type == POD_VHD_DIFFERENCING;
 	l->fixed = v->type == POD_VHD_FIXED;
 	return POD_OK;
 }
 
-static enum pod_status open_raw(struct pod_layer *l)
+static enum pod_status open_raw(struct pod_member *l)
 {
-	l->kind = POD_LAYER_RAW;
+	l->kind = POD_MEMBER_RAW;
 	l->fixed = true;
 	l->size_bytes = l->dev->size_bytes;
 	l->sector_size = 1;
 	return l->size_bytes ? POD_OK : POD_E_FORMAT;
 }
 
-enum pod_status pod_layer_open(struct pod_layer *l, struct pod_vfile *file, struct pod_alloc *a,
-			       const struct pod_layer_options *opt, struct pod_diag *diag)
+enum pod_status pod_member_open(struct pod_member *l, struct pod_vfile *file, struct pod_alloc *a,
+				const struct pod_member_options *opt, struct pod_diag *diag)
 {
 	enum pod_diskfile f = POD_DISKFILE_NONE;
 	memset(l, 0, sizeof *l);
@@ -73,27 +73,27 @@ enum pod_status pod_layer_open(struct pod_layer *l, struct pod_vfile *file, stru
 	return st;
 }
 
-enum pod_status pod_layer_close(struct pod_layer *l)
+enum pod_status pod_member_close(struct pod_member *l)
 {
 	if (!l->file)
 		return POD_OK;
 	l->file = NULL;
 	switch (l->kind) {
-	case POD_LAYER_VHDX:
+	case POD_MEMBER_VHDX:
 		return pod_vhdx_close(&l->u.vhdx);
-	case POD_LAYER_VHD:
+	case POD_MEMBER_VHD:
 		return pod_vhd_close(&l->u.vhd);
 	default:
 		return l->writable ? pod_dev_flush(l->dev) : POD_OK;
 	}
 }
 
-enum pod_status pod_layer_run(struct pod_layer *l, uint64_t off, uint64_t len, struct pod_run *run)
+enum pod_status pod_member_run(struct pod_member *l, uint64_t off, uint64_t len, struct pod_run *run)
 {
 	switch (l->kind) {
-	case POD_LAYER_VHDX:
+	case POD_MEMBER_VHDX:
 		return pod_vhdx_run(&l->u.vhdx, off, len, run);
-	case POD_LAYER_VHD:
+	case POD_MEMBER_VHD:
 		return pod_vhd_run(&l->u.vhd, off, len, run);
 	default:
 		if (!len || !pod_in_range(off, len, l->size_bytes))
@@ -103,12 +103,12 @@ enum pod_status pod_layer_run(struct pod_layer *l, uint64_t off, uint64_t len, s
 	}
 }
 
-enum pod_status pod_layer_write(struct pod_layer *l, uint64_t off, const void *buf, size_t len)
+enum pod_status pod_member_write(struct pod_member *l, uint64_t off, const void *buf, size_t len)
 {
 	switch (l->kind) {
-	case POD_LAYER_VHDX:
+	case POD_MEMBER_VHDX:
 		return pod_vhdx_write(&l->u.vhdx, off, buf, len);
-	case POD_LAYER_VHD:
+	case POD_MEMBER_VHD:
 		return pod_vhd_write(&l->u.vhd, off, buf, len);
 	default:
 		if (!l->writable)
@@ -117,43 +117,43 @@ enum pod_status pod_layer_write(struct pod_layer *l, uint64_t off, const void *b
 	}
 }
 
-enum pod_status pod_layer_trim(struct pod_layer *l, uint64_t off, uint64_t len)
+enum pod_status pod_member_trim(struct pod_member *l, uint64_t off, uint64_t len)
 {
 	switch (l->kind) {
-	case POD_LAYER_VHDX:
+	case POD_MEMBER_VHDX:
 		return pod_vhdx_trim(&l->u.vhdx, off, len);
-	case POD_LAYER_VHD:
+	case POD_MEMBER_VHD:
 		return pod_vhd_trim(&l->u.vhd, off, len);
 	default:
 		return l->writable ? pod_vfile_zero(l->file, off, len) : POD_E_READONLY;
 	}
 }
 
-enum pod_status pod_layer_flush(struct pod_layer *l)
+enum pod_status pod_member_flush(struct pod_member *l)
 {
 	switch (l->kind) {
-	case POD_LAYER_VHDX:
+	case POD_MEMBER_VHDX:
 		return pod_vhdx_flush(&l->u.vhdx);
-	case POD_LAYER_VHD:
+	case POD_MEMBER_VHD:
 		return pod_vhd_flush(&l->u.vhd);
 	default:
 		return l->writable ? pod_dev_flush(l->dev) : POD_E_READONLY;
 	}
 }
 
-enum pod_status pod_layer_compact(struct pod_layer *l, void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)
+enum pod_status pod_member_compact(struct pod_member *l, void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)
 {
-	if (l->kind == POD_LAYER_VHDX)
+	if (l->kind == POD_MEMBER_VHDX)
 		return pod_vhdx_compact(&l->u.vhdx, progress, ctx);
-	return l->kind == POD_LAYER_VHD ? pod_vhd_compact(&l->u.vhd, progress, ctx) : POD_E_UNSUPPORTED;
+	return l->kind == POD_MEMBER_VHD ? pod_vhd_compact(&l->u.vhd, progress, ctx) : POD_E_UNSUPPORTED;
 }
 
-enum pod_status pod_layer_grow(struct pod_layer *l, uint64_t size)
+enum pod_status pod_member_grow(struct pod_member *l, uint64_t size)
 {
 	enum pod_status st;
-	if (l->kind == POD_LAYER_VHDX)
+	if (l->kind == POD_MEMBER_VHDX)
 		st = pod_vhdx_grow(&l->u.vhdx, size);
-	else if (l->kind == POD_LAYER_VHD)
+	else if (l->kind == POD_MEMBER_VHD)
 		st = pod_vhd_grow(&l->u.vhd, size);
 	else if (!l->writable)
 		st = POD_E_READONLY;
@@ -164,37 +164,37 @@ enum pod_status pod_layer_grow(struct pod_layer *l, uint64_t size)
 	return st;
 }
 
-enum pod_status pod_layer_set_parent(struct pod_layer *l, const struct pod_parent_spec *p)
+enum pod_status pod_member_set_parent(struct pod_member *l, const struct pod_parent_spec *p)
 {
 	switch (l->kind) {
-	case POD_LAYER_VHDX:
+	case POD_MEMBER_VHDX:
 		return pod_vhdx_set_parent(&l->u.vhdx, p);
-	case POD_LAYER_VHD:
+	case POD_MEMBER_VHD:
 		return pod_vhd_set_parent(&l->u.vhd, p);
 	default:
 		return POD_E_INVALID;
 	}
 }
 
-const char *pod_layer_parent_path(const struct pod_layer *l, enum pod_parent_path which)
+const char *pod_member_parent_path(const struct pod_member *l, enum pod_parent_path which)
 {
-	return l->kind == POD_LAYER_VHDX  ? l->u.vhdx.parent.path[which]
-	       : l->kind == POD_LAYER_VHD ? l->u.vhd.parent_path[which]
-					  : NULL;
+	return l->kind == POD_MEMBER_VHDX  ? l->u.vhdx.parent.path[which]
+	       : l->kind == POD_MEMBER_VHD ? l->u.vhd.parent_path[which]
+					   : NULL;
 }
 
-void pod_layer_describe(const struct pod_layer *parent, struct pod_parent_spec *spec)
+void pod_member_describe(const struct pod_member *parent, struct pod_parent_spec *spec)
 {
 	memset(spec->linkage2, 0, 16);
-	if (parent->kind == POD_LAYER_VHDX) {
+	if (parent->kind == POD_MEMBER_VHDX) {
 		memcpy(spec->linkage, parent->u.vhdx.data_write_guid, 16);
-	} else if (parent->kind == POD_LAYER_VHD) {
+	} else if (parent->kind == POD_MEMBER_VHD) {
 		memcpy(spec->linkage, parent->u.vhd.id, 16);
 		spec->vhd_timestamp = parent->u.vhd.timestamp;
 	}
 }
 
-enum pod_status pod_layer_can_stand_on(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
+enum pod_status pod_member_can_stand_on(const struct pod_member *child, const struct pod_member *parent, struct pod_diag *diag)
 {
 	if (child->kind != parent->kind)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, (uint64_t)child->kind,
@@ -205,10 +205,10 @@ enum pod_status pod_layer_can_stand_on(const struct pod_layer *child, const stru
 	return POD_OK;
 }
 
-enum pod_status pod_layer_linked(const struct pod_layer *child, const struct pod_layer *parent, struct pod_diag *diag)
+enum pod_status pod_member_linked(const struct pod_member *child, const struct pod_member *parent, struct pod_diag *diag)
 {
-	POD_TRY(pod_layer_can_stand_on(child, parent, diag));
-	if (child->kind == POD_LAYER_VHDX) {
+	POD_TRY(pod_member_can_stand_on(child, parent, diag));
+	if (child->kind == POD_MEMBER_VHDX) {
 		const struct pod_vhdx_parent *p = &child->u.vhdx.parent;
 		const uint8_t *guid = parent->u.vhdx.data_write_guid;
 		if (memcmp(guid, p->linkage, 16) == 0 || (!pod_guid_is_zero(p->linkage2) && memcmp(guid, p->linkage2, 16) == 0))

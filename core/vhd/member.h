@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One file of a chain, whatever its format. */
+#ifndef POD_VHD_MEMBER_H
+#define POD_VHD_MEMBER_H
+
+#include "core/disk/diskfile.h"
+#include "core/vhd/vhd.h"
+#include "core/vhd/vhdx.h"
+
+enum pod_member_kind { POD_MEMBER_RAW = 0, POD_MEMBER_VHD = 1, POD_MEMBER_VHDX = 2 };
+
+struct pod_member {
+	enum pod_member_kind kind;
+	struct pod_vfile *file;
+	struct pod_dev *dev; /* what run offsets are offsets in */
+	uint64_t size_bytes;
+	uint32_t sector_size; /* writes are multiples of it */
+	bool has_parent, fixed, writable;
+	union {
+		struct pod_vhd vhd;
+		struct pod_vhdx vhdx;
+	} u;
+};
+
+struct pod_member_options {
+	bool writable;
+	enum pod_diskfile format; /* as pod_diskfile_decide had it; POD_DISKFILE_NONE: the bytes tell, and it is not raw */
+	const struct pod_vhd_env *env;
+	uint32_t cache_pages; /* 0: chosen by the format */
+};
+
+enum pod_status POD_MUST_USE pod_member_open(struct pod_member *l, struct pod_vfile *file, struct pod_alloc *a,
+					     const struct pod_member_options *opt, struct pod_diag *diag);
+enum pod_status POD_MUST_USE pod_member_close(struct pod_member *l);
+enum pod_status POD_MUST_USE pod_member_run(struct pod_member *l, uint64_t off, uint64_t len, struct pod_run *run);
+/* Whole sectors; `buf` NULL: zeros. */
+enum pod_status POD_MUST_USE pod_member_write(struct pod_member *l, uint64_t off, const void *buf, size_t len);
+enum pod_status POD_MUST_USE pod_member_trim(struct pod_member *l, uint64_t off, uint64_t len);
+enum pod_status POD_MUST_USE pod_member_flush(struct pod_member *l);
+enum pod_status POD_MUST_USE pod_member_grow(struct pod_member *l, uint64_t size_bytes);
+/* Gives back what shows nothing, closes gaps, cuts the file. POD_E_INVALID for a fixed disk, POD_E_UNSUPPORTED for a raw one. */
+enum pod_status POD_MUST_USE pod_member_compact(struct pod_member *l, void (*progress)(void *ctx, uint64_t done, uint64_t total),
+						void *ctx);
+enum pod_status POD_MUST_USE pod_member_set_parent(struct pod_member *l, const struct pod_parent_spec *p);
+/* Where the member says its parent is; NULL if it does not. */
+const char *pod_member_parent_path(const struct pod_member *l, enum pod_parent_path which);
+/* Fills in what a child of this member must say of it (paths are left alone). */
+void pod_member_describe(const struct pod_member *parent, struct pod_parent_spec *spec);
+/* POD_OK if `parent` is of a kind that `child` can stand on; else POD_E_UNSUPPORTED (another format or sector size), with `diag`.
+ */
+enum pod_status POD_MUST_USE pod_member_can_stand_on(const struct pod_member *child, const struct pod_member *parent,
+						     struct pod_diag *diag);
+/* POD_OK if `parent` is the one that `child` was made for; else POD_E_CHANGED (it was written to since, or is another disk) or
+ * POD_E_UNSUPPORTED (another format or sector size), with `diag`. */
+enum pod_status POD_MUST_USE pod_member_linked(const struct pod_member *child, const struct pod_member *parent,
+					       struct pod_diag *diag);
+/* "raw", "vhd", "vhdx" */
+const char *pod_member_kind_name(enum pod_member_kind kind);
+
+#endif

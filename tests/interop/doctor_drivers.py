@@ -4,7 +4,7 @@
 images by mksquashfs, WIMs by wimlib, a real live medium, a made-up /sys."""
 import gzip, json, os, random, re, shutil, struct, subprocess
 
-from cli_common import B, FAULTS, check, equal, finish, isopod, make_data, must, one_line, run, workdir
+from cli_common import B, FAULTS, check, equal, finish, isopod, loop_device, loop_release, make_data, must, one_line, run, workdir
 from doctor_machine import AHCI, E1000E, QEMU, XHCI, inventory, pci
 
 MEDIA = os.environ.get("ISOPOD_MEDIA", os.path.expanduser("~/.cache/isopod/media"))
@@ -248,6 +248,20 @@ def on_a_stick():
     must("add", "stick.img", "good.iso", "bad.iso", "--to", "/images", data=stick)
     r = doctor("--inventory", few, "stick.img:/images/good.iso")
     equal((r.rc, levels(r, "drivers.storage"), levels(r, "drivers.stick")), (0, ["good"], ["good"]), "an image on a stick: " + r.out)
+    # a drive belongs to root, and unsquashfs runs as somebody else
+    dev = loop_device("stick.img")
+    if dev:
+        r = doctor("--inventory", few, dev + ":/images/good.iso")
+        equal((r.rc, levels(r, "drivers.storage")), (0, ["good"]), "an image on a drive: " + r.out)
+        loop_release(dev, "stick.img")
+    else:
+        print("skipped: an image on a drive: no loop devices")
+    os.chmod("good.iso", 0o600)
+    r = doctor("--inventory", few, "good.iso")
+    found = findings(r, "drivers.storage")
+    want = "skipped" if os.geteuid() == 0 else "good"
+    check(r.rc == 0 and [f["level"] for f in found] == [want] and (want == "good" or "other users may not read" in found[0]["evidence"]),
+          "an image that others may not read: %r" % found)
     r = doctor("--inventory", few, "stick.img")
     bad = [(f["subject"], f["check"]) for f in findings(r) if f["level"] == "problem"]
     equal((r.rc, bad), (1, [("/images/bad.iso", "drivers.stick")]), "a stick with one image that lacks usb-storage")

@@ -84,7 +84,7 @@ def walls(what, way, tool, expected):
 
 def dies_with_us():
     """Killed, the caller takes all of it along."""
-    p = subprocess.Popen([TOOL, "fault", "hang"], stderr=subprocess.DEVNULL)
+    p = subprocess.Popen([TOOL, "fault", "hang"], stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=os.path.abspath("tmp")))
     children = lambda pid: run("pgrep", "-P", str(pid)).stdout.split()
     for _ in range(200):
         first = children(p.pid)

@@ -84,13 +84,30 @@ static void check(void *ctx, size_t cut)
 		s->stray++;
 	if (st != 0 && s->long_chain && cut != s->end && mended(s, path))
 		return;
-	if (st != 0 && s->bad++ < 3) {
-		printf("%s, cut at %zu: fsck.exfat ends with %d\n", s->name, cut, WEXITSTATUS(st));
-		fflush(stdout);
-		snprintf(command, sizeof command, "head -n 5 %s/log; cp %s %s/bad.%s.%zu", s->dir, path, s->dir, s->name, cut);
-		if (system(command) != 0)
-			exit(1);
+	if (st == 0)
+		return;
+	printf("%s, cut at %zu: fsck.exfat ends with %d: ", s->name, cut, WEXITSTATUS(st));
+	fflush(stdout);
+	snprintf(command, sizeof command, "(grep ERROR %s/log || cat %s/log) | head -n 3 | tr '\\n' ' '; echo", s->dir, s->dir);
+	int told = system(command);
+	if (s->bad++ < 3) {
+		snprintf(command, sizeof command, "cp %s %s/bad.%s.%zu", path, s->dir, s->name, cut);
+		told |= system(command);
 	}
+	if (told != 0)
+		exit(1);
+}
+
+/* Why the operation as a whole is none that passed; NULL: it is. */
+static const char *verdict(const struct show *s, enum pod_status st)
+{
+	if (st != POD_OK)
+		return pod_status_text(st);
+	if (s->before.st != POD_OK || s->after.st != POD_OK)
+		return "the volume cannot be listed";
+	if (!s->shown)
+		return "no state was shown";
+	return s->bad ? "bad states" : NULL;
 }
 
 int main(int argc, char **argv)
@@ -121,15 +138,14 @@ int main(int argc, char **argv)
 		list_volume(&s->after, &f.dev, &host);
 		s->end = f.n;
 		fault_states(&f, s->state, i, check, s);
+		const char *why_not = verdict(s, st);
+		printf("%s %s: %s; %ld of %ld states shown, %ld bad, %ld with a remark, %ld with a long chain\n",
+		       why_not ? "FAILED" : "ok", s->name, why_not ? why_not : "done", s->shown, s->met, s->bad, s->stray,
+		       s->longer);
+		fflush(stdout);
+		*(why_not ? &failed : &passed) += 1;
 		list_free(&s->before);
 		list_free(&s->after);
-		printf("%s: %s; %ld of %ld states shown, %ld bad, %ld with a remark, %ld with a long chain\n", s->name,
-		       pod_status_text(st), s->shown, s->met, s->bad, s->stray, s->longer);
-		fflush(stdout);
-		if (st != POD_OK || s->bad)
-			failed++;
-		else
-			passed++;
 		fault_fini(&f);
 	}
 	printf("%d passed, %d failed\n", passed, failed);
@@ -137,5 +153,5 @@ int main(int argc, char **argv)
 	free(data);
 	free(s->state);
 	free(s);
-	return failed != 0;
+	return failed != 0 || passed == 0;
 }

@@ -16,15 +16,24 @@ struct crash {
 	const struct operation *op;
 	struct listing before, after;
 	struct fault_dev now; /* over the state at hand */
-	long bad, cut_states, kinds[3], cut_chains;
+	long cut_states, kinds[3], cut_chains;
 };
+
+/* A check inside an operation names it, and at which cut, access or allocation it failed. */
+#define CHECK_IN(op, at, cond)                                                                                                   \
+	do {                                                                                                                     \
+		if (!(cond)) {                                                                                                   \
+			char in_[256];                                                                                           \
+			snprintf(in_, sizeof in_, "%s, at %ld: %s", (op)->name, (long)(at), #cond);                              \
+			test_fail(__FILE__, __LINE__, in_);                                                                      \
+		}                                                                                                                \
+	} while (0)
 
 static void complain(struct crash *c, size_t cut, const char *what)
 {
-	if (c->bad++ < 3) {
-		printf("%s, cut at %zu: %s\n", c->op->name, cut, what);
-		test_fail(__FILE__, __LINE__, what);
-	}
+	char in[256];
+	snprintf(in, sizeof in, "%s, cut at %zu: %s", c->op->name, cut, what);
+	test_fail(__FILE__, __LINE__, in);
 }
 
 /* The state a move_replace or a replaced packed file may pass through: as before, less the target. */
@@ -108,13 +117,9 @@ static void cut_operations(uint32_t cluster_size)
 		fault_init(&f, data, SMALL, 512);
 		fault_init(&c.now, state, SMALL, 512);
 		list_volume(&c.before, &f.dev, &test_alloc);
-		CHECK_EQ(c.before.st, POD_OK);
+		CHECK_IN(c.op, 0, c.before.st == POD_OK);
 		fault_record(&f);
-		enum pod_status st = run_operation(c.op, &f.dev, &test_alloc);
-		if (st != POD_OK) {
-			printf("%s: %s\n", c.op->name, pod_status_text(st));
-			CHECK_EQ(st, POD_OK);
-		}
+		CHECK_IN(c.op, 0, run_operation(c.op, &f.dev, &test_alloc) == POD_OK);
 		list_volume(&c.after, &f.dev, &test_alloc);
 		/* Operations of several files pass through states between the ends: those are for fsck.exfat. */
 		if (strncmp(c.op->name, "grow_", 5) != 0)
@@ -122,9 +127,9 @@ static void cut_operations(uint32_t cluster_size)
 		states += c.cut_states;
 		/* Each state of the two was met: the cuts are where they should be. */
 		if (c.cut_states && strcmp(c.op->name, "nothing") != 0) {
-			CHECK(c.kinds[0] > 0);
-			CHECK(c.kinds[1] > 0);
-			CHECK_EQ(c.cut_chains > 0, c.op->long_chain);
+			CHECK_IN(c.op, f.n, c.kinds[0] > 0);
+			CHECK_IN(c.op, f.n, c.kinds[1] > 0);
+			CHECK_IN(c.op, f.n, (c.cut_chains > 0) == c.op->long_chain);
 		}
 		list_free(&c.before);
 		list_free(&c.after);
@@ -171,7 +176,7 @@ TEST(power_cut_during_repair)
 		fault_init(&c.now, state, SMALL, 512);
 		list_volume(&c.before, &f.dev, &test_alloc);
 		fault_record(&f);
-		CHECK_EQ(run_operation(c.op, &f.dev, &test_alloc), POD_OK);
+		CHECK_IN(c.op, 0, run_operation(c.op, &f.dev, &test_alloc) == POD_OK);
 		list_volume(&c.after, &f.dev, &test_alloc);
 		memcpy(first, f.base, SMALL);
 		for (size_t cut = 0; cut < f.n; cut++) {
@@ -184,12 +189,12 @@ TEST(power_cut_during_repair)
 			fault_init(&g, data, SMALL, 512);
 			fault_record(&g);
 			struct pod_exfat_vol v;
-			CHECK_EQ(pod_exfat_mount(&v, &g.dev, &test_alloc, NULL), POD_OK);
-			CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
+			CHECK_IN(c.op, cut, pod_exfat_mount(&v, &g.dev, &test_alloc, NULL) == POD_OK);
+			CHECK_IN(c.op, cut, pod_exfat_unmount(&v) == POD_OK);
 			fault_states(&g, state, cut + 1, check_state, &c);
 			fault_fini(&g);
 		}
-		CHECK(c.kinds[0] > 0 && c.kinds[1] > 0);
+		CHECK_IN(c.op, f.n, c.kinds[0] > 0 && c.kinds[1] > 0);
 		states += c.cut_states;
 		list_free(&c.before);
 		list_free(&c.after);
@@ -222,18 +227,15 @@ TEST(every_access_fails_once)
 				f.dead = true;
 				*(kind == 0 ? &f.fail_read_at : kind == 1 ? &f.fail_write_at : &f.fail_flush_at) = n;
 				enum pod_status st = run_operation(&operations[i], &f.dev, &test_alloc);
-				CHECK_EQ(test_alloc_live, 0);
+				CHECK_IN(&operations[i], n, test_alloc_live == 0);
 				if (!f.died)
 					break;
-				if (st == POD_OK) {
-					printf("%s, kind %d, access %ld: reported as done\n", operations[i].name, kind, n);
-					CHECK(st != POD_OK);
-				}
+				CHECK_IN(&operations[i], n, st != POD_OK);
 				f.dead = f.died = false;
 				struct pod_exfat_vol v;
-				CHECK_EQ(pod_exfat_mount(&v, &f.dev, &test_alloc, NULL), POD_OK);
-				CHECK_EQ(v.repair.claimed_clusters, 0);
-				CHECK_EQ(pod_exfat_unmount(&v), POD_OK);
+				CHECK_IN(&operations[i], n, pod_exfat_mount(&v, &f.dev, &test_alloc, NULL) == POD_OK);
+				CHECK_IN(&operations[i], n, v.repair.claimed_clusters == 0);
+				CHECK_IN(&operations[i], n, pod_exfat_unmount(&v) == POD_OK);
 			}
 		}
 	}
@@ -258,10 +260,10 @@ TEST(every_allocation_fails_once)
 			enum pod_status st = run_operation(&operations[i], &f.dev, &test_alloc);
 			bool reached = test_alloc_count >= n;
 			test_alloc_fail_at = 0;
-			CHECK_EQ(test_alloc_live, 0);
+			CHECK_IN(&operations[i], n, test_alloc_live == 0);
 			if (!reached)
 				break;
-			CHECK_EQ(st, POD_E_NOMEM);
+			CHECK_IN(&operations[i], n, st == POD_E_NOMEM);
 		}
 	}
 	free(base);

@@ -29,11 +29,40 @@ static bool is_hex(const char *s, size_t n)
 	return true;
 }
 
-/* One line: "<hex>  <name>" or "\<hex>  <name with \n and \\ escaped>", " *" for binary mode. */
+/* A name as it stands in a line, with `escaped` \n, \r and \\ in it, as a path from the root. NULL: no file can be meant. */
+static char *parse_name(const char *s, size_t n, bool escaped)
+{
+	char *path = cli_xmalloc(n + 2), *w = path + 1;
+	const char *name = w;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = s[i];
+
+		if (escaped && c == '\\') {
+			c = ++i < n ? s[i] : '\0';
+			c = c == 'n' ? '\n' : c == 'r' ? '\r' : c == '\\' ? c : '\0';
+		}
+		if (c == '\0') {
+			free(path);
+			return NULL;
+		}
+		*w++ = c;
+	}
+	*w = '\0';
+	while (*name == '/' || (name[0] == '.' && name[1] == '/'))
+		name++;
+	path[0] = '/';
+	memmove(path + 1, name, (size_t)(w - name) + 1);
+	if (path[1])
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* One line: "<hex>  <name>" or "\<hex>  <escaped name>", " *" for binary mode. */
 static bool parse_line(struct cli_hash *item, const char *s, size_t n)
 {
 	bool escaped = n && s[0] == '\\';
-	char *w;
 
 	if (escaped) {
 		s++;
@@ -45,25 +74,8 @@ static bool parse_line(struct cli_hash *item, const char *s, size_t n)
 		return false;
 	memcpy(item->hex, s, 64);
 	item->hex[64] = '\0';
-	s += 66;
-	n -= 66;
-	if (n >= 2 && s[0] == '.' && s[1] == '/') {
-		s += 2;
-		n -= 2;
-	}
-	w = item->path = cli_xmalloc(n + 2);
-	if (n == 0 || s[0] != '/')
-		*w++ = '/';
-	for (size_t i = 0; i < n; i++) {
-		if (escaped && s[i] == '\\' && i + 1 < n) {
-			i++;
-			*w++ = s[i] == 'n' ? '\n' : s[i] == 'r' ? '\r' : s[i];
-		} else {
-			*w++ = s[i];
-		}
-	}
-	*w = '\0';
-	return true;
+	item->path = parse_name(s + 66, n - 66, escaped);
+	return item->path != NULL;
 }
 
 /* "# size 123 mtime 456 recorded 789"; without the last before 0.3.0 */

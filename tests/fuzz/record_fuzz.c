@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flight recorder's ring over whatever lies in the state file: the input's 512-byte sectors are strewn over it by the number
- * in front of each, with checksums repaired if its top bit is clear. */
-#include "tests/fuzz/fuzz.h"
+/* The flight recorder's ring over whatever lies in the state file (fuzz_record.h). */
+#include "tests/fuzz/fuzz_record.h"
 #include "core/base/hash.h"
 #include "core/base/str.h"
 #include "core/base/text.h"
-#include "core/trace/record.h"
 
 static uint8_t file[POD_STATE_SIZE];
-
-static void strew(const uint8_t *data, size_t len)
-{
-	memset(file, 0, sizeof file);
-	while (len > 2) {
-		size_t n = len - 2 < POD_REC_SECTOR ? len - 2 : POD_REC_SECTOR;
-		uint32_t at = (uint32_t)pod_get_le16(data) & 0x1ff;
-		uint8_t *s = file + (size_t)at * POD_REC_SECTOR;
-		memset(s, 0, POD_REC_SECTOR);
-		memcpy(s, data + 2, n);
-		if (!(data[1] & 0x80))
-			pod_rec_seal(s, pod_rec_boot_of(s), pod_rec_update_of(s));
-		data += n + 2;
-		len -= n + 2;
-	}
-}
 
 static void text_is_sound(const char *t, size_t max)
 {
@@ -45,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t number[POD_REC_BOOTS], count, latest, next;
 	size_t len;
 	fuzz_init(&e, data, size, 512, 0, 0);
-	strew(data, e.len);
+	fuzz_strew(file, data, e.len);
 	pod_memdev_init(&m, file, sizeof file, 512, false);
 	FUZZ_REQUIRE(pod_rec_latest(&m.dev, &latest) == POD_OK);
 	enum pod_status st = pod_rec_list(&m.dev, &e.alloc, number, &count);

@@ -30,9 +30,10 @@ def write(name, data):
         f.write(data + bytes(4))
 
 
-write("one", boot(1))
-write("wrapped", boot(0xFFFFFFFF) + boot(1) + boot(2))
-write("stale", boot(4) + at(40, 0, sector(40, 1, 1)))
-log = b"usb 1-1: new device"
-write("log", boot(3) + struct.pack("<H", 304 + 3 * 32) + sector(3, 6, 1, struct.pack("<II", len(log), 0xAAF441CF)) +
-      struct.pack("<H", 305 + 3 * 32 | 0x8000) + log.ljust(512, b"\0"))
+if __name__ == "__main__":
+    write("one", boot(1))
+    write("wrapped", boot(0xFFFFFFFF) + boot(1) + boot(2))
+    write("stale", boot(4) + at(40, 0, sector(40, 1, 1)))
+    log = b"usb 1-1: new device"
+    write("log", boot(3) + struct.pack("<H", 304 + 3 * 32) + sector(3, 6, 1, struct.pack("<II", len(log), 0xAAF441CF)) +
+          struct.pack("<H", 305 + 3 * 32 | 0x8000) + log.ljust(512, b"\0"))

@@ -79,6 +79,7 @@ class VM:
         """drives: further disks as (path, bus, write). work: folder for sockets and variable stores (default: temporary).
         log: file that gets the raw serial bytes as they come."""
         self.firmware = firmware
+        self.image = image
         self.log_path = log
         self._own_work = work is None
         self.work = work or tempfile.mkdtemp(prefix="isopod-vm.")

@@ -57,6 +57,27 @@ def must(*args, **kw):
     return r
 
 
+def wait_until(true, what):
+    """A sign that can be seen, with a limit that only guards against hanging."""
+    for _ in range(6000):
+        if true():
+            return True
+        time.sleep(0.01)
+    return check(False, "did not come in a minute: " + what)
+
+
+def wait_written(p, size):
+    """Until a process has written so many bytes (proc(5), io: wchar), or has ended."""
+    def so_far():
+        try:
+            with open("/proc/%d/io" % p.pid) as f:
+                return p.poll() is not None or int(f.read().split()[3]) >= size
+        except OSError:
+            return True
+
+    return wait_until(so_far, "%d bytes written" % size)
+
+
 def one_line(r, rc, what, *words):
     """The failure of a command: this status, one line that says isopod: ..., with these words."""
     lines = r.err.strip().split("\n")

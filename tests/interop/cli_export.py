@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`isopod export`: the virtual disk as nbdinfo, nbdcopy, qemu-img and xorriso see it; many clients; clients that break the rules."""
-import os, shutil, signal, socket, struct, subprocess, threading, time
+import os, shutil, signal, socket, struct, subprocess, threading
 
 from cli_common import *
 import cli_common
@@ -211,7 +211,7 @@ def hostile():
     idle = [s.connect() for _ in range(100)]
     for c in idle:
         c.close()
-    time.sleep(0.3)
+    wait_until(lambda: len(os.listdir("/proc/%d/task" % s.p.pid)) == 1, "no thread for a client is left")
     results = []
 
     def reader():

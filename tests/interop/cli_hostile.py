@@ -60,7 +60,7 @@ def two_doors():
         for first, second in ((dev, "s.img"), ("s.img", dev)):
             p = subprocess.Popen([FAULTS, "add", first, "slow.img", "--to", "/from" + first.replace("/", "-")], env=env, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE)
-            time.sleep(0.6)
+            wait_written(p, MIB)
             r = isopod("add", second, IPXE, "--to", "/second")
             check(p.poll() is None, "the first is still at work")
             one_line(r, 3, "%s while %s is written" % (second, first), "in use")

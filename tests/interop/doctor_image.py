@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """doctor on images: ISOs made by xorriso, MD5s implanted and judged by isomd5sum, hash lists by coreutils; damage of every kind is named."""
-import shutil, time
+import shutil
 
 from doctor_common import *
 import cli_common
@@ -177,15 +177,15 @@ def read_errors():
         equal(len(of(got, "drive.read")), 1, "one place")
 
 
-def speed():
+def little_is_read():
     run("cp", "good.iso", "large.iso", check=True)
     with open("large.iso", "r+b") as f:
         for at, form in ((32768 + 80, "<I"), (32768 + 84, ">I")):
             f.seek(at)
             f.write(struct.pack(form, 5 * 1024 * MIB // 2048))
         f.truncate(5 * 1024 * MIB)
-    took = min(cpu_seconds("large.iso") for _ in range(3))
-    check(took <= 1, "an ISO of 5 GiB takes %.2f s" % took)
+    took = bytes_read("large.iso")
+    check(took <= 8 * MIB, "an ISO of 5 GiB: %d bytes read" % took)
 
 
 def hostile():
@@ -203,9 +203,7 @@ def hostile():
             data[start + r.randrange(length)] = r.choice((0, 255, 1, 0x80, r.randrange(256)))
         with open("hostile.iso", "wb") as f:
             f.write(data[:r.choice((len(data), len(data), r.randrange(len(data))))])
-        start = time.monotonic()
-        findings("hostile.iso", "--no-machine", *(["--full"] if i % 4 == 0 else []), program=FAULTS)
-        check(time.monotonic() - start < 20, "hostile image %d takes %.1f s" % (i, time.monotonic() - start))
+        findings("hostile.iso", "--no-machine", *(["--full"] if i % 4 == 0 else []), program=FAULTS, timeout=60)
 
 
 with workdir():
@@ -223,6 +221,6 @@ with workdir():
     tables()
     zeros()
     read_errors()
-    speed()
+    little_is_read()
     hostile()
 cli_common.finish()

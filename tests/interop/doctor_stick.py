@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """doctor on sticks and machines: configuration, memory, the drive; a counterfeit drive made of a file; no write but with --probe."""
-import shutil, time
+import shutil
 
 from doctor_common import *
 import cli_common
@@ -369,7 +369,7 @@ def changed():
 
 
 def many():
-    """50 images whose initrds take their time to be unpacked."""
+    """50 images, half of them with an initrd of 12 MiB: each of these is read once, and little beside."""
     must("create", "many.img", "--size", "1200M")
     tree("heavy", initrd=12 * MIB, squashfs=MIB)
     iso("heavy.iso", "heavy")
@@ -382,8 +382,8 @@ def many():
     must("add", "many.img", *names)
     got = findings("many.img", rc=0)
     equal(len({f[2] for f in of(got, "image.boot")}), 50, "50 images")
-    took = cpu_seconds("many.img")
-    check(took <= 5, "50 images take %.2f s" % took)
+    took = bytes_read("many.img")
+    check(took <= (25 * 12 + 50) * MIB, "50 images: %d bytes read" % took)
     os.unlink("many.img")
 
 
@@ -408,11 +408,9 @@ def hostile():
             for _ in range(r.choice((1, 3, 20))):
                 f.seek(at + r.randrange(length))
                 f.write(bytes([r.choice((0, 255, 0x80, r.randrange(256)))]))
-        start = time.monotonic()
-        r2 = isopod("doctor", "h.img", "--json", *(["--probe"] if i % 5 == 0 else []), program=FAULTS)
+        r2 = isopod("doctor", "h.img", "--json", *(["--probe"] if i % 5 == 0 else []), program=FAULTS, timeout=60)
         check(r2.rc in (0, 1, 3) and "Sanitizer" not in r2.err and "runtime error" not in r2.err and r2.err.count("\n") <= 1,
               "hostile stick %d: %d %r" % (i, r2.rc, r2.err[-600:]))
-        check(time.monotonic() - start < 20, "hostile stick %d takes %.1f s" % (i, time.monotonic() - start))
 
 
 with workdir():

@@ -15,6 +15,7 @@ FUZZ_LONG_SECONDS ?= 600
 FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/modules.c cli/doctor/drivers_inf.c
 FUZZ_LIBS_initrd := -larchive
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/ui/memory.c
+FUZZ_CLI_nbd := cli/nbd/nbd.c cli/ui/memory.c
 
 $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $$(FUZZ_CLI_$$*) $(B)/san/libpod.a
 	@mkdir -p $(@D)

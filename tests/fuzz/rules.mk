@@ -16,6 +16,7 @@ FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/modules.c cli/doctor/drivers_
 FUZZ_LIBS_initrd := -larchive
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/ui/memory.c
 FUZZ_CLI_nbd := cli/nbd/nbd.c cli/ui/memory.c
+FUZZ_CLI_qmp := cli/vm/qmp.c cli/ui/fault.c cli/ui/json.c cli/ui/memory.c cli/ui/message.c cli/ui/signal.c
 
 $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $$(FUZZ_CLI_$$*) $(B)/san/libpod.a
 	@mkdir -p $(@D)

@@ -122,7 +122,7 @@ static int run(int argc, char **argv, struct fault *fault)
 	}
 	cmd = find(argv[1]);
 	if (!cmd) {
-		fault_set(fault, _("there is no command '%s'; 'isopod --help' lists them"), argv[1]);
+		fault_set(fault, _("unknown command '%s'; 'isopod --help' lists the commands"), argv[1]);
 		return CLI_USAGE;
 	}
 	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)

@@ -52,7 +52,7 @@ static bool look_inside(const char *path, const char *name, uint32_t *firmware, 
 		pod_plan_free(plan);
 	else if (*plan->parent)
 		fault_warn(fault,
-			   _("%s: its parent %s is missing here, or not what it was; both must lie in one folder of the stick"),
+			   _("%s: parent %s is missing or was changed; parent and child must be in one folder of the stick"),
 			   name, plan->parent);
 	else
 		warn_unsound(name, st, &diag, fault);
@@ -97,13 +97,14 @@ static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t 
 		st = pod_exfat_begin(&v->vol, path, size, flags | POD_EXFAT_FRAGMENTS, n, &diag);
 		if (st == POD_OK)
 			fault_warn(fault,
-				   _("%s: no room in one piece: the image is stored in %zu pieces, and some systems boot "
-				     "more slowly from it"),
+				   _("%s: no free space in one piece: the image is stored in %zu pieces; some systems boot more "
+				     "slowly from it"),
 				   path, n->extents);
 	}
 	if (st == POD_E_NOSPACE) {
 		pod_exfat_space(&v->vol, &space);
-		fault_set(fault, _("%s: no room for %s: it needs %s, free are %s (largest piece %s); remove images first"),
+		fault_set(fault,
+			  _("%s: not enough space for %s: it needs %s, %s are free (largest piece %s); remove images first"),
 			  v->t->file.path, path, pod_format_size(need, size), pod_format_size(there, space.free_bytes),
 			  pod_format_size(run, space.largest_run_bytes));
 	} else if (st != POD_OK) {

@@ -110,11 +110,10 @@ static bool may_destroy(const struct options *o, struct cli_dev *d, struct fault
 			  "if it is meant, add --yes"),
 			o->target, there.what);
 	else if (fixed)
-		fault_set(fault, _("%s: refused: not a removable drive but a disk of this machine; if it is meant, add --yes"),
+		fault_set(fault, _("%s: refused: not a removable drive but a disk of this machine; if you mean it, add --yes"),
 			  o->target);
 	else if (why && !o->yes)
-		fault_set(fault, _("%s: refused: what is on it cannot be told, because %s; to overwrite it, add --yes"),
-			  o->target, why);
+		fault_set(fault, _("%s: refused: cannot tell what is on it: %s; to overwrite it, add --yes"), o->target, why);
 	else if (there.what)
 		fault_set(fault, _("%s: refused: it holds %s, which would be lost; to overwrite it, add --yes"), o->target,
 			  there.what);
@@ -139,8 +138,7 @@ static bool size_makes_sense(const struct options *o, const struct cli_dev *d, s
 	}
 	if (!d->is_block && o->size_bytes == 0) {
 		fault_set(fault,
-			  _("%s: no such file or drive, or an empty file; to make a file, say how large it shall be, such "
-			    "as --size 16G"),
+			  _("%s: no such file or drive, or an empty file; to make a file, give its size, such as --size 16G"),
 			  o->target);
 		return false;
 	}
@@ -353,11 +351,11 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			else if (strcmp(optarg, "mbr") == 0)
 				o->table = POD_PARTTAB_MBR;
 			else
-				return cli_usage(fault, cmd, _("no partition table '%s' (gpt, mbr)"), optarg);
+				return cli_usage(fault, cmd, _("unknown partition table '%s'; use gpt or mbr"), optarg);
 			break;
 		case O_FS:
 			if (strcmp(optarg, "exfat") != 0)
-				return cli_usage(fault, cmd, _("filesystem '%s' is not supported yet; exfat is"), optarg);
+				return cli_usage(fault, cmd, _("filesystem '%s' is not supported; use exfat"), optarg);
 			break;
 		case O_LABEL:
 			o->label = optarg;
@@ -404,6 +402,6 @@ const struct cli_command cli_create = {
 		   "  --reserve N      leave so much at the end unused\n"
 		   "  --label TEXT     name of the data partition (default ISOPOD)\n"
 		   "  --yes            overwrite what is there\n"
-		   "  --uuid-seed HEX  identities from these digits instead of chance: reproducible sticks\n"),
+		   "  --uuid-seed HEX  take UUIDs from these digits instead of at random: reproducible sticks\n"),
 	.run = run,
 };

@@ -63,7 +63,7 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 		pod_strlcpy(out->image.label, plan->image.label, sizeof out->image.label);
 		pod_plan_free(plan);
 	} else if (*plan->parent) {
-		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing, or not what it was"), plan->parent);
+		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing or was changed"), plan->parent);
 	} else {
 		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
 	}

@@ -102,7 +102,7 @@ const struct cli_command cli_next = {
 	.name = "next",
 	.arguments = "TARGET [PATH | --clear] [--json]",
 	.summary = N_("choose once what the next boot starts without a key press"),
-	.help = N_("  --clear   take the choice back: the next boot shows the menu\n"
+	.help = N_("  --clear   undo the choice: the next boot shows the menu\n"
 		   "  --json    report as JSON\n"
 		   "Without PATH: show what is chosen.\n"),
 	.run = run,

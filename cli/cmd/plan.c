@@ -339,7 +339,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		} else if (c == 'f') {
 			only = cli_bootmode_find(optarg);
 			if (!only)
-				return cli_usage(fault, cmd, _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64)"), optarg);
+				return cli_usage(fault, cmd, _("unknown firmware '%s'; use bios, uefi, uefi-ia32 or uefi-aa64"),
+						 optarg);
 		} else {
 			return cli_bad_option(fault, cmd, argv);
 		}

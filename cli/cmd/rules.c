@@ -53,7 +53,7 @@ static int lint(struct cli_rules *r, bool json, struct fault *fault)
 	} else {
 		n = cli_rules_lint(r, print_text, &p);
 		if (!n)
-			cli_print(r->text ? _("%s: nothing wrong\n") : _("%s: not there, the defaults count\n"), r->name);
+			cli_print(r->text ? _("%s: nothing wrong\n") : _("%s: does not exist; the defaults apply\n"), r->name);
 		rc = cli_flush(fault);
 	}
 	return rc == CLI_OK && n ? CLI_CHECK : rc;
@@ -151,7 +151,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return cli_usage(fault, cmd, "%s", _("say lint or show, and name one TARGET or FILE"));
 	linting = strcmp(argv[optind], "lint") == 0;
 	if (!linting && strcmp(argv[optind], "show") != 0)
-		return cli_usage(fault, cmd, _("there is no '%s', only lint and show"), argv[optind]);
+		return cli_usage(fault, cmd, _("unknown action '%s'; use lint or show"), argv[optind]);
 	if (open_rules(&r, &target, argv[optind + 1], fault))
 		rc = linting ? lint(&r, json, fault) : show(&r, json, fault);
 	cli_rules_free(&r);
@@ -162,8 +162,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 const struct cli_command cli_rules = {
 	.name = "rules",
 	.arguments = "lint|show TARGET|FILE [--json]",
-	.summary = N_("check a stick's isopod.conf, or show which value counts"),
-	.help = N_("  lint      what makes no sense, has no effect, or is given twice\n"
+	.summary = N_("check a stick's isopod.conf, or show which values apply"),
+	.help = N_("  lint      lines that are wrong, have no effect, or are given twice\n"
 		   "  show      the value of each key, and the line it comes from\n"
 		   "  --json    report as JSON\n"
 		   "Exit status 1: lint found something.\n"),

@@ -35,7 +35,7 @@ static int update(struct cli_target *t, const struct cli_bootcode *boot, const s
 	if (t->esp.ops) {
 		st = cli_esp_update(&t->esp_win.dev, files, &esp_changed, &diag);
 	} else {
-		fault_warn(fault, _("%s: the ESP was damaged; it is written anew, the images stay as they are"), t->file.path);
+		fault_warn(fault, _("%s: the ESP was damaged; it is rewritten, the images are not touched"), t->file.path);
 		st = cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(NULL), t->esp_part->start_bytes, &diag);
 		esp_changed = true;
 	}

@@ -150,7 +150,7 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 		else
 			return cli_bad_option(fault, cmd, argv);
 		if (!ok)
-			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 	}
 	return CLI_OK;
 }
@@ -184,7 +184,7 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
-		return cli_usage(fault, cmd, "%s", _("a child of a parent cannot be fixed"));
+		return cli_usage(fault, cmd, "%s", _("an image with a parent cannot be of fixed size"));
 	if (!format_from_name(&o, argv[optind]) || o.qcow2)
 		return not_written(argv[optind], fault);
 	return disk_create(argv[optind], &o.c, NULL, fault);
@@ -313,7 +313,7 @@ int disk_convert(struct disk *from, const char *dst, const char *format, bool re
 	int rc;
 
 	if (format && !(o.format_given = disk_parse_format(format, &o.c.kind, &o.qcow2)))
-		return fault_set(fault, _("'%s' makes no sense here"), format);
+		return fault_set(fault, _("'%s' is not valid here"), format);
 	rc = prepare(&o, dst, fault);
 	return rc == CLI_OK ? convert_to(&s, dst, &o, fault) : rc;
 }

@@ -30,7 +30,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 			free(name);
 			return rc;
 		}
-	return cli_usage(fault, cmd, _("there is no 'disk %s'"), argv[1]);
+	return cli_usage(fault, cmd, _("unknown command 'disk %s'"), argv[1]);
 }
 
 const struct cli_command cli_disk = {

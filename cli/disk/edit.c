@@ -67,7 +67,7 @@ static char *own_parent(const char *child, struct fault *fault)
 		const char *path = disk_parent_path(d);
 
 		if (!path)
-			fault_set(fault, _("%s: has no parent to be merged into"), child);
+			fault_set(fault, _("%s: cannot merge: it has no parent"), child);
 		else if (!(parent = inside(child, path)))
 			fault_set(fault,
 				  _("%s: its parent is not in its folder: %s; to have that file changed, name it with --into"),
@@ -157,7 +157,7 @@ int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv, struct f
 		if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 		if (c == 's' ? !cli_parse_size(optarg, &size) : !disk_parse_input(optarg, &said))
-			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 	}
 	if (argc - optind != 1 || !size)
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --size N"));

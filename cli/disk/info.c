@@ -23,7 +23,7 @@ static int open_report(const struct cli_command *cmd, int argc, char **argv, str
 		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 		else if (!disk_parse_input(optarg, &said))
-			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));

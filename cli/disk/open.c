@@ -166,13 +166,14 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 	const char *of = parent && *parent ? parent : path;
 
 	if (st == POD_E_NOT_FOUND && parent && *parent)
-		return fault_set(fault, _("%s: its parent is missing: %s; put it there, or name it with 'isopod disk rebase'"),
+		return fault_set(fault,
+				 _("%s: parent is missing: %s; put it there, or name another one with 'isopod disk rebase'"),
 				 path, parent);
 	if (st == POD_E_CHANGED && diag && diag->what)
 		return fault_set(
 			fault,
-			_("%s: %s is not the parent it was made from, or was written to since; only an untouched copy of "
-			  "the parent gives the right data"),
+			_("%s: parent %s is not the file it was made from, or was changed since; put an unchanged copy of "
+			  "the parent in its place"),
 			path, parent && *parent ? parent : "?");
 	if (st != POD_E_CORRUPT && st != POD_E_FORMAT && st != POD_E_UNSUPPORTED && st != POD_E_LIMIT && st != POD_E_INVALID)
 		return fault_status(fault, path, what, st, NULL);

@@ -56,7 +56,7 @@ static int flatten(struct disk *d, const char *path, struct fault *fault)
 	cli_progress_start(&bar, path, 1);
 	st = pod_chain_flatten(&d->chain, disk_progress, &bar);
 	cli_progress_end(&bar);
-	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot take in what its parents hold"), st, NULL, NULL, fault);
+	return st == POD_OK ? CLI_OK : disk_fail(path, _("cannot copy what its parents hold"), st, NULL, NULL, fault);
 }
 
 /* --- another parent ------------------------------------------------------------------------------------- */
@@ -70,7 +70,7 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 	enum pod_status st;
 
 	if (!top->has_parent)
-		return fault_set(fault, _("%s: stands on nothing; only a differencing image can be put onto another one"), file);
+		return fault_set(fault, _("%s: cannot rebase: it has no parent; only a differencing image has one"), file);
 	if (to->kind == POD_MEMBER_RAW)
 		return fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), parent);
 	if (to->kind == POD_MEMBER_VHDX && to->u.vhdx.log_replayed)
@@ -86,7 +86,7 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 	if (st == POD_END)
 		return fault_set(fault, _("%s: interrupted; nothing was changed"), file);
 	if (st == POD_E_INVALID)
-		return fault_set(fault, _("%s: stands on %s itself"), parent, file);
+		return fault_set(fault, _("%s: is based on %s"), parent, file);
 	if (st == POD_E_UNSUPPORTED && top->kind == to->kind && top->sector_size == to->sector_size)
 		return fault_set(fault, _("%s: is smaller than %s; make it as large first ('isopod disk grow')"), file, parent);
 	return disk_fail(file, _("cannot give it this parent"), st, &diag, parent, fault);
@@ -103,8 +103,8 @@ int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, co
 	if (st == POD_OK)
 		return CLI_OK;
 	if (st == POD_END)
-		return fault_set(fault, _("%s: interrupted; it stands on its parent as before and shows what it showed"), file);
-	return disk_fail(file, _("cannot take in what its parents hold"), st, NULL, NULL, fault);
+		return fault_set(fault, _("%s: interrupted; its parent and its content are unchanged"), file);
+	return disk_fail(file, _("cannot copy what its parents hold"), st, NULL, NULL, fault);
 }
 
 uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r)

@@ -33,7 +33,7 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 		else if (c == 'w')
 			write = true;
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
-			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}

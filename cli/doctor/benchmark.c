@@ -91,7 +91,7 @@ static void judge(struct doctor *d, uint64_t rate, uint64_t ops)
 
 	if (kb < 1500) {
 		level = DOCTOR_BAD;
-		fix = _("as slow as USB 1: try another port without hub; if that is no better, replace the drive");
+		fix = _("as slow as USB 1: try another port, without a hub; if that does not help, replace the drive");
 	} else if (kb < 8000) {
 		level = DOCTOR_WARN;
 		fix = _("starting will take minutes: try another port, or a faster drive");
@@ -117,7 +117,8 @@ void doctor_benchmark(struct doctor *d)
 	}
 	m.fd = open(d->target->file.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (m.fd < 0) {
-		doctor_report(d, &doctor_check_benchmark, DOCTOR_SKIPPED, d->arg, _("cannot be read past the cache here"), NULL);
+		doctor_report(d, &doctor_check_benchmark, DOCTOR_SKIPPED, d->arg, _("cannot be read without the cache here"),
+			      NULL);
 		return;
 	}
 	if (posix_memalign((void **)&m.buf, SMALL, CHUNK) != 0) {

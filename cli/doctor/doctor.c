@@ -15,11 +15,10 @@ static const struct doctor_check open_check = {
 	.id = "drive.open",
 	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("the stick can be opened"),
-	.explain =
-		N_("The partition table, the data partition and the ESP (where the boot manager lies) have to be found and read. "
-		   "If the table or a filesystem is damaged, nothing on the stick starts. Save what can still be read, then let "
-		   "fsck.exfat or fsck.fat look at the partition; 'isopod update' writes the ESP anew and keeps all images; "
-		   "'isopod create' makes a new, empty stick."),
+	.explain = N_("The partition table, the data partition and the ESP (where the boot manager lies) have to be found and "
+		      "read. If the table or a filesystem is damaged, nothing on the stick starts. Save what can still be read, "
+		      "then let fsck.exfat or fsck.fat look at the partition; 'isopod update' rewrites the ESP and keeps all "
+		      "images; 'isopod create' makes a new, empty stick."),
 };
 static const struct doctor_check folder_check = {
 	.id = "drive.folders",
@@ -46,8 +45,7 @@ static bool wants_module(const struct doctor *d, const struct doctor_module *m)
 	return false;
 }
 
-/* --- images ------------------------------------------------------------------------------------------------------------------
- */
+/* --- images ---------------------------------------------------------------------------------------------------------------- */
 
 /* Unpacking initrds takes a fraction of a second for each image: on a stick with many, some have to do without. */
 #define COSTLY_MS 3000u
@@ -193,8 +191,7 @@ static void examine_images(struct doctor *d, struct fault *fault)
 	cli_walk_free(&w);
 }
 
-/* --- what the argument means --------------------------------------------------------------------------------------------------
- */
+/* --- what the argument means ----------------------------------------------------------------------------------------------- */
 
 static void run_stick_hooks(struct doctor *d)
 {
@@ -202,11 +199,11 @@ static void run_stick_hooks(struct doctor *d)
 
 	if (bad)
 		doctor_reportf(d, &open_check, DOCTOR_BAD, d->arg,
-			       _("'isopod update' writes the ESP of an Isopod stick anew and keeps all images"),
+			       _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"),
 			       _("%s on the ESP is missing or damaged: no Linux starts without it"), bad);
 	else if (!d->target->esp.ops)
 		doctor_report(d, &open_check, DOCTOR_BAD, d->arg, _("there is no ESP that can be read: the stick does not boot"),
-			      _("'isopod update' writes the ESP of an Isopod stick anew and keeps all images"));
+			      _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"));
 	else
 		doctor_reportf(d, &open_check, DOCTOR_GOOD, d->arg, NULL, _("%s, data partition %u (%s), ESP"),
 			       d->target->id.gpt ? "GPT" : "MBR", d->target->data_part->number, d->target->data.ops->name);
@@ -314,8 +311,7 @@ static int examine(struct doctor *d, struct fault *fault)
 	return rc;
 }
 
-/* --- the command line ----------------------------------------------------------------------------------------------------------
- */
+/* --- the command line ------------------------------------------------------------------------------------------------------ */
 
 struct words {
 	const char **v;
@@ -422,7 +418,8 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c, 
 	default:
 		return cli_bad_option(fault, cmd, argv);
 	}
-	return wrong ? cli_usage(fault, cmd, _("there is no check '%s' ('--explain' alone lists them)"), wrong) : CLI_OK;
+	return wrong ? cli_usage(fault, cmd, _("unknown check '%s'; '--explain' without a name lists the checks"), wrong)
+		     : CLI_OK;
 }
 
 static int examine_and_print(struct request *r, struct fault *fault)
@@ -459,10 +456,9 @@ static int check_usage(const struct cli_command *cmd, const struct request *r, i
 	if (left > 1)
 		return cli_usage(fault, cmd, "%s", _("name one TARGET, FILE or TARGET:PATH, or none for this machine alone"));
 	if (r->no_machine && (left == 0 || r->inventory))
-		return cli_usage(fault, cmd, "%s",
-				 _("--no-machine needs something else to look at, and goes without --inventory"));
+		return cli_usage(fault, cmd, "%s", _("--no-machine needs a TARGET or FILE, and cannot be used with --inventory"));
 	if (r->no_machine && r->d.acpi)
-		return cli_usage(fault, cmd, "%s", _("--acpi is about the machine: it does not go with --no-machine"));
+		return cli_usage(fault, cmd, "%s", _("--acpi cannot be used with --no-machine"));
 	if (r->d.acpi && access(r->d.acpi, R_OK) != 0)
 		return fault_set(fault, "%s: %s", r->d.acpi, strerror(errno));
 	if ((r->d.probe || r->d.benchmark) && left == 0)
@@ -481,7 +477,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		rc = doctor_explain(cmd, r.explain_id ? r.explain_id : argv[optind], r.json, fault);
 	else if (rc == CLI_OK && r.save)
 		rc = argc == optind ? doctor_machine_save(r.save, fault)
-				    : cli_usage(fault, cmd, "%s", _("--save-inventory is about this machine: name nothing else"));
+				    : cli_usage(fault, cmd, "%s",
+						_("--save-inventory describes this machine: it takes no TARGET or FILE"));
 	else if (rc == CLI_OK && (rc = check_usage(cmd, &r, argc - optind, fault)) == CLI_OK) {
 		r.d.arg = argv[optind];
 		rc = examine_and_print(&r, fault);
@@ -498,14 +495,14 @@ const struct cli_command cli_doctor = {
 	.help = N_("  --full              read all of each image: hashes, implanted MD5, read errors\n"
 		   "  --benchmark         measure how fast the drive reads\n"
 		   "  --probe[=full]      write to free space and read it back: is the capacity real? (=full: all of it)\n"
-		   "  --inventory FILE    the machine that shall boot is the one described there, not this one\n"
+		   "  --inventory FILE    check for the machine described there, not for this one\n"
 		   "  --acpi PATH         ACPI tables saved with acpidump (a file, or a folder of tables), instead of the "
 		   "machine's\n"
 		   "  --save-inventory FILE  write the description of this machine\n"
 		   "  --no-machine        leave the machine out\n"
 		   "  --only LIST, --skip LIST  checks or hazards (1..6) to run or to leave out\n"
 		   "  --explain [CHECK]   what a check means and what to do; without CHECK: the list\n"
-		   "  -v, --verbose       a line for everything, also for what is in order\n"
+		   "  -v, --verbose       a line for every check, also for those that passed\n"
 		   "  --json              report as JSON\n"
 		   "Exit status 1: a problem was found.\n"),
 	.run = run,

@@ -87,8 +87,7 @@ static const struct doctor_check *const checks[] = {
 	&mount_check,	   &doctor_check_benchmark, &doctor_check_capacity,
 };
 
-/* --- table --------------------------------------------------------------------------------------------------------------------
- */
+/* --- table ----------------------------------------------------------------------------------------------------------------- */
 
 static void check_table(struct doctor *d)
 {
@@ -117,8 +116,7 @@ static void check_table(struct doctor *d)
 		doctor_reportf(d, &table_check, DOCTOR_GOOD, d->arg, NULL, _("%u partitions, aligned to 1 MiB"), t->count);
 }
 
-/* --- filesystem ---------------------------------------------------------------------------------------------------------------
- */
+/* --- filesystem ------------------------------------------------------------------------------------------------------------ */
 
 static void report_repair(struct doctor *d, const struct doctor_volume *v)
 {
@@ -170,7 +168,7 @@ static void check_exfat(struct doctor *d)
 			      _("let fsck.exfat look at it (Windows: chkdsk)"));
 	else if (doctor_volume_sound(v) && v->geom.flags & POD_EXFAT_VOLUME_DIRTY)
 		doctor_report(d, &volume_check, DOCTOR_NOTE, d->arg,
-			      _("it is marked as in use or not unmounted; nothing is wrong in it"),
+			      _("it was not unmounted properly; nothing else is wrong with it"),
 			      _("unmount it before you pull it out"));
 	else if (doctor_volume_sound(v))
 		doctor_report(d, &volume_check, DOCTOR_GOOD, d->arg, _("every folder and every chain is sound"), NULL);
@@ -190,13 +188,12 @@ static void check_filesystem(struct doctor *d)
 		return;
 	}
 	doctor_reportf(d, &filesystem_check, DOCTOR_NOTE, d->arg,
-		       _("'isopod create' makes an exFAT stick; save the images first"), _("%s takes no file of 4 GiB and above"),
-		       name);
+		       _("'isopod create' makes an exFAT stick; save the images first"),
+		       _("%s cannot hold files of 4 GiB and above"), name);
 	doctor_reportf(d, &volume_check, DOCTOR_SKIPPED, d->arg, NULL, _("only exFAT is walked; fsck.fat -n checks %s"), name);
 }
 
-/* --- bus and mount -------------------------------------------------------------------------------------------------------------
- */
+/* --- bus and mount --------------------------------------------------------------------------------------------------------- */
 
 uint64_t doctor_bus_speed(const struct cli_dev *dev)
 {
@@ -226,7 +223,7 @@ uint64_t doctor_bus_speed(const struct cli_dev *dev)
 static void check_bus(struct doctor *d)
 {
 	uint64_t speed = doctor_bus_speed(&d->target->file);
-	const char *fix = _("use another port, without hub and extension cable");
+	const char *fix = _("use another port, without a hub or extension cable");
 
 	if (!d->target->file.is_block)
 		return;
@@ -286,8 +283,7 @@ static void check_mount(struct doctor *d)
 		doctor_report(d, &mount_check, DOCTOR_SKIPPED, d->arg, why, NULL);
 }
 
-/* --- hooks
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* --- hooks ----------------------------------------------------------------------------------------------------------------- */
 
 static void run_stick(struct doctor *d)
 {

@@ -10,13 +10,12 @@ const struct doctor_check drivers_check_stick = {
 	.id = "drivers.stick",
 	.hazard = POD_HAZARD_DRIVER,
 	.title = N_("the initrd finds the stick"),
-	.explain = N_(
-		"After the kernel has started, the firmware no longer reads the stick: the initrd needs drivers of its own for "
-		"the "
-		"USB controller (xhci_pci, ehci_pci, uhci_hcd), for USB storage (usb-storage or uas), for disks (sd_mod) and for "
-		"the image's filesystem (isofs, squashfs, loop). Without one of them the start ends with a medium that is not "
-		"found. Only somebody who can make the initrd anew can add a driver (initramfs-tools: MODULES=most; dracut: "
-		"--add-drivers); otherwise take another image, or write this one to a drive by itself."),
+	.explain =
+		N_("After the kernel has started, the firmware no longer reads the stick: the initrd needs drivers of its own "
+		   "for the USB controller (xhci_pci, ehci_pci, uhci_hcd), for USB storage (usb-storage or uas), for disks "
+		   "(sd_mod) and for the image's filesystem (isofs, squashfs, loop). Without one of them the start ends with a "
+		   "medium that is not found. Only somebody who can make the initrd anew can add a driver (initramfs-tools: "
+		   "MODULES=most; dracut: --add-drivers); otherwise take another image, or write this one to a drive by itself."),
 };
 const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 	[DEVICE_USB] =
@@ -48,12 +47,11 @@ const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 			.id = "drivers.network",
 			.hazard = POD_HAZARD_DRIVER,
 			.title = N_("drivers for the network controllers"),
-			.explain = N_(
-				"Each network controller of the machine is looked up among the drivers of the image's initrds "
-				"and of its root "
-				"image. Without one there is no network through this controller: have a USB network adapter at "
-				"hand, "
-				"or take an image with a newer kernel. (Firmware files that a driver loads are not looked at.)"),
+			.explain =
+				N_("Each network controller of the machine is looked up among the drivers of the image's initrds "
+				   "and of its root image. Without one there is no network through this controller: have a USB "
+				   "network adapter at hand, or take an image with a newer kernel. (Firmware files that a driver "
+				   "loads are not looked at.)"),
 		},
 };
 
@@ -127,12 +125,12 @@ static void report_stick(struct linux_image *x, size_t i)
 	}
 	if (missing)
 		doctor_reportf(x->d, &drivers_check_stick, level, x->im->subject,
-			       _("take another image, or make its initrd anew with these drivers"),
+			       _("take another image, or rebuild its initrd with these drivers"),
 			       _("%s (kernel %s) lacks the driver %s: the system will not find its medium on the stick"), path,
 			       x->initrd[i].modules.kernel ? x->initrd[i].modules.kernel : "?", missing);
 	else if (unknown)
 		doctor_reportf(x->d, &drivers_check_stick, DOCTOR_SKIPPED, x->im->subject, NULL,
-			       _("%s: whether the kernel or something inside the initrd holds %s cannot be seen"), path, unknown);
+			       _("%s: cannot tell whether the kernel or the initrd contains %s"), path, unknown);
 	else
 		doctor_reportf(x->d, &drivers_check_stick, DOCTOR_GOOD, x->im->subject, NULL,
 			       _("%s (kernel %s) has USB controller, USB storage and disk drivers"), path,
@@ -221,7 +219,7 @@ static void missing_other(struct linux_image *x, const struct device *dev)
 static void unknown_other(struct linux_image *x, enum device_kind kind, const char *names)
 {
 	const char *why = x->root.problem  ? x->root.problem
-			  : x->root.images ? _("what is built into the kernel cannot be seen")
+			  : x->root.images ? _("cannot tell what is built into the kernel")
 					   : _("packages of the image, or the kernel itself, may hold the driver");
 
 	doctor_reportf(x->d, &drivers_check_kind[kind], DOCTOR_SKIPPED, x->im->subject, NULL, _("not in the initrd: %s; %s"),

@@ -147,8 +147,7 @@ static void work(struct sandbox_child *c, void *ctx)
 	err ? send_error(c, err) : extract(c, wim);
 }
 
-/* --- our side ----------------------------------------------------------------------------------------------------------------
- */
+/* --- our side -------------------------------------------------------------------------------------------------------------- */
 
 struct answer {
 	struct inf_set *out;
@@ -168,7 +167,7 @@ static bool take_inf(struct answer *a, const uint8_t *data, size_t len)
 
 static const char *none(uint8_t why)
 {
-	return why == NO_IMAGE	     ? _("it holds no image")
+	return why == NO_IMAGE	     ? _("it contains no image")
 	       : why == NO_INF	     ? _("it holds no Windows driver files (INF)")
 	       : why == TOO_MANY_INF ? _("it holds more INF files than any Windows has")
 				     : NULL;

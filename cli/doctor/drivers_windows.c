@@ -54,7 +54,7 @@ static int copy_wim(const struct doctor_image *im, const char *folder, struct po
 		close(fd);
 	fd = ok ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0 && !*why)
-		*why = cli_xstrdup(_("no room for a temporary copy"));
+		*why = cli_xstrdup(_("not enough space for a temporary copy"));
 	free(path);
 	return fd;
 }

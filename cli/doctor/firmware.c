@@ -132,7 +132,8 @@ static void run_stick(struct doctor *d)
 			      _("the stick has a GPT, and the machine runs in BIOS mode: most BIOSes start it, some old ones "
 				"look for an MBR "
 				"with an active partition"),
-			      _("if the stick is not offered in the boot menu, make it anew with isopod create --table mbr"));
+			      _("if the firmware's boot menu does not offer the stick, make it again with 'isopod create --table "
+				"mbr'"));
 	else if (s.firmware)
 		doctor_reportf(d, &firmware_check_mode, DOCTOR_GOOD, NULL, NULL, _("%s starts a stick with %s in mode %s"),
 			       doctor_machine_name(d->machine), d->target->id.gpt ? "GPT" : "MBR", mode_text(s.firmware));

@@ -15,13 +15,12 @@ const struct doctor_check firmware_check_checksums = {
 	.id = "firmware.checksums",
 	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("checksums of the ACPI tables"),
-	.explain = N_(
-		"The firmware describes the machine to the system in ACPI tables; the bytes of each add up to zero. A table that "
-		"does not "
-		"was damaged or built carelessly. Windows stops with ACPI_BIOS_ERROR (0xA5); Linux complains and goes on with "
-		"what "
-		"may be nonsense: hangs at the start, lost interrupts, fans or batteries that are not there. Update the firmware "
-		"(BIOS); the check firmware.arguments names kernel arguments that leave the table out."),
+	.explain =
+		N_("The firmware describes the machine to the system in ACPI tables; the bytes of each add up to zero. A table "
+		   "that does not was damaged or built carelessly. Windows stops with ACPI_BIOS_ERROR (0xA5); Linux complains "
+		   "and goes on with what may be nonsense: hangs at the start, lost interrupts, fans or batteries that are not "
+		   "there. Update the firmware (BIOS); the check firmware.arguments names kernel arguments that leave the table "
+		   "out."),
 };
 const struct doctor_check firmware_check_tables = {
 	.id = "firmware.tables",
@@ -258,7 +257,8 @@ static void checksums(struct doctor *d, const struct acpi_tables *t)
 				h.oem_id, h.oem_table_id, (unsigned)h.oem_revision, h.sum);
 	}
 	if (!bad)
-		doctor_reportf(d, &firmware_check_checksums, DOCTOR_GOOD, NULL, NULL, _("%zu tables add up"), seen);
+		doctor_reportf(d, &firmware_check_checksums, DOCTOR_GOOD, NULL, NULL, _("the checksums of %zu tables are right"),
+			       seen);
 }
 
 /* --- do they fit each other ------------------------------------------------------------------------------------------------ */
@@ -298,7 +298,7 @@ static bool check_root(struct doctor *d, const struct acpi_tables *t, const stru
 	/* Tables at addresses that acpidump does not give (it writes zeros where it read them from sysfs) prove nothing. */
 	if (stray && known >= n) {
 		doctor_reportf(d, &firmware_check_tables, DOCTOR_WARN, root->name, _("update the firmware (BIOS)"),
-			       _("the list of tables leads to 0x%llx, where there is none"), (unsigned long long)stray);
+			       _("the list of tables points to 0x%llx, but there is no table there"), (unsigned long long)stray);
 		return false;
 	}
 	return true;
@@ -313,11 +313,11 @@ static bool check_rsdp(struct doctor *d, const struct acpi_tables *t)
 			continue;
 		if (!r.sum_ok || !r.extended_sum_ok) {
 			bad_tables(d, DOCTOR_BAD, t->v[i].name,
-				   _("wrong checksum of the root pointer: systems do not find the tables"));
+				   _("the root pointer's checksum is wrong: systems do not find the tables"));
 			return false;
 		}
 		if (!r.rsdt && !r.xsdt) {
-			bad_tables(d, DOCTOR_BAD, t->v[i].name, _("the root pointer leads nowhere"));
+			bad_tables(d, DOCTOR_BAD, t->v[i].name, _("the root pointer does not point to a table"));
 			return false;
 		}
 	}

@@ -30,12 +30,10 @@ const struct doctor_check firmware_check_signed = {
 	.id = "firmware.signed",
 	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("signatures of the image's loaders"),
-	.explain = N_(
-		"Secure Boot is on, and the loader that the firmware would start from this image carries no signature: the "
-		"firmware "
-		"refuses it ('Security Violation', 'Access Denied'), or goes on to the next boot entry without a word. Switch "
-		"Secure "
-		"Boot off for this image, or sign the loader with a key of your own (sbsign) that is enrolled on the machine."),
+	.explain = N_("Secure Boot is on, and the loader that the firmware would start from this image carries no signature: the "
+		      "firmware refuses it ('Security Violation', 'Access Denied'), or goes on to the next boot entry without a "
+		      "word. Switch Secure Boot off for this image, or sign the loader with a key of your own (sbsign) that is "
+		      "enrolled on the machine."),
 };
 const struct doctor_check firmware_check_dbx = {
 	.id = "firmware.dbx",
@@ -51,13 +49,11 @@ const struct doctor_check firmware_check_sbat = {
 	.id = "firmware.sbat",
 	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("generations of the loaders (SBAT)"),
-	.explain = N_(
-		"Loaders of Linux carry generation numbers (section .sbat), and shim keeps the lowest ones that it accepts in a "
-		"variable "
-		"of the firmware, which newer systems raise; Windows updates do so too. A loader below it is refused: 'Verifying "
-		"shim SBAT data failed: Security Policy Violation'. Take a current release of the image; lowering the level "
-		"again "
-		"(mokutil --set-sbat-policy delete, with Secure Boot off) opens the holes again."),
+	.explain =
+		N_("Loaders of Linux carry generation numbers (section .sbat), and shim keeps the lowest ones that it accepts in "
+		   "a variable of the firmware, which newer systems raise; Windows updates do so too. A loader below it is "
+		   "refused: 'Verifying shim SBAT data failed: Security Policy Violation'. Take a current release of the image; "
+		   "lowering the level again (mokutil --set-sbat-policy delete, with Secure Boot off) opens the holes again."),
 };
 
 /* --- the machine ---------------------------------------------------------------------------------------------------------- */
@@ -154,7 +150,7 @@ static void report_dbx(struct doctor *d, const struct secure *s)
 	if (!s->dbx)
 		return;
 	if (!count_dbx(s, n))
-		doctor_report(d, &firmware_check_dbx, DOCTOR_WARN, NULL, _("the machine's dbx breaks the rules of its format"),
+		doctor_report(d, &firmware_check_dbx, DOCTOR_WARN, NULL, _("the machine's dbx does not follow its format"),
 			      _("update the firmware (BIOS), or its keys (fwupdmgr)"));
 	else
 		doctor_reportf(d, &firmware_check_dbx, DOCTOR_GOOD, NULL, NULL, _("dbx: %zu hashes, %zu certificates"),

@@ -16,13 +16,11 @@ const struct doctor_check firmware_check_sleep = {
 	.id = "firmware.sleep",
 	.hazard = POD_HAZARD_FIRMWARE,
 	.title = N_("sleep"),
-	.explain = N_(
-		"A machine can suspend to RAM if its tables define the state _S3, or if it has modern standby (low-power S0); to "
-		"disk if "
-		"they define _S4. _PTS and _WAK are the firmware's own steps before and after. Without them, closing the lid "
-		"under a "
-		"live system can end in a machine that does not wake up. (With package acpica-tools the tables are disassembled; "
-		"without it the names are looked for by their bytes.)"),
+	.explain =
+		N_("A machine can suspend to RAM if its tables define the state _S3, or if it has modern standby (low-power S0); "
+		   "to disk if they define _S4. _PTS and _WAK are the firmware's own steps before and after. Without them, "
+		   "closing the lid under a live system can end in a machine that does not wake up. (With package acpica-tools "
+		   "the tables are disassembled; without it the names are looked for by their bytes.)"),
 };
 const struct doctor_check firmware_check_arguments = {
 	.id = "firmware.arguments",

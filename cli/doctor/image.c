@@ -11,14 +11,12 @@ static const struct doctor_check structure_check = {
 	.id = "image.structure",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("structure"),
-	.explain = N_("The image's own structures are read as the boot manager reads them: volume descriptors, boot catalogue, "
-		      "partition "
-		      "table, the initrds that its boot menus name. If that fails, the menu cannot start the image. The usual "
-		      "cause is a "
-		      "download or copy that broke off or went wrong: compare its hash with the one its maker publishes, and "
-		      "download it "
-		      "again. A file that is no image at all (an archive, a web page saved under the image's name) is told here "
-		      "as well."),
+	.explain =
+		N_("The image's own structures are read as the boot manager reads them: volume descriptors, boot catalogue, "
+		   "partition table, the initrds that its boot menus name. If that fails, the menu cannot start the image. The "
+		   "usual cause is an incomplete or failed download or copy: compare its hash with the one its publisher gives, "
+		   "and download it again. A file that is no image at all (an archive, a web page saved under the image's name) "
+		   "is told here as well."),
 };
 static const struct doctor_check kind_check = {
 	.id = "image.kind",
@@ -34,25 +32,21 @@ static const struct doctor_check boot_check = {
 	.id = "image.boot",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("what starts it"),
-	.explain =
-		N_("Each firmware starts something else: BIOS a boot sector (in an ISO by El Torito), UEFI a loader such as "
-		   "EFI/BOOT/BOOTX64.EFI, found through El Torito or in a filesystem of the image. An image without the loader "
-		   "for a "
-		   "machine's firmware does not start there; 'isopod plan' shows the details. Some machines can be switched "
-		   "between UEFI "
-		   "and BIOS (CSM, 'legacy') in their setup; otherwise take an edition of the image for this kind of machine."),
+	.explain = N_("Each firmware starts something else: BIOS a boot sector (in an ISO by El Torito), UEFI a loader such as "
+		      "EFI/BOOT/BOOTX64.EFI, found through El Torito or in a filesystem of the image. An image without the "
+		      "loader for a machine's firmware does not start there; 'isopod plan' shows the details. Some machines can "
+		      "be switched between UEFI and BIOS (CSM, 'legacy') in their setup; otherwise take an edition of the image "
+		      "for this kind of machine."),
 };
 static const struct doctor_check truncated_check = {
 	.id = "image.truncated",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("length"),
-	.explain = N_(
-		"A volume says how long it is. If the file is shorter, its end is missing: the menu and the kernel often still "
-		"start, "
-		"and the system hangs or stops later, when it reads a file that is not there. Download or copy the image again; "
-		"'isopod add --verify' reads the copy back. The last 300 KiB of an ISO may be padding that nobody reads: their "
-		"lack is "
-		"no damage."),
+	.explain =
+		N_("A volume says how long it is. If the file is shorter, its end is missing: the menu and the kernel often "
+		   "still start, and the system hangs or stops later, when it reads a file that is not there. Download or copy "
+		   "the image again; 'isopod add --verify' reads the copy back. The last 300 KiB of an ISO may be padding that "
+		   "nobody reads: their lack is no damage."),
 };
 static const struct doctor_check files_check = {
 	.id = "image.files",
@@ -70,7 +64,7 @@ static const struct doctor_check *const checks[] = {
 	&doctor_check_copied, &doctor_check_read,  &doctor_check_name,
 };
 
-#define AGAIN _("download or copy the image again and compare its hash with the one that its maker publishes")
+#define AGAIN _("download or copy the image again, and compare its hash with the publisher's")
 
 /* --- the tree of an ISO ---------------------------------------------------------------------------------------------------- */
 
@@ -193,12 +187,12 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 			       _("it holds only what differs from its parent %s, which is not there"), im->parent);
 	} else if (!im->plan && *im->parent && im->plan_status == POD_E_CHANGED) {
 		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("put an untouched copy of its parent there"),
-			       _("%s is not the parent it was made from, or was written to since"), im->parent);
+			       _("parent %s is not the file it was made from, or was changed since"), im->parent);
 	} else if (!im->plan && im->host_path && im->image && im->plan_status == POD_E_NOT_FOUND) {
 		/* The image is sound as far as was seen; what goes into its initrd is not where it should be. */
 		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
 			      _("the plan could not be made: the shims are not there"),
-			      _("install isopod completely, or name its files by ISOPOD_DATA"));
+			      _("install isopod completely, or set ISOPOD_DATA to the folder with its files"));
 	} else if (!im->plan && !im->host_path && im->image && cli_target_bad_shim(d->target)) {
 		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("'isopod update' writes it to the stick"),
 			       _("the plan could not be made: %s on the ESP is missing or damaged"),
@@ -216,7 +210,7 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 			       cli_status_text(im->plan_status));
 	} else if (im->image->kind == POD_IMAGE_UNKNOWN) {
 		doctor_report(d, &structure_check, pod_image_kind_of_name(im->path) == POD_IMAGE_DISK ? DOCTOR_WARN : DOCTOR_BAD,
-			      im->subject, _("its content is that of no image that is known here"), AGAIN);
+			      im->subject, _("its content is not that of any known kind of image"), AGAIN);
 	} else {
 		doctor_reportf(d, &structure_check, DOCTOR_GOOD, im->subject, NULL, _("%s, as the boot manager reads it"),
 			       pod_image_kind_text(im->image->kind));

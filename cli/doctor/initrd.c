@@ -79,7 +79,7 @@ static void conclude(struct initrd *r, const struct initrd_found *f)
 		r->problem = cli_xstrdup(_("a compression that is not known here"));
 		break;
 	case INITRD_BREAKS_OFF:
-		r->problem = cli_xasprintf(_("it breaks off or is damaged after %zu files"), r->files);
+		r->problem = cli_xasprintf(_("it is cut off or damaged after %zu files"), r->files);
 		break;
 	case INITRD_NO_LIBRARY:
 		r->problem = cli_xstrdup(initrd_library());

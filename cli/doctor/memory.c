@@ -25,35 +25,29 @@ static const struct doctor_check total_check = {
 	.id = "memory.total",
 	.hazard = POD_HAZARD_MEMORY,
 	.title = N_("memory in all"),
-	.explain = N_(
-		"A Linux needs its initrd twice while it starts, packed and unpacked, and memory to work in; a live system keeps "
-		"what "
-		"it changes in memory as well. With too little the kernel stops with 'out of memory' or the screen stays black. "
-		"The "
-		"figures are rules of thumb: packed size times three and 128 MiB at the very least, times five and 384 MiB to be "
-		"at ease. Systems that copy themselves to memory (toram) need their whole size on top. Add memory, or take a "
-		"smaller system."),
+	.explain =
+		N_("A Linux needs its initrd twice while it starts, packed and unpacked, and memory to work in; a live system "
+		   "keeps what it changes in memory as well. With too little the kernel stops with 'out of memory' or the screen "
+		   "stays black. The figures are rules of thumb: packed size times three and 128 MiB at the very least, times "
+		   "five and 384 MiB to be at ease. Systems that copy themselves to memory (toram) need their whole size on top. "
+		   "Add memory, or take a smaller system."),
 };
 static const struct doctor_check block_check = {
 	.id = "memory.block",
 	.hazard = POD_HAZARD_MEMORY,
 	.title = N_("largest free block"),
-	.explain =
-		N_("The initrd is loaded in one piece, below 2 GiB on many loaders, and the patches of the image are kept in "
-		   "memory while "
-		   "it starts. If firmware or graphics cut the memory below 4 GiB into small pieces, the sum does not help. Give "
-		   "less "
-		   "memory to integrated graphics in the setup, or start the image with the other firmware mode (UEFI or BIOS)."),
+	.explain = N_("The initrd is loaded in one piece, below 2 GiB on many loaders, and the patches of the image are kept in "
+		      "memory while it starts. If firmware or graphics cut the memory below 4 GiB into small pieces, the sum "
+		      "does not help. Give less memory to integrated graphics in the setup, or start the image with the other "
+		      "firmware mode (UEFI or BIOS)."),
 };
 static const struct doctor_check map_check = {
 	.id = "memory.map",
 	.hazard = POD_HAZARD_MEMORY,
 	.title = N_("memory map"),
-	.explain = N_(
-		"The firmware tells which memory is free and which is reserved. Ranges that contradict each other make a system "
-		"use "
-		"memory that the firmware uses as well: random crashes. Look for an update of the firmware; the kernel parameter "
-		"memmap=SIZE$START takes a range out of use."),
+	.explain = N_("The firmware tells which memory is free and which is reserved. Ranges that contradict each other make a "
+		      "system use memory that the firmware uses as well: random crashes. Look for an update of the firmware; the "
+		      "kernel parameter memmap=SIZE$START takes a range out of use."),
 };
 static const struct doctor_check *const checks[] = {&total_check, &block_check, &map_check};
 
@@ -72,8 +66,7 @@ struct memory {
 	uint64_t conventional;
 };
 
-/* --- reading the map ----------------------------------------------------------------------------------------------------------
- */
+/* --- reading the map ------------------------------------------------------------------------------------------------------- */
 
 static void add_range(struct memory *m, uint64_t start, uint64_t last, bool usable)
 {
@@ -183,8 +176,7 @@ static void read_memory(struct memory *m, const struct doctor_machine *machine)
 		m->total = read_memtotal(machine);
 }
 
-/* --- what a plan needs
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- what a plan needs ----------------------------------------------------------------------------------------------------- */
 
 struct need {
 	uint64_t patches; /* served from memory, with the segment table */
@@ -218,8 +210,7 @@ static void check_total(struct doctor *d, const struct doctor_image *im, const s
 		doctor_reportf(d, &total_check, DOCTOR_BAD, im->subject, _("add memory, or take a smaller system"),
 			       _("the machine has %s; with its initrd of %s the image needs %s at least"), has, initrd, least);
 	else if (m->total < n->ease)
-		doctor_reportf(d, &total_check, DOCTOR_WARN, im->subject,
-			       _("start it without other burdens (no toram), or add memory"),
+		doctor_reportf(d, &total_check, DOCTOR_WARN, im->subject, _("start it without 'toram', or add memory"),
 			       _("the machine has %s; with its initrd of %s the image should have %s"), has, initrd, ease);
 	else
 		doctor_reportf(d, &total_check, DOCTOR_GOOD, im->subject, NULL, _("needs %s, the machine has %s"), ease, has);
@@ -278,8 +269,7 @@ static void run_image(struct doctor *d, const struct doctor_image *im)
 	pod_free(&cli_alloc, m.range);
 }
 
-/* --- the map itself
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the map itself -------------------------------------------------------------------------------------------------------- */
 
 static void run_machine(struct doctor *d)
 {

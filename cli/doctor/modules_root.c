@@ -81,8 +81,7 @@ static void scan(struct search *s, const struct pod_node *folder, unsigned depth
 	free(dir);
 }
 
-/* --- the child: unsquashfs, and what it unpacked
- * -------------------------------------------------------------------------------- */
+/* --- the child: unsquashfs, and what it unpacked --------------------------------------------------------------------------- */
 
 struct request {
 	uint64_t start_bytes;
@@ -176,8 +175,7 @@ static void work(struct sandbox_child *c, void *ctx)
 	sandbox_send(c, 2, &status, 1);
 }
 
-/* --- our side
- * -------------------------------------------------------------------------------------------------------------------- */
+/* --- our side -------------------------------------------------------------------------------------------------------------- */
 
 struct answer {
 	struct modules_root *r;

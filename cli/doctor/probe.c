@@ -31,16 +31,13 @@ const struct doctor_check doctor_check_capacity = {
 	.id = "drive.capacity",
 	.hazard = POD_HAZARD_DRIVE,
 	.title = N_("real capacity"),
-	.explain = N_(
-		"Counterfeit drives say that they are larger than they are; files beyond the real end are lost, or overwrite "
-		"others. "
-		"--probe writes small blocks into free space at powers of two and at the end, reads them back, and puts back "
-		"what was "
-		"there. --probe=full writes all of the free space (slow; what deleted files left there is gone). Neither touches "
-		"a file. "
-		"The sample finds drives that lose what is beyond their end, or wrap at a power of two; the full probe finds the "
-		"rest. "
-		"A counterfeit drive can be used up to its real capacity if no partition reaches beyond it; better replace it."),
+	.explain =
+		N_("Counterfeit drives say that they are larger than they are; files beyond the real end are lost, or overwrite "
+		   "others. --probe writes small blocks into free space at powers of two and at the end, reads them back, and "
+		   "puts back what was there. --probe=full writes all of the free space (slow; what deleted files left there is "
+		   "gone). Neither touches a file. The sample finds drives that lose what is beyond their end, or wrap at a "
+		   "power of two; the full probe finds the rest. A counterfeit drive can be used up to its real capacity if no "
+		   "partition reaches beyond it; better replace it."),
 };
 
 struct place {
@@ -65,8 +62,7 @@ struct probe {
 	enum pod_status status;
 };
 
-/* --- blocks -------------------------------------------------------------------------------------------------------------------
- */
+/* --- blocks ---------------------------------------------------------------------------------------------------------------- */
 
 static void make_block(const struct probe *p, uint64_t at, uint8_t *b)
 {
@@ -144,8 +140,7 @@ static bool canaries_live(struct probe *p, uint64_t at)
 	return same;
 }
 
-/* --- free space
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- free space ------------------------------------------------------------------------------------------------------------ */
 
 static bool is_free(const struct probe *p, uint64_t cluster)
 {
@@ -210,8 +205,7 @@ static void choose_places(struct probe *p)
 		qsort(p->place, p->places, sizeof *p->place, by_place);
 }
 
-/* --- the sample
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the sample ------------------------------------------------------------------------------------------------------------ */
 
 /* Writes the block of one place. False: stop. */
 static bool mark(struct probe *p, struct place *pl, uint8_t *b)
@@ -265,8 +259,7 @@ static void sample(struct probe *p)
 	free(b);
 }
 
-/* --- all of it
- * -------------------------------------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------------------------------------- */
 
 /* The next piece of free space at or behind *cluster. */
 static bool next_piece(const struct probe *p, uint64_t *cluster, uint64_t *at, size_t *len)
@@ -347,13 +340,12 @@ static void all(struct probe *p)
 	free(b);
 }
 
-/* --- what came of it
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- what came of it ------------------------------------------------------------------------------------------------------- */
 
 static void report(struct probe *p)
 {
 	struct doctor *d = p->d;
-	const char *fix = _("do not trust it: save what can be read, and replace the drive");
+	const char *fix = _("do not trust the drive: save what can be read, and replace it");
 	char size[16];
 
 	if (p->fake && p->landed_at != UINT64_MAX && p->bad_at > p->landed_at)
@@ -389,7 +381,7 @@ static void probe_volume(struct probe *p)
 	else if (doctor_volume_open(p->v, &p->t->data_win.dev, NULL) != POD_OK || !doctor_volume_sound(p->v) ||
 		 (1u << p->v->geom.cluster_shift) < BLOCK)
 		doctor_report(d, &doctor_check_capacity, DOCTOR_SKIPPED, d->arg,
-			      _("which space is free is not certain: have the volume repaired first (see drive.volume)"), NULL);
+			      _("cannot tell for certain which space is free: repair the volume first (see drive.volume)"), NULL);
 	else {
 		p->dev = &p->t->file.dev;
 		read_canaries(p);

@@ -214,7 +214,9 @@ static void print_walls(void)
 		free(*l);
 		*l = more;
 	}
-	cli_print(_("\nForeign programs and libraries run behind these walls: %s\n"), list[0] ? list[0] : _("none"));
+	cli_print(_("\n"
+		    "Foreign programs and libraries run behind these walls: %s\n"),
+		  list[0] ? list[0] : _("none"));
 	if (list[1])
 		cli_print(_("Not to be had here: %s\n"), list[1]);
 	free(list[0]);
@@ -374,7 +376,7 @@ int doctor_explain(const struct cli_command *cmd, const char *id, bool json, str
 				found++;
 			}
 	if (!found && id)
-		return cli_usage(fault, cmd, _("there is no check '%s' ('--explain' alone lists them)"), id);
+		return cli_usage(fault, cmd, _("unknown check '%s'; '--explain' without a name lists the checks"), id);
 	if (json) {
 		cli_json_close(&j, ']');
 		return cli_json_end(&j, fault);

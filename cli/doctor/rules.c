@@ -7,12 +7,10 @@ static const struct doctor_check rules_check = {
 	.id = "rules.conf",
 	.hazard = POD_HAZARD_RULES,
 	.title = N_("isopod.conf"),
-	.explain = N_(
-		"The file /isopod.conf on the data partition holds 'key = value' lines. A line that makes no sense is skipped; "
-		"of "
-		"two valid lines for one key the later one counts; a default that names no image on the stick starts nothing; a "
-		"timeout without a default has no effect. 'isopod rules show' prints which value counts and which line it comes "
-		"from."),
+	.explain = N_("The file /isopod.conf on the data partition holds 'key = value' lines. A line that makes no sense is "
+		      "skipped; of two valid lines for one key the later one applies; a default that names no image on the stick "
+		      "starts nothing; a timeout without a default has no effect. 'isopod rules show' prints which value applies "
+		      "and which line it comes from."),
 };
 static const struct doctor_check *const checks[] = {&rules_check};
 
@@ -24,8 +22,9 @@ static void on_finding(void *ctx, const struct cli_rules_finding *f)
 	char place[32];
 
 	snprintf(place, sizeof place, "%s:%u", POD_CONF_FILE, f->line);
-	doctor_reportf(ctx, &rules_check, level, place, _("edit the line, or remove it; 'isopod rules show' tells what counts"),
-		       "%s%s%s", f->key, f->key[0] ? ": " : "", f->what);
+	doctor_reportf(ctx, &rules_check, level, place,
+		       _("edit the line, or remove it; 'isopod rules show' tells which value applies"), "%s%s%s", f->key,
+		       f->key[0] ? ": " : "", f->what);
 }
 
 static void run_stick(struct doctor *d)
@@ -37,7 +36,7 @@ static void run_stick(struct doctor *d)
 		doctor_reportf(d, &rules_check, DOCTOR_BAD, POD_CONF_FILE, _("check the volume with fsck (fsck.exfat, fsck.fat)"),
 			       _("it cannot be read: %s"), cli_status_text(st));
 	else if (!r.text)
-		doctor_report(d, &rules_check, DOCTOR_GOOD, POD_CONF_FILE, _("not there, the defaults count"), NULL);
+		doctor_report(d, &rules_check, DOCTOR_GOOD, POD_CONF_FILE, _("does not exist; the defaults apply"), NULL);
 	else if (!cli_rules_lint(&r, on_finding, d))
 		doctor_report(d, &rules_check, DOCTOR_GOOD, POD_CONF_FILE, _("nothing wrong"), NULL);
 	cli_rules_free(&r);

@@ -27,12 +27,11 @@ const struct doctor_check doctor_check_zeros = {
 	.id = "image.zeros",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("zeros in place of data"),
-	.explain = N_(
-		"A download that reserves its space first, or a copy that was interrupted, leaves a file of the right length "
-		"with "
-		"zeros where data is missing. Compressed files inside an image (squashfs, WIM, initrd) never hold long runs of "
-		"zeros. Without --full some places are sampled; with --full everything is read. Download or copy the image "
-		"again."),
+	.explain =
+		N_("A download that reserves its space first, or a copy that was interrupted, leaves a file of the right length "
+		   "with zeros where data is missing. Compressed files inside an image (squashfs, WIM, initrd) never hold long "
+		   "runs of zeros. Without --full some places are sampled; with --full everything is read. Download or copy the "
+		   "image again."),
 };
 const struct doctor_check doctor_check_md5 = {
 	.id = "image.md5",
@@ -47,21 +46,19 @@ const struct doctor_check doctor_check_sums = {
 	.id = "image.sums",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("hash published beside it"),
-	.explain = N_(
-		"If a file such as SHA256SUMS, MD5SUMS or NAME.sha256 lies in the same folder and names the image, its hash is "
-		"compared: with --full by reading the image, without it by what 'isopod add' noted when it copied the image. A "
-		"wrong hash means that the image is not what its maker published: download it again, and check the signature of "
-		"the hash list if there is one."),
+	.explain =
+		N_("If a file such as SHA256SUMS, MD5SUMS or NAME.sha256 lies in the same folder and names the image, its hash "
+		   "is compared: with --full by reading the image, without it by what 'isopod add' noted when it copied the "
+		   "image. A wrong hash means that the image is not what its publisher released: download it again, and check "
+		   "the signature of the hash list if there is one."),
 };
 const struct doctor_check doctor_check_copied = {
 	.id = "image.copied",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("unchanged since it was copied"),
-	.explain = N_("'isopod add' notes the SHA-256 of each image that it copies in /isopod.sha256 on the stick. --full reads "
-		      "the image "
-		      "and compares. If the hash differs, the drive has lost or changed data, or a program wrote into the file: "
-		      "copy it "
-		      "again, and probe the drive with --probe if it happens more than once."),
+	.explain = N_("'isopod add' notes the SHA-256 of each image that it copies in /isopod.sha256 on the stick. --full "
+		      "reads the image and compares. If the hash differs, the drive has lost or changed data, or a program "
+		      "wrote into the file: copy it again, and probe the drive with --probe if it happens more than once."),
 };
 const struct doctor_check doctor_check_read = {
 	.id = "drive.read",
@@ -124,7 +121,7 @@ static void sample(struct doctor *d, const struct doctor_image *im)
 		doctor_report(d, &doctor_check_zeros, DOCTOR_BAD, im->subject, _("zeros wherever it was sampled"), AGAIN);
 	else if (iso && tail >= SAMPLES / 8 && tail * step >= TAIL_MIN)
 		doctor_reportf(d, &doctor_check_zeros, DOCTOR_WARN, im->subject,
-			       _("a download that broke off looks like this: compare the hash"),
+			       _("an incomplete download looks like this: compare the hash"),
 			       _("nothing but zeros was found in the last %u%%"), tail * 100 / SAMPLES);
 	else
 		doctor_reportf(d, &doctor_check_zeros, DOCTOR_GOOD, im->subject, NULL, _("%u of %u samples hold data"),
@@ -259,7 +256,7 @@ static void report_read(struct scan *s)
 	else if (s->bad > 16)
 		doctor_reportf(s->d, &doctor_check_read, DOCTOR_BAD, s->im->subject,
 			       _("save what can be read, and replace the drive; then copy the image again"),
-			       s->bad >= BAD_PLACES_MAX ? _("more than %u places cannot be read; given up")
+			       s->bad >= BAD_PLACES_MAX ? _("more than %u places cannot be read; stopped there")
 							: _("%u places cannot be read"),
 			       s->bad);
 }

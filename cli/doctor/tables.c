@@ -17,26 +17,22 @@ const struct doctor_check doctor_check_catalogue = {
 	.id = "image.catalogue",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("boot catalogue"),
-	.explain = N_("The boot catalogue of an ISO (El Torito) lists what BIOS and UEFI start, and where it lies. An entry that "
-		      "points "
-		      "outside the image starts nothing; a wrong checksum is ignored by most machines, but not by all. The image "
-		      "was made "
-		      "with faulty tools or is damaged: download it again, or take another edition."),
+	.explain = N_("The boot catalogue of an ISO (El Torito) lists what BIOS and UEFI start, and where it lies. An entry "
+		      "that points outside the image starts nothing; a wrong checksum is ignored by most machines, but not by "
+		      "all. The image was made with faulty tools or is damaged: download it again, or take another edition."),
 };
 const struct doctor_check doctor_check_hybrid = {
 	.id = "image.tables",
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("partition tables"),
-	.explain = N_("An image that can be written to a USB drive as it is carries a partition table (MBR, often GPT as well). "
-		      "If they "
-		      "contradict each other, or reach beyond the image, then some firmwares and systems see other partitions "
-		      "than others "
-		      "do: the image may start on one machine and not on the next. The GPT keeps a copy of its header in the "
-		      "last sector; "
-		      "if it is not there, the image was cut off, or something was appended to it."),
+	.explain = N_("An image that can be written to a USB drive as it is carries a partition table (MBR, often GPT as "
+		      "well). If they contradict each other, or reach beyond the image, then some firmwares and systems see "
+		      "other partitions than others do: the image may start on one machine and not on the next. The GPT keeps "
+		      "a copy of its header in the last sector; if it is not there, the image was cut off, or something was "
+		      "appended to it."),
 };
 
-#define BADLY_MADE _("it may start on some machines only: compare its hash with its maker's, or take another edition")
+#define BADLY_MADE _("it may start on some machines only: compare its hash with the publisher's, or take another edition")
 
 /* --- boot catalogue -------------------------------------------------------------------------------------------------------- */
 

@@ -171,8 +171,7 @@ static void name_other_tables(struct look *l)
 		lib.blkid_free_probe(pr);
 }
 
-/* --- data of any kind ---------------------------------------------------------------------------------------------------------
- */
+/* --- data of any kind ------------------------------------------------------------------------------------------------------ */
 
 /* True: all zeros. Else tells where the first other byte is, or that it cannot be read. */
 static bool is_blank(struct look *l, uint64_t at, uint64_t end)
@@ -243,8 +242,7 @@ static void search_drive(struct look *l)
 			return;
 }
 
-/* --- entry --------------------------------------------------------------------------------------------------------------------
- */
+/* --- entry ----------------------------------------------------------------------------------------------------------------- */
 
 const char *cli_content_cannot_name(void)
 {

@@ -262,7 +262,7 @@ static void check_attributes(struct check *k, const struct names *wrong, bool re
 			repaired(k, wrong->v[i], _("its read-only attribute was wrong"));
 		else
 			warn(k, wrong->v[i],
-			     read_only ? _("is read-only, but is the current layer") : _("can be written to, but must not be"));
+			     read_only ? _("is read-only, but is the current layer") : _("is writable, but must be read-only"));
 }
 
 /* A child that says nothing about the disk: made, and power went before the index could say so. */

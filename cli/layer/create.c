@@ -191,9 +191,9 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's' && (!cli_parse_size(optarg, &o.size) || !o.size || o.size % 512))
-			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		if (c == 'F' && !disk_parse_input(optarg, &o.input))
-			return cli_usage(fault, cmd, _("'%s' makes no sense here"), optarg);
+			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		if (c == 'f')
 			o.from = optarg;
 		else if (c == 'n')
@@ -204,7 +204,7 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 	if (argc - optind != 1 || !o.from == !o.size)
 		return cli_usage(fault, cmd, "%s", _("name one STORE, and either --size N or --from FILE"));
 	if (!pod_store_name_ok(o.name))
-		return cli_usage(fault, cmd, _("'%s' makes no sense here"), o.name);
+		return cli_usage(fault, cmd, _("'%s' is not valid here"), o.name);
 	cli_catch_signals();
 	return create(argv[optind], &o, fault);
 }

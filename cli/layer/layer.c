@@ -187,7 +187,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return with_store(argv[optind], actions[i].act, argv[optind + 1], argc - optind > 2 ? argv[optind + 2] : NULL,
 				  given, fault);
 	}
-	return cli_usage(fault, cmd, _("there is no 'layer %s'"), verb);
+	return cli_usage(fault, cmd, _("unknown command 'layer %s'"), verb);
 }
 
 const struct cli_command cli_layer = {

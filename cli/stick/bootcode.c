@@ -21,7 +21,7 @@ bool cli_bootcode_load(struct cli_bootcode *b, struct fault *fault)
 		return false;
 	}
 	if (mbr_len != CLI_MBR_CODE_SIZE || len % SECTOR != 0 || len / SECTOR > POD_BOOTCODE_SLOT_SECTORS) {
-		fault_set(fault, _("mbr.bin (%zu bytes) or stage2.bin (%zu bytes) has a wrong length; install isopod again"),
+		fault_set(fault, _("mbr.bin (%zu bytes) or stage2.bin (%zu bytes) has the wrong length; install isopod again"),
 			  mbr_len, len);
 		cli_bootcode_free(b);
 		return false;

@@ -220,9 +220,8 @@ static bool is_whole(const struct cli_copy *c, const struct stat *before, struct
 		return true;
 	if (more != 0 && after.st_size == before->st_size)
 		fault_set(fault,
-			  _("%s: it holds more than its size of %llu bytes says, as files of /proc do; nothing was added, copy "
-			    "it to "
-			    "a plain file first"),
+			  _("%s: it holds more than its size of %llu bytes says, as files of /proc do; nothing was added, "
+			    "copy it to a plain file first"),
 			  c->source, (unsigned long long)c->size_bytes);
 	else
 		fault_set(fault, _("%s: the file was written to while it was copied; nothing was added"), c->source);

@@ -137,13 +137,13 @@ static void on_finding(void *ctx, const struct pod_conf_finding *f)
 	snprintf(out.key, sizeof out.key, "%.*s", (int)pod_min_u64(f->key_len, sizeof out.key - 1), f->key);
 	known_keys(keys, sizeof keys);
 	if (f->problem == POD_CONF_UNKNOWN)
-		snprintf(out.what, sizeof out.what, _("there is no such key (known: %s)"), keys);
+		snprintf(out.what, sizeof out.what, _("unknown key (known: %s)"), keys);
 	else if (f->problem == POD_CONF_DUPLICATE)
-		snprintf(out.what, sizeof out.what, _("given on line %u as well; line %u counts"), f->other_line, out.counts);
+		snprintf(out.what, sizeof out.what, _("given on line %u as well; line %u applies"), f->other_line, out.counts);
 	else if (f->problem == POD_CONF_VALUE && out.counts)
-		snprintf(out.what, sizeof out.what, _("%s; line %u counts"), _(f->what), out.counts);
+		snprintf(out.what, sizeof out.what, _("%s; line %u applies"), _(f->what), out.counts);
 	else if (f->problem == POD_CONF_VALUE)
-		snprintf(out.what, sizeof out.what, _("%s; the default counts"), _(f->what));
+		snprintf(out.what, sizeof out.what, _("%s; the default applies"), _(f->what));
 	else
 		pod_strlcpy(out.what, _(f->what), sizeof out.what);
 	l->report(l->ctx, &out);

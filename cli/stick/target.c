@@ -246,7 +246,7 @@ bool cli_target_state(struct cli_target *t, struct pod_window *out, uint64_t *st
 	bool ok;
 
 	if (!t->esp.ops) {
-		fault_set(fault, _("%s: no readable ESP; 'isopod update' writes that of an Isopod stick anew"), t->file.path);
+		fault_set(fault, _("%s: no readable ESP; 'isopod update' rewrites the ESP of an Isopod stick"), t->file.path);
 		return false;
 	}
 	st = pod_fs_lookup(&t->esp, POD_STATE_FILE, &node, &t->scratch);

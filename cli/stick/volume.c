@@ -123,7 +123,8 @@ int cli_volume_fail(const struct cli_volume *v, const char *path, const char *wh
 	int rc = CLI_FAILED;
 
 	if (st == POD_E_INVALID)
-		fault_set(fault, _("%s: exFAT does not take this name: no \" * : < > ? \\ | and at most 255 characters"), where);
+		fault_set(fault, _("%s: exFAT does not allow this name; use at most 255 characters without \" * : < > ? \\ |"),
+			  where);
 	else if (st == POD_E_EXISTS)
 		fault_set(fault, _("%s: %s: the name is taken"), where, what);
 	else if (st == POD_E_NOT_FOUND)

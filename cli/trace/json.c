@@ -244,6 +244,6 @@ int trace_export(const struct trace *t, const char *file, bool with_names, struc
 	fputc('\n', f);
 	bad = ferror(f) != 0;
 	if (fclose(f) != 0 || bad)
-		return fault_set(fault, _("%s: could not be written; is there room left?"), file);
+		return fault_set(fault, _("%s: cannot write; is there space left?"), file);
 	return CLI_OK;
 }

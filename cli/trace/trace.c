@@ -127,9 +127,9 @@ static bool parse(const struct cli_command *cmd, int argc, char **argv, struct o
 	if (argc - optind != 1)
 		*rc = cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	else if (o->json + o->raw + (o->export != NULL) > 1)
-		*rc = cli_usage(fault, cmd, "%s", _("--json, --raw and --export exclude each other"));
+		*rc = cli_usage(fault, cmd, "%s", _("--json, --raw and --export cannot be combined"));
 	else if (o->with_names && !o->export)
-		*rc = cli_usage(fault, cmd, "%s", _("--with-names goes with --export"));
+		*rc = cli_usage(fault, cmd, "%s", _("--with-names needs --export"));
 	else
 		return true;
 	return false;

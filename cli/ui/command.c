@@ -22,7 +22,7 @@ int cli_usage(struct fault *f, const struct cli_command *cmd, const char *fmt, .
 	va_start(ap, fmt);
 	s = cli_xvasprintf(fmt, ap);
 	va_end(ap);
-	fault_set(f, _("%s; 'isopod %s --help' explains"), s, cmd->name);
+	fault_set(f, _("%s; see 'isopod %s --help'"), s, cmd->name);
 	free(s);
 	return CLI_USAGE;
 }

@@ -41,13 +41,13 @@ static const char *advice(enum pod_status st)
 	case POD_E_UNSUPPORTED:
 		return _("this needs a newer isopod");
 	case POD_E_NOSPACE:
-		return _("make room there; for a stick in a file, on the drive that the file lies on");
+		return _("free some space there; for a stick in a file, on the drive that holds the file");
 	case POD_E_READONLY:
 		return _("move the write-protection switch, or check the permissions");
 	case POD_E_BUSY:
 		return _("unmount it and close the programs that use it");
 	case POD_E_CHANGED:
-		return _("plug the drive in again and repeat the command");
+		return _("unplug the drive, plug it in again, and repeat the command");
 	default:
 		return NULL;
 	}

@@ -112,7 +112,7 @@ static bool add_flash(const struct model *model, const struct cli_machine *m, st
 		cli_args_add(a, "-drive");
 		cli_args_addf(a, "if=pflash,unit=1,format=raw,file=%s", vars);
 		if (!ok)
-			fault_set(fault, _("%s: cannot copy the firmware's variables; is there room in the temporary folder?"),
+			fault_set(fault, _("%s: cannot copy the firmware's variables; is there space in the temporary folder?"),
 				  vars);
 		free(vars);
 		return ok;

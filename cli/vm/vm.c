@@ -367,7 +367,8 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 		case O_FIRMWARE:
 			if (!cli_machine_known(optarg))
 				return cli_usage(fault, cmd,
-						 _("no firmware '%s' (bios, uefi, uefi-ia32, uefi-aa64, uefi-secure)"), optarg);
+						 _("unknown firmware '%s'; use bios, uefi, uefi-ia32, uefi-aa64 or uefi-secure"),
+						 optarg);
 			o->machine.model = optarg;
 			break;
 		case O_BOOT:
@@ -395,7 +396,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 			break;
 		case O_BUS:
 			if (strcmp(optarg, "usb") != 0 && strcmp(optarg, "sata") != 0)
-				return cli_usage(fault, cmd, _("no bus '%s' (usb, sata)"), optarg);
+				return cli_usage(fault, cmd, _("unknown bus '%s'; use usb or sata"), optarg);
 			o->machine.sata = strcmp(optarg, "sata") == 0;
 			break;
 		case O_WRITE:

@@ -151,7 +151,7 @@ static inline void dm_make(struct disk_mem *m, enum pod_member_kind kind, uint64
 	struct pod_vhdx_create x = {.size_bytes = size, .block_size = 1u << 20, .parent = parent ? &spec : NULL};
 	struct pod_vhd_create v = {.size_bytes = size, .block_size = 65536, .parent = parent ? &spec : NULL};
 	FUZZ_REQUIRE((kind == POD_MEMBER_VHDX ? pod_vhdx_format(&m->vf, &plain, &x, &fuzz_vhd_env, NULL)
-					     : pod_vhd_format(&m->vf, &plain, &v, &fuzz_vhd_env, NULL)) == POD_OK);
+					      : pod_vhd_format(&m->vf, &plain, &v, &fuzz_vhd_env, NULL)) == POD_OK);
 	opt.writable = true;
 	FUZZ_REQUIRE(pod_member_open(&l, &m->vf, &plain, &opt, NULL) == POD_OK);
 	fill(&l, 4096, 'a', 71680);

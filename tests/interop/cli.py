@@ -164,7 +164,7 @@ def disk_full(stick):
     before = listing(stick)
     r = isopod("add", stick, "large.img")
     line = r.err.strip().split("\n")[-1]
-    check(r.rc == 3 and all(w in line for w in ("no room", "needs 100.0 MiB", "free", "largest piece")), "disk full: %d %r" % (r.rc, r.err))
+    check(r.rc == 3 and all(w in line for w in ("not enough space", "needs 100.0 MiB", "free", "largest piece")), "disk full: %d %r" % (r.rc, r.err))
     equal(listing(stick), before, "nothing changed")
     fsck(stick, "disk full")
     os.unlink("large.img")

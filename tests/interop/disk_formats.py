@@ -324,7 +324,7 @@ def merges_at_home():
     must("disk", "convert", "p.raw", "home/b.vhdx")
     must("disk", "create", "home/c.vhdx", "--parent", "home/a.vhdx")
     before = sha256("home/b.vhdx")
-    one_line(isopod("disk", "merge", "home/c.vhdx", "--into", "home/b.vhdx"), 3, "into another image", "not the parent")
+    one_line(isopod("disk", "merge", "home/c.vhdx", "--into", "home/b.vhdx"), 3, "into another image", "is not the file it was made from")
     equal(sha256("home/b.vhdx"), before, "another image is as it was")
 
 

@@ -501,7 +501,7 @@ def faults():
     os.chmod(base, 0o644)
     os.chmod("f/" + current("f")["file"], 0o444)
     r = isopod("layer", "check", "f")
-    check(r.rc == 0 and "can be written to" in r.out and "is read-only" in r.out and " 2 warnings" in r.out, "attributes: " + r.out)
+    check(r.rc == 0 and "is writable" in r.out and "is read-only" in r.out and " 2 warnings" in r.out, "attributes: " + r.out)
     r = isopod("layer", "check", "f", "--repair")
     check(r.rc == 0 and " 2 repaired, 0 warnings" in r.out, "attributes, repaired: " + r.out)
     check(not os.stat(base).st_mode & 0o200 and os.stat("f/" + current("f")["file"]).st_mode & 0o200, "attributes are right")

@@ -69,6 +69,19 @@ static bool same(uint64_t off, size_t len)
 	return pod_dev_read(&cache.dev, off, buf, len) == POD_OK && memcmp(buf, content + off, len) == 0;
 }
 
+/* A device may know how to write and yet be one that is only read. */
+TEST(what_is_read_only_is_not_written)
+{
+	uint8_t byte = 1;
+	open_cache(4);
+	CHECK_EQ(pod_dev_write(&counted.dev, 0, &byte, 1), POD_OK);
+	counted.dev.read_only = true;
+	byte = 2;
+	CHECK_EQ(pod_dev_write(&counted.dev, 0, &byte, 1), POD_E_READONLY);
+	CHECK_EQ(content[0], 1);
+	pod_cache_fini(&cache, &heap);
+}
+
 TEST(whatever_is_read_is_what_is_there)
 {
 	static const uint32_t lines[] = {1, 3, 4, 16, 32};

@@ -188,6 +188,15 @@ TEST(every_field_comes_back)
 }
 
 /* Places other programs rely on: the INT 13h server and the documentation. */
+TEST(a_stage_is_noted_the_first_time)
+{
+	struct pod_stages t = {0};
+	CHECK(pod_stages_add(&t, POD_STAGE_MENU, 10, 1));
+	CHECK(!pod_stages_add(&t, POD_STAGE_MENU, 20, 2));
+	CHECK_EQ(t.count, 1);
+	CHECK_EQ(pod_stages_find(&t, POD_STAGE_MENU)->ms, 10);
+}
+
 TEST(layout)
 {
 	uint8_t s[POD_REC_SECTOR];

@@ -43,7 +43,7 @@ noticed() {
 
 one() { # one FILE EXPRESSION TEST
 	local what="$1, $3: $2" path
-	path=$(git ls-files "*/$1")
+	path=$(git ls-files "$1" "*/$1")
 	if [ "$(echo "$path" | wc -l)" -ne 1 ] || [ -z "$path" ]; then
 		wrong "$what: not the name of one file"
 		return

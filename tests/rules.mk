@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # `make check` runs every bounded suite, even after one failed, and ends with the sum.
 CHECK_SUITES      := lint unit fuzz interop build bios boot
-CHECK_LONG_SUITES := unit fuzz-long interop build bios boot-long
+CHECK_LONG_SUITES := unit fuzz-long interop build bios break boot-long
 
 .PHONY: check check-long check-build
 
@@ -14,6 +14,11 @@ check-long: deps
 # See doc/TESTING.md, "build".
 check-build: all core $(B)/host/libmenu.a
 	@tests/run-suite.sh build $(addprefix tests/build/,symbols.sh globals.sh hardening.sh reproducible.sh blobs.sh dead.sh layers.py deps.sh)
+
+# Deliberate mistakes that the tests must notice: tests/break.txt.
+.PHONY: check-break
+check-break: all $(UNIT_BIN) $(FUZZ_BIN) $(INTEROP_BIN)
+	@B='$(B)' tests/run-suite.sh break tests/break.sh
 
 .PHONY: check-lint lint format
 check-lint lint:

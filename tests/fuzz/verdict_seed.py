@@ -19,7 +19,8 @@ def stages(*numbers):
 
 
 def progress(flags, errors, *numbers):
-    return struct.pack("<IBBHQIIQQ", 90000, flags, len(numbers), errors, 32 << 20, 40, 65536, 1 << 19, 0).ljust(0x78, b"\0") + stages(*numbers)
+    return (struct.pack("<IBBHQIIQQII", 90000, len(numbers), flags, 0, 32 << 20, 40, 65536, 1 << 19, 0, errors, 4).ljust(0x78, b"\0") +
+            stages(*numbers))
 
 
 def write(name, fact, log, image_flags, flags, errors, menu, linux=()):

@@ -25,7 +25,7 @@ build() {
 	case $1 in
 	unit/*) target="build/${1}_test" ;;
 	fuzz/*) target="build/$1" ;;
-	*) target="all interop-bin" ;;
+	*) target=interop-bin ;;
 	esac
 	# shellcheck disable=SC2086 # several targets
 	make -C "$tree" -s B=build $target >"$work/log" 2>&1

@@ -12,7 +12,9 @@ $(INTEROP_BIN): $(B)/interop/%: tests/interop/%_tool.c $(B)/san/libpod.a
 	$(Q)$(CLANG) $(UNIT_FLAGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(TEST_DEPS) -o $@ $< $(B)/san/libpod.a
 -include $(INTEROP_BIN:=.d)
 
-.PHONY: check-interop interop-media
+.PHONY: check-interop interop-media interop-bin
+# All that the tests run, for tests/break.sh.
+interop-bin: all $(INTEROP_BIN) $(B)/interop/isopod-faults $(B)/interop/layer-model $(CLI_MO)
 # What shim_live.py boots; built before the tests, whose time it is not.
 interop-media:
 	@tests/media/build.sh -q live >/dev/null

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* In the place of the menu: damages a stack the way STACK says, and goes on. See stack.py. */
+/* In the place of the menu: damages a stack the way STACK (-DSTACK=...) says, and goes on. See stack.py. */
 #include "boot/boot.h"
 #ifdef STACK_BIOS
 #include "boot/bios/bios.h"
@@ -11,6 +11,10 @@ enum {
 	STACK_deep,  /* 32-bit BIOS code: a recursion that needs more stack than there is */
 	STACK_real,  /* a BIOS call that needs more stack than there is */
 };
+
+#ifndef STACK
+#define STACK STACK_whole
+#endif
 
 static __attribute__((noinline)) void fill(volatile char *to, size_t n)
 {

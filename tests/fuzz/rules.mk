@@ -12,7 +12,7 @@ FUZZ_RUNS ?= 20000
 FUZZ_LONG_SECONDS ?= 600
 
 # Parts of the command or the shim that a target reads with, and their libraries, linked as usual (cli/host/lazy.h).
-FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/modules.c cli/doctor/drivers_inf.c
+FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/initrd_walk.c cli/doctor/modules.c cli/doctor/drivers_inf.c
 FUZZ_LIBS_initrd := -larchive
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/ui/memory.c
 FUZZ_CLI_nbd := cli/nbd/nbd.c cli/ui/memory.c

@@ -386,7 +386,7 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_identity identity = {0};
-	struct options o = {.label = "ISOPOD", .identity = &identity};
+	struct options o = {.target = "", .label = "ISOPOD", .identity = &identity};
 	int rc = parse(cmd, &o, argc, argv, fault);
 
 	return rc == CLI_OK ? create(&o, fault) : rc;

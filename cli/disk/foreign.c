@@ -96,9 +96,9 @@ static int convert(struct pod_dev *from, enum pod_diskfile format, struct pod_ch
 {
 	struct run r = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct cli_args a = {0};
-	int rc = CLI_FAILED, out = to ? -1 : open(path, O_RDWR | O_CLOEXEC);
+	int rc = CLI_FAILED, out = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 
-	if (!to && out < 0)
+	if (path && out < 0)
 		return fault_set(fault, _("%s: cannot make the image: %s"), shown, strerror(errno));
 	if (start(&r, from, to, fault)) {
 		struct qemu_img q = {.about = shown, .from = r.from_socket, .to = to ? r.to_socket : NULL, .out = out};

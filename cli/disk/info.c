@@ -10,28 +10,33 @@
 
 static const struct option report_options[] = {{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
 
-/* The usual beginning: FILE, --json and --input-format. */
-static int open_report(const struct cli_command *cmd, int argc, char **argv, struct disk **d, bool *json, struct fault *fault)
+/* The usual beginning: FILE, --json and --input-format. NULL: the command ends with `rc`. */
+static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, bool *json, int *rc, struct fault *fault)
 {
 	enum pod_diskfile said = POD_DISKFILE_NONE;
+	struct disk *d;
 	int c;
 
 	*json = false;
-	while ((c = getopt_long(argc, argv, "", report_options, NULL)) != -1) {
+	*rc = CLI_OK;
+	while (*rc == CLI_OK && (c = getopt_long(argc, argv, "", report_options, NULL)) != -1) {
 		if (c == 'j')
 			*json = true;
 		else if (c != 'F')
-			return cli_bad_option(fault, cmd, argv);
+			*rc = cli_bad_option(fault, cmd, argv);
 		else if (!disk_parse_input(optarg, &said))
-			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
+			*rc = cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 	}
-	if (argc - optind != 1)
-		return cli_usage(fault, cmd, "%s", _("name one FILE"));
-	*d = cli_xzalloc(sizeof **d);
-	c = disk_open(*d, argv[optind], said, false, fault);
-	if (c != CLI_OK)
-		free(*d);
-	return c;
+	if (*rc == CLI_OK && argc - optind != 1)
+		*rc = cli_usage(fault, cmd, "%s", _("name one FILE"));
+	if (*rc != CLI_OK)
+		return NULL;
+	d = cli_xzalloc(sizeof *d);
+	*rc = disk_open(d, argv[optind], said, false, fault);
+	if (*rc == CLI_OK)
+		return d;
+	free(d);
+	return NULL;
 }
 
 static const char *path_of(const struct pod_member *l)
@@ -150,11 +155,11 @@ static void print_member(const struct pod_member *l, unsigned depth)
 int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_json j;
-	struct disk *d;
+	int rc;
 	bool json;
-	int rc = open_report(cmd, argc, argv, &d, &json, fault);
+	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
 
-	if (rc != CLI_OK)
+	if (!d)
 		return rc;
 	if (json) {
 		cli_json_init(&j, stdout);
@@ -233,12 +238,12 @@ static enum pod_status walk(struct pod_chain *c, struct cli_json *j)
 int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_json j;
-	struct disk *d;
+	int rc;
 	bool json;
 	enum pod_status st;
-	int rc = open_report(cmd, argc, argv, &d, &json, fault);
+	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
 
-	if (rc != CLI_OK)
+	if (!d)
 		return rc;
 	if (json) {
 		cli_json_init(&j, stdout);

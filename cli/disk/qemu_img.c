@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "cli/disk/qemu_img.h"
 #include "cli/host/sandbox.h"
+#include "core/base/str.h"
 
 /* Disks are large, and sticks slow. */
 #define SECONDS_MAX (24u * 3600u)
@@ -20,7 +21,7 @@ static int connect_to(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) < sizeof addr.sun_path)
-		strcpy(addr.sun_path, path);
+		pod_strlcpy(addr.sun_path, path, sizeof addr.sun_path);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
 		close(fd);
 		fd = -1;

@@ -38,6 +38,7 @@ static int relink(const char *path, const char *parent, struct fault *fault)
 		closed = pod_member_close(child);
 		st = st == POD_OK ? closed : st;
 		closed = pod_member_close(to);
+		st = st == POD_OK ? closed : st;
 		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent, fault);
 	}
 	disk_file_close(&cf);

@@ -205,9 +205,10 @@ uint64_t doctor_bus_speed(const struct cli_dev *dev)
 	while (path && !speed && (slash = strrchr(path, '/')) && slash != path) {
 		char *version = cli_xasprintf("%s/bMaxPacketSize0", path), *file = cli_xasprintf("%s/speed", path);
 		FILE *f = access(version, F_OK) == 0 ? fopen(file, "re") : NULL;
-		double mbit = 0;
+		char text[32];
+		double mbit = f && fgets(text, sizeof text, f) ? strtod(text, NULL) : 0;
 
-		if (f && fscanf(f, "%lf", &mbit) == 1 && mbit > 0)
+		if (mbit > 0)
 			speed = mbit < 2 ? 1 : (uint64_t)mbit;
 		if (f)
 			fclose(f);

@@ -240,7 +240,7 @@ enum walked { WALK_TRAILER, WALK_FILE, WALK_BROKEN };
 /* One member; the first 6 bytes, the magic, are read. */
 static enum walked walk_member(struct walker *w, struct source *s)
 {
-	char head[104], *name = w->scratch;
+	char head[104], *name;
 	uint32_t size, name_size;
 
 	if (!walk_read(w, s, head, sizeof head) || !hex8(head + 48, &size) || !hex8(head + 88, &name_size) || !name_size ||

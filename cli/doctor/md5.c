@@ -115,7 +115,7 @@ static void step(struct doctor_md5 *m, uint64_t at, uint8_t *buf, size_t len)
 	} else {
 		cli_digest_update(m->sum, buf, len);
 	}
-	if (fragment != m->fragment && fragment <= m->fragments) {
+	if (m->fragments && fragment != m->fragment && fragment <= m->fragments) {
 		m->fragment = (unsigned)fragment;
 		if (!m->part_bad)
 			check_fragment(m, at + len);

@@ -116,9 +116,10 @@ static void read_iomem(struct memory *m, const struct doctor_machine *machine)
 	char *text = doctor_machine_read(machine, "/proc/iomem", NULL), *save = NULL;
 
 	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-		unsigned long long start, last;
+		char *end;
+		unsigned long long start = strtoull(line, &end, 16), last = *end == '-' ? strtoull(end + 1, NULL, 16) : 0;
 
-		if (*line != ' ' && sscanf(line, "%llx-%llx :", &start, &last) == 2 && last)
+		if (*line != ' ' && last)
 			add_range(m, start, last, strstr(line, ": System RAM") != NULL);
 	}
 	free(text);
@@ -128,10 +129,8 @@ static uint64_t read_memtotal(const struct doctor_machine *machine)
 {
 	char *text = doctor_machine_read(machine, "/proc/meminfo", NULL);
 	const char *p = text ? strstr(text, "MemTotal:") : NULL;
-	unsigned long long kib = 0;
+	unsigned long long kib = p ? strtoull(p + strlen("MemTotal:"), NULL, 10) : 0;
 
-	if (p && sscanf(p, "MemTotal: %llu kB", &kib) != 1)
-		kib = 0;
 	free(text);
 	return kib < UINT64_MAX >> 10 ? kib << 10 : 0;
 }

@@ -27,6 +27,7 @@ struct lazy_library {
 	int state;
 };
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name takes none */
 #define LAZY_POINTER(function) __typeof__(&(function)) function;
 #define LAZY_NAME(function)    #function "\0"
 #define LAZY_ITSELF(function)  function,
@@ -49,7 +50,7 @@ static inline const char *lazy_load(struct lazy_library *library)
 #define LAZY_LIBRARY(lib, name, FUNCTIONS)                                                                                       \
 	static struct {                                                                                                          \
 		FUNCTIONS(LAZY_POINTER)                                                                                          \
-	} lib;                                                                                                                   \
+	} lib; /* NOLINT(bugprone-macro-parentheses): nor does a variable's */                                                   \
 	static struct lazy_library lib##_library = {.soname = SONAME_##name,                                                     \
 						    .package = PACKAGE_##name,                                                   \
 						    .names = FUNCTIONS(LAZY_NAME),                                               \

@@ -124,6 +124,22 @@ static bool part_idle(const char *path, const char *part, unsigned major_no, uns
 	return true;
 }
 
+/* "MAJOR:MINOR" as /sys gives it; `text` may be NULL. */
+static bool parse_device(const char *text, dev_t *dev)
+{
+	unsigned long major_no, minor_no;
+	char *colon, *end;
+
+	if (!text)
+		return false;
+	major_no = strtoul(text, &colon, 10);
+	if (colon == text || *colon != ':')
+		return false;
+	minor_no = strtoul(colon + 1, &end, 10);
+	*dev = makedev((unsigned)major_no, (unsigned)minor_no);
+	return end != colon + 1;
+}
+
 /* The device itself and each of its partitions, as /sys lists them. */
 static bool device_idle(const char *path, dev_t rdev, struct fault *fault)
 {
@@ -144,7 +160,7 @@ static bool device_idle(const char *path, dev_t rdev, struct fault *fault)
 	if (!d)
 		return true;
 	for (struct dirent *e = readdir(d); e && idle; e = readdir(d)) {
-		unsigned pma, pmi;
+		dev_t part;
 
 		if (e->d_name[0] == '.')
 			continue;
@@ -157,8 +173,8 @@ static bool device_idle(const char *path, dev_t rdev, struct fault *fault)
 		dir_path = cli_xasprintf("/sys/dev/block/%u:%u/%s/dev", ma, mi, e->d_name);
 		number = read_text(dir_path);
 		free(dir_path);
-		if (number && sscanf(number, "%u:%u", &pma, &pmi) == 2)
-			idle = part_idle(path, e->d_name, pma, pmi, fault);
+		if (parse_device(number, &part))
+			idle = part_idle(path, e->d_name, major(part), minor(part), fault);
 		free(number);
 	}
 	closedir(d);
@@ -182,7 +198,7 @@ static bool file_idle(const char *path, struct fault *fault)
 	}
 	for (struct dirent *e = readdir(d); e && idle; e = readdir(d)) {
 		char *p, *backing, *number;
-		unsigned ma, mi;
+		dev_t loop;
 
 		if (strncmp(e->d_name, "loop", 4) != 0)
 			continue;
@@ -195,8 +211,8 @@ static bool file_idle(const char *path, struct fault *fault)
 		p = cli_xasprintf("/sys/block/%s/dev", e->d_name);
 		number = read_text(p);
 		free(p);
-		if (strcmp(backing, real) == 0 && number && sscanf(number, "%u:%u", &ma, &mi) == 2)
-			idle = device_idle(path, makedev(ma, mi), fault);
+		if (strcmp(backing, real) == 0 && parse_device(number, &loop))
+			idle = device_idle(path, loop, fault);
 		free(number);
 		free(backing);
 	}

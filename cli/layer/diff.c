@@ -327,9 +327,10 @@ static void report_volume(struct volume *v, struct cli_json *json)
 
 	for (int i = 0; i < 2; i++)
 		if (v->status[i] != POD_OK && v->status[i] != POD_E_FORMAT)
-			note = problem							 ? problem
-			       : v->status[i] == POD_E_UNSUPPORTED && v->reader->missing ? v->reader->missing()
-											 : cli_status_text(v->status[i]);
+			note = problem ? problem
+			       : v->status[i] == POD_E_UNSUPPORTED && v->reader && v->reader->missing
+				       ? v->reader->missing()
+				       : cli_status_text(v->status[i]);
 	if (json) {
 		cli_json_open(json, NULL, '{');
 		cli_json_u64(json, "partition", v->number);

@@ -25,6 +25,7 @@ static enum pod_status look(void *ctx, const struct pod_extent *x)
 	return POD_OK;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): POD_DEPTH_MAX deep */
 static enum pod_status walk(struct walk *w, const struct pod_node *dir, const char *path, unsigned depth)
 {
 	struct pod_dirent *d;

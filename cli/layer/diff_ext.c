@@ -224,6 +224,7 @@ static enum pod_status scan_inodes(struct scan *s, bool names)
 	return st;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX deep */
 static char *path_of(struct scan *s, ext2_ino_t dir, unsigned depth)
 {
 	char *parent, *path;

@@ -263,6 +263,7 @@ static const FILE_NAME_ATTR *next_name(ntfs_attr_search_ctx *ctx)
 	return NULL;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX deep */
 static char *path_of(struct scan *s, MFT_REF dir, unsigned depth)
 {
 	uint64_t no = MREF(dir);

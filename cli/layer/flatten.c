@@ -78,7 +78,7 @@ int layer_store_finish_flatten(struct layer_store *ls, uint32_t id, struct fault
 		rc = layer_store_relink_children(ls, from, flat, fault);
 	if (rc != CLI_OK)
 		return rc;
-	strcpy(flat->name, old->name);
+	pod_strlcpy(flat->name, old->name, sizeof flat->name);
 	flat->flags &= ~(uint32_t)POD_STORED_FLAT;
 	flat->parent = 0;
 	layer_store_mark_gone(ls, old, fault);
@@ -128,7 +128,7 @@ int layer_store_flatten(struct layer_store *ls, const char *name, struct fault *
 	rc = copy_whole(ls, e, need, &whole, fault);
 	if (rc != CLI_OK)
 		return rc;
-	strcpy(whole.file, file);
+	pod_strlcpy(whole.file, file, sizeof whole.file);
 	st = pod_store_add(&ls->s, &whole);
 	if (st != POD_OK)
 		rc = fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);

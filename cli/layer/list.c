@@ -12,7 +12,7 @@ static void when(int64_t t, char out[32])
 	time_t v = (time_t)t;
 	struct tm tm;
 
-	strcpy(out, "-");
+	pod_strlcpy(out, "-", 32);
 	if (t && gmtime_r(&v, &tm))
 		strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
 }
@@ -33,6 +33,7 @@ static void measure(void *ctx, const char *name, uint64_t size, int64_t mtime, b
 		e->file_bytes = size;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the index has layers, POD_STORE_LAYERS; it is sorted, so none is above itself */
 static void show_tree(struct layer_store *ls, uint32_t parent, unsigned depth)
 {
 	for (size_t i = 0; i < ls->s.count; i++) {

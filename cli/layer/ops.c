@@ -42,7 +42,7 @@ static int give_name(struct layer_store *ls, struct pod_stored *e, const char *n
 		free(now);
 		if (rc != CLI_OK)
 			return rc;
-		strcpy(e->file, file);
+		pod_strlcpy(e->file, file, sizeof e->file);
 	}
 	pod_strlcpy(e->name, name, sizeof e->name);
 	return CLI_OK;

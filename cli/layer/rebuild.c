@@ -36,7 +36,7 @@ static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool
 		ps->too_many = true;
 		return;
 	}
-	strcpy(e.file, name);
+	pod_strlcpy(e.file, name, sizeof e.file);
 	if (ps->n == ps->cap) {
 		ps->cap = ps->cap ? 2 * ps->cap : 16;
 		ps->v = cli_xrealloc(ps->v, ps->cap, sizeof *p);

@@ -22,7 +22,7 @@ static void match_id(void *ctx, const char *name, uint64_t size, int64_t mtime, 
 	(void)mtime;
 	(void)read_only;
 	if (strlen(name) < sizeof b->file && pod_store_parse_file(name, NULL, &id) && id == b->id)
-		strcpy(b->file, name);
+		pod_strlcpy(b->file, name, sizeof b->file);
 }
 
 /* Power may have gone between the renaming of a file and the change of the index: the id in its name tells which one it is. */
@@ -205,7 +205,7 @@ void layer_store_sweep(struct layer_store *ls, struct fault *fault)
 
 		if (!(e->flags & POD_STORED_GONE))
 			continue;
-		strcpy(file, e->file);
+		pod_strlcpy(file, e->file, sizeof file);
 		pod_store_drop(&ls->s, e->id, e->parent);
 		ls->unsynced = true;
 		if (!ls->dir.writable || !ls->dir.ops->exists(&ls->dir, file))

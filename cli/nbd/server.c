@@ -13,6 +13,7 @@
 #include "cli/ui/ui.h"
 #include "cli/host/tempfile.h"
 #include "cli/nbd/nbd.h"
+#include "core/base/str.h"
 
 #define CLIENT_MAX 64
 
@@ -144,11 +145,11 @@ static int listen_at(const char *path, struct fault *fault)
 			  sizeof addr.sun_path - TEMPFILE_TAIL - 3);
 		return -1;
 	}
-	strcpy(addr.sun_path, path);
+	pod_strlcpy(addr.sun_path, path, sizeof addr.sun_path);
 	if (!remove_stale(path, &addr, fault))
 		return -1;
 	tmp = tempfile_name(path);
-	strcpy(addr.sun_path, tmp);
+	pod_strlcpy(addr.sun_path, tmp, sizeof addr.sun_path);
 	fd = listen_new(&addr);
 	if (fd < 0) {
 		fault_set(fault, _("%s: cannot listen: %s"), path, strerror(errno));

@@ -78,22 +78,36 @@ static bool parse_line(struct cli_hash *item, const char *s, size_t n)
 	return item->path != NULL;
 }
 
+/* The number behind `word`. One that is too large is clamped, and then fits no file. */
+static bool take_number(const char **s, const char *word, long long *out)
+{
+	const char *p = *s + strspn(*s, " \t");
+	size_t n = strlen(word);
+	char *end;
+
+	if (strncmp(p, word, n) != 0)
+		return false;
+	*out = strtoll(p + n, &end, 10);
+	*s = end;
+	return end != p + n;
+}
+
 /* "# size 123 mtime 456 recorded 789"; without the last before 0.3.0 */
 static void parse_comment(struct cli_hash *item, const char *s, size_t n)
 {
 	char line[80];
-	unsigned long long size;
-	long long mtime, recorded = 0;
+	const char *p = line + 1;
+	long long size, mtime, recorded;
 
 	if (n >= sizeof line)
 		return;
 	memcpy(line, s, n);
 	line[n] = '\0';
-	item->has_state = sscanf(line, "# size %llu mtime %lld recorded %lld", &size, &mtime, &recorded) >= 2;
+	item->has_state = take_number(&p, "size", &size) && take_number(&p, "mtime", &mtime);
 	if (item->has_state) {
-		item->size_bytes = size;
+		item->size_bytes = (uint64_t)size;
 		item->mtime = mtime;
-		item->recorded = recorded;
+		item->recorded = take_number(&p, "recorded", &recorded) ? recorded : 0;
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/vm/qmp.h"
+#include "core/base/str.h"
 
 #define ANSWER_MS 20000
 
@@ -62,9 +63,8 @@ int cli_qmp_connect(const char *socket_path)
 	char line[1024];
 	int fd;
 
-	if (strlen(socket_path) >= sizeof addr.sun_path)
+	if (pod_strlcpy(addr.sun_path, socket_path, sizeof addr.sun_path) >= sizeof addr.sun_path)
 		return -1;
-	strcpy(addr.sun_path, socket_path);
 	for (unsigned i = 0; i < 500; i++) {
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)

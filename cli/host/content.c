@@ -187,7 +187,7 @@ static bool is_blank(struct look *l, uint64_t at, uint64_t end)
 		return true;
 	while (l->buf[i] == 0)
 		i++;
-	found(l, cli_xasprintf(_("data of an unknown kind from byte %llu on"), (unsigned long long)(at + i)));
+	found(l, cli_xasprintf(_("data of an unknown kind from byte %llu on"), (unsigned long long)at + i));
 	return false;
 }
 

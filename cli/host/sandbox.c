@@ -194,13 +194,11 @@ struct run {
 static uint64_t mapped_bytes(void)
 {
 	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long long pages = 0;
+	char text[32];
+	unsigned long long pages = f && fgets(text, sizeof text, f) ? strtoull(text, NULL, 10) : 0;
 
-	if (f) {
-		if (fscanf(f, "%llu", &pages) != 1)
-			pages = 0;
+	if (f)
 		fclose(f);
-	}
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

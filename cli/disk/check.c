@@ -131,7 +131,7 @@ static int check_chain(const char *path, enum pod_diskfile said, struct cli_json
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
 	struct fault why = {0};
-	int rc = disk_open(d, path, said, false, &why);
+	int rc = disk_look(d, path, said, POD_BUDGET_UNLIMITED, &why);
 
 	if (rc != CLI_OK && d->st == POD_E_CORRUPT) {
 		fault_free(&why);
@@ -147,7 +147,7 @@ static int check_chain(const char *path, enum pod_diskfile said, struct cli_json
 		enum pod_status st = check_member(l, false, &r, &s);
 
 		if (st != POD_OK)
-			rc = fault_status(fault, r.path, _("cannot check the image"), st, NULL);
+			rc = disk_fail(r.path, _("cannot check the image"), st, NULL, NULL, fault);
 		else if (!json)
 			print_sums(&r, &s);
 		total->errors += s.errors;

@@ -40,6 +40,9 @@ bool disk_parse_input(const char *text, enum pod_diskfile *said);
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
 /* Opens an image and its parents; `said`: POD_DISKFILE_NONE for nothing. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault);
+/* The same to report about it: opening costs at most so many steps of a budget that the parents share, and the rest only ends with
+ * cli_interrupted, as POD_E_CANCELLED. */
+int disk_look(struct disk *d, const char *path, enum pod_diskfile said, uint64_t steps, struct fault *fault);
 /* Writes what is pending. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_close(struct disk *d, struct fault *fault);
 /* One line for a failure with an image; `parent` is the path of a parent that the failure is about, "" or NULL for none. */

@@ -11,7 +11,8 @@
 static const struct option report_options[] = {{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
 
 /* The usual beginning: FILE, --json and --input-format. NULL: the command ends with `rc`. */
-static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, bool *json, int *rc, struct fault *fault)
+static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, uint64_t steps, bool *json, int *rc,
+				struct fault *fault)
 {
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	struct disk *d;
@@ -32,7 +33,7 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 	if (*rc != CLI_OK)
 		return NULL;
 	d = cli_xzalloc(sizeof *d);
-	*rc = disk_open(d, argv[optind], said, false, fault);
+	*rc = disk_look(d, argv[optind], said, steps, fault);
 	if (*rc == CLI_OK)
 		return d;
 	free(d);
@@ -152,12 +153,15 @@ static void print_member(const struct pod_member *l, unsigned depth)
 	cli_print("\n");
 }
 
+/* A sound chain takes some tens for each of its files, a full log of the largest size 33000. */
+#define INFO_STEPS (UINT64_C(1) << 18)
+
 int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_json j;
 	int rc;
 	bool json;
-	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
+	struct disk *d = open_report(cmd, argc, argv, INFO_STEPS, &json, &rc, fault);
 
 	if (!d)
 		return rc;
@@ -214,10 +218,14 @@ static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t sta
 	cli_json_close(j, '}');
 }
 
+/* A JSON report is kept in memory until it is whole, and a file of 4 MiB may have 2^37 parts. */
+#define JSON_PARTS_MAX (1u << 21)
+
 static enum pod_status walk(struct pod_chain *c, struct cli_json *j)
 {
 	struct pod_chain_run now = {.kind = POD_RUN_PARENT}, r;
 	uint64_t start = 0;
+	uint32_t parts = 0;
 
 	for (uint64_t off = 0; off < c->dev.size_bytes; off += r.len) {
 		POD_TRY(pod_chain_run(c, off, c->dev.size_bytes - off, &r));
@@ -227,6 +235,8 @@ static enum pod_status walk(struct pod_chain *c, struct cli_json *j)
 		}
 		if (now.kind != POD_RUN_PARENT)
 			show_run(j, c, start, &now);
+		if (j && parts++ == JSON_PARTS_MAX)
+			return POD_E_LIMIT;
 		now = r;
 		start = off;
 	}
@@ -241,7 +251,7 @@ int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fa
 	int rc;
 	bool json;
 	enum pod_status st;
-	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
+	struct disk *d = open_report(cmd, argc, argv, POD_BUDGET_UNLIMITED, &json, &rc, fault);
 
 	if (!d)
 		return rc;
@@ -252,13 +262,14 @@ int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fa
 		cli_print("%14s %14s  %s %14s  %s\n", _("start"), _("length"), _("depth"), _("offset"), _("file"));
 	}
 	st = walk(&d->chain, json ? &j : NULL);
-	if (json) {
+	if (json)
 		cli_json_close(&j, ']');
-		rc = cli_json_end(&j, fault);
-	} else {
-		rc = cli_flush(fault);
-	}
-	if (st != POD_OK)
+	/* A signal may have cut off the writing as well: one line is enough. */
+	rc = json ? cli_json_end(&j, st == POD_OK ? fault : NULL) : cli_flush(st == POD_OK ? fault : NULL);
+	if (st == POD_E_LIMIT)
+		rc = fault_set(fault, _("%s: has more than %u parts; show them without --json"), d->file.dev.path,
+			       JSON_PARTS_MAX);
+	else if (st != POD_OK)
 		rc = disk_fail(d->file.dev.path, _("cannot read the map"), st, NULL, NULL, fault);
 	if (disk_close(d, fault) != CLI_OK)
 		rc = CLI_FAILED;

@@ -145,6 +145,7 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 		return POD_E_IO;
 	}
 	free(name);
+	f->dev.dev.budget = c->dev.dev.budget;
 	*out = &f->vf;
 	return POD_OK;
 }
@@ -165,6 +166,8 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 {
 	const char *of = parent && *parent ? parent : path;
 
+	if (st == POD_E_CANCELLED)
+		return fault_set(fault, _("%s: interrupted"), path);
 	if (st == POD_E_NOT_FOUND && parent && *parent)
 		return fault_set(fault,
 				 _("%s: parent is missing: %s; put it there, or name another one with 'isopod disk rebase'"),
@@ -215,14 +218,12 @@ int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *
 	return st == POD_OK ? CLI_OK : undecided(f->dev.path, st, &diag, fault);
 }
 
-int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault)
+/* An open file's disk; `d` is zero but for the file, which is closed on failure. */
+static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault)
 {
 	struct pod_chain_options opt = {
 		.top = {.writable = writable, .env = &disk_env}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
 
-	memset(d, 0, sizeof *d);
-	if (!disk_file_open(&d->file, path, writable, fault))
-		return CLI_FAILED;
 	if (disk_decide(&d->file, said, &opt.top.format, fault) != CLI_OK) {
 		disk_file_close(&d->file);
 		return CLI_FAILED;
@@ -240,6 +241,26 @@ int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool wri
 	disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;
+}
+
+int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault)
+{
+	memset(d, 0, sizeof *d);
+	return disk_file_open(&d->file, path, writable, fault) ? open_chain(d, path, said, writable, fault) : CLI_FAILED;
+}
+
+int disk_look(struct disk *d, const char *path, enum pod_diskfile said, uint64_t steps, struct fault *fault)
+{
+	int rc;
+
+	memset(d, 0, sizeof *d);
+	cli_catch_signals();
+	if (!disk_file_open(&d->file, path, false, fault))
+		return CLI_FAILED;
+	cli_dev_limit(&d->file.dev, steps, 0);
+	rc = open_chain(d, path, said, false, fault);
+	cli_dev_unlimited(&d->file.dev);
+	return rc;
 }
 
 int disk_close(struct disk *d, struct fault *fault)

@@ -14,8 +14,8 @@
  */
 #include "core/vhd/vhdx_int.h"
 
-/* Entries are compared so fast that many of them are a step of the budget. */
-enum { LOOKS_PER_STEP = 64 };
+/* Segments are moved so fast that many of them are a step of the budget. */
+enum { MOVES_PER_STEP = 64 };
 
 struct entry {
 	uint64_t sequence, flushed_end, last_end;
@@ -135,9 +135,22 @@ static bool follows(const struct log *l, uint32_t i)
 	return l->count > 1 && e->at == (end >= l->x->log_len ? end - l->x->log_len : end) && e->sequence == p->sequence + 1;
 }
 
-/* The newest entry of the sequence to replay; its depth becomes the number of entries before it. UINT32_MAX: none, or *st says
- * why not. */
-static uint32_t find_head(struct log *l, enum pod_status *st)
+/* The entry at `at`, or l->count. They lie in the order they were found in. */
+static uint32_t find_entry(const struct log *l, uint32_t at)
+{
+	uint32_t low = 0, high = l->count;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		if (l->entry[mid].at < at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < l->count && l->entry[low].at == at ? low : l->count;
+}
+
+/* The newest entry of the sequence to replay; its depth becomes the number of entries before it. UINT32_MAX: none. */
+static uint32_t find_head(struct log *l)
 {
 	uint32_t best = UINT32_MAX;
 	/* Two rounds, as a sequence may go over the end of the ring; it cannot go round for ever, as the numbers grow. */
@@ -146,17 +159,11 @@ static uint32_t find_head(struct log *l, enum pod_status *st)
 		l->entry[i].depth = follows(l, i) ? l->entry[before(l, i)].depth + 1 : 0;
 	}
 	for (uint32_t i = 0; i < l->count; i++) {
-		uint32_t j = i, steps = 0;
-		if (best != UINT32_MAX && l->entry[i].sequence <= l->entry[best].sequence)
+		uint32_t tail = find_entry(l, l->entry[i].tail), steps;
+		if (tail == l->count || (best != UINT32_MAX && l->entry[i].sequence <= l->entry[best].sequence))
 			continue;
-		while (l->entry[j].at != l->entry[i].tail && steps < l->entry[i].depth) {
-			j = before(l, j);
-			steps++;
-		}
-		*st = pod_budget_spend(l->x->file->dev->budget, steps / LOOKS_PER_STEP, 0);
-		if (*st != POD_OK)
-			return UINT32_MAX;
-		if (l->entry[j].at == l->entry[i].tail) {
+		steps = i >= tail ? i - tail : i + l->count - tail;
+		if (steps <= l->entry[i].depth) {
 			l->entry[i].depth = steps;
 			best = i;
 		}
@@ -174,7 +181,7 @@ static enum pod_status apply(struct log *l, const uint8_t *d, uint32_t data_at)
 	if (!len)
 		return POD_OK;
 	/* A segment in front of others moves them all. */
-	POD_TRY(pod_budget_spend(l->x->file->dev->budget, 1 + m->count / LOOKS_PER_STEP, 0));
+	POD_TRY(pod_budget_spend(l->x->file->dev->budget, 1 + m->count / MOVES_PER_STEP, 0));
 	if (off < VHDX_MIB) /* the header section is not the log's business */
 		return POD_E_CORRUPT;
 	if (off + len > m->size_bytes)
@@ -247,7 +254,7 @@ enum pod_status vhdx_log_load(struct pod_vhdx *x, struct pod_diag *diag)
 	if (l.sector && l.entry) {
 		l.data = l.sector + VHDX_PAGE;
 		st = scan(&l);
-		uint32_t head = st == POD_OK && l.count ? find_head(&l, &st) : UINT32_MAX;
+		uint32_t head = st == POD_OK && l.count ? find_head(&l) : UINT32_MAX;
 		if (st == POD_OK && head != UINT32_MAX)
 			st = replay_in_memory(&l, head, diag);
 		else if (st == POD_OK && l.trace)

@@ -226,7 +226,7 @@ def disks():
         ("far-end.vhdx", lambda path: vhdx(path, tail=7 * TIB), None),
         ("regions.vhdx", lambda path: vhdx(path, size=64 * MIB, more_regions=2045), ""),
         ("items.vhdx", lambda path: vhdx(path, size=64 * MIB, more_items=2042), ""),
-        ("log-tails.vhdx", lambda path: vhdx(path, size=64 * MIB, log=log_tails(True)), None),
+        ("log-tails.vhdx", lambda path: vhdx(path, size=64 * MIB, log=log_tails(True)), ""),
         ("log-no-end.vhdx", lambda path: vhdx(path, size=64 * MIB, log=log_tails(False)), "no valid sequence"),
         ("log-zeros.vhdx", lambda path: vhdx(path, size=64 * MIB, log=log_pieces(16384, 0), tail=1 << 30), None),
         ("log-pages.vhdx", lambda path: vhdx(path, size=64 * MIB, log=log_pieces(14000, 2000), tail=1 << 30), None),

@@ -14,33 +14,44 @@ static void put(struct sink *s, char c)
 	s->at++;
 }
 
-static void put_padded(struct sink *s, const char *t, size_t n, unsigned width, bool left)
+/* How a directive wants its text: %[-][0][width][.prec]. */
+struct form {
+	bool left, zero;
+	size_t width, prec; /* SIZE_MAX: no precision given */
+};
+
+static void put_times(struct sink *s, char c, size_t n)
 {
-	if (!left)
-		for (size_t i = n; i < width; i++)
-			put(s, ' ');
-	for (size_t i = 0; i < n; i++)
-		put(s, t[i]);
-	if (left)
-		for (size_t i = n; i < width; i++)
-			put(s, ' ');
+	while (n--)
+		put(s, c);
 }
 
-/* Zeros go between the sign and the digits, and only on the left. */
-static void put_number(struct sink *s, const char *digits, size_t n, bool negative, unsigned width, bool left, bool zeros)
+/* `sign`, then at least `digits` digits. */
+static void put_padded(struct sink *s, const struct form *f, bool sign, size_t digits, const char *t, size_t n)
 {
-	size_t len = n + negative;
+	size_t zeros = digits > n ? digits - n : 0, len = sign + zeros + n, pad = f->width > len ? f->width - len : 0;
 
-	for (size_t i = len; !left && !zeros && i < width; i++)
-		put(s, ' ');
-	if (negative)
+	if (!f->left)
+		put_times(s, ' ', pad);
+	if (sign)
 		put(s, '-');
-	for (size_t i = len; !left && zeros && i < width; i++)
-		put(s, '0');
+	put_times(s, '0', zeros);
 	for (size_t i = 0; i < n; i++)
-		put(s, digits[i]);
-	for (size_t i = len; left && i < width; i++)
-		put(s, ' ');
+		put(s, t[i]);
+	if (f->left)
+		put_times(s, ' ', pad);
+}
+
+/* The '0' flag fills the width behind the sign, unless a precision says how many digits; no digits of a zero is none at all. */
+static void put_number(struct sink *s, const struct form *f, bool sign, const char *t, size_t n)
+{
+	size_t digits = 0;
+
+	if (f->prec != SIZE_MAX)
+		digits = f->prec;
+	else if (f->zero && !f->left && f->width > sign)
+		digits = f->width - sign;
+	put_padded(s, f, sign, digits, t, !f->prec && n == 1 && *t == '0' ? 0 : n);
 }
 
 /* Decimal without 64-bit division by a variable: 32-bit targets have no helper for it. */
@@ -74,6 +85,22 @@ static size_t to_hex(uint64_t v, char *end)
 	return n;
 }
 
+/* What stands between '%' and the length; returns where that begins. */
+static const char *parse_form(const char *fmt, struct form *f)
+{
+	*f = (struct form){.prec = SIZE_MAX};
+	for (; *fmt == '-' || *fmt == '0'; fmt++) {
+		f->left |= *fmt == '-';
+		f->zero |= *fmt == '0';
+	}
+	for (; *fmt >= '0' && *fmt <= '9'; fmt++)
+		f->width = f->width * 10 + (size_t)(*fmt - '0');
+	if (*fmt == '.')
+		for (fmt++, f->prec = 0; *fmt >= '0' && *fmt <= '9'; fmt++)
+			f->prec = f->prec * 10 + (size_t)(*fmt - '0');
+	return fmt;
+}
+
 int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	struct sink s = {buf, size, 0};
@@ -82,23 +109,10 @@ int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			put(&s, *fmt);
 			continue;
 		}
-		bool left = false, zeros = false;
-		unsigned width = 0, longs = 0;
-		size_t prec = SIZE_MAX;
-		for (fmt++; *fmt == '-' || *fmt == '0'; fmt++) {
-			if (*fmt == '-')
-				left = true;
-			else
-				zeros = true;
-		}
-		for (; *fmt >= '0' && *fmt <= '9'; fmt++)
-			width = width * 10 + (unsigned)(*fmt - '0');
-		if (*fmt == '.') {
-			for (fmt++, prec = 0; *fmt >= '0' && *fmt <= '9'; fmt++)
-				prec = prec * 10 + (size_t)(*fmt - '0');
-		}
+		struct form f;
+		unsigned longs = 0;
 		bool is_size = false;
-		for (; *fmt == 'l' || *fmt == 'z'; fmt++) {
+		for (fmt = parse_form(fmt + 1, &f); *fmt == 'l' || *fmt == 'z'; fmt++) {
 			longs += *fmt == 'l';
 			is_size |= *fmt == 'z';
 		}
@@ -107,19 +121,22 @@ int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		switch (*fmt) {
 		case 's': {
 			const char *t = va_arg(ap, const char *);
-			for (n = 0; n < prec && t[n]; n++)
+			for (n = 0; n < f.prec && t[n]; n++)
 				;
-			put_padded(&s, t, n, width, left);
+			put_padded(&s, &f, false, 0, t, n);
 			break;
 		}
 		case 'c':
 			tmp[0] = (char)va_arg(ap, int);
-			put_padded(&s, tmp, 1, width, left);
+			put_padded(&s, &f, false, 0, tmp, 1);
 			break;
 		case 'd': {
-			int64_t v = longs >= 2 ? va_arg(ap, long long) : longs ? va_arg(ap, long) : va_arg(ap, int);
+			int64_t v = is_size	 ? va_arg(ap, ptrdiff_t)
+				    : longs >= 2 ? va_arg(ap, long long)
+				    : longs	 ? va_arg(ap, long)
+						 : va_arg(ap, int);
 			n = to_decimal(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, end);
-			put_number(&s, end - n, n, v < 0, width, left, zeros);
+			put_number(&s, &f, v < 0, end - n, n);
 			break;
 		}
 		case 'u':
@@ -129,7 +146,7 @@ int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 				     : longs	  ? va_arg(ap, unsigned long)
 						  : va_arg(ap, unsigned);
 			n = *fmt == 'u' ? to_decimal(v, end) : to_hex(v, end);
-			put_number(&s, end - n, n, false, width, left, zeros);
+			put_number(&s, &f, false, end - n, n);
 			break;
 		}
 		case '%':
@@ -165,7 +182,8 @@ char *pod_format_size(char buf[16], uint64_t bytes)
 		u++, shift += 10;
 	unsigned whole = (unsigned)(bytes >> shift);
 	if (u >= 2) {
-		unsigned tenth = (unsigned)((bytes >> (shift - 10) & 1023) * 10 >> 10);
+		/* At most 10 * 2^60: no overflow. */
+		unsigned tenth = (unsigned)((bytes & ((1ull << shift) - 1)) * 10 >> shift);
 		pod_snprintf(buf, 16, "%u.%u %s", whole, tenth, unit[u]);
 	} else {
 		pod_snprintf(buf, 16, "%u %s", whole, unit[u]);

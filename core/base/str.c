@@ -57,8 +57,12 @@ size_t pod_strlcpy(char *dst, const char *src, size_t size)
 	size_t n = pod_strlen(src);
 	if (size) {
 		size_t k = n < size ? n : size - 1;
-		while (k < n && k && ((uint8_t)src[k] & 0xc0) == 0x80)
-			k--; /* do not split a sequence */
+		/* Do not split a sequence; more than three bytes that continue one are no UTF-8, and are cut where they are. */
+		size_t back = 0;
+		while (k < n && back < 3 && back < k && ((uint8_t)src[k - back] & 0xc0) == 0x80)
+			back++;
+		if (((uint8_t)src[k - back] & 0xc0) != 0x80)
+			k -= back;
 		for (size_t i = 0; i < k; i++)
 			dst[i] = src[i];
 		dst[k] = 0;

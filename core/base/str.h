@@ -38,8 +38,8 @@ enum pod_status POD_MUST_USE pod_utf16be_to_utf8(const uint8_t *src, size_t n, c
  * needed, POD_E_INVALID if `src` is not well-formed UTF-8. */
 enum pod_status POD_MUST_USE pod_utf8_to_utf16(const char *src, uint16_t *dst, size_t max, size_t *n_out);
 
-/* A small formatter: %s %c %d %u %x %08x %llu %lld %llx %zu %%, with width, '-' and '0'. Always terminates; returns
- * the length the whole text would have, as snprintf does. */
+/* A small formatter that prints as C's snprintf does: %s %c %d %u %x %%, with '-', '0', width and precision, and l, ll or z.
+ * Always terminates; returns the length the whole text would have. */
 int pod_snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int pod_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 /* "217.0 MiB", "640 KiB", "12 B": binary units, one decimal from MiB up. Returns buf. */

@@ -146,16 +146,25 @@ static bool fits(const struct message *m, const char *line, size_t len)
 	return true;
 }
 
-/* "<3>[   12.345678] words" -> "words". */
+/* Behind a pair of brackets in which stands nothing but these characters; else where it was. */
+static const char *behind(const char *p, const char *end, char open, char close, const char *only)
+{
+	const char *from = p, *c = only;
+	if (p == end || *p++ != open)
+		return from;
+	for (; p < end && *p != close && *c; p++)
+		for (c = only; *c && *c != *p; c++)
+			;
+	return p < end && *c ? p + 1 : from;
+}
+
+/* "<3>[   12.345678] words", "<3>[   12.345678][  T1] words" -> "words". */
 static void strip_prefix(const char **line, size_t *len)
 {
 	const char *p = *line, *end = p + *len;
-	if (p < end && *p == '<')
-		while (p < end && *p++ != '>')
-			;
-	if (p < end && *p == '[')
-		while (p < end && *p++ != ']')
-			;
+	p = behind(p, end, '<', '>', "0123456789");
+	p = behind(p, end, '[', ']', " .0123456789");
+	p = behind(p, end, '[', ']', " TC0123456789");
 	while (p < end && *p == ' ')
 		p++;
 	*len = (size_t)(end - p);

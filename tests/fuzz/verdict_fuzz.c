@@ -23,7 +23,7 @@ static void finding_is_sound(const char *log, size_t len)
 	FUZZ_REQUIRE(f.id && *f.id && f.evidence && *f.evidence && f.count > 0);
 	FUZZ_REQUIRE(f.hazard != POD_HAZARD_NONE && f.hazard <= POD_HAZARD_COUNT);
 	FUZZ_REQUIRE(f.line >= log && f.line_len <= len && f.line + f.line_len <= log + len);
-	FUZZ_REQUIRE(!memchr(f.line, '\n', f.line_len));
+	FUZZ_REQUIRE(f.line_len > 0 && !memchr(f.line, '\n', f.line_len));
 }
 
 /* As many directives as there are arguments, and texts for those that are texts. */

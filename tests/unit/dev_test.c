@@ -133,3 +133,46 @@ TEST(a_fault_behind_what_was_asked_for_does_not_matter)
 	CHECK(same(10 * LINE, 32));
 	pod_cache_fini(&cache, &heap);
 }
+
+TEST(nothing_outside_a_device_or_a_window)
+{
+	uint8_t bytes[1024] = {0}, buf[1024] = {0};
+	struct pod_memdev m;
+	struct pod_window w;
+	static const struct {
+		uint64_t off;
+		size_t len;
+		bool device, window;
+	} t[] = {
+		{0, 256, true, true},
+		{0, 257, true, false},
+		{255, 1, true, true},
+		{256, 1, true, false},
+		{256, 0, true, true},
+		{0, 1024, true, false},
+		{1, 1024, false, false},
+		{1024, 0, true, false},
+		{1025, 0, false, false},
+		{UINT64_MAX, 1, false, false},
+		{UINT64_MAX - 511, 1, false, false},
+	};
+
+	pod_memdev_init(&m, bytes, sizeof bytes, 512, false);
+	REQUIRE(pod_window_init(&w, &m.dev, 512, 256) == POD_OK);
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++)
+		for (int window = 0; window < 2; window++) {
+			struct pod_dev *d = window ? &w.dev : &m.dev;
+			enum pod_status want = (window ? t[i].window : t[i].device) ? POD_OK : POD_E_RANGE;
+			CHECK_EQ(pod_dev_read(d, t[i].off, buf, t[i].len), want);
+			CHECK_EQ(pod_dev_write(d, t[i].off, buf, t[i].len), want);
+		}
+	CHECK_EQ(pod_dev_write(&w.dev, 10, "here", 4), POD_OK);
+	CHECK(memcmp(bytes + 522, "here", 4) == 0);
+	CHECK_EQ(pod_window_init(&w, &m.dev, 512, 513), POD_E_RANGE);
+	CHECK_EQ(pod_window_init(&w, &m.dev, UINT64_MAX, 2), POD_E_RANGE);
+	pod_memdev_init(&m, bytes, sizeof bytes, 512, true);
+	REQUIRE(pod_window_init(&w, &m.dev, 512, 256) == POD_OK);
+	CHECK_EQ(pod_dev_write(&m.dev, 0, buf, 1), POD_E_READONLY);
+	CHECK_EQ(pod_dev_write(&w.dev, 0, buf, 1), POD_E_READONLY);
+	CHECK(memcmp(bytes + 522, "here", 4) == 0);
+}

@@ -83,6 +83,24 @@ TEST(klog_the_weightiest_counts)
 	CHECK(memcmp(f.line, "I/O error, dev sda, sector 100", 30) == 0);
 }
 
+/* Level, time and caller go; brackets that are part of the message, or are never closed, stay. */
+TEST(klog_prefixes)
+{
+	static const char *const t[][2] = {
+		{"<3>[   12.345678][   T57] Out of memory: Kill", "Out of memory: Kill"},
+		{"[   12.345678][ C0]  Out of memory: Kill", "Out of memory: Kill"},
+		{"<3>[Out of memory: Kill", "[Out of memory: Kill"},
+		{"[init: Out of memory: Kill]", "[init: Out of memory: Kill]"},
+		{"<Out of memory: Kill", "<Out of memory: Kill"},
+		{"[ 1.0 Out of memory: Kill", "[ 1.0 Out of memory: Kill"},
+	};
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
+		REQUIRE(look(t[i][0]));
+		CHECK_EQ(f.line_len, strlen(t[i][1]));
+		CHECK(strncmp(f.line, t[i][1], f.line_len) == 0);
+	}
+}
+
 /* Cut anywhere, it reads nothing outside. */
 TEST(klog_cut_texts)
 {

@@ -14,10 +14,13 @@ FUZZ_LONG_SECONDS ?= 600
 # Parts of the command or the shim that a target reads with, and their libraries, linked as usual (cli/host/lazy.h).
 FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/initrd_walk.c cli/doctor/modules.c cli/doctor/drivers_inf.c
 FUZZ_LIBS_initrd := -larchive
+FUZZ_CLI_diff := cli/layer/diff_core.c $(sort $(wildcard cli/ui/*.c))
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/host/identity.c cli/ui/memory.c cli/ui/number.c
 FUZZ_CLI_nbd := cli/nbd/nbd.c cli/ui/memory.c
 FUZZ_CLI_procfs := linux/observe.c linux/settle.c linux/util.c
 FUZZ_CLI_qmp := cli/vm/qmp.c cli/ui/fault.c cli/ui/json.c cli/ui/memory.c cli/ui/message.c cli/ui/signal.c
+# All of the shim but its entry and its system calls; the target includes two of its files.
+FUZZ_CLI_shim := $(filter-out $(addprefix linux/,sys.c shim.c watch.c report.c),$(sort $(wildcard linux/*.c)))
 
 $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $$(FUZZ_CLI_$$*) $(B)/san/libpod.a
 	@mkdir -p $(@D)

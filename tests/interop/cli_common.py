@@ -2,7 +2,7 @@
 """What the tests of the command share: running it, made-up stick files, reading a stick by programs we did not write."""
 import contextlib, hashlib, json, os, random, shutil, subprocess, sys, tempfile, time
 
-from common import B, check, equal, finish, summary  # equal and finish: for those that import us
+from common import B, check, equal, finish, skip, summary  # equal, finish and skip: for those that import us
 
 ISOPOD = os.path.join(B, "isopod")
 FAULTS = os.path.join(B, "interop/isopod-faults")

@@ -222,13 +222,13 @@ def main():
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     chroot = run("unshare", "-r", "chroot", "/", "true").returncode == 0
     if not chroot:
-        print("skipped: the command in a root folder of its own: no user namespaces here")
+        skip("the command in a root folder of its own", "no user namespaces here")
     with workdir():
         make()
         starts()
         for name, case in CASES:
             if built_without(name):
-                print("skipped: built without lib" + name)
+                skip(name, "built without lib" + name)
                 continue
             for hide in (lambda: Broken("empty", name), lambda: Broken("stub", name), lambda: Absent(name))[:3 if chroot else 2]:
                 case(hide())

@@ -3,7 +3,7 @@
 import os, subprocess, sys
 
 B = os.path.abspath(os.environ.get("B", "build"))
-passed = failed = 0
+passed = failed = skipped = 0
 
 
 def check(ok, what):
@@ -20,8 +20,15 @@ def equal(got, want, what):
     return check(got == want, "%s: got %r, want %r" % (what, got, want))
 
 
+def skip(what, why):
+    """What cannot be tried here; said aloud, and counted apart."""
+    global skipped
+    skipped += 1
+    print("skipped %s: %s" % (what, why))
+
+
 def summary(more_failed=0):
-    return "%d passed, %d failed" % (passed, failed + more_failed)
+    return "%d passed, %d failed" % (passed, failed + more_failed) + (", %d skipped" % skipped if skipped else "")
 
 
 def finish():

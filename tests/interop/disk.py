@@ -8,14 +8,6 @@ from cli_common import *
 import cli_common
 
 SAMPLES = os.environ.get("ISOPOD_SAMPLES")  # doc/TESTING.md says what is in it
-skipped = 0
-
-
-def skip(what, why):
-    global skipped
-    skipped += 1
-    print("skipped %s: %s" % (what, why))
-
 
 def md5(path):
     h = hashlib.md5()
@@ -613,5 +605,4 @@ def cut_short():
 for part in (samples, read_foreign, write_ours, cut_short, chains, rebase, interrupted_rebase, all_ways_of_writing, power, usage):
     with workdir():
         part()
-print(summary() + (", %d skipped" % skipped if skipped else ""))
-sys.exit(1 if cli_common.check.__globals__["failed"] else 0)
+finish()

@@ -4,7 +4,7 @@
 images by mksquashfs, WIMs by wimlib, a real live medium, a made-up /sys."""
 import gzip, json, os, random, re, shutil, struct, subprocess
 
-from cli_common import B, FAULTS, check, equal, finish, isopod, loop_device, loop_release, make_data, must, one_line, run, workdir
+from cli_common import B, FAULTS, check, equal, finish, isopod, loop_device, loop_release, make_data, must, one_line, run, skip, workdir
 from doctor_machine import AHCI, E1000E, QEMU, XHCI, inventory, pci
 
 MEDIA = os.environ.get("ISOPOD_MEDIA", os.path.expanduser("~/.cache/isopod/media"))
@@ -139,7 +139,7 @@ def stick_drivers():
     for pack in (None, "gzip", "bzip2", "xz", "lzma", "zstd", "lz4"):
         for early in (False, True):
             if pack and not shutil.which("xz" if pack == "lzma" else pack):
-                print("skipped: no " + pack)
+                skip("an initrd packed with " + pack, "no such program")
                 continue
             img = iso("a.iso", [initrd("i", MODULES, pack, early)])
             r = doctor("--no-machine", img)
@@ -255,7 +255,7 @@ def on_a_stick():
         equal((r.rc, levels(r, "drivers.storage")), (0, ["good"]), "an image on a drive: " + r.out)
         loop_release(dev, "stick.img")
     else:
-        print("skipped: an image on a drive: no loop devices")
+        skip("an image on a drive", "no loop devices")
     os.chmod("good.iso", 0o600)
     r = doctor("--inventory", few, "good.iso")
     found = findings(r, "drivers.storage")
@@ -303,7 +303,7 @@ def live_media():
     for name in ("live.iso", "dracut.iso", "fatlive.iso", "installer.iso"):
         path = os.path.join(MEDIA, name)
         if not os.path.exists(path):
-            print("skipped: no %s (make media)" % name)
+            skip(name, "not there (make media)")
             continue
         r = doctor("--inventory", inventory("qemu.inv", QEMU), path)
         bad = [f for f in findings(r) if f["level"] in ("problem", "warning")]
@@ -374,7 +374,7 @@ def windows():
     few = inventory("few.inv", [XHCI, AHCI, E1000E])
     odd = inventory("odd.inv", [XHCI, AHCI, E1000E, ODD, ODD_NET])
     if "built without libwim" in doctor("--inventory", few, wim("probe.wim", "none", folders)).out:
-        print("skipped: built without libwim")
+        skip("drivers of Windows", "built without libwim")
         return
     for compress in ("none", "xpress", "lzx"):
         w = wim("boot.wim", compress, folders)

@@ -4,7 +4,7 @@
 pesign and osslsigncode, SBAT levels, boot modes."""
 import glob, json, os, shutil, struct, subprocess, uuid
 
-from cli_common import check, equal, finish, isopod, make_data, one_line, run, workdir
+from cli_common import check, equal, finish, isopod, make_data, one_line, run, skip, workdir
 from doctor_machine import inventory
 
 GLOBAL = "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -200,7 +200,7 @@ def hostile():
 def own_machine():
     """acpidump reads this machine's tables, acpixtract takes them apart: the same ones for us."""
     if not glob.glob("/sys/firmware/acpi/tables/DSDT") or not os.access("/sys/firmware/acpi/tables/DSDT", os.R_OK):
-        print("skipped: this machine shows no ACPI tables")
+        skip("tables of this machine", "it shows none")
         return
     run("acpidump", "-o", "own.txt", check=True)
     os.makedirs("own", exist_ok=True)
@@ -258,7 +258,7 @@ def secure():
     tools = set()
     for p in PROGRAMS:
         if not os.path.exists(p):
-            print("skipped: no " + p)
+            skip(p, "not there")
             continue
         name = os.path.basename(p).replace(".signed", "-signed.efi")
         shutil.copy(p, name)

@@ -18,18 +18,10 @@ CALLS = {"connect", "unix", "netlink", "ptrace", "mount", "unshare", "bpf", "key
          "setsid", "setuid", "parent-death", "dumpable", "fork"}
 WORKS = {"stdin", "own-file", "no-new-privs", "not-root", "environment"}
 
-skipped = 0
-
 FAULTS = [("crash", "crashed on medium (signal 11)"), ("abort", "crashed on medium (signal 6)"), ("hang", "took longer than 2 seconds on medium"),
           ("spin", "took longer than 2 seconds on medium"), ("allocate", "took more than 256.0 MiB of memory on medium"),
           ("answer", "said too much about medium"), ("lie", "said about medium makes no sense"), ("huge", "said about medium makes no sense"),
           ("exit", "ended in the middle of medium (status 7)"), ("close", "took longer than 2 seconds on medium")]
-
-
-def skip(what, why):
-    global skipped
-    skipped += 1
-    print("skipped %s: %s" % (what, why))
 
 
 def start(way, *args):
@@ -138,8 +130,7 @@ def main():
             walls("a user", (), tool, WALLS)
         equal(os.listdir("tmp"), [], "folders left")
         dies_with_us()
-    print(summary() + (", %d skipped" % skipped if skipped else ""))
-    sys.exit(1 if common.failed else 0)
+    finish()
 
 
 main()

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The walls around what others wrote (cli/host/sandbox.h), tried from inside (sandbox_calls.c): as root, as root for a user (sudo), as a
 user, and where the kernel allows no namespaces. What a kernel has not got is told, and skipped."""
-import sys, time
+import time
 
 from cli_common import *
-import common
 
 TOOL = os.path.join(B, "interop/sandbox")
 WALLS = ["identity", "mounts", "processes", "network", "ipc", "uts", "landlock", "seccomp"]

@@ -169,21 +169,6 @@ def volume(kind):
     return diff
 
 
-def changed_store(kind, *mkfs):
-    """A store whose filesystem was written over with another one of its kind after the snapshot."""
-    for n in range(2):
-        run("truncate", "-s", "32M", "%s%d.raw" % (kind, n), check=True)
-        run(*mkfs, "%s%d.raw" % (kind, n), check=True)
-    must("layer", "create", "store-" + kind, "--from", kind + "0.raw")
-    must("layer", "snapshot", "store-" + kind, "one")
-    sock = os.path.abspath("sock")
-    p = subprocess.Popen([ISOPOD, "disk", "serve", must("layer", "path", "store-" + kind).out.strip(), "--nbd", sock, "--write", "--once"],
-                         stdout=subprocess.PIPE)
-    p.stdout.readline()
-    r = run("qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", kind + "1.raw", "nbd+unix:///disk?socket=" + sock)
-    check(r.returncode == 0 and p.wait() == 0, "writing to the layer: " + r.stdout)
-
-
 def make():
     shims("data")
     must("create", "stick.img", "--size", "96M")

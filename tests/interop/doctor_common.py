@@ -118,9 +118,13 @@ def noise_bytes(n, seed=7):
 
 
 def patched(path, out, at, data):
-    """A copy with `data` at `at`."""
+    """A copy with `data` at `at`; `None` turns the byte there over. A change that changes nothing is a defect of the test."""
     run("cp", "--sparse=always", path, out, check=True)
     with open(out, "r+b") as f:
+        f.seek(at)
+        old = f.read(len(data) if data else 1)
+        data = data or bytes([old[0] ^ 0xFF])
+        assert data != old, "%s: these bytes are there already, at %d" % (path, at)
         f.seek(at)
         f.write(data)
     return out

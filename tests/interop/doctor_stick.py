@@ -237,7 +237,7 @@ def fragments():
 def tables():
     must("create", "g.img", "--size", "160M", "--table", "gpt")
     no_alarm(findings("g.img", rc=0), "a GPT stick")
-    patched("g.img", "g2.img", 512 + 60, b"\xff")
+    patched("g.img", "g2.img", 512 + 60, None)
     expect(findings("g2.img", "--only", "drive", rc=1), "drive.partitions", "problem", "GPT")
     with open("odd.img", "wb") as f:
         f.truncate(100 * MIB)

@@ -64,7 +64,7 @@ int disk_create(const char *path, const struct disk_create *options, struct disk
 	struct pod_parent_spec spec = {0};
 	struct disk_create c = *options;
 	struct pod_diag diag = {0};
-	struct disk_file f;
+	struct disk_file own, *f = out ? out : &own;
 	char *relative = NULL;
 	enum pod_status st;
 	int rc = CLI_OK;
@@ -75,21 +75,19 @@ int disk_create(const char *path, const struct disk_create *options, struct disk
 			rc = CLI_FAILED;
 		spec.path[POD_PARENT_RELATIVE] = relative;
 	}
-	if (rc != CLI_OK || !disk_file_create(&f, path, fault)) {
+	if (rc != CLI_OK || !disk_file_create(f, path, fault)) {
 		free(relative);
 		return CLI_FAILED;
 	}
-	st = format(&f, &c, &spec, &diag);
+	st = format(f, &c, &spec, &diag);
 	if (st != POD_OK)
 		rc = disk_fail(path, _("cannot make the image"), st, &diag, NULL, fault);
-	else if (!out && !disk_file_sync(&f, fault))
+	else if (!out && !disk_file_sync(f, fault))
 		rc = CLI_FAILED;
 	if (rc != CLI_OK)
 		unlink(path);
-	if (rc == CLI_OK && out)
-		*out = f, out->vf.dev = &out->dev.dev;
-	else
-		disk_file_close(&f);
+	if (rc != CLI_OK || !out)
+		disk_file_close(f);
 	free(relative);
 	return rc;
 }

@@ -174,8 +174,25 @@ def write_ours():
             qemu_check(name, "compacted")
         qemu_same(name, "vhdx" if name.endswith("x") else "vpc", "back.raw", "raw", name + " compacted")
     one_line(isopod("disk", "compact", "f.vhd"), 3, "a fixed disk", "only a dynamic")
+    part_of_a_sector()
     for x in os.listdir("."):
         os.unlink(x)
+
+
+def part_of_a_sector():
+    """A raw image need not end with a sector; the disk made of it does, with zeros."""
+    for size in (1, 511, 513, 8197, 4 * MIB + 1):
+        data = random.Random(size).randbytes(size)
+        with open("r.img", "wb") as f:
+            f.write(data)
+        for name, unit, fmt, options in (("r.vhdx", 512, "vhdx", ()), ("r.vhd", 512, "vpc", ("--fixed",)), ("s.vhdx", 4096, None, ("--sector-size", "4096"))):
+            must("disk", "convert", "r.img", name, "--replace", *options)
+            must("disk", "convert", name, "back.raw", "--replace")
+            want = data + bytes(-size % unit)
+            with open("back.raw", "rb") as f:
+                check(f.read() == want, "%s of %d bytes" % (name, size))
+            if fmt == "vhdx":
+                qemu_same(name, fmt, "back.raw", "raw", "%s of %d bytes" % (name, size))
 
 
 def vhdi_read(paths, size):

@@ -38,6 +38,9 @@ int disk_foreign_size(struct disk_file *f, enum pod_diskfile format, uint64_t *s
 				 _("%s: not read, as it names other files (%s), which could be any on this computer; make it "
 				   "one file first with 'qemu-img convert'"),
 				 path, _(diag.what));
+	if (st == POD_E_NOT_FOUND)
+		return fault_set(fault, _("%s: is not a %s image, though its name says so; if it is raw, say --input-format raw"),
+				 path, format_text);
 	if (st != POD_OK)
 		return disk_fail(path, _("cannot open the image"), st, &diag, NULL, fault);
 	if (!cli_proc_on_path("qemu-img"))

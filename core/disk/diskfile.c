@@ -247,9 +247,11 @@ enum pod_status pod_diskfile_alone(struct pod_dev *d, enum pod_diskfile f, struc
 {
 	uint8_t h[HEAD] = {0};
 	enum pod_status st = POD_OK;
+	if (f == POD_DISKFILE_BOCHS || f == POD_DISKFILE_CLOOP || f == POD_DISKFILE_DMG || f == POD_DISKFILE_EWF)
+		return POD_E_FORMAT;
 	POD_TRY(pod_dev_read(d, 0, h, (size_t)pod_min_u64(HEAD, d->size_bytes)));
 	if (at_beginning(h) != f)
-		return pod_fail(diag, POD_E_CORRUPT, "signature", 0, 0, pod_get_be32(h));
+		return POD_E_NOT_FOUND;
 	switch (f) {
 	case POD_DISKFILE_QCOW:
 	case POD_DISKFILE_QCOW2:

@@ -61,9 +61,13 @@ def names_and_contents():
     for name in ("x.vhd", "x.vhdx", "x.avhdx", "x.avhd", "x.qcow2", "x.vmdk", "x.vdi"):
         shutil.copyfile("p.raw", name)
         refused(("disk", "info", name), name + " without a signature", name)
-        refused(("disk", "convert", name, "c.vhdx"), name + " without a signature, converted", name)
+        refused(("disk", "convert", name, "c.vhdx"), name + " without a signature, converted", name,
+                *(() if ".vhd" in name or ".avhd" in name else ("is not a %s image" % name[2:],)))
         refused(("layer", "create", "store", "--from", name), name + " without a signature, into a store", name)
         os.unlink(name)
+    with open("d.img", "wb") as f:  # no reader of these is at hand, whatever else is in them
+        f.write(bytes(MIB - 512) + b"koly".ljust(512, b"\0"))
+    refused(("disk", "convert", "d.img", "c.vhdx"), "a DMG", "d.img: is a dmg image, which cannot be read here")
     # the signature tells, not the name
     must("disk", "convert", "p.raw", "d.vhdx")
     for src, fmt in (("d.vhdx", "vhdx"), ("e.vhd", "vhd")):

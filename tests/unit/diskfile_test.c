@@ -201,7 +201,7 @@ TEST(diskfile_alone_qcow)
 	CHECK_EQ(alone(POD_DISKFILE_QCOW, 1 << 20), POD_OK);
 	pod_put_be64(file + 24, 0);
 	CHECK_EQ(alone(POD_DISKFILE_QCOW, 0), POD_E_CORRUPT);
-	CHECK_EQ(alone(POD_DISKFILE_QCOW2, 0), POD_E_CORRUPT);
+	CHECK_EQ(alone(POD_DISKFILE_QCOW2, 0), POD_E_NOT_FOUND);
 	mem.dev.size_bytes = 20;
 	CHECK_EQ(alone(POD_DISKFILE_QCOW, 0), POD_E_CORRUPT);
 	free(file);
@@ -242,7 +242,8 @@ TEST(diskfile_alone_others)
 
 	blank(0);
 	memcpy(file + SIZE - 512, "koly", 4);
-	CHECK(alone(POD_DISKFILE_DMG, 0) != POD_OK);
+	/* Has no signature at its beginning, and is not damaged for that. */
+	CHECK_EQ(alone(POD_DISKFILE_DMG, 0), POD_E_FORMAT);
 	free(file);
 	file = NULL;
 }

@@ -29,7 +29,7 @@ enum pod_status pod_fs_open_as(struct pod_fs *fs, const struct pod_fs_ops *ops, 
 
 enum pod_status pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat, &pod_fs_iso9660};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat, &pod_fs_iso9660, &pod_fs_udf};
 	enum pod_status worst = POD_E_FORMAT;
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
 		struct pod_diag here = {0};
@@ -93,11 +93,22 @@ static enum pod_status next_of_any_kind(struct pod_dir *dir, struct pod_dirent *
 	return POD_OK;
 }
 
+static enum pod_status complete(struct pod_fs *fs, struct pod_node *node)
+{
+	return fs->ops->complete ? fs->ops->complete(fs, node) : POD_OK;
+}
+
 enum pod_status pod_dir_next(struct pod_dir *dir, struct pod_dirent *out)
 {
-	do
+	enum pod_status st;
+	do {
 		POD_TRY(next_of_any_kind(dir, out));
-	while (out->node.is_link);
+		st = complete(dir->fs, &out->node);
+		/* One bad node hides itself, not its neighbours. */
+		dir->damaged += st == POD_E_CORRUPT;
+		if (st != POD_OK && st != POD_E_CORRUPT && st != POD_E_UNSUPPORTED)
+			return st;
+	} while (st != POD_OK || out->node.is_link);
 	return POD_OK;
 }
 
@@ -116,7 +127,7 @@ static enum pod_status find(struct pod_fs *fs, const struct pod_node *node, cons
 			continue;
 		if (memcmp(scratch->name, name, len) == 0 || !fs->ops->case_sensitive) {
 			*out = scratch->node;
-			return POD_OK;
+			return complete(fs, out);
 		}
 		if (!have_folded)
 			folded = scratch->node;
@@ -127,7 +138,7 @@ static enum pod_status find(struct pod_fs *fs, const struct pod_node *node, cons
 	if (!have_folded)
 		return POD_E_NOT_FOUND;
 	*out = folded;
-	return POD_OK;
+	return complete(fs, out);
 }
 
 /* Where a walk came upon a symbolic link: the path component [start, end). */

@@ -64,11 +64,12 @@ struct pod_dir {
 	struct pod_node node;
 	uint64_t pos;
 	uint64_t priv[6];
-	uint32_t steps; /* chain-loop limit */
+	uint32_t steps;	  /* chain-loop limit */
+	uint32_t damaged; /* entries left out because what they name cannot be read */
 };
 
 struct pod_fs_ops {
-	const char *name; /* "exfat", "fat32", "iso9660" */
+	const char *name; /* "exfat", "fat32", "iso9660", "udf" */
 	/* POD_E_FORMAT if it is not this filesystem, else opens it. May allocate through fs->alloc; on failure nothing is left
 	 * allocated (close is not called). */
 	enum pod_status (*open)(struct pod_fs *fs, struct pod_diag *diag);
@@ -83,6 +84,9 @@ struct pod_fs_ops {
 	bool case_sensitive;
 	/* The target of a symbolic link, NUL-terminated; POD_E_LIMIT if it does not fit. NULL where the format has no links. */
 	enum pod_status (*readlink)(struct pod_fs *fs, const struct pod_node *link, char *buf, size_t size);
+	/* Where what a node is does not stand beside its name, so that a search for a name need not read of every other: fills in
+	 * all that readdir left out (readdir gives name, priv and entry_bytes only). NULL: readdir leaves nothing out. */
+	enum pod_status (*complete)(struct pod_fs *fs, struct pod_node *node);
 };
 
 struct pod_fs {
@@ -97,9 +101,9 @@ struct pod_fs {
 	void *priv_mem;	       /* larger private state, owned by ops */
 };
 
-extern const struct pod_fs_ops pod_fs_exfat, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet;
+extern const struct pod_fs_ops pod_fs_exfat, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet, pod_fs_udf;
 
-/* Tries the descriptors exfat, fat, iso9660 in turn. POD_E_FORMAT if none knows the device. */
+/* Tries the descriptors exfat, fat, iso9660, udf in turn. POD_E_FORMAT if none knows the device. */
 enum pod_status POD_MUST_USE pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);
 /* Opens with one descriptor. */
 enum pod_status POD_MUST_USE pod_fs_open_as(struct pod_fs *fs, const struct pod_fs_ops *ops, struct pod_dev *dev,
@@ -107,7 +111,8 @@ enum pod_status POD_MUST_USE pod_fs_open_as(struct pod_fs *fs, const struct pod_
 void pod_fs_close(struct pod_fs *fs); /* NULL and never-opened (zeroed) are legal */
 
 enum pod_status POD_MUST_USE pod_dir_open(struct pod_dir *dir, struct pod_fs *fs, const struct pod_node *node);
-/* Symbolic links are not reported; pod_fs_lookup follows them. */
+/* Symbolic links are not reported; pod_fs_lookup follows them. Neither are entries whose own node is damaged: dir->damaged counts
+ * them. */
 enum pod_status POD_MUST_USE pod_dir_next(struct pod_dir *dir, struct pod_dirent *out);
 
 /* Looks up "/a/b" ('/' separated, leading slash optional; empty = root). Case as the filesystem compares: exact match first,

@@ -5,7 +5,7 @@
  * fs FORMAT FILE cat PATH     the file's bytes
  * fs FORMAT FILE node PATH    size, directory records (ISO 9660), extents
  * fs FORMAT FILE info         label, serial, total bytes, bytes and reads used to open
- * FORMAT is any, exfat, fat, iso9660 or joliet. Ends with 1 and the status on stderr when a call fails.
+ * FORMAT is any, exfat, fat, iso9660, joliet or udf. Ends with 1 and the status on stderr when a call fails.
  */
 #include <string.h>
 #include "core/base/hash.h"
@@ -98,7 +98,8 @@ static void cat(struct pod_fs *fs, const char *path)
 
 int main(int argc, char **argv)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat, &pod_fs_iso9660, &pod_fs_joliet};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat, &pod_fs_iso9660, &pod_fs_joliet,
+							 &pod_fs_udf};
 	struct pod_fs fs;
 	struct pod_diag diag = {0};
 	struct tool_file file;

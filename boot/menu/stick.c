@@ -27,7 +27,7 @@ static uint32_t line_size(const struct menu *m, uint32_t wanted)
 static enum pod_status open_volume(struct menu *m, struct pod_window *w, struct pod_cache *c, struct pod_fs *fs, uint64_t start,
 				   uint64_t length, uint32_t lines, uint32_t wanted)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_ntfs, &pod_fs_fat};
 	POD_TRY(pod_window_init(w, m->fw->disk, start, length));
 	POD_TRY(pod_cache_init(c, &w->dev, m->alloc, lines, line_size(m, wanted)));
 	enum pod_status st = POD_E_FORMAT;

@@ -29,7 +29,7 @@ enum pod_status pod_fs_open_as(struct pod_fs *fs, const struct pod_fs_ops *ops, 
 
 enum pod_status pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat, &pod_fs_iso9660, &pod_fs_udf};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_ntfs, &pod_fs_fat, &pod_fs_iso9660, &pod_fs_udf};
 	enum pod_status worst = POD_E_FORMAT;
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
 		struct pod_diag here = {0};
@@ -296,6 +296,11 @@ enum pod_status pod_fs_read(struct pod_fs *fs, const struct pod_node *file, uint
 		return POD_E_RANGE;
 	if (!len)
 		return POD_OK;
+	if (fs->ops->read) {
+		enum pod_status here = fs->ops->read(fs, file, off, buf, len);
+		if (here != POD_END)
+			return here;
+	}
 	struct reading r = {fs, off, file->valid_bytes, buf, len};
 	enum pod_status st = fs->ops->extents(fs, file, read_run, &r);
 	if (st == POD_END)

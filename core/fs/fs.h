@@ -28,15 +28,15 @@ struct pod_node {
 	bool is_dir;
 	bool is_link; /* a symbolic link; only ops->readdir reports them, see readlink */
 	uint64_t size_bytes;
-	uint64_t valid_bytes; /* exFAT ValidDataLength; elsewhere = size_bytes. Beyond it zeros are read */
+	uint64_t valid_bytes; /* exFAT ValidDataLength, NTFS initialized size; elsewhere = size_bytes. Beyond it zeros are read */
 	uint64_t priv[4];     /* the filesystem's own: flags, extent...; [0]: where a directory's data begins */
-	uint64_t entry_bytes; /* device offset of the (first) directory entry; what an overlay patches */
+	uint64_t entry_bytes; /* device offset of the (first) directory entry; what an overlay patches. NTFS: file record */
 	uint32_t entry_len;   /* its length in bytes */
 	int64_t mtime;	      /* seconds since 1970, 0 if unknown; without time-zone claims */
-	uint16_t attributes;  /* FAT, exFAT: as in the directory entry (POD_ATTR_*, folder 10h); elsewhere 0 */
+	uint16_t attributes;  /* FAT, exFAT, NTFS: POD_ATTR_*, on the first two also folder 10h; elsewhere 0 */
 };
 
-/* What FAT and exFAT say about a file. */
+/* What FAT, exFAT and NTFS say about a file. */
 enum {
 	POD_ATTR_READ_ONLY = 0x01,
 	POD_ATTR_HIDDEN = 0x02,
@@ -63,13 +63,13 @@ struct pod_dir {
 	struct pod_fs *fs;
 	struct pod_node node;
 	uint64_t pos;
-	uint64_t priv[6];
+	uint64_t priv[10];
 	uint32_t steps;	  /* chain-loop limit */
 	uint32_t damaged; /* entries left out because what they name cannot be read */
 };
 
 struct pod_fs_ops {
-	const char *name; /* "exfat", "fat32", "iso9660", "udf" */
+	const char *name; /* "exfat", "ntfs", "fat", "iso9660", "udf" */
 	/* POD_E_FORMAT if it is not this filesystem, else opens it. May allocate through fs->alloc; on failure nothing is left
 	 * allocated (close is not called). */
 	enum pod_status (*open)(struct pod_fs *fs, struct pod_diag *diag);
@@ -77,11 +77,17 @@ struct pod_fs_ops {
 	enum pod_status (*root)(struct pod_fs *fs, struct pod_node *out);
 	/* Next entry or POD_END. "." and ".." are never reported. Names that cannot be represented are skipped. */
 	enum pod_status (*readdir)(struct pod_dir *dir, struct pod_dirent *out);
+	/* Adds to a node what readdir left out because it lies elsewhere; called for an entry that somebody wants, not for those
+	 * that a lookup passes. POD_E_CORRUPT: the entry leads nowhere. NULL where readdir leaves nothing out. */
+	enum pod_status (*complete)(struct pod_fs *fs, struct pod_node *n);
 	/* Calls `cb` for each run in file order until the whole size is covered or cb returns not POD_OK. Adjacent runs are
 	 * merged. Holes cover [valid_bytes, size_bytes). */
 	enum pod_status (*extents)(struct pod_fs *fs, const struct pod_node *file,
 				   enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx);
-	bool case_sensitive;
+	/* Reads `len` bytes of a file whose bytes do not lie on the device as they are; extents refuses it. The range is within the
+	 * file. POD_END: they do, read them through the extents. NULL: all files are such. */
+	enum pod_status (*read)(struct pod_fs *fs, const struct pod_node *file, uint64_t off, void *buf, size_t len);
+	bool case_sensitive; /* names may differ in case only: the exact one comes first */
 	/* The target of a symbolic link, NUL-terminated; POD_E_LIMIT if it does not fit. NULL where the format has no links. */
 	enum pod_status (*readlink)(struct pod_fs *fs, const struct pod_node *link, char *buf, size_t size);
 	/* Where what a node is does not stand beside its name, so that a search for a name need not read of every other: fills in
@@ -97,13 +103,14 @@ struct pod_fs {
 	uint64_t total_bytes;  /* what the volume claims to span */
 	uint32_t serial;       /* volume serial number, 0 if the format has none */
 	char label[128];       /* volume label, UTF-8 */
+	struct pod_diag diag;  /* why extents or reading said POD_E_UNSUPPORTED; `what` is NULL until then */
 	uint64_t priv[16];     /* small private state */
 	void *priv_mem;	       /* larger private state, owned by ops */
 };
 
-extern const struct pod_fs_ops pod_fs_exfat, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet, pod_fs_udf;
+extern const struct pod_fs_ops pod_fs_exfat, pod_fs_ntfs, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet, pod_fs_udf;
 
-/* Tries the descriptors exfat, fat, iso9660, udf in turn. POD_E_FORMAT if none knows the device. */
+/* Tries the descriptors exfat, ntfs, fat, iso9660, udf in turn. POD_E_FORMAT if none knows the device. */
 enum pod_status POD_MUST_USE pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);
 /* Opens with one descriptor. */
 enum pod_status POD_MUST_USE pod_fs_open_as(struct pod_fs *fs, const struct pod_fs_ops *ops, struct pod_dev *dev,

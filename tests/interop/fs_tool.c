@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fs FORMAT FILE ls           every directory and file below the root, one line each, tab-separated:
- *                             d|f  path  size  CRC-32  first-byte+length[,...]  entry's place
+ *                             d|f  path  size  CRC-32  first-byte+length[,...]  entry's place; what has no runs says why instead
  * fs FORMAT FILE cat PATH     the file's bytes
  * fs FORMAT FILE node PATH    size, directory records (ISO 9660), extents
+ * fs FORMAT FILE mutate N     damages the volume N times, in places that are not zeros, and walks it: nothing but a status may come
+ *                             of it, within the steps that a fuzz target has (tests/fuzz/fuzz.h)
  * fs FORMAT FILE info         label, serial, total bytes, bytes and reads used to open
- * FORMAT is any, exfat, fat, iso9660, joliet or udf. Ends with 1 and the status on stderr when a call fails.
+ * FORMAT is any, exfat, ntfs, fat, iso9660, joliet or udf. Ends with 1 and the status on stderr when a call fails.
  */
 #include <string.h>
+#include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "core/fs/iso9660.h"
 #include "tests/interop/tool.h"
@@ -24,7 +27,12 @@ static void print_runs(struct pod_fs *fs, const struct pod_node *n, const char *
 {
 	struct pod_extent *ext;
 	size_t count;
-	must(pod_fs_extents(fs, n, &host, &ext, &count), path);
+	enum pod_status st = pod_fs_extents(fs, n, &host, &ext, &count);
+	if (st == POD_E_UNSUPPORTED && fs->diag.what) {
+		printf("%s", fs->diag.what);
+		return;
+	}
+	must(st, path);
 	for (size_t i = 0; i < count; i++)
 		printf("%s%s%llu+%llu", i ? "," : "", ext[i].hole ? "hole@" : "", (unsigned long long)ext[i].dev_bytes,
 		       (unsigned long long)ext[i].length_bytes);
@@ -32,17 +40,31 @@ static void print_runs(struct pod_fs *fs, const struct pod_node *n, const char *
 	pod_free(&host, ext);
 }
 
-static void print_file(struct pod_fs *fs, const struct pod_node *n, const char *path)
+/* POD_E_UNSUPPORTED is an answer. */
+static enum pod_status checksum(struct pod_fs *fs, const struct pod_node *n, uint32_t *crc)
 {
 	static uint8_t buf[65536];
-	uint32_t crc = 0;
+	*crc = 0;
 	for (uint64_t off = 0; off < n->size_bytes;) {
 		size_t len = (size_t)pod_min_u64(sizeof buf, n->size_bytes - off);
-		must(pod_fs_read(fs, n, off, buf, len), path);
-		crc = pod_crc32(crc, buf, len);
+		POD_TRY(pod_fs_read(fs, n, off, buf, len));
+		*crc = pod_crc32(*crc, buf, len);
 		off += len;
 	}
-	printf("f\t%s\t%llu\t%08x\t", path, (unsigned long long)n->size_bytes, crc);
+	return POD_OK;
+}
+
+static void print_file(struct pod_fs *fs, const struct pod_node *n, const char *path)
+{
+	uint32_t crc;
+	enum pod_status st = checksum(fs, n, &crc);
+	printf("f\t%s\t%llu\t", path, (unsigned long long)n->size_bytes);
+	if (st == POD_E_UNSUPPORTED) {
+		printf("-\t");
+	} else {
+		must(st, path);
+		printf("%08x\t", crc);
+	}
 	print_runs(fs, n, path);
 	printf("\t%llu\n", (unsigned long long)n->entry_bytes);
 }
@@ -96,10 +118,84 @@ static void cat(struct pod_fs *fs, const char *path)
 	free(scratch);
 }
 
+/* --- damage ------------------------------------------------------------------------------------------- */
+
+#define STEPS (1u << 20)
+
+static uint32_t next_random(uint64_t *x)
+{
+	*x = *x * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*x >> 33);
+}
+
+static void walk(struct pod_fs *fs, const struct pod_node *dir, int depth, unsigned *left)
+{
+	struct pod_dir d;
+	struct pod_dirent *e = malloc(sizeof *e);
+	uint8_t buf[3000];
+	must(pod_dir_open(&d, fs, dir), "directory");
+	while (*left && pod_dir_next(&d, e) == POD_OK) {
+		--*left;
+		if (e->node.is_dir && depth < POD_DEPTH_MAX)
+			walk(fs, &e->node, depth + 1, left);
+		else if (!e->node.is_dir)
+			(void)!pod_fs_read(fs, &e->node, 0, buf, (size_t)pod_min_u64(e->node.size_bytes, sizeof buf));
+	}
+	free(e);
+}
+
+/* Only blocks that hold something are worth damage: most of a volume is empty. */
+static int mutate(const struct pod_fs_ops *ops, struct tool_file *file, unsigned times)
+{
+	enum { BLOCK = 512, DAMAGE = 6 };
+	size_t len = (size_t)file->dev.size_bytes, used = 0;
+	uint8_t *bytes = malloc(len);
+	uint32_t *block = malloc(len / BLOCK * sizeof *block);
+	uint64_t seed = 1;
+	unsigned opened = 0;
+	must(pod_dev_read(&file->dev, 0, bytes, len), "volume");
+	for (size_t i = 0; i < len / BLOCK; i++)
+		if (!pod_all_zero(bytes + i * BLOCK, BLOCK) && bytes[i * BLOCK] != 0xFF)
+			block[used++] = (uint32_t)i;
+	for (unsigned i = 0; i < times; i++) {
+		struct pod_memdev mem;
+		struct pod_budget budget = {0};
+		struct pod_fs fs;
+		struct pod_node root;
+		uint8_t old[DAMAGE];
+		size_t at[DAMAGE];
+		unsigned left = 2000;
+		for (int k = 0; k < DAMAGE; k++) {
+			at[k] = (size_t)block[next_random(&seed) % used] * BLOCK + next_random(&seed) % 128 * (k & 1 ? 1 : 4);
+			old[k] = bytes[at[k]];
+			bytes[at[k]] = (uint8_t)next_random(&seed);
+		}
+		pod_memdev_init(&mem, bytes, len, 512, true);
+		pod_budget_start(&budget, STEPS, POD_BUDGET_UNLIMITED, 0);
+		mem.dev.budget = &budget;
+		if (pod_fs_open_as(&fs, ops, &mem.dev, &host, NULL) == POD_OK) {
+			opened++;
+			must(fs.ops->root(&fs, &root), "root");
+			walk(&fs, &root, 0, &left);
+			pod_fs_close(&fs);
+		}
+		if (budget.hit != POD_BUDGET_NONE) {
+			fprintf(stderr, "mutation %u needs more than %u steps\n", i, STEPS);
+			return 1;
+		}
+		for (int k = DAMAGE - 1; k >= 0; k--)
+			bytes[at[k]] = old[k];
+	}
+	printf("%u opened\n", opened);
+	free(bytes);
+	free(block);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat, &pod_fs_fat, &pod_fs_iso9660, &pod_fs_joliet,
-							 &pod_fs_udf};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat,	  &pod_fs_ntfs,	  &pod_fs_fat,
+							 &pod_fs_iso9660, &pod_fs_joliet, &pod_fs_udf};
 	struct pod_fs fs;
 	struct pod_diag diag = {0};
 	struct tool_file file;
@@ -116,6 +212,11 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], known[i]->name))
 			st = pod_fs_open_as(&fs, known[i], &file.dev, &host, &diag);
 	must(st, diag.what ? diag.what : argv[2]);
+	if (!strcmp(argv[3], "mutate") && argc == 5) {
+		const struct pod_fs_ops *ops = fs.ops;
+		pod_fs_close(&fs);
+		return mutate(ops, &file, (unsigned)atoi(argv[4]));
+	}
 	if (!strcmp(argv[3], "ls")) {
 		struct pod_node root;
 		must(fs.ops->root(&fs, &root), "root");

@@ -7,6 +7,7 @@
 #ifndef POD_VHD_VFILE_H
 #define POD_VHD_VFILE_H
 
+#include "core/base/guid.h"
 #include "core/map/map.h"
 
 /* A file. The caller owns it and keeps it open for as long as the image is. */
@@ -53,13 +54,6 @@ struct pod_parent_spec {
 };
 
 #define POD_VHD_PATH_MAX 4096u /* bytes of a parent's path in UTF-8, terminator included */
-#define POD_GUID_TEXT	 39u   /* "{xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx}" and a terminator */
-
-/* The text form of a GUID as Windows stores it (first three fields little-endian). */
-void pod_guid_text(const uint8_t guid[16], char out[POD_GUID_TEXT]);
-/* With or without braces. False if it is none. */
-bool pod_guid_parse(const char *text, uint8_t guid[16]);
-bool pod_guid_is_zero(const uint8_t guid[16]);
 
 /* Grows or shrinks; POD_E_NOSPACE for a file that cannot grow. */
 enum pod_status POD_MUST_USE pod_vfile_resize(struct pod_vfile *f, uint64_t size_bytes);

@@ -93,12 +93,12 @@ struct pod_bcd_device {
  * missing. */
 enum pod_status POD_MUST_USE pod_bcd_encode(const struct pod_bcd_device *d, uint8_t *out, size_t size, size_t *len_out);
 
-/* A device that was read, the outermost first; each one's parent, if it has one, is the next. */
+/* A device that was read, the outermost first; each one's parent, if it has one, is the next. Too large for a stack. */
 struct pod_bcd_decoded {
 	struct pod_bcd_device device[POD_BCD_DEPTH_MAX];
-	uint32_t count;
-	char text[2048]; /* paths */
-	uint32_t text_len;
+	uint32_t count, text_len;
+	char text[2048];		 /* paths */
+	uint8_t raw[POD_BCD_DEVICE_MAX]; /* the element, for pod_bcd_read_device */
 };
 /* POD_E_CORRUPT: sizes that do not fit into each other. `d` must stay where it is: its devices point into it. */
 enum pod_status POD_MUST_USE pod_bcd_decode(struct pod_bcd_decoded *d, const uint8_t *data, size_t len);

@@ -76,8 +76,8 @@ struct pod_regf_iter {
 	uint32_t list, list_at;	      /* the list they stand in (a leaf, or the value list) and the next entry there */
 	uint32_t index, index_at;     /* index root (ri), or POD_REGF_NONE */
 	uint32_t list_len, index_len; /* entries */
-	uint32_t entry_len;	      /* 8: with hashes; 4: without */
-	bool values;
+	uint32_t entry_len;	      /* 8 in lf and lh, 4 in li */
+	bool hashed;		      /* lh */
 };
 
 /* POD_E_FORMAT: no hive. POD_E_CORRUPT: checksum, sizes. POD_E_UNSUPPORTED: a version before 1.3, a log file. */

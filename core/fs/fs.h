@@ -90,9 +90,6 @@ struct pod_fs_ops {
 	bool case_sensitive; /* names may differ in case only: the exact one comes first */
 	/* The target of a symbolic link, NUL-terminated; POD_E_LIMIT if it does not fit. NULL where the format has no links. */
 	enum pod_status (*readlink)(struct pod_fs *fs, const struct pod_node *link, char *buf, size_t size);
-	/* Where what a node is does not stand beside its name, so that a search for a name need not read of every other: fills in
-	 * all that readdir left out (readdir gives name, priv and entry_bytes only). NULL: readdir leaves nothing out. */
-	enum pod_status (*complete)(struct pod_fs *fs, struct pod_node *node);
 };
 
 struct pod_fs {

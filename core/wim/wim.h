@@ -69,6 +69,7 @@ struct pod_wim {
 	struct pod_wim_res meta_res;
 	struct pod_wim_table *table;
 	struct pod_wim_chunks *chunks;
+	uint32_t ticks; /* small work since a step of the budget was spent */
 };
 
 /* A file or directory of the selected image. Plain data: may be copied and kept until another image is selected. */

@@ -138,6 +138,22 @@ enum pod_status pod_map_append_slice(struct pod_map *m, uint64_t start, uint64_t
 	return POD_OK;
 }
 
+enum pod_status pod_map_append_from(struct pod_map *m, const struct pod_map *from, uint64_t start, uint64_t len)
+{
+	if (!pod_in_range(start, len, from->size_bytes))
+		return POD_E_RANGE;
+	for (size_t i = len ? pod_map_find(from, start) : 0; len; i++) {
+		const struct pod_seg *s = &from->seg[i];
+		uint64_t in = start - s->start_bytes, n = pod_min_u64(len, s->length_bytes - in);
+		uint64_t at = advanced(s->kind, s->source, in);
+		if (s->kind == POD_SEG_MEM)
+			POD_TRY(pod_map_mem(m, from->mem + (size_t)at, (size_t)n, &at));
+		POD_TRY(pod_map_append(m, (enum pod_seg_kind)s->kind, at, n));
+		start += n, len -= n;
+	}
+	return POD_OK;
+}
+
 enum pod_status pod_map_pad(struct pod_map *m, uint64_t align)
 {
 	return pod_map_append(m, POD_SEG_ZERO, 0, pod_align_up(m->size_bytes, align) - m->size_bytes);

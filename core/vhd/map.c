@@ -8,20 +8,7 @@ static enum pod_status place(const struct pod_vfile *f, uint64_t off, uint64_t l
 	const struct pod_map *m = f->extents;
 	if (!m || !pod_in_range(off, len, m->size_bytes))
 		return m ? POD_E_CORRUPT : POD_E_INVALID;
-	for (size_t i = len ? pod_map_find(m, off) : 0; len; i++) {
-		const struct pod_seg *s = &m->seg[i];
-		uint64_t in = off - s->start_bytes, n = pod_min_u64(len, s->length_bytes - in), at = 0;
-		if (s->kind == POD_SEG_DEV)
-			POD_TRY(pod_map_append(out, POD_SEG_DEV, s->source + in, n));
-		else if (s->kind == POD_SEG_ZERO)
-			POD_TRY(pod_map_append(out, POD_SEG_ZERO, 0, n));
-		else {
-			POD_TRY(pod_map_mem(out, m->mem + (size_t)(s->source + in), (size_t)n, &at));
-			POD_TRY(pod_map_append(out, POD_SEG_MEM, at, n));
-		}
-		off += n, len -= n;
-	}
-	return POD_OK;
+	return pod_map_append_from(out, m, off, len);
 }
 
 /* The same of a file whose log was replayed in memory. */

@@ -169,9 +169,11 @@ enum pod_status wim_component(const char **path, uint8_t name[2 * WIM_NAME_UNITS
 	return POD_OK;
 }
 
-static bool same_folded(const uint8_t *a, const uint8_t *b, size_t len)
+bool wim_same_name(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-	for (size_t i = 0; i < len; i += 2)
+	if (a_len != b_len)
+		return false;
+	for (size_t i = 0; i < a_len; i += 2)
 		if (a[i + 1] != b[i + 1] || (a[i] != b[i] && (a[i + 1] || pod_tolower((char)a[i]) != pod_tolower((char)b[i]))))
 			return false;
 	return true;
@@ -187,7 +189,7 @@ enum pod_status wim_find(struct pod_wim *w, size_t dir, const uint8_t *name, siz
 		return st == POD_E_INVALID ? POD_E_NOT_FOUND : st;
 	d.empty = !d.pos;
 	while ((st = next_entry(&d, &e)) == POD_OK) {
-		if (e.name_len != len || !same_folded(w->meta + e.name, name, len))
+		if (!wim_same_name(w->meta + e.name, e.name_len, name, len))
 			continue;
 		bool exact = memcmp(w->meta + e.name, name, len) == 0;
 		if (exact || !folded)

@@ -83,6 +83,8 @@ size_t wim_entry_sha1(const struct pod_wim *w, const struct wim_entry *e);
 enum pod_status wim_node_get(struct pod_wim *w, const struct wim_entry *e, struct pod_wim_node *out);
 /* Like pod_wim_lookup for one name in the directory whose entry lies at `dir`: UTF-16LE, `len` bytes. */
 enum pod_status wim_find(struct pod_wim *w, size_t dir, const uint8_t *name, size_t len, struct wim_entry *out);
+/* Equal but for ASCII case. */
+bool wim_same_name(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 /* The next component of a path as UTF-16LE, *path behind it; *len 0: no more. POD_E_INVALID: not UTF-8. POD_E_LIMIT: longer than a
  * name can be. */
 #define WIM_NAME_UNITS 255u

@@ -5,11 +5,14 @@
  *                             attributes
  * wim FILE cat IMAGE PATH     a file's bytes, read in uneven pieces
  * wim FILE cost IMAGE PATH    bytes and reads for opening, selecting and the first KiB of a file
+ * wim FILE patch IMAGE BOOT OUT CHANGE...
+ *                             writes the changed WIM to OUT; a change is add:PATH:FILE, redirect:PATH:FILE, alias:PATH:FROM or
+ *                             slice:PATH:OFFSET:LENGTH (of FILE itself). Prints the bytes and reads it took.
  * Ends with 1, the status and the diagnosis on stderr when a call fails.
  */
 #include <string.h>
 #include "core/base/sha1.h"
-#include "core/wim/wim.h"
+#include "core/wim/patch.h"
 #include "tests/interop/tool.h"
 
 static struct pod_diag diag;
@@ -73,6 +76,77 @@ static void cat(struct pod_wim *w, const char *path)
 	}
 }
 
+/* --- patch ------------------------------------------------------------------------------------------------ */
+
+static void parse_change(char *text, const struct pod_map *self, struct pod_dev *dev, struct pod_wim_change *c)
+{
+	char *kind = strtok(text, ":"), *path = strtok(NULL, ":"), *what = strtok(NULL, ":");
+	size_t len;
+	if (!kind || !path || !what)
+		exit(2);
+	*c = (struct pod_wim_change){.path = path};
+	if (!strcmp(kind, "alias")) {
+		c->kind = POD_WIM_ALIAS;
+		c->from = what;
+		return;
+	}
+	c->kind = strcmp(kind, "redirect") ? POD_WIM_ADD : POD_WIM_REDIRECT;
+	if (strcmp(kind, "slice")) {
+		c->data = tool_slurp(what, &len);
+		c->len = len;
+		return;
+	}
+	char *length = strtok(NULL, ":");
+	struct pod_sha1 s;
+	c->content = self;
+	c->at_bytes = strtoull(what, NULL, 0);
+	c->len = length ? strtoull(length, NULL, 0) : 0;
+	uint8_t *bytes = malloc(c->len + 1);
+	must(bytes ? pod_dev_read(dev, c->at_bytes, bytes, c->len) : POD_E_NOMEM, "slice");
+	pod_sha1_init(&s);
+	pod_sha1_update(&s, bytes, c->len);
+	pod_sha1_final(&s, c->sha1);
+	free(bytes);
+}
+
+static void write_out(const struct pod_map *m, struct pod_dev *stick, const char *path)
+{
+	static uint8_t buf[1 << 20];
+	FILE *f = fopen(path, "wb");
+	for (uint64_t off = 0; f && off < m->size_bytes; off += sizeof buf) {
+		size_t n = (size_t)pod_min_u64(sizeof buf, m->size_bytes - off);
+		must(pod_map_read(m, stick, off, buf, n), "map");
+		fwrite(buf, 1, n, f);
+	}
+	if (!f || fclose(f) != 0) {
+		perror(path);
+		exit(3);
+	}
+	for (size_t i = 1; i < m->count; i++)
+		if (m->seg[i].start_bytes % 2048)
+			must(POD_E_CORRUPT, "a segment inside a sector");
+}
+
+static void patch(struct pod_wim *w, struct tool_file *file, char **argv)
+{
+	struct pod_map self, out;
+	struct pod_wim_change change[32];
+	size_t n = 0;
+	pod_map_init(&self, &host);
+	must(pod_map_append(&self, POD_SEG_DEV, 0, file->dev.size_bytes), "map");
+	unsigned long long bytes = file->read_bytes, reads = file->reads;
+	for (; argv[2 + n] && n < POD_ARRAY_LEN(change); n++)
+		parse_change(argv[2 + n], &self, &file->dev, &change[n]);
+	file->read_bytes = bytes, file->reads = reads;
+	must(pod_wim_patch(w, &self, &file->dev, change, n, (uint32_t)atoi(argv[0]), &out, &diag), "patch");
+	printf("%llu %llu\n", file->read_bytes, file->reads);
+	write_out(&out, &file->dev, argv[1]);
+	for (size_t i = 0; i < n; i++)
+		free((void *)(uintptr_t)change[i].data);
+	pod_map_fini(&out);
+	pod_map_fini(&self);
+}
+
 int main(int argc, char **argv)
 {
 	struct tool_file file;
@@ -98,6 +172,8 @@ int main(int argc, char **argv)
 		must(pod_wim_lookup(&w, argv[4], &n), argv[4]);
 		must(pod_wim_read(&w, &n, 0, buf, (size_t)pod_min_u64(sizeof buf, n.size_bytes)), argv[4]);
 		printf("%llu %llu\n", file.read_bytes, file.reads);
+	} else if (!strcmp(argv[2], "patch") && argc > 5) {
+		patch(&w, &file, argv + 4);
 	} else {
 		return 2;
 	}

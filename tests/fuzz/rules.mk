@@ -17,6 +17,8 @@ FUZZ_LIBS_initrd := -larchive
 FUZZ_CLI_diff := cli/layer/diff_core.c $(sort $(wildcard cli/ui/*.c))
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/host/identity.c cli/ui/memory.c cli/ui/number.c
 FUZZ_CLI_nbd := cli/nbd/nbd.c cli/ui/memory.c
+FUZZ_LIBS_lzx := -lwim
+FUZZ_LIBS_xpress := -lwim
 FUZZ_CLI_procfs := linux/observe.c linux/settle.c linux/util.c
 FUZZ_CLI_qmp := cli/vm/qmp.c cli/ui/fault.c cli/ui/json.c cli/ui/memory.c cli/ui/message.c cli/ui/signal.c
 # All of the shim but its entry and its system calls; the target includes two of its files.

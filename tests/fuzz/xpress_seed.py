@@ -1,0 +1,6 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Seeds of the XPRESS target."""
+import codec_seeds, sys
+
+codec_seeds.write(sys.argv[1], "XPRESS", 12)

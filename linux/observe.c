@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Texts of procfs and sysfs, and what they say about a boot. */
-#include "linux/slot.h"
+#include "linux/observe.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 

@@ -8,8 +8,9 @@
  * has no record.
  */
 #include "linux/shim.h"
-#include "linux/slot.h"
+#include "linux/observe.h"
 #include "core/base/mem.h"
+#include "core/trace/slot.h"
 
 /* How long a sound system may take; measured on emulated machines: ten times what a real one takes. */
 #define NOT_MOUNTED_MS	90000u	/* from the image shown until somebody mounts it */
@@ -214,11 +215,13 @@ static void end_writing(enum pod_status st)
 
 void pod_record_write(void)
 {
+	uint8_t sector[POD_REC_SECTOR];
 	if (!rec.unwritten || !begin_writing())
 		return;
 	note_memory();
 	rec.r.ms = now_ms();
-	enum pod_status st = pod_slot_write(&rec.slot, &rec.r);
+	pod_rec_put_linux(sector, &rec.r);
+	enum pod_status st = pod_slot_write(&rec.slot, sector);
 	end_writing(st);
 	rec.unwritten = st != POD_OK;
 }

@@ -298,6 +298,34 @@ void pod_rec_get_linux(const uint8_t s[POD_REC_SECTOR], struct pod_rec_linux *r)
 	get_stages(s, 0x1c, 0x100, &r->stages);
 }
 
+void pod_rec_put_windows(uint8_t s[POD_REC_SECTOR], const struct pod_rec_windows *r)
+{
+	begin(s, POD_REC_WINDOWS);
+	pod_put_le32(s + 0x18, r->ms);
+	s[0x1d] = (uint8_t)r->letter;
+	pod_put_le32(s + 0x20, r->version);
+	pod_put_le32(s + 0x24, r->build);
+	pod_put_le32(s + 0x28, r->drivers_loaded);
+	pod_put_le32(s + 0x2c, r->drivers_failed);
+	put_text(s + 0x30, 64, r->controller);
+	put_text(s + 0x70, 64, r->program);
+	put_stages(s, 0x1c, 0x100, &r->stages);
+}
+
+void pod_rec_get_windows(const uint8_t s[POD_REC_SECTOR], struct pod_rec_windows *r)
+{
+	memset(r, 0, sizeof *r);
+	r->ms = pod_get_le32(s + 0x18);
+	r->letter = s[0x1d] >= 'A' && s[0x1d] <= 'Z' ? (char)s[0x1d] : 0;
+	r->version = pod_get_le32(s + 0x20);
+	r->build = pod_get_le32(s + 0x24);
+	r->drivers_loaded = pod_get_le32(s + 0x28);
+	r->drivers_failed = pod_get_le32(s + 0x2c);
+	get_text(r->controller, s + 0x30, 64);
+	get_text(r->program, s + 0x70, 64);
+	get_stages(s, 0x1c, 0x100, &r->stages);
+}
+
 void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message *r)
 {
 	begin(s, POD_REC_MESSAGE);
@@ -339,12 +367,13 @@ enum pod_status pod_rec_latest(struct pod_dev *state, uint32_t *boot)
 	return unread == POD_REC_BOOTS ? bad : POD_OK;
 }
 
-/* What a sector of a slot must be; 0 for the reserved one. */
-static enum pod_rec_kind kind_at(unsigned sector)
+/* A record in that sector of a slot. The last one is reserved. */
+static bool valid_at(const uint8_t *s, unsigned sector)
 {
 	static const uint8_t kind[POD_REC_SECTORS] = {POD_REC_MACHINE, POD_REC_IMAGE, POD_REC_PROGRESS, POD_REC_PROGRESS,
 						      POD_REC_LINUX,   POD_REC_LINUX, POD_REC_MESSAGE,	0};
-	return (enum pod_rec_kind)kind[sector];
+	return (kind[sector] && pod_rec_valid(s, (enum pod_rec_kind)kind[sector])) ||
+	       (kind[sector] == POD_REC_LINUX && pod_rec_valid(s, POD_REC_WINDOWS));
 }
 
 static bool all_zero(const uint8_t *s)
@@ -359,7 +388,7 @@ static bool all_zero(const uint8_t *s)
 static const uint8_t *record_in(const uint8_t *slot, uint32_t index, unsigned i)
 {
 	const uint8_t *s = slot + (size_t)i * POD_REC_SECTOR;
-	if (!kind_at(i) || !pod_rec_valid(s, kind_at(i)) || pod_rec_boot_of(s) % POD_REC_BOOTS != index)
+	if (!valid_at(s, i) || pod_rec_boot_of(s) % POD_REC_BOOTS != index)
 		return NULL;
 	return s;
 }
@@ -454,11 +483,15 @@ static void decode(const uint8_t *slot, struct pod_rec_boot *out)
 		out->progress_update = pod_rec_update_of(s);
 	}
 	out->has_progress = s != NULL;
-	if ((s = newer_of(slot, out, POD_REC_AT_LINUX)) != NULL) {
-		pod_rec_get_linux(s, &out->linux_);
-		out->linux_update = pod_rec_update_of(s);
+	if ((s = newer_of(slot, out, POD_REC_AT_SYSTEM)) != NULL) {
+		out->has_linux = s[OFF_KIND] == POD_REC_LINUX;
+		out->has_windows = !out->has_linux;
+		if (out->has_linux)
+			pod_rec_get_linux(s, &out->linux_);
+		else
+			pod_rec_get_windows(s, &out->windows);
+		out->system_update = pod_rec_update_of(s);
 	}
-	out->has_linux = s != NULL;
 }
 
 enum pod_status pod_rec_read(struct pod_dev *state, struct pod_alloc *a, uint32_t boot, struct pod_rec_boot *out)
@@ -475,7 +508,8 @@ enum pod_status pod_rec_read(struct pod_dev *state, struct pod_alloc *a, uint32_
 		out->number = boot;
 		decode(slot, out);
 		out->damaged |= unread;
-		if (!out->has_machine && !out->has_image && !out->has_progress && !out->has_linux && !out->has_message)
+		if (!out->has_machine && !out->has_image && !out->has_progress && !out->has_linux && !out->has_windows &&
+		    !out->has_message)
 			st = POD_E_NOT_FOUND;
 	}
 	pod_free(a, slot);

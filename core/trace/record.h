@@ -15,7 +15,8 @@
  *   sector 0  POD_REC_MACHINE   machine and firmware; written first: with it the slot belongs to the new boot
  *   sector 1  POD_REC_IMAGE     the image chosen and its plan
  *   sectors 2, 3  POD_REC_PROGRESS  stages of the boot manager and what was read from the virtual disk, in turn
- *   sectors 4, 5  POD_REC_LINUX     stages inside the live system, written by the shim, in turn
+ *   sectors 4, 5  POD_REC_LINUX     stages inside the live system, written by the shim, in turn; or
+ *                 POD_REC_WINDOWS   stages inside Windows PE, written by the helper, in turn
  *   sector 6  POD_REC_MESSAGE   the last sentence the boot manager showed or the loader returned with
  *   sector 7  reserved
  *
@@ -113,6 +114,21 @@
  *  +0x100 12 each  12 stage events
  *  +0x190     zero
  *
+ * POD_REC_WINDOWS, written by the helper in Windows PE
+ *   +0x18  4  milliseconds since the helper started, when this was written
+ *   +0x1C  1  number of stage events
+ *   +0x1D  1  drive letter that the ISO got, as in ASCII; 0 none
+ *   +0x1E  2  zero
+ *   +0x20  4  Windows' version: major, minor (16 bits each, major high)
+ *   +0x24  4  its build number; 0 unknown
+ *   +0x28  4  drivers loaded
+ *   +0x2C  4  drivers that did not load
+ *   +0x30 64  a controller that has no driver: its hardware ID, "PCI\VEN_8086&DEV_9A0B&..."; "" none
+ *   +0x70 64  program that was started in the end, "winpeshl.exe"
+ *   +0xB0     zero
+ *  +0x100 12 each  12 stage events
+ *  +0x190     zero
+ *
  * POD_REC_MESSAGE
  *   +0x18  4  enum pod_status
  *   +0x1C  4  length of the text, at most 480
@@ -139,6 +155,7 @@ enum pod_rec_kind {
 	POD_REC_LINUX = 4,
 	POD_REC_MESSAGE = 5,
 	POD_REC_LOG = 6, /* +0x18 4 length of the text, +0x1C 4 CRC-32 of the text; the text is written first, this header last */
+	POD_REC_WINDOWS = 7,
 };
 
 /* What happened, in this order in a boot that goes well. Values are on disk. */
@@ -163,11 +180,23 @@ enum pod_stage {
 	POD_STAGE_RESCUE_SHELL = 39, /* the initramfs gave up and opened a shell */
 	POD_STAGE_LOG_SAVED = 40,    /* arg: bytes of kernel log saved */
 	POD_STAGE_WATCH_ENDED = 41,  /* the watcher ended without a change of root */
+
+	/* Windows PE; arg of a failure: Windows' error code */
+	POD_STAGE_HELPER_STARTED = 48,
+	POD_STAGE_DRIVERS_LOADED = 49, /* arg: how many */
+	POD_STAGE_VOLUME_FOUND = 50,   /* the stick's data volume */
+	POD_STAGE_ISO_ATTACHED = 51,
+	POD_STAGE_HANDED_OVER = 52,    /* the original program was started */
+	POD_STAGE_VOLUME_MISSING = 53, /* the original program had to be started without the stick */
+	POD_STAGE_ISO_NOT_ATTACHED = 54,
+	POD_STAGE_PROGRAM_FAILED = 55, /* the original program could not be started */
+	POD_STAGE_DRIVER_FAILED = 56,  /* arg: exit status of drvload */
+	POD_STAGE_PROGRAM_ENDED = 57,  /* arg: its exit status */
 };
 
 struct pod_stage_event {
 	uint8_t stage; /* enum pod_stage */
-	uint32_t ms;   /* since the boot manager started; in POD_REC_LINUX: since the shim started */
+	uint32_t ms;   /* since the boot manager started; in POD_REC_LINUX and _WINDOWS: since the shim or the helper started */
 	uint32_t arg;
 };
 #define POD_STAGE_MAX 12
@@ -181,7 +210,7 @@ enum {
 	POD_REC_AT_MACHINE = 0,
 	POD_REC_AT_IMAGE = 1,
 	POD_REC_AT_PROGRESS = 2, /* and 3 */
-	POD_REC_AT_LINUX = 4,	 /* and 5 */
+	POD_REC_AT_SYSTEM = 4,	 /* and 5: LINUX or WINDOWS */
 	POD_REC_AT_MESSAGE = 6,
 	POD_REC_SECTORS = 8,
 };
@@ -263,6 +292,15 @@ struct pod_rec_linux {
 	struct pod_stages stages;
 };
 
+struct pod_rec_windows {
+	uint32_t ms;
+	char letter; /* 0: none */
+	uint32_t version, build;
+	uint32_t drivers_loaded, drivers_failed;
+	char controller[65], program[65];
+	struct pod_stages stages;
+};
+
 #define POD_REC_MESSAGE_MAX 480u
 struct pod_rec_message {
 	uint32_t status; /* enum pod_status */
@@ -274,13 +312,14 @@ struct pod_rec_boot {
 	uint32_t number;  /* 0: nothing here */
 	uint32_t damaged; /* bit n: sector n is neither zero, nor a record; or could not be read */
 	uint32_t stale;	  /* bit n: sector n is a record of another boot */
-	bool has_machine, has_image, has_progress, has_linux, has_message;
+	bool has_machine, has_image, has_progress, has_linux, has_windows, has_message; /* has_linux or has_windows, not both */
 	struct pod_rec_machine machine;
 	struct pod_rec_image image;
 	struct pod_rec_progress progress;
 	struct pod_rec_linux linux_;
+	struct pod_rec_windows windows;
 	struct pod_rec_message message;
-	uint32_t progress_update, linux_update; /* update numbers of the sectors that count */
+	uint32_t progress_update, system_update; /* update numbers of the sectors that count */
 };
 
 /* Is number a later than b? Counts round the end of 32 bits. */
@@ -310,6 +349,7 @@ void pod_rec_put_machine(uint8_t s[POD_REC_SECTOR], const struct pod_rec_machine
 void pod_rec_put_image(uint8_t s[POD_REC_SECTOR], const struct pod_rec_image *r);
 void pod_rec_put_progress(uint8_t s[POD_REC_SECTOR], const struct pod_rec_progress *r);
 void pod_rec_put_linux(uint8_t s[POD_REC_SECTOR], const struct pod_rec_linux *r);
+void pod_rec_put_windows(uint8_t s[POD_REC_SECTOR], const struct pod_rec_windows *r);
 void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message *r);
 void pod_rec_seal(uint8_t s[POD_REC_SECTOR], uint32_t boot, uint32_t update);
 /* Magic, checksum, kind and numbers right? */
@@ -321,6 +361,7 @@ void pod_rec_get_machine(const uint8_t s[POD_REC_SECTOR], struct pod_rec_machine
 void pod_rec_get_image(const uint8_t s[POD_REC_SECTOR], struct pod_rec_image *r);
 void pod_rec_get_progress(const uint8_t s[POD_REC_SECTOR], struct pod_rec_progress *r);
 void pod_rec_get_linux(const uint8_t s[POD_REC_SECTOR], struct pod_rec_linux *r);
+void pod_rec_get_windows(const uint8_t s[POD_REC_SECTOR], struct pod_rec_windows *r);
 void pod_rec_get_message(const uint8_t s[POD_REC_SECTOR], struct pod_rec_message *r);
 
 /* Adds an event; a stage that is there already, and a full table, change nothing. Returns whether it was added. */

@@ -7,7 +7,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "core/base/str.h"
 #include "linux/shim.h"
-#include "linux/slot.h"
+#include "linux/observe.h"
 
 enum { OPEN_MAX = 4, CALLS_MAX = 20000 };
 

@@ -40,8 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text_is_sound(b.machine.bios_version, 48);
 		FUZZ_REQUIRE(pod_strlen(b.image.path) <= 360); /* names a file: who shows it disarms it */
 		text_is_sound(b.linux_.mount, 64);
+		text_is_sound(b.windows.controller, 64);
+		text_is_sound(b.windows.program, 64);
 		text_is_sound(b.message.text, POD_REC_MESSAGE_MAX);
-		FUZZ_REQUIRE(b.progress.stages.count <= POD_STAGE_MAX && b.linux_.stages.count <= POD_STAGE_MAX);
+		FUZZ_REQUIRE(b.progress.stages.count <= POD_STAGE_MAX && b.linux_.stages.count <= POD_STAGE_MAX &&
+			     b.windows.stages.count <= POD_STAGE_MAX);
 		st = pod_rec_read_log(&m.dev, number[i], log, &len);
 		FUZZ_REQUIRE(len <= POD_REC_LOG_TEXT && (st == POD_OK || !len));
 	}

@@ -25,6 +25,13 @@ def boot(n):
             at(n, 4, sector(n, 4, 1, linux)) + at(n, 6, sector(n, 5, 1, struct.pack("<II", 6, 7) + b"damaged")))
 
 
+def windows(n):
+    stages = b"".join(struct.pack("<B3xII", s, s * 100, 0) for s in range(48, 55))
+    pe = (struct.pack("<IBcHIIII", 12000, 7, b"D", 0, 10 << 16, 22621, 1, 0) + b"PCI\\VEN_8086&DEV_9A0B".ljust(64, b"\0") +
+          b"winpeshl.exe".ljust(64, b"\0")).ljust(0xe8, b"\0") + stages
+    return at(n, 0, sector(n, 1, 1)) + at(n, 4, sector(n, 7, 1, pe))
+
+
 def write(name, data):
     with open(os.path.join(sys.argv[1], name), "wb") as f:
         f.write(data + bytes(4))
@@ -33,6 +40,7 @@ def write(name, data):
 if __name__ == "__main__":
     write("one", boot(1))
     write("wrapped", boot(0xFFFFFFFF) + boot(1) + boot(2))
+    write("windows", windows(5))
     write("stale", boot(4) + at(40, 0, sector(40, 1, 1)))
     log = b"usb 1-1: new device"
     write("log", boot(3) + struct.pack("<H", 304 + 3 * 32) + sector(3, 6, 1, struct.pack("<II", len(log), 0xAAF441CF)) +

@@ -151,7 +151,7 @@ TEST(every_field_comes_back)
 	pod_stages_add(&l.stages, POD_STAGE_ROOT_SWITCHED, 9000, 0);
 	pod_rec_put_linux(s, &l);
 	pod_rec_seal(s, 7, 4);
-	CHECK_EQ(pod_rec_write(&mem.dev, 7, POD_REC_AT_LINUX + 1, s), POD_OK);
+	CHECK_EQ(pod_rec_write(&mem.dev, 7, POD_REC_AT_SYSTEM + 1, s), POD_OK);
 	struct pod_rec_message msg = {.status = POD_E_CORRUPT, .text = "x.iso: the image is damaged"};
 	pod_rec_put_message(s, &msg);
 	pod_rec_seal(s, 7, 1);
@@ -563,4 +563,43 @@ TEST(a_torn_sector_leaves_the_other_of_the_pair)
 		/* the rest is zero or alike from some byte on: then the new one is whole */
 		CHECK(boot.progress.bytes == 2 || (n > 0x28 && boot.progress.bytes == 3));
 	}
+}
+
+/* In the place of LINUX stands what Windows PE wrote; of the two kinds the later sector counts. */
+TEST(record_windows)
+{
+	uint8_t s[POD_REC_SECTOR];
+	struct pod_rec_windows w = {.ms = 1,
+				    .letter = 'D',
+				    .version = 10 << 16,
+				    .build = 22621,
+				    .drivers_loaded = 2,
+				    .drivers_failed = 3,
+				    .controller = "PCI\\VEN_8086&DEV_9A0B",
+				    .program = "winpeshl.exe"};
+	struct pod_rec_linux l = {.release = "6.1"};
+	fresh();
+	pod_stages_add(&w.stages, POD_STAGE_ISO_NOT_ATTACHED, 700, 0xc03a0014);
+	pod_rec_put_windows(s, &w);
+	pod_rec_seal(s, 7, 1);
+	CHECK_EQ(pod_rec_write(&mem.dev, 7, POD_REC_AT_SYSTEM, s), POD_OK);
+	read_boot(7);
+	CHECK(boot.has_windows && !boot.has_linux);
+	CHECK_EQ(boot.damaged, 0);
+	CHECK_EQ(boot.system_update, 1);
+	CHECK(memcmp(&boot.windows, &w, sizeof w) == 0);
+	s[0x1d] = 0x1b;
+	pod_rec_get_windows(s, &w);
+	CHECK_EQ(w.letter, 0);
+	pod_rec_put_linux(s, &l);
+	pod_rec_seal(s, 7, 2);
+	CHECK_EQ(pod_rec_write(&mem.dev, 7, POD_REC_AT_SYSTEM + 1, s), POD_OK);
+	read_boot(7);
+	CHECK(boot.has_linux && !boot.has_windows);
+	/* nowhere else */
+	pod_rec_put_windows(s, &w);
+	pod_rec_seal(s, 7, 1);
+	CHECK_EQ(pod_rec_write(&mem.dev, 7, POD_REC_AT_PROGRESS, s), POD_OK);
+	read_boot(7);
+	CHECK_EQ(boot.damaged, 1u << POD_REC_AT_PROGRESS);
 }

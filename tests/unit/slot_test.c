@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the shim writes into the state file, and what it reads off the running system. */
 #include "core/base/bytes.h"
-#include "linux/slot.h"
+#include "core/trace/slot.h"
 #include "tests/unit/test.h"
 
 /* not part of the core's library */
 #include "linux/observe.c"
-#include "linux/slot.c"
 
 static uint8_t file[POD_STATE_SIZE], before[POD_STATE_SIZE];
 static struct pod_memdev mem;
@@ -31,6 +30,13 @@ static void fresh(uint32_t n)
 	memcpy(before, file, sizeof file);
 }
 
+static enum pod_status write_linux(void)
+{
+	uint8_t s[POD_REC_SECTOR];
+	pod_rec_put_linux(s, &rec);
+	return pod_slot_write(&slot, s);
+}
+
 static void changed_only(uint32_t from, uint32_t len)
 {
 	for (uint32_t i = 0; i < sizeof file; i++)
@@ -47,12 +53,12 @@ TEST(slot_sectors_in_turn)
 		for (uint32_t i = 1; i <= 5; i++) {
 			rec.ms = i * 1000;
 			CHECK(pod_stages_add(&rec.stages, (enum pod_stage)(POD_STAGE_SHIM_STARTED + i - 1), i, 0));
-			CHECK_EQ(pod_slot_write(&slot, &rec), POD_OK);
+			CHECK_EQ(write_linux(), POD_OK);
 			CHECK_EQ(pod_rec_read(&mem.dev, &test_alloc, n, &boot), POD_OK);
 			REQUIRE(boot.has_linux);
 			CHECK_EQ(boot.linux_.ms, i * 1000);
 			CHECK_EQ(boot.linux_.stages.count, i);
-			CHECK_EQ(boot.linux_update, i);
+			CHECK_EQ(boot.system_update, i);
 			changed_only(pod_rec_offset(n, 4), 1024);
 		}
 		/* a torn last write leaves the one before */
@@ -77,7 +83,7 @@ TEST(slot_of_another_boot_is_left_alone)
 		if (how == 3)
 			slot.boot = 0;
 		memcpy(before, file, sizeof file);
-		CHECK_EQ(pod_slot_write(&slot, &rec), POD_E_CHANGED);
+		CHECK_EQ(write_linux(), POD_E_CHANGED);
 		CHECK_EQ(pod_slot_save_log(&slot, text, 4, &saved), POD_E_CHANGED);
 		CHECK_EQ(slot.update, 0);
 		CHECK_EQ(saved, 7);
@@ -86,7 +92,7 @@ TEST(slot_of_another_boot_is_left_alone)
 	fresh(5);
 	mem.dev.write = NULL;
 	mem.dev.read_only = true;
-	CHECK_EQ(pod_slot_write(&slot, &rec), POD_E_READONLY);
+	CHECK_EQ(write_linux(), POD_E_READONLY);
 	CHECK_EQ(slot.update, 0);
 }
 

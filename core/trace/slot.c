@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "linux/slot.h"
+/* Writing into the slot of a boot from inside what it started; see slot.h. */
+#include "core/trace/slot.h"
 
 static enum pod_status check_slot(const struct pod_slot *s)
 {
@@ -10,13 +11,11 @@ static enum pod_status check_slot(const struct pod_slot *s)
 	return pod_rec_valid(first, POD_REC_MACHINE) && pod_rec_boot_of(first) == s->boot ? POD_OK : POD_E_CHANGED;
 }
 
-enum pod_status pod_slot_write(struct pod_slot *s, const struct pod_rec_linux *r)
+enum pod_status pod_slot_write(struct pod_slot *s, uint8_t sector[POD_REC_SECTOR])
 {
-	uint8_t sector[POD_REC_SECTOR];
 	POD_TRY(check_slot(s));
-	pod_rec_put_linux(sector, r);
 	pod_rec_seal(sector, s->boot, s->update + 1);
-	POD_TRY(pod_rec_write(s->state, s->boot, POD_REC_AT_LINUX + (s->update & 1), sector));
+	POD_TRY(pod_rec_write(s->state, s->boot, POD_REC_AT_SYSTEM + (s->update & 1), sector));
 	s->update++;
 	return POD_OK;
 }

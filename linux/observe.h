@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The shim's part of the flight recorder (core/trace/record.h): its sectors in the slot of this boot. Portable: the shim and the
- * unit tests compile the same files.
- */
-#ifndef POD_LINUX_SLOT_H
-#define POD_LINUX_SLOT_H
+/* What the shim reads off the running system for the flight recorder. Portable: the shim and the unit tests compile the same file. */
+#ifndef POD_LINUX_OBSERVE_H
+#define POD_LINUX_OBSERVE_H
 
-#include "core/trace/record.h"
-
-struct pod_slot {
-	struct pod_dev *state; /* over the state file's bytes and no other */
-	uint32_t boot;
-	uint32_t update; /* of the last sector written; 0: none */
-};
-
-/* Both look first whether the slot is this boot's: POD_E_CHANGED, and nothing is written, if its first sector says otherwise. */
-enum pod_status POD_MUST_USE pod_slot_write(struct pod_slot *s, const struct pod_rec_linux *r);
-/* Saves the end of a log, from the start of a line. *saved: how many bytes. */
-enum pod_status POD_MUST_USE pod_slot_save_log(struct pod_slot *s, const char *text, size_t len, uint32_t *saved);
-
-/* --- what the shim reads off the running system (observe.c) ------------------------------------------------------- */
+#include "core/base/status.h"
 
 struct pod_mounted {
 	char where[65], fs[17], source[41];

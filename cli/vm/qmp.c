@@ -103,8 +103,11 @@ bool cli_qmp_screenshot(int fd, const char *file, const char *format, struct fau
 	cli_json_close(&j, '}');
 	cli_json_close(&j, '}');
 	fputc('\n', f);
-	if (fclose(f) != 0)
+	if (fclose(f) != 0) {
+		free(command);
+		fault_set(fault, "%s", _("out of memory"));
 		return false;
+	}
 	ok = execute(fd, command, line, sizeof line);
 	if (!ok)
 		fault_set(fault, _("%s: QEMU could not take the screenshot: %s"), file, *line ? line : _("no answer"));

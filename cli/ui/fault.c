@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,7 @@ static struct fault_line *add(struct fault *f, bool warning, const char *fmt, va
 	struct fault_line *l;
 	bool path, cause, hint;
 	char *marked, *parts, *rest;
+	int error = errno;
 	va_list again;
 
 	if (!f)
@@ -141,6 +143,8 @@ static struct fault_line *add(struct fault *f, bool warning, const char *fmt, va
 	l->what = next_part(&rest);
 	if (cause)
 		l->cause = next_part(&rest);
+	/* Callers pass strerror(errno): nothing that they do behind it changes errno. */
+	l->error = l->cause && error && strcmp(l->cause, strerror(error)) == 0 ? error : 0;
 	if (hint)
 		l->hint = next_part(&rest);
 	free(parts);
@@ -267,6 +271,7 @@ void fault_print_json(const struct fault *f, int exit_status)
 	cli_json_str(&j, "what", l->what);
 	cli_json_str(&j, "path", l->path);
 	cli_json_str(&j, "cause", l->cause);
+	cli_json_str(&j, "errno", l->error ? strerrorname_np(l->error) : NULL);
 	cli_json_str(&j, "hint", l->hint);
 	cli_json_u64(&j, "status", (uint64_t)exit_status);
 	cli_json_close(&j, '}');

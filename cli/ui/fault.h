@@ -32,6 +32,7 @@ struct fault_line {
 	char *text;			  /* the whole line */
 	char *path, *what, *cause, *hint; /* its parts; NULL: it has none (`what` is always there) */
 	enum pod_status status;		  /* of the core, if it is about one */
+	int error;			  /* the errno whose text the cause is, or 0 */
 	struct fault_line *next;
 };
 
@@ -55,7 +56,8 @@ const char *fault_text(const struct fault *f);
 void fault_move(struct fault *to, struct fault *from);
 /* Shows the lines on stderr ("isopod: ...") that were not shown yet. A command does so before it asks or works for long. */
 void fault_print(struct fault *f);
-/* The first line that is no warning as a JSON document on stdout: {"error": {what, path, cause, hint, status}}. */
+/* The first line that is no warning as a JSON document on stdout: {"error": {what, path, cause, errno, hint, status}}; errno
+ * is its name ("ENOENT"), the same in every language. */
 void fault_print_json(const struct fault *f, int exit_status);
 void fault_free(struct fault *f);
 

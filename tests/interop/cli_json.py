@@ -14,7 +14,7 @@ def error_of(r, what):
         check(False, "%s: not one JSON document (%s): %r" % (what, e, r.out[:200]))
         return {}
     e = doc.get("error", {}) if isinstance(doc, dict) else {}
-    check(isinstance(doc, dict) and list(doc) == ["error"] and sorted(e) == ["cause", "hint", "path", "status", "what"],
+    check(isinstance(doc, dict) and list(doc) == ["error"] and sorted(e) == ["cause", "errno", "hint", "path", "status", "what"],
           "%s: %r" % (what, doc))
     return e
 
@@ -111,14 +111,14 @@ def main():
     os.mkdir("empty")
     for cmd in REPORTS:
         e = fails(3, *cmd, "missing", "--json")
-        check(e.get("path") == "missing" and e.get("cause") == "No such file or directory", "%s: parts %r" % (cmd, e))
+        check(e.get("path") == "missing" and e.get("cause") == "No such file or directory" and e.get("errno") == "ENOENT", "%s: parts %r" % (cmd, e))
         if cmd != ("doctor",):  # alone it looks at this machine
             fails(2, *cmd, "--json")
         fails(2, *cmd, "missing", "--json", "--no-such-option")
         fails(2, *cmd, "--jso", "--no-such-option")
     for cmd in (("list",), ("trace",)):
         e = fails(3, *cmd, "noise.img", "--json")
-        check(e.get("path") == "noise.img" and e.get("hint"), "%s: parts %r" % (cmd, e))
+        check(e.get("path") == "noise.img" and e.get("hint") and "errno" in e and e["errno"] is None, "%s: parts %r" % (cmd, e))
     for cmd in (("layer", "list"), ("layer", "check")):
         fails(3, *cmd, "empty", "--json")
     stores()

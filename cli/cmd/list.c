@@ -205,17 +205,13 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct listing l = {.allowance = {CLI_ALLOWANCE}};
 	struct cli_hashlist hashes;
 	bool json = false;
-	int c, rc;
+	int rc;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return cli_bad_option(fault, cmd, argv);
-		json = true;
-	}
+	if (!cli_only_json(cmd, argc, argv, &json, fault))
+		return CLI_USAGE;
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	l.fault = fault;

@@ -136,17 +136,13 @@ static bool open_rules(struct cli_rules *r, struct cli_target **target, const ch
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct cli_target *target;
 	struct cli_rules r = {0};
 	bool json = false, linting;
-	int c, rc = CLI_FAILED;
+	int rc = CLI_FAILED;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return cli_bad_option(fault, cmd, argv);
-		json = true;
-	}
+	if (!cli_only_json(cmd, argc, argv, &json, fault))
+		return CLI_USAGE;
 	if (argc - optind != 2)
 		return cli_usage(fault, cmd, "%s", _("say lint or show, and name one TARGET or FILE"));
 	linting = strcmp(argv[optind], "lint") == 0;

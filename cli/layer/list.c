@@ -106,16 +106,12 @@ static int show_json(struct layer_store *ls, struct fault *fault)
 
 int layer_cmd_list(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct layer_store *ls;
 	bool json = false;
-	int c, rc;
+	int rc;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return cli_bad_option(fault, cmd, argv);
-		json = true;
-	}
+	if (!cli_only_json(cmd, argc, argv, &json, fault))
+		return CLI_USAGE;
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one STORE"));
 	ls = cli_xzalloc(sizeof *ls);

@@ -43,3 +43,19 @@ int cli_bad_option(struct fault *f, const struct cli_command *cmd, char **argv)
 		fault_set(f, _("there is no option '%s'; 'isopod %s --help' lists them"), name, cmd->name);
 	return CLI_USAGE;
 }
+
+bool cli_only_json(const struct cli_command *cmd, int argc, char **argv, bool *json, struct fault *f)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	int c;
+
+	*json = false;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j') {
+			cli_bad_option(f, cmd, argv);
+			return false;
+		}
+		*json = true;
+	}
+	return true;
+}

@@ -49,6 +49,8 @@ void cli_print_help(const struct cli_command *cmd);
 int cli_usage(struct fault *f, const struct cli_command *cmd, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The same for an option that getopt_long did not take: the last one it looked at in `argv`. */
 int cli_bad_option(struct fault *f, const struct cli_command *cmd, char **argv);
+/* The options of a command that has --json alone; false: another one was there, and the fault says so. */
+bool cli_only_json(const struct cli_command *cmd, int argc, char **argv, bool *json, struct fault *f);
 
 /* "64M", "2GiB", "512": bytes; K, M, G, T are powers of 1024 (KB, MB, GB, TB powers of 1000). False if it is no size. */
 bool cli_parse_size(const char *s, uint64_t *out);

@@ -10,9 +10,11 @@
 
 static const struct option report_options[] = {{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
 
+/* What opening may cost. A sound chain takes some tens for each of its files, a full log of the largest size 33000. */
+#define OPEN_STEPS (UINT64_C(1) << 18)
+
 /* The usual beginning: FILE, --json and --input-format. NULL: the command ends with `rc`. */
-static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, uint64_t steps, bool *json, int *rc,
-				struct fault *fault)
+static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, bool *json, int *rc, struct fault *fault)
 {
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	struct disk *d;
@@ -33,7 +35,7 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 	if (*rc != CLI_OK)
 		return NULL;
 	d = cli_xzalloc(sizeof *d);
-	*rc = disk_look(d, argv[optind], said, steps, fault);
+	*rc = disk_look(d, argv[optind], said, OPEN_STEPS, fault);
 	if (*rc == CLI_OK)
 		return d;
 	free(d);
@@ -153,15 +155,12 @@ static void print_member(const struct pod_member *l, unsigned depth)
 	cli_print("\n");
 }
 
-/* A sound chain takes some tens for each of its files, a full log of the largest size 33000. */
-#define INFO_STEPS (UINT64_C(1) << 18)
-
 int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	struct cli_json j;
 	int rc;
 	bool json;
-	struct disk *d = open_report(cmd, argc, argv, INFO_STEPS, &json, &rc, fault);
+	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
 
 	if (!d)
 		return rc;
@@ -251,7 +250,7 @@ int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fa
 	int rc;
 	bool json;
 	enum pod_status st;
-	struct disk *d = open_report(cmd, argc, argv, POD_BUDGET_UNLIMITED, &json, &rc, fault);
+	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
 
 	if (!d)
 		return rc;

@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* FAT and exFAT, by the core's readers: the whole tree. */
 #include <stdlib.h>
+#include <string.h>
 #include "cli/layer/diff.h"
 #include "core/fs/fs.h"
 
-/* Folders that lead to each other make a tree without end. */
-#define ENTRIES_MAX (1u << 20)
+/* Folders that lead to each other make a tree without end, of long names: what the list may take in memory. */
+#define BYTES_MAX (128u << 20)
 
 struct walk {
 	struct pod_fs *fs;
 	const struct diff_map *changed;
 	struct diff_list *out;
+	size_t bytes_left;
 };
+
+/* False: there is no room for one more entry. */
+static bool take_room(struct walk *w, const char *path)
+{
+	size_t n = sizeof(struct diff_entry) + strlen(path) + 1;
+
+	if (n > w->bytes_left)
+		return false;
+	w->bytes_left -= n;
+	return true;
+}
 
 static enum pod_status look(void *ctx, const struct pod_extent *x)
 {
@@ -30,7 +43,7 @@ static enum pod_status walk(struct walk *w, const struct pod_node *dir, const ch
 {
 	struct pod_dirent *d;
 	struct pod_dir it;
-	enum pod_status st = depth < POD_DEPTH_MAX && w->out->n < ENTRIES_MAX ? pod_dir_open(&it, w->fs, dir) : POD_E_LIMIT;
+	enum pod_status st = depth < POD_DEPTH_MAX ? pod_dir_open(&it, w->fs, dir) : POD_E_LIMIT;
 
 	if (st != POD_OK)
 		return st;
@@ -44,7 +57,9 @@ static enum pod_status walk(struct walk *w, const struct pod_node *dir, const ch
 		e.path = cli_xasprintf("%s/%s", path, d->name);
 		e.attributes = node.attributes;
 		e.size_bytes = e.is_dir ? 0 : node.size_bytes;
-		if (!e.is_dir)
+		if (!take_room(w, e.path))
+			st = POD_E_LIMIT;
+		else if (!e.is_dir)
 			st = w->fs->ops->extents(w->fs, &node, look, ctx);
 		sub = cli_xstrdup(e.path);
 		diff_list_add(w->out, &e);
@@ -61,7 +76,7 @@ static enum pod_status walk(struct walk *w, const struct pod_node *dir, const ch
 static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
 	struct pod_fs fs;
-	struct walk w = {.fs = &fs, .changed = changed, .out = out};
+	struct walk w = {.fs = &fs, .changed = changed, .out = out, .bytes_left = BYTES_MAX};
 	struct pod_node root;
 	enum pod_status st = pod_fs_open(&fs, volume, &cli_alloc, NULL);
 

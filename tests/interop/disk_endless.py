@@ -111,6 +111,8 @@ with workdir():
         make(os.path.abspath(name))
         answers(name + ": disk info", says, "disk", "info", name)
         answers(name + ": plan", says, "plan", name)
+        if says == "takes too long":  # to open
+            answers(name + ": disk map", says, "disk", "map", name)
         for verb in stopped:
             if stops("%s: disk %s" % (name, verb), "disk", verb, name):
                 stopped[verb].append(name)

@@ -83,6 +83,12 @@ bool udf_descriptor_is(const uint8_t *d, uint32_t size, uint16_t id, uint32_t lo
 	       pod_get_le16(d + 8) == crc16(d + UDF_TAG, len);
 }
 
+void udf_tag_seal(uint8_t *d)
+{
+	pod_put_le16(d + 8, crc16(d + UDF_TAG, pod_get_le16(d + 10)));
+	d[4] = tag_sum(d);
+}
+
 bool udf_name(const uint8_t *cs0, size_t len, char *out, size_t size)
 {
 	size_t n = 0;
@@ -128,7 +134,6 @@ enum pod_status udf_icb_node(const struct pod_fs *fs, const uint8_t *ad, struct 
 		return POD_E_CORRUPT;
 	POD_TRY(place(fs, pod_get_le16(ad + 8), pod_get_le32(ad + 4), 1u << m->shift, &at));
 	n->priv[UDF_N_ENTRY] = n->entry_bytes = at;
-	n->priv[UDF_N_PARTITION] = pod_get_le16(ad + 8);
 	return POD_OK;
 }
 
@@ -141,11 +146,23 @@ static int64_t timestamp(const uint8_t *p)
 	return t && zone >= -1440 && zone <= 1440 ? t - zone * 60 : t;
 }
 
-enum pod_status udf_load_entry(struct pod_fs *fs, const struct pod_node *n, struct udf_entry *e)
+/* Short descriptors count in the partition in which their File Entry lies. */
+static enum pod_status partition_at(const struct pod_fs *fs, uint64_t at, uint32_t *index)
+{
+	const struct udf_mem *m = fs->priv_mem;
+	for (*index = 0; *index < m->partitions; ++*index) {
+		const struct udf_partition *p = &m->partition[*index];
+		if (at >= p->start_bytes && pod_in_range(at - p->start_bytes, 1u << m->shift, p->length_bytes))
+			return POD_OK;
+	}
+	return POD_E_INVALID;
+}
+
+enum pod_status udf_load_entry(struct pod_fs *fs, uint64_t at, struct udf_entry *e)
 {
 	struct udf_mem *m = fs->priv_mem;
-	uint64_t at = n->priv[UDF_N_ENTRY];
 	uint32_t size = 1u << m->shift;
+	POD_TRY(partition_at(fs, at, &e->partition));
 	if (!m->node_valid || m->node_at != at) {
 		m->node_valid = false;
 		POD_TRY(pod_dev_read(fs->dev, at, m->node, size));
@@ -174,7 +191,7 @@ enum pod_status udf_load_entry(struct pod_fs *fs, const struct pod_node *n, stru
 enum pod_status udf_complete(struct pod_fs *fs, struct pod_node *n)
 {
 	struct udf_entry e;
-	POD_TRY(udf_load_entry(fs, n, &e));
+	POD_TRY(udf_load_entry(fs, n->priv[UDF_N_ENTRY], &e));
 	switch (e.file_type) {
 	case TYPE_DIRECTORY:
 		n->is_dir = true;
@@ -276,7 +293,7 @@ static enum pod_status udf_extents(struct pod_fs *fs, const struct pod_node *fil
 	uint64_t left = file->size_bytes, at;
 	if (!left)
 		return POD_OK;
-	POD_TRY(udf_load_entry(fs, file, &e));
+	POD_TRY(udf_load_entry(fs, file->priv[UDF_N_ENTRY], &e));
 	if (e.ad_kind == POD_UDF_AD_EMBEDDED) {
 		run = (struct pod_extent){.dev_bytes = m->node_at + e.ads, .length_bytes = left};
 		return left <= e.ads_len ? cb(ctx, &run) : POD_E_CORRUPT;
@@ -287,7 +304,7 @@ static enum pod_status udf_extents(struct pod_fs *fs, const struct pod_node *fil
 			.p = m->node + e.ads,
 			.left = e.ads_len,
 			.kind = e.ad_kind,
-			.partition = (uint32_t)file->priv[UDF_N_PARTITION],
+			.partition = e.partition,
 			.mark = UINT64_MAX,
 			.next_mark = 1};
 	while (left) {

@@ -28,8 +28,7 @@ enum udf_tag_id {
 
 /* pod_node.priv[] */
 enum {
-	UDF_N_ENTRY,	 /* first byte of the File Entry */
-	UDF_N_PARTITION, /* index in udf_mem.partition */
+	UDF_N_ENTRY, /* first byte of the File Entry, as entry_bytes */
 };
 
 struct udf_partition {
@@ -63,6 +62,7 @@ struct udf_mem {
 
 /* A File Entry, as it lies in udf_mem.node. */
 struct udf_entry {
+	uint32_t partition; /* index in udf_mem.partition: the one it lies in */
 	uint64_t size_bytes;
 	uint8_t file_type; /* ICB tag, 4/14.6.6 */
 	uint8_t ad_kind;
@@ -75,10 +75,10 @@ struct udf_entry {
 bool udf_tag_is(const uint8_t *d, uint16_t id);
 /* And its CRC, and does it say that it lies in this block? */
 bool udf_descriptor_is(const uint8_t *d, uint32_t size, uint16_t id, uint32_t location);
-/* Writes CRC and checksum of a tag whose other fields stay. */
-void udf_tag_seal(uint8_t *d, uint32_t size);
-/* Reads the File Entry of a node (what UDF_N_ENTRY says) into udf_mem.node. */
-enum pod_status udf_load_entry(struct pod_fs *fs, const struct pod_node *node, struct udf_entry *e);
+/* Makes CRC and checksum of a tag anew; its other fields stay. */
+void udf_tag_seal(uint8_t *d);
+/* Reads the File Entry at `entry_bytes` into udf_mem.node. */
+enum pod_status udf_load_entry(struct pod_fs *fs, uint64_t entry_bytes, struct udf_entry *e);
 /* The same, and what is in it goes into the node. POD_E_UNSUPPORTED: neither file, directory nor symbolic link. */
 enum pod_status udf_complete(struct pod_fs *fs, struct pod_node *n);
 /* Turns a long_ad (4/14.14.2) that names an ICB into a node of which only priv and entry_bytes are known. POD_E_CORRUPT if it lies
@@ -89,5 +89,7 @@ bool udf_name(const uint8_t *cs0, size_t len, char *out, size_t size);
 
 /* Volume structures: udf_volume.c. */
 enum pod_status udf_volume_open(struct pod_fs *fs, struct pod_diag *diag);
+/* Where the descriptor of partition `number` lies in the main (0) or the reserve (1) sequence; 0: nowhere. */
+enum pod_status udf_partition_descriptor(struct pod_fs *fs, uint32_t which, uint16_t number, uint64_t *at);
 
 #endif

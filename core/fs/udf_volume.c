@@ -81,10 +81,10 @@ static enum pod_status find_anchor(struct pod_fs *fs, struct pod_diag *diag)
 	for (uint32_t place = 0; place < 3; place++)
 		for (size_t i = 0; i < sizeof shifts; i++) {
 			uint64_t sectors = fs->dev->size_bytes >> shifts[i], sector = ANCHOR_SECTOR;
-			if (place && sectors <= ANCHOR_SECTOR)
-				continue;
-			if (place)
-				sector = sectors - 1 - (place == 1 ? ANCHOR_SECTOR : 0);
+			if (place == 1)
+				sector = sectors > ANCHOR_SECTOR ? sectors - 1 - ANCHOR_SECTOR : 0;
+			else if (place == 2)
+				sector = sectors - 1;
 			enum pod_status st = take_anchor(fs, shifts[i], sector);
 			if (st != POD_E_FORMAT)
 				return st;
@@ -282,21 +282,14 @@ enum pod_status udf_volume_open(struct pod_fs *fs, struct pod_diag *diag)
 	return st;
 }
 
-enum pod_status pod_udf_layout(struct pod_fs *fs, struct pod_udf_layout *out)
+enum pod_status udf_partition_descriptor(struct pod_fs *fs, uint32_t which, uint16_t number, uint64_t *at)
 {
 	struct udf_mem *m = fs->priv_mem;
-	const struct udf_partition *p = &m->partition[m->root.priv[UDF_N_PARTITION]];
 	struct found f;
-	memset(out, 0, sizeof *out);
-	out->block_bytes = 1u << m->shift;
-	out->revision = m->revision;
-	out->partition_start_bytes = p->start_bytes;
-	out->partition_length_bytes = p->length_bytes;
-	for (uint32_t i = 0; i < 2; i++) {
-		POD_TRY(scan_sequence(fs, &m->sequence[i], &f));
-		for (uint32_t k = 0; k < f.partitions; k++)
-			if (f.partition[k].number == p->number)
-				out->descriptor_bytes[i] = f.partition[k].at;
-	}
+	*at = 0;
+	POD_TRY(scan_sequence(fs, &m->sequence[which], &f));
+	for (uint32_t i = 0; i < f.partitions; i++)
+		if (f.partition[i].number == number)
+			*at = f.partition[i].at;
 	return POD_OK;
 }

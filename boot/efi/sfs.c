@@ -343,7 +343,7 @@ struct pod_efi_sfs *pod_efi_sfs_install(EFI_BOOT_SERVICES *bs, struct pod_alloc 
 	fs->alloc = a;
 	fs->handle = handle;
 	fs->entry = a->alloc(a, sizeof(*fs->entry));
-	if (!fs->entry || pod_fs_open(&fs->fs, dev, a, NULL) != POD_OK)
+	if (!fs->entry || pod_image_open_tree(&fs->fs, dev, a, NULL) != POD_OK)
 		goto fail;
 	if (!EFI_ERROR(bs->InstallProtocolInterface(&fs->handle, &pod_efi_guid_sfs, EFI_NATIVE_INTERFACE, &fs->proto)))
 		return fs;

@@ -34,6 +34,8 @@ static const char *overlay_text(enum pod_overlay_kind k)
 		return "fat";
 	case POD_OVERLAY_CATALOG:
 		return "catalog";
+	case POD_OVERLAY_VOLUME:
+		return "volume";
 	}
 	return "other";
 }
@@ -211,6 +213,7 @@ static int report_json(const struct cli_image *im, const struct pod_plan *p, con
 	cli_json_bool(&j, "truncated", p->image.truncated);
 	cli_json_bool(&j, "joliet", p->image.joliet);
 	cli_json_bool(&j, "rock_ridge", p->image.rock_ridge);
+	cli_json_bool(&j, "udf", p->image.udf);
 	cli_json_bool(&j, "hybrid_mbr", p->image.hybrid_mbr);
 	cli_json_bool(&j, "hybrid_gpt", p->image.hybrid_gpt);
 	cli_bootmode_json(&j, "firmware", p->image.firmware);

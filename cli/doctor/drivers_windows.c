@@ -150,7 +150,7 @@ void drivers_windows(struct doctor *d, const struct doctor_image *im, const stru
 		examine(d, im, devices, NULL, NULL);
 		return;
 	}
-	if (im->plan->image.kind != POD_IMAGE_ISO || pod_fs_open(&fs, im->bytes, &cli_alloc, NULL) != POD_OK)
+	if (im->plan->image.kind != POD_IMAGE_ISO || pod_image_open_tree(&fs, im->bytes, &cli_alloc, NULL) != POD_OK)
 		return;
 	scratch = cli_xzalloc(sizeof *scratch);
 	if (pod_fs_lookup(&fs, "sources/boot.wim", &node, scratch) == POD_OK && !node.is_dir)

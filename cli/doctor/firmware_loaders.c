@@ -98,7 +98,7 @@ static void volume(struct loaders *out, struct pod_dev *dev, const char *name)
 	struct walk w = {.out = out, .fs = &fs, .volume = name};
 	struct pod_node root;
 
-	if (pod_fs_open(&fs, dev, &cli_alloc, NULL) == POD_OK && fs.ops->root(&fs, &root) == POD_OK)
+	if (pod_image_open_tree(&fs, dev, &cli_alloc, NULL) == POD_OK && fs.ops->root(&fs, &root) == POD_OK)
 		scan(&w, &root, "", 0);
 	pod_fs_close(&fs);
 }

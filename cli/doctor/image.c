@@ -83,19 +83,39 @@ struct tree {
 	size_t first, count;
 };
 
-static void take_file(struct doctor_iso_search *s, const struct tree *t, const struct folder *f)
-{
-	uint64_t start = pod_iso9660_data(&t->e.node), len = t->e.node.size_bytes;
-	bool covers = s->offset_bytes != UINT64_MAX && s->offset_bytes >= start && s->offset_bytes - start < len;
-	bool beyond = len && !pod_in_range(start, len, s->end_bytes);
+/* Where a file lies: does it cover what is sought, and reach beyond the end? */
+struct place {
+	uint64_t sought, end;
+	bool covers, beyond;
+};
 
-	s->beyond += beyond;
-	if (s->hit || !(covers || (beyond && s->offset_bytes == UINT64_MAX)))
+static enum pod_status take_run(void *ctx, const struct pod_extent *e)
+{
+	struct place *p = ctx;
+
+	if (e->hole)
+		return POD_OK;
+	p->covers |= p->sought != UINT64_MAX && p->sought >= e->dev_bytes && p->sought - e->dev_bytes < e->length_bytes;
+	p->beyond |= !pod_in_range(e->dev_bytes, e->length_bytes, p->end);
+	return POD_OK;
+}
+
+static void take_file(struct doctor_iso_search *s, struct tree *t, const struct folder *f)
+{
+	const struct pod_node *n = &t->e.node;
+	struct pod_extent whole = {.dev_bytes = n->size_bytes ? pod_iso9660_data(n) : 0, .length_bytes = n->size_bytes};
+	struct place p = {.sought = s->offset_bytes, .end = s->end_bytes};
+
+	/* A file that is cut off has no runs; ISO 9660 says all the same where it would begin. */
+	if (t->fs.ops == &pod_fs_iso9660)
+		(void)take_run(&p, &whole);
+	else if (n->size_bytes)
+		p.beyond |= t->fs.ops->extents(&t->fs, n, take_run, &p) == POD_E_CORRUPT;
+	s->beyond += p.beyond;
+	if (s->hit || !(p.covers || (p.beyond && s->offset_bytes == UINT64_MAX)))
 		return;
 	s->hit = true;
 	snprintf(s->file.path, sizeof s->file.path, "%s/%s", f->path, t->e.name);
-	s->file.start_bytes = start;
-	s->file.length_bytes = len;
 }
 
 /* One folder; false: it cannot be read, or there are too many entries. */
@@ -115,13 +135,13 @@ static bool take_folder(struct doctor_iso_search *s, struct tree *t, const struc
 			t->folder[t->count++].node = t->e.node;
 		}
 	}
-	return st == POD_END;
+	return st == POD_END && !t->dir.damaged;
 }
 
 bool doctor_iso_search(const struct doctor_image *im, struct doctor_iso_search *s)
 {
 	struct tree *t = cli_xzalloc(sizeof *t);
-	bool opened = pod_fs_open_as(&t->fs, &pod_fs_iso9660, im->bytes, &cli_alloc, NULL) == POD_OK;
+	bool opened = pod_image_open_tree(&t->fs, im->bytes, &cli_alloc, NULL) == POD_OK;
 
 	s->complete = false;
 	if (opened && t->fs.ops->root(&t->fs, &t->folder[0].node) == POD_OK) {

@@ -8,7 +8,6 @@
 /* The file of an ISO's tree that covers this offset, or that ends last among those that end beyond `size`. */
 struct doctor_iso_hit {
 	char path[512];
-	uint64_t start_bytes, length_bytes;
 };
 struct doctor_iso_search {
 	uint64_t offset_bytes; /* look for the file that covers it; UINT64_MAX: for none */

@@ -133,7 +133,7 @@ static void check_sought(struct doctor *d, const struct doctor_image *im)
 	unsigned right = 0;
 	bool wrong = false;
 
-	if (!im->plan || pod_fs_open_as(&fs, &pod_fs_iso9660, im->bytes, &cli_alloc, NULL) != POD_OK)
+	if (!im->plan || pod_image_open_tree(&fs, im->bytes, &cli_alloc, NULL) != POD_OK)
 		return;
 	for (size_t i = 0; i < im->plan->initrd_count && !wrong; i++) {
 		const char *path = im->plan->initrd[i].found_by;

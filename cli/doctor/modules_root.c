@@ -272,7 +272,7 @@ void modules_root_read(struct modules_root *out, const struct doctor *d, const s
 
 	memset(out, 0, sizeof *out);
 	s->im = im;
-	if (pod_fs_open(&s->fs, im->bytes, &cli_alloc, NULL) == POD_OK && s->fs.ops->root(&s->fs, &root) == POD_OK)
+	if (pod_image_open_tree(&s->fs, im->bytes, &cli_alloc, NULL) == POD_OK && s->fs.ops->root(&s->fs, &root) == POD_OK)
 		scan(s, &root, 0);
 	pod_fs_close(&s->fs);
 	out->images = s->count;

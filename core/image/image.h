@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is this file? Looks at an image's own structures (never trusts its name alone) and says what can
- * start it: ISO 9660 with El Torito (BIOS no-emulation, floppy and hard-disk emulation; UEFI), isohybrid,
+ * start it: ISO 9660 with El Torito (BIOS no-emulation, floppy and hard-disk emulation; UEFI), isohybrid, UDF,
  * raw disk and floppy images, EFI programs, WIM, VHD, VHDX.
  */
 #ifndef POD_IMAGE_IMAGE_H
@@ -62,6 +62,7 @@ struct pod_image {
 	uint64_t volume_bytes; /* what the volume itself says it spans; 0 if unknown */
 	bool truncated;	       /* volume_bytes > size_bytes by more than the 300 KiB padding writers leave out */
 	bool joliet, rock_ridge;
+	bool udf; /* an NSR descriptor stands beside ISO 9660, or alone */
 	bool hybrid_mbr, hybrid_gpt;
 	uint64_t catalog_bytes; /* El Torito boot catalogue; 0 = none */
 	uint32_t boot_count;
@@ -79,6 +80,12 @@ enum pod_image_kind pod_image_kind_of_name(const char *name);
  * so that it cannot be used is POD_E_CORRUPT. */
 enum pod_status POD_MUST_USE pod_image_probe(struct pod_dev *image, const char *name, struct pod_alloc *a, struct pod_image *out,
 					     struct pod_diag *diag);
+/* Opens the tree that shows what is in a medium: as pod_fs_open, but ISO 9660 is asked first, since its first sectors may hold anything;
+ * and of a bridge volume whose ISO 9660 side has neither folders nor as many files, it is the UDF side. */
+enum pod_status POD_MUST_USE pod_image_open_tree(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a,
+						 struct pod_diag *diag);
+/* The same for a filesystem that is open: on POD_OK, `fs` is that tree. Any other status leaves `fs` as it was. */
+enum pod_status POD_MUST_USE pod_image_prefer_udf(struct pod_fs *fs);
 /* A file that a virtual disk is packed in: VHD, VHDX. */
 static inline bool pod_image_is_disk_file(enum pod_image_kind k)
 {

@@ -21,6 +21,7 @@ struct probe {
 
 /* Each returns POD_E_FORMAT if the image is not of its kind, POD_OK after filling p->out. */
 enum pod_status image_probe_iso(struct probe *p);
+enum pod_status image_probe_udf(struct probe *p);
 enum pod_status image_probe_wim(struct probe *p);
 enum pod_status image_probe_diskfile(struct probe *p);
 enum pod_status image_probe_efi(struct probe *p);

@@ -13,6 +13,7 @@
 
 /* Writers pad ISOs with 300 KiB (150 sectors, for drives that read ahead), and downloads sometimes lack that. */
 #define PADDING_BYTES (300u << 10)
+#define DISC_SECTOR   2048u
 
 const char *pod_image_kind_text(enum pod_image_kind k)
 {
@@ -39,6 +40,29 @@ enum pod_image_kind pod_image_kind_of_name(const char *name)
 	return POD_IMAGE_UNKNOWN;
 }
 
+/* What any volume over the whole file says. */
+static void take_volume(struct probe *p, const struct pod_fs *fs)
+{
+	struct pod_image *im = p->out;
+	uint64_t end;
+	im->kind = POD_IMAGE_ISO;
+	pod_strlcpy(im->label, fs->label, sizeof im->label);
+	im->volume_bytes = fs->total_bytes;
+	im->truncated = im->volume_bytes > im->size_bytes && im->volume_bytes - im->size_bytes > PADDING_BYTES;
+	im->hybrid_mbr = image_mbr_plausible(p->head, &end);
+	im->hybrid_gpt = memcmp(p->head + 512, "EFI PART", 8) == 0;
+}
+
+/* Loaders in the tree, for whoever can read it. */
+static enum pod_status take_tree(struct probe *p, struct pod_fs *fs)
+{
+	struct pod_image *im = p->out;
+	POD_TRY(pod_image_prefer_udf(fs));
+	POD_TRY(image_efi_loaders(p, fs, &im->tree_efi));
+	im->firmware |= im->tree_efi;
+	return POD_OK;
+}
+
 enum pod_status image_probe_iso(struct probe *p)
 {
 	struct pod_image *im = p->out;
@@ -46,24 +70,40 @@ enum pod_status image_probe_iso(struct probe *p)
 	enum pod_status st = pod_fs_open_as(&fs, &pod_fs_iso9660, p->dev, p->alloc, p->diag);
 	if (st != POD_OK)
 		return st;
-	im->kind = POD_IMAGE_ISO;
-	pod_strlcpy(im->label, fs.label, sizeof im->label);
-	im->volume_bytes = fs.total_bytes;
-	im->truncated = im->volume_bytes > im->size_bytes && im->volume_bytes - im->size_bytes > PADDING_BYTES;
+	take_volume(p, &fs);
 	im->joliet = pod_iso9660_flags(&fs) & POD_ISO_HAS_JOLIET;
 	im->rock_ridge = pod_iso9660_flags(&fs) & POD_ISO_ROCK_RIDGE;
+	im->udf = pod_iso9660_flags(&fs) & POD_ISO_HAS_UDF;
 	im->catalog_bytes = pod_iso9660_catalog(&fs);
-	uint64_t end;
-	im->hybrid_mbr = image_mbr_plausible(p->head, &end);
-	im->hybrid_gpt = memcmp(p->head + 512, "EFI PART", 8) == 0;
 	if (im->catalog_bytes)
 		st = image_read_catalog(p);
 	for (uint32_t i = 0; st == POD_OK && i < im->boot_count; i++)
 		im->firmware |= im->boot[i].firmware;
-	/* Without an EFI boot image the loaders may still lie in the tree, for whoever can read it. */
-	if (st == POD_OK && !(im->firmware & ~(uint32_t)POD_FW_BIOS)) {
-		st = image_efi_loaders(p, &fs, &im->tree_efi);
-		im->firmware |= im->tree_efi;
+	/* Without an EFI boot image the loaders may still lie in the tree. */
+	if (st == POD_OK && !(im->firmware & ~(uint32_t)POD_FW_BIOS))
+		st = take_tree(p, &fs);
+	pod_fs_close(&fs);
+	return st;
+}
+
+/* UDF without ISO 9660 beside it, on a disc: what has other sectors is a hard disk's. */
+enum pod_status image_probe_udf(struct probe *p)
+{
+	struct pod_fs fs;
+	enum pod_status st = pod_fs_open_as(&fs, &pod_fs_udf, p->dev, p->alloc, p->diag);
+	if (st == POD_E_UNSUPPORTED) { /* it is one, and we start nothing in it */
+		p->out->kind = POD_IMAGE_ISO;
+		p->out->udf = true;
+		return POD_OK;
+	}
+	if (st != POD_OK)
+		return st;
+	if (fs.cluster_size == DISC_SECTOR) {
+		take_volume(p, &fs);
+		p->out->udf = true;
+		st = take_tree(p, &fs);
+	} else {
+		st = POD_E_FORMAT;
 	}
 	pod_fs_close(&fs);
 	return st;
@@ -73,7 +113,7 @@ enum pod_status pod_image_probe(struct pod_dev *image, const char *name, struct 
 				struct pod_diag *diag)
 {
 	static enum pod_status (*const probes[])(struct probe *) = {
-		image_probe_iso, image_probe_wim, image_probe_diskfile, image_probe_efi, image_probe_disk,
+		image_probe_iso, image_probe_udf, image_probe_wim, image_probe_diskfile, image_probe_efi, image_probe_disk,
 	};
 	memset(out, 0, sizeof *out);
 	out->size_bytes = image->size_bytes;

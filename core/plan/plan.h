@@ -68,9 +68,10 @@ struct pod_plan_request {
 
 enum pod_overlay_kind {
 	POD_OVERLAY_INITRD,  /* initrd served with the shim: bytes appended past the end */
-	POD_OVERLAY_DIRENT,  /* directory record re-pointed at it */
+	POD_OVERLAY_DIRENT,  /* directory record or UDF File Entry re-pointed at it */
 	POD_OVERLAY_FAT,     /* FAT inside an El Torito image rebuilt */
 	POD_OVERLAY_CATALOG, /* boot catalogue entry re-pointed */
+	POD_OVERLAY_VOLUME,  /* UDF partition made longer */
 };
 
 struct pod_overlay {

@@ -178,6 +178,8 @@ static enum pod_status read_dir(struct pod_scan *s, struct walk *w, size_t i)
 			break;
 		st = s->entry->node.is_dir ? push_dir(s, w, i) : take_file(s, w->dir[i].path);
 	}
+	if (st == POD_END && dir.damaged)
+		(void)pod_strlcpy(s->damaged, w->dir[i].path, sizeof s->damaged);
 	return st == POD_END ? POD_OK : st;
 }
 

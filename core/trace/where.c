@@ -31,7 +31,8 @@ struct walk {
 	struct pending *dir;
 	size_t count, cap;
 	uint64_t bytes;
-	uint64_t want; /* the offset on the tree's device */
+	uint64_t want;	   /* the offset on the tree's device */
+	uint64_t udf_root; /* File Entry of the root: what a volume begins with lies in front of it */
 	bool found;
 	/* of the file whose runs are looked at */
 	uint64_t at;
@@ -98,6 +99,12 @@ static bool holds(struct walk *w, const struct pod_node *node)
 	return w->hit;
 }
 
+/* In UDF what a folder says of a file stands in a block of its own. */
+static bool in_file_entry(const struct walk *w, const struct pod_node *node)
+{
+	return w->fs.ops == &pod_fs_udf && w->want >= node->entry_bytes && w->want - node->entry_bytes < w->fs.cluster_size;
+}
+
 static enum pod_status push(struct walk *w, const char *dir)
 {
 	void *p = w->dir;
@@ -126,6 +133,11 @@ static enum pod_status walk_dir(struct walk *w, size_t i)
 			break;
 		if (w->entry.node.is_dir && (st = push(w, w->dir[i].path)) != POD_OK)
 			break;
+		if (in_file_entry(w, &w->entry.node)) {
+			w->found = true;
+			answer(w->out, POD_WHERE_DIRECTORY, w->dir[i].path, 0, 0);
+			break;
+		}
 		if (!holds(w, &w->entry.node))
 			continue;
 		w->found = true;
@@ -148,6 +160,8 @@ static enum pod_status walk_tree(struct walk *w)
 	enum pod_status st = w->fs.ops->root(&w->fs, &w->dir[0].node);
 	if (st == POD_OK) {
 		w->count = 1;
+		if (w->fs.ops == &pod_fs_udf)
+			w->udf_root = w->dir[0].node.entry_bytes;
 		if (w->dir[0].node.size_bytes && holds(w, &w->dir[0].node)) {
 			w->found = true;
 			answer(w->out, POD_WHERE_DIRECTORY, "", w->at, w->dir[0].node.size_bytes);
@@ -270,7 +284,7 @@ static void name_the_rest(struct walk *w, const struct pod_plan *p, uint64_t off
 		answer(w->out, POD_WHERE_BOOT_IMAGE, "", off - (uint64_t)e->lba * BLOCK, e->length_bytes);
 	else if (in_range_of(off, p->image.catalog_bytes, BLOCK))
 		answer(w->out, POD_WHERE_CATALOG, "", off - p->image.catalog_bytes, BLOCK);
-	else if (in_descriptors(w, off))
+	else if (in_descriptors(w, off) || (w->udf_root && off < w->udf_root + BLOCK))
 		answer(w->out, POD_WHERE_DESCRIPTORS, "", off, 0);
 	else
 		answer(w->out, POD_WHERE_NOWHERE, "", 0, 0);
@@ -281,6 +295,8 @@ static enum pod_status look_in_iso(struct walk *w, const struct pod_plan *p, uin
 	POD_TRY(look_in(w, &pod_fs_iso9660, w->dev, off));
 	if (!w->found && p->image.joliet)
 		POD_TRY(look_in(w, &pod_fs_joliet, w->dev, off));
+	if (!w->found && p->image.udf)
+		POD_TRY(look_in(w, &pod_fs_udf, w->dev, off));
 	if (!w->found)
 		name_the_rest(w, p, off);
 	const struct pod_eltorito_entry *e = boot_image_at(p, off);

@@ -24,9 +24,9 @@ int main(int argc, char **argv)
 	printf("status=%s\n", pod_status_text(st));
 	if (st != POD_OK)
 		return 1;
-	printf("kind=%s\nlabel=%s\nvolume=%llu\ntruncated=%d\njoliet=%d\nrock_ridge=%d\nhybrid_mbr=%d\nhybrid_gpt=%d\n",
+	printf("kind=%s\nlabel=%s\nvolume=%llu\ntruncated=%d\njoliet=%d\nrock_ridge=%d\nudf=%d\nhybrid_mbr=%d\nhybrid_gpt=%d\n",
 	       pod_image_kind_text(im.kind), im.label, (unsigned long long)im.volume_bytes, im.truncated, im.joliet,
-	       im.rock_ridge, im.hybrid_mbr, im.hybrid_gpt);
+	       im.rock_ridge, im.udf, im.hybrid_mbr, im.hybrid_gpt);
 	print_firmware("firmware", im.firmware);
 	print_firmware("tree_efi", im.tree_efi);
 	printf("catalog=%llu\n", (unsigned long long)im.catalog_bytes);

@@ -35,6 +35,8 @@ static enum pod_status add_reference(struct wim_patch *p, const uint8_t *sha1, c
 	if (st == POD_OK) {
 		uint8_t *e = p->table + (size_t)no * WIM_BLOB;
 		uint32_t n = pod_get_le32(e + 26);
+		if (source && pod_get_le64(e + 16) != source->len)
+			return POD_E_CORRUPT; /* the same hash, another length */
 		pod_put_le32(e + 26, n + (n != UINT32_MAX));
 		e[7] &= (uint8_t)~WIM_RES_FREE;
 		return POD_OK;

@@ -102,13 +102,16 @@ static enum pod_status measure(struct build *b)
 
 /* --- metadata --------------------------------------------------------------------------------------------- */
 
-/* Where a byte of an entry of the original has come to lie. */
-static size_t moved(const struct wim_patch *p, size_t at)
+/* Changes bytes of the original, and of every list that was written anew and has them. In a sound tree that is one place that counts;
+ * directories that contain themselves, or share a list, have more. */
+static void change(const struct build *b, size_t at, const void *data, size_t len)
 {
-	for (size_t i = 0; i < p->list_count; i++)
-		if (at >= p->list[i].start && at - p->list[i].start < p->list[i].len)
-			return p->list[i].at + (at - p->list[i].start);
-	return at;
+	memcpy(b->meta + at, data, len);
+	for (size_t i = 0; i < b->p->list_count; i++) {
+		const struct wim_list *l = &b->p->list[i];
+		if (at >= l->start && pod_in_range(at - l->start, len, l->len))
+			memcpy(b->meta + l->at + (at - l->start), data, len);
+	}
 }
 
 static void put_entry(const struct build *b, struct wim_new *f, size_t at)
@@ -144,13 +147,14 @@ static enum pod_status put_redirect(const struct build *b, const struct wim_redi
 	struct wim_patch *p = b->p;
 	struct wim_entry e;
 	POD_TRY(wim_entry_get(p->w, r->entry, &e));
-	uint8_t *entry = b->meta + moved(p, r->entry);
+	static const uint8_t no_group[8];
+	size_t own = r->entry + WIM_DE_SHA1;
 	/* A file with named streams has its hash in the entry of the unnamed one; then its own may be zeros. */
-	if (!e.unnamed || !pod_all_zero(entry + WIM_DE_SHA1, 20))
-		memcpy(entry + WIM_DE_SHA1, r->sha1, 20);
+	if (!e.unnamed || !pod_all_zero(p->w->meta + own, 20))
+		change(b, own, r->sha1, 20);
 	if (e.unnamed)
-		memcpy(b->meta + moved(p, e.unnamed), r->sha1, 20);
-	pod_put_le64(entry + WIM_DE_LINK_GROUP, 0);
+		change(b, e.unnamed, r->sha1, 20);
+	change(b, r->entry + WIM_DE_LINK_GROUP, no_group, sizeof no_group);
 	return POD_OK;
 }
 
@@ -167,8 +171,11 @@ static enum pod_status put_meta(const struct build *b)
 		at = put_children(b, (struct wim_spot){false, l->dir}, at + l->len);
 	}
 	/* Only now it is known where everything is. */
-	for (size_t i = 0; i < p->list_count; i++)
-		pod_put_le64(b->meta + moved(p, p->list[i].dir) + WIM_DE_CHILDREN, p->list[i].at);
+	for (size_t i = 0; i < p->list_count; i++) {
+		uint8_t to[8];
+		pod_put_le64(to, p->list[i].at);
+		change(b, p->list[i].dir + WIM_DE_CHILDREN, to, sizeof to);
+	}
 	/* A directory comes before what is in it. */
 	for (size_t i = 0; i < p->fresh_count; i++)
 		if (p->fresh[i].is_dir) {

@@ -8,6 +8,8 @@
  * wim FILE patch IMAGE BOOT OUT CHANGE...
  *                             writes the changed WIM to OUT; a change is add:PATH:FILE, redirect:PATH:FILE, alias:PATH:FROM or
  *                             slice:PATH:OFFSET:LENGTH (of FILE itself). Prints the bytes and reads it took.
+ * wim FILE mutate COUNT       reads COUNT damaged copies of FILE, patches those that can be selected, reads what came out. Prints how
+ *                             many could be opened, selected, walked to the end, patched
  * Ends with 1, the status and the diagnosis on stderr when a call fails.
  */
 #include <string.h>
@@ -147,6 +149,96 @@ static void patch(struct pod_wim *w, struct tool_file *file, char **argv)
 	pod_map_fini(&self);
 }
 
+/* --- mutations -------------------------------------------------------------------------------------------- */
+
+enum { OPENED, SELECTED, WALKED, PATCHED, MUTATE_COUNTS, MUTATE_STEPS = 1 << 20 };
+
+static uint32_t next_random(uint32_t *state)
+{
+	return *state = *state * 1664525 + 1013904223;
+}
+
+static void damage(uint8_t *data, size_t len, uint32_t *random)
+{
+	/* The header, and the blob table and metadata, which lie at the end, are hit more often than content. */
+	for (uint32_t n = 1 + next_random(random) % 4; n; n--) {
+		uint32_t where = next_random(random) >> 8, zone = next_random(random) >> 30;
+		size_t at = zone == 0 ? where % 208 : zone == 1 ? where % len : len - 1 - where % (len / 4);
+		data[at] = (uint8_t)(next_random(random) >> 24);
+	}
+}
+
+static enum pod_status read_a_bit(void *ctx, const char *path, const struct pod_wim_node *n)
+{
+	uint8_t buf[4096];
+	(void)path;
+	if (!n->is_dir)
+		(void)!pod_wim_read(ctx, n, n->size_bytes / 2, buf, (size_t)pod_min_u64(sizeof buf, n->size_bytes / 2));
+	return POD_OK;
+}
+
+static bool mutant_patches(struct pod_wim *w, struct pod_dev *dev)
+{
+	const struct pod_wim_change change[] = {{.kind = POD_WIM_ADD, .path = "new/b", .data = "new", .len = 3},
+						{.kind = POD_WIM_ALIAS, .path = "new/c", .from = "Windows/System32/winpeshl.exe"}};
+	struct pod_map self, out;
+	struct pod_mapdev md;
+	struct pod_wim again;
+	struct pod_wim_node n;
+	bool ok = false;
+	pod_map_init(&self, &host);
+	must(pod_map_append(&self, POD_SEG_DEV, 0, dev->size_bytes), "map");
+	if (pod_wim_patch(w, &self, dev, change, 2, 0, &out, NULL) == POD_OK) {
+		pod_mapdev_init(&md, &out, dev, 512);
+		must(pod_wim_open(&again, &md.dev, &host, &diag), "patched mutant");
+		must(pod_wim_select(&again, w->image, &diag), "patched mutant");
+		must(pod_wim_lookup(&again, "new/b", &n), "patched mutant");
+		ok = n.size_bytes == 3;
+		pod_wim_close(&again);
+		pod_map_fini(&out);
+	}
+	pod_map_fini(&self);
+	return ok;
+}
+
+static void try_mutant(uint8_t *data, size_t len, unsigned counts[MUTATE_COUNTS])
+{
+	struct pod_budget budget = {0};
+	struct pod_memdev m;
+	struct pod_wim w;
+	pod_memdev_init(&m, data, len, 512, true);
+	pod_budget_start(&budget, MUTATE_STEPS, POD_BUDGET_UNLIMITED, 0);
+	m.dev.budget = &budget;
+	if (pod_wim_open(&w, &m.dev, &host, NULL) != POD_OK)
+		return;
+	counts[OPENED]++;
+	for (uint32_t i = 1; i <= 2; i++) {
+		if (pod_wim_select(&w, i, NULL) != POD_OK)
+			continue;
+		counts[SELECTED]++;
+		counts[WALKED] += pod_wim_walk(&w, read_a_bit, &w, NULL) == POD_OK;
+		counts[PATCHED] += mutant_patches(&w, &m.dev);
+	}
+	must(pod_budget_status(&budget), "budget of a mutant");
+	pod_wim_close(&w);
+}
+
+static void mutate(const char *path, unsigned n)
+{
+	size_t len;
+	uint8_t *whole = tool_slurp(path, &len), *copy = malloc(len);
+	unsigned counts[MUTATE_COUNTS] = {0};
+	uint32_t random = 1;
+	for (unsigned i = 0; copy && i < n; i++) {
+		memcpy(copy, whole, len);
+		damage(copy, len, &random);
+		try_mutant(copy, len, counts);
+	}
+	printf("%u %u %u %u\n", counts[OPENED], counts[SELECTED], counts[WALKED], counts[PATCHED]);
+	free(whole);
+	free(copy);
+}
+
 int main(int argc, char **argv)
 {
 	struct tool_file file;
@@ -156,6 +248,10 @@ int main(int argc, char **argv)
 	if (!tool_open(&file, argv[1], false, 512)) {
 		perror(argv[1]);
 		return 2;
+	}
+	if (!strcmp(argv[2], "mutate") && argc == 4) {
+		mutate(argv[1], (unsigned)atoi(argv[3]));
+		return 0;
 	}
 	must(pod_wim_open(&w, &file.dev, &host, &diag), argv[1]);
 	if (argc > 3)

@@ -38,7 +38,7 @@ static enum pod_status add_reference(struct wim_patch *p, const uint8_t *sha1, c
 		if (source && pod_get_le64(e + 16) != source->len)
 			return POD_E_CORRUPT; /* the same hash, another length */
 		pod_put_le32(e + 26, n + (n != UINT32_MAX));
-		e[7] &= (uint8_t)~WIM_RES_FREE;
+		p->dropped[no] = 0;
 		return POD_OK;
 	}
 	if (st != POD_E_NOT_FOUND)
@@ -75,8 +75,7 @@ static enum pod_status drop_reference(struct wim_patch *p, const uint8_t *sha1, 
 	uint32_t n = pod_get_le32(e + 26);
 	if (n > 1 || (n && !linked))
 		pod_put_le32(e + 26, n - 1);
-	if (n == 1 && !linked)
-		e[7] |= WIM_RES_FREE;
+	p->dropped[no] = n == 1 && !linked;
 	return POD_OK;
 }
 
@@ -249,7 +248,8 @@ static enum pod_status collect(struct wim_patch *p, const struct pod_wim_change 
 {
 	size_t len = (size_t)p->w->table->count * WIM_BLOB;
 	p->table = p->w->alloc->alloc(p->w->alloc, len + 1);
-	if (!p->table)
+	p->dropped = pod_zalloc(p->w->alloc, p->w->table->count + 1u, 1);
+	if (!p->table || !p->dropped)
 		return POD_E_NOMEM;
 	memcpy(p->table, p->w->table->raw, len);
 	for (size_t i = 0; i < n; i++) {
@@ -280,6 +280,7 @@ enum pod_status pod_wim_patch(struct pod_wim *w, const struct pod_map *original,
 	pod_free(w->alloc, p.blob);
 	pod_free(w->alloc, p.list);
 	pod_free(w->alloc, p.table);
+	pod_free(w->alloc, p.dropped);
 	if (st != POD_OK)
 		pod_map_fini(out);
 	return st;

@@ -94,7 +94,7 @@ static enum pod_status measure(struct build *b)
 	if (blobs > POD_MAP_MEM_LIMIT)
 		return POD_E_LIMIT;
 	for (uint32_t i = 0; i < p->w->table->count; i++)
-		entries += !(p->table[(size_t)i * WIM_BLOB + 7] & WIM_RES_FREE);
+		entries += !p->dropped[i];
 	b->blobs_len = (size_t)blobs;
 	b->table_len = (size_t)entries * WIM_BLOB;
 	return measure_meta(b);
@@ -248,10 +248,9 @@ static enum pod_status put_table(const struct build *b)
 	pod_sha1_update(&s, b->meta, b->meta_len);
 	pod_sha1_final(&s, p->table + (size_t)no * WIM_BLOB + 30);
 	for (uint32_t i = 0; i < p->w->table->count; i++) {
-		const uint8_t *e = p->table + (size_t)i * WIM_BLOB;
-		if (e[7] & WIM_RES_FREE)
+		if (p->dropped[i])
 			continue;
-		memcpy(to, e, WIM_BLOB);
+		memcpy(to, p->table + (size_t)i * WIM_BLOB, WIM_BLOB);
 		to += WIM_BLOB;
 	}
 	for (size_t i = 0; i < p->blob_count; i++) {

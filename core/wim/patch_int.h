@@ -56,10 +56,9 @@ struct wim_patch {
 	size_t blob_count, blob_cap;
 	struct wim_list *list;
 	size_t list_count, list_cap;
-	uint8_t *table; /* a copy of the blob table, its references as they will be; unused entries are marked */
+	uint8_t *table;	  /* a copy of the blob table, its references as they will be */
+	uint8_t *dropped; /* for each of its entries: not 0 if nobody refers to it any more */
 };
-
-#define WIM_RES_FREE 0x1u /* of a resource: nobody refers to it */
 
 /* Writes p->out. */
 enum pod_status wim_patch_build(struct wim_patch *p, uint32_t boot_index);

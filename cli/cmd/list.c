@@ -140,6 +140,14 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 		cli_json_str(&j, "kind", pod_image_kind_text(p->image.kind));
 		cli_json_str(&j, "label", p->image.label);
 		cli_bootmode_json(&j, "firmware", p->image.firmware);
+		if (p->image.kind == POD_IMAGE_WIM && p->image.wim.images) {
+			cli_json_open(&j, "wim", '{');
+			cli_json_str(&j, "compression", pod_wim_compression_text(p->image.wim.compression));
+			cli_json_u64(&j, "images", p->image.wim.images);
+			cli_json_u64(&j, "boot_index", p->image.wim.boot_index);
+			cli_json_bool(&j, "bootmgr_reads", !p->image.wim.refused);
+			cli_json_close(&j, '}');
+		}
 		cli_json_u64(&j, "extents", p->extents);
 		cli_json_i64(&j, "mtime", e->node.mtime);
 		if (h) {
@@ -187,6 +195,8 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			  p->image.firmware ? cli_bootmode_list(p->image.firmware, firmware) : _("nothing that boots"));
 		if (*p->image.label)
 			cli_print(", \"%s\"", p->image.label);
+		if (p->image.wim.images)
+			cli_print(p->image.wim.images == 1 ? _(", %u image") : _(", %u images"), p->image.wim.images);
 		if (p->extents > 1)
 			cli_print(_(", in %zu pieces"), p->extents);
 		if (*p->problem)

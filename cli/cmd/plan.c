@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cli/ui/bootmode.h"
 #include "cli/stick/image.h"
+#include "cli/stick/wim.h"
 #include "core/base/str.h"
 
 static const char *const machine_text[POD_MACHINE_COUNT] = {
@@ -195,8 +196,80 @@ static void json_map(struct cli_json *j, const struct cli_image *im, const struc
 	cli_json_close(j, '}');
 }
 
-static int report_json(const struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
+/* --- WIM ------------------------------------------------------------------------------------------------------------------- */
+
+/* NULL: the image is none, or cannot be read as one. */
+static struct cli_wim *read_wim(struct cli_image *im, const struct pod_plan *p)
 {
+	struct cli_wim *w = NULL;
+	struct pod_mapdev bytes;
+	struct pod_map map;
+
+	if (p->image.kind != POD_IMAGE_WIM || !cli_image_bytes(im, &map, &bytes, NULL))
+		return NULL;
+	w = cli_xmalloc(sizeof *w);
+	if (cli_wim_read(w, &bytes.dev, false, NULL) != POD_OK) {
+		free(w);
+		w = NULL;
+	}
+	pod_map_fini(&map);
+	return w;
+}
+
+static void json_wim(struct cli_json *j, const struct cli_wim *w)
+{
+	cli_json_open(j, "wim", '{');
+	cli_json_str(j, "compression", pod_wim_compression_text(w->header.compression));
+	cli_json_u64(j, "chunk_size", w->header.chunk_size);
+	cli_json_u64(j, "boot_index", w->header.boot_index);
+	cli_json_str(j, "bootmgr_refuses", pod_wim_not_bootable(&w->header));
+	cli_json_open(j, "images", '[');
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct cli_wim_image *im = &w->image[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_u64(j, "index", i + 1);
+		cli_json_str(j, "name", im->about.name);
+		cli_json_str(j, "display_name", im->about.display_name);
+		cli_json_str(j, "edition", im->about.edition);
+		cli_json_str(j, "type", im->about.type);
+		cli_json_str(j, "language", im->about.language);
+		cli_json_str(j, "architecture", pod_wim_arch_text(&im->about));
+		cli_json_u64(j, "build", im->about.build);
+		if (im->looked && im->status == POD_OK) {
+			cli_json_bool(j, "winload_exe", im->bios);
+			cli_json_bool(j, "winload_efi", im->efi);
+		}
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+	cli_json_close(j, '}');
+}
+
+static void text_wim(const struct cli_wim *w)
+{
+	char *refusal = cli_wim_refusal(w);
+
+	cli_print(_("Images, compression %s:\n"), pod_wim_compression_text(w->header.compression));
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct cli_wim_image *im = &w->image[i];
+		char *text = cli_wim_image_text(w, i + 1);
+
+		cli_print("  %u  %s%s%s%s", i + 1, text, im->efi ? ", winload.efi" : "", im->bios ? ", winload.exe" : "",
+			  w->header.boot_index == i + 1 ? _(", to be started") : "");
+		if (im->looked && im->status != POD_OK)
+			cli_print(": %s%s%s", cli_status_text(im->status), im->what ? ", " : "", im->what ? im->what : "");
+		cli_print("\n");
+		free(text);
+	}
+	if (refusal)
+		cli_print(_("Warning: %s\n"), refusal);
+	free(refusal);
+}
+
+static int report_json(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
+{
+	struct cli_wim *wim = read_wim(im, p);
 	struct cli_json j;
 
 	cli_json_init(&j, stdout);
@@ -219,6 +292,9 @@ static int report_json(const struct cli_image *im, const struct pod_plan *p, con
 	cli_bootmode_json(&j, "firmware", p->image.firmware);
 	cli_json_u64(&j, "sector_size", p->sector_size);
 	json_starts(&j, p, only);
+	if (wim)
+		json_wim(&j, wim);
+	free(wim);
 	json_boot_entries(&j, &p->image);
 	json_overlays(&j, p);
 	cli_json_open(&j, "warnings", '[');
@@ -266,8 +342,9 @@ static void text_overlays(const struct pod_plan *p)
 	}
 }
 
-static int report_text(const struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
+static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
 {
+	struct cli_wim *wim = read_wim(im, p);
 	char size[16], *text;
 
 	cli_print(_("%s: %s image, %s"), im->path, pod_image_kind_text(p->container ? p->container : p->image.kind),
@@ -284,6 +361,9 @@ static int report_text(const struct cli_image *im, const struct pod_plan *p, con
 		cli_print("  %-9s %s\n", cli_bootmode[i].title, text ? text : _("nothing to start"));
 		free(text);
 	}
+	if (wim)
+		text_wim(wim);
+	free(wim);
 	text_overlays(p);
 	cli_print("%s\n", _("Where the image lies:"));
 	for (size_t i = 0; i < im->extent_count; i++) {

@@ -61,7 +61,7 @@ static const struct doctor_check *const checks[] = {
 	&structure_check,     &kind_check,	   &boot_check,		 &truncated_check,
 	&files_check,	      &doctor_check_label, &doctor_check_sought, &doctor_check_catalogue,
 	&doctor_check_hybrid, &doctor_check_zeros, &doctor_check_md5,	 &doctor_check_sums,
-	&doctor_check_copied, &doctor_check_read,  &doctor_check_name,
+	&doctor_check_copied, &doctor_check_read,  &doctor_check_name,	 &doctor_check_wim,
 };
 
 #define AGAIN _("download or copy the image again, and compare its hash with the publisher's")
@@ -336,6 +336,7 @@ static void run_image(struct doctor *d, const struct doctor_image *im)
 		check_kind(d, im);
 		check_boot(d, im);
 		check_length(d, im);
+		doctor_wim(d, im);
 		if (im->image->kind == POD_IMAGE_ISO) {
 			check_files(d, im);
 			doctor_label(d, im);

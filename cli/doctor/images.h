@@ -34,12 +34,14 @@ struct doctor_sum {
 bool doctor_sum_find(struct doctor *d, const struct doctor_image *im, struct doctor_sum *out);
 
 extern const struct doctor_check doctor_check_label, doctor_check_sought, doctor_check_catalogue, doctor_check_hybrid,
-	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name;
+	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name,
+	doctor_check_wim;
 
 void doctor_name(struct doctor *d, const struct doctor_image *im);	/* name.c */
 void doctor_label(struct doctor *d, const struct doctor_image *im);	/* label.c */
 void doctor_catalogue(struct doctor *d, const struct doctor_image *im); /* tables.c */
 void doctor_hybrid(struct doctor *d, const struct doctor_image *im);
+void doctor_wim(struct doctor *d, const struct doctor_image *im);     /* wim.c */
 void doctor_content(struct doctor *d, const struct doctor_image *im); /* scan.c: zeros, MD5, sums, read errors */
 
 #endif

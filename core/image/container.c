@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Containers that are recognised, not opened: WIM, VHD, VHDX.
+ * Containers: of a WIM the header and a name (core/wim); VHD and VHDX are recognised, not opened.
  *
- * WIM (Microsoft "Windows Imaging File Format", 2007), little-endian: +0 8 "MSWIM" 00 00 00, +8 4 header size (208); resource
- *   headers (7 bytes size in the file, 1 flags, 8 offset, 8 original size) at +48 lookup table, +72 XML, +96 boot metadata,
- *   +124 integrity table.
  * VHD (Microsoft "Virtual Hard Disk Image Format Specification" 1.0, 2006), big-endian: the last 512 bytes, and a copy in front
  * unless the disk is fixed: +0 8 "conectix", +48 8 size of the disk, +60 4 type (2 fixed, 3 dynamic, 4 differencing), +64 4 ones'
  * complement of the sum of all bytes without this field. Which file is a VHD or VHDX, core/disk/diskfile.h decides.
@@ -12,24 +9,52 @@
 #include "core/image/internal.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
+#include "core/base/str.h"
 
-enum { WIM_HEADER = 208, VHD_FOOTER = 512, VHD_FIXED = 2 };
+enum { VHD_FOOTER = 512, VHD_FIXED = 2 };
+enum { WIM_LABEL_IMAGES = 64, WIM_LABEL_XML = 48 << 10 };
+
+/* The name of the image that starts, or of the only one. Sound XML data have some KiB for each image. */
+static enum pod_status wim_label(struct probe *p, struct pod_wim *w)
+{
+	uint32_t no = w->boot_index ? w->boot_index : w->image_count;
+	if (!no || no > WIM_LABEL_IMAGES || w->xml.size_bytes > WIM_LABEL_XML)
+		return POD_OK;
+	struct pod_wim_about *about = pod_zalloc(p->alloc, no, sizeof *about);
+	if (!about)
+		return POD_E_NOMEM;
+	enum pod_status st = pod_wim_about(w, about, no, NULL);
+	const struct pod_wim_about *a = &about[no - 1];
+	if (w->boot_index || w->image_count == 1)
+		pod_strlcpy(p->out->label, *a->display_name ? a->display_name : a->name, sizeof p->out->label);
+	pod_free(p->alloc, about);
+	return st == POD_E_IO || st == POD_E_NOMEM ? st : POD_OK; /* a name is not worth more */
+}
 
 enum pod_status image_probe_wim(struct probe *p)
 {
-	static const uint8_t resources[] = {48, 72, 96, 124};
 	struct pod_image *im = p->out;
-	if (im->size_bytes < WIM_HEADER || memcmp(p->head, "MSWIM\0\0\0", 8) != 0)
+	struct pod_wim w;
+	if (im->size_bytes < POD_WIM_HEADER || memcmp(p->head, "MSWIM\0\0\0", 8) != 0)
 		return POD_E_FORMAT;
 	im->kind = POD_IMAGE_WIM;
-	for (size_t i = 0; i < sizeof resources; i++) {
-		const uint8_t *r = p->head + resources[i];
-		uint64_t len = pod_get_le64(r) & 0x00FFFFFFFFFFFFFF, off = pod_get_le64(r + 8);
-		if (len && off + len > im->volume_bytes && off < 1ull << 62)
+	if (pod_wim_open(&w, p->dev, p->alloc, NULL) != POD_OK)
+		return POD_OK; /* damaged, or of another version: whoever reads it says how */
+	const struct pod_wim_res *const res[] = {&w.blob_table, &w.xml, &w.boot_metadata, &w.integrity};
+	for (size_t i = 0; i < POD_ARRAY_LEN(res); i++) {
+		uint64_t len = res[i]->stored_bytes, off = res[i]->offset_bytes;
+		if (len && off < 1ull << 62 && off + len > im->volume_bytes)
 			im->volume_bytes = off + len;
 	}
 	im->truncated = im->volume_bytes > im->size_bytes;
-	return POD_OK;
+	im->wim.images = w.image_count;
+	im->wim.boot_index = w.boot_index;
+	im->wim.chunk_size = w.chunk_size;
+	im->wim.compression = w.compression;
+	im->wim.refused = pod_wim_not_bootable(&w);
+	enum pod_status st = wim_label(p, &w);
+	pod_wim_close(&w);
+	return st;
 }
 
 static bool is_footer(const uint8_t *f)

@@ -9,6 +9,7 @@
 
 #include "core/fs/fs.h"
 #include "core/disk/parttab.h"
+#include "core/wim/wim.h"
 
 enum pod_image_kind {
 	POD_IMAGE_UNKNOWN,
@@ -69,6 +70,12 @@ struct pod_image {
 	struct pod_eltorito_entry boot[POD_ELTORITO_MAX];
 	/* UEFI start through the ISO's own tree where no El Torito EFI entry exists: bits of /EFI/BOOT/BOOT*.EFI found */
 	uint32_t tree_efi;
+	/* A WIM's header; zeros if it has no sound one. The label is the name of the bootable image, or of the only one. */
+	struct {
+		uint32_t images, boot_index, chunk_size;
+		enum pod_wim_compression compression;
+		const char *refused; /* as pod_wim_not_bootable says */
+	} wim;
 };
 
 /* "iso", "disk", "floppy", "efi", "wim", "vhd", "vhdx", "unknown". */

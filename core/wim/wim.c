@@ -154,6 +154,15 @@ enum pod_status pod_wim_dev(struct pod_wim *w, const struct pod_wim_node *node, 
 	return POD_OK;
 }
 
+const char *pod_wim_compression_text(enum pod_wim_compression c)
+{
+	static const char *const text[] = {
+		[POD_WIM_RAW] = "none",	 [POD_WIM_XPRESS] = "XPRESS", [POD_WIM_LZX] = "LZX",
+		[POD_WIM_LZMS] = "LZMS", [POD_WIM_OTHER] = "other",
+	};
+	return text[c];
+}
+
 const char *pod_wim_not_bootable(const struct pod_wim *w)
 {
 	if (w->parts > 1 || w->flags & POD_WIM_SPANNED)

@@ -143,6 +143,8 @@ struct pod_wim_file {
 };
 enum pod_status POD_MUST_USE pod_wim_dev(struct pod_wim *w, const struct pod_wim_node *node, struct pod_wim_file *out);
 
+/* "none", "XPRESS", "LZX", "LZMS", "other" */
+const char *pod_wim_compression_text(enum pod_wim_compression c);
 /* What Windows' boot managers, 6.1 to 10.0, do not read; NULL if they do. "LZMS", "solid", "split WIM", "chunk size". */
 const char *pod_wim_not_bootable(const struct pod_wim *w);
 

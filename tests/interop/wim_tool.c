@@ -57,10 +57,10 @@ static enum pod_status show(void *ctx, const char *path, const struct pod_wim_no
 
 static void print_info(struct pod_wim *w)
 {
-	static const char *const name[] = {"none", "XPRESS", "LZX", "LZMS", "other"};
 	const char *not_bootable = pod_wim_not_bootable(w);
-	printf("compression=%s\nchunk=%u\nimages=%u\nboot=%u\npart=%u/%u\nnot_bootable=%s\n", name[w->compression], w->chunk_size,
-	       w->image_count, w->boot_index, w->part, w->parts, not_bootable ? not_bootable : "-");
+	printf("compression=%s\nchunk=%u\nimages=%u\nboot=%u\npart=%u/%u\nnot_bootable=%s\n",
+	       pod_wim_compression_text(w->compression), w->chunk_size, w->image_count, w->boot_index, w->part, w->parts,
+	       not_bootable ? not_bootable : "-");
 }
 
 static void cat(struct pod_wim *w, const char *path)
@@ -179,8 +179,9 @@ static enum pod_status read_a_bit(void *ctx, const char *path, const struct pod_
 
 static bool mutant_patches(struct pod_wim *w, struct pod_dev *dev)
 {
-	const struct pod_wim_change change[] = {{.kind = POD_WIM_ADD, .path = "new/b", .data = "new", .len = 3},
-						{.kind = POD_WIM_ALIAS, .path = "new/c", .from = "Windows/System32/winpeshl.exe"}};
+	const struct pod_wim_change change[] = {
+		{.kind = POD_WIM_ADD, .path = "new/b", .data = "new", .len = 3},
+		{.kind = POD_WIM_ALIAS, .path = "new/c", .from = "Windows/System32/winpeshl.exe"}};
 	struct pod_map self, out;
 	struct pod_mapdev md;
 	struct pod_wim again;

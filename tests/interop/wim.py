@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """WIM files made by wimlib-imagex, read by us; and patched by us, verified, listed and extracted by wimlib-imagex."""
-import hashlib, os, pathlib, random, re, subprocess, tempfile
+import hashlib, json, os, pathlib, random, re, struct, subprocess, tempfile
 
 from common import B, check, equal, finish, run, sbin
 
@@ -248,6 +248,71 @@ def test_mutations(tmp, src):
         check(walked < 500, f"mutations of {method}: none is noticed")
 
 
+# --- the command ----------------------------------------------------------------------------------------------
+
+def isopod(*args):
+    r = subprocess.run([os.path.join(B, "isopod"), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}, timeout=60)
+    return r.returncode, r.stdout.decode() + r.stderr.decode()
+
+
+def doctor(path):
+    """Of the check of WIMs: (level, what it found, what to do)."""
+    _, out = isopod("doctor", path, "--no-machine", "--json", "--only", "image.wim")
+    return [(f["level"], f["evidence"], f["fix"] or "") for f in json.loads(out)["findings"] if f["check"] == "image.wim"]
+
+
+def test_command(tmp, src):
+    """Names and versions as wimlib writes them into the XML data, loaders as they lie in the trees."""
+    path = tmp / "names.wim"
+    facts = ["--image-property=WINDOWS/ARCH=9", "--image-property=WINDOWS/EDITIONID=WindowsPE", "--image-property=WINDOWS/VERSION/MAJOR=10",
+             "--image-property=WINDOWS/VERSION/MINOR=0", "--image-property=WINDOWS/VERSION/BUILD=17763",
+             "--image-property=WINDOWS/VERSION/SPBUILD=253", "--image-property=DISPLAYNAME=Setup <\u6f22> & more"]
+    capture(src / "a", path, "data", "--compress=LZX")
+    capture(tmp / "pe", path, "pe", "--boot", *facts, verb="append")
+    plan = json.loads(isopod("plan", path, "--json")[1])["wim"]
+    equal((plan["compression"], plan["chunk_size"], plan["boot_index"], plan["bootmgr_refuses"]), ("LZX", 32768, 2, None), "plan: header")
+    one = plan["images"][1]
+    equal({k: one[k] for k in ("name", "display_name", "edition", "architecture", "build", "winload_exe", "winload_efi")},
+          {"name": "pe", "display_name": "Setup <\u6f22> & more", "edition": "WindowsPE", "architecture": "x64", "build": 17763,
+           "winload_exe": False, "winload_efi": True}, "plan: image 2")
+    equal(plan["images"][0]["name"], "data", "plan: image 1")
+    text = isopod("plan", path)[1]
+    check("Setup <\u6f22> & more, x64, 10.0.17763.253, winload.efi, to be started" in text, "plan: " + text)
+    found = doctor(path)
+    equal([f[0] for f in found], ["good", "good"], "doctor: a sound one")
+    check("image 2 of 2, LZX, to be started" in found[1][1], f"doctor: {found}")
+    # The same inside of an ISO.
+    (tmp / "iso/sources").mkdir(parents=True)
+    os.link(path, tmp / "iso/sources/boot.wim")
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-o", tmp / "w.iso", tmp / "iso", stderr=subprocess.PIPE)
+    equal(doctor(tmp / "w.iso"), found, "doctor: in an ISO")
+
+    for name, words, remedy in (("lzms.wim", "LZMS", "export"), ("lzx2m.wim", "2048 KiB", "export"), ("x4k.wim", "4 KiB", "export"),
+                                ("part.swm", "part 1 of", "join")):
+        found = [f for f in doctor(tmp / name) if f[0] == "problem"]
+        check(len(found) == 1 and "boot manager cannot read it" in found[0][1] and words in found[0][1] and remedy in found[0][2],
+              f"doctor: {name}: {found}")
+    # No winload in the one to start; metadata that are damaged.
+    wim(path, "patch", 1, 1, tmp / "wrong.wim")
+    check(any(f[0] == "warning" and "no winload" in f[1] for f in doctor(tmp / "wrong.wim")), f"doctor: {doctor(tmp / 'wrong.wim')}")
+    whole = bytearray((tmp / "none.wim").read_bytes())
+    table, = struct.unpack_from("<Q", whole, 56)
+    size, = struct.unpack_from("<Q", whole, 48)
+    for at in range(table, table + (size & (1 << 56) - 1), 50):
+        if whole[at + 7] & 2:
+            meta, = struct.unpack_from("<Q", whole, at + 8)
+            root = meta + (struct.unpack_from("<I", whole, meta)[0] + 7 & ~7)
+            first, = struct.unpack_from("<Q", whole, root + 16)
+            # The first directory in the root leads to the root's own list.
+            entry = meta + first
+            while not whole[entry + 8] & 0x10:
+                entry += struct.unpack_from("<Q", whole, entry)[0]
+            struct.pack_into("<Q", whole, entry + 16, first)
+    (tmp / "loop.wim").write_bytes(whole)
+    check(any(f[0] == "problem" and "contains itself" in f[1] for f in doctor(tmp / "loop.wim")), f"doctor: {doctor(tmp / 'loop.wim')}")
+
+
 with tempfile.TemporaryDirectory(prefix="isopod-wim.") as tmp:
     tmp = pathlib.Path(tmp)
     src = tmp / "src"
@@ -261,4 +326,7 @@ with tempfile.TemporaryDirectory(prefix="isopod-wim.") as tmp:
     test_boot_index(tmp, patched)
     test_streams(tmp)
     test_mutations(tmp, src)
+    (tmp / "pe/Windows/System32/Boot").mkdir(parents=True)
+    (tmp / "pe/Windows/System32/Boot/winload.efi").write_bytes(b"MZ")
+    test_command(tmp, src)
 finish()

@@ -92,8 +92,8 @@ static void parse_change(char *text, const struct pod_map *self, struct pod_dev 
 		c->from = what;
 		return;
 	}
-	c->kind = strcmp(kind, "redirect") ? POD_WIM_ADD : POD_WIM_REDIRECT;
-	if (strcmp(kind, "slice")) {
+	c->kind = strcmp(kind, "redirect") != 0 ? POD_WIM_ADD : POD_WIM_REDIRECT;
+	if (strcmp(kind, "slice") != 0) {
 		c->data = tool_slurp(what, &len);
 		c->len = len;
 		return;

@@ -101,7 +101,7 @@ static enum pod_status image_extents(struct menu *m, const struct menu_image *im
 	}
 	enum pod_status st = pod_fs_extents(&m->stick.data, &im->node, m->alloc, out, n);
 	if (st != POD_OK) {
-		explain(m, im->name, st, &d, text, size);
+		explain(m, im->name, st, st == POD_E_UNSUPPORTED ? &m->stick.data.diag : &d, text, size);
 		return st;
 	}
 	for (size_t i = 0; i < *n; i++) {

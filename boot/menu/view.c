@@ -181,8 +181,9 @@ static const char *empty_text(const struct menu *m)
 	if (!s->has_data && s->data_status == POD_E_NOT_FOUND)
 		return T("This stick has no data partition. Set it up again with: isopod create");
 	if (!s->has_data && s->data_status == POD_E_FORMAT)
-		return T("The data partition has no filesystem that Isopod reads (exFAT or FAT). Format it as exFAT, and copy "
-			 "the images again.");
+		return T(
+			"The data partition has no filesystem that Isopod reads (exFAT, NTFS or FAT). Format it as exFAT, and copy "
+			"the images again.");
 	if (!s->has_data && s->data_status == POD_E_IO)
 		return T("The data partition cannot be read: the stick reports a read error. Try another USB port, or another "
 			 "stick.");

@@ -18,7 +18,7 @@
 #include "core/fs/ntfs_int.h"
 
 enum { FILE_RESIDENT = 1, FILE_COMPRESSED = 2, FILE_ENCRYPTED = 4, FILE_REPARSE = 8 };
-enum { CLUSTER_SHIFT_MAX = 21, BOOT_LEN = 512, LOG_PAGE = 4096 };
+enum { CLUSTER_SHIFT_MAX = 21, BOOT_LEN = 512, PAGE = 4096 };
 #define VOLUME_DIRTY	1u
 #define LOG_NO_CLIENT	0xFFFFu
 #define LOG_CLEAN	2u
@@ -214,7 +214,7 @@ static enum pod_status ntfs_complete(struct pod_fs *fs, struct pod_node *n)
 
 static enum pod_status refuse(struct pod_fs *fs, const struct pod_node *n, const char *what)
 {
-	return pod_fail(&fs->diag, POD_E_UNSUPPORTED, what, 0, 0, n->priv[0]);
+	return pod_fail(&fs->diag, POD_E_UNSUPPORTED, what, n->entry_bytes, 0, n->priv[0]);
 }
 
 /* Files whose bytes mean something else. */
@@ -316,10 +316,10 @@ static bool take_restart(const struct pod_ntfs *v, uint8_t *page, uint64_t *lsn,
 		*clean = true;
 		return true;
 	}
-	if (pod_ntfs_unfix(v, page, LOG_PAGE, "RSTR") != POD_OK)
+	if (pod_ntfs_unfix(v, page, PAGE, "RSTR") != POD_OK)
 		return false;
 	uint32_t at = pod_get_le16(page + 24);
-	if (!pod_in_range(at, 16, LOG_PAGE))
+	if (!pod_in_range(at, 16, PAGE))
 		return false;
 	*lsn = pod_get_le64(page + at);
 	*clean = pod_get_le16(page + at + 12) == LOG_NO_CLIENT || (pod_get_le16(page + at + 14) & LOG_CLEAN);
@@ -341,11 +341,11 @@ static enum pod_status log_is_open(struct pod_fs *fs, const struct pod_ntfs_runs
 	uint64_t newest = 0;
 	bool found = false, empty = true;
 	*out = false;
-	for (uint64_t off = 0; off <= LOG_PAGE; off += LOG_PAGE) {
+	for (uint64_t off = 0; off <= PAGE; off += PAGE) {
 		uint64_t lsn;
 		bool clean;
-		POD_TRY(pod_ntfs_runs_read(fs, runs, off, page, LOG_PAGE));
-		empty = empty && all_ones(page, LOG_PAGE);
+		POD_TRY(pod_ntfs_runs_read(fs, runs, off, page, PAGE));
+		empty = empty && all_ones(page, PAGE);
 		if (!take_restart(v, page, &lsn, &clean))
 			continue;
 		if (!found || lsn > newest) {
@@ -368,7 +368,7 @@ static enum pod_status read_log(struct pod_fs *fs, bool *open)
 	POD_TRY(pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, &s));
 	if (s.resident)
 		return POD_E_CORRUPT;
-	uint8_t *page = fs->alloc->alloc(fs->alloc, LOG_PAGE);
+	uint8_t *page = fs->alloc->alloc(fs->alloc, PAGE);
 	enum pod_status st = page ? pod_ntfs_runs_load(fs, &s, &runs) : POD_E_NOMEM;
 	if (st == POD_OK)
 		st = log_is_open(fs, &runs, page, open);
@@ -389,6 +389,71 @@ enum pod_status pod_ntfs_state(struct pod_fs *fs, struct pod_ntfs_state *out)
 		return POD_E_CORRUPT;
 	out->dirty = pod_get_le16(s.value + 10) & VOLUME_DIRTY;
 	return read_log(fs, &out->log_open);
+}
+
+/* --- free space --------------------------------------------------------------------------------------- */
+
+struct freeing {
+	uint64_t first, count; /* clusters of the run at hand */
+	enum pod_status (*cb)(void *ctx, uint64_t dev_bytes, uint64_t length_bytes);
+	void *ctx;
+	uint32_t shift;
+};
+
+static enum pod_status end_run(struct freeing *f)
+{
+	uint64_t n = f->count;
+	f->count = 0;
+	return n ? f->cb(f->ctx, f->first << f->shift, n << f->shift) : POD_OK;
+}
+
+/* A bit for each of `n` clusters from `first` on; set: in use. */
+static enum pod_status take_bits(struct freeing *f, const uint8_t *bits, uint64_t first, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (bits[i >> 3] & 1u << (i & 7)) {
+			POD_TRY(end_run(f));
+		} else if (f->count++ == 0) {
+			f->first = first + i;
+		}
+	}
+	return POD_OK;
+}
+
+static enum pod_status read_bitmap(struct pod_fs *fs, const struct pod_ntfs_runs *runs, uint8_t *page, struct freeing *f)
+{
+	uint64_t clusters = pod_ntfs_of(fs)->clusters;
+	for (uint64_t at = 0; at < clusters; at += 8ull * PAGE) {
+		uint32_t n = (uint32_t)pod_min_u64(8ull * PAGE, clusters - at);
+		POD_TRY(pod_ntfs_runs_read(fs, runs, at >> 3, page, (n + 7) >> 3));
+		POD_TRY(take_bits(f, page, at, n));
+	}
+	return end_run(f);
+}
+
+enum pod_status pod_ntfs_free_runs(struct pod_fs *fs, enum pod_status (*cb)(void *ctx, uint64_t dev_bytes, uint64_t length_bytes),
+				   void *ctx)
+{
+	struct pod_ntfs *v = pod_ntfs_of(fs);
+	struct freeing f = {.cb = cb, .ctx = ctx, .shift = v->cluster_shift};
+	struct pod_ntfs_stream s;
+	struct pod_ntfs_runs runs = {0};
+	POD_TRY(pod_ntfs_record_load(fs, &v->base, POD_NTFS_BITMAP));
+	POD_TRY(pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, &s));
+	if (s.resident)
+		return POD_E_UNSUPPORTED; /* a toy */
+	uint8_t *page = fs->alloc->alloc(fs->alloc, PAGE);
+	enum pod_status st = page ? pod_ntfs_runs_load(fs, &s, &runs) : POD_E_NOMEM;
+	if (st == POD_OK)
+		st = read_bitmap(fs, &runs, page, &f);
+	pod_free(fs->alloc, runs.v);
+	pod_free(fs->alloc, page);
+	return st;
+}
+
+uint64_t pod_ntfs_mft_bytes(struct pod_fs *fs)
+{
+	return pod_ntfs_of(fs)->mft_lcn << pod_ntfs_of(fs)->cluster_shift;
 }
 
 const struct pod_fs_ops pod_fs_ntfs = {

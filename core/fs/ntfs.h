@@ -12,6 +12,13 @@ struct pod_ntfs_state {
 /* How an open NTFS volume was left. */
 enum pod_status POD_MUST_USE pod_ntfs_state(struct pod_fs *fs, struct pod_ntfs_state *out);
 
+/* Hands over the free space, run by run, until `cb` returns not POD_OK: places on the device, in whole clusters. */
+enum pod_status POD_MUST_USE pod_ntfs_free_runs(struct pod_fs *fs,
+						enum pod_status (*cb)(void *ctx, uint64_t dev_bytes, uint64_t length_bytes),
+						void *ctx);
+/* Where $MFT begins: what lies behind is best left to it. */
+uint64_t pod_ntfs_mft_bytes(struct pod_fs *fs);
+
 /* A time of NTFS, in 100 ns since 1601, in seconds since 1970; 0 for what lies before. */
 int64_t pod_ntfs_to_unix(uint64_t time);
 

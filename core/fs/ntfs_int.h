@@ -50,7 +50,7 @@ enum {
 };
 enum { POD_NTFS_ATTR_COMPRESSED = 0x00FF, POD_NTFS_ATTR_ENCRYPTED = 0x4000 };
 /* File records of the system's own, and of the root. */
-enum { POD_NTFS_LOGFILE = 2, POD_NTFS_VOLUME = 3, POD_NTFS_ROOT = 5, POD_NTFS_FIRST_USER = 24 };
+enum { POD_NTFS_LOGFILE = 2, POD_NTFS_VOLUME = 3, POD_NTFS_ROOT = 5, POD_NTFS_BITMAP = 6, POD_NTFS_FIRST_USER = 24 };
 enum { POD_NTFS_IN_USE = 1, POD_NTFS_IS_DIR = 2 };
 
 #define POD_NTFS_HOLE	    UINT64_MAX

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of power cuts share: the writes of a command, recorded (cli_faults.c), and every state a drive could be left in."""
+import os, shutil, struct
+
+from cli_common import *
+
+FLUSH = (1 << 64) - 1
+
+
+def record(stick, *args, data="data"):
+    """Runs the command on a copy of `stick`; returns its writes: (offset, bytes), None for a flush."""
+    shutil.copyfile(stick, "rec.img")
+    if os.path.exists("log"):
+        os.unlink("log")
+    r = isopod(*[("rec.img" if a == stick else a) for a in args], program=FAULTS, env={"ISOPOD_TEST_LOG": os.path.abspath("log")}, data=data)
+    check(r.rc == 0, "%r: %d %s" % (args, r.rc, r.err))
+    writes = []
+    raw = open("log", "rb").read()
+    at = 0
+    while at < len(raw):
+        off, n = struct.unpack_from("<QQ", raw, at)
+        at += 16
+        writes.append(None if off == FLUSH else (off, raw[at:at + n]))
+        at += n
+    check(any(w is None for w in writes), "%r flushes" % (args,))
+    return writes
+
+
+def apply(path, writes):
+    with open(path, "r+b") as f:
+        for w in writes:
+            f.seek(w[0])
+            f.write(w[1])
+
+
+def each_state(stick, writes, rng, wanted=lambda n, w: True):
+    """Yields (name, path) for each state; the file is the same each time. Around writes that are not wanted there are none."""
+    real = [w for w in writes if w is not None]
+    shutil.copyfile(stick, "base.img")  # everything before the last flush
+    epoch = []                          # writes since then
+    n = 0
+    for w in writes:
+        if w is None:
+            apply("base.img", epoch)
+            epoch = []
+            continue
+        n += 1
+        if not wanted(n, w):
+            epoch.append(w)
+            continue
+        # cut before this write
+        shutil.copyfile("base.img", "state.img")
+        apply("state.img", epoch)
+        yield "before write %d of %d" % (n, len(real)), "state.img"
+        # in its middle
+        if len(w[1]) > 512:
+            cut = 512 * rng.randrange(1, -(-len(w[1]) // 512))
+            apply("state.img", [(w[0], w[1][:cut])])
+            yield "in write %d of %d" % (n, len(real)), "state.img"
+        epoch.append(w)
+        # reordered: this one is there, some before it are not
+        if len(epoch) > 1:
+            shutil.copyfile("base.img", "state.img")
+            apply("state.img", [x for x in epoch[:-1] if rng.random() < 0.5] + [w])
+            yield "write %d of %d before its neighbours" % (n, len(real)), "state.img"
+    apply("base.img", epoch)
+    check(sha256("base.img") == sha256("rec.img"), "the record holds every write")
+    shutil.copyfile("base.img", "state.img")
+    yield "complete", "state.img"
+
+
+class Content:
+    """The images of a stick: path -> where their bytes are, and which."""
+
+    def __init__(self, stick):
+        self.files = {}
+        for e in listing(stick):
+            p = json.loads(isopod("plan", stick + ":" + e["path"], "--json").out)
+            self.files[e["path"]] = (e["size"], p["extents"], self.digest(stick, p["extents"]))
+
+    @staticmethod
+    def digest(stick, extents):
+        h = hashlib.sha256()
+        with open(stick, "rb") as f:
+            for x in extents:
+                f.seek(x["source"])
+                h.update(f.read(x["length"]))
+        return h.hexdigest()
+
+    def holds(self, stick, path):
+        """The stick's bytes where this file lay are still this file's."""
+        return self.digest(stick, self.files[path][1]) == self.files[path][2]

@@ -233,6 +233,10 @@ case("bios-vhdx-chain", "bios", "virtual", "rawdisk", timeout=90, file="/images/
 case("uefi-vhdx-chain", "uefi", "virtual", "rawdisk", timeout=120, file="/images/top.vhdx", writes=True)
 case("bios-vhd", "bios", "virtual", "rawdisk", timeout=90, file="/images/raw.vhd")
 
+# NTFS in the place of exFAT.
+case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)
+case("uefi-ntfs", "uefi", "ntfs", "efionly", timeout=120)
+
 # By hand: through the serial port, and on the keyboard; by typing to search.
 case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120)
 case("bios-keyboard", "bios", "main", "ipxe", "keys", timeout=120)
@@ -263,6 +267,8 @@ case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:", writes=Tr
 L = {"group": "long"}
 case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
 case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
+case("bios-ntfs-live", "bios", "ntfs", "live", after=check_clean, **L)
+case("uefi-ntfs-live", "uefi", "ntfs", "live", after=check_clean, **L)
 case("bios-big", "bios", "big", "big", after=check_clean, **L)
 case("bios-sata-far-live", "bios", "far", "live", bus="sata", after=check_clean, **L)
 # SeaBIOS reads the first 2 TiB of a USB drive: the menu says what it cannot reach.

@@ -268,6 +268,7 @@ STICKS = {
     "far": Stick(["live"] + FEW, size="3T", before=fill_2_tib),
     "many": Stick(FEW + ["live"], size="4G", finish=add_600),
     "virtual": Stick(["rawdisk", "floppy", "efionly"], size="1G", finish=add_virtual_disks),
+    "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
     "small": Stick(["floppy"], size="256M"),
     "other-version": Stick(["hd"], size="256M", finish=other_version),
     "endless": Stick(["ipxe"], size="512M", finish=make_endless),

@@ -91,10 +91,10 @@ static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t 
 	struct pod_exfat_space space;
 	struct pod_diag diag = {0};
 	char need[16], there[16], run[16];
-	enum pod_status st = pod_exfat_begin(&v->vol, path, size, flags, n, &diag);
+	enum pod_status st = cli_volume_begin(v, path, size, flags, n, &diag);
 
 	if (st == POD_E_NOSPACE) {
-		st = pod_exfat_begin(&v->vol, path, size, flags | POD_EXFAT_FRAGMENTS, n, &diag);
+		st = cli_volume_begin(v, path, size, flags | POD_EXFAT_FRAGMENTS, n, &diag);
 		if (st == POD_OK)
 			fault_warn(fault,
 				   _("%s: no free space in one piece: the image is stored in %zu pieces; some systems boot more "
@@ -102,7 +102,7 @@ static enum pod_status reserve(struct cli_volume *v, const char *path, uint64_t 
 				   path, n->extents);
 	}
 	if (st == POD_E_NOSPACE) {
-		pod_exfat_space(&v->vol, &space);
+		cli_volume_space(v, &space);
 		fault_set(fault,
 			  _("%s: not enough space for %s: it needs %s, %s are free (largest piece %s); remove images first"),
 			  v->t->file.path, path, pod_format_size(need, size), pod_format_size(there, space.free_bytes),
@@ -171,13 +171,13 @@ static int copy_in(struct cli_volume *v, const struct options *o, struct cli_dev
 	copy.extent = absolute;
 	copy.extent_count = n.extents;
 	if (!cli_copy_run(&copy, fault)) {
-		pod_exfat_abort(&v->vol, &n);
+		cli_volume_abort(v, &n);
 		free(absolute);
 		if (cli_interrupted)
 			fault_set(fault, NOT_ADDED, src->path, _("interrupted"));
 		return CLI_FAILED;
 	}
-	st = pod_exfat_commit(&v->vol, path, &n, mtime, &diag);
+	st = cli_volume_commit(v, path, &n, mtime, &diag);
 	if (st != POD_OK) {
 		free(absolute);
 		return cli_volume_fail(v, path, _("cannot add"), st, &diag, fault);
@@ -234,14 +234,14 @@ static int add_all(struct cli_volume *v, const struct options *o, char **files, 
 
 	if (!folder)
 		return CLI_FAILED;
-	st = strcmp(folder, "/") == 0 ? POD_OK : pod_exfat_mkdir(&v->vol, folder, (int64_t)time(NULL), &diag);
+	st = strcmp(folder, "/") == 0 ? POD_OK : cli_volume_mkdir(v, folder, (int64_t)time(NULL), &diag);
 	if (st != POD_OK) {
 		rc = cli_volume_fail(v, folder, _("cannot make the folder"), st, &diag, fault);
 		free(folder);
 		return rc;
 	}
 	for (int i = 0; i < count; i++) {
-		if (v->vol.failed)
+		if (cli_volume_failed(v))
 			one = fault_set(fault, NOT_ADDED, files[i], _("the drive failed before"));
 		else if (cli_interrupted)
 			one = fault_set(fault, NOT_ADDED, files[i], _("interrupted"));

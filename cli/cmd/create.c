@@ -20,6 +20,7 @@
 #include "cli/stick/esp.h"
 #include "cli/host/identity.h"
 #include "cli/host/safety.h"
+#include "cli/stick/ntfs.h"
 #include "core/base/str.h"
 #include "core/disk/parttab.h"
 #include "core/fs/exfat_write.h"
@@ -33,7 +34,7 @@
 struct options {
 	const char *target, *label;
 	uint64_t size_bytes, reserve_bytes;
-	bool have_size, yes;
+	bool have_size, yes, ntfs, seeded;
 	enum pod_parttab_kind table; /* NONE: by size */
 	struct cli_identity *identity;
 };
@@ -84,7 +85,7 @@ static bool plan_layout(const struct options *o, const struct cli_dev *d, struct
 		return false;
 	}
 	volume.size_bytes = l->data_bytes;
-	st = pod_exfat_format_check(&volume, &params, &diag);
+	st = o->ntfs ? POD_OK : pod_exfat_format_check(&volume, &params, &diag);
 	if (st != POD_OK)
 		fault_status(fault, d->path, _("cannot make the stick"), st, &diag);
 	return st == POD_OK;
@@ -185,7 +186,19 @@ static enum pod_status wipe(struct pod_dev *d, const struct layout *l)
 	return st;
 }
 
-static enum pod_status make_data(struct pod_dev *disk, const struct options *o, const struct layout *l, struct pod_diag *diag)
+static bool make_ntfs(struct cli_dev *d, const struct options *o, const struct layout *l, struct fault *fault)
+{
+	const struct cli_ntfs_format f = {.start_bytes = DATA_START,
+					  .length_bytes = l->data_bytes,
+					  .label = o->label,
+					  .serial = cli_identity_u32(o->identity),
+					  .time = cli_identity_time(o->identity),
+					  .fixed_time = o->seeded};
+
+	return cli_ntfs_format(d, &f, fault);
+}
+
+static enum pod_status make_exfat(struct pod_dev *disk, const struct options *o, const struct layout *l, struct pod_diag *diag)
 {
 	struct pod_exfat_format params = volume_of(o);
 	struct pod_window win;
@@ -227,8 +240,9 @@ static void fill_table(struct pod_parttab *t, const struct options *o, const str
 	pod_strlcpy(esp->name, "Isopod boot", sizeof esp->name);
 }
 
+/* POD_E_UNSUPPORTED with a fault that is set: it says why. */
 static enum pod_status write_stick(struct cli_dev *d, const struct options *o, const struct layout *l, const struct materials *m,
-				   struct pod_diag *diag)
+				   struct pod_diag *diag, struct fault *fault)
 {
 	struct pod_dev *disk = &d->dev;
 	struct pod_parttab *t;
@@ -237,7 +251,10 @@ static enum pod_status write_stick(struct cli_dev *d, const struct options *o, c
 	enum pod_status st;
 
 	POD_TRY(wipe(disk, l));
-	POD_TRY(make_data(disk, o, l, diag));
+	if (!o->ntfs)
+		POD_TRY(make_exfat(disk, o, l, diag));
+	else if (!make_ntfs(d, o, l, fault))
+		return POD_E_UNSUPPORTED;
 	POD_TRY(pod_window_init(&esp, disk, l->esp_start, l->esp_bytes));
 	POD_TRY(cli_esp_create(&esp.dev, &m->esp, cli_identity_u32(o->identity), l->esp_start, diag));
 	if (cli_bootcode_fits(disk))
@@ -259,7 +276,9 @@ static int create_on(struct cli_dev *d, const struct options *o, const struct ma
 
 	if (!plan_layout(o, d, &l, fault))
 		return CLI_FAILED;
-	st = write_stick(d, o, &l, m, &diag);
+	st = write_stick(d, o, &l, m, &diag, fault);
+	if (st != POD_OK && fault_is_set(fault))
+		return CLI_FAILED;
 	if (st != POD_OK)
 		return fault_status(fault, d->path, _("cannot make the stick"), st, &diag);
 	/* The kernel shows the new partitions at once; if it cannot, it will when the drive is plugged in again. */
@@ -324,13 +343,20 @@ static const struct option long_options[] = {
 	{"label", required_argument, NULL, O_LABEL},	{"yes", no_argument, NULL, O_YES},
 	{"uuid-seed", required_argument, NULL, O_SEED}, {NULL, 0, NULL, 0}};
 
-/* On a volume that is large enough for everything else. */
+/* exFAT is asked on a volume that is large enough for everything else. */
 static bool label_fits(const struct options *o)
 {
 	struct pod_exfat_format params = volume_of(o);
 	struct pod_dev any = {.size_bytes = DATA_MIN, .sector_size = 512};
+	uint16_t units[CLI_NTFS_LABEL_MAX];
+	size_t n = 0;
+	bool plain = pod_utf8_to_utf16(o->label, units, CLI_NTFS_LABEL_MAX, &n) == POD_OK;
 
-	return pod_exfat_format_check(&any, &params, NULL) == POD_OK;
+	if (!o->ntfs)
+		return pod_exfat_format_check(&any, &params, NULL) == POD_OK;
+	for (size_t i = 0; i < n; i++)
+		plain = plain && units[i] >= 0x20;
+	return plain;
 }
 
 static int parse(const struct cli_command *cmd, struct options *o, int argc, char **argv, struct fault *fault)
@@ -354,17 +380,12 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 				return cli_usage(fault, cmd, _("unknown partition table '%s'; use gpt or mbr"), optarg);
 			break;
 		case O_FS:
-			if (strcmp(optarg, "exfat") != 0)
-				return cli_usage(fault, cmd, _("filesystem '%s' is not supported; use exfat"), optarg);
+			o->ntfs = strcmp(optarg, "ntfs") == 0;
+			if (!o->ntfs && strcmp(optarg, "exfat") != 0)
+				return cli_usage(fault, cmd, _("filesystem '%s' is not supported; use exfat or ntfs"), optarg);
 			break;
 		case O_LABEL:
 			o->label = optarg;
-			if (!label_fits(o))
-				return cli_usage(
-					fault, cmd,
-					_("'%s' is no label: it has more than 11 characters, holds control characters, or "
-					  "is not UTF-8"),
-					optarg);
 			break;
 		case O_YES:
 			o->yes = true;
@@ -372,11 +393,16 @@ static int parse(const struct cli_command *cmd, struct options *o, int argc, cha
 		case O_SEED:
 			if (!cli_identity_seed(o->identity, optarg))
 				return cli_usage(fault, cmd, "%s", _("--uuid-seed takes hexadecimal digits"));
+			o->seeded = true;
 			break;
 		default:
 			return cli_bad_option(fault, cmd, argv);
 		}
 	}
+	if (!label_fits(o))
+		return cli_usage(fault, cmd,
+				 _("'%s' is no label: it has more than %u characters, holds control characters, or is not UTF-8"),
+				 o->label, o->ntfs ? CLI_NTFS_LABEL_MAX : 11u);
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	o->target = argv[optind];
@@ -394,11 +420,11 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_create = {
 	.name = "create",
-	.arguments = "TARGET [--size N] [--table gpt|mbr] [--reserve N] [--label TEXT] [--yes]",
+	.arguments = "TARGET [--size N] [--table gpt|mbr] [--fs exfat|ntfs] [--reserve N] [--label TEXT] [--yes]",
 	.summary = N_("make a drive or a file a stick; what is on it is lost"),
 	.help = N_("  --size N         length of the file to make (16G); not for drives\n"
 		   "  --table gpt|mbr  partition table (default mbr up to 2 TiB, else gpt)\n"
-		   "  --fs exfat       filesystem for the images\n"
+		   "  --fs exfat|ntfs  filesystem for the images (default exfat); Windows starts VHDX files from ntfs alone\n"
 		   "  --reserve N      leave so much at the end unused\n"
 		   "  --label TEXT     name of the data partition (default ISOPOD)\n"
 		   "  --yes            overwrite what is there\n"

@@ -9,6 +9,7 @@
 #include "cli/stick/image.h"
 #include "cli/stick/name.h"
 #include "cli/stick/walk.h"
+#include "cli/stick/ntfs.h"
 #include "core/base/str.h"
 
 struct listing {
@@ -85,6 +86,8 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	pod_map_init(&map, &cli_alloc);
 	cli_allowance_begin(&l->allowance, &t->file, CLI_IMAGE_MS);
 	st = pod_fs_extents(&t->data, &e->node, &cli_alloc, &ext, &n);
+	if (st == POD_E_UNSUPPORTED)
+		diag = t->data.diag;
 	for (size_t i = 0; st == POD_OK && i < n; i++) {
 		out->extents += !ext[i].hole;
 		st = pod_map_append(&map, ext[i].hole ? POD_SEG_ZERO : POD_SEG_DEV, ext[i].hole ? 0 : ext[i].dev_bytes,
@@ -229,6 +232,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (!l.walk.t)
 		return CLI_FAILED;
 
+	cli_ntfs_warn(l.walk.t, fault);
 	cli_walk_images(&l.walk);
 	cli_hashlist_load(&hashes, l.walk.t);
 	rc = json ? report_json(&l, &hashes, fault) : report_text(&l, &hashes, fault);

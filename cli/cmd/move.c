@@ -41,7 +41,7 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 	slash = strrchr(to, '/');
 	if (st == POD_OK && slash != to) {
 		*slash = '\0';
-		st = pod_exfat_mkdir(&v->vol, to, (int64_t)time(NULL), &diag);
+		st = cli_volume_mkdir(v, to, (int64_t)time(NULL), &diag);
 		if (st != POD_OK) {
 			rc = cli_volume_fail(v, to, _("cannot make the folder"), st, &diag, fault);
 			goto out;
@@ -49,7 +49,7 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 		*slash = '/';
 	}
 	if (st == POD_OK)
-		st = pod_exfat_rename(&v->vol, from, to, 0, &diag);
+		st = cli_volume_rename(v, from, to, &diag);
 	if (st == POD_E_NOT_FOUND)
 		rc = cli_volume_fail(v, from, _("cannot move"), st, &diag, fault);
 	else if (st == POD_E_INVALID && node.is_dir && strncmp(to, from, strlen(from)) == 0)

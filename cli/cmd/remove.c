@@ -20,7 +20,7 @@ static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_change
 		return CLI_FAILED;
 	st = cli_volume_lookup(v, path, &node);
 	if (st == POD_OK)
-		st = strcmp(path, "/") == 0 ? POD_E_INVALID : pod_exfat_remove(&v->vol, path, &diag);
+		st = strcmp(path, "/") == 0 ? POD_E_INVALID : cli_volume_remove(v, path, &diag);
 	if (st == POD_E_EXISTS)
 		rc = fault_set(fault, _("%s:%s: the folder is not empty; remove what is in it first"), v->t->file.path, path);
 	else if (st == POD_E_INVALID)
@@ -53,7 +53,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	for (int i = optind + 1; i < argc; i++) {
 		int one;
 
-		if (v->vol.failed)
+		if (cli_volume_failed(v))
 			one = fault_set(fault, NOT_REMOVED, argv[i], _("the drive failed before"));
 		else if (cli_interrupted)
 			one = fault_set(fault, NOT_REMOVED, argv[i], _("interrupted"));
@@ -62,7 +62,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		if (one != CLI_OK)
 			rc = one;
 	}
-	if (hashes_changed && !v->vol.failed && !cli_volume_save_hashes(v, fault))
+	if (hashes_changed && !cli_volume_failed(v) && !cli_volume_save_hashes(v, fault))
 		rc = CLI_FAILED;
 	if (!cli_volume_close(v, fault))
 		rc = CLI_FAILED;

@@ -8,6 +8,8 @@
 #include "cli/doctor/drives.h"
 #include "cli/host/mounts.h"
 #include "cli/host/safety.h"
+#include "cli/stick/ntfs.h"
+#include "core/fs/ntfs.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
 
@@ -136,21 +138,20 @@ static void report_repair(struct doctor *d, const struct doctor_volume *v)
 			       r->finished_moves + r->undone_moves, r->dropped_entries);
 }
 
-static void report_space(struct doctor *d, const struct doctor_volume *v)
+static void report_space(struct doctor *d, const struct pod_exfat_space *s)
 {
-	struct pod_exfat_space s;
 	char total[16], left[16], run[16];
 
-	pod_exfat_space(&v->vol, &s);
-	doctor_reportf(d, &space_check, s.free_bytes < s.total_bytes / 50 ? DOCTOR_NOTE : DOCTOR_GOOD, d->arg,
-		       s.free_bytes < s.total_bytes / 50 ? _("nearly full; remove what is not needed") : NULL,
-		       _("%s of %s are free, %s in one piece"), pod_format_size(left, s.free_bytes),
-		       pod_format_size(total, s.total_bytes), pod_format_size(run, s.largest_run_bytes));
+	doctor_reportf(d, &space_check, s->free_bytes < s->total_bytes / 50 ? DOCTOR_NOTE : DOCTOR_GOOD, d->arg,
+		       s->free_bytes < s->total_bytes / 50 ? _("nearly full; remove what is not needed") : NULL,
+		       _("%s of %s are free, %s in one piece"), pod_format_size(left, s->free_bytes),
+		       pod_format_size(total, s->total_bytes), pod_format_size(run, s->largest_run_bytes));
 }
 
 static void check_exfat(struct doctor *d)
 {
 	struct doctor_volume *v = cli_xzalloc(sizeof *v);
+	struct pod_exfat_space s;
 	struct pod_diag diag = {0};
 	enum pod_status st = doctor_volume_open(v, &d->target->data_win.dev, &diag);
 
@@ -172,14 +173,51 @@ static void check_exfat(struct doctor *d)
 			      _("unmount it before you pull it out"));
 	else if (doctor_volume_sound(v))
 		doctor_report(d, &volume_check, DOCTOR_GOOD, d->arg, _("every folder and every chain is sound"), NULL);
-	report_space(d, v);
+	pod_exfat_space(&v->vol, &s);
+	report_space(d, &s);
 	doctor_volume_close(v);
 	free(v);
+}
+
+/* The volume is not walked: what NTFS and we ourselves wrote down about how it was left. */
+static void check_ntfs(struct doctor *d)
+{
+	struct cli_target *t = d->target;
+	const char *fix = _("let chkdsk look at it (on Linux: ntfsfix)");
+	struct pod_ntfs_state s = {0};
+	enum pod_status st = pod_ntfs_state(&t->data, &s);
+
+	if (st != POD_OK)
+		doctor_report(d, &volume_check, DOCTOR_BAD, d->arg, cli_status_text(st), fix);
+	else if (s.log_open)
+		doctor_report(d, &volume_check, DOCTOR_BAD, d->arg,
+			      _("the NTFS journal holds changes that are not finished; isopod does not write to it"),
+			      _("plug it into Windows and let it eject the drive, or run chkdsk or ntfsfix"));
+	else if (s.dirty)
+		doctor_report(d, &volume_check, DOCTOR_WARN, d->arg, _("the NTFS volume is marked for a check"), fix);
+	else if (t->journal == POD_E_CHANGED)
+		doctor_report(d, &volume_check, DOCTOR_WARN, d->arg,
+			      _("an operation of isopod was interrupted, and something else wrote to the volume since"), fix);
+	else if (t->journal == POD_OK)
+		doctor_report(d, &volume_check, DOCTOR_NOTE, d->arg, _("an operation of isopod was interrupted"),
+			      _("the next 'isopod add' brings it to its end"));
+	else
+		doctor_report(d, &volume_check, DOCTOR_GOOD, d->arg, _("it was left in order"), NULL);
 }
 
 static void check_filesystem(struct doctor *d)
 {
 	const char *name = d->target->data.ops->name;
+	struct pod_exfat_space s;
+
+	if (d->target->data.ops == &pod_fs_ntfs) {
+		doctor_report(d, &filesystem_check, DOCTOR_GOOD, d->arg, "NTFS", NULL);
+		if (doctor_wants(d, &volume_check))
+			check_ntfs(d);
+		cli_ntfs_space(d->target, &s);
+		report_space(d, &s);
+		return;
+	}
 
 	if (strcmp(name, "exfat") == 0) {
 		doctor_report(d, &filesystem_check, DOCTOR_GOOD, d->arg, "exFAT", NULL);

@@ -463,6 +463,11 @@ bool store_stick_open(struct store_dir *d, const char *target_path, bool make, s
 
 	if (d->writable && !cli_volume_open(&d->volume, target_path, fault))
 		return false;
+	if (d->writable && d->volume.is_ntfs) {
+		fault_set(fault, _("%s: layer stores on NTFS can be read, not changed; put the folder on an exFAT stick"),
+			  target_path);
+		return false;
+	}
 	if (!d->writable && !(d->target = cli_target_open(target_path, false, fault)))
 		return false;
 	d->ops = &stick_ops;

@@ -138,3 +138,20 @@ enum pod_status cli_esp_create(struct pod_dev *esp, const struct cli_esp_files *
 	POD_TRY(pod_fat_format(esp, &cli_alloc, &params, diag));
 	return cli_esp_update(esp, f, &changed, diag);
 }
+
+enum pod_status cli_esp_put(struct pod_dev *esp, const char *name, const void *data, uint32_t len, int64_t time_unix,
+			    struct pod_diag *diag)
+{
+	const struct pod_fatw_file put = {name, data, len};
+	struct pod_fatw w;
+	uint16_t date, when;
+	enum pod_status st;
+
+	fat_time(time_unix, &date, &when);
+	POD_TRY(pod_fatw_open(&w, esp, &cli_alloc, date, when, diag));
+	st = pod_fatw_mkdir(&w, folder_path[ISOPOD]);
+	if (st == POD_OK)
+		st = pod_fatw_put(&w, folder_path[ISOPOD], &put, 1);
+	pod_fatw_close(&w);
+	return st;
+}

@@ -3,6 +3,7 @@
 #ifndef POD_CLI_ESP_H
 #define POD_CLI_ESP_H
 
+#include "cli/ui/fault.h"
 #include "core/disk/dev.h"
 
 #define CLI_ESP_FILES 8
@@ -22,5 +23,9 @@ enum pod_status POD_MUST_USE cli_esp_create(struct pod_dev *esp, const struct cl
 /* Replaces the files that differ, each at once or not at all, and makes those that are missing. */
 enum pod_status POD_MUST_USE cli_esp_update(struct pod_dev *esp, const struct cli_esp_files *f, bool *changed,
 					    struct pod_diag *diag);
+
+/* Replaces one file in ISOPOD/, at once or not at all; the others are not looked at. */
+enum pod_status POD_MUST_USE cli_esp_put(struct pod_dev *esp, const char *name, const void *data, uint32_t len, int64_t time_unix,
+					 struct pod_diag *diag);
 
 #endif

@@ -77,7 +77,8 @@ static bool open_on_stick(struct cli_image *im, const char *target, const char *
 		return false;
 	st = find_runs(im, &node);
 	if (st != POD_OK)
-		fault_status(fault, path, _("cannot read where the file lies"), st, NULL);
+		fault_status(fault, path, _("cannot read where the file lies"), st,
+			     st == POD_E_UNSUPPORTED ? &im->target->data.diag : NULL);
 	return st == POD_OK;
 }
 

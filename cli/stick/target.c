@@ -66,11 +66,12 @@ static bool open_data(struct cli_target *t, struct fault *fault)
 	if (!tried)
 		fault_set(fault, _("%s: not an Isopod stick: no data partition; 'isopod create' makes one"), t->file.path);
 	else if (first == POD_E_FORMAT)
-		fault_set(fault,
-			  _("%s: partition %u holds no filesystem isopod reads (exFAT, FAT); if there were files on it, let "
-			    "fsck.exfat "
-			    "look at it first; 'isopod create' makes a new, empty stick"),
-			  t->file.path, tried->number);
+		fault_set(
+			fault,
+			_("%s: partition %u holds no filesystem isopod reads (exFAT, NTFS, FAT); if there were files on it, let "
+			  "fsck.exfat "
+			  "look at it first; 'isopod create' makes a new, empty stick"),
+			t->file.path, tried->number);
 	else
 		fault_status(fault, t->file.path, _("cannot open the data partition"), first, &first_diag);
 	return false;
@@ -84,6 +85,27 @@ static void open_esp(struct cli_target *t)
 		return;
 	if (pod_fs_open_as(&t->esp, &pod_fs_fat, &t->esp_win.dev, &cli_alloc, NULL) != POD_OK)
 		memset(&t->esp, 0, sizeof t->esp);
+}
+
+/* An interrupted change to an NTFS volume is to be seen as one that has happened. */
+static bool look_ahead(struct cli_target *t, struct fault *fault)
+{
+	const struct ntfs_volume_id id = {t->data_part->start_bytes, t->data_part->length_bytes, t->data.serial};
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	t->journal = POD_E_NOT_FOUND;
+	if (t->data.ops != &pod_fs_ntfs)
+		return true;
+	t->journal = ntfs_journal_load(&t->esp, &t->data_win.dev, &id, &t->ahead.blocks);
+	if (t->journal != POD_OK)
+		return true;
+	ntfs_ahead_init(&t->ahead, &t->data_win.dev);
+	pod_fs_close(&t->data);
+	st = pod_fs_open(&t->data, &t->ahead.dev, &cli_alloc, &diag);
+	if (st != POD_OK)
+		fault_status(fault, t->file.path, _("cannot open the data partition"), st, &diag);
+	return st == POD_OK;
 }
 
 static void fill_id(struct cli_target *t)
@@ -112,6 +134,10 @@ struct cli_target *cli_target_open(const char *path, bool writable, struct fault
 		return NULL;
 	}
 	open_esp(t);
+	if (!look_ahead(t, fault)) {
+		cli_target_close(t);
+		return NULL;
+	}
 	fill_id(t);
 	return t;
 }
@@ -158,6 +184,7 @@ void cli_target_close(struct cli_target *t)
 		return;
 	pod_fs_close(&t->data);
 	pod_fs_close(&t->esp);
+	ntfs_blocks_free(&t->ahead.blocks);
 	cli_dev_close(&t->file);
 	free(t);
 }

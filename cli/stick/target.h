@@ -4,6 +4,7 @@
 #define POD_CLI_TARGET_H
 
 #include "cli/host/dev.h"
+#include "cli/stick/ntfs_journal.h"
 #include "core/disk/parttab.h"
 #include "core/fs/fs.h"
 #include "core/plan/plan.h"
@@ -15,6 +16,10 @@ struct cli_target {
 	struct pod_window data_win, esp_win;
 	struct pod_fs data, esp; /* esp.ops == NULL: no ESP, or not readable */
 	struct pod_stick_id id;
+	/* NTFS: POD_OK: a change was interrupted, and `data` shows the volume as it will be (ntfs_journal.h); POD_E_CHANGED:
+	 * interrupted, and void; POD_E_NOT_FOUND: nothing of the kind. */
+	enum pod_status journal;
+	struct ntfs_ahead ahead;
 	struct pod_dirent scratch;
 };
 

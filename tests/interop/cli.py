@@ -14,7 +14,7 @@ def usage():
     for args in ((), ("nonsense",), ("list",), ("list", "a", "b"), ("list", "--nonsense", "a"), ("add", "a"), ("remove", "a"),
                  ("move", "a", "b"), ("next",), ("next", "a", "b", "--clear"), ("plan",), ("plan", "a", "--firmware", "x"), ("vm",),
                  ("vm", "a", "--bus", "x"), ("vm", "a", "--timeout", "0"), ("export", "a"), ("create",), ("create", "a", "--size", "12X"),
-                 ("create", "a", "--table", "bsd"), ("create", "a", "--fs", "ntfs"), ("create", "a", "--label", "longer than eleven")):
+                 ("create", "a", "--table", "bsd"), ("create", "a", "--fs", "ext4"), ("create", "a", "--label", "longer than eleven")):
         r = isopod(*args)
         check(r.rc == 2 and r.err and not r.out, "usage %r: status %d %r" % (args, r.rc, r.err))
     r = must("--help")

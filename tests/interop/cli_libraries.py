@@ -169,8 +169,17 @@ def volume(kind):
     return diff
 
 
+def ntfs(hidden):
+    """To a stick that is NTFS nothing is written without it; it lists all the same."""
+    volume("ntfs")(hidden)
+    r = hidden.run(("remove", "@ntfs-stick.img", "/images"))
+    check(r.rc == 3 and all(w in r.err for w in hidden.words()), "remove from NTFS, %s: %d %r" % (hidden.why, r.rc, r.err))
+    check(hidden.run(("list", "@ntfs-stick.img")).rc == 0, "list of NTFS, " + hidden.why)
+
+
 def make():
     shims("data")
+    must("create", "ntfs-stick.img", "--size", "80M", "--fs", "ntfs")
     must("create", "stick.img", "--size", "96M")
     must("layer", "create", "store", "--size", "64M")
     must("layer", "snapshot", "store", "zero")
@@ -194,7 +203,7 @@ def make():
     changed_store("ext4", "mke2fs", "-q", "-t", "ext4", "-F")
 
 
-CASES = [("crypto", crypto), ("blkid", blkid), ("mount", mount), ("archive", archive), ("wim", windows), ("ntfs-3g", volume("ntfs")), ("ext2fs", volume("ext4"))]
+CASES = [("crypto", crypto), ("blkid", blkid), ("mount", mount), ("archive", archive), ("wim", windows), ("ntfs-3g", ntfs), ("ext2fs", volume("ext4"))]
 
 
 

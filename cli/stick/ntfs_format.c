@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mkntfs, behind walls, formats a file with holes that is as long as the partition; what it wrote into it is copied. So it sees nothing
+ * of the drive, and cannot write anywhere else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cli/host/sandbox.h"
+#include "cli/host/temporary.h"
+#include "cli/stick/ntfs.h"
+#include "cli/stick/ntfs_journal.h"
+#include "core/base/bytes.h"
+
+#define SECONDS_MAX 3600u
+#define PIECE	    (1u << 20)
+#define SERIAL_AT   72u
+#define SPARE	    512u /* file records, 1 KiB each: for so many images $MFT need not grow */
+
+static char *program(void)
+{
+	char *found = cli_proc_find("mkntfs");
+
+	/* users have no sbin on their PATH */
+	if (!found && access("/usr/sbin/mkntfs", X_OK) == 0)
+		found = cli_xstrdup("/usr/sbin/mkntfs");
+	return found;
+}
+
+static bool run_mkntfs(int fd, uint32_t sector_size, const struct cli_ntfs_format *f, struct fault *fault)
+{
+	char *mkntfs = program();
+	struct sandbox s = {.who = "mkntfs",
+			    .about = _("the data partition"),
+			    .program = mkntfs,
+			    .seconds = SECONDS_MAX,
+			    .input = {fd},
+			    .inputs = 1};
+	struct cli_args a = {0};
+	int status = -1;
+
+	if (!mkntfs) {
+		fault_set(fault, "%s", _("mkntfs is not installed; install the package ntfs-3g"));
+		return false;
+	}
+	cli_args_add(&a, "mkntfs");
+	cli_args_add(&a, "-FQq");
+	if (f->fixed_time)
+		cli_args_add(&a, "-T");
+	cli_args_addf(&a, "-s%u", sector_size);
+	cli_args_addf(&a, "-p%llu", (unsigned long long)pod_min_u64(f->start_bytes / sector_size, UINT32_MAX));
+	cli_args_add(&a, "-H255");
+	cli_args_add(&a, "-S63");
+	if (*f->label) {
+		cli_args_add(&a, "-L");
+		cli_args_add(&a, f->label);
+	}
+	cli_args_add(&a, "in0");
+	if (!sandbox_lend(fd))
+		fault_set(fault, _("%s: cannot be given to the user as whom %s runs: %s"), _("the data partition"), "mkntfs",
+			  strerror(errno));
+	else {
+		status = sandbox_program(&s, &a, fault);
+		if (status > 0)
+			fault_set(fault, _("%s failed (status %d)"), "mkntfs", status);
+		if (!sandbox_take_back(fd))
+			status = fault_set(fault, _("%s: its owner cannot be set: %s"), _("the data partition"), strerror(errno));
+	}
+	cli_args_free(&a);
+	free(mkntfs);
+	return status == 0;
+}
+
+/* mkntfs takes its serial number from the clock. It stands in the boot sector and in the copy of it at the very end. */
+static enum pod_status set_serial(struct pod_dev *d, const struct cli_ntfs_format *f, uint32_t sector_size)
+{
+	uint8_t serial[8];
+
+	pod_put_le32(serial, f->serial);
+	pod_put_le32(serial + 4, f->serial ^ 0x4E544653);
+	POD_TRY(pod_dev_write(d, SERIAL_AT, serial, sizeof serial));
+	return pod_dev_write(d, f->length_bytes - sector_size + SERIAL_AT, serial, sizeof serial);
+}
+
+static enum pod_status make_folder(struct cli_dev *d, const struct cli_ntfs_format *f, struct fault *fault)
+{
+	const struct ntfs_change c = {.kind = NTFS_MKDIR, .path = "/images", .mtime = f->time, .spare = SPARE};
+	struct ntfs_blocks b;
+	int fd = open(d->path, O_RDONLY | O_CLOEXEC);
+	enum pod_status st = fd < 0 ? POD_E_IO : ntfs_call(fd, 0, f->length_bytes, &c, &b, fault);
+
+	if (fd >= 0)
+		close(fd);
+	if (st == POD_OK) {
+		st = ntfs_journal_apply(&d->dev, &b);
+		ntfs_blocks_free(&b);
+	}
+	return st;
+}
+
+/* Copies what the file holds; holes are left as they are. */
+static enum pod_status copy(struct cli_dev *from, struct pod_dev *disk, const struct cli_ntfs_format *f)
+{
+	uint8_t *buf = cli_xmalloc(PIECE);
+	enum pod_status st = POD_OK;
+	off_t at = 0, end;
+
+	while (st == POD_OK && (at = lseek(from->fd, at, SEEK_DATA)) >= 0) {
+		end = lseek(from->fd, at, SEEK_HOLE);
+		for (; at < end && st == POD_OK && !cli_interrupted; at += (off_t)pod_min_u64((uint64_t)(end - at), PIECE)) {
+			size_t n = (size_t)pod_min_u64((uint64_t)(end - at), PIECE);
+
+			st = pod_dev_read(&from->dev, (uint64_t)at, buf, n);
+			if (st == POD_OK)
+				st = pod_dev_write(disk, f->start_bytes + (uint64_t)at, buf, n);
+		}
+		if (cli_interrupted)
+			st = POD_E_CANCELLED;
+	}
+	free(buf);
+	return st;
+}
+
+static bool fill(const char *path, struct cli_dev *disk, const struct cli_ntfs_format *f, struct fault *fault)
+{
+	struct cli_dev file;
+	enum pod_status st;
+
+	if (!cli_dev_open(&file, path, true, fault))
+		return false;
+	st = set_serial(&file.dev, f, disk->dev.sector_size);
+	if (st == POD_OK)
+		st = make_folder(&file, f, fault);
+	if (st == POD_OK)
+		st = copy(&file, &disk->dev, f);
+	cli_dev_close(&file);
+	if (st != POD_OK && !fault_is_set(fault))
+		fault_status(fault, disk->path, _("cannot make the NTFS volume"), st, NULL);
+	return st == POD_OK;
+}
+
+bool cli_ntfs_format(struct cli_dev *disk, const struct cli_ntfs_format *f, struct fault *fault)
+{
+	char *folder = temporary_folder(), *path = folder ? cli_xasprintf("%s/volume", folder) : NULL;
+	/* not by cli_dev_create: mkntfs wants the lock */
+	int fd = path ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+	bool ok = false;
+
+	if (!folder)
+		fault_set(fault, "%s", _("no folder for temporary files"));
+	else if (fd < 0 || ftruncate(fd, (off_t)f->length_bytes) != 0)
+		fault_set(fault, _("%s: cannot set the size: %s"), path, strerror(errno));
+	else
+		ok = run_mkntfs(fd, disk->dev.sector_size, f, fault) && fill(path, disk, f, fault);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	temporary_remove(folder);
+	return ok;
+}

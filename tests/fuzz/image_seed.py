@@ -13,8 +13,17 @@ def put(name, data):
     (into / name).write_bytes(data[:1024] + data[32768:] + seeds.CONTROL)
 
 
-for name, data in seeds.isos().items():
+def longer(iso):
+    """The FAT for EFI says it reaches behind the end of the file."""
+    data = bytearray(iso)
+    struct.pack_into("<H", data, data.index(b"mkfs.fat", 32768) - 3 + 19, 0x7FFF)
+    return bytes(data)
+
+
+isos = seeds.isos()
+for name, data in isos.items():
     put(name, data)
+put("longer", longer(isos["xorriso"]))
 with tempfile.TemporaryDirectory() as tmp:
     tmp = pathlib.Path(tmp)
     for label in ("dos", "gpt"):

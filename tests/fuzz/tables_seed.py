@@ -35,6 +35,14 @@ def image(new):
     return bytes(mem)
 
 
-for name, new in (("old", False), ("new", True)):
+def cut():
+    """The table and the memory end in the second structure, before the numbers of its strings."""
+    mem = bytearray(image(True))
+    end = mem.index(b"\x01\x18", 0x300 + 0x18) + 5
+    struct.pack_into("<I", mem, 0x0C, end - 0x300)
+    return bytes(mem[:end])
+
+
+for name, data in (("old", image(False)), ("new", image(True)), ("cut", cut())):
     with open(os.path.join(sys.argv[1], name), "wb") as f:
-        f.write(image(new) + bytes(4))
+        f.write(data + bytes(4))

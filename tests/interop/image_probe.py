@@ -105,6 +105,13 @@ with tempfile.TemporaryDirectory() as tmp:
     same_as_xorriso("floppy emulation", d, got)
     check(boots(got)[0]["media"] == "2" and boots(got)[0]["length"] == "1474560", f"floppy emulation: {boots(got)}")
 
+    # Some writers say "80x86" of the image for EFI too. It is as long as its FAT, not as the four sectors that a BIOS loads.
+    u = tmp / "u.iso"
+    run("xorriso", "-as", "mkisofs", "-R", "-b", "efi.img", "-no-emul-boot", "-boot-load-size", "4", "-o", u, src)
+    got = expect("a FAT that is not marked EFI", u, kind="iso", firmware="bios")
+    same_as_xorriso("a FAT that is not marked EFI", u, got)
+    check([(b["platform"], b["length"]) for b in boots(got)] == [("00", str(4096 << 10))], f"a FAT that is not marked EFI: {boots(got)}")
+
     hd = src / "hd.img"
     hd.write_bytes(bytes(2 << 20))
     run("sfdisk", "-q", hd, input=b"label: dos\nstart=63, size=4032, type=6, bootable\n")

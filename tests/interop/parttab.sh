@@ -98,6 +98,18 @@ else
 	fail=$((fail + 1))
 fi
 
+# A partition that ends with the disk, and one sector behind it.
+blank 64M
+ok "sfdisk writes to the end" sfdisk -q "$img" <<-END
+	label: dos
+	start=2048, type=83
+END
+same "it ends with the disk" "1 1048576 $((63 << 20))" "$(our_view 512)"
+truncate -s -512 "$img"
+same "one sector too long, says sfdisk" 1 "$(LC_ALL=C sfdisk -V "$img" 2>&1 | grep -c 'sectors 131072 greater than the maximum 131071')"
+same "one sector too long" "" "$(our_view 512 2>/dev/null)"
+same "one sector too long: says so" 1 "$("$tool" read "$img" 512 2>&1 | grep -c 'outside the device')"
+
 # A hybrid ISO: entries that overlap.
 mkdir "$dir/iso"
 head -c 3000000 /dev/zero >"$dir/iso/file"

@@ -359,3 +359,49 @@ TEST(fat_write_refuses)
 	free(data);
 	CHECK_EQ(test_alloc_live, 0);
 }
+
+/* Cluster numbers, 2 to count + 1, in a chain and as a file's first. */
+TEST(fat_write_looks_at_every_cluster_number)
+{
+	uint8_t *data = malloc(SIZE), *before = malloc(SIZE);
+	struct recorder r;
+	struct pod_fatw w;
+	struct pod_node n;
+	make_volume(&r, before, SIZE, 16);
+	REQUIRE(pod_fs_open_as(&w.fs, &pod_fs_fat, &r.dev, &test_alloc, NULL) == POD_OK);
+	REQUIRE(pod_fs_lookup(&w.fs, "EFI/BOOT/BOOTX64.EFI", &n, &scratch) == POD_OK);
+	uint64_t fat = pod_fat_geometry(&w.fs)->fat_bytes;
+	uint32_t first = pod_fat_cluster(&n), last = pod_fat_geometry(&w.fs)->cluster_count + 1;
+	pod_fs_close(&w.fs);
+	const struct {
+		uint32_t cluster;
+		enum pod_status want;
+	} is[] = {{0, POD_E_CORRUPT},	     {1, POD_E_CORRUPT},      {last, POD_OK},
+		  {last + 1, POD_E_CORRUPT}, {0xFFF6, POD_E_CORRUPT}, {0xFFF8, POD_OK}};
+	for (size_t i = 0; i < 2 * POD_ARRAY_LEN(is); i++) {
+		uint16_t cluster = (uint16_t)is[i / 2].cluster;
+		enum pod_status want = is[i / 2].want;
+		memcpy(data, before, SIZE);
+		rec_init(&r, data, SIZE);
+		pod_put_le16(data + fat + 2 * (size_t)last, 0xFFFF);
+		pod_put_le16(data + fat + 2 * (size_t)(last + 1), 0xFFFF); /* of no cluster */
+		if (i % 2) {
+			pod_put_le16(data + n.entry_bytes + 26, cluster);
+			want = !cluster		   ? POD_OK
+			       : cluster >= 0xFFF8 ? POD_E_CORRUPT
+						   : want; /* an empty file; no mark is a place */
+		} else {
+			pod_put_le16(data + fat + 2 * (size_t)first, cluster);
+		}
+		rec_start(&r);
+		CHECK_EQ(pod_fatw_open(&w, &r.dev, &test_alloc, 0, 0, NULL), want);
+		if (want == POD_OK)
+			pod_fatw_close(&w);
+		else
+			CHECK_EQ(r.n, 0);
+		free(r.log);
+	}
+	free(data);
+	free(before);
+	CHECK_EQ(test_alloc_live, 0);
+}

@@ -169,6 +169,80 @@ TEST(either_copy_of_a_gpt_alone)
 	CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, 512, true, &table, &diag), POD_E_CORRUPT);
 }
 
+/* A header, of the GPT that `one` makes, that is right but for a field. */
+static uint8_t *header(uint64_t lba)
+{
+	return disk + lba * mem.dev.sector_size;
+}
+
+static void sign(uint64_t lba, uint32_t len)
+{
+	pod_put_le32(header(lba) + 16, 0);
+	pod_put_le32(header(lba) + 16, pod_crc32(0, header(lba), len));
+}
+
+/* HeaderSize: 92 at least, a sector at most (UEFI 2.10, 5.3.2). */
+TEST(gpt_header_size)
+{
+	for (uint32_t size = 512; size <= 4096; size *= 8) {
+		static const struct {
+			int over; /* of the sector, if it is not 0 */
+			uint32_t len;
+			enum pod_status want;
+		} is[] = {{0, 91, POD_E_CORRUPT}, {0, 92, POD_OK}, {0, 93, POD_OK}, {1, 0, POD_OK}, {2, 1, POD_E_CORRUPT}};
+		for (size_t i = 0; i < POD_ARRAY_LEN(is); i++) {
+			uint32_t len = is[i].over ? size + is[i].len : is[i].len;
+			blank(size);
+			one(POD_PARTTAB_GPT, 1 << 20, 1 << 20);
+			REQUIRE(pod_parttab_write(&mem.dev, &test_alloc, &table, NULL) == POD_OK);
+			pod_put_le32(header(1) + 12, len);
+			sign(1, len);
+			CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, size, false, &table, &diag), is[i].want);
+			if (is[i].want != POD_OK)
+				CHECK_STR(diag.what, "GPT HeaderSize");
+		}
+	}
+}
+
+/* What other tools may use: from 1 MiB, or the first partition that is below, to the sector before the backup's entries. */
+TEST(gpt_usable_sectors)
+{
+	for (uint32_t size = 512; size <= 4096; size *= 8) {
+		uint64_t sectors = DISK / size, entries = 16384 / size;
+		for (uint32_t start = 1 << 20; start >= 1 << 19; start /= 2) {
+			blank(size);
+			one(POD_PARTTAB_GPT, start, 1 << 20);
+			REQUIRE(pod_parttab_write(&mem.dev, &test_alloc, &table, NULL) == POD_OK);
+			for (uint64_t lba = 1; lba < sectors; lba += sectors - 2) {
+				CHECK_EQ(pod_get_le64(header(lba) + 40), start / size);
+				CHECK_EQ(pod_get_le64(header(lba) + 48), sectors - 1 - entries - 1);
+			}
+		}
+	}
+	/* The last of them can be used, the one behind cannot. */
+	blank(512);
+	one(POD_PARTTAB_GPT, 1 << 20, DISK - (1 << 20) - 33 * 512);
+	CHECK_EQ(pod_parttab_write(&mem.dev, &test_alloc, &table, NULL), POD_OK);
+	table.part[0].length_bytes += 512;
+	CHECK_EQ(pod_parttab_write(&mem.dev, &test_alloc, &table, NULL), POD_E_RANGE);
+}
+
+/* An entry may end with the last sector, and not behind it. */
+TEST(gpt_entry_at_the_end)
+{
+	for (uint64_t over = 0; over < 2; over++) {
+		blank(512);
+		one(POD_PARTTAB_GPT, 1 << 20, 1 << 20);
+		REQUIRE(pod_parttab_write(&mem.dev, &test_alloc, &table, NULL) == POD_OK);
+		pod_put_le64(header(2) + 40, DISK / 512 - 1 + over);
+		pod_put_le32(header(1) + 88, pod_crc32(0, header(2), 16384));
+		sign(1, 92);
+		CHECK_EQ(pod_parttab_read_gpt(&mem.dev, &test_alloc, 512, false, &table, &diag), over ? POD_E_CORRUPT : POD_OK);
+		if (over)
+			CHECK_STR(diag.what, "partition entry outside the device");
+	}
+}
+
 TEST(tables_that_cannot_be)
 {
 	blank(512);

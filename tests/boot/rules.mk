@@ -38,4 +38,7 @@ $(B)/stack/$(1): $$(stack_objects_$(2)) $(B)/stack/$(1).o $(B)/$(2)/libmenu.a $(
 STACK_BIN += $(B)/stack/$(1)
 endef
 $(foreach t,$(STACK_TESTS),$(eval $(call stack_test,$(t),$(call stack_target,$(t)),$(call stack_kind,$(t)))))
-check-bios: $(STACK_BIN)
+# All of them, for tests/break.sh.
+.PHONY: stack-bin
+stack-bin: $(STACK_BIN)
+check-bios: stack-bin

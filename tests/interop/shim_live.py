@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """The shim under a real live system: the Debian Live ISO of tests/media on a stick, started directly by QEMU, in one piece on exFAT (and
-the stick's own files reached by the command that the log tells, read and write, beside the mounted image), and in seven on FAT32."""
+the stick's own files reached by the command that the log tells, read and write, beside the mounted image), and in seven on FAT32.
+
+shim_live.py [one_piece|seven_pieces]
+"""
 import os, re, socket, struct, subprocess, sys, tempfile, time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -146,7 +149,7 @@ def main():
         return 0
     data = open(ISO, "rb").read()
     shim = open(S.B + "/stick/SHIMX64", "rb").read()
-    for case in (one_piece, seven_pieces):
+    for case in [c for c in (one_piece, seven_pieces) if c.__name__ in (sys.argv[1:] or c.__name__)]:
         with tempfile.TemporaryDirectory(prefix="isopod-shim-") as work:
             case(work, data, shim, check)
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")

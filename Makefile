@@ -82,6 +82,7 @@ core: $(foreach t,$(TARGETS),$(B)/$(t)/libpod.a)
 -include boot/efi/rules.mk
 -include boot/bios/rules.mk
 -include linux/rules.mk
+-include windows/rules.mk
 -include cli/rules.mk
 -include tests/rules.mk
 -include tests/unit/rules.mk

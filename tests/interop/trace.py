@@ -4,6 +4,7 @@
 import json, os, random, re, struct, subprocess
 
 import trace_format as tf
+from trace_common import Stick
 from cli_common import B, MIB, check, equal, finish, isopod, must, one_line, workdir
 from common import run, sbin
 
@@ -39,36 +40,6 @@ def make_iso(path):
     # "File data lba:  0 ,  35 ,  147 ,  300518 , '/live/vmlinuz'"
     return {m[3]: (int(m[1]) * 2048, int(m[2])) for m in
             (re.match(r"File data lba:\s+\d+\s*,\s*(\d+)\s*,\s*\d+\s*,\s*(\d+)\s*,\s*'(.*)'", l) for l in out.splitlines()) if m}
-
-
-class Stick:
-    """The state file is read and written where mtools says that it lies."""
-
-    def __init__(self, path):
-        self.path = path
-        parts = json.loads(run("sfdisk", "-J", path))["partitiontable"]["partitions"]
-        esp = parts[1]["start"] * 512
-        shown = run("mshowfat", "-i", f"{path}@@{esp}", "::/ISOPOD/STATE.BIN").decode()
-        first = int(re.search(r"<(\d+)-\d+>", shown)[1])
-        b = open(path, "rb")
-        b.seek(esp)
-        boot = b.read(512)
-        sector, cluster, reserved, fats, entries, fat = (*struct.unpack_from("<HBHBH", boot, 11), struct.unpack_from("<H", boot, 22)[0])
-        self.at = esp + (reserved + fats * fat) * sector + entries * 32 + (first - 2) * cluster * sector
-        b.close()
-
-    def put(self, state):
-        with open(self.path, "r+b") as f:
-            f.seek(self.at)
-            f.write(state)
-
-    def trace(self, *args, **kw):
-        return isopod("trace", self.path, *args, **kw)
-
-    def boots(self, *args, rc=None):
-        r = self.trace("--json", *args)
-        check(rc is None or r.rc == rc, f"status {r.rc}, want {rc}: {r.err}")
-        return json.loads(r.out)
 
 
 def volume_crc(path):

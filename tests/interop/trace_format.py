@@ -6,10 +6,12 @@ import struct
 
 SIZE, SECTOR, BOOTS, LOGS = 262144, 512, 36, 6
 BOOT_OFF, LOG_OFF, LOG_SIZE = 0x2000, 0x26000, 16384
-MACHINE, IMAGE, PROGRESS, LINUX, MESSAGE, LOG = 1, 2, 3, 4, 5, 6
+MACHINE, IMAGE, PROGRESS, LINUX, MESSAGE, LOG, WINDOWS = 1, 2, 3, 4, 5, 6, 7
 STAGE = {"started": 1, "menu": 2, "chosen": 3, "planned": 4, "loader-started": 5, "loader-returned": 6, "exit-boot-services": 7,
          "start-failed": 8, "shim-started": 32, "init-executed": 33, "stick-found": 34, "shown": 35, "medium-mounted": 36,
-         "root-switched": 37, "not-shown": 38, "rescue-shell": 39, "log-saved": 40, "watch-ended": 41}
+         "root-switched": 37, "not-shown": 38, "rescue-shell": 39, "log-saved": 40, "watch-ended": 41, "helper-started": 48, "drivers-loaded": 49,
+         "volume-found": 50, "iso-attached": 51, "handed-over": 52, "volume-missing": 53, "iso-not-attached": 54, "program-failed": 55,
+         "driver-failed": 56, "program-ended": 57}
 NAME = {v: k for k, v in STAGE.items()}
 
 
@@ -75,6 +77,12 @@ def linux(boot, update, ms, events, log_len=0, usb=0, memory=0, available=0, rel
                                         0xb0: fs.encode(), 0xc0: mount.encode(), 0x100: stages(events)})
 
 
+def windows(boot, update, ms, events, letter="", version=10 << 16, build=22621, loaded=0, failed=0, controller="", program="winpeshl.exe"):
+    return sector(WINDOWS, boot, update, {0x18: u32(ms), 0x1c: bytes([len(events), ord(letter or "\0")]), 0x20: u32(version), 0x24: u32(build),
+                                          0x28: u32(loaded), 0x2c: u32(failed), 0x30: controller.encode(), 0x70: program.encode(),
+                                          0x100: stages(events)})
+
+
 def message(boot, status, text):
     t = text.encode()
     return sector(MESSAGE, boot, 1, {0x18: u32(status), 0x1c: u32(len(t)), 0x20: t})
@@ -85,7 +93,7 @@ def put_boot(state, n, *sectors):
     place = {MACHINE: 0, IMAGE: 1, MESSAGE: 6}
     for s in sectors:
         kind, update = s[0x10], struct.unpack_from("<I", s, 0x14)[0]
-        at = place.get(kind, {PROGRESS: 2, LINUX: 4}.get(kind, 0) + (update - 1) % 2)
+        at = place.get(kind, {PROGRESS: 2, LINUX: 4, WINDOWS: 4}.get(kind, 0) + (update - 1) % 2)
         state[slot(n) + at * SECTOR:slot(n) + (at + 1) * SECTOR] = s
 
 

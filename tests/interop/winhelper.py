@@ -1,0 +1,290 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The helper for Windows PE, under Wine. Wine has no volumes on disks, no virtual disks and here no screen: a DLL of ours stands in for
+them (win/standin.c). The program is the one that is shipped, but for the name of one DLL in its import table. What it writes
+goes into a stick that `isopod create` made, and is read back by `isopod trace`. Only the x64 one is run: Wine has no other processor here."""
+import binascii, concurrent.futures, json, os, re, shutil, struct, subprocess, tempfile, time
+
+import trace_format as tf
+from cli_common import B, MIB, check, equal, finish, must, partitions, workdir
+from common import sbin
+from trace_common import Stick
+
+WINE = "/usr/lib/wine/wine64"
+STANDINS = os.path.join(B, "interop/win")
+BOOT = 5
+ATTACH, ANSWER, RESTORE = 2, 4, 8
+SYSTEM32 = "\\Windows\\System32\\"
+REGISTRY = r"""Windows Registry Editor Version 5.00
+
+[HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Enum\PCI\VEN_8086&DEV_9A0B\3&11&0]
+"HardwareID"=hex(7):%s
+"CompatibleIDs"=hex(7):%s
+
+[HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Enum\PCI\VEN_8086&DEV_1533\3&11&1]
+"HardwareID"=hex(7):%s
+"Service"="e1r"
+"""
+
+
+def multi(*texts):
+    return ",".join("%02x" % b for b in ("\0".join(texts) + "\0\0").encode("utf-16-le"))
+
+
+def handover(stick, image="\\images\\win.iso", program="winpeshl.exe", flags=ATTACH, drivers=(), lab=(), wait=1500, language=0, boot=BOOT):
+    """The record, from the table in doc/FORMATS/winhandover.md."""
+    body, at = b"", []
+
+    def text(s):
+        return s.encode("utf-16-le") + b"\0\0"
+    for piece in (text(SYSTEM32 + "isopod\\" + program), text(SYSTEM32 + program), text(image) if image else b"", b"".join(map(text, drivers)),
+                  b"".join(struct.pack("<I", v) + text(n) for n, v in lab)):
+        at.append(0x80 + len(body) if piece else 0)
+        body += piece
+    head = struct.pack("<8sIIII16sQQQIIQQIHHHHIIIII8x", b"ISOPODW1", 0x80 + len(body), 0, flags, stick.signature, bytes(16), *stick.part,
+                       stick.at, tf.SIZE, boot, *stick.esp, wait, language, len(drivers), len(lab), 0, *at)
+    return head[:12] + struct.pack("<I", binascii.crc32(head + body)) + head[16:] + body
+
+
+class Case:
+    """A drive X: with Windows PE's folders, a stick, what the stand-ins are told; started, and what came of it."""
+
+    def __init__(self, wine, number, name, arguments=("winpeshl.exe",), program="winpeshl.exe", env=None, record=True, boot=BOOT, **ho):
+        self.name, self.letter, self.wine, self.program = name, "ghijklmnopqrstuvw"[number], wine, program
+        self.root = os.path.join(wine.folder, "case%d" % number)
+        system = self.system = self.root + "/drive/Windows/System32"
+        os.makedirs(system + "/isopod/drivers")
+        os.makedirs(self.root + "/files/images")
+        os.symlink(self.root + "/drive", os.path.join(wine.prefix, "dosdevices", self.letter + ":"))
+        self.stick = wine.stick
+        self.image = self.root + "/stick.img"
+        subprocess.run(["cp", "--sparse=always", wine.stick.path, self.image], check=True)
+        open(self.root + "/files/images/win.iso", "wb").write(b"iso")
+        for f in os.listdir(STANDINS):
+            if f.endswith(".dll"):
+                shutil.copy(os.path.join(STANDINS, f), system)
+        shutil.copy(wine.helper, system + "/" + program)
+        for f in (system + "/isopod/" + program, system + "/drvload.exe"):
+            shutil.copy(STANDINS + "/program.exe", f)
+        data = handover(wine.stick, program=program, boot=boot, **ho)
+        if record:
+            open(system + "/isopod/handover.bin", "wb").write(data if record is True else record(data))
+        self.arguments = arguments
+        self.notes = self.root + "/notes"
+        self.env = {"STANDIN_IMAGE": "Z:" + self.image, "STANDIN_FILES": "Z:" + self.root + "/files", "STANDIN_NOTES": "Z:" + self.notes,
+                    "STANDIN_PART": "%d %d" % wine.stick.part, "STANDIN_ESP": "%d %d" % wine.stick.esp, "STANDIN_ID": str(wine.stick.signature),
+                    "STANDIN_RUNS": "100", **(env or {})}
+        self.env = {k: v for k, v in self.env.items() if v is not None}
+
+    def put(self, path, data):
+        path = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "wb").write(data)
+
+    def start(self):
+        # Wine's loader makes the command line of the arguments; the program is found by the first.
+        p = self.wine.call(self.letter.upper() + ":" + SYSTEM32 + self.program, *self.arguments[1:],
+                           WINEDLLOVERRIDES="virtdisk,cfgmgr32,user32=n,b;mscoree,mshtml=", **self.env)
+        self.status = p.returncode
+        self.log = self.read(self.root + "/drive/isopod.log")
+        self.notes = self.read(self.notes)
+        self.boot = next((b for b in self.trace() if b["boot"] == BOOT), {})
+        self.windows = self.boot.get("windows", {})
+        self.stages = [s["stage"] for s in self.windows.get("stages", [])]
+        return self
+
+    @staticmethod
+    def read(path):
+        try:
+            with open(path, encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def trace(self):
+        return json.loads(must("trace", self.image, "--json").out)
+
+    def ms(self, what):
+        m = re.search(r"^(\d+) ms  %s" % what, self.log, re.M)
+        return int(m[1]) if m else -1
+
+    def arg(self, stage):
+        return next((s["arg"] for s in self.windows.get("stages", []) if s["stage"] == stage), None)
+
+    def says(self, where, *words):
+        for w in words:
+            check(w in where, "%s: %r is not in %r" % (self.name, w, where))
+
+    def is_(self, got, want, what):
+        equal(got, want, self.name + ": " + what)
+
+
+class Wine:
+    def __init__(self, folder):
+        self.folder, self.prefix = folder, folder + "/prefix"
+        self.env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        self.env.update(WINEPREFIX=self.prefix, WINEDEBUG="-all", WINEDLLOVERRIDES="mscoree,mshtml=")
+        self.call("wineboot", "-i")
+        with open(folder + "/enum.reg", "w", encoding="utf-16-le") as f:
+            f.write("\ufeff" + REGISTRY % (multi("PCI\\VEN_8086&DEV_9A0B&SUBSYS_00011028", "PCI\\VEN_8086&DEV_9A0B"), multi("PCI\\CC_010400", "PCI\\CC_0104"),
+                                           multi("PCI\\VEN_8086&DEV_1533")))
+        check(self.call("regedit", "/S", "Z:" + folder + "/enum.reg").returncode == 0, "the registry cannot be filled")
+        self.helper = self.renamed(B + "/stick/WINX64.EXE", folder + "/helper.exe")
+
+    def call(self, *args, **env):
+        return subprocess.run([WINE, *args], env={**self.env, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=60)
+
+    def end(self):
+        subprocess.run(["/usr/lib/wine/wineserver", "-k"], env=self.env, timeout=20)
+        subprocess.run(["/usr/lib/wine/wineserver", "-w"], env=self.env, timeout=20)
+
+    @staticmethod
+    def renamed(path, to):
+        """The shipped program with another DLL in the place of kernel32.dll, and nothing else changed."""
+        data = open(path, "rb").read()
+        equal(data.count(b"kernel32.dll\0"), 1, "names of kernel32.dll in the program")
+        open(to, "wb").write(data.replace(b"kernel32.dll\0", b"standin.dll\0\0"))
+        return to
+
+    def registry(self, key, name):
+        # a name, its type in hexadecimal, its data: "BypassTPMCheck"=dword:00000001
+        text = open(self.prefix + "/system.reg", encoding="utf-8", errors="replace").read()
+        section = text.split("[" + key.replace("\\", "\\\\") + "]")
+        return re.search(r'^"%s"=(.*)$' % name, section[1].split("\n[")[0], re.M)[1] if len(section) > 1 else None
+
+
+def make_stick():
+    must("create", "s.img", "--size", "256M", "--yes")
+    stick = Stick("s.img")
+    _, parts = partitions("s.img")
+    stick.part, stick.esp = parts[0][:2], parts[1][:2]
+    with open("s.img", "rb") as f:
+        stick.signature = struct.unpack_from("<I", f.read(512), 0x1b8)[0]
+    state = bytearray(tf.SIZE)
+    tf.put_boot(state, BOOT, tf.machine(BOOT), tf.image(BOOT, "/images/win.iso", 3),
+                tf.progress(BOOT, 1, 9000, [("started", 50, 0), ("chosen", 4000, 0), ("loader-started", 4400, 0), ("exit-boot-services", 8000, 0)]))
+    stick.put(state)
+    return stick
+
+
+INF = '[Version]\r\nSignature="$WINDOWS NT$"\r\n[Models]\r\n%VMD% = Install, {}\r\n'
+
+
+def cases(wine):
+    vmd, other = INF.format("PCI\\VEN_8086&DEV_9a0b ; VMD"), INF.format("PCI\\VEN_8086&DEV_9A0B&SUBSYS_FFFFFFFF, PCI\\VEN_8086&DEV_1533")
+    c = {}
+
+    def case(key, name, **kw):
+        c[key] = Case(wine, len(c), name, **kw)
+        return c[key]
+    case("once", "found at once", flags=ATTACH | ANSWER, lab=(("BypassTPMCheck", 1), ("BypassRAMCheck", 2)))
+    case("late", "found after 8 s", wait=10000, env={"STANDIN_APPEARS": "8000"})
+    case("never", "never found", language=1, env={"STANDIN_APPEARS": "999999", "STANDIN_RUNS": "1000"})
+    case("after", "found while the program runs", env={"STANDIN_APPEARS": "4000", "STANDIN_RUNS": "7000"})
+    case("refused", "attach fails", env={"STANDIN_ATTACH": "1117"})
+    case("no iso", "no provider", language=1, env={"STANDIN_OPEN": str(0xc03a0014)})
+    case("foreign", "another start's state file", boot=BOOT + 1)
+    case("arguments", "program with arguments", program="pecmd.exe", flags=ATTACH | RESTORE, arguments=("pecmd.exe", "MAIN", "X:\\a b.ini", "/x=\"y\""))
+    case("wim", "a bare WIM", image="", flags=0)
+    case("disk", "no volume for the ESP", env={"STANDIN_ESP": None, "STANDIN_MUTE": "yes", "STANDIN_LETTER": "no"})
+    case("damaged", "a damaged record", record=lambda d: d[:-1] + b"x")
+    case("missing", "no file of that name", image="\\images\\other.iso")
+    drivers = case("drivers", "drivers", drivers=("\\drivers",))
+    drivers.put("files/drivers/a/vmd.inf", vmd.encode())
+    drivers.put("files/drivers/a/deep/BAD.INF", b"\xff\xfe" + vmd.encode("utf-16-le"))
+    drivers.put("files/drivers/other.inf", other.encode())
+    drivers.put("files/drivers/readme.txt", vmd.encode())
+    drivers.put("drive/Windows/System32/isopod/drivers/early.inf", vmd.encode())
+    return c
+
+
+def judge_found(c, wine):
+    o = c["once"]
+    o.is_(o.status, 7, "status of the original program")
+    o.is_(o.stages, ["helper-started", "volume-found", "iso-attached", "handed-over", "program-ended"], "stages")
+    o.is_((o.windows["letter"], o.windows["program"]), ("E", "winpeshl.exe"), "letter and program")
+    o.says(o.notes, "open \\\\?\\Volume{1}\\images\\win.iso", "attached read-only for good", SYSTEM32 + "isopod\\winpeshl.exe | ", "raw write: volume")
+    o.says(o.log, "an answer file was handed over", "attached as drive: E:")
+    check("window" not in o.notes, "found at once: a window")
+    check(o.boot["verdict"] == "finished" and not o.boot["alarm"], "found at once: %r" % o.boot["verdict"])
+    late = c["late"]
+    late.is_(late.stages[:4], ["helper-started", "volume-found", "iso-attached", "handed-over"], "stages")
+    check(8000 <= late.ms("stick found") < 9900, "found after 8 s: it waited for %d ms" % late.ms("stick found"))
+    check("window" not in late.notes, "found after 8 s: a window")
+    after = c["after"]
+    after.is_(after.stages[:5], ["helper-started", "volume-missing", "handed-over", "volume-found", "iso-attached"], "stages")
+    after.says(after.notes, "window closed")
+    check(1500 <= after.ms("started: ") < 4000, "the program waited for %d ms" % after.ms("started: "))
+
+
+def judge_failures(c):
+    never = c["never"]
+    never.is_((never.status, never.stages), (7, []), "status and stages")
+    never.says(never.notes, "window on top Isopod", "找不到启动用的 U 盘", "PCI\\VEN_8086&DEV_9A0B&SUBSYS_00011028", " | ")
+    never.says(never.log, "going on without it")
+    never.is_(never.boot["verdict"], "helper-not-reached", "verdict")
+    r = c["refused"]
+    r.is_((r.status, r.arg("iso-not-attached")), (7, 1117), "status and code")
+    r.says(r.notes, "attach refused", "cannot attach the image", "0x0000045d")
+    r.is_((r.boot["verdict"], r.boot["alarm"]), ("iso-not-attached", True), "verdict")
+    n = c["no iso"]
+    n.is_(n.arg("iso-not-attached"), 0xc03a0014, "code")
+    n.says(n.notes, "此 Windows 不能装载 ISO 文件")
+    m = c["missing"]
+    m.is_(m.arg("iso-not-attached"), 3, "code")
+    d = c["damaged"]
+    d.is_((d.status, d.stages), (7, []), "status and stages")
+    d.says(d.notes, "handed over is damaged", " | ")
+
+
+def judge_rest(c, wine):
+    f = c["foreign"]
+    f.is_((f.status, f.stages), (7, []), "status and stages")
+    f.says(f.log, "another start's")
+    check("raw write" not in f.notes, "another start's state file was written")
+    a = c["arguments"]
+    line = next((x for x in a.notes.split("\n") if " | " in x), "")
+    a.is_(line.split(" | ")[0].lower(), (a.letter + ":" + SYSTEM32 + "pecmd.exe").lower(), "the program's own name")
+    a.says(line, " MAIN \"X:\\a b.ini\" ", "/x=\\\"y\\\"")
+    a.is_(a.stages[-2:], ["handed-over", "program-ended"], "stages")
+    check(os.path.exists(a.system + "/isopod/helper.exe"), "the helper did not move away")
+    w = c["wim"]
+    w.is_(w.stages, ["helper-started", "volume-found", "handed-over", "program-ended"], "stages")
+    check("open " not in w.notes, "a bare WIM was attached")
+    d = c["disk"]
+    d.says(d.notes, "raw write: disk", "mount point ")
+    d.is_(d.stages[1:3], ["volume-found", "iso-attached"], "stages")
+    d = c["drivers"]
+    d.is_((d.windows["drivers_loaded"], d.windows["drivers_failed"], d.arg("driver-failed")), (2, 1, 3), "drivers")
+    calls = [x.split(" | ")[1] for x in d.notes.split("\n") if "drvload.exe | " in x]
+    d.is_(sorted(calls), sorted('drvload "%s"' % p for p in (d.letter.upper() + ":" + SYSTEM32 + "isopod\\drivers\\early.inf",
+                                                             "\\\\?\\Volume{1}\\drivers\\a\\vmd.inf", "\\\\?\\Volume{1}\\drivers\\a\\deep\\BAD.INF")), "calls of drvload")
+    wine.end()
+    for name, want in (("BypassTPMCheck", "dword:00000001"), ("BypassRAMCheck", "dword:00000002")):
+        equal(wine.registry("System\\Setup\\LabConfig", name), want, name)
+
+
+def main():
+    sbin()
+    with workdir() as folder:
+        os.symlink(os.path.join(B, "stick"), "data")
+        wine = Wine(folder)
+        try:
+            wine.stick = make_stick()
+            c = cases(wine)
+            with concurrent.futures.ThreadPoolExecutor(len(c)) as pool:
+                list(pool.map(Case.start, c.values()))
+            if os.environ.get("SHOW"):
+                for x in c.values():
+                    print("==", x.name, x.status, x.stages, x.boot.get("verdict"), "\n", x.log, x.notes, sep="")
+            judge_found(c, wine)
+            judge_failures(c)
+            judge_rest(c, wine)
+        finally:
+            wine.end()
+    finish()
+
+
+if __name__ == "__main__":
+    main()

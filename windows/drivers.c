@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Drivers for devices that have none. Which they are stands in the registry, HKLM\SYSTEM\CurrentControlSet\Enum\BUS\DEVICE\INSTANCE:
+ * HardwareID and CompatibleIDs are what INF files name, and Service is there once a driver was found ("Device
+ * identification strings" and "INF Models section" in Microsoft's documentation).
+ */
+#include "core/base/mem.h"
+#include "windows/helper.h"
+
+enum { IDS_SIZE = 64 << 10, INF_SIZE = 1 << 20, DEPTH_MAX = 4, FILES_MAX = 2000, DRVLOAD_MS = 60000, NAME = 256 };
+
+static const wchar enum_key[] = u"SYSTEM\\CurrentControlSet\\Enum";
+
+/* Identifiers in capitals, each with its end, 8 bits a character; an empty one ends the list. */
+static char ids[IDS_SIZE];
+static uint8_t inf[INF_SIZE + 2];
+
+static uint8_t capital(uint16_t c)
+{
+	return c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c < 0x80 ? (uint8_t)c : '?';
+}
+
+/* --- devices without a driver ------------------------------------------------------------------------------------------ */
+
+/* Calls for each key below; returns at the first true. */
+static bool each_key(void *parent, const wchar *name, bool (*look)(void *ctx, void *key, unsigned depth), void *ctx,
+		     unsigned depth)
+{
+	wchar child[NAME];
+	void *key;
+	bool end = false;
+	if (RegOpenKeyExW(parent, name, 0, KEY_READ, &key) != 0)
+		return false;
+	if (depth == 0)
+		end = look(ctx, key, depth);
+	for (uint32_t i = 0, len = NAME; depth && !end && RegEnumKeyExW(key, i, child, &len, NULL, NULL, NULL, NULL) == 0;
+	     i++, len = NAME)
+		end = each_key(key, child, look, ctx, depth - 1);
+	RegCloseKey(key);
+	return end;
+}
+
+static bool has_driver(void *device)
+{
+	uint32_t len = 0;
+	return RegQueryValueExW(device, u"Service", NULL, NULL, NULL, &len) == 0;
+}
+
+/* A value of a device as a list of texts; two ends behind it. */
+static bool get_list(void *device, const wchar *value, wchar list[1024])
+{
+	uint32_t type, len = 1022 * sizeof *list;
+	if (RegQueryValueExW(device, value, NULL, &type, list, &len) != 0 || type != REG_MULTI_SZ)
+		return false;
+	list[len / 2] = list[len / 2 + 1] = 0;
+	return true;
+}
+
+static void add_ids(const wchar *list, size_t *used)
+{
+	for (; *list; list += text_len(list) + 1) {
+		size_t n = text_len(list);
+		if (n + 2 > IDS_SIZE - *used)
+			return;
+		for (size_t i = 0; i <= n; i++)
+			ids[(*used)++] = (char)(list[i] ? capital(list[i]) : 0);
+	}
+	ids[*used] = 0;
+}
+
+static bool add_device(void *ctx, void *device, unsigned depth)
+{
+	wchar list[1024];
+	(void)depth;
+	if (has_driver(device))
+		return false;
+	if (get_list(device, u"HardwareID", list))
+		add_ids(list, ctx);
+	if (get_list(device, u"CompatibleIDs", list))
+		add_ids(list, ctx);
+	return false;
+}
+
+/* PCI's class codes: mass storage 01, serial bus 0C, and of that USB 03; also RAID controllers (VMD) 0104. */
+static bool is_controller(const wchar *list)
+{
+	for (; *list; list += text_len(list) + 1) {
+		const wchar *c = list;
+		static const wchar storage[] = u"PCI\\CC_01", usb[] = u"PCI\\CC_0C03";
+		if (memcmp(c, storage, sizeof storage - 2) == 0 || memcmp(c, usb, sizeof usb - 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool note(void *ctx, void *device, unsigned depth)
+{
+	struct helper *h = ctx;
+	wchar list[1024];
+	(void)depth;
+	if (has_driver(device) || !get_list(device, u"CompatibleIDs", list) || !is_controller(list) ||
+	    !get_list(device, u"HardwareID", list))
+		return false;
+	text_to_utf8(h->record.controller, sizeof h->record.controller, list);
+	say_log(h, "this controller has no driver", list, 0);
+	return true;
+}
+
+void drivers_note_controller(struct helper *h)
+{
+	(void)each_key(HKEY_LOCAL_MACHINE, u"SYSTEM\\CurrentControlSet\\Enum\\PCI", note, h, 2);
+}
+
+/* --- INF files ----------------------------------------------------------------------------------------------------------- */
+
+/* Reads a file as capitals of 8 bits, from either width; its length. */
+static size_t read_inf(const wchar *path)
+{
+	uint32_t got = 0;
+	void *f = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+	if (f == INVALID_HANDLE_VALUE)
+		return 0;
+	bool ok = ReadFile(f, inf, INF_SIZE, &got, NULL);
+	CloseHandle(f);
+	if (!ok)
+		return 0;
+	size_t width = got >= 2 && inf[0] == 0xff && inf[1] == 0xfe ? 2 : 1, n = 0;
+	for (size_t i = width == 2 ? 2 : 0; i + width <= got; i += width)
+		inf[n++] = capital((uint16_t)(inf[i] | (width == 2 ? inf[i + 1] << 8 : 0)));
+	return n;
+}
+
+static bool is_known(const uint8_t *token, size_t len)
+{
+	const char *id = ids;
+	while (*id) {
+		size_t n = 0;
+		while (id[n])
+			n++;
+		if (n == len && memcmp(id, token, n) == 0)
+			return true;
+		id += n + 1;
+	}
+	return false;
+}
+
+/* What stands between blanks, commas, quotes and equals signs, and has a backslash, may be an identifier. */
+static bool inf_matches(size_t len)
+{
+	size_t start = 0;
+	bool slash = false;
+	for (size_t i = 0; i <= len; i++) {
+		uint8_t c = i < len ? inf[i] : ' ';
+		if (c > ' ' && c != ',' && c != '"' && c != '=' && c != ';') {
+			slash = slash || c == '\\';
+			continue;
+		}
+		if (slash && is_known(inf + start, i - start))
+			return true;
+		start = i + 1;
+		slash = false;
+	}
+	return false;
+}
+
+static void drvload(struct helper *h, const wchar *path)
+{
+	wchar program[64], command[PATH_MAX + 64];
+	struct STARTUPINFOW startup = {.cb = sizeof startup};
+	struct PROCESS_INFORMATION p;
+	uint32_t status = 0;
+	text_copy(program, 64, h->drive);
+	text_add(program, 64, u"\\Windows\\System32\\drvload.exe");
+	text_copy(command, PATH_MAX, u"drvload \"");
+	text_add(command, PATH_MAX, path);
+	text_add(command, PATH_MAX, u"\"");
+	if (!CreateProcessW(program, command, NULL, NULL, 0, 0, NULL, NULL, &startup, &p)) {
+		status = GetLastError();
+	} else {
+		if (WaitForSingleObject(p.process, DRVLOAD_MS) == WAIT_OBJECT_0)
+			GetExitCodeProcess(p.process, &status);
+		else
+			status = ERROR_NOT_READY;
+		CloseHandle(p.process);
+		CloseHandle(p.thread);
+	}
+	say_log(h, status ? "driver not loaded" : "driver loaded", path, status);
+	if (status) {
+		h->record.drivers_failed++;
+		record_stage(h, POD_STAGE_DRIVER_FAILED, status);
+	} else {
+		h->record.drivers_loaded++;
+	}
+}
+
+static bool is_inf(const wchar *name)
+{
+	size_t n = text_len(name);
+	return n > 4 && name[n - 4] == '.' && capital(name[n - 3]) == 'I' && capital(name[n - 2]) == 'N' &&
+	       capital(name[n - 1]) == 'F';
+}
+
+/* `path` holds the folder, and has room for what is below it. */
+static void load_folder(struct helper *h, wchar path[PATH_MAX], unsigned depth, unsigned *files)
+{
+	struct WIN32_FIND_DATAW found;
+	size_t folder = text_len(path);
+	text_add(path, PATH_MAX, u"\\*");
+	void *find = FindFirstFileW(path, &found);
+	if (find == INVALID_HANDLE_VALUE)
+		return;
+	do {
+		text_copy(path + folder + 1, PATH_MAX - folder - 1, found.name);
+		if (found.attributes & FILE_ATTRIBUTE_DIRECTORY) {
+			if (found.name[0] != '.' && depth)
+				load_folder(h, path, depth - 1, files);
+		} else if (is_inf(found.name) && inf_matches(read_inf(path))) {
+			drvload(h, path);
+		}
+	} while (++*files < FILES_MAX && FindNextFileW(find, &found));
+	FindClose(find);
+}
+
+void drivers_load(struct helper *h, const wchar *folder)
+{
+	wchar path[PATH_MAX];
+	size_t used = 0;
+	unsigned files = 0;
+	uint32_t before = h->record.drivers_loaded;
+	text_copy(path, PATH_MAX, folder);
+	if (GetFileAttributesW(path) == INFINITE)
+		return;
+	ids[0] = 0;
+	(void)each_key(HKEY_LOCAL_MACHINE, enum_key, add_device, &used, 3);
+	load_folder(h, path, DEPTH_MAX, &files);
+	if (h->record.drivers_loaded != before)
+		record_stage(h, POD_STAGE_DRIVERS_LOADED, h->record.drivers_loaded);
+}

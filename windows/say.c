@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is said: a log on the drive that PE runs from, and a window over all others for what the user has to know. */
+#include "core/base/str.h"
+#include "windows/helper.h"
+
+enum { LINE = 1400, WINDOW = 1600 };
+
+static const char *const word_text[WORDS][2] = {
+	[WORD_NO_STICK] =
+		{"Windows does not see the stick that it was started from, and goes on without it: it will miss its files.\n\n"
+		 "Put the stick into another port (USB 2, without a hub). It is still being looked for; this window closes when it is "
+		 "found.",
+		 "Windows 找不到启动用的 U 盘，只能先继续；缺少 U 盘时，安装程序会找不到所需文件。\n\n"
+		 "请把 U 盘换到另一个端口（USB 2，不经过集线器）。仍在继续查找；找到后，本窗口会自动关闭。"},
+	[WORD_NO_DRIVER] = {"This controller has no driver:", "下列控制器没有驱动程序："},
+	[WORD_NOT_ATTACHED] = {"The stick was found, but Windows cannot attach the image:",
+			       "已找到 U 盘，但 Windows 无法装载映像："},
+	[WORD_NO_PROVIDER] = {"This Windows cannot attach ISO files (Windows 7 and older cannot). Setup will miss its files.",
+			      "此 Windows 不能装载 ISO 文件（Windows 7 及更早版本均不能），安装程序会找不到所需文件。"},
+	[WORD_NO_PROGRAM] = {"The program that Windows PE starts with cannot be started:", "无法启动 Windows PE 的初始程序："},
+	[WORD_BAD_HANDOVER] = {"What Isopod's menu handed over is damaged. Windows PE starts without the image.",
+			       "Isopod 菜单交来的信息已损坏。Windows PE 将在没有映像的情况下启动。"},
+	[WORD_ERROR_CODE] = {"Windows' error code:", "Windows 错误代码："},
+};
+
+static const wchar title[] = u"Isopod";
+
+/* --- the log ---------------------------------------------------------------------------------------------------------- */
+
+static void *open_log(struct helper *h)
+{
+	wchar path[32];
+	text_copy(path, 32, h->drive);
+	text_add(path, 32, u"\\isopod.log");
+	void *f = CreateFileW(path, GENERIC_WRITE, 3, NULL, h->logging ? OPEN_EXISTING : CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL,
+			      NULL);
+	h->logging = true;
+	if (f != INVALID_HANDLE_VALUE)
+		(void)SetFilePointerEx(f, 0, NULL, 2);
+	return f;
+}
+
+/* "    12345 ms  what: detail (0x0000001f)" */
+void say_log(struct helper *h, const char *what, const wchar *detail, uint32_t code)
+{
+	static wchar line[LINE], text[128]; /* only one thread logs */
+	static char bytes[LINE * 2];
+	uint32_t done;
+	line[0] = 0;
+	text_add_number(line, LINE, helper_ms(h), false);
+	text_from_utf8(text, 128, what);
+	text_add(line, LINE, u" ms  ");
+	text_add(line, LINE, text);
+	if (detail) {
+		text_add(line, LINE, u": ");
+		text_add(line, LINE, detail);
+	}
+	if (code) {
+		text_add(line, LINE, u" (");
+		text_add_number(line, LINE, code, true);
+		text_add(line, LINE, u")");
+	}
+	text_to_utf8(bytes, sizeof bytes - 2, line);
+	size_t n = pod_strlen(bytes);
+	bytes[n++] = '\r';
+	bytes[n++] = '\n';
+	void *f = open_log(h);
+	if (f == INVALID_HANDLE_VALUE)
+		return;
+	(void)WriteFile(f, bytes, (uint32_t)n, &done, NULL);
+	CloseHandle(f);
+}
+
+/* --- the window ------------------------------------------------------------------------------------------------------- */
+
+static wchar window_text[WINDOW];
+
+static void *user32(const char *name)
+{
+	void *dll = LoadLibraryW(u"user32.dll");
+	return dll ? GetProcAddress(dll, name) : NULL;
+}
+
+static uint32_t WINAPI show(void *ctx)
+{
+	int(WINAPI * box)(void *, const wchar *, const wchar *, uint32_t) =
+		(int(WINAPI *)(void *, const wchar *, const wchar *, uint32_t))user32("MessageBoxW");
+	(void)ctx;
+	if (box)
+		(void)box(NULL, window_text, title, MB_ICONWARNING | MB_SETFOREGROUND | MB_TOPMOST);
+	return 0;
+}
+
+static void add_word(struct helper *h, enum word word)
+{
+	size_t at = text_len(window_text);
+	unsigned language = h->ho && h->ho->facts.language == POD_WHO_CHINESE;
+	text_from_utf8(window_text + at, WINDOW - at, word_text[word][language]);
+}
+
+static void add(const wchar *text)
+{
+	text_add(window_text, WINDOW, text);
+}
+
+/* One at a time: a later one takes the place of an earlier one. */
+void say_window(struct helper *h, enum word word, const wchar *detail, uint32_t code)
+{
+	say_no_more(h);
+	window_text[0] = 0;
+	add_word(h, word);
+	if (detail) {
+		add(u"\n");
+		add(detail);
+	}
+	if (word == WORD_NO_STICK && h->record.controller[0]) {
+		wchar controller[65];
+		add(u"\n\n");
+		add_word(h, WORD_NO_DRIVER);
+		add(u"\n");
+		text_from_utf8(controller, 65, h->record.controller);
+		add(controller);
+	}
+	if (code) {
+		add(u"\n\n");
+		add_word(h, WORD_ERROR_CODE);
+		add(u" ");
+		text_add_number(window_text, WINDOW, code, true);
+	}
+	say_log(h, "told in a window", NULL, 0);
+	h->window = CreateThread(NULL, 0, show, NULL, 0, NULL);
+}
+
+void say_no_more(struct helper *h)
+{
+	void *(WINAPI * find)(const wchar *, const wchar *);
+	int(WINAPI * post)(void *, uint32_t, uintptr_t, intptr_t);
+	if (!h->window)
+		return;
+	find = (void *(WINAPI *)(const wchar *, const wchar *))user32("FindWindowW");
+	post = (int(WINAPI *)(void *, uint32_t, uintptr_t, intptr_t))user32("PostMessageW");
+	void *window = find ? find(u"#32770", title) : NULL; /* the class of dialogs */
+	if (window && post)
+		(void)post(window, WM_CLOSE, 0, 0);
+	(void)WaitForSingleObject(h->window, 1000);
+	CloseHandle(h->window);
+	h->window = NULL;
+}

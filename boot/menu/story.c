@@ -85,6 +85,7 @@ static void add_sentence(struct menu *m, struct menu_pager *p, char mark, const 
 static void add_verdict(struct menu *m, struct menu_pager *p, const struct pod_verdict *v)
 {
 	bool alarm = pod_verdict_alarm(v);
+	const struct pod_stop_code *code;
 	add_sentence(m, p, alarm ? MARK_WARN : MARK_HEAD, &v->headline);
 	for (unsigned i = 0; i < v->evidence_count && i < POD_EVIDENCE_MAX; i++)
 		add_sentence(m, p, 0, &v->evidence[i]);
@@ -93,6 +94,8 @@ static void add_verdict(struct menu *m, struct menu_pager *p, const struct pod_v
 	pager_add(m, p, "");
 	pager_add_marked(m, p, MARK_HEAD, T("What to do"));
 	add_sentence(m, p, 0, &v->remedy);
+	for (unsigned i = 0; v->stop_codes && (code = pod_stop_code(i)) != NULL; i++)
+		pager_add_pair(m, p, code->code, menu_translate(m->fw->language, code->cause));
 	if (alarm && pod_retry_text(v->retry)[0])
 		pager_add(m, p, menu_translate(m->fw->language, pod_retry_text(v->retry)));
 }
@@ -124,6 +127,11 @@ static void add_course(struct menu *m, struct menu_pager *p)
 	}
 	if (b->has_progress)
 		add_stages(m, p, &b->progress.stages);
+	if (b->has_windows) {
+		pager_add(m, p, "");
+		pager_add_marked(m, p, MARK_HEAD, PLAIN_("Windows PE"));
+		add_stages(m, p, &b->windows.stages);
+	}
 	if (!b->has_linux)
 		return;
 	pager_add(m, p, "");

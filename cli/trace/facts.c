@@ -90,7 +90,7 @@ static void look_into_initrds(struct trace *t, struct trace_boot *b, struct faul
 {
 	const struct pod_rec_boot *r = &b->rec;
 
-	if (r->has_linux || !r->has_progress || !(r->image.flags & POD_REC_I_HANDOVER) ||
+	if (r->has_linux || r->has_windows || !r->has_progress || !(r->image.flags & POD_REC_I_HANDOVER) ||
 	    !pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_STARTED) ||
 	    pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_RETURNED))
 		return;

@@ -159,6 +159,39 @@ static void in_linux(struct trace_writer *w, const struct pod_rec_linux *l)
 	cli_json_close(j, '}');
 }
 
+static void in_windows(struct trace_writer *w, const struct pod_rec_windows *r)
+{
+	const char letter[2] = {r->letter, 0};
+	struct cli_json *j = &w->j;
+
+	cli_json_open(j, "windows", '{');
+	cli_json_u64(j, "major", r->version >> 16);
+	cli_json_u64(j, "minor", r->version & 0xffff);
+	cli_json_u64(j, "build", r->build);
+	put_known(w, "letter", letter);
+	put_known(w, "program", r->program);
+	put_known(w, "controller_without_driver", r->controller);
+	cli_json_u64(j, "drivers_loaded", r->drivers_loaded);
+	cli_json_u64(j, "drivers_failed", r->drivers_failed);
+	stages(w, "stages", &r->stages);
+	cli_json_close(j, '}');
+}
+
+static void stop_codes(struct trace_writer *w)
+{
+	const struct pod_stop_code *code;
+
+	cli_json_open(&w->j, "stop_codes", '[');
+	for (unsigned i = 0; (code = pod_stop_code(i)) != NULL; i++) {
+		cli_json_open(&w->j, NULL, '{');
+		cli_json_str(&w->j, "code", code->code);
+		cli_json_str(&w->j, "cause", _(code->cause));
+		cli_json_str(&w->j, "source", _(code->source));
+		cli_json_close(&w->j, '}');
+	}
+	cli_json_close(&w->j, ']');
+}
+
 static void verdict(struct trace_writer *w, const struct trace_boot *b)
 {
 	const struct pod_verdict *v = &b->verdict;
@@ -175,6 +208,8 @@ static void verdict(struct trace_writer *w, const struct trace_boot *b)
 	cli_json_close(&w->j, ']');
 	put_sentence(w, "remedy", &v->remedy, path);
 	cli_json_str(&w->j, "retry", v->retry ? _(pod_retry_text(v->retry)) : NULL);
+	if (v->stop_codes)
+		stop_codes(w);
 }
 
 static void one(struct trace_writer *w, const struct trace_boot *b)
@@ -197,6 +232,8 @@ static void one(struct trace_writer *w, const struct trace_boot *b)
 	}
 	if (r->has_linux)
 		in_linux(w, &r->linux_);
+	if (r->has_windows)
+		in_windows(w, &r->windows);
 	if (r->has_message) {
 		struct pod_sentence s = {.message = "%s", .count = 1};
 

@@ -65,6 +65,7 @@ static void sentence(const char *indent, const struct pod_sentence *s)
 static void verdict(const struct pod_verdict *v)
 {
 	char *headline = trace_sentence(&v->headline);
+	const struct pod_stop_code *code;
 
 	cli_print("  %s: %s\n", outcome_word(v), headline);
 	free(headline);
@@ -76,6 +77,8 @@ static void verdict(const struct pod_verdict *v)
 		cli_print("  %s\n", _("What to do:"));
 		sentence("    ", &v->remedy);
 	}
+	for (unsigned i = 0; v->stop_codes && (code = pod_stop_code(i)) != NULL; i++)
+		cli_print("    %s  %s [%s]\n", code->code, _(code->cause), _(code->source));
 	if (v->retry)
 		cli_print(_("  To try next: %s\n"), _(pod_retry_text(v->retry)));
 }
@@ -100,6 +103,11 @@ static void events(const struct pod_stages *s)
 			cli_print(" (%s)", cli_status_text((enum pod_status)e->arg));
 		else if (e->stage == POD_STAGE_LOADER_RETURNED && e->arg >> 31)
 			cli_print(_(" (error %u)"), e->arg & 0xffff);
+		else if (e->stage == POD_STAGE_ISO_NOT_ATTACHED || e->stage == POD_STAGE_PROGRAM_FAILED)
+			cli_print(" (0x%08x)", e->arg);
+		else if (e->stage == POD_STAGE_DRIVERS_LOADED || e->stage == POD_STAGE_DRIVER_FAILED ||
+			 e->stage == POD_STAGE_PROGRAM_ENDED)
+			cli_print(" (%u)", e->arg);
 		cli_print("\n");
 	}
 }
@@ -118,6 +126,10 @@ static void story(const struct trace_boot *b)
 	if (r->has_linux) {
 		cli_print("  %s\n", _("In Linux, counted from its first program:"));
 		events(&r->linux_.stages);
+	}
+	if (r->has_windows) {
+		cli_print("  %s\n", _("In Windows PE, counted from its first program:"));
+		events(&r->windows.stages);
 	}
 	if (r->damaged)
 		cli_print(_("  %d of the record's sectors are damaged.\n"), __builtin_popcount(r->damaged));

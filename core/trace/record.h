@@ -243,6 +243,7 @@ enum {
 	POD_REC_I_FRAGMENTED = 1u << 1,	  /* more than one run on the stick */
 	POD_REC_I_SHIM_MISSING = 1u << 2, /* the stick's own shim for this Linux was not there */
 	POD_REC_I_HANDOVER = 1u << 3,	  /* initrds are served with the shim: the Linux in this image should report */
+	POD_REC_I_HELPER = 1u << 4,	  /* Windows PE is served with the helper: it should report */
 };
 
 struct pod_rec_image {

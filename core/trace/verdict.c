@@ -15,8 +15,14 @@ enum {
 	SLOW_LEAST_BYTES = 8 << 20,
 	TIGHT_BASE_BYTES = 192 << 20, /* what a kernel wants beside its initrd */
 	BEHIND_MS = 1500,
+	LETTER_LEN = 2,		   /* what a drive letter takes of `line` */
 	LEFT_OF_INITRD = 64 << 10, /* a loader that came so near the end has read it */
 };
+
+/* Windows' error codes (winerror.h, virtdisk.h in Microsoft's documentation). */
+#define WINDOWS_NO_MODULE      126u
+#define WINDOWS_UNKNOWN_VOLUME 1005u
+#define WINDOWS_NO_PROVIDER    0xc03a0014u
 
 /* EFI_STATUS without its high bit (UEFI specification, appendix D). */
 enum {
@@ -33,7 +39,7 @@ struct maker {
 	const struct pod_verdict_facts *f;
 	struct pod_verdict *v;
 	struct pod_klog_finding log;
-	bool has_log, handover;
+	bool has_log, handover, helper;
 };
 
 /* --- sentences ----------------------------------------------------------------------------------------------------- */
@@ -388,6 +394,32 @@ static void never_reached(struct maker *m)
 	      POD_RETRY_OTHER_PORT);
 }
 
+/* Without a word from firmware (BIOS) that it was left: the boot manager reads boot.wim to its end and starts Windows from there. */
+static bool wim_read(const struct maker *m)
+{
+	const struct pod_where *w = m->f->last;
+	return w && w->kind == POD_WHERE_FILE && pod_ends_with_nocase(w->path, ".wim") &&
+	       w->length_bytes - w->offset_bytes <= LEFT_OF_INITRD;
+}
+
+/* Windows' kernel, or what is in it. */
+static void helper_silent(struct maker *m)
+{
+	end(m, POD_OUTCOME_STOPPED, say(N_("Windows was started, but nothing was heard from inside it.")));
+	tell_reads(m);
+	if (find_cause(m))
+		return;
+	evidence(
+		m,
+		say(N_("Either Windows stopped, with a code on the screen, or it did not see the stick; then a window of Isopod's "
+		       "said so, and named the controller that has no driver.")));
+	m->v->stop_codes = true;
+	blame(m, POD_HAZARD_DRIVER, "helper-not-reached",
+	      N_("With a code on the screen: look it up below. Without one: put the stick into another port (USB 2, without a hub), or "
+		 "add the driver of the machine's USB controller."),
+	      POD_RETRY_OTHER_PORT);
+}
+
 static void taken_over(struct maker *m, const char *message)
 {
 	end(m, POD_OUTCOME_TAKEN_OVER, say(message));
@@ -447,11 +479,15 @@ static void without_linux(struct maker *m)
 	} else if (menu_stage(m, POD_STAGE_EXIT_BOOT_SERVICES)) {
 		if (m->handover)
 			never_reached(m);
+		else if (m->helper)
+			helper_silent(m);
 		else
 			taken_over(m, N_("A system took over from the firmware; what it did after that is not known."));
 	} else if (menu_stage(m, POD_STAGE_LOADER_STARTED)) {
 		if (m->handover && !m->b->progress.errors && initrd_read(m))
 			never_reached(m);
+		else if (m->helper && !m->b->progress.errors && wim_read(m))
+			helper_silent(m);
 		else
 			in_loader(m);
 	} else {
@@ -581,6 +617,82 @@ static void with_linux(struct maker *m)
 	}
 }
 
+/* --- Windows PE --------------------------------------------------------------------------------------------------------- */
+
+static const struct pod_stage_event *windows_stage(const struct maker *m, enum pod_stage s)
+{
+	return pod_stages_find(&m->b->windows.stages, s);
+}
+
+static void tell_windows(struct maker *m)
+{
+	const struct pod_rec_windows *w = &m->b->windows;
+	const struct pod_stage_event *e = windows_stage(m, POD_STAGE_VOLUME_FOUND);
+	if (e)
+		evidence(m, say_u(N_("Windows saw the stick %u seconds after its first program started."), e->ms / 1000));
+	if (windows_stage(m, POD_STAGE_VOLUME_MISSING))
+		evidence(m, say(N_("Its own program had been started without it by then.")));
+	if (w->controller[0])
+		evidence(m, say_s(N_("This controller had no driver: %s"), w->controller));
+	if (w->drivers_failed)
+		evidence(m, say_u(N_("Drivers that did not load: %u."), w->drivers_failed));
+	if (windows_stage(m, POD_STAGE_ISO_ATTACHED)) {
+		m->v->line[0] = w->letter; /* `line` is zeros, and there is no kernel log */
+		evidence(m, w->letter ? say_s(N_("The image is drive %s: there."), m->v->line)
+				      : say(N_("The image is attached, but has no drive letter.")));
+	}
+}
+
+static void windows_failed(struct maker *m, const char *headline, uint32_t code)
+{
+	end(m, POD_OUTCOME_FAILED, say(headline));
+	tell_windows(m);
+	char *text = m->v->line + LETTER_LEN;
+	(void)pod_snprintf(text, sizeof m->v->line - LETTER_LEN, "0x%08x", (unsigned)code);
+	evidence(m, say_s(N_("Windows' error code: %s."), text));
+}
+
+static void not_attached(struct maker *m, uint32_t code)
+{
+	windows_failed(m, N_("Windows PE found the stick, but could not make the image a CD drive."), code);
+	if (find_cause(m))
+		return;
+	if (code == WINDOWS_NO_MODULE || code == WINDOWS_NO_PROVIDER)
+		blame(m, POD_HAZARD_DRIVER, "no-iso-provider",
+		      N_("This Windows cannot attach ISO files: Windows 7 and older cannot. Take a medium of Windows 8 or later, or "
+			 "write this one to a stick of its own."),
+		      POD_RETRY_NONE);
+	else if (code == WINDOWS_UNKNOWN_VOLUME)
+		blame(m, POD_HAZARD_DRIVER, "volume-unreadable",
+		      N_("This Windows has no driver for the stick's filesystem: make the stick anew with NTFS ('isopod create --fs "
+			 "ntfs')."),
+		      POD_RETRY_NONE);
+	else
+		blame(m, POD_HAZARD_IMAGE, "iso-not-attached", COPY_AGAIN, POD_RETRY_AFTER_COPY);
+}
+
+static void with_windows(struct maker *m)
+{
+	const struct pod_stage_event *e;
+	if ((e = windows_stage(m, POD_STAGE_PROGRAM_FAILED)) != NULL) {
+		windows_failed(m, N_("The program that Windows PE starts with could not be started."), e->arg);
+		if (!find_cause(m))
+			blame(m, POD_HAZARD_IMAGE, "program-failed", COPY_AGAIN, POD_RETRY_AFTER_COPY);
+	} else if ((e = windows_stage(m, POD_STAGE_ISO_NOT_ATTACHED)) != NULL) {
+		not_attached(m, e->arg);
+	} else if (windows_stage(m, POD_STAGE_HANDED_OVER)) {
+		end(m, POD_OUTCOME_FINISHED, say(N_("Windows PE started, and has what is on the stick.")));
+		m->v->id = "finished";
+		tell_windows(m);
+	} else {
+		end(m, POD_OUTCOME_STOPPED,
+		    say(N_("Windows PE found the stick; its own program was not started, as far as is known.")));
+		tell_windows(m);
+		if (!find_cause(m))
+			blame(m, POD_HAZARD_DRIVE, "stopped-in-helper", OTHER_PORT, POD_RETRY_OTHER_PORT);
+	}
+}
+
 void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_facts *f, struct pod_verdict *v)
 {
 	static const struct pod_verdict_facts none;
@@ -588,14 +700,17 @@ void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_fac
 	memset(v, 0, sizeof *v);
 	v->id = "taken-over";
 	m.handover = b->has_image && (b->image.flags & POD_REC_I_HANDOVER) && !(b->image.flags & POD_REC_I_SHIM_MISSING);
+	m.helper = b->has_image && (b->image.flags & POD_REC_I_HELPER);
 	m.has_log = m.f->log_len && pod_klog_classify(m.f->log, m.f->log_len, &m.log);
 	if (b->has_linux)
 		with_linux(&m);
+	else if (b->has_windows)
+		with_windows(&m);
 	else if (b->has_progress)
 		without_linux(&m);
 	else
 		end(&m, POD_OUTCOME_NOTHING_CHOSEN, say(N_("Little was recorded of this start.")));
-	if (!b->has_linux && !b->has_progress)
+	if (!b->has_linux && !b->has_windows && !b->has_progress)
 		v->id = "nothing-chosen";
 	hint_truncated(&m);
 	hint_slow(&m);

@@ -72,7 +72,8 @@ struct pod_verdict {
 	unsigned evidence_count;
 	struct pod_sentence remedy; /* message NULL: nothing to do */
 	enum pod_retry retry;
-	char line[200]; /* quoted from the kernel log */
+	char line[200];	 /* quoted from the kernel log */
+	bool stop_codes; /* Windows may have stopped with a code: what the usual ones mean is worth showing */
 };
 
 void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_facts *f, struct pod_verdict *v);
@@ -81,6 +82,15 @@ static inline bool pod_verdict_alarm(const struct pod_verdict *v)
 {
 	return v->outcome == POD_OUTCOME_STOPPED || v->outcome == POD_OUTCOME_FAILED;
 }
+
+/* A code that Windows may have shown on the screen when it stopped. */
+struct pod_stop_code {
+	const char *code;   /* "0x0000007B" */
+	const char *cause;  /* a message */
+	const char *source; /* who says so; a message */
+};
+/* From 0 on; NULL behind the last. To be shown with a verdict whose `stop_codes` is set. */
+const struct pod_stop_code *pod_stop_code(unsigned i);
 
 /* Messages: "image damaged or does not follow its format"...; "" for 0. */
 /* A message for what to try, "" for NONE. */

@@ -40,6 +40,35 @@ const char *pod_outcome_text(enum pod_outcome o)
 	return (unsigned)o < POD_OUTCOME_COUNT ? text[o] : "";
 }
 
+/* Causes and remedies as Microsoft's "Bug Check Code Reference" and "Advanced troubleshooting for Windows boot problems" have them,
+ * and as measured with Microsoft's boot manager where the source says so. */
+static const struct pod_stop_code codes[] = {
+	{"0x0000007B",
+	 N_("INACCESSIBLE_BOOT_DEVICE: Windows' kernel has no driver for the drive it starts from. From a VHD on exFAT: it "
+	    "boots from NTFS only."),
+	 N_("Microsoft's documentation")},
+	{"0xC000000F", N_("The boot manager does not find a file, a device or boot.sdi that its BCD names."), N_("tried with Microsoft's boot manager")},
+	{"0xC0000098", N_("The BCD has no valid entry for a system: it is damaged, or made for something else."),
+	 N_("Microsoft's documentation")},
+	{"0xC0000225",
+	 N_("The boot manager does not find what it needs, or cannot read the WIM: its compression must be LZX or XPRESS "
+	    "with chunks of 32 KiB."),
+	 N_("tried with Microsoft's boot manager")},
+	{"0xC0430001", N_("Secure Boot: boot.stl is missing beside the boot manager, or older than this machine accepts."),
+	 N_("Microsoft's documentation")},
+	{"0x00000136", N_("VHD_BOOT_HOST_VOLUME_NOT_ENOUGH_SPACE: the volume has no room for the virtual disk at its full size."),
+	 N_("Microsoft's documentation")},
+	{"0x0000012F",
+	 N_("VHD_BOOT_INITIALIZATION_FAILED: Windows cannot open the virtual disk it starts from: a parent is missing, or the "
+	    "volume is not NTFS."),
+	 N_("Microsoft's documentation")},
+};
+
+const struct pod_stop_code *pod_stop_code(unsigned i)
+{
+	return i < POD_ARRAY_LEN(codes) ? &codes[i] : NULL;
+}
+
 static const struct {
 	uint8_t stage;
 	const char *id, *text;
@@ -62,6 +91,16 @@ static const struct {
 	{POD_STAGE_RESCUE_SHELL, "rescue-shell", N_("a rescue shell was opened")},
 	{POD_STAGE_LOG_SAVED, "log-saved", N_("the kernel's log was saved")},
 	{POD_STAGE_WATCH_ENDED, "watch-ended", N_("the recording ended")},
+	{POD_STAGE_HELPER_STARTED, "helper-started", N_("Windows PE runs Isopod's helper")},
+	{POD_STAGE_DRIVERS_LOADED, "drivers-loaded", N_("drivers were loaded")},
+	{POD_STAGE_VOLUME_FOUND, "volume-found", N_("Windows sees the stick")},
+	{POD_STAGE_ISO_ATTACHED, "iso-attached", N_("the image is a CD drive in Windows")},
+	{POD_STAGE_HANDED_OVER, "handed-over", N_("Windows PE's own program was started")},
+	{POD_STAGE_VOLUME_MISSING, "volume-missing", N_("Windows did not see the stick and went on without it")},
+	{POD_STAGE_ISO_NOT_ATTACHED, "iso-not-attached", N_("the image could not become a CD drive")},
+	{POD_STAGE_PROGRAM_FAILED, "program-failed", N_("Windows PE's own program could not be started")},
+	{POD_STAGE_DRIVER_FAILED, "driver-failed", N_("a driver did not load")},
+	{POD_STAGE_PROGRAM_ENDED, "program-ended", N_("Windows PE's own program ended")},
 };
 
 const char *pod_stage_id(enum pod_stage s)

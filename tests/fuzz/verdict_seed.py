@@ -36,6 +36,17 @@ def write(name, fact, log, image_flags, flags, errors, menu, linux=()):
         f.write(data + bytes(4))
 
 
+def write_windows(name, image_flags, menu, events):
+    image = struct.pack("<QQQQI", 1 << 28, 1 << 29, 3, 4, image_flags).ljust(0x80, b"\0") + b"/images/x.iso"
+    pe = (struct.pack("<IBcHIIII", 12000, len(events), b"D", 0, 10 << 16, 22621, 1, 2) + b"PCI\\VEN_8086&DEV_9A0B".ljust(64, b"\0") +
+          b"winpeshl.exe".ljust(64, b"\0")).ljust(0xe8, b"\0") + stages(*events)
+    data = bytes([1, 1, 1, 99]) + struct.pack("<IH", 0, 0) + at(1, 1, sector(1, 2, 1, image)) + at(1, 2, sector(1, 3, 2, progress(2, 0, *menu)))
+    if events:
+        data += at(1, 4, sector(1, 7, 1, pe))
+    with open(os.path.join(sys.argv[1], name), "wb") as f:
+        f.write(data + bytes(4))
+
+
 MENU = {"menu": (1, 2), "chosen": (1, 2, 3), "plan": (1, 2, 3, 4), "loader": (1, 2, 3, 4, 5), "back": (1, 2, 3, 4, 5, 6), "exit": (1, 2, 3, 4, 5, 7),
         "failed": (1, 2, 3, 4, 8)}
 LINUX = {"shim": (32,), "found": (32, 33, 34), "shown": (32, 33, 34, 35), "mounted": (32, 33, 34, 35, 36), "root": (32, 33, 34, 35, 36, 37),
@@ -46,3 +57,8 @@ for n, (name, menu) in enumerate(MENU.items()):
               flags ^ n % 4, flags, n % 2, menu)
 for n, (name, linux) in enumerate(LINUX.items()):
     write("linux-" + name, bytes([n, 1, 1, 50, 0, 0, 0, 16]), LOGS[n % len(LOGS)], 2, 2, 0, MENU["exit"], linux)
+WINDOWS = {"silent": (), "found": (48, 50), "good": (48, 49, 50, 51, 52), "late": (48, 53, 52, 50, 51), "not-attached": (48, 50, 54),
+           "no-program": (48, 50, 51, 55), "ended": (48, 50, 51, 52, 57), "driver": (48, 56)}
+for name, events in WINDOWS.items():
+    write_windows("windows-" + name, 16, MENU["exit"], events)
+write_windows("windows-bios", 16, MENU["loader"], ())

@@ -6,7 +6,7 @@ goes into a stick that `isopod create` made, and is read back by `isopod trace`.
 import binascii, concurrent.futures, json, os, re, shutil, struct, subprocess, tempfile, time
 
 import trace_format as tf
-from cli_common import B, MIB, check, equal, finish, must, partitions, workdir
+from cli_common import B, MIB, check, equal, finish, isopod, must, partitions, workdir
 from common import sbin
 from trace_common import Stick
 
@@ -102,7 +102,10 @@ class Case:
             return ""
 
     def trace(self):
-        return json.loads(must("trace", self.image, "--json").out)
+        r = isopod("trace", self.image, "--json")
+        boots = json.loads(r.out)
+        equal(r.rc, int(boots[0]["alarm"]), self.name + ": status of isopod trace")
+        return boots
 
     def ms(self, what):
         m = re.search(r"^(\d+) ms  %s" % what, self.log, re.M)
@@ -162,7 +165,7 @@ def make_stick():
     with open("s.img", "rb") as f:
         stick.signature = struct.unpack_from("<I", f.read(512), 0x1b8)[0]
     state = bytearray(tf.SIZE)
-    tf.put_boot(state, BOOT, tf.machine(BOOT), tf.image(BOOT, "/images/win.iso", 3),
+    tf.put_boot(state, BOOT, tf.machine(BOOT), tf.image(BOOT, "/images/win.iso", 3, flags=16),
                 tf.progress(BOOT, 1, 9000, [("started", 50, 0), ("chosen", 4000, 0), ("loader-started", 4400, 0), ("exit-boot-services", 8000, 0)]))
     stick.put(state)
     return stick
@@ -192,7 +195,7 @@ def cases(wine):
     case("missing", "no file of that name", image="\\images\\other.iso")
     drivers = case("drivers", "drivers", drivers=("\\drivers",))
     drivers.put("files/drivers/a/vmd.inf", vmd.encode())
-    drivers.put("files/drivers/a/deep/BAD.INF", b"\xff\xfe" + vmd.encode("utf-16-le"))
+    drivers.put("files/drivers/a/deep/bad.INF", b"\xff\xfe" + vmd.encode("utf-16-le"))
     drivers.put("files/drivers/other.inf", other.encode())
     drivers.put("files/drivers/readme.txt", vmd.encode())
     drivers.put("drive/Windows/System32/isopod/drivers/early.inf", vmd.encode())
@@ -259,7 +262,7 @@ def judge_rest(c, wine):
     d.is_((d.windows["drivers_loaded"], d.windows["drivers_failed"], d.arg("driver-failed")), (2, 1, 3), "drivers")
     calls = [x.split(" | ")[1] for x in d.notes.split("\n") if "drvload.exe | " in x]
     d.is_(sorted(calls), sorted('drvload "%s"' % p for p in (d.letter.upper() + ":" + SYSTEM32 + "isopod\\drivers\\early.inf",
-                                                             "\\\\?\\Volume{1}\\drivers\\a\\vmd.inf", "\\\\?\\Volume{1}\\drivers\\a\\deep\\BAD.INF")), "calls of drvload")
+                                                             "\\\\?\\Volume{1}\\drivers\\a\\vmd.inf", "\\\\?\\Volume{1}\\drivers\\a\\deep\\bad.INF")), "calls of drvload")
     wine.end()
     for name, want in (("BypassTPMCheck", "dword:00000001"), ("BypassRAMCheck", "dword:00000002")):
         equal(wine.registry("System\\Setup\\LabConfig", name), want, name)

@@ -345,6 +345,92 @@ TEST(verdict_in_linux)
 	EXPECT("failed", "fragmented-image", 6);
 }
 
+static void in_windows(enum pod_stage s, uint32_t arg)
+{
+	b.has_windows = true;
+	CHECK(pod_stages_add(&b.windows.stages, s, clock_ms += 1000, arg));
+}
+
+/* Windows PE as far as the stick found. */
+static void helper(void)
+{
+	fresh(POD_REC_I_HELPER);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	in_windows(POD_STAGE_HELPER_STARTED, 0);
+	in_windows(POD_STAGE_VOLUME_FOUND, 0);
+}
+
+TEST(verdict_windows)
+{
+	/* without the helper nothing can be known; with it, its silence says something */
+	fresh(0);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	EXPECT("taken-over", "taken-over", 0);
+	CHECK(!v.stop_codes);
+	fresh(POD_REC_I_HELPER);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	EXPECT("stopped", "helper-not-reached", 2);
+	CHECK(v.stop_codes);
+	/* a BIOS does not tell that it was left: boot.wim read to its end does */
+	fresh(POD_REC_I_HELPER);
+	b.progress.flags = 0;
+	read_in("sources/boot.wim", POD_WHERE_FILE, (500u << 20) - 100, 500u << 20);
+	EXPECT("stopped", "helper-not-reached", 2);
+	read_in("sources/boot.wim", POD_WHERE_FILE, 100u << 20, 500u << 20);
+	EXPECT("taken-over", "taken-over", 0);
+	fresh(POD_REC_I_HELPER);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	b.progress.errors = 1;
+	EXPECT("stopped", "read-error", 6);
+	CHECK(!v.stop_codes);
+
+	helper();
+	EXPECT("stopped", "stopped-in-helper", 6);
+	in_windows(POD_STAGE_ISO_ATTACHED, 0);
+	b.windows.letter = 'E';
+	in_windows(POD_STAGE_HANDED_OVER, 0);
+	EXPECT("finished", "finished", 0);
+	CHECK(says("drive E:"));
+	b.windows.letter = 0;
+	EXPECT("finished", "finished", 0);
+	CHECK(says("no drive letter"));
+	b.windows.letter = 'E';
+	in_windows(POD_STAGE_PROGRAM_FAILED, 0x80070002);
+	EXPECT("failed", "program-failed", 1);
+	CHECK(says("0x80070002") && says("drive E:"));
+
+	static const struct {
+		uint32_t code;
+		const char *id;
+		unsigned hazard;
+	} table[] = {{126, "no-iso-provider", 2},
+		     {0xc03a0014, "no-iso-provider", 2},
+		     {1005, "volume-unreadable", 2},
+		     {1117, "iso-not-attached", 1}};
+	for (size_t i = 0; i < POD_ARRAY_LEN(table); i++) {
+		helper();
+		in_windows(POD_STAGE_VOLUME_MISSING, 2);
+		in_windows(POD_STAGE_ISO_NOT_ATTACHED, table[i].code);
+		in_windows(POD_STAGE_HANDED_OVER, 0);
+		strcpy(b.windows.controller, "PCI\\VEN_8086&DEV_9A0B");
+		b.windows.drivers_failed = 2;
+		EXPECT("failed", table[i].id, table[i].hazard);
+		CHECK(says("VEN_8086") && says("without it") && says("not load: 2"));
+	}
+}
+
+TEST(verdict_stop_codes)
+{
+	static const char *const want[] = {"7B", "C000000F", "C0000098", "C0000225", "C0430001", "136", "12F"};
+	unsigned n = 0;
+	for (const struct pod_stop_code *c; (c = pod_stop_code(n)) != NULL; n++) {
+		REQUIRE(n < POD_ARRAY_LEN(want));
+		CHECK(strlen(c->code) == 10 && strcmp(c->code + 10 - strlen(want[n]), want[n]) == 0);
+		CHECK(strlen(c->cause) > 20 && c->source[0]);
+	}
+	CHECK_EQ(n, POD_ARRAY_LEN(want));
+}
+
 TEST(verdict_sentences)
 {
 	struct pod_sentence s = {.message = "%s: %u%% of %s", .count = 3};

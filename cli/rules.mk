@@ -35,8 +35,8 @@ endif
 CLI_PO    := $(sort $(wildcard po/isopod/*.po))
 CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
 CLI_MAN   := $(sort $(wildcard doc/man/*.1))
-# What `create` and `update` put on a stick; made by boot/ and linux/.
-STICK_FILES := $(addprefix $(B)/stick/,mbr.bin stage2.bin BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 FONT.BIN)
+# What `create` and `update` put on a stick; made by boot/, linux/ and windows/.
+STICK_FILES := $(addprefix $(B)/stick/,mbr.bin stage2.bin BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 WINX64.EXE WINIA32.EXE WINAA64.EXE FONT.BIN)
 
 all: $(B)/isopod $(CLI_MO)
 

@@ -31,7 +31,7 @@ py_files=$(git ls-files '*.py')
 	run "python compiles" /usr/bin/python3 -W error -c 'import sys
 for f in sys.argv[1:]: compile(open(f, encoding="utf-8").read(), f, "exec")' $py_files
 	run "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability -I. --inline-suppr -D__x86_64__ \
-		--suppress=missingInclude --suppress=missingIncludeSystem -j 2 core linux boot cli
+		--suppress=missingInclude --suppress=missingIncludeSystem -j 2 core linux windows boot cli
 	# Two at a time; one file a call, because each room has flags of its own (compile_flags.txt). The command has a generated header.
 	run "header of the libraries" make -s B="$B" "$B/gen/libraries.h"
 	run "clang-tidy" xargs_each "$tidy_files" sh -c 'clang-tidy --quiet --extra-arg="-I$1/gen" "$2" 2>/dev/null' - "$B"

@@ -36,6 +36,7 @@ struct helper {
 	uint32_t updates; /* of its part of the state file */
 	bool unwritten;	  /* stages that are not there yet */
 	bool logging;	  /* the log was begun */
+	uint32_t look_ms; /* how often the stick is looked for */
 	void *arrival;	  /* an event */
 	void *program;	  /* the original program's process */
 	void *window;	  /* the thread that shows it */
@@ -71,8 +72,12 @@ void *volume_open_at(const struct helper *h, uint64_t start);
 void *volume_open_disk(uint32_t disk, uint32_t access);
 /* The drive letter of the volume on a device ("\\.\CDROM0"), waiting for Windows to give one, else giving one; 0. */
 wchar volume_letter(const wchar *device);
-/* An event that is set when a volume arrives. */
-void *volume_arrival(struct helper *h);
+/* From now on arrival is set when a volume arrives; look_ms says how often to look all the same. */
+void volume_watch_arrival(struct helper *h);
+
+/* --- library.c -------------------------------------------------------------------------------------------------------- */
+/* A function of a DLL that may not be there; NULL. */
+void *library_function(const wchar *dll, const char *name);
 
 /* --- attach.c --------------------------------------------------------------------------------------------------------- */
 /* 0, or Windows' error code. */

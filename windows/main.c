@@ -5,7 +5,7 @@
  */
 #include "windows/helper.h"
 
-enum { LOOK_MS = 1000 };
+enum { ATTACH_TRIES = 3, ATTACH_WAIT_MS = 500 };
 
 static uint8_t handover[POD_WHO_SIZE_MAX];
 static struct pod_who_record record;
@@ -83,9 +83,14 @@ static void load_from_stick(struct helper *h)
 	}
 }
 
+/* A drive that has only just arrived may want a moment. */
 static void attach(struct helper *h)
 {
 	uint32_t error = attach_image(h);
+	for (unsigned tries = 1; error && tries < ATTACH_TRIES; tries++) {
+		Sleep(ATTACH_WAIT_MS);
+		error = attach_image(h);
+	}
 	if (!error) {
 		record_stage(h, POD_STAGE_ISO_ATTACHED, 0);
 		return;
@@ -120,10 +125,10 @@ static void before_the_start(struct helper *h)
 	text_add(path, PATH_MAX, u"\\Windows\\System32\\isopod\\drivers");
 	set_lab_config(h);
 	drivers_load(h, path);
-	h->arrival = volume_arrival(h);
+	volume_watch_arrival(h);
 	for (look_for_stick(h); !h->volume[0] && helper_ms(h) < h->ho->facts.wait_ms; look_for_stick(h)) {
 		uint32_t left = h->ho->facts.wait_ms - helper_ms(h);
-		(void)WaitForSingleObject(h->arrival, left < LOOK_MS ? left : LOOK_MS);
+		(void)WaitForSingleObject(h->arrival, left < h->look_ms ? left : h->look_ms);
 	}
 	if (h->volume[0])
 		return;
@@ -138,7 +143,7 @@ static void beside_the_program(struct helper *h)
 {
 	void *const wait[2] = {h->program, h->arrival};
 	bool looking = h->ho != NULL;
-	while (WaitForMultipleObjects(looking ? 2 : 1, wait, 0, looking ? LOOK_MS : INFINITE) != WAIT_OBJECT_0) {
+	while (WaitForMultipleObjects(looking ? 2 : 1, wait, 0, looking ? h->look_ms : INFINITE) != WAIT_OBJECT_0) {
 		look_for_stick(h);
 		record_write(h);
 		looking = !h->volume[0];

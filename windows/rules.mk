@@ -4,11 +4,11 @@
 # with what 32-bit Windows calls them (@ and the bytes of their arguments).
 HELPER_SRC := $(sort $(wildcard windows/*.c)) $(addprefix core/,base/base.c base/str.c base/text.c disk/dev.c base/budget.c map/winhandover.c trace/record.c trace/slot.c)
 HELPER_DEFS := $(sort $(wildcard windows/*.def))
-HELPER_LIMIT := 24576
-# The stack grows by the page; larger frames would need a helper function that is not there.
-HELPER_COMMON := $(BASE) -Wframe-larger-than=4000 -Oz -ffreestanding -fno-builtin -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables -fms-extensions \
-                 -ffunction-sections -fdata-sections -fomit-frame-pointer
-HELPER_FLAGS_X64 := -target x86_64-unknown-windows $(HELPER_COMMON)
+HELPER_LIMIT := 20480
+# The stack grows by the page; larger frames would need a function that is not there, which the linker tells.
+HELPER_COMMON := $(BASE) -Wframe-larger-than=4000 -Oz -flto -ffreestanding -fno-builtin -fno-stack-protector -fno-asynchronous-unwind-tables \
+                 -fno-unwind-tables -fms-extensions -ffunction-sections -fdata-sections -fomit-frame-pointer
+HELPER_FLAGS_X64 := -target x86_64-unknown-windows -mno-sse $(HELPER_COMMON)
 HELPER_FLAGS_IA32 := -target i686-unknown-windows -march=i686 $(HELPER_COMMON)
 HELPER_FLAGS_AA64 := -target aarch64-unknown-windows $(HELPER_COMMON)
 HELPER_MACHINE_X64 := i386:x86-64

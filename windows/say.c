@@ -75,16 +75,9 @@ void say_log(struct helper *h, const char *what, const wchar *detail, uint32_t c
 
 static wchar window_text[WINDOW];
 
-static void *user32(const char *name)
-{
-	void *dll = LoadLibraryW(u"user32.dll");
-	return dll ? GetProcAddress(dll, name) : NULL;
-}
-
 static uint32_t WINAPI show(void *ctx)
 {
-	int(WINAPI * box)(void *, const wchar *, const wchar *, uint32_t) =
-		(int(WINAPI *)(void *, const wchar *, const wchar *, uint32_t))user32("MessageBoxW");
+	MESSAGE_BOX *box = (MESSAGE_BOX *)library_function(u"user32.dll", "MessageBoxW");
 	(void)ctx;
 	if (box)
 		(void)box(NULL, window_text, title, MB_ICONWARNING | MB_SETFOREGROUND | MB_TOPMOST);
@@ -133,12 +126,10 @@ void say_window(struct helper *h, enum word word, const wchar *detail, uint32_t 
 
 void say_no_more(struct helper *h)
 {
-	void *(WINAPI * find)(const wchar *, const wchar *);
-	int(WINAPI * post)(void *, uint32_t, uintptr_t, intptr_t);
 	if (!h->window)
 		return;
-	find = (void *(WINAPI *)(const wchar *, const wchar *))user32("FindWindowW");
-	post = (int(WINAPI *)(void *, uint32_t, uintptr_t, intptr_t))user32("PostMessageW");
+	FIND_WINDOW *find = (FIND_WINDOW *)library_function(u"user32.dll", "FindWindowW");
+	POST_MESSAGE *post = (POST_MESSAGE *)library_function(u"user32.dll", "PostMessageW");
 	void *window = find ? find(u"#32770", title) : NULL; /* the class of dialogs */
 	if (window && post)
 		(void)post(window, WM_CLOSE, 0, 0);

@@ -5,7 +5,7 @@
 
 /* DRIVE_LAYOUT_INFORMATION_EX: style, count, then a signature or a GUID; partitions follow from byte 48. */
 enum { LAYOUT_STYLE = 0, LAYOUT_ID = 8, LAYOUT_MBR = 0, LAYOUT_GPT = 1, LAYOUT_SIZE = 48 + 130 * 144 };
-enum { LETTER_WAITS = 20, LETTER_WAIT_MS = 250 };
+enum { LETTER_WAITS = 20, LETTER_WAIT_MS = 250, LOOK_SELDOM_MS = 5000, LOOK_OFTEN_MS = 1000 };
 
 /* Goes through all volumes; `name` is "\\?\Volume{...}\". */
 struct volumes {
@@ -183,20 +183,20 @@ static uint32_t WINAPI arrived(void *notification, void *event, uint32_t action,
 	return 0;
 }
 
-/* CM_Register_Notification came with Windows 8: older ones are left with looking now and then. */
-void *volume_arrival(struct helper *h)
+/* CM_Register_Notification came with Windows 8: older ones are left with looking often. */
+void volume_watch_arrival(struct helper *h)
 {
-	typedef uint32_t(WINAPI * callback)(void *, void *, uint32_t, void *, uint32_t);
-	static struct CM_NOTIFY_FILTER filter = {
-		.size = sizeof filter,
-		/* GUID_DEVINTERFACE_VOLUME */
-		.interface = {0x53f5630d, 0xb6bf, 0x11d0, {0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}}};
-	void *event = CreateEventW(NULL, 0, 0, NULL), *cfgmgr = LoadLibraryW(u"cfgmgr32.dll"), *notification;
-	uint32_t(WINAPI * watch)(struct CM_NOTIFY_FILTER *, void *, callback, void **) =
-		cfgmgr ? (uint32_t(WINAPI *)(struct CM_NOTIFY_FILTER *, void *, callback, void **))GetProcAddress(
-				 cfgmgr, "CM_Register_Notification")
-		       : NULL;
-	if (!watch || watch(&filter, event, arrived, &notification) != 0)
-		say_log(h, "arriving volumes are not told: looking each second", NULL, 0);
-	return event;
+	static const struct GUID volume = {0x53f5630d, 0xb6bf, 0x11d0, {0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}};
+	static struct CM_NOTIFY_FILTER filter;
+	void *notification;
+	CM_REGISTER_NOTIFICATION *watch =
+		(CM_REGISTER_NOTIFICATION *)library_function(u"cfgmgr32.dll", "CM_Register_Notification");
+	h->arrival = CreateEventW(NULL, 0, 0, NULL);
+	filter.size = sizeof filter;
+	filter.interface = volume; /* GUID_DEVINTERFACE_VOLUME */
+	h->look_ms = LOOK_SELDOM_MS;
+	if (watch && watch(&filter, h->arrival, arrived, &notification) == 0)
+		return;
+	h->look_ms = LOOK_OFTEN_MS;
+	say_log(h, "Windows does not tell of volumes that arrive: looking often", NULL, 0);
 }

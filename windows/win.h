@@ -123,6 +123,19 @@ struct CM_NOTIFY_FILTER {
 	uint8_t rest[384]; /* the union's longest form: 200 characters */
 };
 
+/* Of DLLs that may not be there. */
+typedef uint32_t WINAPI CM_NOTIFY_CALLBACK(void *notification, void *ctx, uint32_t action, void *data, uint32_t size);
+typedef uint32_t WINAPI CM_REGISTER_NOTIFICATION(struct CM_NOTIFY_FILTER *filter, void *ctx, CM_NOTIFY_CALLBACK *call,
+						 void **out);
+typedef int WINAPI MESSAGE_BOX(void *parent, const wchar *text, const wchar *title, uint32_t flags);
+typedef void *WINAPI FIND_WINDOW(const wchar *class, const wchar *title);
+typedef int WINAPI POST_MESSAGE(void *window, uint32_t message, uintptr_t w, intptr_t l);
+typedef uint32_t WINAPI OPEN_VIRTUAL_DISK(const struct VIRTUAL_STORAGE_TYPE *type, const wchar *path, uint32_t access,
+					  uint32_t flags, void *parameters, void **out);
+typedef uint32_t WINAPI ATTACH_VIRTUAL_DISK(void *disk, void *security, uint32_t flags, uint32_t provider_flags, void *parameters,
+					    void *overlapped);
+typedef uint32_t WINAPI GET_VIRTUAL_DISK_PHYSICAL_PATH(void *disk, uint32_t *bytes, wchar *path);
+
 /* --- kernel32 ------------------------------------------------------------------------------------------------------- */
 
 WIN_IMPORT(int) CloseHandle(void *handle);

@@ -196,11 +196,16 @@ static void examine_images(struct doctor *d, struct fault *fault)
 static void run_stick_hooks(struct doctor *d)
 {
 	const char *bad = d->target->esp.ops ? cli_target_bad_shim(d->target) : NULL;
+	const char *bad_helper = d->target->esp.ops ? cli_target_bad_helper(d->target) : NULL;
 
 	if (bad)
 		doctor_reportf(d, &open_check, DOCTOR_BAD, d->arg,
 			       _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"),
 			       _("%s on the ESP is missing or damaged: no Linux starts without it"), bad);
+	else if (bad_helper)
+		doctor_reportf(d, &open_check, DOCTOR_WARN, d->arg,
+			       _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"),
+			       _("%s on the ESP is missing or damaged: Windows does not find its image without it"), bad_helper);
 	else if (!d->target->esp.ops)
 		doctor_report(d, &open_check, DOCTOR_BAD, d->arg, _("there is no ESP that can be read: the stick does not boot"),
 			      _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"));

@@ -20,7 +20,8 @@ static const struct {
 	const char *name;
 } file[CLI_ESP_FILES] = {
 	{EFI_BOOT, "BOOTX64.EFI"}, {EFI_BOOT, "BOOTIA32.EFI"}, {EFI_BOOT, "BOOTAA64.EFI"}, {ISOPOD, "SHIMX64"},
-	{ISOPOD, "SHIMIA32"},	   {ISOPOD, "SHIMAA64"},       {ISOPOD, "FONT.BIN"},	   {ISOPOD, "STATE.BIN"},
+	{ISOPOD, "SHIMIA32"},	   {ISOPOD, "SHIMAA64"},       {ISOPOD, "WINX64.EXE"},	   {ISOPOD, "WINIA32.EXE"},
+	{ISOPOD, "WINAA64.EXE"},   {ISOPOD, "FONT.BIN"},       {ISOPOD, "STATE.BIN"},
 };
 #define STATE_INDEX (CLI_ESP_FILES - 1)
 

@@ -6,7 +6,7 @@
 #include "cli/ui/fault.h"
 #include "core/disk/dev.h"
 
-#define CLI_ESP_FILES 8
+#define CLI_ESP_FILES 11
 
 struct cli_esp_files {
 	void *data[CLI_ESP_FILES];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files that go onto a stick: boot code, loaders, shims, font. */
+/* The files that go onto a stick: boot code, loaders, shims, helpers for Windows PE, font. */
 #ifndef POD_CLI_STICKFILES_H
 #define POD_CLI_STICKFILES_H
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What no product calls: functions and tables with external linkage that the linker leaves out of every one of them (the command, both
-# boot managers, the shim) though they were compiled for it. Those in tests/build/dead.txt are allowed, each with a reason; a line
+# boot managers, the shim, the helper) though they were compiled for it. Those in tests/build/dead.txt are allowed, each with a reason; a line
 # there that is not needed any more fails too.
 B=${B:-build}
 work=$(mktemp -d)
@@ -16,12 +16,18 @@ ld.lld -static -nostdlib --gc-sections -e _start -o "$work/shim" $(find "$B/shim
 	s=${o#"$B/shim/X64/"}
 	[ ! -e "${s%o}c" ] || echo "$o"
 done)
+lld-link /subsystem:windows /entry:helper_main /nodefaultlib /opt:ref /opt:noicf /opt:lldlto=0 "/lldmap:$work/helper.map" "/out:$work/helper" \
+	$(find "$B/helper/X64" -name '*.o' | while read -r o; do
+	s=${o#"$B/helper/X64/"}
+	[ ! -e "${s%o}c" ] || echo "$o"
+done) "$B"/helper/X64/*.lib
 }
 {
+	awk '/^ *[0-9a-f]+ / { print $NF }' "$work/helper.map"
 	llvm-nm --defined-only -j "$B/isopod" "$B/bios/stage2.elf" "$B/bios/resident.elf" "$work/shim"
 	awk '/^ *[0-9a-f]+ / { print $NF }' "$work/efi.map"
 } | sort -u >"$work/kept"
-find "$B/cli-obj" "$B/host/core" "$B/x64/core" "$B/x64/boot" "$B/bios/core" "$B/bios/boot" "$B/bios16" "$B/shim/X64" -name '*.o' \
+find "$B/cli-obj" "$B/host/core" "$B/x64/core" "$B/x64/boot" "$B/bios/core" "$B/bios/boot" "$B/bios16" "$B/shim/X64" "$B/helper/X64" -name '*.o' \
 	-exec llvm-nm --defined-only --print-file-name {} + | awk '$NF !~ /^[?]/ && $(NF - 1) ~ /^[TRDB]$/ { sub(/:$/, "", $1); print $NF, $1 }' |
 	sort -u >"$work/defined"
 sed -n 's/^\([^# ]*\).*/\1/p' tests/build/dead.txt | sort -u >"$work/allowed"
@@ -41,7 +47,7 @@ result() {
 		printf 'FAILED %s:\n%s\n' "$1" "$2"
 	fi
 }
-result "the products hold what they are known to" "$(for known in main efi_main pod_strlen _start; do
+result "the products hold what they are known to" "$(for known in main efi_main pod_strlen _start helper_main; do
 	grep -q -x "$known" "$work/kept" || echo "$known"; done)"
 result "nobody calls" "$(awk 'FILENAME == ARGV[1] { allowed[$1] = 1; next } !($1 in allowed)' "$work/allowed" "$work/dead")"
 result "in tests/build/dead.txt without need" "$(awk 'FILENAME == ARGV[1] { dead[$1] = 1; next } !($1 in dead)' "$work/dead" "$work/allowed")"

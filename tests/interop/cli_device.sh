@@ -49,7 +49,7 @@ finish() {
 mkdir "$ISOPOD_DATA"
 head -c 440 /dev/urandom >"$ISOPOD_DATA/mbr.bin"
 head -c 51200 /dev/urandom >"$ISOPOD_DATA/stage2.bin"
-for f in BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 FONT.BIN; do
+for f in BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 WINX64.EXE WINIA32.EXE WINAA64.EXE FONT.BIN; do
 	head -c 30000 /dev/urandom >"$ISOPOD_DATA/$f"
 done
 head -c 3000000 /dev/urandom >"$work/x.img"

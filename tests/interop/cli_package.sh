@@ -44,7 +44,7 @@ is "completion" bash -c '. cli/completion/isopod
 	[ "$(complete_words isopod create --ta)" = --table ] || exit 3
 	[ "$(complete_words isopod create x --table m)" = mbr ] || exit 4'
 
-stick_files="mbr.bin stage2.bin BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 FONT.BIN"
+stick_files="mbr.bin stage2.bin BOOTX64.EFI BOOTIA32.EFI BOOTAA64.EFI SHIMX64 SHIMIA32 SHIMAA64 WINX64.EXE WINIA32.EXE WINAA64.EXE FONT.BIN"
 have=true
 for f in $stick_files; do
 	[ -f "$B/stick/$f" ] || have=false

@@ -52,9 +52,9 @@ def no_alarm(got, what):
 
 
 def shims(folder):
-    """Made-up stick files as make_data makes them, with shims of a size that the plan takes."""
+    """Made-up stick files as make_data makes them, with shims and helpers of a size that the plan takes."""
     make_data(folder, 1)
-    for name in ("SHIMX64", "SHIMIA32", "SHIMAA64"):
+    for name in ("SHIMX64", "SHIMIA32", "SHIMAA64", "WINX64.EXE", "WINIA32.EXE", "WINAA64.EXE"):
         os.truncate(os.path.join(folder, name), 40960)
 
 

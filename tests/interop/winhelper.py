@@ -7,7 +7,7 @@ import binascii, concurrent.futures, json, os, re, shutil, struct, subprocess, t
 
 import trace_format as tf
 from cli_common import B, MIB, check, equal, finish, isopod, must, partitions, workdir
-from common import sbin
+from common import run, sbin
 from trace_common import Stick
 
 WINE = "/usr/lib/wine/wine64"
@@ -171,6 +171,22 @@ def make_stick():
     return stick
 
 
+def on_the_esp(stick):
+    """create has put it there as it was built; doctor misses it, update brings it back."""
+    def doctor():
+        got = json.loads(isopod("doctor", stick.path, "--only", "drive.open", "--json").out)["findings"]
+        return [f for f in got if f["check"] == "drive.open"][0]
+    drive = "%s@@%d" % (stick.path, stick.esp[0])
+    for name in ("WINX64.EXE", "WINIA32.EXE", "WINAA64.EXE"):
+        there = run("mtype", "-i", drive, "::/ISOPOD/" + name)
+        equal(there, open(os.path.join(B, "stick", name), "rb").read(), name + " on the ESP")
+        run("mdel", "-i", drive, "::/ISOPOD/" + name)
+        found = doctor()
+        check(found["level"] == "warning" and name in found["evidence"], "doctor without %s: %r" % (name, found))
+        must("update", stick.path)
+        equal(doctor()["level"], "good", "doctor after update")
+
+
 INF = '[Version]\r\nSignature="$WINDOWS NT$"\r\n[Models]\r\n%VMD% = Install, {}\r\n'
 
 
@@ -272,9 +288,11 @@ def main():
     sbin()
     with workdir() as folder:
         os.symlink(os.path.join(B, "stick"), "data")
+        stick = make_stick()
+        on_the_esp(stick)
         wine = Wine(folder)
         try:
-            wine.stick = make_stick()
+            wine.stick = stick
             c = cases(wine)
             with concurrent.futures.ThreadPoolExecutor(len(c)) as pool:
                 list(pool.map(Case.start, c.values()))

@@ -22,7 +22,8 @@ static uint8_t capital(uint16_t c)
 
 /* --- devices without a driver ------------------------------------------------------------------------------------------ */
 
-/* Calls for each key below; returns at the first true. */
+/* Calls for each key `depth` levels below; returns at the first true. */
+/* NOLINTNEXTLINE(misc-no-recursion): three levels */
 static bool each_key(void *parent, const wchar *name, bool (*look)(void *ctx, void *key, unsigned depth), void *ctx,
 		     unsigned depth)
 {
@@ -201,10 +202,13 @@ static bool is_inf(const wchar *name)
 }
 
 /* `path` holds the folder, and has room for what is below it. */
+/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX levels */
 static void load_folder(struct helper *h, wchar path[PATH_MAX], unsigned depth, unsigned *files)
 {
 	struct WIN32_FIND_DATAW found;
 	size_t folder = text_len(path);
+	if (folder + 3 > PATH_MAX)
+		return;
 	text_add(path, PATH_MAX, u"\\*");
 	void *find = FindFirstFileW(path, &found);
 	if (find == INVALID_HANDLE_VALUE)

@@ -16,9 +16,20 @@ uint32_t helper_ms(const struct helper *h)
 	return GetTickCount() - h->start_ms;
 }
 
+/* GetVersion tells programs of unknown age what they may be used to. */
+static void note_version(struct helper *h)
+{
+	static struct OSVERSIONINFOW v;
+	RTL_GET_VERSION *get = (RTL_GET_VERSION *)library_function(u"ntdll.dll", "RtlGetVersion");
+	v.size = sizeof v;
+	if (!get || get(&v) != 0)
+		return;
+	h->record.version = v.major << 16 | (v.minor & 0xffff);
+	h->record.build = v.build;
+}
+
 static void begin(struct helper *h)
 {
-	uint32_t version = GetVersion();
 	h->start_ms = GetTickCount();
 	/* No windows of Windows' own about drives without a medium. */
 	(void)SetErrorMode(SEM_FAILCRITICALERRORS);
@@ -26,9 +37,7 @@ static void begin(struct helper *h)
 	h->own[PATH_MAX - 1] = 0;
 	text_copy(h->drive, 3, h->own);
 	text_copy(h->own_name, 64, text_name(h->own));
-	/* Low byte major, next minor, high half the build. */
-	h->record.version = (version & 0xff) << 16 | (version >> 8 & 0xff);
-	h->record.build = version >> 16;
+	note_version(h);
 	record_stage(h, POD_STAGE_HELPER_STARTED, 0);
 	say_log(h, "started in the place of", h->own_name, 0);
 }
@@ -143,7 +152,7 @@ static void beside_the_program(struct helper *h)
 {
 	void *const wait[2] = {h->program, h->arrival};
 	bool looking = h->ho != NULL;
-	while (WaitForMultipleObjects(looking ? 2 : 1, wait, 0, looking ? h->look_ms : INFINITE) != WAIT_OBJECT_0) {
+	while (WaitForMultipleObjects(looking && h->arrival ? 2 : 1, wait, 0, looking ? h->look_ms : INFINITE) != WAIT_OBJECT_0) {
 		look_for_stick(h);
 		record_write(h);
 		looking = !h->volume[0];

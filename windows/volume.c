@@ -123,9 +123,9 @@ static bool device_number(void *device, struct STORAGE_DEVICE_NUMBER *n)
 static wchar free_letter(void)
 {
 	uint32_t used = GetLogicalDrives();
-	for (wchar letter = 'D'; letter <= 'Z'; letter++)
+	for (unsigned letter = 'D'; letter <= 'Z'; letter++)
 		if (!(used >> (letter - 'A') & 1))
-			return letter;
+			return (wchar)letter;
 	return 0;
 }
 

@@ -116,6 +116,11 @@ enum {
 	ATTACH_VIRTUAL_DISK_FLAG_PERMANENT_LIFETIME = 4,
 };
 
+struct OSVERSIONINFOW {
+	uint32_t size, major, minor, build, platform;
+	wchar service_pack[128];
+};
+
 /* CM_NOTIFY_FILTER, of the form for a class of device interfaces. */
 struct CM_NOTIFY_FILTER {
 	uint32_t size, flags, type, reserved;
@@ -127,6 +132,7 @@ struct CM_NOTIFY_FILTER {
 typedef uint32_t WINAPI CM_NOTIFY_CALLBACK(void *notification, void *ctx, uint32_t action, void *data, uint32_t size);
 typedef uint32_t WINAPI CM_REGISTER_NOTIFICATION(struct CM_NOTIFY_FILTER *filter, void *ctx, CM_NOTIFY_CALLBACK *call,
 						 void **out);
+typedef int32_t WINAPI RTL_GET_VERSION(struct OSVERSIONINFOW *out);
 typedef int WINAPI MESSAGE_BOX(void *parent, const wchar *text, const wchar *title, uint32_t flags);
 typedef void *WINAPI FIND_WINDOW(const wchar *class, const wchar *title);
 typedef int WINAPI POST_MESSAGE(void *window, uint32_t message, uintptr_t w, intptr_t l);
@@ -168,7 +174,6 @@ WIN_IMPORT(uint32_t) GetLogicalDrives(void);
 WIN_IMPORT(void *) GetProcAddress(void *module, const char *name);
 WIN_IMPORT(void) GetStartupInfoW(struct STARTUPINFOW *out);
 WIN_IMPORT(uint32_t) GetTickCount(void);
-WIN_IMPORT(uint32_t) GetVersion(void);
 WIN_IMPORT(int) GetVolumePathNamesForVolumeNameW(const wchar *volume, wchar *names, uint32_t len, uint32_t *need);
 WIN_IMPORT(void *) LoadLibraryW(const wchar *name);
 WIN_IMPORT(int) MoveFileW(const wchar *from, const wchar *to);

@@ -47,7 +47,8 @@ static const struct pod_stop_code codes[] = {
 	 N_("INACCESSIBLE_BOOT_DEVICE: Windows' kernel has no driver for the drive it starts from. From a VHD on exFAT: it "
 	    "boots from NTFS only."),
 	 N_("Microsoft's documentation")},
-	{"0xC000000F", N_("The boot manager does not find a file, a device or boot.sdi that its BCD names."), N_("tried with Microsoft's boot manager")},
+	{"0xC000000F", N_("The boot manager does not find a file, a device or boot.sdi that its BCD names."),
+	 N_("tried with Microsoft's boot manager")},
 	{"0xC0000098", N_("The BCD has no valid entry for a system: it is damaged, or made for something else."),
 	 N_("Microsoft's documentation")},
 	{"0xC0000225",

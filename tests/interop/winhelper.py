@@ -226,6 +226,7 @@ def judge_found(c, wine):
     o.says(o.notes, "open \\\\?\\Volume{1}\\images\\win.iso", "attached read-only for good", SYSTEM32 + "isopod\\winpeshl.exe | ", "raw write: volume")
     o.says(o.log, "an answer file was handed over", "attached as drive: E:")
     check("window" not in o.notes, "found at once: a window")
+    check(o.windows["major"] >= 6 and o.windows["build"] >= 7600, "Windows' version: %r" % o.windows)
     check(o.boot["verdict"] == "finished" and not o.boot["alarm"], "found at once: %r" % o.boot["verdict"])
     late = c["late"]
     late.is_(late.stages[:4], ["helper-started", "volume-found", "iso-attached", "handed-over"], "stages")

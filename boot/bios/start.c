@@ -20,16 +20,20 @@
 #define CD_DRIVE_LAST  0xfeu
 #define LOAD_LOWEST    0x500u
 #define BOUNCE_MIN     1024u
+#define BOOT_SECTOR    0x7c00u /* nothing of stage 2 lies here */
+#define MBR_FIRST_LBA  454u    /* in LBA 0: where the first partition starts */
 
 struct job {
 	struct pod_fw *fw;
 	struct pod_plan *plan;
 	const struct bios_disk *stick;
 	struct i13_state *state;		/* a copy of the image's state to fill in */
-	const struct pod_eltorito_entry *entry; /* NULL: raw disk or floppy image */
+	const struct pod_eltorito_entry *entry; /* NULL: raw disk or floppy image, Windows */
 	uint32_t resident_start, resident_size, conventional_end;
 	uint32_t bounce_offset;
 	uint8_t *boot;		       /* the boot image */
+	uint8_t sector[512];	       /* of the drive it starts from, the first; of Windows' disk */
+	bool windows;		       /* its boot manager is the boot image */
 	uint32_t high_start, high_end; /* what is kept above 1 MiB */
 	uint8_t *high;
 	struct i13_e820 e820[BIOS_E820_MAX];
@@ -188,6 +192,39 @@ static void set_diskette_table(struct i13_state *s)
 
 /* --- what is loaded ---------------------------------------------------------------------------------------- */
 
+/* [start, start + length) of the virtual disk to the heap, from where the server brings it to `segment`. */
+static enum pod_status read_to_heap(struct job *j, uint64_t start, uint32_t length, uint32_t segment)
+{
+	struct i13_state *s = j->state;
+	s->boot_length = length;
+	/* 07C0:0000 as 0000:7C00: some boot sectors count on it. */
+	s->boot_cs = (uint16_t)(segment & 0xf000);
+	s->boot_ip = (uint16_t)((segment & 0x0fff) << 4);
+	j->boot = bios_heap.alloc(&bios_heap, length);
+	if (!j->boot)
+		return refuse(j, POD_E_NOMEM, N_("Not enough memory to load the image's boot code."));
+	s->boot_source = (uint32_t)(uintptr_t)j->boot;
+	enum pod_status st = pod_map_read(&j->plan->map, j->fw->disk, start, j->boot, length);
+	return st == POD_OK ? st : refuse(j, st, N_("The image's boot code cannot be read from the stick."));
+}
+
+/* Windows' boot manager, whole; the boot sector of its partition, by which it finds that, is left at 7C00h. */
+static enum pod_status read_bootmgr(struct job *j)
+{
+	const struct pod_plan_windows *w = &j->plan->windows;
+	uint32_t target = POD_BOOTMGR_SEGMENT << 4;
+	j->state->boot_target = target;
+	if (w->bootmgr_length > j->resident_start - target)
+		return refuse(j, POD_E_NOMEM, N_("Not enough memory below 640 KiB for Windows' boot manager."));
+	enum pod_status st = pod_map_read(&j->plan->map, j->fw->disk, 0, j->sector, sizeof j->sector);
+	if (st == POD_OK)
+		st = pod_map_read(&j->plan->map, j->fw->disk, (uint64_t)pod_get_le32(j->sector + MBR_FIRST_LBA) << 9,
+				  bios_ptr(BOOT_SECTOR), sizeof j->sector);
+	if (st != POD_OK)
+		return refuse(j, st, N_("The image's boot code cannot be read from the stick."));
+	return read_to_heap(j, w->bootmgr_bytes, (uint32_t)w->bootmgr_length, POD_BOOTMGR_SEGMENT);
+}
+
 /* Reads the boot image to the heap; where it goes and how much of it. */
 static enum pod_status read_boot_image(struct job *j)
 {
@@ -196,6 +233,8 @@ static enum pod_status read_boot_image(struct job *j)
 	const struct pod_eltorito_entry *e = j->entry;
 	uint64_t start = e ? (uint64_t)e->lba << CD_SHIFT : 0;
 	uint32_t segment = 0x7c0, length = 512;
+	if (j->windows)
+		return read_bootmgr(j);
 	if (start >= m->size_bytes)
 		return refuse(j, POD_E_CORRUPT, N_("The boot catalogue points past the end of the image."));
 	if (e && e->media == POD_ET_NOEMUL) {
@@ -212,16 +251,7 @@ static enum pod_status read_boot_image(struct job *j)
 	length = (uint32_t)pod_min_u64(length, m->size_bytes - start);
 	if (length < 512)
 		return refuse(j, POD_E_CORRUPT, N_("The image ends within its boot sector."));
-	s->boot_length = length;
-	/* 07C0:0000 as 0000:7C00: some boot sectors count on it. */
-	s->boot_cs = (uint16_t)(segment & 0xf000);
-	s->boot_ip = (uint16_t)((segment & 0x0fff) << 4);
-	j->boot = bios_heap.alloc(&bios_heap, length);
-	if (!j->boot)
-		return refuse(j, POD_E_NOMEM, N_("Not enough memory to load the image's boot code."));
-	s->boot_source = (uint32_t)(uintptr_t)j->boot;
-	enum pod_status st = pod_map_read(m, j->fw->disk, start, j->boot, length);
-	return st == POD_OK ? st : refuse(j, st, N_("The image's boot code cannot be read from the stick."));
+	return read_to_heap(j, start, length, segment);
 }
 
 /* --- the map ----------------------------------------------------------------------------------------------- */
@@ -456,11 +486,12 @@ static enum pod_status prepare(struct job *j)
 		j->entry = &p->image.boot[p->bios_entry];
 	if (j->entry && j->entry->media > POD_ET_HARDDISK)
 		return refuse(j, POD_E_UNSUPPORTED, N_("The boot catalogue names an unknown kind of medium."));
+	j->windows = p->windows.count;
 	memcpy(j->state, bios_resident_image, sizeof *j->state);
 	POD_TRY(lay_out(j));
 	POD_TRY(read_boot_image(j));
 	set_stick(j);
-	POD_TRY(set_units(j, j->boot));
+	POD_TRY(set_units(j, j->windows ? j->sector : j->boot));
 	set_packet(j);
 	if (j->state->unit[0].kind == I13_FLOPPY)
 		set_diskette_table(j->state);

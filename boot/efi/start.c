@@ -238,7 +238,7 @@ static EFI_HANDLE find_loader_volume(struct starting *s, int entry)
 	if (entry >= 0 && (uint32_t)entry < s->plan->image.boot_count && s->plan->image.kind == POD_IMAGE_ISO)
 		return find_in_eltorito(s, entry);
 	h = find_volume(s->e, s->disk->path, UINT64_MAX);
-	if (h || s->plan->image.kind != POD_IMAGE_ISO)
+	if (h || s->plan->image.kind != POD_IMAGE_ISO || s->plan->windows.count)
 		return h;
 	return put_sfs(s, s->disk, 0, s->plan->map.size_bytes);
 }
@@ -447,7 +447,7 @@ enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const ch
 	s->msg = msg;
 	s->msg_size = msg_size;
 	s->msg[0] = 0;
-	switch (plan->image.kind) {
+	switch (plan->windows.count ? POD_IMAGE_DISK : plan->image.kind) {
 	case POD_IMAGE_EFI:
 		st = start_program(s, path);
 		break;

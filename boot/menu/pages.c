@@ -32,6 +32,7 @@ void page_help(struct menu *m)
 	pager_add(m, &p, PLAIN_("  language = en | zh_CN"));
 	pager_add(m, &p, PLAIN_("  view     = flat | folders"));
 	pager_add(m, &p, PLAIN_("  recorder = on | off"));
+	pager_add(m, &p, PLAIN_("  windows  = disk | cd"));
 	(void)pager_run(m, T("Help"), &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 }
@@ -62,6 +63,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	   "unchanged."),
 	N_("The image has more files or partitions than are searched: a boot loader may not have been found."),
 	N_("The virtual disk has more blocks than are searched for parts that were never written."),
+	N_("It looks like a Windows medium, but its files cannot be laid out as a disk: it is served as a CD."),
 	N_("Looking through a boot image would take too long: its initrds are served unchanged."),
 	/* what is wrong with an image, where that is words and not a specification's name of a field */
 	N_("BAT entries overlap"),
@@ -138,7 +140,9 @@ static void add_start(struct menu *m, struct menu_pager *p, const char *fw, cons
 	}
 	if (entry < 0 || (uint32_t)entry >= plan->image.boot_count) {
 		pager_add_pair(m, p, fw,
-			       bios ? T("the boot sector of the image") : T("the loader in the image's own filesystem"));
+			       plan->windows.count ? T("Windows' boot manager, on a disk made of the image's files")
+			       : bios		   ? T("the boot sector of the image")
+						   : T("the loader in the image's own filesystem"));
 		return;
 	}
 	const struct pod_eltorito_entry *e = &plan->image.boot[entry];

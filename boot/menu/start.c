@@ -144,6 +144,7 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.shim_ctx = m,
 		.find = find_file,
 		.find_ctx = m,
+		.windows_cd = m->conf->windows_cd,
 	};
 	if (m->fw->recorder && m->recorder.state) {
 		rq.state_start_bytes = m->stick.state_start;

@@ -89,6 +89,9 @@ static char *start_text(const struct pod_plan *p, const struct cli_bootmode *fw)
 		return cli_xasprintf(_("El Torito entry %d, %s in a FAT image at offset %llu"), n + 1, loader,
 				     (unsigned long long)e->lba * 2048);
 	}
+	if (n == POD_ENTRY_OWN && p->windows.count)
+		return cli_xasprintf(_("%s on a hard disk made of the image's files"),
+				     fw->bit == POD_FW_BIOS ? "bootmgr" : loader);
 	if (n == POD_ENTRY_OWN && fw->bit == POD_FW_BIOS)
 		return cli_xasprintf("%s", _("the boot sector of the image"));
 	if (n == POD_ENTRY_OWN && p->image.kind == POD_IMAGE_EFI)
@@ -171,6 +174,32 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
+}
+
+static const char *origin_text(enum pod_disk_from f)
+{
+	return f == POD_FROM_IMAGE ? "image" : f == POD_FROM_WIM ? "wim" : "made";
+}
+
+static void json_windows(struct cli_json *j, const struct pod_plan_windows *w)
+{
+	if (!w->count)
+		return;
+	cli_json_open(j, "windows", '{');
+	cli_json_open(j, "files", '[');
+	for (size_t i = 0; i < w->count; i++) {
+		const struct pod_disk_file *f = &w->file[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_str(j, "path", f->path);
+		cli_json_str(j, "origin", origin_text(f->origin));
+		cli_json_str(j, "from", f->from);
+		cli_json_u64(j, "offset", f->start_bytes);
+		cli_json_u64(j, "length", f->length_bytes);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+	cli_json_close(j, '}');
 }
 
 static void json_map(struct cli_json *j, const struct cli_image *im, const struct pod_plan *p)
@@ -297,6 +326,7 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	free(wim);
 	json_boot_entries(&j, &p->image);
 	json_overlays(&j, p);
+	json_windows(&j, &p->windows);
 	cli_json_open(&j, "warnings", '[');
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		cli_json_str(&j, NULL, p->warning[i]);
@@ -342,6 +372,25 @@ static void text_overlays(const struct pod_plan *p)
 	}
 }
 
+static void text_windows(const struct pod_plan_windows *w)
+{
+	char size[16];
+
+	if (w->count)
+		cli_print("%s\n", _("Started as Windows, from a hard disk with these files:"));
+	for (size_t i = 0; i < w->count; i++) {
+		const struct pod_disk_file *f = &w->file[i];
+
+		pod_format_size(size, f->length_bytes);
+		if (f->origin == POD_FROM_MADE)
+			cli_print(_("  %s, %s: made, because the image has none\n"), f->path, size);
+		else if (f->origin == POD_FROM_WIM)
+			cli_print(_("  %s, %s: %s in the WIM\n"), f->path, size, f->from);
+		else
+			cli_print(_("  %s, %s: %s in the image\n"), f->path, size, f->from);
+	}
+}
+
 static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
@@ -365,6 +414,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		text_wim(wim);
 	free(wim);
 	text_overlays(p);
+	text_windows(&p->windows);
 	cli_print("%s\n", _("Where the image lies:"));
 	for (size_t i = 0; i < im->extent_count; i++) {
 		const struct pod_extent *e = &im->extent[i];

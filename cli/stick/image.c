@@ -7,6 +7,7 @@
 #include "cli/disk/disk.h"
 #include "cli/host/files.h"
 #include "cli/stick/image.h"
+#include "cli/stick/rules.h"
 #include "cli/stick/stickfiles.h"
 
 static const char *const shim_name[POD_MACHINE_COUNT] = {
@@ -203,6 +204,23 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 	return node.is_dir ? POD_E_NOT_FOUND : runs_of(im->target, &node, &out->extent, &out->extent_count);
 }
 
+/* Does the stick's configuration want Windows media as CDs? What cannot be read has its default, as in the menu. */
+static bool wants_cd(struct cli_target *t)
+{
+	struct pod_conf *conf = cli_xzalloc(sizeof *conf);
+	struct cli_rules rules;
+	bool cd = false;
+
+	if (t && cli_rules_read_target(&rules, t) == POD_OK) {
+		if (rules.text)
+			pod_conf_parse(conf, rules.text, rules.len);
+		cd = conf->windows_cd;
+		cli_rules_free(&rules);
+	}
+	free(conf);
+	return cd;
+}
+
 enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag, struct fault *fault)
 {
 	struct pod_plan_request rq = {
@@ -216,6 +234,7 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.shim_ctx = im,
 		.find = find_file,
 		.find_ctx = im,
+		.windows_cd = wants_cd(im->target),
 	};
 
 	enum pod_status st;

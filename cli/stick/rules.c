@@ -14,6 +14,7 @@ static const char *const lint_text[] __attribute__((unused)) = {
 	N_("not a language the menu knows (en, zh_CN)"),
 	N_("not a view (flat, folders)"),
 	N_("neither on nor off"),
+	N_("neither disk nor cd"),
 	N_("names no image on this stick"),
 	N_("has no effect without a default"),
 	N_("the file is longer than 64 KiB: the rest is not read"),

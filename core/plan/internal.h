@@ -112,4 +112,9 @@ enum pod_status POD_MUST_USE pod_plan_iso_initrds(struct pod_handover *h, struct
 enum pod_status POD_MUST_USE pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *image, uint32_t index,
 						  struct pod_diag *diag);
 
+/* Of a Windows medium: makes the map that of a hard disk which Windows' own boot manager starts from, and says so in p->windows and
+ * p->image.firmware. Whatever is no such medium stays as it is. */
+enum pod_status POD_MUST_USE pod_plan_windows(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_dev *image,
+					      struct pod_diag *diag);
+
 #endif

@@ -74,6 +74,13 @@ static void choose_entries(struct pod_plan *p)
 {
 	const struct pod_image *im = &p->image;
 	bool disk_like = im->kind == POD_IMAGE_DISK || im->kind == POD_IMAGE_FLOPPY;
+	if (p->windows.count) {
+		for (int bit = 1; bit < 4; bit++)
+			p->efi_entry[bit] = im->firmware & 1u << bit ? POD_ENTRY_OWN : POD_ENTRY_NONE;
+		p->efi_entry[0] = POD_ENTRY_NONE;
+		p->bios_entry = im->firmware & POD_FW_BIOS ? POD_ENTRY_OWN : POD_ENTRY_NONE;
+		return;
+	}
 	p->bios_entry = disk_like && (im->firmware & POD_FW_BIOS) ? POD_ENTRY_OWN : POD_ENTRY_NONE;
 	for (uint32_t i = 0; i < im->boot_count && p->bios_entry == POD_ENTRY_NONE; i++)
 		if (im->boot[i].platform == 0 && im->boot[i].bootable && (im->boot[i].firmware & POD_FW_BIOS))
@@ -109,7 +116,7 @@ static enum pod_status patch_initrds(struct pod_plan *p, const struct pod_plan_r
 				     struct pod_diag *diag)
 {
 	struct pod_handover h = {.rq = rq, .plan = p, .image = image};
-	if (p->image.kind != POD_IMAGE_ISO || !rq->shim)
+	if (p->image.kind != POD_IMAGE_ISO || p->windows.count || !rq->shim)
 		return POD_OK;
 	for (size_t i = 0; i < rq->extent_count; i++) {
 		if (rq->extent[i].hole) { /* the running system could only be shown what is on the stick */
@@ -158,8 +165,10 @@ enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_allo
 		st = pod_plan_probe(p, &cache.dev, rq->path, &p->image, diag);
 	if (st == POD_OK && pod_image_is_disk_file(p->image.kind))
 		st = pod_plan_container(rq, p, diag);
+	if (st == POD_OK)
+		st = pod_plan_windows(rq, p, &cache.dev, diag);
 	if (st == POD_OK) {
-		p->sector_size = p->image.kind == POD_IMAGE_ISO ? ISO_SECTOR : 512;
+		p->sector_size = p->image.kind == POD_IMAGE_ISO && !p->windows.count ? ISO_SECTOR : 512;
 		choose_entries(p);
 		warn_about_image(p);
 		st = patch_initrds(p, rq, &cache.dev, diag);
@@ -181,7 +190,9 @@ void pod_plan_free(struct pod_plan *p)
 	pod_map_fini(&p->map);
 	pod_free(p->alloc, p->overlay);
 	pod_free(p->alloc, p->initrd);
+	pod_free(p->alloc, p->windows.file);
 	p->overlay = NULL;
+	p->windows = (struct pod_plan_windows){0};
 	p->initrd = NULL;
 	p->alloc = NULL;
 }

@@ -61,6 +61,7 @@ struct pod_plan_request {
 	 * its extents. NULL function: there are no other files. */
 	enum pod_status (*find)(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out);
 	void *find_ctx;
+	bool windows_cd; /* Windows media are served as the CDs that they are, not as a hard disk (windows.c) */
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
 	uint32_t state_length_bytes, boot_number;
@@ -88,6 +89,31 @@ struct pod_initrd {
 	char found_by[96]; /* "boot/grub/grub.cfg", or "content" */
 };
 
+/* The virtual hard disk that Windows is started from (windows.c). */
+enum pod_disk_from {
+	POD_FROM_IMAGE, /* a file of the image, where it lies */
+	POD_FROM_WIM,	/* a file in the WIM */
+	POD_FROM_MADE,	/* nobody had it */
+};
+
+struct pod_disk_file {
+	char path[256]; /* on the virtual disk, "/sources/boot.wim" */
+	enum pod_disk_from origin;
+	char from[256];			    /* its path there; of a WIM that is the image itself "" */
+	uint64_t start_bytes, length_bytes; /* of the virtual disk */
+};
+
+#define POD_DISK_FILES_MAX 512
+
+struct pod_plan_windows {
+	struct pod_disk_file *file;
+	size_t count, cap; /* 0: the image is not started as Windows from a hard disk */
+	/* What a BIOS starts: where the program lies on the virtual disk; 0 bytes: there is none. */
+	uint64_t bootmgr_bytes, bootmgr_length;
+};
+/* Where a BIOS starts it, in real mode, with the partition's boot sector at 7C00h and the drive in DL; it reads the rest itself. */
+#define POD_BOOTMGR_SEGMENT 0x2000u
+
 #define POD_PLAN_INITRD_MAX  64
 #define POD_PLAN_WARNING_MAX 16
 #define POD_PLAN_OVERLAY_MAX 4096
@@ -107,7 +133,8 @@ struct pod_plan {
 	bool unwritten;	  /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */
 	char parent[256]; /* of a container that cannot be opened: the path of the parent that is the reason, or "" */
 	struct pod_map map;
-	uint32_t sector_size; /* of the virtual disk: 2048 for ISO, 512 for disks and floppies */
+	uint32_t sector_size; /* of the virtual disk: 2048 for ISO, 512 for disks and floppies, and for Windows */
+	struct pod_plan_windows windows;
 	/* What a firmware starts: index in image.boot[] of an El Torito entry, or one of enum pod_entry. UEFI: per firmware bit
 	 * position. */
 	int bios_entry;

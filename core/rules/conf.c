@@ -4,9 +4,9 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
-enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_RECORDER, KEY_COUNT };
+enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_RECORDER, KEY_WINDOWS, KEY_COUNT };
 
-static const char *const key_name[KEY_COUNT] = {"timeout", "default", "language", "view", "recorder"};
+static const char *const key_name[KEY_COUNT] = {"timeout", "default", "language", "view", "recorder", "windows"};
 
 struct span {
 	const char *p;
@@ -157,10 +157,18 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 		else
 			return "neither on nor off";
 		return NULL;
+	case KEY_WINDOWS:
+		if (span_is(l->value, "disk"))
+			c->windows_cd = false;
+		else if (span_is(l->value, "cd"))
+			c->windows_cd = true;
+		else
+			return "neither disk nor cd";
+		return NULL;
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows)";
 }
 
 void pod_conf_init(struct pod_conf *c)

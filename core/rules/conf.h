@@ -8,6 +8,7 @@
  *   default   path of an image on the data partition, "/images/debian.iso"
  *   language  en | zh_CN
  *   view      flat | folders
+ *   windows   disk | cd: whether Windows media are served as the hard disk that core/plan/windows.c makes of them, or as they are
  *   recorder  on | off: whether the boot manager writes its flight recorder into the state file (core/trace/record.h)
  *
  * Parsing never fails: a line that makes no sense is skipped, and the last valid line for a key counts. pod_conf_lint says what
@@ -33,6 +34,7 @@ struct pod_conf {
 	enum pod_conf_language language;
 	enum pod_conf_view view;
 	bool recorder_off;
+	bool windows_cd;
 };
 
 /* Values without a file. */

@@ -321,6 +321,19 @@ static enum pod_status look_in_overlay(struct walk *w, const struct pod_overlay 
 	return look_in_fat(w, off, o->start_bytes, o->length_bytes, "");
 }
 
+/* The plan knows the files; the rest is the partition's own. */
+static void look_on_windows_disk(struct walk *w, const struct pod_plan *p, uint64_t off)
+{
+	for (size_t i = 0; i < p->windows.count; i++) {
+		const struct pod_disk_file *f = &p->windows.file[i];
+		if (off >= f->start_bytes && off - f->start_bytes < f->length_bytes) {
+			answer(w->out, POD_WHERE_FILE, f->path + 1, off - f->start_bytes, f->length_bytes);
+			return;
+		}
+	}
+	answer(w->out, POD_WHERE_DESCRIPTORS, "", off, 0);
+}
+
 static enum pod_status find(struct walk *w, const struct pod_plan *p, uint64_t off)
 {
 	const struct pod_overlay *o = overlay_at(p, off);
@@ -330,6 +343,10 @@ static enum pod_status find(struct walk *w, const struct pod_plan *p, uint64_t o
 	}
 	if (o)
 		return look_in_overlay(w, o, off);
+	if (p->windows.count) {
+		look_on_windows_disk(w, p, off);
+		return POD_OK;
+	}
 	if (p->image.kind == POD_IMAGE_ISO)
 		return look_in_iso(w, p, off);
 	answer(w->out, POD_WHERE_IMAGE, "", off, p->map.size_bytes);

@@ -102,7 +102,7 @@ TEST(lint_names_lines)
 	CHECK_EQ(lint("timeout = 10\ncolour = red\ntimeout = x\n\nno sense\ndefault = /gone.iso\nview = tree\nLanguage=fr\n",
 		      "/a.iso"),
 		 7);
-	CHECK_STR(report, "2 colour: unknown key (known: timeout, default, language, view, recorder)\n"
+	CHECK_STR(report, "2 colour: unknown key (known: timeout, default, language, view, recorder, windows)\n"
 			  "3 timeout: not a number of seconds from 0 to 3600\n"
 			  "3 timeout: given twice: the last valid line counts\n"
 			  "5 no sense: no '=' in this line\n"
@@ -115,6 +115,19 @@ TEST(lint_knows_that_a_timeout_needs_a_default)
 {
 	CHECK_EQ(lint("\ntimeout = 10\n", NULL), 1);
 	CHECK_STR(report, "2 timeout: has no effect without a default\n");
+}
+
+TEST(windows_comes_as_a_disk_unless_told)
+{
+	parse("");
+	CHECK(!c.windows_cd);
+	parse("windows = cd\n");
+	CHECK(c.windows_cd);
+	parse("Windows=CD\nwindows = disk\n");
+	CHECK(!c.windows_cd);
+	CHECK_EQ(lint("windows = cd\n", ""), 0);
+	CHECK_EQ(lint("windows = dvd\n", ""), 1);
+	CHECK_STR(report, "1 windows: neither disk nor cd\n");
 }
 
 TEST(the_recorder_is_on_unless_switched_off)

@@ -10,6 +10,8 @@
 #define FAT_MAX	  (16u << 20) /* bytes of FAT held in memory */
 #define FILES_MAX 64u
 #define CHUNK	  4096u
+#define LFN_UNITS 13u /* UTF-16 units in an entry that is a piece of a long name */
+#define ALIAS_MAX 999u
 
 static const uint8_t zeros[CHUNK];
 
@@ -351,7 +353,9 @@ static enum pod_status dir_sector(const struct pod_fatw *w, const struct pod_nod
 /* One change of a directory sector under way. */
 struct change {
 	uint8_t name[11];
-	int slot; /* entry number in the sector, -1: none yet */
+	uint16_t unit[POD_FATW_LONG_MAX]; /* the long name, if it has one */
+	uint32_t units, pieces;		  /* entries in front of its own that hold the long name */
+	int slot;			  /* number of its own entry in the sector, -1: none yet */
 	bool exists;
 	uint32_t first, clusters, old;
 };
@@ -368,6 +372,15 @@ static bool is_entry(const uint8_t *e, const uint8_t name[11])
 {
 	/* Neither a label nor a piece of a long name. */
 	return e[0] && e[0] != 0xE5 && !(e[11] & 0x08) && memcmp(e, name, 11) == 0;
+}
+
+/* Behind the end of a directory everything is free, whatever it holds. */
+static bool is_free(const uint8_t *sector, uint32_t slot, uint32_t slots)
+{
+	for (uint32_t s = 0; s < slots && s < slot; s++)
+		if (!sector[s * ENTRY])
+			return true;
+	return !sector[slot * ENTRY] || sector[slot * ENTRY] == 0xE5;
 }
 
 /* Fits the changes into the sector that c->sector holds: existing entries keep their place, new ones take free slots. Returns how
@@ -395,16 +408,39 @@ static uint32_t fit(struct commit *c, uint32_t *existing, bool *ended)
 	}
 	for (uint32_t i = 0; i < c->count; i++) {
 		struct change *ch = &c->change[i];
+		uint32_t run = 0;
 		if (ch->exists)
 			continue;
-		while (next < slots && c->sector[next * ENTRY] && c->sector[next * ENTRY] != 0xE5)
-			next++;
-		if (next < slots) {
-			ch->slot = (int)next++;
+		for (; next < slots && run <= ch->pieces; next++)
+			run = is_free(c->sector, next, slots) ? run + 1 : 0;
+		if (run > ch->pieces) {
+			ch->slot = (int)next - 1;
 			placed++;
 		}
 	}
 	return placed;
+}
+
+/* The rest of the sector in which a directory ends, c->sector, becomes deleted entries, so that it ends with the next one: long names
+ * must not be torn apart. What is behind the end is zeros in every directory of ours; elsewhere it could be anything. */
+static enum pod_status use_up(struct commit *c, const struct pod_node *dir, uint32_t index)
+{
+	uint32_t slots = geo(c->w)->sector_size / ENTRY;
+	uint64_t next, at;
+	uint8_t first;
+	enum pod_status st = dir_sector(c->w, dir, index + 1, &next);
+	if (st != POD_OK)
+		return st == POD_END ? POD_E_NOSPACE : st;
+	POD_TRY(dir_sector(c->w, dir, index, &at));
+	POD_TRY(pod_dev_read(c->w->fs.dev, next, &first, 1));
+	if (first)
+		return POD_E_NOSPACE;
+	for (uint32_t s = 0; s < slots; s++)
+		if (!c->sector[s * ENTRY])
+			c->sector[s * ENTRY] = 0xE5;
+	pod_fat_forget(&c->w->fs);
+	POD_TRY(pod_dev_write(c->w->fs.dev, at, c->sector, geo(c->w)->sector_size));
+	return pod_dev_flush(c->w->fs.dev);
 }
 
 /* Chooses the sector: the one that holds entries already, else the first with room. Leaves it in c->sector, slots set. */
@@ -427,6 +463,10 @@ static enum pod_status choose_sector(struct commit *c, const struct pod_node *di
 			home = i;
 		if (placed == c->count && room_at == UINT32_MAX)
 			room_at = i;
+		if (ended && home == UINT32_MAX && room_at == UINT32_MAX) {
+			POD_TRY(use_up(c, dir, i));
+			ended = false;
+		}
 	}
 	uint32_t want = home != UINT32_MAX ? home : room_at;
 	if (want == UINT32_MAX)
@@ -434,6 +474,123 @@ static enum pod_status choose_sector(struct commit *c, const struct pod_node *di
 	POD_TRY(dir_sector(c->w, dir, want, &c->at));
 	POD_TRY(pod_dev_read(c->w->fs.dev, c->at, c->sector, geo(c->w)->sector_size));
 	return fit(c, &existing, &ended) == c->count ? POD_OK : POD_E_UNSUPPORTED;
+}
+
+/* --- names -------------------------------------------------------------------------------------------- */
+
+/* What a long name may not hold (FAT 1.03, "Long File Name Naming"). */
+static bool is_long_name(const char *name)
+{
+	size_t n = pod_strlen(name);
+	if (!n || name[n - 1] == ' ' || name[n - 1] == '.')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		for (const char *bad = "\"*/:<>?\\|"; *bad; bad++)
+			if (name[i] == *bad || (uint8_t)name[i] < 0x20)
+				return false;
+	return true;
+}
+
+/* "bootmgfw.efi.mui", 1 -> "BOOTMG~1MUI": what is no letter or digit is left out. */
+static void make_alias(const char *name, uint32_t number, uint8_t out[11])
+{
+	char tail[8];
+	size_t dot = 0, n = 0, keep = 8 - (size_t)pod_snprintf(tail, sizeof tail, "~%u", (unsigned)number);
+	memset(out, ' ', 11);
+	for (size_t i = 1; name[i]; i++)
+		if (name[i] == '.')
+			dot = i;
+	for (size_t i = 0; name[i] && (!dot || i < dot) && n < keep; i++) {
+		char c = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 32) : name[i];
+		if (is_short_char(c) && c != '~')
+			out[n++] = (uint8_t)c;
+	}
+	for (size_t i = 0; tail[i]; i++)
+		out[n++] = (uint8_t)tail[i];
+	n = 8;
+	for (size_t i = dot; dot && name[i] && n < 11; i++) {
+		char c = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 32) : name[i];
+		if (is_short_char(c) && c != '~')
+			out[n++] = (uint8_t)c;
+	}
+}
+
+/* Is a short name in use, in the directory or by a change in front of the i-th? Borrows c->sector. */
+static enum pod_status short_name_used(struct commit *c, uint32_t i, const struct pod_node *dir, const uint8_t name[11],
+				       bool *used)
+{
+	uint32_t slots = geo(c->w)->sector_size / ENTRY;
+	*used = false;
+	for (uint32_t k = 0; k < i; k++)
+		*used |= memcmp(c->change[k].name, name, 11) == 0;
+	for (uint32_t at = 0; !*used; at++) {
+		uint64_t where;
+		enum pod_status st = dir_sector(c->w, dir, at, &where);
+		if (st == POD_END)
+			break;
+		POD_TRY(st);
+		POD_TRY(pod_dev_read(c->w->fs.dev, where, c->sector, geo(c->w)->sector_size));
+		for (uint32_t s = 0; s < slots; s++) {
+			if (!c->sector[s * ENTRY])
+				return POD_OK;
+			*used |= is_entry(c->sector + s * ENTRY, name);
+		}
+	}
+	return POD_OK;
+}
+
+/* A long name is only ever a new one. */
+static enum pod_status is_new(struct pod_fatw *w, const struct pod_node *dir, const char *name)
+{
+	struct pod_dirent *e = pod_zalloc(w->alloc, 1, sizeof *e);
+	struct pod_dir d;
+	enum pod_status st = e ? pod_dir_open(&d, &w->fs, dir) : POD_E_NOMEM;
+	while (st == POD_OK && (st = pod_dir_next(&d, e)) == POD_OK)
+		if (pod_strcasecmp(e->name, name) == 0)
+			st = POD_E_EXISTS;
+	pod_free(w->alloc, e);
+	return st == POD_END ? POD_OK : st;
+}
+
+/* The short name of the i-th change and, if `name` is none, its long one. */
+static enum pod_status take_name(struct commit *c, uint32_t i, const struct pod_node *dir, const char *name)
+{
+	struct change *ch = &c->change[i];
+	bool used = true;
+	size_t units = 0;
+	if (pack_name(name, ch->name))
+		return POD_OK;
+	if (!is_long_name(name))
+		return POD_E_INVALID;
+	POD_TRY(pod_utf8_to_utf16(name, ch->unit, POD_ARRAY_LEN(ch->unit), &units));
+	ch->units = (uint32_t)units;
+	ch->pieces = (ch->units + LFN_UNITS - 1) / LFN_UNITS;
+	POD_TRY(is_new(c->w, dir, name));
+	for (uint32_t n = 1; used && n <= ALIAS_MAX; n++) {
+		make_alias(name, n, ch->name);
+		POD_TRY(short_name_used(c, i, dir, ch->name, &used));
+	}
+	return used ? POD_E_LIMIT : POD_OK;
+}
+
+/* The pieces of a long name, the last one first, in front of its own entry. */
+static void fill_pieces(uint8_t *sector, const struct change *ch)
+{
+	static const uint8_t place[LFN_UNITS] = {1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30};
+	uint8_t sum = 0;
+	for (size_t i = 0; i < 11; i++)
+		sum = (uint8_t)((sum >> 1 | sum << 7) + ch->name[i]);
+	for (uint32_t p = 0; p < ch->pieces; p++) {
+		uint8_t *e = sector + ((uint32_t)ch->slot - 1 - p) * ENTRY;
+		memset(e, 0, ENTRY);
+		e[0] = (uint8_t)(p + 1 == ch->pieces ? 0x40 | (p + 1) : p + 1);
+		e[11] = 0x0F;
+		e[13] = sum;
+		for (uint32_t k = 0; k < LFN_UNITS; k++) {
+			uint32_t u = p * LFN_UNITS + k;
+			pod_put_le16(e + place[k], u < ch->units ? ch->unit[u] : u == ch->units ? 0 : 0xFFFF);
+		}
+	}
 }
 
 /* --- data --------------------------------------------------------------------------------------------- */
@@ -516,6 +673,7 @@ static enum pod_status put_files(struct commit *c, const struct pod_fatw_file *f
 				return POD_E_EXISTS; /* a directory of that name */
 			ch->old = pod_get_le16(e + 26) | (geo(w)->bits == 32 ? (uint32_t)pod_get_le16(e + 20) << 16 : 0);
 		}
+		fill_pieces(c->sector, ch);
 		fill_entry(w, e, ch->exists ? NULL : ch->name, 0x20, ch->first, files[i].len);
 	}
 	return POD_OK;
@@ -558,8 +716,7 @@ enum pod_status pod_fatw_put(struct pod_fatw *w, const char *dir, const struct p
 	POD_TRY(commit_init(&c, w, count));
 	enum pod_status st = POD_OK;
 	for (uint32_t i = 0; i < count && st == POD_OK; i++) {
-		if (!pack_name(files[i].name, c.change[i].name))
-			st = POD_E_INVALID;
+		st = take_name(&c, i, &node, files[i].name);
 		for (uint32_t k = 0; k < i && st == POD_OK; k++)
 			if (memcmp(c.change[i].name, c.change[k].name, 11) == 0)
 				st = POD_E_INVALID;
@@ -595,12 +752,13 @@ static enum pod_status new_dir(struct commit *c, const struct pod_node *parent)
 	POD_TRY(write_data(w, ch->first, 1, entries, sizeof entries));
 	POD_TRY(pod_dev_flush(w->fs.dev));
 	POD_TRY(flush_fat(w));
+	fill_pieces(c->sector, ch);
 	fill_entry(w, c->sector + (uint32_t)ch->slot * ENTRY, ch->name, 0x10, ch->first, 0);
 	return POD_OK;
 }
 
-/* Splits "A/B/C" into the parent "A/B" and the packed name of "C". */
-static enum pod_status split_path(struct pod_fatw *w, const char *path, struct pod_node *parent, uint8_t name[11])
+/* Splits "A/B/C" into the parent "A/B" and "C". */
+static enum pod_status split_path(struct pod_fatw *w, const char *path, struct pod_node *parent, const char **name)
 {
 	char up[128];
 	size_t cut = 0;
@@ -613,8 +771,7 @@ static enum pod_status split_path(struct pod_fatw *w, const char *path, struct p
 		return POD_E_LIMIT;
 	memcpy(up, path, cut);
 	up[cut] = 0;
-	if (!pack_name(path + cut, name))
-		return POD_E_INVALID;
+	*name = path + cut;
 	return find_dir(w, up, parent);
 }
 
@@ -622,14 +779,15 @@ enum pod_status pod_fatw_mkdir(struct pod_fatw *w, const char *path)
 {
 	struct commit c;
 	struct pod_node parent, there;
-	uint8_t name[11];
+	const char *name;
 	enum pod_status st = find_dir(w, path, &there);
 	if (st != POD_E_NOT_FOUND)
 		return st == POD_E_INVALID ? POD_E_EXISTS : st;
-	POD_TRY(split_path(w, path, &parent, name));
+	POD_TRY(split_path(w, path, &parent, &name));
 	POD_TRY(commit_init(&c, w, 1));
-	memcpy(c.change[0].name, name, sizeof name);
-	st = choose_sector(&c, &parent);
+	st = take_name(&c, 0, &parent, name);
+	if (st == POD_OK)
+		st = choose_sector(&c, &parent);
 	if (st == POD_OK) {
 		st = new_dir(&c, &parent);
 		if (st == POD_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writing our own EFI System Partition: format, make directories, put files; FAT16 and FAT32, names 8.3 in capitals.
+ * Writing our own EFI System Partition: format, make directories, put files; FAT16 and FAT32. Names are 8.3 in capitals, or long:
+ * a long name is written once, with a file or folder that is not there yet.
  *
  * Power may fail at any write. Files are contiguous and never changed in place: new contents go to free clusters, are flushed,
  * entered in both FATs, flushed, and then become current, all files of one call together, through one write of one directory
@@ -36,8 +37,10 @@ struct pod_fatw {
 	uint32_t reclaimed;	       /* lost clusters that pod_fatw_open freed */
 };
 
+#define POD_FATW_LONG_MAX 64u /* UTF-16 units of a long name */
+
 struct pod_fatw_file {
-	const char *name; /* 8.3, capitals: "BOOTX64.EFI" */
+	const char *name; /* 8.3, capitals: "BOOTX64.EFI"; or UTF-8, at most POD_FATW_LONG_MAX units */
 	const void *data; /* NULL: zeros */
 	uint32_t len;
 };
@@ -49,8 +52,9 @@ enum pod_status POD_MUST_USE pod_fatw_open(struct pod_fatw *w, struct pod_dev *d
 void pod_fatw_close(struct pod_fatw *w); /* NULL is legal */
 /* Makes one directory; its parent must exist. An existing directory is POD_OK. */
 enum pod_status POD_MUST_USE pod_fatw_mkdir(struct pod_fatw *w, const char *path);
-/* Creates or replaces several files of one directory at once. POD_E_NOSPACE without a free contiguous run for each;
- * POD_E_UNSUPPORTED if their entries do not fit one sector. */
+/* Creates or replaces several files of one directory at once. POD_E_NOSPACE without a free contiguous run for each, or without
+ * room in the directory, which never grows; POD_E_UNSUPPORTED if their entries do not fit one sector; POD_E_EXISTS for a long name
+ * that is there already. */
 enum pod_status POD_MUST_USE pod_fatw_put(struct pod_fatw *w, const char *dir, const struct pod_fatw_file *files, uint32_t count);
 
 #endif

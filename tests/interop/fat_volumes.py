@@ -108,6 +108,16 @@ def write_side(tmp, bits, mib, sector):
     check("contains volume label" not in text, f"{name}: label: {text}")
     check(all(mcopy(image, f"/EFI/BOOT/{n}") == d for n, d in old.items()), f"{name}: mtools reads the files")
     check("ISOPOD" in run("mlabel", "-s", "-i", image, "::").decode(), f"{name}: mlabel")
+    long = {"EFI/long names/" + n: rnd.randbytes(300) for n in ("bootmgfw.efi.mui", "bootmgr.efi.mui", "x.y.z", "Grüße.ttf")[:2 if bits == 32 else 4]}
+    run(tool, image, "mkdir", "EFI/long names")
+    for path, data in long.items():
+        (tmp / "long").write_bytes(data)
+        run(tool, image, "put", "EFI/long names", f"{path.split('/')[-1]}={tmp}/long")
+    ok, text = fsck(image)
+    check(ok, f"{name}: long names: {text}")
+    check(all(mcopy(image, "/" + path) == data for path, data in long.items()), f"{name}: mtools reads what has long names")
+    short = [l[:13] for l in run("mdir", "-i", image, "::/EFI/long names").decode().splitlines() if l[:12].strip() and "~" in l[:12]]
+    check(len(short) == len(set(short)) == len(long), f"{name}: each has a short name of its own: {short}")
     base = image.read_bytes()
     seen = set()
     for stop in [0, 1, 200, 500, *range(778, 800), *rnd.sample(range(800), 6)]:

@@ -5,6 +5,7 @@
  * same generation.
  */
 #include "core/base/bytes.h"
+#include "core/base/str.h"
 #include "core/fs/fat_write.h"
 #include "tests/unit/test.h"
 
@@ -325,7 +326,7 @@ TEST(fat_write_refuses)
 	struct pod_fatw_file f = {"X", NULL, 100};
 	make_volume(&r, data, SIZE, 16);
 	REQUIRE(pod_fatw_open(&w, &r.dev, &test_alloc, 0, 0, NULL) == POD_OK);
-	static const char *const bad[] = {"", ".", "a.txt", "TOOLONGNAME", "A.LONG", "A.", "A B", "A/B", "A.B.C"};
+	static const char *const bad[] = {"", ".", "A.", "A ", "A/B", "A:B", "a\tb", "\xff", "what?"};
 	for (size_t i = 0; i < POD_ARRAY_LEN(bad); i++) {
 		f.name = bad[i];
 		CHECK_EQ(pod_fatw_put(&w, "ISOPOD", &f, 1), POD_E_INVALID);
@@ -403,5 +404,62 @@ TEST(fat_write_looks_at_every_cluster_number)
 	}
 	free(data);
 	free(before);
+	CHECK_EQ(test_alloc_live, 0);
+}
+
+static enum pod_status put_long(struct pod_fatw *w, const char *name, const char *data)
+{
+	struct pod_fatw_file f = {name, data, (uint32_t)strlen(data)};
+	return pod_fatw_put(w, "long names", &f, 1);
+}
+
+TEST(fat_write_long_names)
+{
+	static const char *const name[] = {"bootmgfw.efi.mui", "bootmgr.efi.mui", "a.txt",
+					   "thirteen char",    "fourteen chars",  "\xE4\xB8\xAD\xE6\x96\x87\xE5\xAD\x97.ttf",
+					   "PLAIN.TXT",	       "A.LONG"};
+	/* 64 entries in a directory, four sectors */
+	const struct pod_fat_params pp = {.bits = 16, .sector_size = 512, .cluster_size = 2048};
+	uint8_t *data = calloc(1, 4 * SIZE);
+	struct recorder r;
+	struct pod_fatw w;
+	struct pod_node n;
+	char back[32], too_long[POD_FATW_LONG_MAX + 2];
+	rec_init(&r, data, 4 * SIZE);
+	REQUIRE(pod_fat_format(&r.dev, &test_alloc, &pp, NULL) == POD_OK);
+	REQUIRE(pod_fatw_open(&w, &r.dev, &test_alloc, 0, 0, NULL) == POD_OK);
+	CHECK_EQ(pod_fatw_mkdir(&w, "long names"), POD_OK);
+	CHECK_EQ(pod_fatw_mkdir(&w, "long names/sr-Latn-RS"), POD_OK);
+	CHECK_EQ(pod_fatw_mkdir(&w, "LONG NAMES"), POD_OK);
+	for (size_t i = 0; i < POD_ARRAY_LEN(name); i++)
+		CHECK_EQ(put_long(&w, name[i], name[i]), POD_OK);
+	CHECK_EQ(put_long(&w, "BOOTMGR.efi.mui", "again"), POD_E_EXISTS);
+	CHECK_EQ(put_long(&w, "PLAIN.TXT", "plain.txt"), POD_OK);
+	memset(too_long, 'x', sizeof too_long - 1);
+	too_long[sizeof too_long - 1] = 0;
+	CHECK_EQ(put_long(&w, too_long, ""), POD_E_LIMIT);
+	too_long[sizeof too_long - 2] = 0;
+	CHECK_EQ(put_long(&w, too_long, ""), POD_OK);
+	/* a directory does not grow: it says so, and what is in it stays */
+	enum pod_status st = POD_OK;
+	for (unsigned i = 0; st == POD_OK && i < 300; i++) {
+		snprintf(back, sizeof back, "same beginning %u", i);
+		st = put_long(&w, back, back);
+	}
+	CHECK_EQ(st, POD_E_NOSPACE);
+	pod_fatw_close(&w);
+	REQUIRE(pod_fatw_open(&w, &r.dev, &test_alloc, 0, 0, NULL) == POD_OK);
+	CHECK_EQ(w.reclaimed, 0);
+	for (size_t i = 0; i < POD_ARRAY_LEN(name); i++) {
+		char path[64];
+		snprintf(path, sizeof path, "long names/%s", name[i]);
+		REQUIRE(pod_fs_lookup(&w.fs, path, &n, &scratch) == POD_OK);
+		REQUIRE(n.size_bytes == strlen(name[i]));
+		CHECK_EQ(pod_fs_read(&w.fs, &n, 0, back, strlen(name[i])), POD_OK);
+		CHECK(pod_strncasecmp(back, name[i], strlen(name[i])) == 0);
+	}
+	CHECK(pod_fs_lookup(&w.fs, "long names/SR-LATN-RS", &n, &scratch) == POD_OK && n.is_dir);
+	pod_fatw_close(&w);
+	free(data);
 	CHECK_EQ(test_alloc_live, 0);
 }

@@ -27,6 +27,7 @@ struct piece {
 
 struct copying {
 	struct pod_chain *from;
+	uint64_t base; /* where the source begins in what is written */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct piece ring[RING];
@@ -147,7 +148,7 @@ static enum pod_status write_all(struct copying *c, struct pod_chain *to, struct
 		pthread_mutex_unlock(&c->lock);
 		if (!p->len || cli_interrupted)
 			break;
-		st = write_sparse(to, p->off, p->buf, p->len);
+		st = write_sparse(to, c->base + p->off, p->buf, p->len);
 		if (st != POD_OK)
 			break;
 		pending += p->len;
@@ -168,9 +169,9 @@ static enum pod_status write_all(struct copying *c, struct pod_chain *to, struct
 	return st;
 }
 
-enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label)
+enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label)
 {
-	struct copying c = {.from = from, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct copying c = {.from = from, .base = base, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	struct disk_file *f = (struct disk_file *)to->member[0]->file;
 	enum pod_status st = POD_E_NOMEM;
 	struct cli_progress bar;

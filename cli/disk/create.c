@@ -214,7 +214,7 @@ static int copy_into(const struct source *from, enum pod_member_kind kind, struc
 	if (st != POD_OK)
 		return disk_fail(shown, _("cannot open the image"), st, &diag, NULL, fault);
 	if (from->disk)
-		st = disk_copy(&from->disk->chain, &to, shown);
+		st = disk_copy(&from->disk->chain, &to, 0, shown);
 	else
 		rc = disk_foreign_read(from->dev, from->bytes, &to, shown, fault);
 	closed = pod_chain_close(&to);

@@ -62,8 +62,8 @@ struct disk_create {
 };
 /* Makes an image file (it must not exist) and closes it. `f` stays open for writing if not NULL. */
 int disk_create(const char *path, const struct disk_create *c, struct disk_file *f, struct fault *fault);
-/* Copies all of `from` to `to`, which reads as zeros yet; zeros are left out. */
-enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, const char *label);
+/* Copies all of `from` to byte `base` of `to`, which reads as zeros yet; zeros are left out. */
+enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label);
 
 /* A pod_chain_progress for a struct cli_progress as `ctx`. */
 void disk_progress(void *ctx, uint64_t done, uint64_t total);

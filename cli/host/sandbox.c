@@ -48,7 +48,7 @@ static void send_all(int fd, const void *data, size_t len)
 	}
 }
 
-static void flush(struct sandbox_child *c)
+void sandbox_flush(struct sandbox_child *c)
 {
 	send_all(c->walls.answers, c->buf, c->len);
 	c->len = 0;
@@ -58,7 +58,7 @@ static void flush(struct sandbox_child *c)
 static void keep(struct sandbox_child *c, const void *data, size_t len)
 {
 	if (len > sizeof c->buf - c->len)
-		flush(c);
+		sandbox_flush(c);
 	if (len > sizeof c->buf) {
 		send_all(c->walls.answers, data, len);
 	} else if (len) {
@@ -83,7 +83,7 @@ static void send_own(struct sandbox_child *c, char what, const void *data, size_
 	buf[0] = what;
 	memcpy(buf + 1, data, len);
 	sandbox_send(c, 0, buf, len + 1);
-	flush(c);
+	sandbox_flush(c);
 }
 
 int sandbox_exec(struct sandbox_child *c, const struct cli_args *a)

@@ -18,7 +18,7 @@
 #include "cli/host/proc.h"
 #include "cli/ui/ui.h"
 
-#define SANDBOX_INPUTS	   2u
+#define SANDBOX_INPUTS	   32u
 #define SANDBOX_RECORD_MAX (32u << 20)
 
 struct sandbox_child;
@@ -33,7 +33,7 @@ struct sandbox {
 	uint64_t disk_bytes;   /* of the folder it works in, which is its only one; 0: 64 MiB */
 	unsigned files_max;    /* in there; 0: 4096 */
 	uint64_t answer_bytes; /* all records; 0: 64 MiB */
-	/* Open files that it can open again, as "in0" and "in1" in its folder. What is open for writing can be written to. */
+	/* Open files that it can open again, as "in0", "in1" ... in its folder. What is open for writing can be written to. */
 	int input[SANDBOX_INPUTS];
 	unsigned inputs;
 	int keep[SANDBOX_INPUTS]; /* open files that keep their number, a program's too: sockets */
@@ -60,6 +60,8 @@ bool sandbox_take_back(int fd);
 
 /* For `work`. A record of any kind but 0. */
 void sandbox_send(struct sandbox_child *c, unsigned kind, const void *data, size_t len);
+/* Records are gathered; what somebody waits for (progress) is sent at once. */
+void sandbox_flush(struct sandbox_child *c);
 /* Runs the program to its end, mute, in the folder; its exit status. One that crashes ends the child. */
 int sandbox_exec(struct sandbox_child *c, const struct cli_args *a);
 /* The same, and all that `work` would do: `s->program` with these arguments. Its exit status, or -1, and the fault says why. */

@@ -75,7 +75,7 @@ static enum pod_status fill(struct disk *from, struct disk_file *f, const char *
 	enum pod_status st, closed;
 
 	POD_TRY(pod_chain_open(&to, &f->vf, &cli_alloc, NULL, &opt, NULL));
-	st = disk_copy(&from->chain, &to, label);
+	st = disk_copy(&from->chain, &to, 0, label);
 	closed = pod_chain_close(&to);
 	return st == POD_OK ? closed : st;
 }

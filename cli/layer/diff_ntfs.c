@@ -7,11 +7,9 @@
 #include "cli/host/lazy.h"
 
 #ifdef ISOPOD_WITH_NTFS
-#include <errno.h>
-#include <sys/stat.h>
+#include "cli/host/ntfs_device.h"
 #include <time.h>
 #include <ntfs-3g/attrib.h>
-#include <ntfs-3g/device.h>
 #include <ntfs-3g/inode.h>
 #include <ntfs-3g/logging.h>
 #include <ntfs-3g/mft.h>
@@ -35,110 +33,6 @@ LAZY_LIBRARY(lib, ntfs_3g, FUNCTIONS);
 #define DEPTH_MAX 128u
 #define RECORDS	  1024u /* read at a time */
 enum { RECORD = 1, DATA = 2 };
-
-/* --- the volume as libntfs-3g sees a device ------------------------------------------------------------- */
-
-struct source {
-	struct pod_dev *dev;
-	s64 at;
-};
-
-static int dev_open(struct ntfs_device *d, int flags)
-{
-	(void)flags;
-	d->d_state |= 1ul << ND_Open | 1ul << ND_ReadOnly;
-	return 0;
-}
-
-static int dev_close(struct ntfs_device *d)
-{
-	d->d_state &= ~(1ul << ND_Open);
-	return 0;
-}
-
-static s64 dev_seek(struct ntfs_device *d, s64 off, int whence)
-{
-	struct source *s = d->d_private;
-
-	s->at = whence == SEEK_SET ? off : whence == SEEK_CUR ? s->at + off : (s64)s->dev->size_bytes + off;
-	return s->at;
-}
-
-static s64 dev_pread(struct ntfs_device *d, void *buf, s64 count, s64 off)
-{
-	struct source *s = d->d_private;
-
-	if (off < 0 || count < 0 || (uint64_t)off >= s->dev->size_bytes)
-		return 0;
-	if ((uint64_t)count > s->dev->size_bytes - (uint64_t)off)
-		count = (s64)(s->dev->size_bytes - (uint64_t)off);
-	if (pod_dev_read(s->dev, (uint64_t)off, buf, (size_t)count) == POD_OK)
-		return count;
-	errno = EIO;
-	return -1;
-}
-
-static s64 dev_read(struct ntfs_device *d, void *buf, s64 count)
-{
-	struct source *s = d->d_private;
-	s64 n = dev_pread(d, buf, count, s->at);
-
-	s->at += n > 0 ? n : 0;
-	return n;
-}
-
-static s64 dev_write(struct ntfs_device *d, const void *buf, s64 count)
-{
-	(void)d;
-	(void)buf;
-	(void)count;
-	errno = EROFS;
-	return -1;
-}
-
-static s64 dev_pwrite(struct ntfs_device *d, const void *buf, s64 count, s64 off)
-{
-	(void)off;
-	return dev_write(d, buf, count);
-}
-
-static int dev_sync(struct ntfs_device *d)
-{
-	(void)d;
-	return 0;
-}
-
-static int dev_stat(struct ntfs_device *d, struct stat *st)
-{
-	struct source *s = d->d_private;
-
-	memset(st, 0, sizeof *st);
-	st->st_mode = S_IFREG | 0444;
-	st->st_size = (off_t)s->dev->size_bytes;
-	return 0;
-}
-
-static int dev_ioctl(struct ntfs_device *d, unsigned long request, void *arg)
-{
-	(void)d;
-	(void)request;
-	(void)arg;
-	errno = EOPNOTSUPP;
-	return -1;
-}
-
-static struct ntfs_device_operations dev_ops = {
-	.open = dev_open,
-	.close = dev_close,
-	.seek = dev_seek,
-	.read = dev_read,
-	.write = dev_write,
-	.pread = dev_pread,
-	.pwrite = dev_pwrite,
-	.sync = dev_sync,
-	.stat = dev_stat,
-	.ioctl = dev_ioctl,
-};
 
 /* --- which records are concerned ------------------------------------------------------------------------ */
 
@@ -389,14 +283,14 @@ static enum pod_status list_volume(struct scan *s)
 
 static enum pod_status list_inside(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
-	struct source src = {.dev = volume};
+	struct ntfs_source src = {.dev = volume};
 	struct scan *s;
 	struct ntfs_device *d;
 	enum pod_status st = POD_E_CORRUPT;
 
 	lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
 	lib.ntfs_set_char_encoding("UTF-8");
-	d = lib.ntfs_device_alloc("layer", 0, &dev_ops, &src);
+	d = lib.ntfs_device_alloc("layer", 0, &ntfs_source_ops, &src);
 	if (!d)
 		return POD_E_NOMEM;
 	s = cli_xzalloc(sizeof *s);

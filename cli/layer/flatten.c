@@ -33,7 +33,7 @@ static int copy_whole(struct layer_store *ls, const struct pod_stored *e, uint64
 			if (st == POD_OK)
 				st = pod_chain_open(&to, &f->vf, &cli_alloc, NULL, &opt, &diag);
 			if (st == POD_OK) {
-				st = disk_copy(&from->chain, &to, e->name);
+				st = disk_copy(&from->chain, &to, 0, e->name);
 				closed = pod_chain_close(&to);
 				st = st == POD_OK ? closed : st;
 			}

@@ -16,6 +16,8 @@ struct disk_file {
 bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct fault *fault);
 bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault);
 void disk_file_close(struct disk_file *f);
+/* An open file in another struct: it points into itself. */
+void disk_file_move(struct disk_file *to, struct disk_file *from);
 /* fsync, the folder it lies in included. */
 bool disk_file_sync(struct disk_file *f, struct fault *fault);
 

@@ -69,6 +69,12 @@ void cli_dev_direct(struct cli_dev *d)
 		d->direct_fd = open(path, (d->dev.read_only ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC);
 }
 
+void cli_dev_buffered(struct cli_dev *d)
+{
+	if (d->direct_fd >= 0)
+		stop_direct(d);
+}
+
 /* What the page cache holds is taken from there; the rest is not put into it. */
 static ssize_t read_direct(struct cli_dev *d, void *buf, size_t len, off_t at)
 {

@@ -59,6 +59,8 @@ void cli_dev_unlimited(struct cli_dev *d);
  * is read from it): the copy of a large file then neither pushes everything else out of memory nor leaves all the waiting to the
  * flush at its end. */
 void cli_dev_direct(struct cli_dev *d);
+/* Back to the page cache: for small accesses, or where a child goes on with the file. */
+void cli_dev_buffered(struct cli_dev *d);
 /* Changes a regular file's length; sparse. POD_E_* on failure. */
 enum pod_status POD_MUST_USE cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes);
 /* Makes a range of a file read as zeros and gives its space back. POD_E_UNSUPPORTED where files have no holes. */

@@ -30,7 +30,7 @@ struct lazy_library {
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name takes none */
 #define LAZY_POINTER(function) __typeof__(&(function)) function;
 #define LAZY_NAME(function)    #function "\0"
-#define LAZY_ITSELF(function)  function,
+#define LAZY_ITSELF(function)  &(function),
 
 #ifdef LAZY_DIRECT
 #define LAZY_LIBRARY(lib, name, FUNCTIONS)                                                                                       \

@@ -10,13 +10,6 @@
 
 #define BASE_BLOCK (2u << 20)
 
-struct options {
-	uint64_t size;
-	const char *from, *name;
-	uint32_t sector_size;
-	enum pod_diskfile input;
-};
-
 /* Blocks of the base that will hold something. */
 static enum pod_status count_blocks(struct pod_chain *c, uint64_t *blocks)
 {
@@ -80,27 +73,41 @@ static enum pod_status fill(struct disk *from, struct disk_file *f, const char *
 	return st == POD_OK ? closed : st;
 }
 
+static int fill_base(const struct layer_base *b, struct disk *from, struct disk_file *f, struct fault *fault)
+{
+	enum pod_status st = from ? fill(from, f, b->from) : POD_OK;
+
+	if (st != POD_OK)
+		return disk_fail(f->dev.path, _("cannot make the image"), st, NULL, NULL, fault);
+	return b->fill ? b->fill(b->fill_ctx, f, fault) : CLI_OK;
+}
+
 /* The base: under a name that is no layer's until it is whole. */
-static int make_base(struct layer_store *ls, const struct options *o, struct disk *from, struct pod_stored *e,
+static int make_base(struct layer_store *ls, const struct layer_base *b, struct disk *from, struct pod_stored *e,
 		     struct fault *fault)
 {
-	struct pod_vhdx_create c = {
-		.size_bytes = o->size, .block_size = BASE_BLOCK, .logical_sector_size = o->sector_size ? o->sector_size : 512};
-	uint64_t need = (16u << 20) + o->size / (1u << 17) + (from ? occupied(from) : 0);
+	bool large = from && from->chain.member[0]->sector_size == 4096;
+	struct pod_vhdx_create c = {.size_bytes = b->size_bytes,
+				    .block_size = BASE_BLOCK,
+				    .logical_sector_size = large ? 4096 : 512,
+				    .fixed = b->fixed};
+	uint64_t need = (16u << 20) + c.size_bytes / (1u << 17) + b->fill_bytes + (from ? occupied(from) : 0);
 	char *part = cli_xasprintf("%s.part", e->file);
 	struct pod_diag diag = {0};
 	struct disk_file *f = NULL;
 	enum pod_status st;
 	int rc = CLI_FAILED;
 
+	if (from)
+		c.size_bytes = pod_align_up(from->chain.dev.size_bytes, c.logical_sector_size);
 	if (layer_store_room(ls, need, fault))
 		f = ls->dir.ops->create(&ls->dir, part, need, fault);
 	if (f) {
 		st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
-		if (st == POD_OK && from)
-			st = fill(from, f, o->from);
 		if (st != POD_OK)
 			disk_fail(f->dev.path, _("cannot make the image"), st, &diag, NULL, fault);
+		else if (fill_base(b, from, f, fault) != CLI_OK)
+			rc = CLI_FAILED;
 		else if (cli_interrupted)
 			fault_set(fault, _("%s: interrupted; nothing was changed"), ls->dir.shown);
 		else if (ls->dir.ops->finish(&ls->dir, f, fault))
@@ -126,7 +133,7 @@ static void any_layer(void *ctx, const char *name, uint64_t size, int64_t mtime,
 		*any = true;
 }
 
-static int fill_store(struct layer_store *ls, const struct options *o, struct disk *from, struct fault *fault)
+static int fill_store(struct layer_store *ls, const struct layer_base *b, struct disk *from, struct fault *fault)
 {
 	struct pod_stored e = {.flags = POD_STORED_FROZEN, .created = cli_identity_time(NULL)};
 	bool any = false;
@@ -140,9 +147,9 @@ static int fill_store(struct layer_store *ls, const struct options *o, struct di
 	cli_identity_guid(NULL, ls->s.id);
 	e.id = layer_store_new_id(ls);
 	e.frozen = e.created;
-	pod_strlcpy(e.name, o->name, sizeof e.name);
+	pod_strlcpy(e.name, b->name, sizeof e.name);
 	pod_store_file_name(e.file, e.name, e.id);
-	rc = make_base(ls, o, from, &e, fault);
+	rc = make_base(ls, b, from, &e, fault);
 	if (rc != CLI_OK)
 		return rc;
 	st = pod_store_add(&ls->s, &e);
@@ -156,19 +163,15 @@ static int fill_store(struct layer_store *ls, const struct options *o, struct di
 	return rc;
 }
 
-static int create(const char *store, struct options *o, struct fault *fault)
+int layer_store_create(const char *store, const struct layer_base *b, struct fault *fault)
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
-	struct disk *from = o->from ? cli_xzalloc(sizeof *from) : NULL;
-	int rc = from ? disk_open(from, o->from, o->input, false, fault) : CLI_OK;
+	struct disk *from = b->from ? cli_xzalloc(sizeof *from) : NULL;
+	int rc = from ? disk_open(from, b->from, b->input, false, fault) : CLI_OK;
 
 	if (rc == CLI_OK) {
-		if (from) {
-			o->sector_size = from->chain.member[0]->sector_size == 4096 ? 4096 : 512;
-			o->size = pod_align_up(from->chain.dev.size_bytes, o->sector_size);
-		}
 		layer_store_begin(ls);
-		rc = store_dir_open(&ls->dir, store, true, true, fault) ? fill_store(ls, o, from, fault) : CLI_FAILED;
+		rc = store_dir_open(&ls->dir, store, true, true, fault) ? fill_store(ls, b, from, fault) : CLI_FAILED;
 		if (layer_store_close(ls, fault) != CLI_OK)
 			rc = CLI_FAILED;
 		if (from && disk_close(from, fault) != CLI_OK)
@@ -186,11 +189,11 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 						{"name", required_argument, NULL, 'n'},
 						DISK_INPUT_OPTION,
 						{NULL, 0, NULL, 0}};
-	struct options o = {.name = "base"};
+	struct layer_base o = {.name = "base"};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 's' && (!cli_parse_size(optarg, &o.size) || !o.size || o.size % 512))
+		if (c == 's' && (!cli_parse_size(optarg, &o.size_bytes) || !o.size_bytes || o.size_bytes % 512))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		if (c == 'F' && !disk_parse_input(optarg, &o.input))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
@@ -201,12 +204,12 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 		else if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}
-	if (argc - optind != 1 || !o.from == !o.size)
+	if (argc - optind != 1 || !o.from == !o.size_bytes)
 		return cli_usage(fault, cmd, "%s", _("name one STORE, and either --size N or --from FILE"));
 	if (!pod_store_name_ok(o.name))
 		return cli_usage(fault, cmd, _("'%s' is not valid here"), o.name);
 	cli_catch_signals();
-	return create(argv[optind], &o, fault);
+	return layer_store_create(argv[optind], &o, fault);
 }
 
 int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)

@@ -8,6 +8,22 @@
 
 #include "cli/layer/tree.h"
 
+/* What a new store begins with: a copy of an image, or a disk of that size, which `fill` may fill. */
+struct layer_base {
+	const char *name; /* of the base layer */
+	const char *from;
+	enum pod_diskfile input; /* what `from` is, if that was said */
+	uint64_t size_bytes;
+	bool fixed;
+	/* Gets the base's file, a VHDX of zeros, and takes at most so much room on its volume. On a stick the file is none of the
+	 * host. */
+	int (*fill)(void *ctx, struct disk_file *f, struct fault *fault);
+	void *fill_ctx;
+	uint64_t fill_bytes;
+};
+/* CLI_OK, or CLI_FAILED and has said why. */
+int layer_store_create(const char *store, const struct layer_base *b, struct fault *fault);
+
 /* Opens a store; for writing, takes the lock and finishes what was interrupted. CLI_OK, or CLI_FAILED and has said why. */
 int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault);
 

@@ -6,3 +6,7 @@ $(B)/bench/layer_call: $(B)/cli-obj/tests/bench/layer_call.o $(filter-out %/cli/
 .PHONY: bench-layers
 bench-layers: $(B)/isopod $(B)/bench/layer_call
 	@B=$(abspath $(B)) tests/bench/layers.py
+# `make bench-togo [BENCH_MIB=1024]` takes some four times as much room as that.
+.PHONY: bench-togo
+bench-togo: $(B)/isopod
+	@B=$(abspath $(B)) tests/bench/togo.py

@@ -113,7 +113,7 @@ install: all $(STICK_FILES)
 # The files that load libraries, linked with them as usual: from these dpkg-shlibdeps learns what the package depends on. What not
 # every user of the command has to have is recommended.
 CLI_RECOMMENDS := $(filter $(CLI_SRC),cli/doctor/drivers_wim.c cli/layer/diff_ntfs.c cli/stick/ntfs_lib.c \
-				       cli/togo/volume.c cli/togo/wim.c)
+				       cli/togo/drivers_wim.c cli/togo/volume.c cli/togo/wim.c)
 CLI_DEPENDS    := $(filter-out $(CLI_RECOMMENDS),$(shell grep -l '^LAZY_LIBRARY' $(CLI_SRC)))
 $(B)/direct/%.o: %.c
 	@mkdir -p $(@D)

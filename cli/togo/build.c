@@ -41,21 +41,6 @@ void togo_files_free(struct togo_files *f)
 	memset(f, 0, sizeof *f);
 }
 
-void togo_editions_free(struct togo_editions *e)
-{
-	free(e->v);
-	memset(e, 0, sizeof *e);
-}
-
-const char *togo_arch_name(uint32_t arch)
-{
-	return arch == TOGO_X86	    ? "x86"
-	       : arch == TOGO_X64   ? "x64"
-	       : arch == TOGO_ARM64 ? "arm64"
-	       : arch == TOGO_ARM   ? "arm"
-				    : "?";
-}
-
 /* The log and the bitmaps of the volume, and a little to start with. */
 uint64_t togo_disk_least(const struct togo_edition *e)
 {

@@ -35,58 +35,6 @@ struct job {
 	char *beside;
 };
 
-/* --- which edition -------------------------------------------------------------------------------------------- */
-
-static char *list_editions(const struct togo_editions *e)
-{
-	char *all = cli_xstrdup("");
-
-	for (unsigned i = 0; i < e->n; i++) {
-		char *more = cli_xasprintf("%s%s%u %s", all, i ? ", " : "", e->v[i].index, e->v[i].name);
-
-		free(all);
-		all = more;
-	}
-	return all;
-}
-
-static bool is_named(const struct togo_edition *e, const char *name)
-{
-	uint64_t index;
-
-	if (cli_parse_uint(name, UINT32_MAX, &index))
-		return index == e->index;
-	return pod_strcasecmp(e->name, name) == 0 || pod_strcasecmp(e->id, name) == 0;
-}
-
-static int choose_edition(struct job *j, struct fault *fault)
-{
-	const struct togo_editions *all = &j->editions;
-	const char *name = j->o->edition;
-	unsigned hits = 0;
-	char *list;
-
-	for (unsigned i = 0; i < all->n; i++)
-		if (name ? is_named(&all->v[i], name) : all->n == 1) {
-			j->edition = &all->v[i];
-			hits++;
-		}
-	if (hits == 1)
-		return CLI_OK;
-	if (!all->n)
-		return fault_set(fault, _("%s: contains no image"), j->o->image);
-	list = list_editions(all);
-	if (!name)
-		fault_set(fault, _("%s: holds several editions: %s; choose one with --edition"), j->o->image, list);
-	else if (hits)
-		fault_set(fault, _("%s: several editions are called '%s': %s; choose one by its number"), j->o->image, name,
-			  list);
-	else
-		fault_set(fault, _("%s: has no edition '%s': %s"), j->o->image, name, list);
-	free(list);
-	return CLI_FAILED;
-}
-
 /* --- how large, and is there room ------------------------------------------------------------------------------- */
 
 static int choose_size(struct job *j, struct fault *fault)
@@ -286,7 +234,7 @@ static int prepare(struct job *j, struct fault *fault)
 	if (rc == CLI_OK)
 		rc = togo_wim_look(&j->source, &j->editions, fault);
 	if (rc == CLI_OK)
-		rc = choose_edition(j, fault);
+		rc = togo_edition_choose(&j->editions, j->o->edition, j->o->image, &j->edition, fault);
 	j->disk.edition = j->edition;
 	j->disk.raw = j->kind == OUT_RAW;
 	if (rc == CLI_OK)

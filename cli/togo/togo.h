@@ -7,11 +7,15 @@
  *   source.c    IMAGE -> WIM files that libwim can open
  *   volume.c    files on an NTFS volume, by libntfs-3g       } run in the child
  *   system.c    the SYSTEM hive's values for a portable disk } behind walls
+ *   edition.c   which image of a WIM is meant
  *   wim.c       libwim: what is in a WIM; one image onto a volume
  *   answer.c    the answer file for Windows' first start
  *   esp.c       the boot partition: the image's own boot files, and a BCD
  *   build.c     a whole disk
  *   create.c    isopod togo create
+ *
+ * and isopod drivers: inf.c reads INF folders, drivers_wim.c and drivers_volume.c put them into a WIM or onto a volume, drivers.c is the
+ * command.
  */
 #ifndef POD_CLI_TOGO_H
 #define POD_CLI_TOGO_H
@@ -39,7 +43,7 @@ enum togo_need {
 int togo_source_open(struct togo_source *s, const char *image, enum togo_need need, const char *beside, struct fault *fault);
 void togo_source_close(struct togo_source *s);
 
-/* --- wim.c -------------------------------------------------------------------------------------------------- */
+/* --- wim.c, edition.c -------------------------------------------------------------------------------------------------- */
 
 enum togo_arch { TOGO_X86 = 0, TOGO_ARM = 5, TOGO_X64 = 9, TOGO_ARM64 = 12, TOGO_ARCH_UNKNOWN = 255 };
 
@@ -57,12 +61,16 @@ struct togo_editions {
 };
 /* CLI_OK, or CLI_FAILED and has said why. */
 int togo_wim_look(const struct togo_source *s, struct togo_editions *out, struct fault *fault);
+
 void togo_editions_free(struct togo_editions *e);
+/* The one of that name, edition id or number; NULL: the only one. CLI_OK, or CLI_FAILED and has said which there are. */
+int togo_edition_choose(const struct togo_editions *all, const char *name, const char *image, const struct togo_edition **out,
+			struct fault *fault);
 const char *togo_arch_name(uint32_t arch);
 
-/* A file of the image that the boot partition needs. */
+/* A file in memory: of the image, for the boot partition; of a driver. */
 struct togo_file {
-	char *path; /* on the boot partition */
+	char *path; /* where it goes */
 	uint8_t *data;
 	uint32_t len;
 };

@@ -7,7 +7,7 @@
 #include "cli/host/dev.h"
 #include "core/vhd/chain.h"
 
-/* A file of the host that a virtual disk lives in. */
+/* A file of the host that a virtual disk lives in. Points into itself once it is open: not to be copied. */
 struct disk_file {
 	struct pod_vfile vf; /* first */
 	struct cli_dev dev;
@@ -16,8 +16,6 @@ struct disk_file {
 bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct fault *fault);
 bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault);
 void disk_file_close(struct disk_file *f);
-/* An open file in another struct: it points into itself. */
-void disk_file_move(struct disk_file *to, struct disk_file *from);
 /* fsync, the folder it lies in included. */
 bool disk_file_sync(struct disk_file *f, struct fault *fault);
 

@@ -70,14 +70,6 @@ bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault
 	return true;
 }
 
-void disk_file_move(struct disk_file *to, struct disk_file *from)
-{
-	*to = *from;
-	to->vf.dev = &to->dev.dev;
-	to->dev.dev.budget = &to->dev.budget;
-	memset(from, 0, sizeof *from);
-}
-
 void disk_file_close(struct disk_file *f)
 {
 	cli_dev_close(&f->dev);

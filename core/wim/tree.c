@@ -7,12 +7,16 @@
 #include "core/base/str.h"
 #include "core/wim/wim_int.h"
 
-#define PATH_MAX_BYTES 4096u
-#define DEPTH_MAX      512u
+#define PATH_MAX_BYTES	 4096u
+#define DEPTH_MAX	 512u
+#define STREAMS_PER_STEP 16u
 
 static enum pod_status get_streams(const struct pod_wim *w, struct wim_entry *e)
 {
 	uint32_t count = pod_get_le16(w->meta + e->at + WIM_DE_STREAMS);
+	/* Files have a few. Entries that overlap could have the same ones, again and again. */
+	if (count >= STREAMS_PER_STEP)
+		POD_TRY(pod_budget_spend(w->dev->budget, count / STREAMS_PER_STEP, 0));
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *p = w->meta + e->next;
 		if (!pod_in_range(e->next, WIM_STREAM, w->meta_len))
@@ -125,6 +129,8 @@ static bool good_name(const char *s)
 /* False: no name that could be told. */
 static bool get_name(const struct pod_wim *w, const struct wim_entry *e, char *name)
 {
+	if (e->name_len > 2 * WIM_NAME_UNITS)
+		return false;
 	for (size_t i = 0; i < e->name_len; i += 2)
 		if (!pod_get_le16(w->meta + e->name + i))
 			return false;

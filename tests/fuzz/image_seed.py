@@ -37,6 +37,11 @@ with tempfile.TemporaryDirectory() as tmp:
     for fmt, opts in (("vpc", []), ("vhdx", [])):
         seeds.run("qemu-img", "create", "-q", "-f", fmt, *opts, tmp / fmt, "1M")
         put(fmt, (tmp / fmt).read_bytes()[:65536])
+xml = "\ufeff<WIM><IMAGE INDEX=\"1\"><NAME>one &amp; only</NAME></IMAGE></WIM>".encode("utf-16-le")
+wim = bytearray(struct.pack("<8sIIII16xHHI", b"MSWIM\0\0\0", 208, 0x10D00, 0x40002, 32768, 1, 1, 1).ljust(208, b"\0"))
+struct.pack_into("<QQQ", wim, 72, 2 << 56 | len(xml), 208, len(xml))
+struct.pack_into("<I", wim, 120, 1)
+put("wim-xml", bytes(wim) + xml)
 put("wim", b"MSWIM\0\0\0" + struct.pack("<I", 208) + bytes(300))
 pe = bytearray(512)
 pe[:2] = b"MZ"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* WIM files: header, trees, resources, XML; and what no sound writer writes. */
+#include "core/image/image.h"
 #include "core/wim/decode.h"
 #include "core/wim/wim.h"
 #include "tests/unit/wim_make.h"
@@ -360,6 +361,60 @@ TEST(broken_files)
 	CHECK_EQ(open_and_select(&w, m, 2, &d), POD_E_CORRUPT);
 	CHECK_STR(d.what, "metadata of an image");
 	pod_wim_close(&w);
+	free(m);
+}
+
+/* Entries with many streams cost more than others. */
+TEST(streams_cost)
+{
+	struct wim_make *m = malloc(sizeof *m);
+	struct pod_budget b = {0};
+	struct pod_wim w;
+	struct pod_wim_node n;
+	wm_init(m);
+	wm_children(m, wm_root(m));
+	size_t file = wm_dentry(m, 0x20, "file", NULL, 0);
+	for (unsigned i = 0; i < 320; i++)
+		wm_stream(m, file, "", none_sha1);
+	wm_end(m);
+	wm_image(m);
+	wm_header(m, "");
+	m->dev.dev.budget = &b;
+	pod_budget_start(&b, 100, POD_BUDGET_UNLIMITED, 0);
+	REQUIRE(open_and_select(&w, m, 1, NULL) == POD_OK);
+	uint64_t before = b.steps_spent;
+	CHECK_EQ(pod_wim_lookup(&w, "file", &n), POD_OK);
+	CHECK(b.steps_spent >= before + 20);
+	b.steps_left = 10;
+	CHECK_EQ(pod_wim_lookup(&w, "file", &n), POD_E_BUDGET);
+	pod_wim_close(&w);
+	free(m);
+}
+
+/* What the probe of images says. */
+TEST(probe)
+{
+	struct wim_make *m = malloc(sizeof *m);
+	struct pod_image im;
+	make_tree(m);
+	wm_header(m, "<WIM><IMAGE INDEX=\"1\"><NAME>Setup</NAME></IMAGE></WIM>");
+	pod_put_le32(m->file + 120, 1);
+	memset(m->file + 124, 0, 24);
+	CHECK_EQ(pod_image_probe(&m->dev.dev, "x.wim", &test_alloc, &im, NULL), POD_OK);
+	CHECK_EQ(im.kind, POD_IMAGE_WIM);
+	CHECK_STR(im.label, "Setup");
+	CHECK_EQ(im.wim.images, 1);
+	CHECK_EQ(im.wim.boot_index, 1);
+	CHECK(!im.wim.refused && !im.truncated);
+	m->dev.dev.size_bytes -= 10;
+	CHECK_EQ(pod_image_probe(&m->dev.dev, "x.wim", &test_alloc, &im, NULL), POD_OK);
+	CHECK(im.truncated);
+	CHECK_STR(im.label, "");
+	m->dev.dev.size_bytes += 10;
+	m->file[13] = 0; /* another version: what it is, and no more */
+	CHECK_EQ(pod_image_probe(&m->dev.dev, "x.wim", &test_alloc, &im, NULL), POD_OK);
+	CHECK_EQ(im.kind, POD_IMAGE_WIM);
+	CHECK_EQ(im.wim.images, 0);
 	free(m);
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+import os
 import pathlib
 import struct
 import sys
@@ -42,6 +43,10 @@ wim = bytearray(struct.pack("<8sIIII16xHHI", b"MSWIM\0\0\0", 208, 0x10D00, 0x400
 struct.pack_into("<QQQ", wim, 72, 2 << 56 | len(xml), 208, len(xml))
 struct.pack_into("<I", wim, 120, 1)
 put("wim-xml", bytes(wim) + xml)
+with tempfile.TemporaryDirectory() as tmp:
+    seeds.run(os.path.join(os.environ.get("B", "build"), "fuzz/udf-seed"), tmp)
+    for volume in pathlib.Path(tmp).iterdir():
+        (into / volume.name).write_bytes(bytes(1024) + volume.read_bytes())
 put("wim", b"MSWIM\0\0\0" + struct.pack("<I", 208) + bytes(300))
 pe = bytearray(512)
 pe[:2] = b"MZ"

@@ -26,3 +26,4 @@ xorriso -as mkisofs -quiet -no-pad -V PLAIN -o "$w/b.iso" "$w/t" 2>/dev/null
 for f in a b; do
 	{ tail -c +32769 "$w/$f.iso"; printf '\0\0\0\0'; } >"$1/$f"
 done
+"${B:-build}/fuzz/udf-seed" "$1"

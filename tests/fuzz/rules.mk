@@ -29,6 +29,12 @@ $(FUZZ_BIN): $(B)/fuzz/%: tests/fuzz/%_fuzz.c $$(FUZZ_CLI_$$*) $(B)/san/libpod.a
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -D_GNU_SOURCE -DLAZY_DIRECT $(TEST_DEPS) -o $@ $(FUZZ_CLI_$*) $< $(B)/san/libpod.a $(FUZZ_LIBS_$*)
 -include $(FUZZ_BIN:=.d)
+# Volumes that no program at hand writes, for the seeds of the targets that read media.
+$(B)/fuzz/udf-seed: tests/fuzz/udf_seed.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(UNIT_FLAGS) $(TEST_DEPS) -o $@ $<
+$(addprefix $(B)/fuzz/,udf image plan): $(B)/fuzz/udf-seed
+-include $(B)/fuzz/udf-seed.d
 
 .PHONY: fuzz check-fuzz check-fuzz-long
 fuzz: $(FUZZ_BIN)

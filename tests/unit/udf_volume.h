@@ -4,7 +4,7 @@
  * reader, so that both would have to be wrong in the same way.
  *
  *   byte 32768      BEA01, NSR02, TEA01
- *   byte 40960      main sequence, 4 sectors: partition, logical volume, terminator
+ *   byte 49152      main sequence, 4 sectors: partition, logical volume, terminator
  *   behind it       reserve sequence, the same
  *   behind it       the partition: block 0 file set, block 1 the root directory's File Entry, then what the test adds
  *   last sector     anchor; sector 256 too if there is one
@@ -199,7 +199,7 @@ static inline void udfw_dir_end(struct udfw *w, uint32_t block)
 static inline void udfw_begin(struct udfw *w, uint8_t *img, size_t size, uint32_t block)
 {
 	static const char id[3][6] = {"BEA01", "NSR02", "TEA01"};
-	*w = (struct udfw){.img = img, .size = size, .block = block, .main = 40960 / block, .next = 2};
+	*w = (struct udfw){.img = img, .size = size, .block = block, .main = 49152 / block, .next = 2};
 	uint32_t last = (uint32_t)(size / block) - 1;
 	memset(img, 0, size);
 	w->reserve = w->main + 4;

@@ -722,6 +722,14 @@ def wrong():
     one_line(isopod("layer", "rollback", "w", current("w")["name"]), 3, "rollback to the current layer", "current")
     one_line(isopod("layer", "flatten", "w", "base"), 3, "flatten a base", "cannot flatten base: it has no parent")
     one_line(isopod("layer", "commit", "w", "base"), 3, "commit a base", "cannot commit base: it has no parent")
+    # two layers on one base: what is written to it would be seen in the other
+    must("layer", "create", "two", "--size", "8M")
+    must("layer", "snapshot", "two", "one")
+    must("layer", "rollback", "two", "base")
+    was = {f: sha256("two/" + f) for f in sorted(os.listdir("two"))}
+    for name in ([], ["one"]):
+        one_line(isopod("layer", "commit", "two", *name), 3, "commit below another", "cannot commit into base", "based on it too")
+    equal({f: sha256("two/" + f) for f in sorted(os.listdir("two"))}, was, "a commit that is refused changes nothing")
     one_line(isopod("layer", "snapshot", "w", "a/b"), 3, "a bad name", "a/b")
     one_line(isopod("layer", "snapshot", "w", "BASE"), 3, "a name that is taken", "BASE")
     one_line(isopod("layer", "diff", "w", "x"), 3, "diff of nothing", "x")

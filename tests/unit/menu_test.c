@@ -1,116 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The menu as a user meets it: sticks in memory, keys from a script, and what the screens then show. */
-#include "tests/unit/menu_stick.h"
+#include "tests/unit/menu_looks.h"
 #include "boot/menu/pages.h"
-
-static struct stick stick;
-static struct fake fake;
-static uint8_t iso[ISO_SIZE];
-static char shot[8][65536], serial_shot[8][65536];
-static size_t serial_from, serial_to[8];
-
-/* Keeps screen n, and what went to the serial port since the last look. */
-static void keep(struct fake *f, unsigned n)
-{
-	snprintf(shot[n], sizeof shot[n], "%s", fake_text(f));
-	snprintf(serial_shot[n], sizeof serial_shot[n], "%s", f->serial + serial_from);
-	serial_from = serial_to[n] = f->serial_len;
-}
-
-#define RUN(...) RUN_LOOKING(keep, __VA_ARGS__)
-#define RUN_LOOKING(look, ...)                                                                                                   \
-	do {                                                                                                                     \
-		static const uint32_t script_[] = {__VA_ARGS__};                                                                 \
-		memset(shot, 0, sizeof shot);                                                                                    \
-		serial_from = 0;                                                                                                 \
-		fake_run(&fake, script_, POD_ARRAY_LEN(script_), look);                                                          \
-	} while (0)
-
-#define HAS(n, text)   CHECK(strstr(shot[n], text))
-#define LACKS(n, text) CHECK(!strstr(shot[n], text))
-
-/* What a VT100 of 80 x 24 would show after these bytes (CUP, ED, SGR and printable UTF-8 only). */
-static const char *terminal(const char *bytes, size_t len)
-{
-	static uint32_t cell[24][80];
-	static char out[24 * 80 * 4 + 64];
-	unsigned row = 0, col = 0;
-	for (const char *p = bytes, *end = bytes + len; p < end;) {
-		if (*p == 27) {
-			unsigned a[4] = {0}, n = 0;
-			for (p += 2; p < end && ((*p >= '0' && *p <= '9') || *p == ';'); p++)
-				if (*p == ';')
-					n++;
-				else
-					a[n & 3] = a[n & 3] * 10 + (unsigned)(*p - '0');
-			if (*p == 'H') {
-				row = a[0] ? a[0] - 1 : 0;
-				col = a[1] ? a[1] - 1 : 0;
-			} else if (*p == 'J') {
-				memset(cell, 0, sizeof cell);
-			}
-			p++;
-			continue;
-		}
-		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
-		if (cp == '\r')
-			col = 0;
-		else if (cp == '\n')
-			row++;
-		else if (row < 24 && col < 80) {
-			cell[row][col++] = cp;
-			if (cell_width(cp) == 2 && col < 80)
-				cell[row][col++] = 0xffffffff;
-		}
-	}
-	size_t at = 0;
-	for (row = 0; row < 24; row++) {
-		for (col = 0; col < 80; col++)
-			if (cell[row][col] != 0xffffffff)
-				at += pod_utf8_put(out + at, cell[row][col] ? cell[row][col] : ' ');
-		while (at && out[at - 1] == ' ')
-			at--;
-		out[at++] = '\n';
-	}
-	out[at] = 0;
-	return out;
-}
-
-/* A shot of the text console has a blank for the second half of a wide character; a terminal has none. */
-static const char *without_second_halves(const char *text)
-{
-	static char out[sizeof shot[0]];
-	size_t at = 0;
-	for (const char *p = text, *end = text + strlen(text); p < end;) {
-		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
-		at += pod_utf8_put(out + at, cp);
-		if (cell_width(cp) == 2 && *p == ' ')
-			p++;
-	}
-	out[at] = 0;
-	return out;
-}
-
-static void small_stick(const char *conf)
-{
-	struct ex_dir images = {0}, tools = {0}, skipped = {0};
-	stick_begin(&stick, 16 << 20, FONT_FILE);
-	size_t n = make_iso(iso, "DEBIAN");
-	if (conf)
-		ex_file(&stick.ex, &stick.root, "isopod.conf", strlen(conf), conf, strlen(conf));
-	ex_file(&stick.ex, &images, "debian-12.iso", ISO_SIZE, iso, n);
-	ex_file(&stick.ex, &images, "debian-9.ISO", ISO_SIZE, iso, n);
-	ex_file(&stick.ex, &images, "notes.txt", 10, "0123456789", 10);
-	ex_file(&stick.ex, &images, "._debian-12.iso", 100, NULL, 0);
-	ex_file(&stick.ex, &tools, "启动修复 工具.iso", ISO_SIZE, iso, n);
-	ex_file(&stick.ex, &stick.root, "Zeta.iso", 0, NULL, 0);
-	ex_file(&stick.ex, &skipped, "thrown-away.iso", ISO_SIZE, iso, n);
-	ex_subdir(&stick.ex, &images, "更多", &tools);
-	ex_subdir(&stick.ex, &stick.root, "Images", &images);
-	ex_subdir(&stick.ex, &stick.root, "$RECYCLE.BIN", &skipped);
-	stick_end(&stick);
-	fake_init(&fake, &stick, 80, 25);
-}
 
 TEST(shows_all_images_in_natural_order)
 {
@@ -129,42 +20,6 @@ TEST(shows_all_images_in_natural_order)
 	CHECK(strstr(shot[0], "debian-9.ISO") < strstr(shot[0], "debian-12.iso"));
 	CHECK(strstr(shot[0], "debian-12.iso") < strstr(shot[0], "Zeta.iso"));
 	CHECK_EQ(test_alloc_live, 0);
-	stick_free(&stick);
-}
-
-TEST(the_serial_terminal_shows_the_same)
-{
-	small_stick(NULL);
-	fake_init(&fake, &stick, 80, 24);
-	RUN(SHOT(0), POD_KEY_DOWN, POD_KEY_DOWN, POD_KEY_UP, POD_KEY_F4, SHOT(1), POD_KEY_DOWN, POD_KEY_ENTER, SHOT(2));
-	const char *t = terminal(serial_shot[0], strlen(serial_shot[0]));
-	CHECK(strstr(t, "Isopod "));
-	CHECK(strstr(t, "4 images"));
-	CHECK(strstr(t, "> debian-9.ISO"));
-	CHECK(strstr(t, "启动修复 工具.iso"));
-	CHECK(strstr(t, "/Images/更多"));
-	/* the marker is one piece of bytes */
-	CHECK(strstr(serial_shot[0], "Isopod "));
-	HAS(1, "更 多 /");
-	HAS(2, "debian-12.iso: nothing in this image starts on UEFI x64");
-	for (unsigned i = 0; i < 3; i++)
-		CHECK_STR(terminal(fake.serial, serial_to[i]), without_second_halves(shot[i]));
-	stick_free(&stick);
-}
-
-TEST(only_changes_are_sent)
-{
-	small_stick(NULL);
-	RUN(SHOT(0), POD_KEY_DOWN, SHOT(1), POD_KEY_UP, SHOT(2), POD_KEY_CTRL('L'), SHOT(3));
-	CHECK(strlen(serial_shot[1]) > 0 && strlen(serial_shot[1]) < 400);
-	CHECK(strlen(serial_shot[3]) > 1.2 * strlen(serial_shot[1]));
-	CHECK(strstr(serial_shot[3], "\x1b[2J"));
-	CHECK(!strstr(serial_shot[1], "\x1b[2J"));
-	/* after the changes the terminal equals one that was painted afresh */
-	static char mirrored[24 * 80 * 4];
-	size_t upto = (size_t)(strstr(fake.serial + 10, "\x1b[2J") - fake.serial);
-	snprintf(mirrored, sizeof mirrored, "%s", terminal(fake.serial, upto));
-	CHECK_STR(mirrored, terminal(serial_shot[3], strlen(serial_shot[3])));
 	stick_free(&stick);
 }
 
@@ -574,34 +429,6 @@ TEST(restart_and_the_list_of_actions)
 	LACKS(0, "Firmware setup");
 	HAS(1, "The firmware did not carry this out.");
 	CHECK_EQ(fake.reboots, 2);
-	stick_free(&stick);
-}
-
-TEST(serial_keys)
-{
-	static const char *const f2[] = {"\x1bOQ", "\x1b[12~", "\x1b[[B"};
-	for (size_t i = 0; i < POD_ARRAY_LEN(f2); i++) {
-		small_stick(NULL);
-		uint32_t script[16];
-		size_t n = 0;
-		for (const char *p = f2[i]; *p; p++)
-			script[n++] = SERIAL_BYTE(*p);
-		script[n++] = SHOT(0);
-		memset(shot, 0, sizeof shot);
-		fake_run(&fake, script, n, keep);
-		HAS(0, "81920 bytes");
-		stick_free(&stick);
-	}
-	small_stick(NULL);
-	/* arrows, a lone ESC, UTF-8 */
-	RUN(SERIAL_BYTE(27), SERIAL_BYTE('['), SERIAL_BYTE('B'), SHOT(0), SERIAL_BYTE(27), WAIT(300), SHOT(1), SERIAL_BYTE(27),
-	    WAIT(300), SERIAL_BYTE(0xe5), SERIAL_BYTE(0xb7), SERIAL_BYTE(0xa5), SHOT(2), SERIAL_BYTE(0x7f), SHOT(3),
-	    SERIAL_BYTE('\r'), SHOT(4), ' ');
-	HAS(0, "> debian-12.iso");
-	HAS(1, "What next?");
-	HAS(2, "1 found");
-	HAS(3, "All images");
-	HAS(4, "nothing in this image starts");
 	stick_free(&stick);
 }
 

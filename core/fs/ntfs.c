@@ -52,7 +52,7 @@ static uint32_t log2_of(uint32_t v)
 	return n;
 }
 
-static enum pod_status read_geometry(struct pod_ntfs *v, const uint8_t *b, struct pod_diag *diag)
+static enum pod_status read_geometry(struct pod_ntfs *v, const uint8_t *b, uint64_t size_bytes, struct pod_diag *diag)
 {
 	uint32_t per = b[13], record = b[64];
 	v->sector_size = pod_get_le16(b + 11);
@@ -73,7 +73,8 @@ static enum pod_status read_geometry(struct pod_ntfs *v, const uint8_t *b, struc
 	uint64_t sectors = pod_get_le64(b + 40);
 	if (sectors >> 50)
 		return pod_fail(diag, POD_E_CORRUPT, "NTFS total sectors", 40, 0, sectors);
-	v->clusters = sectors >> (v->cluster_shift - log2_of(v->sector_size));
+	/* What a device that is too short has not got counts as damage where something lies there. */
+	v->clusters = pod_min_u64(sectors >> (v->cluster_shift - log2_of(v->sector_size)), size_bytes >> v->cluster_shift);
 	v->mft_lcn = pod_get_le64(b + 48);
 	v->mirror_lcn = pod_get_le64(b + 56);
 	if (v->mft_lcn >= v->clusters)
@@ -142,7 +143,7 @@ static enum pod_status ntfs_open(struct pod_fs *fs, struct pod_diag *diag)
 		return POD_E_NOMEM;
 	fs->priv_mem = v;
 	v->base.no = v->ext.no = v->dir.no = POD_NTFS_NO_RECORD;
-	enum pod_status st = read_geometry(v, boot, diag);
+	enum pod_status st = read_geometry(v, boot, fs->dev->size_bytes, diag);
 	if (st == POD_OK)
 		st = load_mft(fs, diag);
 	if (st == POD_OK)
@@ -193,14 +194,15 @@ static enum pod_status ntfs_complete(struct pod_fs *fs, struct pod_node *n)
 	POD_TRY(load_file(fs, n));
 	if (pod_get_le16(v->base.data + 22) & POD_NTFS_IS_DIR)
 		return POD_E_CORRUPT;
-	POD_TRY(pod_ntfs_stream_open(fs, POD_NTFS_STANDARD_INFORMATION, false, &s));
-	if (!s.resident || s.size < 36)
+	enum pod_status st = pod_ntfs_stream_open(fs, POD_NTFS_STANDARD_INFORMATION, false, &s);
+	if (st == POD_E_NOT_FOUND || (st == POD_OK && (!s.resident || s.size < 36)))
 		return POD_E_CORRUPT;
+	POD_TRY(st);
 	n->mtime = pod_ntfs_to_unix(pod_get_le64(s.value + 8));
 	n->attributes = pod_get_le32(s.value + 32) & (POD_ATTR_READ_ONLY | POD_ATTR_HIDDEN | POD_ATTR_SYSTEM | POD_ATTR_ARCHIVE);
 	POD_TRY(has_attr(fs, POD_NTFS_REPARSE_POINT, &reparse));
 	n->priv[1] = reparse ? FILE_REPARSE : 0;
-	enum pod_status st = pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, &s);
+	st = pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, &s);
 	if (st == POD_E_NOT_FOUND)
 		return POD_OK; /* a file without contents */
 	if (st != POD_OK)

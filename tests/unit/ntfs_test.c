@@ -180,6 +180,17 @@ TEST(damage)
 	CHECK_EQ(look_up("plain.iso", &n), POD_E_CORRUPT);
 	CHECK(names("", list) == POD_END && strstr(list, "pieces.img") && !strstr(list, "plain"));
 	pod_fs_close(&fs);
+	/* A record without what every file has; a volume whose end is missing. */
+	make();
+	ntfs_record(img, 24)[56] = 0x18;
+	REQUIRE(open_sealed() == POD_OK);
+	CHECK(names("", list) == POD_END && strstr(list, "pieces.img") && !strstr(list, "plain"));
+	pod_fs_close(&fs);
+	make();
+	pod_memdev_init(&mem, img, 417 * 512, 512, true);
+	REQUIRE(open_sealed() == POD_OK);
+	CHECK_EQ(names("", list), POD_E_CORRUPT);
+	pod_fs_close(&fs);
 	/* A record in use for something else by now. */
 	make();
 	ntfs_record(img, 24)[16] = 2;

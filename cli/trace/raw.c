@@ -85,6 +85,17 @@ static void raw_linux(const uint8_t *s)
 	raw_stages(&l.stages);
 }
 
+static void raw_windows(const uint8_t *s)
+{
+	struct pod_rec_windows w;
+
+	pod_rec_get_windows(s, &w);
+	cli_print("    ms %u version %u.%u build %u drivers %u failed %u letter '%.1s'\n", w.ms, w.version >> 16,
+		  w.version & 0xffff, w.build, w.drivers_loaded, w.drivers_failed, &w.letter);
+	cli_print("    controller '%s' program '%s'\n", w.controller, w.program);
+	raw_stages(&w.stages);
+}
+
 static void raw_message(const uint8_t *s)
 {
 	struct pod_rec_message m;
@@ -99,11 +110,9 @@ static void raw_sector(const uint8_t *s, uint32_t at, uint32_t boot)
 		enum pod_rec_kind kind;
 		const char *name;
 		void (*show)(const uint8_t *s);
-	} kinds[] = {{POD_REC_MACHINE, "MACHINE", raw_machine},
-		     {POD_REC_IMAGE, "IMAGE", raw_image},
-		     {POD_REC_PROGRESS, "PROGRESS", raw_progress},
-		     {POD_REC_LINUX, "LINUX", raw_linux},
-		     {POD_REC_MESSAGE, "MESSAGE", raw_message}};
+	} kinds[] = {{POD_REC_MACHINE, "MACHINE", raw_machine},	   {POD_REC_IMAGE, "IMAGE", raw_image},
+		     {POD_REC_PROGRESS, "PROGRESS", raw_progress}, {POD_REC_LINUX, "LINUX", raw_linux},
+		     {POD_REC_WINDOWS, "WINDOWS", raw_windows},	   {POD_REC_MESSAGE, "MESSAGE", raw_message}};
 	static const uint8_t zero[POD_REC_SECTOR];
 
 	for (size_t i = 0; i < POD_ARRAY_LEN(kinds); i++) {

@@ -415,7 +415,7 @@ static void helper_silent(struct maker *m)
 		       "said so, and named the controller that has no driver.")));
 	m->v->stop_codes = true;
 	blame(m, POD_HAZARD_DRIVER, "helper-not-reached",
-	      N_("With a code on the screen: look it up below. Without one: put the stick into another port (USB 2, without a hub), or "
+	      N_("If Windows came up with its files, all is well. With a code on the screen: look it up below. Without one: put the stick into another port (USB 2, without a hub), or "
 		 "add the driver of the machine's USB controller."),
 	      POD_RETRY_OTHER_PORT);
 }

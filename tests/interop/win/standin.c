@@ -12,6 +12,7 @@
  * STANDIN_APPEARS   milliseconds until the stick is there
  * STANDIN_OPEN, STANDIN_ATTACH   error codes of these calls
  * STANDIN_LETTER    "no": the CD gets no letter by itself
+ * STANDIN_READ      milliseconds until the user closes a window
  * STANDIN_MUTE      "yes": no notification of arriving volumes
  */
 #include "windows/win.h"
@@ -450,7 +451,8 @@ int WINAPI stand_MessageBoxW(void *parent, const wchar *text, const wchar *title
 	note(flags & MB_TOPMOST ? "window on top" : "window", title);
 	note("window says", text);
 	closed = CreateEventW(NULL, 0, 0, NULL);
-	(void)WaitForSingleObject(closed, 20000);
+	char value[512];
+	(void)WaitForSingleObject(closed, setting("STANDIN_READ", value) ? (uint32_t)setting_number("STANDIN_READ", 0) : 20000);
 	return 1;
 }
 

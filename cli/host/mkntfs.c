@@ -2,48 +2,65 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/host/mkntfs.h"
 #include "cli/host/sandbox.h"
+#include "core/base/bytes.h"
 
-#define SECONDS_MAX  300u
-#define CLUSTER	     4096u
-#define STARTS_UNTIL (1ull << 32) /* sectors: the boot sector's field is as long */
+#define SECONDS_MAX 3600u
+
+static char *find_program(void)
+{
+	char *found = cli_proc_find("mkntfs");
+
+	/* users have no sbin on their PATH */
+	if (!found && access("/usr/sbin/mkntfs", X_OK) == 0)
+		found = cli_xstrdup("/usr/sbin/mkntfs");
+	return found;
+}
+
+/* Geometry as everybody writes it; without it mkntfs would ask a drive. */
+static void arguments(struct cli_args *a, const struct mkntfs *m)
+{
+	cli_args_add(a, "mkntfs");
+	cli_args_add(a, "-FQq");
+	if (m->fixed_time)
+		cli_args_add(a, "-T");
+	cli_args_addf(a, "-s%u", m->sector_size);
+	cli_args_addf(a, "-p%llu", (unsigned long long)pod_min_u64(m->start_bytes / m->sector_size, UINT32_MAX));
+	cli_args_add(a, "-H255");
+	cli_args_add(a, "-S63");
+	if (*m->label)
+		cli_args_addf(a, "-L%s", m->label);
+	cli_args_add(a, "in0");
+}
 
 bool cli_mkntfs(int fd, const struct mkntfs *m, struct fault *fault)
 {
-	struct sandbox s = {.who = "mkntfs", .about = m->label, .seconds = SECONDS_MAX, .input = {fd}, .inputs = 1};
-	uint64_t start = m->start_bytes / m->sector_size;
+	char *program = find_program();
+	struct sandbox s = {.who = "mkntfs",
+			    .about = _("the NTFS partition"),
+			    .program = program,
+			    .seconds = SECONDS_MAX,
+			    .input = {fd},
+			    .inputs = 1};
 	struct cli_args a = {0};
-	char *program = cli_proc_find("mkntfs");
-	int status;
+	int status = -1;
 
 	if (!program) {
-		fault_set(fault, "%s", _("no mkntfs on PATH, which makes NTFS volumes (Debian package ntfs-3g)"));
+		fault_set(fault, "%s", _("mkntfs is not installed; install the package ntfs-3g"));
 		return false;
 	}
-	s.program = program;
-	/* Geometry as everybody writes it; without it mkntfs would ask a drive. */
-	cli_args_add(&a, "mkntfs");
-	cli_args_add(&a, "-F");
-	cli_args_add(&a, "-Q");
-	cli_args_add(&a, "-q");
-	cli_args_addf(&a, "-s%u", m->sector_size);
-	cli_args_addf(&a, "-c%u", CLUSTER);
-	cli_args_addf(&a, "-p%llu", (unsigned long long)(start < STARTS_UNTIL ? start : 0));
-	cli_args_add(&a, "-H255");
-	cli_args_add(&a, "-S63");
-	cli_args_addf(&a, "-L%s", m->label);
-	cli_args_add(&a, "in0");
+	arguments(&a, m);
 	if (!sandbox_lend(fd)) {
-		fault_set(fault, _("cannot start %s: %s"), "mkntfs", strerror(errno));
-		status = -1;
+		fault_set(fault, _("%s: cannot be given to the user as whom %s runs: %s"), s.about, s.who, strerror(errno));
 	} else {
 		status = sandbox_program(&s, &a, fault);
+		if (status > 0)
+			fault_set(fault, _("%s failed (status %d)"), s.who, status);
 		if (!sandbox_take_back(fd))
-			status = -1;
+			status = fault_set(fault, _("%s: its owner cannot be set: %s"), s.about, strerror(errno));
 	}
-	if (status > 0)
-		fault_set(fault, _("mkntfs could not make the volume (status %d)"), status);
 	cli_args_free(&a);
 	free(program);
 	return status == 0;

@@ -6,9 +6,10 @@
 #include "cli/ui/ui.h"
 
 struct mkntfs {
-	const char *label;
+	const char *label; /* "": none */
 	uint32_t sector_size;
 	uint64_t start_bytes; /* of the partition on its disk */
+	bool fixed_time;      /* not the clock's */
 };
 
 /* An empty volume over the whole of a file of ours that is open for reading and writing; of a sparse one little is used. False: it

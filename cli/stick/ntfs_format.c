@@ -9,70 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cli/host/sandbox.h"
+#include "cli/host/mkntfs.h"
 #include "cli/host/temporary.h"
 #include "cli/stick/ntfs.h"
 #include "cli/stick/ntfs_journal.h"
 #include "core/base/bytes.h"
 
-#define SECONDS_MAX 3600u
-#define PIECE	    (1u << 20)
-#define SERIAL_AT   72u
-#define SPARE	    512u /* file records, 1 KiB each: for so many images $MFT need not grow */
-
-static char *program(void)
-{
-	char *found = cli_proc_find("mkntfs");
-
-	/* users have no sbin on their PATH */
-	if (!found && access("/usr/sbin/mkntfs", X_OK) == 0)
-		found = cli_xstrdup("/usr/sbin/mkntfs");
-	return found;
-}
-
-static bool run_mkntfs(int fd, uint32_t sector_size, const struct cli_ntfs_format *f, struct fault *fault)
-{
-	char *mkntfs = program();
-	struct sandbox s = {.who = "mkntfs",
-			    .about = _("the data partition"),
-			    .program = mkntfs,
-			    .seconds = SECONDS_MAX,
-			    .input = {fd},
-			    .inputs = 1};
-	struct cli_args a = {0};
-	int status = -1;
-
-	if (!mkntfs) {
-		fault_set(fault, "%s", _("mkntfs is not installed; install the package ntfs-3g"));
-		return false;
-	}
-	cli_args_add(&a, "mkntfs");
-	cli_args_add(&a, "-FQq");
-	if (f->fixed_time)
-		cli_args_add(&a, "-T");
-	cli_args_addf(&a, "-s%u", sector_size);
-	cli_args_addf(&a, "-p%llu", (unsigned long long)pod_min_u64(f->start_bytes / sector_size, UINT32_MAX));
-	cli_args_add(&a, "-H255");
-	cli_args_add(&a, "-S63");
-	if (*f->label) {
-		cli_args_add(&a, "-L");
-		cli_args_add(&a, f->label);
-	}
-	cli_args_add(&a, "in0");
-	if (!sandbox_lend(fd))
-		fault_set(fault, _("%s: cannot be given to the user as whom %s runs: %s"), _("the data partition"), "mkntfs",
-			  strerror(errno));
-	else {
-		status = sandbox_program(&s, &a, fault);
-		if (status > 0)
-			fault_set(fault, _("%s failed (status %d)"), "mkntfs", status);
-		if (!sandbox_take_back(fd))
-			status = fault_set(fault, _("%s: its owner cannot be set: %s"), _("the data partition"), strerror(errno));
-	}
-	cli_args_free(&a);
-	free(mkntfs);
-	return status == 0;
-}
+#define PIECE	  (1u << 20)
+#define SERIAL_AT 72u
+#define SPARE	  512u /* file records, 1 KiB each: for so many images $MFT need not grow */
 
 /* mkntfs takes its serial number from the clock. It stands in the boot sector and in the copy of it at the very end. */
 static enum pod_status set_serial(struct pod_dev *d, const struct cli_ntfs_format *f, uint32_t sector_size)
@@ -147,6 +92,10 @@ bool cli_ntfs_format(struct cli_dev *disk, const struct cli_ntfs_format *f, stru
 	char *folder = temporary_folder(), *path = folder ? cli_xasprintf("%s/volume", folder) : NULL;
 	/* not by cli_dev_create: mkntfs wants the lock */
 	int fd = path ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+	const struct mkntfs m = {.label = f->label,
+				 .sector_size = disk->dev.sector_size,
+				 .start_bytes = f->start_bytes,
+				 .fixed_time = f->fixed_time};
 	bool ok = false;
 
 	if (!folder)
@@ -154,7 +103,7 @@ bool cli_ntfs_format(struct cli_dev *disk, const struct cli_ntfs_format *f, stru
 	else if (fd < 0 || ftruncate(fd, (off_t)f->length_bytes) != 0)
 		fault_set(fault, _("%s: cannot set the size: %s"), path, strerror(errno));
 	else
-		ok = run_mkntfs(fd, disk->dev.sector_size, f, fault) && fill(path, disk, f, fault);
+		ok = cli_mkntfs(fd, &m, fault) && fill(path, disk, f, fault);
 	if (fd >= 0)
 		close(fd);
 	free(path);

@@ -32,7 +32,7 @@ class Fault:
     settle: float = 5      # seconds after that
     memory: int = 0        # of the machine, instead of enough
     drive: object = None   # called with (env, stick, medium, work folder): another name of the drive for QEMU
-    act: object = None     # called with the machine once it runs
+    act: object = None     # called with (env, the machine, whether there is no fault) once it runs
     says: str = ""         # the evidence must hold this
     stage: str = ""        # the last stage of the boot manager's record must be this
     file: str = ""         # and its last read in this file
@@ -152,8 +152,9 @@ def unreadable_initrd(env, stick, iso, work):
     return "blkdebug:%s:%s" % (conf, stick)
 
 
-def pull_while_reading(vm, sound):
-    """Once the loader has read some of the kernel and its initrd, slowly."""
+def pull_while_reading(env, vm, sound):
+    """Once the loader has read some of the kernel and its initrd, slowly; and when the last record was made between two reads, not during
+    one: the machine stands still while that is looked at."""
     devices = vm.qmp("qom-list", path="/machine/peripheral-anon")
     stick = [d["name"] for d in devices if d["type"] == "child<usb-storage>"][0]
     vm.qmp("block_set_io_throttle", device="stick", bps=0, bps_rd=3 * MIB, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
@@ -162,11 +163,20 @@ def pull_while_reading(vm, sound):
         if time.monotonic() > end:
             raise BootTimeout("the loader read next to nothing")
         time.sleep(0.3)
-    if not sound:
-        vm.qmp("device_del", id="/machine/peripheral-anon/" + stick)
+    while not sound:
+        vm.qmp("stop")
+        b = trace(env, vm.image)
+        if b["verdict"] == "stopped-while-reading":
+            vm.qmp("device_del", id="/machine/peripheral-anon/" + stick)
+        vm.qmp("cont")
+        if b["verdict"] == "stopped-while-reading":
+            return
+        if time.monotonic() > end:
+            raise BootTimeout("no record was made between two reads: %s; evidence: %s" % (b["verdict"], b["evidence"]))
+        time.sleep(0.3)
 
 
-def wait_failed_read(vm, sound):
+def wait_failed_read(env, vm, sound):
     """Until QEMU has failed a read of the stick, as blkdebug was told to."""
     end = time.monotonic() + 120
     while not sound and not any(d["stats"]["failed_rd_operations"] for d in vm.qmp("query-blockstats")):
@@ -223,7 +233,7 @@ def make_stick(env, f, work, sound):
 def watch(env, f, vm, stick, timeout, sound):
     """Until what ends the case has come."""
     if f.act:
-        f.act(vm, sound)
+        f.act(env, vm, sound)
     until = f.until_sound if sound and f.until_sound else f.until
     if isinstance(until, int):
         time.sleep(until)
@@ -287,14 +297,15 @@ def add_to(case):
     fault("bad-initrd", "bios", Fault("damaged-image", 1, "nosquash", damage_initrd, PANIC, 80, says="live/initrd.img is damaged"), timeout=150)
     fault("little-memory", "bios", Fault("memory", 4, "nosquash", None, PANIC, 80, memory=128), timeout=150)
     fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says=FAILED_READ), timeout=90)
-    # Nothing can be written once the stick is gone: the last record was made between two reads, or by the timer during one.
-    fault("pulled", "uefi", Fault("stopped-while-reading|read-hang", 6, "nosquash", None, "", act=pull_while_reading, settle=8, stage="loader-started",
+    # Nothing can be written once the stick is gone: the last record is from before.
+    fault("pulled", "uefi", Fault("stopped-while-reading", 6, "nosquash", None, "", act=pull_while_reading, settle=8, stage="loader-started",
                                   file=r"live/(vmlinuz|initrd\.img)"), timeout=90)
     fault("truncated", "bios", Fault("truncated-image", 1, "live", truncate, settle=15), timeout=60)
     fault("bad-squashfs", "uefi", Fault("damaged-image", 1, "live", damage_squashfs, SHELL, login, 8), "long", 420)
     fault("usb1", "bios", Fault("slow-stick", 6, "live", None, login, settle=12, says="USB 1 speed", bus="usb1"), "long", 600)
     fault("no-usb-storage", "bios", Fault("never-reached-stick", 2, "nosquash", without_usb_storage, r"has not appeared within", 80, says="no driver for USB storage"), "long", 240)
     fault("label", "uefi", Fault("medium-not-found", 1, "dracut", other_label, r"emergency mode|Generating .*rdsosreport", r"poddracut login:", 8), "long", 600)
-    # OVMF repeats a failed USB read for more than a quarter of an hour: as when the stick is pulled, the record is from before.
+    # OVMF repeats a failed USB read for more than a quarter of an hour, and the timer waits: the record is from the second before, made
+    # between two reads or during one. Where the loader is in that second cannot be chosen, as it can when the stick is pulled.
     fault("read-error-uefi", "uefi", Fault("stopped-while-reading|read-hang", 6, "nosquash", None, "", drive=unreadable_initrd, act=wait_failed_read, settle=8,
                                            stage="loader-started", file=r"live/initrd\.img"), "long", 120)

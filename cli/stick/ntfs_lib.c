@@ -299,6 +299,8 @@ static enum pod_status look_up(ntfs_volume *vol, const char *path, uint64_t *no,
 {
 	ntfs_inode *ni = open_path(vol, path);
 
+	*no = 0;
+	*is_dir = false;
 	if (!ni)
 		return failed();
 	*no = ni->mft_no;

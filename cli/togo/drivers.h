@@ -52,6 +52,6 @@ struct drivers_answer {
 	bool failed;
 };
 bool drivers_take(void *ctx, unsigned kind, const uint8_t *data, size_t len);
-int drivers_run(struct sandbox *s, const char *shown, char **list, struct fault *fault);
+int drivers_run(const struct sandbox *given, const char *shown, char **list, struct fault *fault);
 
 #endif

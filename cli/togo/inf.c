@@ -188,16 +188,17 @@ bool drivers_take(void *ctx, unsigned kind, const uint8_t *data, size_t len)
 	return a->failed;
 }
 
-int drivers_run(struct sandbox *s, const char *shown, char **list, struct fault *fault)
+int drivers_run(const struct sandbox *given, const char *shown, char **list, struct fault *fault)
 {
 	struct drivers_answer a = {.shown = shown, .fault = fault};
+	struct sandbox s = *given;
 	struct fault why = {0};
 	enum sandbox_result result;
 
-	s->about = shown;
-	s->take = drivers_take;
-	s->take_ctx = &a;
-	result = sandbox_run(s, &why);
+	s.about = shown;
+	s.take = drivers_take;
+	s.take_ctx = &a;
+	result = sandbox_run(&s, &why);
 	if (!a.failed && (result != SANDBOX_DONE || !a.list)) {
 		a.failed = true;
 		fault_set(fault, "%s: %s", shown, fault_text(&why));

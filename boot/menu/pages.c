@@ -63,6 +63,12 @@ static const char *const core_text[] __attribute__((unused)) = {
 	   "unchanged."),
 	N_("The image has more files or partitions than are searched: a boot loader may not have been found."),
 	N_("The virtual disk has more blocks than are searched for parts that were never written."),
+	N_("Windows PE in this image is for another processor than %s: there it does not start."),
+	N_("Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS."),
+	N_("The WIM cannot be looked into (%s): nothing in it is changed."),
+	N_("The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself."),
+	N_("The WIM has no boot.sdi. One was made, whose volume is empty: the boot manager takes it; Windows may not."),
+	N_("Isopod's helper cannot be put into the WIM (%s): Windows starts, but Setup will not find its install.wim."),
 	N_("It looks like a Windows medium, but its files cannot be laid out as a disk: it is served as a CD."),
 	N_("Looking through a boot image would take too long: its initrds are served unchanged."),
 	/* what is wrong with an image, where that is words and not a specification's name of a field */

@@ -145,11 +145,16 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.find = find_file,
 		.find_ctx = m,
 		.windows_cd = m->conf->windows_cd,
+		.helper = stick_helper,
+		.helper_ctx = m,
+		.chinese = m->fw->language == POD_LANG_ZH_CN,
 	};
 	if (m->fw->recorder && m->recorder.state) {
 		rq.state_start_bytes = m->stick.state_start;
 		rq.state_length_bytes = POD_STATE_SIZE;
 		rq.boot_number = m->recorder.boot;
+		rq.esp_start_bytes = m->stick.esp_window.start_bytes;
+		rq.esp_length_bytes = m->stick.esp_window.dev.size_bytes;
 	}
 	struct pod_diag d = {0};
 	m->stick.shim_missing = NULL;

@@ -65,6 +65,8 @@ void stick_open(struct menu *m);
 void stick_close(struct menu *m);
 void stick_font(struct menu *m);
 enum pod_status stick_shim(void *menu, enum pod_machine machine, struct pod_shim *out);
+/* The helper for Windows PE, read from the ESP. */
+enum pod_status stick_helper(void *menu, enum pod_machine machine, struct pod_alloc *a, uint8_t **data, size_t *len);
 /* Walks the data partition. */
 enum pod_status POD_MUST_USE scan_run(struct menu *m);
 /* Full path of an image or folder; cut if `size` does not suffice. */

@@ -47,7 +47,7 @@ struct probed {
 	char problem[160]; /* "" if none */
 };
 
-/* What the disk in a VHD or VHDX starts; its parents may be missing. */
+/* What the disk in a VHD or VHDX starts, whose parents may be missing, or Windows PE in a WIM. */
 static void look_inside(struct cli_target *t, const struct cli_entry *e, struct probed *out)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
@@ -105,7 +105,7 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	else if (out->image.truncated)
 		snprintf(out->problem, sizeof out->problem, _("truncated: %llu of %llu bytes"),
 			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
-	if (st == POD_OK && pod_image_is_disk_file(out->image.kind))
+	if (st == POD_OK && (pod_image_is_disk_file(out->image.kind) || out->image.kind == POD_IMAGE_WIM))
 		look_inside(t, e, out);
 	if (!cli_allowance_end(&l->allowance, &t->file))
 		pod_strlcpy(out->problem, _("not looked at completely: it would take too long"), sizeof out->problem);

@@ -199,6 +199,11 @@ static void json_windows(struct cli_json *j, const struct pod_plan_windows *w)
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
+	if (w->wim_image) {
+		cli_json_u64(j, "image", w->wim_image);
+		cli_json_str(j, "name", w->wim_name);
+		cli_json_str(j, "replaced", *w->replaced ? w->replaced : NULL);
+	}
 	cli_json_close(j, '}');
 }
 
@@ -386,9 +391,16 @@ static void text_windows(const struct pod_plan_windows *w)
 			cli_print(_("  %s, %s: made, because the image has none\n"), f->path, size);
 		else if (f->origin == POD_FROM_WIM)
 			cli_print(_("  %s, %s: %s in the WIM\n"), f->path, size, f->from);
+		else if (!*f->from)
+			cli_print(_("  %s, %s: the image itself\n"), f->path, size);
 		else
 			cli_print(_("  %s, %s: %s in the image\n"), f->path, size, f->from);
 	}
+	if (w->wim_image)
+		cli_print(_("Of the WIM starts image %u%s%s.\n"), w->wim_image, *w->wim_name ? ", " : "", w->wim_name);
+	if (*w->replaced)
+		cli_print(_("In it Isopod's helper is run in the place of %s: it shows Windows the image, and runs that.\n"),
+			  w->replaced);
 }
 
 static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)

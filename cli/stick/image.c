@@ -190,6 +190,37 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 	return POD_OK;
 }
 
+static enum pod_status helper_on_esp(struct cli_target *t, const char *name, struct pod_alloc *a, uint8_t **data, size_t *len)
+{
+	struct pod_node node;
+	char path[32];
+
+	if (!t->esp.ops)
+		return POD_E_NOT_FOUND;
+	snprintf(path, sizeof path, "ISOPOD/%s", name);
+	POD_TRY(pod_fs_lookup(&t->esp, path, &node, &t->scratch));
+	if (node.is_dir || !node.size_bytes || node.size_bytes > POD_HELPER_SIZE_MAX)
+		return POD_E_NOT_FOUND;
+	*len = (size_t)node.size_bytes;
+	*data = a->alloc(a, *len);
+	return *data ? pod_fs_read(&t->esp, &node, 0, *data, *len) : POD_E_NOMEM;
+}
+
+/* The same for the helper in Windows PE. */
+static enum pod_status load_helper(void *ctx, enum pod_machine m, struct pod_alloc *a, uint8_t **data, size_t *len)
+{
+	static const char *const name[POD_MACHINE_COUNT] = {
+		[POD_MACHINE_X64] = "WINX64.EXE", [POD_MACHINE_IA32] = "WINIA32.EXE", [POD_MACHINE_AA64] = "WINAA64.EXE"};
+	struct cli_image *im = ctx;
+
+	if (m >= POD_MACHINE_COUNT)
+		return POD_E_NOT_FOUND;
+	if (im->target)
+		return helper_on_esp(im->target, name[m], a, data, len);
+	*data = cli_stickfile_read(name[m], len, NULL); /* from malloc, as cli_alloc's */
+	return *data ? POD_OK : POD_E_NOT_FOUND;
+}
+
 /* For the planner: another file of the stick, or of the host as it would lie on the stick beside this one. */
 static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out)
 {
@@ -234,6 +265,8 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.shim_ctx = im,
 		.find = find_file,
 		.find_ctx = im,
+		.helper = load_helper,
+		.helper_ctx = im,
 		.windows_cd = wants_cd(im->target),
 	};
 

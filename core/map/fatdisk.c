@@ -286,16 +286,6 @@ enum pod_status pod_fatdisk_bytes(struct pod_fatdisk *d, const void *data, size_
 	return POD_OK;
 }
 
-/* What lies in memory there lies in another blob: it is copied. */
-static enum pod_status append_part(struct pod_fatdisk *d, const struct pod_map *from, const struct pod_seg *s, uint64_t in,
-				   uint64_t len)
-{
-	uint64_t at = s->source + in;
-	if (s->kind == POD_SEG_MEM)
-		POD_TRY(pod_map_mem(&d->data, from->mem + (size_t)at, (size_t)len, &at));
-	return pod_map_append(&d->data, (enum pod_seg_kind)s->kind, at, len);
-}
-
 enum pod_status pod_fatdisk_slice(struct pod_fatdisk *d, const struct pod_map *from, uint64_t start, uint64_t len)
 {
 	if (!pod_in_range(start, len, from->size_bytes))
@@ -304,17 +294,23 @@ enum pod_status pod_fatdisk_slice(struct pod_fatdisk *d, const struct pod_map *f
 	/* Whole sectors, so that no read has to be put together from two places; where `from` ends, its tail is read now. */
 	uint64_t all = whole_sectors(len), tail = all > from->size_bytes - start ? len & (SECTOR - 1) : 0;
 	uint64_t end = tail ? start + len - tail : start + all;
-	while (start < end) {
-		const struct pod_seg *s = &from->seg[pod_map_find(from, start)];
-		uint64_t in = start - s->start_bytes, n = pod_min_u64(end - start, s->length_bytes - in);
-		POD_TRY(append_part(d, from, s, in, n));
-		start += n;
-	}
+	POD_TRY(pod_map_append_from(&d->data, from, start, end - start));
 	if (!tail)
 		return POD_OK;
 	uint8_t *last;
 	POD_TRY(append_room(d, tail, &last));
-	return pod_map_read(from, d->stick, start, last, (size_t)tail);
+	return pod_map_read(from, d->stick, end, last, (size_t)tail);
+}
+
+enum pod_status pod_fatdisk_again(struct pod_fatdisk *d, const char *path)
+{
+	uint32_t from = find(d, path);
+	struct pod_fatdisk_node *f = &d->node[d->count - 1];
+	if (!from || d->node[from].is_dir || f->is_dir || f->size_bytes)
+		return POD_E_INVALID;
+	f->start_bytes = d->node[from].start_bytes;
+	f->size_bytes = d->node[from].size_bytes;
+	return POD_OK;
 }
 
 /* --- folders -------------------------------------------------------------------------------------------- */

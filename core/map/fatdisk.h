@@ -62,6 +62,9 @@ enum pod_status POD_MUST_USE pod_fatdisk_bytes(struct pod_fatdisk *d, const void
 /* The same, where the bytes are filled in afterwards: *data is valid until the next call. */
 enum pod_status POD_MUST_USE pod_fatdisk_room(struct pod_fatdisk *d, size_t len, uint8_t **data);
 
+/* The last file made, which is empty, shows what the file at `path` shows: nothing is copied. Nothing can be added to it. */
+enum pod_status POD_MUST_USE pod_fatdisk_again(struct pod_fatdisk *d, const char *path);
+
 /* Lays the disk out. `out` is taken over by the caller, also on failure; the memory of `d` moves into it. */
 enum pod_status POD_MUST_USE pod_fatdisk_finish(struct pod_fatdisk *d, const struct pod_fatdisk_params *params,
 						struct pod_map *out, struct pod_diag *diag);

@@ -33,7 +33,8 @@ struct pod_shim {
 	struct pod_extent extent[POD_SHIM_EXTENT_MAX];
 };
 
-#define POD_SHIM_SIZE_MAX (256u << 10)
+#define POD_SHIM_SIZE_MAX   (256u << 10)
+#define POD_HELPER_SIZE_MAX (256u << 10)
 
 /* Fills `out` with the place of a shim file on the ESP, whose volume starts at `esp_start_bytes` of the disk. POD_E_CORRUPT if
  * the file is not one that `isopod create` wrote: empty, too large, not padded to POD_SHIM_ALIGN, in too many runs. */
@@ -61,6 +62,12 @@ struct pod_plan_request {
 	 * its extents. NULL function: there are no other files. */
 	enum pod_status (*find)(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out);
 	void *find_ctx;
+	/* Gives the helper for Windows PE (windows/) of a machine, in memory of `a`; POD_E_NOT_FOUND: there is none. NULL function: a
+	 * WIM is served unchanged. */
+	enum pod_status (*helper)(void *ctx, enum pod_machine m, struct pod_alloc *a, uint8_t **data, size_t *len);
+	void *helper_ctx;
+	uint64_t esp_start_bytes, esp_length_bytes; /* of the partition that holds the state file */
+	bool chinese;				    /* the language the helper speaks; else English */
 	bool windows_cd; /* Windows media are served as the CDs that they are, not as a hard disk (windows.c) */
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
@@ -110,6 +117,9 @@ struct pod_plan_windows {
 	size_t count, cap; /* 0: the image is not started as Windows from a hard disk */
 	/* What a BIOS starts: where the program lies on the virtual disk; 0 bytes: there is none. */
 	uint64_t bootmgr_bytes, bootmgr_length;
+	uint32_t wim_image; /* the image of the WIM that starts; 0: it could not be looked into */
+	char wim_name[128]; /* its name, "" if it has none */
+	char replaced[256]; /* the program in the WIM that the helper stands in for; "": the WIM is as it was */
 };
 /* Where a BIOS starts it, in real mode, with the partition's boot sector at 7C00h and the drive in DL; it reads the rest itself. */
 #define POD_BOOTMGR_SEGMENT 0x2000u

@@ -7,35 +7,16 @@
  * A Windows medium is an ISO with sources/boot.wim, a boot manager with a BCD for UEFI or for BIOS, and boot.sdi. Of the image's tree
  * the folders boot and efi and the programs in the root are shown, all as they are.
  */
-#include "core/plan/internal.h"
 #include "core/base/hash.h"
 #include "core/base/mem.h"
 #include "core/fs/iso9660.h"
-#include "core/map/fatdisk.h"
+#include "core/plan/windows_int.h"
 
-enum { FOLDERS_MAX = 64, DEPTH_MAX = 5 };
-
-static const char wim_path[] = "sources/boot.wim";
-
-struct folder {
-	struct pod_node node;
-	uint32_t depth, parent; /* index; of the uppermost: itself */
-	char path[256];
-};
-
-struct job {
-	const struct pod_plan_request *rq;
-	struct pod_plan *plan;
-	struct pod_fs fs; /* the image's tree */
-	struct pod_fatdisk disk;
-	struct pod_dirent entry;
-	struct folder folder[FOLDERS_MAX];
-	uint32_t folders;
-};
+const char windows_wim_path[] = "sources/boot.wim";
 
 /* --- files ------------------------------------------------------------------------------------------------ */
 
-static enum pod_status note(struct job *j, const char *path, enum pod_disk_from origin, const char *from)
+static enum pod_status note(struct windows_job *j, const char *path, enum pod_disk_from origin, const char *from)
 {
 	struct pod_plan_windows *w = &j->plan->windows;
 	void *v = w->file;
@@ -50,29 +31,33 @@ static enum pod_status note(struct job *j, const char *path, enum pod_disk_from 
 	return POD_OK;
 }
 
+enum pod_status windows_file(struct windows_job *j, const char *path, enum pod_disk_from origin, const char *from)
+{
+	POD_TRY(pod_fatdisk_file(&j->disk, path));
+	return note(j, path, origin, from);
+}
+
 static enum pod_status add_run(void *ctx, const struct pod_extent *e)
 {
-	struct job *j = ctx;
+	struct windows_job *j = ctx;
 	if (e->hole)
 		return POD_E_CORRUPT;
 	return pod_fatdisk_slice(&j->disk, &j->plan->map, e->dev_bytes, e->length_bytes);
 }
 
 /* A file of the image, under the same path. One that FAT has no room or no name for is left out: no boot manager asks for it. */
-static enum pod_status add_file(struct job *j, const char *path, const struct pod_node *node)
+static enum pod_status add_file(struct windows_job *j, const char *path, const struct pod_node *node)
 {
 	char to[256];
 	if (node->size_bytes > POD_FATDISK_FILE_MAX || pod_snprintf(to, sizeof to, "/%s", path) >= (int)sizeof to)
 		return POD_OK;
-	enum pod_status st = pod_fatdisk_file(&j->disk, to);
+	enum pod_status st = windows_file(j, to, POD_FROM_IMAGE, path);
 	if (st == POD_E_INVALID || st == POD_E_EXISTS)
 		return POD_OK;
-	if (st == POD_OK)
-		st = note(j, to, POD_FROM_IMAGE, path);
 	return st == POD_OK ? j->fs.ops->extents(&j->fs, node, add_run, j) : st;
 }
 
-static enum pod_status add_if_there(struct job *j, const char *path)
+static enum pod_status add_if_there(struct windows_job *j, const char *path)
 {
 	struct pod_node node;
 	enum pod_status st = pod_fs_lookup(&j->fs, path, &node, &j->entry);
@@ -83,7 +68,7 @@ static enum pod_status add_if_there(struct job *j, const char *path)
 
 /* --- folders ---------------------------------------------------------------------------------------------- */
 
-static bool contains_itself(const struct job *j, uint32_t at, const struct pod_node *node)
+static bool contains_itself(const struct windows_job *j, uint32_t at, const struct pod_node *node)
 {
 	while (!pod_node_same_dir(&j->folder[at].node, node)) {
 		if (j->folder[at].parent == at)
@@ -94,18 +79,18 @@ static bool contains_itself(const struct job *j, uint32_t at, const struct pod_n
 }
 
 /* What has too many folders, or too deep ones, is nothing that a boot manager reads: left out. */
-static void push(struct job *j, const struct pod_node *node, uint32_t parent, const char *path)
+static void push(struct windows_job *j, const struct pod_node *node, uint32_t parent, const char *path)
 {
 	uint32_t depth = parent == j->folders ? 0 : j->folder[parent].depth + 1;
-	if (j->folders == FOLDERS_MAX || depth > DEPTH_MAX)
+	if (j->folders == WINDOWS_FOLDERS_MAX || depth > WINDOWS_DEPTH_MAX)
 		return;
-	struct folder *f = &j->folder[j->folders];
-	*f = (struct folder){.node = *node, .depth = depth, .parent = parent};
+	struct windows_folder *f = &j->folder[j->folders];
+	*f = (struct windows_folder){.node = *node, .depth = depth, .parent = parent};
 	pod_strlcpy(f->path, path, sizeof f->path);
 	j->folders++;
 }
 
-static enum pod_status add_entries(struct job *j, uint32_t at)
+static enum pod_status add_entries(struct windows_job *j, uint32_t at)
 {
 	struct pod_dir dir;
 	char path[256];
@@ -126,7 +111,7 @@ static enum pod_status add_entries(struct job *j, uint32_t at)
 }
 
 /* The folder and everything in it. */
-static enum pod_status add_tree(struct job *j, const char *path)
+static enum pod_status add_tree(struct windows_job *j, const char *path)
 {
 	struct pod_node node;
 	enum pod_status st = pod_fs_lookup(&j->fs, path, &node, &j->entry);
@@ -142,7 +127,7 @@ static enum pod_status add_tree(struct job *j, const char *path)
 
 /* --- what starts ------------------------------------------------------------------------------------------ */
 
-static uint32_t firmware_of(const struct job *j)
+static uint32_t firmware_of(const struct windows_job *j)
 {
 	uint32_t firmware = 0;
 	if (!pod_fatdisk_has(&j->disk, "/boot/boot.sdi"))
@@ -164,7 +149,7 @@ static uint32_t signature_of(const struct pod_plan_request *rq)
 }
 
 /* The map becomes that of the disk. */
-static enum pod_status finish(struct job *j, uint32_t firmware, struct pod_diag *diag)
+static enum pod_status finish(struct windows_job *j, uint32_t firmware, struct pod_diag *diag)
 {
 	struct pod_plan *p = j->plan;
 	uint32_t signature = signature_of(j->rq);
@@ -187,30 +172,112 @@ static enum pod_status finish(struct job *j, uint32_t firmware, struct pod_diag 
 	return POD_OK;
 }
 
-/* The tree that has all names: Joliet's, where names are not cut to 8.3, if there is one. */
-static enum pod_status open_tree(struct job *j, struct pod_dev *image)
+/* --- media ------------------------------------------------------------------------------------------------ */
+
+/* What the loaders for UEFI start must be for the same machine: a 32-bit Windows PE does not start on 64-bit firmware. */
+static uint32_t without_other_machines(struct windows_job *j, uint32_t firmware)
 {
-	const struct pod_fs_ops *ops = j->plan->image.joliet ? &pod_fs_joliet : &pod_fs_iso9660;
-	return pod_fs_open_as(&j->fs, ops, image, j->plan->alloc, NULL);
+	uint32_t efi = firmware & ~(uint32_t)POD_FW_BIOS, fits = j->wim_open ? j->winload_efi : efi;
+	if (j->wim_open && !j->winload_exe)
+		firmware &= ~(uint32_t)POD_FW_BIOS;
+	if (efi & ~fits)
+		pod_plan_warn(j->plan, "Windows PE in this image is for another processor than %s: there it does not start.",
+			      efi & ~fits & POD_FW_X64	  ? "x64"
+			      : efi & ~fits & POD_FW_IA32 ? "ia32"
+							  : "aa64");
+	return firmware & (fits | POD_FW_BIOS);
+}
+
+/* The rest is the same for an ISO, whose tree is on the disk by now, and a bare WIM, where nothing is yet. */
+static enum pod_status add_wim(struct windows_job *j, const char *from, struct pod_diag *diag)
+{
+	char to[32];
+	POD_TRY(windows_wim_open(j));
+	if (j->wim_open && j->plan->image.kind == POD_IMAGE_WIM && !windows_wim_is_pe(j)) {
+		pod_plan_warn(j->plan,
+			      "The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.");
+		return POD_E_NOT_FOUND;
+	}
+	if (j->wim_open)
+		POD_TRY(windows_wim_fill(j));
+	uint32_t firmware = firmware_of(j);
+	if (firmware)
+		firmware = without_other_machines(j, firmware);
+	if (!firmware)
+		return POD_E_NOT_FOUND;
+	if (j->wim_open && j->rq->helper)
+		POD_TRY(windows_patch(j));
+	pod_snprintf(to, sizeof to, "/%s", windows_wim_path);
+	POD_TRY(windows_file(j, to, POD_FROM_IMAGE, from));
+	const struct pod_map *m = j->patched.size_bytes ? &j->patched : &j->wim_map;
+	POD_TRY(pod_fatdisk_slice(&j->disk, m, 0, m->size_bytes));
+	return finish(j, firmware, diag);
+}
+
+static enum pod_status add_wim_run(void *ctx, const struct pod_extent *e)
+{
+	struct windows_job *j = ctx;
+	if (e->hole)
+		return POD_E_CORRUPT;
+	return pod_map_append_from(&j->wim_map, &j->plan->map, e->dev_bytes, e->length_bytes);
+}
+
+/* The tree that has all names: Joliet's, where names are not cut to 8.3, if there is one. */
+static enum pod_status open_tree(struct windows_job *j, struct pod_dev *image, struct pod_node *wim)
+{
+	const struct pod_fs_ops *const tree[] = {&pod_fs_udf, j->plan->image.joliet ? &pod_fs_joliet : &pod_fs_iso9660};
+	enum pod_status st = POD_E_NOT_FOUND;
+	for (size_t i = 0; i < POD_ARRAY_LEN(tree); i++) {
+		st = pod_fs_open_as(&j->fs, tree[i], image, j->plan->alloc, NULL);
+		if (st == POD_OK)
+			st = pod_fs_lookup(&j->fs, windows_wim_path, wim, &j->entry);
+		if (st == POD_OK && (wim->is_dir || !wim->size_bytes))
+			st = POD_E_NOT_FOUND;
+		if (st == POD_OK || st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED)
+			return st;
+		pod_fs_close(&j->fs);
+		memset(&j->fs, 0, sizeof j->fs);
+	}
+	return POD_E_NOT_FOUND;
 }
 
 /* POD_E_NOT_FOUND: no Windows medium. */
-static enum pod_status compose(struct job *j, struct pod_diag *diag)
+static enum pod_status compose_iso(struct windows_job *j, struct pod_dev *image, struct pod_diag *diag)
 {
-	struct pod_node wim;
-	POD_TRY(pod_fs_lookup(&j->fs, wim_path, &wim, &j->entry));
-	if (wim.is_dir || !wim.size_bytes)
-		return POD_E_NOT_FOUND;
 	static const char *const program[] = {"bootmgr", "bootmgr.efi"};
+	struct pod_node wim;
+	POD_TRY(open_tree(j, image, &wim));
 	for (size_t i = 0; i < POD_ARRAY_LEN(program); i++)
 		POD_TRY(add_if_there(j, program[i]));
 	POD_TRY(add_tree(j, "boot"));
 	POD_TRY(add_tree(j, "efi"));
-	uint32_t firmware = firmware_of(j);
-	if (!firmware)
-		return POD_E_NOT_FOUND;
-	POD_TRY(add_file(j, wim_path, &wim));
-	return finish(j, firmware, diag);
+	POD_TRY(j->fs.ops->extents(&j->fs, &wim, add_wim_run, j));
+	return add_wim(j, windows_wim_path, diag);
+}
+
+static enum pod_status compose_wim(struct windows_job *j, struct pod_diag *diag)
+{
+	POD_TRY(pod_map_append_from(&j->wim_map, &j->plan->map, 0, j->plan->map.size_bytes));
+	return add_wim(j, "", diag);
+}
+
+static enum pod_status compose(struct windows_job *j, struct pod_dev *image, struct pod_diag *diag)
+{
+	struct pod_plan *p = j->plan;
+	pod_map_init(&j->wim_map, p->alloc);
+	pod_map_init(&j->patched, p->alloc);
+	enum pod_status st = pod_fatdisk_init(&j->disk, j->rq->disk, p->alloc);
+	if (st == POD_OK)
+		st = p->image.kind == POD_IMAGE_ISO ? compose_iso(j, image, diag) : compose_wim(j, diag);
+	windows_wim_close(j);
+	pod_fs_close(&j->fs);
+	pod_fatdisk_fini(&j->disk);
+	return st;
+}
+
+static bool is_fatal(enum pod_status st)
+{
+	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED;
 }
 
 /* With half of the budget: as a CD it can still be served with the other half. */
@@ -218,27 +285,23 @@ enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_p
 				 struct pod_diag *diag)
 {
 	struct pod_budget_part part;
-	if (p->image.kind != POD_IMAGE_ISO || rq->windows_cd)
+	bool iso = p->image.kind == POD_IMAGE_ISO;
+	if ((!iso && p->image.kind != POD_IMAGE_WIM) || (iso && rq->windows_cd))
 		return POD_OK;
-	struct job *j = pod_zalloc(p->alloc, 1, sizeof *j);
+	struct windows_job *j = pod_zalloc(p->alloc, 1, sizeof *j);
 	if (!j)
 		return POD_E_NOMEM;
 	j->rq = rq;
 	j->plan = p;
 	pod_budget_split(image->budget, &part);
-	enum pod_status st = open_tree(j, image);
-	if (st == POD_OK)
-		st = pod_fatdisk_init(&j->disk, rq->disk, p->alloc);
-	if (st == POD_OK)
-		st = compose(j, diag);
+	enum pod_status st = compose(j, image, diag);
 	(void)pod_budget_join(image->budget, &part);
-	if (st != POD_OK)
-		p->windows.count = 0;
-	if (st == POD_E_CORRUPT || st == POD_E_RANGE || st == POD_E_LIMIT || st == POD_E_BUDGET)
+	pod_free(p->alloc, j);
+	if (st == POD_OK || is_fatal(st))
+		return st;
+	p->windows.count = 0;
+	if (iso && st != POD_E_NOT_FOUND)
 		pod_plan_warn(
 			p, "It looks like a Windows medium, but its files cannot be laid out as a disk: it is served as a CD.");
-	pod_fs_close(&j->fs);
-	pod_fatdisk_fini(&j->disk);
-	pod_free(p->alloc, j);
-	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED ? st : POD_OK;
+	return iso || st == POD_E_NOT_FOUND || st == POD_E_BUDGET ? POD_OK : st;
 }

@@ -4,9 +4,11 @@
 mtools find there through our NBD server. Media that only look like it stay CDs."""
 import json
 import os
+import shutil
 import subprocess
 
 from cli_common import *
+from cli_common import B
 import windows_media
 
 os.environ["MTOOLS_SKIP_CHECK"] = "1"
@@ -104,6 +106,117 @@ def on_a_stick():
     check(p["sector_size"] == 2048 and "windows" not in p, "windows = cd")
 
 
+def helpers():
+    """Stand-ins for the programs that windows/ makes."""
+    made = {}
+    for name, machine in (("WINX64", windows_media.X64), ("WINIA32", windows_media.IA32), ("WINAA64", windows_media.AA64)):
+        made[machine] = windows_media.pe(machine, 3000, name)
+        with open("data/%s.EXE" % name, "wb") as f:
+            f.write(made[machine])
+    return made
+
+
+def on_disk(path):
+    return subprocess.run(["mcopy", "-i", "volume.img", "::" + path, "-"], stdout=subprocess.PIPE).stdout
+
+
+def bare_wim():
+    """All that starts it comes out of the WIM, or from nothing."""
+    made = windows_media.pe_tree("pe")
+    windows_media.wim("pe", "pe.wim", "--compress=LZX", "--boot")
+    boot = {k[len("Windows/Boot/"):]: v for k, v in made.items() if k.startswith("Windows/Boot/")}
+    want = {"EFI/BOOT/BOOTX64.EFI": boot["EFI/bootmgfw.efi"], "EFI/Microsoft/Boot/boot.stl": boot["EFI/boot.stl"],
+            "EFI/Microsoft/Boot/BCD": boot["DVD/EFI/BCD"], "boot/bcd": boot["DVD/PCAT/BCD"], "bootmgr": boot["PCAT/bootmgr"],
+            "boot/boot.sdi": boot["DVD/EFI/boot.sdi"], "sources/boot.wim": open("pe.wim", "rb").read()}
+    for f in ("wgl4_boot.ttf", "segoen_slboot.ttf"):
+        want["EFI/Microsoft/Boot/Fonts/" + f] = want["boot/fonts/" + f] = boot["Fonts/" + f]
+    p = look_at("pe.wim", want, "bare WIM")
+    equal(starts(p), ["bios", "uefi"], "a WIM for x64")
+    equal((p["windows"]["image"], p["windows"]["name"], p["windows"]["replaced"]), (1, "Stand-in PE", None), "its image")
+    check(not p["warnings"], "nothing to warn of: %s" % p["warnings"])
+    equal({f["path"]: f["from"] for f in p["windows"]["files"]}["/bootmgr"], "Windows/Boot/PCAT/bootmgr", "where from")
+
+    for compress in ("XPRESS", "none"):
+        windows_media.wim("pe", "other.wim", "--compress=" + compress, "--boot")
+        want["sources/boot.wim"] = open("other.wim", "rb").read()
+        look_at("other.wim", want, "a WIM with " + compress)
+
+    windows_media.pe_tree("few", machine=windows_media.AA64, dvd=False)
+    windows_media.wim("few", "few.wim", "--boot")
+    p = plan("few.wim")
+    origin = {f["path"]: f["origin"] for f in p["windows"]["files"]}
+    check(all(origin[x] == "made" for x in ("/EFI/Microsoft/Boot/BCD", "/boot/bcd", "/boot/boot.sdi")), "made: %s" % origin)
+    check("/EFI/BOOT/BOOTAA64.EFI" in origin and any("boot.sdi" in w for w in p["warnings"]), "aa64; the made boot.sdi is told")
+    exported("few.wim", "disk.img")
+    run("dd", "if=disk.img", "of=volume.img", "bs=1M", "skip=1", "conv=sparse")
+    for path, winload in (("EFI/Microsoft/Boot/BCD", "winload.efi"), ("boot/bcd", "winload.exe")):
+        with open("bcd", "wb") as f:
+            f.write(on_disk(path))
+        xml = run("hivexml", "bcd").stdout
+        check(run("hivexget", "bcd", r"\Objects\{9dea862c-5cdd-4e70-acc1-f32b344d4795}\Description", "Type").stdout, path + ": " + xml[:300])
+        check(winload in xml, path + " names " + winload)
+    check(on_disk("boot/boot.sdi")[:8] == b"$SDI0001", "a made boot.sdi")
+
+    # What is no Windows PE, or nothing that a boot manager reads.
+    windows_media.pe_tree("install", programs={})
+    os.unlink("install/Windows/System32/winpeshl.exe")
+    windows_media.wim("install", "install.wim")
+    p = plan("install.wim")
+    check(not starts(p) and any("no Windows PE" in w for w in p["warnings"]), "install.wim: %s" % p["warnings"])
+    windows_media.wim("pe", "solid.wim", "--solid", "--boot")
+    p = plan("solid.wim")
+    check(not starts(p) and any("LZX or XPRESS" in w for w in p["warnings"]), "solid: %s" % p["warnings"])
+
+
+def patched_wim(helper):
+    """The helper stands in for the program that SYSTEM names; wimlib reads the WIM that is served."""
+    run(B + "/interop/regf", "new", "minimal", "5", "ROOT")
+    for name, command, program, machine in (
+            ("none", None, "winpeshl.exe", windows_media.X64),
+            ("usual", "winpeshl.exe", "winpeshl.exe", windows_media.X64),
+            ("own", r'"X:\Windows\System32\pecmd.exe" main', "pecmd.exe", windows_media.IA32),
+            ("variable", r"%SystemRoot%\System32\start -x", "start.exe", windows_media.AA64),
+            ("elsewhere", r"C:\setup.exe", "winpeshl.exe", windows_media.X64)):
+        made = windows_media.pe_tree("pe-" + name, machine=machine, boot=False, command=command, hive="minimal",
+                                     more=["Windows/System32/" + program] if program != "winpeshl.exe" else [])
+        windows_media.tree("win-" + name)
+        windows_media.wim("pe-" + name, "win-%s/sources/boot.wim" % name, "--compress=LZX", "--boot")
+        p = plan(windows_media.iso("win-" + name, name + ".iso"))
+        equal(p["windows"]["replaced"], "Windows/System32/" + program, name + ": what is replaced")
+        check(not any("helper" in w for w in p["warnings"]), name + ": %s" % p["warnings"])
+        exported(name + ".iso", "disk.img")
+        with open("served.wim", "wb") as f:
+            f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::sources/boot.wim", "-"], stdout=subprocess.PIPE).stdout)
+        equal(run("wimlib-imagex", "verify", "served.wim").returncode, 0, name + ": wimlib verifies it")
+        shutil.rmtree("out", ignore_errors=True)
+        run("wimlib-imagex", "apply", "served.wim", "1", "out")
+        got = {os.path.relpath(os.path.join(d, f), "out"): open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk("out") for f in fs}
+        record = got.pop("Windows/System32/isopod/handover.bin", b"")
+        check(record[:8] == b"ISOPODW1" and ("\\images\\%s.iso" % name).encode("utf-16-le") in record, name + ": handover.bin")
+        want = dict(made)
+        want["Windows/System32/isopod/" + program] = want["Windows/System32/" + program]
+        want["Windows/System32/" + program] = helper[machine]
+        got.pop("Windows/System32/config/SYSTEM", None)
+        equal(sorted(got), sorted(want), name + ": names in the WIM")
+        check(got == want, name + ": every file of it")
+
+
+def other_machine():
+    windows_media.pe_tree("pe32", machine=windows_media.IA32, boot=False)
+    windows_media.tree("win32")
+    windows_media.wim("pe32", "win32/sources/boot.wim", "--boot")
+    p = plan(windows_media.iso("win32", "win32.iso"))
+    equal(starts(p), ["bios", "uefi-ia32"], "a 32-bit Windows PE")
+    check(any("another processor than x64" in w for w in p["warnings"]), "and why: %s" % p["warnings"])
+
+
+def without_helper():
+    for name in ("WINX64", "WINIA32", "WINAA64"):
+        os.unlink("data/%s.EXE" % name)
+    p = plan("usual.iso")
+    check(p["windows"]["replaced"] is None and any("install.wim" in w for w in p["warnings"]), "no helper: %s" % p["warnings"])
+
+
 def main():
     with workdir():
         make_data("data", 5)
@@ -111,6 +224,10 @@ def main():
         one_firmware()
         no_windows()
         on_a_stick()
+        bare_wim()
+        patched_wim(helpers())
+        other_machine()
+        without_helper()
     finish()
 
 

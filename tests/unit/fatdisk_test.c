@@ -88,10 +88,15 @@ TEST(read_back)
 	CHECK_EQ(pod_fatdisk_bytes(&d, pieces, 512), POD_OK);
 	CHECK_EQ(pod_fatdisk_slice(&d, &from, 2048, 512), POD_OK);
 	CHECK_EQ(pod_fatdisk_bytes(&d, pieces + 1024, 300), POD_OK);
+	CHECK_EQ(pod_fatdisk_file(&d, "/boot/bcd"), POD_OK);
+	CHECK_EQ(pod_fatdisk_again(&d, "/efi/microsoft/boot/BCD"), POD_OK);
+	CHECK_EQ(pod_fatdisk_again(&d, "/sources/boot.wim"), POD_E_INVALID); /* it has something in it */
 	CHECK_EQ(pod_fatdisk_file(&d, "/empty"), POD_OK);
+	CHECK_EQ(pod_fatdisk_again(&d, "/efi"), POD_E_INVALID);
+	CHECK_EQ(pod_fatdisk_again(&d, "/none"), POD_E_INVALID);
 	CHECK_EQ(pod_fatdisk_file(&d, "/EFI/end"), POD_OK);
 	/* Up to the source's very end: the rest of the sector is zeros. */
-	CHECK_EQ(pod_fatdisk_slice(&d, &from, sizeof want - 4, 104), POD_OK);
+	CHECK_EQ(pod_fatdisk_slice(&d, &from, sizeof want - 1000, 1100), POD_OK);
 	struct opened *o = open_disk(&d);
 	REQUIRE(o);
 	CHECK_STR(o->fs.ops->name, "fat");
@@ -100,13 +105,16 @@ TEST(read_back)
 	CHECK_EQ(pod_fat_geometry(&o->fs)->bits, 32);
 	CHECK(holds(o, "/sources/boot.wim", want, sizeof want));
 	CHECK(holds(o, "/efi/microsoft/boot/bcd", pieces, sizeof pieces));
+	CHECK(holds(o, "/boot/bcd", pieces, sizeof pieces));
 	CHECK(holds(o, "/empty", "", 0));
 	uint64_t at, len;
 	uint8_t tail[512];
 	CHECK_EQ(pod_fatdisk_place(&d, "/efi/END", &at, &len), POD_OK);
-	CHECK_EQ(len, 104);
-	CHECK_EQ(pod_map_read(&o->map, &stick.dev, at, tail, sizeof tail), POD_OK);
-	CHECK(memcmp(tail, want + sizeof want - 4, 4) == 0 && pod_all_zero(tail + 104, sizeof tail - 104));
+	CHECK_EQ(len, 1100);
+	CHECK_EQ(pod_map_read(&o->map, &stick.dev, at + 1024, tail, sizeof tail), POD_OK);
+	uint8_t source_end[76];
+	CHECK_EQ(pod_map_read(&from, &stick.dev, from.size_bytes - sizeof source_end, source_end, sizeof source_end), POD_OK);
+	CHECK(memcmp(tail, source_end, sizeof source_end) == 0 && pod_all_zero(tail + 76, sizeof tail - 76));
 	CHECK_EQ(pod_fatdisk_place(&d, "/efi", &at, &len), POD_E_NOT_FOUND);
 	CHECK_EQ(pod_fatdisk_place(&d, "/no", &at, &len), POD_E_NOT_FOUND);
 	close_disk(o);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files core/plan/windows*.c only. */
+#ifndef POD_PLAN_WINDOWS_INT_H
+#define POD_PLAN_WINDOWS_INT_H
+
+#include "core/map/fatdisk.h"
+#include "core/plan/internal.h"
+#include "core/wim/wim.h"
+
+enum { WINDOWS_FOLDERS_MAX = 64, WINDOWS_DEPTH_MAX = 5 };
+
+struct windows_folder {
+	struct pod_node node;
+	uint32_t depth, parent; /* index; of the uppermost: itself */
+	char path[256];
+};
+
+struct windows_job {
+	const struct pod_plan_request *rq;
+	struct pod_plan *plan;
+	struct pod_fatdisk disk;
+	/* the image's tree; of a bare WIM none is open */
+	struct pod_fs fs;
+	struct pod_dirent entry;
+	struct windows_folder folder[WINDOWS_FOLDERS_MAX];
+	uint32_t folders;
+	/* the WIM that starts */
+	struct pod_map wim_map; /* its bytes, as they lie on the stick */
+	struct pod_mapdev wim_dev;
+	struct pod_wim wim;
+	bool wim_open;	      /* and an image is selected */
+	uint32_t winload_efi; /* the firmware that its loader for UEFI is for; 0: it has none */
+	bool winload_exe;
+	struct pod_wim_dirent wim_entry;
+	struct pod_map patched; /* what is served in its place; empty: itself */
+};
+
+extern const char windows_wim_path[]; /* on the disk, and in an ISO */
+
+/* windows.c */
+/* A new file on the disk, noted for whoever asks the plan. POD_E_EXISTS and POD_E_INVALID (a name that FAT has not): left out. */
+enum pod_status POD_MUST_USE windows_file(struct windows_job *j, const char *path, enum pod_disk_from origin, const char *from);
+
+/* windows_wim.c */
+/* Opens the WIM in j->wim_map and selects the image that starts. What it cannot be opened for is said in a warning. */
+enum pod_status POD_MUST_USE windows_wim_open(struct windows_job *j);
+/* The machine of a PE program in it; POD_MACHINE_COUNT: none that is known. */
+enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_node *node);
+void windows_wim_close(struct windows_job *j);
+/* Does the image look like one that starts from a WIM? */
+bool windows_wim_is_pe(struct windows_job *j);
+/* Adds what the disk lacks and the WIM has; then what nobody has. */
+enum pod_status POD_MUST_USE windows_wim_fill(struct windows_job *j);
+
+/* windows_patch.c */
+/* Puts the helper in front of the program that Windows PE runs: j->patched. Where that cannot be done, a warning says what follows. */
+enum pod_status POD_MUST_USE windows_patch(struct windows_job *j);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The helper in front of what Windows PE runs (doc/WINDOWS.md, "The helper").
+ *
+ * winlogon runs \Setup\CmdLine of the SYSTEM hive, as a rule winpeshl.exe. That file's entry in the WIM's tree gets the helper's
+ * bytes; the original stays reachable under \Windows\System32\isopod with its own name, beside handover.bin, which tells the helper
+ * where the stick and the image are. Nothing else is changed, so that a medium's own winpeshl.ini and startnet.cmd count as before.
+ */
+#include "core/base/mem.h"
+#include "core/map/winhandover.h"
+#include "core/plan/windows_int.h"
+#include "core/regf/regf.h"
+#include "core/wim/patch.h"
+
+static const char usual_program[] = "Windows/System32/winpeshl.exe";
+
+struct patch {
+	struct windows_job *j;
+	char program[256], second[256]; /* paths in the WIM: of the program, and its second name */
+	uint8_t *helper, *handover;
+	size_t helper_len, handover_len;
+};
+
+/* --- which program ---------------------------------------------------------------------------------------- */
+
+static bool is_slash(char c)
+{
+	return c == '\\' || c == '/';
+}
+
+/* The first word of a command line, in quotes or not. */
+static size_t first_word(const char **line)
+{
+	const char *p = *line;
+	size_t n = 0;
+	while (*p == ' ' || *p == '\t')
+		p++;
+	char end = *p == '"' ? *p++ : ' ';
+	while (p[n] && p[n] != end && (end == '"' || p[n] != '\t'))
+		n++;
+	*line = p;
+	return n;
+}
+
+/* Where a program named like this lies in the WIM. X: is where Windows PE sees it. False: elsewhere. */
+static bool program_path(const char *line, char *out, size_t size)
+{
+	static const char *const windows[] = {"%SystemRoot%", "%windir%"};
+	const char *p = line, *under = "Windows/System32/";
+	size_t n = first_word(&p);
+	for (size_t i = 0; i < POD_ARRAY_LEN(windows); i++) {
+		size_t w = pod_strlen(windows[i]);
+		if (n > w && pod_strncasecmp(p, windows[i], w) == 0) {
+			under = "Windows";
+			p += w, n -= w;
+		}
+	}
+	if (n > 2 && p[1] == ':') {
+		if (pod_tolower(p[0]) != 'x')
+			return false;
+		under = "";
+		p += 2, n -= 2;
+	}
+	if (n && is_slash(*p) && under[0] && under[pod_strlen(under) - 1] == '/')
+		under = "";
+	if (!*under)
+		while (n && is_slash(*p))
+			p++, n--;
+	size_t at = pod_strlen(under);
+	if (!n || at + n + sizeof ".exe" > size)
+		return false;
+	memcpy(out, under, at);
+	memcpy(out + at, p, n);
+	out[at + n] = '\0';
+	bool dot = false;
+	for (char *c = out; *c; c++) {
+		if (*c == '\\')
+			*c = '/';
+		dot = *c == '/' ? false : dot || *c == '.';
+	}
+	if (!dot)
+		(void)pod_strlcpy(out + pod_strlen(out), ".exe", 5);
+	return true;
+}
+
+/* \Setup\CmdLine; false: there is none. */
+static bool command_line(struct windows_job *j, char *out, size_t size)
+{
+	struct pod_wim_node node;
+	struct pod_wim_file file;
+	struct pod_regf hive;
+	struct pod_regf_key setup;
+	struct pod_regf_value v;
+	return pod_wim_lookup(&j->wim, "Windows/System32/config/SYSTEM", &node) == POD_OK &&
+	       pod_wim_dev(&j->wim, &node, &file) == POD_OK && pod_regf_open_dev(&hive, &file.dev, NULL) == POD_OK &&
+	       pod_regf_lookup(&hive, NULL, "Setup", &setup) == POD_OK &&
+	       pod_regf_value(&hive, &setup, "CmdLine", &v) == POD_OK && pod_regf_text(&hive, &v, out, size) == POD_OK && *out;
+}
+
+static const char *last_name(const char *path)
+{
+	const char *name = path;
+	for (; *path; path++)
+		if (*path == '/')
+			name = path + 1;
+	return name;
+}
+
+/* --- what it is told -------------------------------------------------------------------------------------- */
+
+static enum pod_status make_handover(struct patch *x)
+{
+	const struct pod_plan_request *rq = x->j->rq;
+	const struct pod_stick_id *id = rq->id;
+	char program[256], replaced[256];
+	struct pod_who_input in = {.program = program, .replaced = replaced, .image = rq->path};
+	struct pod_who_facts *f = &in.facts;
+	pod_snprintf(program, sizeof program, "/%s", x->second);
+	pod_snprintf(replaced, sizeof replaced, "/%s", x->program);
+	f->wait_ms = POD_WHO_WAIT_MS;
+	f->language = rq->chinese ? POD_WHO_CHINESE : POD_WHO_ENGLISH;
+	f->flags = (x->j->plan->image.kind == POD_IMAGE_ISO ? POD_WHO_ATTACH : 0) |
+		   (pod_strcasecmp(last_name(x->program), "winpeshl.exe") ? POD_WHO_RESTORE : 0);
+	if (id) {
+		f->flags |= id->gpt ? POD_WHO_GPT : 0;
+		f->mbr_signature = id->mbr_signature;
+		memcpy(f->disk_guid, id->disk_guid, sizeof f->disk_guid);
+		f->part_start_bytes = id->part_start_bytes;
+		f->part_length_bytes = id->part_length_bytes;
+	} else { /* planned on the host: some stick */
+		f->part_start_bytes = 1 << 20;
+		f->part_length_bytes = rq->image_bytes;
+	}
+	if (rq->state_start_bytes && rq->esp_length_bytes) {
+		f->state_start_bytes = rq->state_start_bytes;
+		f->state_length_bytes = rq->state_length_bytes;
+		f->boot_number = rq->boot_number;
+		f->esp_start_bytes = rq->esp_start_bytes;
+		f->esp_length_bytes = rq->esp_length_bytes;
+	}
+	POD_TRY(pod_who_write(&in, NULL, POD_WHO_SIZE_MAX, &x->handover_len));
+	x->handover = pod_zalloc(x->j->plan->alloc, 1, x->handover_len);
+	if (!x->handover)
+		return POD_E_NOMEM;
+	return pod_who_write(&in, x->handover, x->handover_len, &x->handover_len);
+}
+
+/* --- the patch -------------------------------------------------------------------------------------------- */
+
+static enum pod_status put_in_front(struct patch *x)
+{
+	struct windows_job *j = x->j;
+	struct pod_wim_change change[] = {
+		{.kind = POD_WIM_ALIAS, .path = x->second, .from = x->program},
+		{.kind = POD_WIM_REDIRECT, .path = x->program, .data = x->helper, .len = x->helper_len},
+		{.kind = POD_WIM_ADD, .path = POD_WHO_PATH, .data = x->handover, .len = x->handover_len},
+	};
+	struct pod_diag d = {0};
+	POD_TRY(pod_wim_patch(&j->wim, &j->wim_map, j->rq->disk, change, POD_ARRAY_LEN(change), j->wim.image, &j->patched, &d));
+	pod_strlcpy(j->plan->windows.replaced, x->program, sizeof j->plan->windows.replaced);
+	return POD_OK;
+}
+
+/* POD_OK also where it cannot be done: *why says so then. */
+static enum pod_status find_program(struct patch *x, struct pod_wim_node *node, const char **why)
+{
+	struct windows_job *j = x->j;
+	char line[512];
+	bool found = command_line(j, line, sizeof line) && program_path(line, x->program, sizeof x->program) &&
+		     pod_wim_lookup(&j->wim, x->program, node) == POD_OK && !node->is_dir && node->has_res;
+	if (!found) {
+		pod_strlcpy(x->program, usual_program, sizeof x->program);
+		found = pod_wim_lookup(&j->wim, x->program, node) == POD_OK && !node->is_dir && node->has_res;
+	}
+	if (!found)
+		*why = "it has no winpeshl.exe";
+	else if (pod_snprintf(x->second, sizeof x->second, "%s/%s", POD_WHO_FOLDER, last_name(x->program)) >=
+		 (int)sizeof x->second)
+		*why = "its program's name is too long";
+	return pod_budget_status(j->rq->disk->budget);
+}
+
+static enum pod_status get_helper(struct patch *x, const struct pod_wim_node *program, const char **why)
+{
+	struct windows_job *j = x->j;
+	enum pod_machine m = windows_machine(j, program);
+	enum pod_status st = POD_E_NOT_FOUND;
+	if (m == POD_MACHINE_COUNT) {
+		*why = "its program is for a machine that is not known";
+		return POD_OK;
+	}
+	if (j->rq->helper)
+		st = j->rq->helper(j->rq->helper_ctx, m, j->plan->alloc, &x->helper, &x->helper_len);
+	if (st == POD_E_NOT_FOUND || (st == POD_OK && x->helper_len > POD_HELPER_SIZE_MAX)) {
+		*why = "the stick lacks the helper for it";
+		return POD_OK;
+	}
+	return st;
+}
+
+static enum pod_status try_patch(struct patch *x, const char **why)
+{
+	struct pod_wim_node program;
+	POD_TRY(find_program(x, &program, why));
+	if (!*why)
+		POD_TRY(get_helper(x, &program, why));
+	if (*why)
+		return POD_OK;
+	POD_TRY(make_handover(x));
+	return put_in_front(x);
+}
+
+enum pod_status windows_patch(struct windows_job *j)
+{
+	struct pod_alloc *a = j->plan->alloc;
+	struct patch *x = pod_zalloc(a, 1, sizeof *x);
+	const char *why = NULL;
+	if (!x)
+		return POD_E_NOMEM;
+	x->j = j;
+	enum pod_status st = try_patch(x, &why);
+	if (st != POD_OK && st != POD_E_NOMEM && st != POD_E_IO && st != POD_E_CANCELLED) {
+		why = pod_status_text(st);
+		st = POD_OK;
+	}
+	/* Of a bare WIM there is nothing that Windows would have to find. */
+	if (why && j->plan->image.kind == POD_IMAGE_ISO)
+		pod_plan_warn(
+			j->plan,
+			"Isopod's helper cannot be put into the WIM (%s): Windows starts, but Setup will not find its install.wim.",
+			why);
+	pod_free(a, x->helper);
+	pod_free(a, x->handover);
+	pod_free(a, x);
+	return st;
+}

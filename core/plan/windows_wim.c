@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What Windows is started with, out of the WIM itself: of a bare WIM all of it, of an ISO what it lacks (media of Windows 7 have no
+ * loader for UEFI in their tree).
+ *
+ * \Windows\Boot has the boot manager, as EFI\bootmgfw.efi and PCAT\bootmgr, its fonts, EFI\boot.stl that belongs to it, and under DVD
+ * what media are made with: BCD and boot.sdi. An image without these is started with a BCD and a boot.sdi made from nothing.
+ */
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/plan/windows_int.h"
+#include "core/regf/bcd.h"
+#include "core/wim/sdi.h"
+
+enum {
+	FILE_MAX = 32 << 20, /* bytes of one file that is taken out of a WIM */
+	SDI_VOLUME = 3 << 20,
+	MZ_HEADER = 0x40,
+	PE_AT = 0x3c, /* in the MZ header: where "PE" stands, then the machine */
+};
+
+/* FILETIME of 2010-01-01: keys have a time, and the same image gives the same disk. */
+static const uint64_t bcd_time = UINT64_C(129067776000000000);
+
+static const char sdi_path[] = "/boot/boot.sdi", efi_bcd[] = "/EFI/Microsoft/Boot/BCD", bios_bcd[] = "/boot/bcd";
+
+/* --- the WIM ---------------------------------------------------------------------------------------------- */
+
+static bool wim_has(struct windows_job *j, const char *path, struct pod_wim_node *node)
+{
+	return pod_wim_lookup(&j->wim, path, node) == POD_OK && !node->is_dir && node->has_res;
+}
+
+enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_node *node)
+{
+	uint8_t mz[MZ_HEADER], pe[6];
+	if (node->size_bytes < sizeof mz || pod_wim_read(&j->wim, node, 0, mz, sizeof mz) != POD_OK || memcmp(mz, "MZ", 2) != 0)
+		return POD_MACHINE_COUNT;
+	uint32_t at = pod_get_le32(mz + PE_AT);
+	if (!pod_in_range(at, sizeof pe, node->size_bytes) || pod_wim_read(&j->wim, node, at, pe, sizeof pe) != POD_OK ||
+	    memcmp(pe, "PE\0\0", 4) != 0)
+		return POD_MACHINE_COUNT;
+	uint16_t machine = pod_get_le16(pe + 4);
+	return machine == 0x8664   ? POD_MACHINE_X64
+	       : machine == 0x014c ? POD_MACHINE_IA32
+	       : machine == 0xaa64 ? POD_MACHINE_AA64
+				   : POD_MACHINE_COUNT;
+}
+
+/* Which UEFI a program is for; 0: none. */
+static uint32_t firmware_of(struct windows_job *j, const char *path)
+{
+	static const uint32_t firmware[POD_MACHINE_COUNT + 1] = {
+		[POD_MACHINE_X64] = POD_FW_X64, [POD_MACHINE_IA32] = POD_FW_IA32, [POD_MACHINE_AA64] = POD_FW_AA64};
+	struct pod_wim_node node;
+	return wim_has(j, path, &node) ? firmware[windows_machine(j, &node)] : 0;
+}
+
+/* The image that the header names; else the only one; else the last, as on media whose second one is Setup. */
+static uint32_t choose_image(const struct pod_wim *w)
+{
+	return w->boot_index && w->boot_index <= w->image_count ? w->boot_index : w->image_count;
+}
+
+static void take_name(struct windows_job *j)
+{
+	struct pod_wim *w = &j->wim;
+	struct pod_wim_about *about = w->image_count <= 64 ? pod_zalloc(w->alloc, w->image_count, sizeof *about) : NULL;
+	if (about && pod_wim_about(w, about, w->image_count, NULL) == POD_OK)
+		pod_strlcpy(j->plan->windows.wim_name, about[w->image - 1].name, sizeof j->plan->windows.wim_name);
+	pod_free(w->alloc, about);
+}
+
+enum pod_status windows_wim_open(struct windows_job *j)
+{
+	struct pod_diag d = {0};
+	pod_mapdev_init(&j->wim_dev, &j->wim_map, j->rq->disk, 512);
+	enum pod_status st = pod_wim_open(&j->wim, &j->wim_dev.dev, j->plan->alloc, &d);
+	if (st == POD_OK) {
+		const char *why = pod_wim_not_bootable(&j->wim);
+		if (why)
+			pod_plan_warn(j->plan,
+				      "Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS.", why);
+		st = why ? POD_E_UNSUPPORTED : pod_wim_select(&j->wim, choose_image(&j->wim), &d);
+		if (st != POD_OK)
+			pod_wim_close(&j->wim);
+	}
+	if (st == POD_OK) {
+		j->wim_open = true;
+		j->plan->windows.wim_image = j->wim.image;
+		take_name(j);
+		j->winload_efi = firmware_of(j, "Windows/System32/boot/winload.efi");
+		if (!j->winload_efi)
+			j->winload_efi = firmware_of(j, "Windows/System32/winload.efi");
+		struct pod_wim_node node;
+		j->winload_exe = wim_has(j, "Windows/System32/winload.exe", &node) ||
+				 wim_has(j, "Windows/System32/boot/winload.exe", &node);
+		return POD_OK;
+	}
+	if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED)
+		return st;
+	if (st != POD_E_UNSUPPORTED || d.what)
+		pod_plan_warn(j->plan, "The WIM cannot be looked into (%s): nothing in it is changed.",
+			      d.what ? d.what : pod_status_text(st));
+	return POD_OK;
+}
+
+bool windows_wim_is_pe(struct windows_job *j)
+{
+	struct pod_wim_node node;
+	return j->wim.boot_index || wim_has(j, "Windows/System32/winpeshl.exe", &node);
+}
+
+void windows_wim_close(struct windows_job *j)
+{
+	if (j->wim_open)
+		pod_wim_close(&j->wim);
+	pod_map_fini(&j->wim_map);
+	pod_map_fini(&j->patched);
+}
+
+/* --- files out of it -------------------------------------------------------------------------------------- */
+
+/* A file of the WIM, decompressed, to `to` on the disk; POD_E_NOT_FOUND: it has none of that name. */
+static enum pod_status take(struct windows_job *j, const char *from, const char *to)
+{
+	struct pod_wim_node node;
+	uint8_t *data;
+	if (!wim_has(j, from, &node))
+		return POD_E_NOT_FOUND;
+	if (node.size_bytes > FILE_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(windows_file(j, to, POD_FROM_WIM, from));
+	POD_TRY(pod_fatdisk_room(&j->disk, (size_t)node.size_bytes, &data));
+	return node.size_bytes ? pod_wim_read(&j->wim, &node, 0, data, (size_t)node.size_bytes) : POD_OK;
+}
+
+/* The first of these that the WIM has, unless the disk has one; whether it is there then. */
+static enum pod_status take_first(struct windows_job *j, const char *const *from, size_t count, const char *to)
+{
+	if (pod_fatdisk_has(&j->disk, to))
+		return POD_OK;
+	for (size_t i = 0; i < count; i++) {
+		enum pod_status st = take(j, from[i], to);
+		if (st != POD_E_NOT_FOUND)
+			return st;
+	}
+	return POD_OK;
+}
+
+#define TAKE(job, to, ...)                                                                                                       \
+	take_first(job, (const char *const[]){__VA_ARGS__}, sizeof(const char *[]){__VA_ARGS__} / sizeof(char *), to)
+
+/* Those that the boot manager shows Latin text with; of others, for Asian languages, there are ten times as many bytes. */
+static bool is_font(const char *name)
+{
+	return pod_ends_with_nocase(name, "_slboot.ttf") || pod_strcasecmp(name, "wgl4_boot.ttf") == 0 ||
+	       pod_strcasecmp(name, "segmono_boot.ttf") == 0;
+}
+
+/* Once for UEFI, and shown again where a BIOS's boot manager looks. */
+static enum pod_status take_font(struct windows_job *j, const char *name)
+{
+	char from[256], to[256], again[256];
+	if (pod_snprintf(from, sizeof from, "Windows/Boot/Fonts/%s", name) >= (int)sizeof from)
+		return POD_OK;
+	pod_snprintf(to, sizeof to, "/EFI/Microsoft/Boot/Fonts/%s", name);
+	pod_snprintf(again, sizeof again, "/boot/fonts/%s", name);
+	POD_TRY(take(j, from, to));
+	POD_TRY(windows_file(j, again, POD_FROM_WIM, from));
+	return pod_fatdisk_again(&j->disk, to);
+}
+
+static enum pod_status take_fonts(struct windows_job *j)
+{
+	struct pod_wim_node node;
+	struct pod_wim_dir dir;
+	if (pod_fatdisk_has(&j->disk, "/EFI/Microsoft/Boot/Fonts") || pod_fatdisk_has(&j->disk, "/boot/fonts") ||
+	    pod_wim_lookup(&j->wim, "Windows/Boot/Fonts", &node) != POD_OK || !node.is_dir)
+		return POD_OK;
+	enum pod_status st = pod_wim_dir_open(&dir, &j->wim, &node);
+	while (st == POD_OK) {
+		st = pod_wim_next(&dir, &j->wim_entry);
+		if (st != POD_OK || j->wim_entry.node.is_dir || !is_font(j->wim_entry.name))
+			continue;
+		st = take_font(j, j->wim_entry.name);
+		if (st == POD_E_NOT_FOUND || st == POD_E_INVALID || st == POD_E_EXISTS)
+			st = POD_OK;
+	}
+	return st == POD_END ? POD_OK : st;
+}
+
+/* --- what nobody has -------------------------------------------------------------------------------------- */
+
+static enum pod_status make_bcd(struct windows_job *j, bool efi, const char *to)
+{
+	struct pod_wim_node node;
+	struct pod_bcd b;
+	const uint8_t *bytes;
+	size_t len;
+	bool in_boot = wim_has(j, efi ? "Windows/System32/boot/winload.efi" : "Windows/System32/boot/winload.exe", &node);
+	struct pod_bcd_start s = {.efi = efi, .title = "Windows PE"};
+	if (efi && !in_boot)
+		s.loader = "\\Windows\\System32\\winload.efi";
+	if (!efi)
+		s.loader = in_boot ? "\\Windows\\System32\\boot\\winload.exe" : "\\Windows\\System32\\winload.exe";
+	POD_TRY(pod_bcd_new(&b, bcd_time, j->plan->alloc));
+	enum pod_status st = pod_bcd_start_wim(&b, &s, "\\sources\\boot.wim", "\\boot\\boot.sdi");
+	if (st == POD_OK)
+		st = windows_file(j, to, POD_FROM_MADE, "");
+	if (st == POD_OK) {
+		pod_bcd_finish(&b, &bytes, &len);
+		st = pod_fatdisk_bytes(&j->disk, bytes, len);
+	}
+	pod_bcd_close(&b);
+	return st;
+}
+
+static enum pod_status make_sdi(struct windows_job *j)
+{
+	uint8_t *head = pod_zalloc(j->plan->alloc, 1, POD_SDI_HEAD);
+	struct pod_map zeros;
+	if (!head)
+		return POD_E_NOMEM;
+	uint64_t len = pod_sdi_head(head, SDI_VOLUME);
+	pod_map_init(&zeros, j->plan->alloc);
+	enum pod_status st = windows_file(j, sdi_path, POD_FROM_MADE, "");
+	if (st == POD_OK)
+		st = pod_fatdisk_bytes(&j->disk, head, POD_SDI_HEAD);
+	if (st == POD_OK)
+		st = pod_map_append(&zeros, POD_SEG_ZERO, 0, len - POD_SDI_HEAD);
+	if (st == POD_OK)
+		st = pod_fatdisk_slice(&j->disk, &zeros, 0, zeros.size_bytes);
+	pod_map_fini(&zeros);
+	pod_free(j->plan->alloc, head);
+	if (st == POD_OK)
+		pod_plan_warn(j->plan, "The WIM has no boot.sdi. One was made, whose volume is empty: the boot manager takes it; "
+				       "Windows may not.");
+	return st;
+}
+
+enum pod_status windows_wim_fill(struct windows_job *j)
+{
+	static const char bootmgfw[] = "Windows/Boot/EFI/bootmgfw.efi", newer[] = "Windows/Boot/EFI_EX/bootmgfw_EX.efi";
+	uint32_t fw = firmware_of(j, bootmgfw) ? firmware_of(j, bootmgfw) : firmware_of(j, newer);
+	char loader[32];
+	if (fw) {
+		pod_snprintf(loader, sizeof loader, "/%s", pod_efi_loader_path(fw));
+		POD_TRY(TAKE(j, loader, bootmgfw, newer));
+		POD_TRY(TAKE(j, "/EFI/Microsoft/Boot/boot.stl", "Windows/Boot/EFI/boot.stl"));
+		POD_TRY(TAKE(j, efi_bcd, "Windows/Boot/DVD/EFI/BCD"));
+		if (!pod_fatdisk_has(&j->disk, efi_bcd))
+			POD_TRY(make_bcd(j, true, efi_bcd));
+	}
+	POD_TRY(TAKE(j, "/bootmgr", "Windows/Boot/PCAT/bootmgr"));
+	if (pod_fatdisk_has(&j->disk, "/bootmgr")) {
+		POD_TRY(TAKE(j, bios_bcd, "Windows/Boot/DVD/PCAT/BCD"));
+		if (!pod_fatdisk_has(&j->disk, bios_bcd))
+			POD_TRY(make_bcd(j, false, bios_bcd));
+	}
+	POD_TRY(take_fonts(j));
+	POD_TRY(TAKE(j, sdi_path, "Windows/Boot/DVD/EFI/boot.sdi", "Windows/Boot/DVD/PCAT/boot.sdi"));
+	return pod_fatdisk_has(&j->disk, sdi_path) ? POD_OK : make_sdi(j);
+}

@@ -72,7 +72,8 @@ static void warn_about(struct cli_dev *src, const char *name, struct fault *faul
 	else if (im->truncated)
 		fault_warn(fault, _("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
 			   (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
-	else if ((pod_image_is_disk_file(im->kind) || im->kind == POD_IMAGE_WIM) && !look_inside(src->path, name, &im->firmware, fault))
+	else if ((pod_image_is_disk_file(im->kind) || im->kind == POD_IMAGE_WIM) &&
+		 !look_inside(src->path, name, &im->firmware, fault))
 		;
 	else if (im->firmware == 0)
 		fault_warn(fault, _("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));

@@ -84,6 +84,8 @@ static void add_plan(struct menu *m, struct pod_rec_image *r, const struct pod_p
 		r->flags |= POD_REC_I_FRAGMENTED;
 	if (p->initrd_count)
 		r->flags |= POD_REC_I_HANDOVER;
+	if (p->windows.replaced[0])
+		r->flags |= POD_REC_I_HELPER;
 	pod_strlcpy(r->label, p->image.label, sizeof r->label);
 }
 

@@ -222,12 +222,13 @@ static enum pod_status add_wim_run(void *ctx, const struct pod_extent *e)
 	return pod_map_append_from(&j->wim_map, &j->plan->map, e->dev_bytes, e->length_bytes);
 }
 
-/* The tree that has all names: Joliet's, where names are not cut to 8.3, if there is one. */
+/* The tree that has all names: UDF's, beside which Windows' media have but a note in ISO 9660; else Joliet's, where names are not cut to
+ * 8.3. */
 static enum pod_status open_tree(struct windows_job *j, struct pod_dev *image, struct pod_node *wim)
 {
 	const struct pod_fs_ops *const tree[] = {&pod_fs_udf, j->plan->image.joliet ? &pod_fs_joliet : &pod_fs_iso9660};
 	enum pod_status st = POD_E_NOT_FOUND;
-	for (size_t i = 0; i < POD_ARRAY_LEN(tree); i++) {
+	for (size_t i = j->plan->image.udf ? 0 : 1; i < POD_ARRAY_LEN(tree); i++) {
 		st = pod_fs_open_as(&j->fs, tree[i], image, j->plan->alloc, NULL);
 		if (st == POD_OK)
 			st = pod_fs_lookup(&j->fs, windows_wim_path, wim, &j->entry);

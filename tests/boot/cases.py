@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import sticks
 import trace_cases
+import windows_cases
 from vm import BootError
 
 # What a medium prints when it runs. "@": on the VGA text screen, else on the serial port.
@@ -25,6 +26,7 @@ MARKER = {
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",
     "rawdisk-uefi": r"mantis, read from the disk image",
+    "windows": r"pupa, started as Windows is.*that is all",
     # live-boot's own words when the squashfs is nowhere.
     "nosquash": r"Unable to find a medium containing a live file system",
 }
@@ -290,6 +292,9 @@ case("uefi-no-squashfs", "uefi", "main", "nosquash", forbid=r"login:", **L)
 case("uefi-one-shot", "uefi", "main", "efionly", timeout=120, after=check_one_shot, writes=True, **L)
 case("bios-sata-dracut", "bios", "main", "dracut", bus="sata", after=check_clean, **L)
 case("uefi-sata-dracut", "uefi", "main", "dracut", bus="sata", after=check_clean, **L)
+
+# Windows' media, with stand-ins for its boot managers.
+windows_cases.add_to(case)
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

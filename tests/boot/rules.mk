@@ -42,3 +42,20 @@ $(foreach t,$(STACK_TESTS),$(eval $(call stack_test,$(t),$(call stack_target,$(t
 .PHONY: stack-bin
 stack-bin: $(STACK_BIN)
 check-bios: stack-bin
+
+# --- tests/boot/windows_cases.py: stand-ins for Windows' boot manager -------------------------------------------------
+STANDINS := $(addprefix $(B)/standin/,x64.efi ia32.efi aa64.efi bios.bin)
+
+define standin_efi
+$(B)/standin/$(1).efi: tests/boot/standin_efi.c boot/efi/uefi.h
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC_$(1)) $$(filter-out -fstack-protector-strong,$$(FLAGS_$(1))) -c $$< -o $$@.o
+	$$(Q)lld-link $(EFI_LDFLAGS) $(EFI_LDFLAGS_$(1)) /out:$$@ $$@.o
+endef
+$(foreach t,$(EFI_ARCHES),$(eval $(call standin_efi,$(t))))
+$(B)/standin/bios.bin: tests/boot/standin_bios.c tests/boot/standin_bios.ld
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -m32 -Wpedantic,$(FLAGS_bios)) -m16 -c $< -o $@.o
+	$(Q)$(BIOS_LD) -T tests/boot/standin_bios.ld -o $@.elf $@.o
+	$(Q)$(BIOS_OBJCOPY) $@.elf $@
+check-boot check-boot-long check-boot-break: $(STANDINS)

@@ -4,6 +4,7 @@
 import fcntl
 import hashlib
 import os
+import random
 import shutil
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import frag
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import hostile_media
+import windows_media
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEDIA_SH = os.path.join(HERE, "..", "media", "build.sh")
@@ -68,6 +70,8 @@ class Env:
         folder = os.path.join(self.build, "stick")
         if os.path.isdir(folder):
             files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
+        if name == "windows":
+            files += [windows_media.__file__] + [os.path.join(self.build, "standin", f) for f in STANDINS]
         files += [os.path.join(self.media_dir, "." + m + ".key") for m in spec.media]
         for f in files:
             h.update(f.encode() + b"\0")
@@ -259,7 +263,37 @@ def make_endless(env, path):
         shutil.rmtree(folder)
 
 
+STANDINS = ["x64.efi", "ia32.efi", "aa64.efi", "bios.bin"]
+STANDIN_SIZE = 200 << 10  # of the one for BIOS, with noise behind its code
+
+
+def add_windows(env, path):
+    """Media laid out as Windows', with stand-ins for its boot managers: an ISO, and WIMs for two processors. One more ISO lies beside the
+    stick, to be put into a CD drive."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        code = {f: open(os.path.join(env.build, "standin", f), "rb").read() for f in STANDINS}
+        bios = code["bios.bin"].ljust(8192, b"\0")
+        bios += random.Random(8).randbytes(STANDIN_SIZE - len(bios))
+        made = []
+        programs = {"efi/boot/boot%s.efi" % a: code[a + ".efi"] for a in ("x64", "ia32", "aa64")} | {"bootmgr": bios}
+        windows_media.tree(os.path.join(folder, "iso"), programs)
+        made.append(windows_media.iso(os.path.join(folder, "iso"), os.path.join(folder, "win.iso"), "-udf", "-J"))
+        shutil.copy(made[0], os.path.join(env.sticks, "windows-cd.iso"))
+        for arch, machine in (("x64", windows_media.X64), ("aa64", windows_media.AA64)):
+            tree = os.path.join(folder, "pe-" + arch)
+            windows_media.pe_tree(tree, machine, peshl=False, programs={"Windows/Boot/EFI/bootmgfw.efi": code[arch + ".efi"],
+                                                                       "Windows/Boot/PCAT/bootmgr": bios})
+            made.append(windows_media.wim(tree, os.path.join(folder, "pe-%s.wim" % arch), "--compress=LZX", "--boot"))
+        env.run("add", path, *made, "--to", "/images")
+    finally:
+        shutil.rmtree(folder)
+
+
 STICKS = {
+    "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),

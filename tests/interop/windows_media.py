@@ -57,7 +57,7 @@ def system_hive(path, command):
                    input="cd \\\nadd Setup\ncd Setup\nsetval 1\nCmdLine\nstring:%s\ncommit\n" % command)
 
 
-def pe_tree(folder, machine=X64, boot=True, dvd=True, command=None, hive=None, programs=None, more=()):
+def pe_tree(folder, machine=X64, boot=True, dvd=True, peshl=True, command=None, hive=None, programs=None, more=()):
     """A Windows PE's tree: winload, winpeshl.exe; with `boot` what starts it (\\Windows\\Boot), with `dvd` BCD and boot.sdi as well.
     {path: bytes}"""
     rnd, made = random.Random(3), {}
@@ -70,7 +70,8 @@ def pe_tree(folder, machine=X64, boot=True, dvd=True, command=None, hive=None, p
 
     put("Windows/System32/boot/winload.efi", pe(machine, 9000, 1))
     put("Windows/System32/winload.exe", rnd.randbytes(9000))
-    put("Windows/System32/winpeshl.exe", pe(machine, 30000, 2))
+    if peshl:
+        put("Windows/System32/winpeshl.exe", pe(machine, 30000, 2))
     for path in more:
         put(path, pe(machine, 20000, path))
     if boot:

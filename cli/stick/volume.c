@@ -215,6 +215,7 @@ static enum pod_status write_hashes(struct cli_volume *v, const char *text, size
 				   (size_t)pod_min_u64(n.extent[i].length_bytes, len - n.extent[i].file_bytes));
 	if (st != POD_OK) {
 		cli_volume_abort(v, &n);
+		v->ntfs.failed = v->is_ntfs;
 		return st;
 	}
 	return cli_volume_commit(v, CLI_HASHLIST_PATH, &n, (int64_t)time(NULL), NULL);

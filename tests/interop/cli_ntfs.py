@@ -254,6 +254,18 @@ def killed():
     bits("state.img", "after the killing")
 
 
+def pulled_out():
+    """Every write fails from the Nth on."""
+    total = len([w for w in record("stick.img", "add", "stick.img", "new.img") if w])
+    for n in range(1, total + 1, 3):
+        shutil.copyfile("stick.img", "state.img")
+        r = isopod("add", "state.img", "new.img", program=FAULTS, env={"ISOPOD_TEST_FAIL": str(n)})
+        lines = [l for l in r.err.strip().split("\n") if "warning: " not in l]
+        check(r.rc == 3 and len(lines) == 1 and "Sanitizer" not in r.err, "pulled out at write %d: status %d %s" % (n, r.rc, r.err[:300]))
+        check(isopod("list", "state.img").rc == 0, "pulled out at write %d: list" % n)
+    check(total > 20, "add makes only %d writes" % total)
+
+
 def journal_is_void():
     """An interrupted change, and then somebody else writes to the same place."""
     shutil.copyfile("stick.img", "state.img")
@@ -301,6 +313,7 @@ with workdir():
     power("move", ("move", "stick.img", "/images/two.img", "/other/two.img"), {"/images/two.img": digest["two"], "/other/two.img": None},
           {"/images/two.img": None, "/other/two.img": digest["two"]}, rng)
     killed()
+    pulled_out()
     journal_is_void()
     print("%d states" % states)
 cli_common.finish()

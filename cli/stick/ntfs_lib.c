@@ -10,7 +10,7 @@
 
 #ifdef ISOPOD_WITH_NTFS
 #include <errno.h>
-#include <sys/stat.h>
+#include "cli/host/ntfs_device.h"
 #include <ntfs-3g/attrib.h>
 #include <ntfs-3g/bitmap.h>
 #include <ntfs-3g/device.h>
@@ -45,10 +45,10 @@ struct sector {
 };
 
 struct overlay {
+	struct pod_dev dev; /* first */
 	struct pod_dev *base;
 	struct sector **v; /* sorted */
 	size_t n, cap;
-	s64 at;
 };
 
 /* Where the sector is, or would be. */
@@ -116,110 +116,15 @@ static enum pod_status overlay_write(struct overlay *o, uint64_t off, const uint
 	return POD_OK;
 }
 
-static int dev_open(struct ntfs_device *d, int flags)
+static enum pod_status dev_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
 {
-	(void)flags;
-	d->d_state |= 1ul << ND_Open;
-	return 0;
+	return overlay_read((struct overlay *)d, off, buf, len);
 }
 
-static int dev_close(struct ntfs_device *d)
+static enum pod_status dev_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
 {
-	d->d_state &= ~(1ul << ND_Open);
-	return 0;
+	return overlay_write((struct overlay *)d, off, buf, len);
 }
-
-static s64 dev_seek(struct ntfs_device *d, s64 off, int whence)
-{
-	struct overlay *o = d->d_private;
-
-	o->at = whence == SEEK_SET ? off : whence == SEEK_CUR ? o->at + off : (s64)o->base->size_bytes + off;
-	return o->at;
-}
-
-/* What lies behind the end is neither read nor written. */
-static size_t within(const struct overlay *o, s64 count, s64 off)
-{
-	if (off < 0 || count < 0 || (uint64_t)off >= o->base->size_bytes)
-		return 0;
-	return (size_t)pod_min_u64((uint64_t)count, o->base->size_bytes - (uint64_t)off);
-}
-
-static s64 dev_pread(struct ntfs_device *d, void *buf, s64 count, s64 off)
-{
-	size_t n = within(d->d_private, count, off);
-
-	if (overlay_read(d->d_private, (uint64_t)off, buf, n) == POD_OK)
-		return (s64)n;
-	errno = EIO;
-	return -1;
-}
-
-static s64 dev_pwrite(struct ntfs_device *d, const void *buf, s64 count, s64 off)
-{
-	size_t n = within(d->d_private, count, off);
-
-	if (overlay_write(d->d_private, (uint64_t)off, buf, n) == POD_OK)
-		return (s64)n;
-	errno = EIO;
-	return -1;
-}
-
-static s64 dev_read(struct ntfs_device *d, void *buf, s64 count)
-{
-	struct overlay *o = d->d_private;
-	s64 n = dev_pread(d, buf, count, o->at);
-
-	o->at += n > 0 ? n : 0;
-	return n;
-}
-
-static s64 dev_write(struct ntfs_device *d, const void *buf, s64 count)
-{
-	struct overlay *o = d->d_private;
-	s64 n = dev_pwrite(d, buf, count, o->at);
-
-	o->at += n > 0 ? n : 0;
-	return n;
-}
-
-static int dev_sync(struct ntfs_device *d)
-{
-	(void)d;
-	return 0;
-}
-
-static int dev_stat(struct ntfs_device *d, struct stat *st)
-{
-	struct overlay *o = d->d_private;
-
-	memset(st, 0, sizeof *st);
-	st->st_mode = S_IFREG | 0600;
-	st->st_size = (off_t)o->base->size_bytes;
-	return 0;
-}
-
-static int dev_ioctl(struct ntfs_device *d, unsigned long request, void *arg)
-{
-	(void)d;
-	(void)request;
-	(void)arg;
-	errno = EOPNOTSUPP;
-	return -1;
-}
-
-static struct ntfs_device_operations dev_ops = {
-	.open = dev_open,
-	.close = dev_close,
-	.seek = dev_seek,
-	.read = dev_read,
-	.write = dev_write,
-	.pread = dev_pread,
-	.pwrite = dev_pwrite,
-	.sync = dev_sync,
-	.stat = dev_stat,
-	.ioctl = dev_ioctl,
-};
 
 /* --- the change ----------------------------------------------------------------------------------------- */
 
@@ -751,7 +656,12 @@ static enum pod_status on_volume(ntfs_volume *vol, const struct ntfs_change *c, 
 
 enum pod_status ntfs_lib_change(struct pod_dev *volume, const struct ntfs_change *c, struct ntfs_blocks *out)
 {
-	struct overlay o = {.base = volume};
+	struct overlay o = {.dev = {.size_bytes = volume->size_bytes,
+				    .sector_size = volume->sector_size,
+				    .read = dev_read,
+				    .write = dev_write},
+			    .base = volume};
+	struct ntfs_source source = {.dev = &o.dev};
 	struct layout *l;
 	struct ntfs_device *d;
 	ntfs_volume *vol;
@@ -759,7 +669,7 @@ enum pod_status ntfs_lib_change(struct pod_dev *volume, const struct ntfs_change
 
 	lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
 	lib.ntfs_set_char_encoding("UTF-8");
-	d = lib.ntfs_device_alloc("stick", 0, &dev_ops, &o);
+	d = lib.ntfs_device_alloc("stick", 0, &ntfs_source_ops, &source);
 	if (!d)
 		return POD_E_NOMEM;
 	/* How it was left has been looked at: nothing is to be written for the mount itself. */

@@ -333,6 +333,68 @@ TEST(an_image_that_changed_is_not_offered)
 	stick_free(&stick);
 }
 
+/* As a boot with Windows PE in it leaves it. `w` NULL: the helper was never heard of. */
+static void leave_windows(uint32_t n, const struct pod_rec_windows *w)
+{
+	uint8_t s[POD_REC_SECTOR];
+	struct pod_rec_progress p = {.ms = 15000, .flags = POD_REC_P_TIMER};
+	REQUIRE(load(n));
+	p.stages = boot.progress.stages;
+	pod_stages_add(&p.stages, POD_STAGE_LOADER_STARTED, 12345, 0);
+	pod_stages_add(&p.stages, POD_STAGE_EXIT_BOOT_SERVICES, 14000, 0);
+	pod_rec_put_progress(s, &p);
+	pod_rec_seal(s, n, 1000);
+	memcpy(state() + pod_rec_offset(n, POD_REC_AT_PROGRESS), s, sizeof s);
+	boot.image.flags |= POD_REC_I_HELPER;
+	pod_rec_put_image(s, &boot.image);
+	pod_rec_seal(s, n, 2);
+	memcpy(state() + pod_rec_offset(n, POD_REC_AT_IMAGE), s, sizeof s);
+	if (!w)
+		return;
+	pod_rec_put_windows(s, w);
+	pod_rec_seal(s, n, 1);
+	memcpy(state() + pod_rec_offset(n, POD_REC_AT_SYSTEM), s, sizeof s);
+}
+
+TEST(the_story_of_windows)
+{
+	one_image(NULL);
+	RUN(POD_KEY_ENTER);
+	leave_windows(1, NULL);
+	power_on();
+	RUN(SHOT(0), POD_KEY_F5, SHOT(1), POD_KEY_PGDN, SHOT(2));
+	HAS(0, "F5 tells why the last start did not finish");
+	HAS(1, "nothing was heard from inside it");
+	HAS(1, "0x0000007B");
+	HAS(1, "INACCESSIBLE_BOOT_DEVICE");
+	HAS(2, "0x0000012F");
+	/* in Chinese, every sentence */
+	stick_free(&stick);
+	one_image(NULL);
+	RUN(POD_KEY_ENTER);
+	leave_windows(1, NULL);
+	power_on();
+	RUN(POD_KEY_F3, POD_KEY_F5, SHOT(0));
+	HAS(0, "0x0000007B");
+	LACKS(0, "boot manager");
+	LACKS(0, "heard");
+	/* and what it records, where it ran */
+	struct pod_rec_windows w = {.letter = 'E'};
+	pod_stages_add(&w.stages, POD_STAGE_VOLUME_FOUND, 3100, 0);
+	pod_stages_add(&w.stages, POD_STAGE_ISO_NOT_ATTACHED, 3200, 0xc03a0014);
+	stick_free(&stick);
+	one_image(NULL);
+	RUN(POD_KEY_ENTER);
+	leave_windows(1, &w);
+	power_on();
+	RUN(POD_KEY_F5, SHOT(0), POD_KEY_END, SHOT(1));
+	HAS(0, "could not make the image a CD drive");
+	HAS(0, "0xc03a0014");
+	HAS(1, "3.1 s   Windows sees the stick");
+	LACKS(0, "0x0000007B");
+	stick_free(&stick);
+}
+
 /* An image that came back to the menu is the last start. */
 TEST(the_story_of_a_start_that_came_back)
 {

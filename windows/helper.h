@@ -35,6 +35,7 @@ struct helper {
 	wchar volume[64]; /* its data volume, "\\?\Volume{...}", once found */
 	uint32_t updates; /* of its part of the state file */
 	bool unwritten;	  /* stages that are not there yet */
+	bool told;	  /* that the stick is missing */
 	bool logging;	  /* the log was begun */
 	uint32_t look_ms; /* how often the stick is looked for */
 	void *arrival;	  /* an event */

@@ -5,7 +5,7 @@
  */
 #include "windows/helper.h"
 
-enum { ATTACH_TRIES = 3, ATTACH_WAIT_MS = 500 };
+enum { ATTACH_TRIES = 3, ATTACH_WAIT_MS = 500, TELL_MS = 1000 };
 
 static uint8_t handover[POD_WHO_SIZE_MAX];
 static struct pod_who_record record;
@@ -144,6 +144,14 @@ static void before_the_start(struct helper *h)
 	drivers_note_controller(h);
 	record_stage(h, POD_STAGE_VOLUME_MISSING, ERROR_FILE_NOT_FOUND);
 	say_log(h, "the stick is not there: going on without it", NULL, 0);
+}
+
+/* Not at once when the program is started without the stick: where it loads the drivers, the stick comes a moment later. */
+static void tell_missing(struct helper *h)
+{
+	if (h->told || h->volume[0] || helper_ms(h) / 2 < h->ho->facts.wait_ms)
+		return;
+	h->told = true;
 	say_window(h, WORD_NO_STICK, NULL, 0);
 }
 
@@ -151,9 +159,11 @@ static void before_the_start(struct helper *h)
 static void beside_the_program(struct helper *h)
 {
 	void *const wait[2] = {h->program, h->arrival};
-	bool looking = h->ho != NULL;
-	while (WaitForMultipleObjects(looking && h->arrival ? 2 : 1, wait, 0, looking ? h->look_ms : INFINITE) != WAIT_OBJECT_0) {
+	bool looking = h->ho && !h->volume[0];
+	while (WaitForMultipleObjects(looking && h->arrival ? 2 : 1, wait, 0,
+				      looking ? h->told ? h->look_ms : TELL_MS : INFINITE) != WAIT_OBJECT_0) {
 		look_for_stick(h);
+		tell_missing(h);
 		record_write(h);
 		looking = !h->volume[0];
 	}

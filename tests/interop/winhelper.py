@@ -199,8 +199,8 @@ def cases(wine):
         return c[key]
     case("once", "found at once", flags=ATTACH | ANSWER, lab=(("BypassTPMCheck", 1), ("BypassRAMCheck", 2)))
     case("late", "found after 8 s", wait=10000, env={"STANDIN_APPEARS": "8000"})
-    case("never", "never found", language=1, env={"STANDIN_APPEARS": "999999", "STANDIN_RUNS": "1000"})
-    case("after", "found while the program runs", env={"STANDIN_APPEARS": "4000", "STANDIN_RUNS": "7000"})
+    case("never", "never found", language=1, env={"STANDIN_APPEARS": "999999", "STANDIN_RUNS": "6000"})
+    case("after", "found while the program runs", env={"STANDIN_APPEARS": "7000", "STANDIN_RUNS": "10000"})
     case("refused", "attach fails", env={"STANDIN_ATTACH": "1117"})
     case("no iso", "no provider", language=1, env={"STANDIN_OPEN": str(0xc03a0014)})
     case("foreign", "another start's state file", boot=BOOT + 1)
@@ -250,6 +250,7 @@ def judge_failures(c):
     never.is_([x["code"][2:].lstrip("0") for x in never.boot["stop_codes"]], ["7B", "C000000F", "C0000098", "C0000225", "C0430001", "136", "12F"], "codes")
     text = isopod("trace", never.image, env={"LC_ALL": "C.UTF-8"}).out
     never.says(text, "0x0000007B", "nothing was heard from inside it", "What to do")
+    check(never.ms("told in a window") >= 3000, "never found: told after %d ms" % never.ms("told in a window"))
     r = c["refused"]
     r.is_((r.status, r.arg("iso-not-attached")), (7, 1117), "status and code")
     r.says(r.notes, "attach refused", "cannot attach the image", "0x0000045d")

@@ -235,21 +235,25 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 	return node.is_dir ? POD_E_NOT_FOUND : runs_of(im->target, &node, &out->extent, &out->extent_count);
 }
 
-/* Does the stick's configuration want Windows media as CDs? What cannot be read has its default, as in the menu. */
+/* Does the stick's configuration want Windows media as CDs? What cannot be read has its default, as in the menu. It is read once for all
+ * images of the stick, in whose root there may be thousands. */
 static bool wants_cd(struct cli_target *t)
 {
-	struct pod_conf *conf = cli_xzalloc(sizeof *conf);
+	struct pod_conf *conf;
 	struct cli_rules rules;
-	bool cd = false;
 
-	if (t && cli_rules_read_target(&rules, t) == POD_OK) {
+	if (!t || t->rules_read)
+		return t && t->windows_cd;
+	t->rules_read = true;
+	conf = cli_xzalloc(sizeof *conf);
+	if (cli_rules_read_target(&rules, t) == POD_OK) {
 		if (rules.text)
 			pod_conf_parse(conf, rules.text, rules.len);
-		cd = conf->windows_cd;
+		t->windows_cd = conf->windows_cd;
 		cli_rules_free(&rules);
 	}
 	free(conf);
-	return cd;
+	return t->windows_cd;
 }
 
 enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag, struct fault *fault)

@@ -21,6 +21,7 @@ struct cli_target {
 	enum pod_status journal;
 	struct ntfs_ahead ahead;
 	struct pod_dirent scratch;
+	bool rules_read, windows_cd; /* what isopod.conf says of Windows media, once a plan asked */
 };
 
 /* Opens TARGET. Returns NULL and has said why if it is no stick. Block devices opened for writing are checked by

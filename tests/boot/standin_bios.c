@@ -8,13 +8,13 @@
 
 #define SECTORS 8192u
 #define SIZE	200u * 1024u /* of the whole program: noise follows the code */
-#define CODE	8192u	      /* code and data, which change, are below this */
-#define BUFFER	0x1000u /* segment */
+#define CODE	8192u	     /* code, data and stack, which change, are below this */
+#define BUFFER	0x1000u	     /* segment */
 
 void standin(uint32_t drive);
 
 __asm__(".section .start, \"ax\"\n"
-	"	movw %cs, %ax\n	movw %ax, %ds\n	movw %ax, %es\n	movw %ax, %ss\n	movl $0xfff0, %esp\n	sti\n"
+	"	movw %cs, %ax\n	movw %ax, %ds\n	movw %ax, %es\n	movw %ax, %ss\n	movl $0x2000, %esp\n	sti\n"
 	"	movzbl %dl, %ecx\n	pushl %ecx\n	calll standin\n"
 	"1:	hlt\n	jmp 1b\n"
 	"	.text\n");

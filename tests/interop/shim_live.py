@@ -118,6 +118,8 @@ def one_piece(work, data, shim, check):
         check("gone 0" in c.run("ls -d /isopod || echo gone $(ps ax | grep -c '[i]sopod')"), "nothing keeps running")
         check("exfat (rw" in c.run("$(dmesg | sed -n \"s/.*stick's files: //p\") && mount | grep /mnt"), "the command works")
         check("hello" in c.run("echo hello >/mnt/from-live.txt && sync && cat /mnt/from-live.txt && umount /mnt"), "written and read")
+        # the device, that is: ISO 9660 itself is never written to
+        check("ro=1" in c.run("echo ro=$(cat /sys/class/block/sda1/ro)"), "the partition is read-only")
         check("write-protected" in c.run("mount -o remount,rw /run/live/medium"), "the image is read-only")
     c.close()
     with open(s.path, "rb") as f, open(work + "/volume", "wb") as v:

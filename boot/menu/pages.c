@@ -44,6 +44,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("Joliet directory record points at the served initrd"),
 	N_("UDF File Entry points at the served initrd"),
 	N_("UDF Partition Descriptor reaches the end of the virtual disk"),
+	N_("UDF anchor at the end of the virtual disk"),
 	N_("FAT of the boot image served larger, with the shim around its initrd"),
 	N_("boot catalogue entry points at the rebuilt FAT"),
 	N_("The FAT of a boot image is damaged: its initrds are served unchanged."),

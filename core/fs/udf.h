@@ -38,5 +38,7 @@ enum pod_status POD_MUST_USE pod_udf_patch_entry(struct pod_fs *fs, const struct
  * the device at least; *at is where it lies. POD_END: this sequence has none that is sound. */
 enum pod_status POD_MUST_USE pod_udf_patch_partition(struct pod_fs *fs, const struct pod_udf_entry *e, uint32_t which,
 						     uint64_t end_bytes, uint8_t *block, uint64_t *at);
+/* The volume's anchor for the sector that starts at `at_bytes`, the last one of a volume that became longer: readers look there too. */
+enum pod_status POD_MUST_USE pod_udf_patch_anchor(struct pod_fs *fs, uint64_t at_bytes, uint8_t *block);
 
 #endif

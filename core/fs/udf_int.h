@@ -46,6 +46,7 @@ struct udf_mem {
 	uint32_t shift; /* log2 of the block size */
 	uint16_t revision;
 	struct udf_run sequence[2]; /* main and reserve volume descriptor sequence */
+	uint32_t sequence_bytes[2]; /* as the anchor says */
 	uint32_t partitions;	    /* as the logical volume's partition maps number them */
 	struct udf_partition partition[UDF_PARTITION_MAX];
 	struct pod_node root;

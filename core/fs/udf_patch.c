@@ -94,3 +94,21 @@ enum pod_status pod_udf_patch_partition(struct pod_fs *fs, const struct pod_udf_
 	udf_tag_seal(block);
 	return POD_OK;
 }
+
+enum pod_status pod_udf_patch_anchor(struct pod_fs *fs, uint64_t at, uint8_t *block)
+{
+	const struct udf_mem *m = fs->priv_mem;
+	if (at >> m->shift > UINT32_MAX || at & (fs->cluster_size - 1))
+		return POD_E_LIMIT;
+	memset(block, 0, fs->cluster_size);
+	pod_put_le16(block, UDF_ANCHOR);
+	pod_put_le16(block + 2, m->revision < 0x200 ? 2 : 3); /* 3/7.2.2: the edition of ECMA-167 */
+	pod_put_le16(block + 10, 512 - UDF_TAG);
+	pod_put_le32(block + 12, (uint32_t)(at >> m->shift));
+	for (uint32_t i = 0; i < 2; i++) {
+		pod_put_le32(block + 16 + 8 * i, m->sequence_bytes[i]);
+		pod_put_le32(block + 20 + 8 * i, m->sequence[i].first);
+	}
+	udf_tag_seal(block);
+	return POD_OK;
+}

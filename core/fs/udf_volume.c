@@ -67,7 +67,7 @@ static enum pod_status take_anchor(struct pod_fs *fs, uint32_t shift, uint64_t s
 		return POD_E_FORMAT;
 	m->shift = shift;
 	for (uint32_t i = 0; i < 2; i++) {
-		uint64_t bytes = pod_get_le32(m->node + 16 + 8 * i);
+		uint64_t bytes = m->sequence_bytes[i] = pod_get_le32(m->node + 16 + 8 * i);
 		m->sequence[i].first = pod_get_le32(m->node + 20 + 8 * i);
 		m->sequence[i].count = (uint32_t)pod_min_u64((bytes + (1u << shift) - 1) >> shift, SEQUENCE_MAX);
 	}

@@ -122,7 +122,8 @@ static enum pod_status grow_partition(struct job *j, struct tree *t)
 	struct pod_plan *p = j->h->plan;
 	struct pod_udf_entry root;
 	struct pod_node node;
-	uint64_t at;
+	uint64_t at, mem;
+	POD_TRY(pod_map_pad(&p->map, SECTOR));
 	POD_TRY(t->fs.ops->root(&t->fs, &node));
 	POD_TRY(pod_udf_entry(&t->fs, node.entry_bytes, &root));
 	for (uint32_t which = 0; which < 2; which++) {
@@ -134,7 +135,11 @@ static enum pod_status grow_partition(struct job *j, struct tree *t)
 		POD_TRY(pod_plan_note(p, POD_OVERLAY_VOLUME, at, SECTOR, "",
 				      "UDF Partition Descriptor reaches the end of the virtual disk"));
 	}
-	return POD_OK;
+	at = p->map.size_bytes;
+	POD_TRY(pod_udf_patch_anchor(&t->fs, at, j->block));
+	POD_TRY(pod_map_mem(&p->map, j->block, SECTOR, &mem));
+	POD_TRY(pod_map_append(&p->map, POD_SEG_MEM, mem, SECTOR));
+	return pod_plan_note(p, POD_OVERLAY_VOLUME, at, SECTOR, "", "UDF anchor at the end of the virtual disk");
 }
 
 static enum pod_status count_runs(void *ctx, const struct pod_extent *e)
@@ -152,7 +157,7 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 	struct tree *first = &j->tree[0];
 	uint64_t new_start, new_len, len = f->node.size_bytes;
 	unsigned runs = 0;
-	size_t names = 2; /* a partition's two descriptors */
+	size_t names = 3; /* a partition's two descriptors, and an anchor */
 	POD_TRY(first->fs.ops->extents(&first->fs, &f->node, count_runs, &runs));
 	if (runs != 1 || f->start_bytes % SECTOR || !pod_in_range(f->start_bytes, len, h->rq->image_bytes)) {
 		pod_plan_warn(h->plan, "%.80s: the initrd is split or cut off; it is served unchanged.", f->path);

@@ -79,7 +79,7 @@ enum pod_overlay_kind {
 	POD_OVERLAY_DIRENT,  /* directory record or UDF File Entry re-pointed at it */
 	POD_OVERLAY_FAT,     /* FAT inside an El Torito image rebuilt */
 	POD_OVERLAY_CATALOG, /* boot catalogue entry re-pointed */
-	POD_OVERLAY_VOLUME,  /* UDF partition made longer */
+	POD_OVERLAY_VOLUME,  /* UDF volume made longer */
 };
 
 struct pod_overlay {

@@ -369,6 +369,15 @@ def wim(name, compress, where, extra=()):
     return name
 
 
+def readme_only(name):
+    """The tree of the last iso() as Windows media have it: in UDF, with a README in ISO 9660."""
+    with open("iso/readme.txt", "w") as f:
+        f.write("This disc contains a UDF file system.\n")
+    hide = [o for p in os.listdir("iso") if p != "readme.txt" for o in ("-hide", p)]
+    run("genisoimage", "-quiet", "-udf", "-V", "TEST", *hide, "-o", name, "iso", check=True)
+    return name
+
+
 def windows():
     folders = ["Windows/INF", "Windows/System32/DriverStore/FileRepository/net1.inf_amd64_0"]
     few = inventory("few.inv", [XHCI, AHCI, E1000E])
@@ -378,7 +387,7 @@ def windows():
         return
     for compress in ("none", "xpress", "lzx"):
         w = wim("boot.wim", compress, folders)
-        for what, path in (("ISO", iso("w.iso", [], extra={"sources/boot.wim": w})), ("WIM", w)):
+        for what, path in (("ISO", iso("w.iso", [], extra={"sources/boot.wim": w})), ("UDF", readme_only("u.iso")), ("WIM", w)):
             r = doctor("--inventory", few, path)
             found = findings(r, "drivers.windows")
             check(r.rc == 0 and [f["level"] for f in found] == ["good"] and "2 driver files" in found[0]["evidence"],
@@ -388,6 +397,14 @@ def windows():
             # dead:beef stands in a comment of an INF file only
             check(r.rc == 1 and set(found) == {"problem", "warning"} and "dead:beef" in found["problem"] and "dead:bee0" in found["warning"],
                   "Windows %s and controllers that nobody knows: %r" % (what, found))
+    entries = sum(len(names) + len(folders) for _, folders, names in os.walk("iso"))
+    r = isopod("doctor", "--json", "--only", "image.files", "u.iso")
+    found = findings(r, "image.files")
+    check(r.rc == 0 and [f["evidence"] for f in found] == ["all %d lie inside the image" % entries], "files in UDF: %r" % found)
+    # an anchor, 150 sectors of padding, and the end of the last file
+    os.truncate("u.iso", os.path.getsize("u.iso") - 153 * 2048)
+    r = isopod("doctor", "--json", "--only", "image.files", "u.iso")
+    check(r.rc == 1 and levels(r, "image.files") == ["problem"], "files in UDF that is cut off: %r" % findings(r, "image.files"))
     r = doctor("--inventory", few, wim("none.wim", "none", ["Somewhere/else", "Users/x"]))
     check(r.rc == 0 and levels(r, "drivers.windows") == ["skipped"], "a WIM without Windows: %s" % r.out)
     data = bytearray(open("boot.wim", "rb").read())

@@ -7,12 +7,14 @@
  * fs FORMAT FILE mutate N     damages the volume N times, in places that are not zeros, and walks it: nothing but a status may come
  *                             of it, within the steps that a fuzz target has (tests/fuzz/fuzz.h)
  * fs FORMAT FILE info         label, serial, total bytes, bytes and reads used to open
- * FORMAT is any, exfat, ntfs, fat, iso9660, joliet or udf. Ends with 1 and the status on stderr when a call fails.
+ * FORMAT is any, tree (the one that shows a medium's content), exfat, ntfs, fat, iso9660, joliet or udf. Ends with 1 and the status
+ * on stderr when a call fails.
  */
 #include <string.h>
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "core/fs/iso9660.h"
+#include "core/image/image.h"
 #include "tests/interop/tool.h"
 
 static void must(enum pod_status st, const char *what)
@@ -208,6 +210,8 @@ int main(int argc, char **argv)
 	enum pod_status st = POD_E_INVALID;
 	if (!strcmp(argv[1], "any"))
 		st = pod_fs_open(&fs, &file.dev, &host, &diag);
+	if (!strcmp(argv[1], "tree"))
+		st = pod_image_open_tree(&fs, &file.dev, &host, &diag);
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
 		if (!strcmp(argv[1], known[i]->name))
 			st = pod_fs_open_as(&fs, known[i], &file.dev, &host, &diag);

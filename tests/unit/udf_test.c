@@ -424,6 +424,10 @@ static void move_file(bool extended, uint8_t kind, uint64_t len)
 		CHECK_EQ(pod_get_le16(block + 8), udfw_crc(block + 16, pod_get_le16(block + 10)));
 		memcpy(img + at, block, 2048);
 	}
+	/* An anchor that alone finds the volume. */
+	REQUIRE(pod_udf_patch_anchor(&fs, SIZE - 2048, block) == POD_OK);
+	CHECK_EQ(pod_udf_patch_anchor(&fs, SIZE - 1, block), POD_E_LIMIT);
+	memcpy(img + SIZE - 2048, block, 2048);
 	pod_fs_close(&fs);
 	REQUIRE(open_it(&fs) == POD_OK);
 	REQUIRE(pod_fs_lookup(&fs, "f", &n, &ent) == POD_OK);

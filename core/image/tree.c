@@ -7,10 +7,14 @@
 #include "core/base/mem.h"
 #include "core/fs/iso9660.h"
 
+/* Of so many files in a root directory without a folder the rest makes no difference. */
+#define FILES_MAX 1024u
+
 struct in_root {
 	uint32_t folders, files;
 };
 
+/* Up to the first folder, which decides. */
 static enum pod_status count_root(struct pod_fs *fs, struct pod_dirent *e, struct in_root *n)
 {
 	struct pod_node root;
@@ -19,7 +23,7 @@ static enum pod_status count_root(struct pod_fs *fs, struct pod_dirent *e, struc
 	enum pod_status st = fs->ops->root(fs, &root);
 	if (st == POD_OK)
 		st = pod_dir_open(&dir, fs, &root);
-	while (st == POD_OK && (st = pod_dir_next(&dir, e)) == POD_OK) {
+	while (st == POD_OK && !n->folders && n->files < FILES_MAX && (st = pod_dir_next(&dir, e)) == POD_OK) {
 		n->folders += e->node.is_dir;
 		n->files += !e->node.is_dir;
 	}

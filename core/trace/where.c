@@ -145,6 +145,8 @@ static enum pod_status walk_dir(struct walk *w, size_t i)
 		answer(w->out, w->entry.node.is_dir ? POD_WHERE_DIRECTORY : POD_WHERE_FILE, path, w->at,
 		       w->entry.node.size_bytes);
 	}
+	if (st == POD_END)
+		w->out->cut_short |= dir.damaged != 0;
 	return st == POD_END ? POD_OK : st;
 }
 

@@ -4,6 +4,7 @@
 #include "core/fs/fat_write.h"
 #include "core/trace/where.h"
 #include "tests/unit/test.h"
+#include "tests/unit/udf_volume.h"
 
 #define FAT_SECTOR 64u
 #define FAT_SIZE   (4u << 20)
@@ -84,14 +85,19 @@ static void build(void)
 	pod_put_le32(e + 8, FAT_SECTOR);
 }
 
-static void make(void)
+static void plan_it(void)
 {
 	struct pod_extent all = {.length_bytes = SIZE};
 	struct pod_plan_request rq = {
 		.disk = &mem.dev, .extent = &all, .extent_count = 1, .image_bytes = SIZE, .path = "/images/x.iso"};
 	struct pod_diag diag;
-	build();
 	CHECK_EQ(pod_plan_make(&rq, &test_alloc, &plan, &diag), POD_OK);
+}
+
+static void make(void)
+{
+	build();
+	plan_it();
 }
 
 static void end(void)
@@ -132,6 +138,41 @@ TEST(where_files_and_folders)
 	CHECK_EQ(at(plan.map.size_bytes - 1)->kind, POD_WHERE_NOWHERE);
 	CHECK_EQ(at(plan.map.size_bytes)->kind, POD_WHERE_PAST_END);
 	CHECK_EQ(at(UINT64_MAX)->kind, POD_WHERE_PAST_END);
+	end();
+}
+
+TEST(where_in_udf)
+{
+	static const uint8_t wim[5000] = "MSWIM";
+	struct udfw w;
+	img = calloc(1, SIZE);
+	pod_memdev_init(&mem, img, SIZE, 2048, false);
+	udfw_begin(&w, img, SIZE, 2048);
+	uint32_t sources = udfw_alloc(&w, 1);
+	udfw_fid(&w, "sources", 2, sources);
+	udfw_dir_end(&w, UDFW_ROOT);
+	uint32_t root_data = w.next - 1;
+	udfw_dir_begin(&w, UDFW_ROOT);
+	uint32_t entry = udfw_file(&w, "boot.wim", wim, sizeof wim), data = entry + 1;
+	udfw_dir_end(&w, sources);
+	plan_it();
+	uint64_t part = (uint64_t)w.part * 2048;
+	CHECK_EQ(at(part + data * 2048u + 2500)->kind, POD_WHERE_FILE);
+	CHECK_STR(where.path, "sources/boot.wim");
+	CHECK_EQ(where.percent, 50);
+	/* the entry of a file is its folder's; the root's, and what lies in front of it, the volume's */
+	CHECK_EQ(at(part + entry * 2048u + 100)->kind, POD_WHERE_DIRECTORY);
+	CHECK_STR(where.path, "sources");
+	CHECK_EQ(at(part + root_data * 2048u)->kind, POD_WHERE_DIRECTORY);
+	CHECK_STR(where.path, "");
+	CHECK_EQ(at(part + UDFW_ROOT * 2048u)->kind, POD_WHERE_DESCRIPTORS);
+	CHECK_EQ(at(part)->kind, POD_WHERE_DESCRIPTORS);
+	CHECK_EQ(at(w.main * 2048u)->kind, POD_WHERE_DESCRIPTORS);
+	CHECK_EQ(at(part + (data + 3) * 2048u + 2048)->kind, POD_WHERE_NOWHERE);
+	CHECK(!where.cut_short);
+	img[part + entry * 2048u]++; /* damaged: its data are nobody's */
+	CHECK_EQ(at(part + data * 2048u)->kind, POD_WHERE_NOWHERE);
+	CHECK(where.cut_short);
 	end();
 }
 

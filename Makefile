@@ -90,6 +90,7 @@ core: $(foreach t,$(TARGETS),$(B)/$(t)/libpod.a)
 -include tests/interop/rules.mk
 -include tests/media/rules.mk
 -include tests/boot/rules.mk
+-include tests/windows/rules.mk
 -include tests/bench/rules.mk
 -include tools/rules.mk
 

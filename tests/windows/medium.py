@@ -15,7 +15,7 @@ BOOTMGR, MEDIA_LOADER = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}", "{7619dcc9-faf
 
 def with_text(bcd):
     """A medium's BCD, with graphics switched off on the boot manager and its loader: then screens come to the serial port, too."""
-    out, lines = OUT / ("%s-bcd" % bcd.parent.name), []
+    out, lines = OUT / "-".join(bcd.parts[-4:]), []
     for guid in (BOOTMGR, MEDIA_LOADER):
         key = "Objects\\%s\\Elements\\16000046" % guid
         lines += ["key\t" + key, "set\t%s\tElement\t3\t01" % key]

@@ -422,8 +422,8 @@ static enum pod_status store_big(struct pod_regf_edit *e, struct pod_regf_value 
 	}
 	for (; done < n; done++) {
 		uint32_t cell, part = (uint32_t)pod_min_u64(len - done * POD_REGF_BIG, POD_REGF_BIG);
-		/* Windows has segments of full length, with 4 bytes to spare. */
-		st = regf_alloc(e, done + 1 < n ? POD_REGF_BIG + 4 : part, &cell);
+		/* With 4 bytes to spare, as Windows has them; hivex relies on it. */
+		st = regf_alloc(e, part + 4, &cell);
 		if (st != POD_OK)
 			break;
 		memcpy(regf_at(e, cell) + 4, data + done * POD_REGF_BIG, part);

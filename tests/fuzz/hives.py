@@ -22,9 +22,15 @@ def encode(name):
         return name.encode("utf-16-le"), False
 
 
+def upcase(name):
+    """One letter for one, as Windows has it: "ß" stays."""
+    return "".join(c.upper() if len(c.upper()) == 1 else c for c in name)
+
+
 def name_hash(name):
     h = 0
-    for unit in struct.unpack("<%dH" % (len(name.upper().encode("utf-16-le")) // 2), name.upper().encode("utf-16-le")):
+    raw = upcase(name).encode("utf-16-le")
+    for unit in struct.unpack("<%dH" % (len(raw) // 2), raw):
         h = (h * 37 + unit) & 0xFFFFFFFF
     return h
 
@@ -71,7 +77,7 @@ class Writer:
             self.put(sk, 4, struct.pack("<II", sk, sk))
             self.sk, self.users = sk, 0
         self.users += 1
-        children = sorted(((self.key(k, cell, sk), k.name) for k in key.keys), key=lambda c: c[1].upper().encode("utf-16-be"))
+        children = sorted(((self.key(k, cell, sk), k.name) for k in key.keys), key=lambda c: upcase(c[1]).encode("utf-16-be"))
         sub = NONE
         if children and self.lists == "ri":
             leaves = [self.leaf("li" if i % 4 else "lh", children[i:i + 2]) for i in range(0, len(children), 2)]

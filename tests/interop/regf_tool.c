@@ -7,6 +7,7 @@
  * regf edit IN OUT < commands: one per line, fields separated by tabs; answers "ok" or the status per line:
  *     key PATH | drop PATH | set PATH NAME TYPE HEX | text PATH NAME TYPE TEXT | unset PATH NAME
  * regf bcd FILE: what a boot configuration holds. regf make OUT wim|vhd|partition|memtest [NAME=VALUE...]: one from nothing, see make().
+ * regf hostile FILE COUNT: so many mutations of it, each read and, if it is fit for that, edited; how many were.
  * regf sdi OUT [VOLUME]: boot.sdi.
  */
 #include <inttypes.h>
@@ -373,6 +374,72 @@ static int make(const char *out, const char *what, int argc, char **argv)
 	return st == POD_OK ? 0 : fail(out, st, &diag);
 }
 
+static enum pod_status read_key(void *ctx, const struct pod_regf_key *key, uint32_t depth, bool after)
+{
+	const struct pod_regf *h = ctx;
+	char name[POD_REGF_NAME_MAX];
+	uint8_t data[64];
+	struct pod_regf_iter it;
+	struct pod_regf_value v;
+	enum pod_status st;
+	(void)depth;
+	if (after)
+		return POD_OK;
+	POD_TRY(pod_regf_key_name(h, key, name, sizeof name));
+	POD_TRY(pod_regf_values(h, key, &it));
+	while ((st = pod_regf_next_value(&it, &v)) == POD_OK)
+		POD_TRY(pod_regf_read(h, &v, 0, data, (size_t)pod_min_u64(v.size_bytes, sizeof data)));
+	return st == POD_END ? POD_OK : st;
+}
+
+static bool edit_mutated(const uint8_t *bytes, size_t len)
+{
+	struct pod_regf_edit e, again;
+	struct pod_regf_key key;
+	if (pod_regf_edit_open(&e, bytes, len, NOW, &host, NULL) != POD_OK)
+		return false;
+	bool ok = pod_regf_edit_key(&e, NULL, "New\\Key", &key) == POD_OK &&
+		  pod_regf_edit_set(&e, &key, "v", POD_REG_BINARY, bytes, 30000) == POD_OK;
+	pod_regf_edit_finish(&e, &bytes, &len);
+	if (ok && pod_regf_edit_open(&again, bytes, len, NOW, &host, NULL) != POD_OK)
+		abort();
+	pod_regf_edit_close(ok ? &again : &e);
+	if (ok)
+		pod_regf_edit_close(&e);
+	return ok;
+}
+
+static int hostile(const char *path, uint32_t count)
+{
+	size_t len;
+	uint8_t *good = tool_slurp(path, &len), *bad = malloc(len);
+	uint32_t x = 12345, whole = 0, edited = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct pod_budget budget = {0};
+		struct pod_regf h;
+		memcpy(bad, good, len);
+		for (uint32_t n = 0; n < 1 + i % 8; n++) {
+			x = x * 1664525 + 1013904223;
+			size_t at = POD_REGF_BASE + (x >> 8) % (uint32_t)(len - POD_REGF_BASE);
+			x = x * 1664525 + 1013904223;
+			bad[at] = (uint8_t)(x >> 24);
+		}
+		pod_budget_start(&budget, 1 << 20, POD_BUDGET_UNLIMITED, 0);
+		if (pod_regf_open(&h, bad, len, NULL) == POD_OK) {
+			struct pod_regf_key root = {.cell = h.root};
+			h.budget = &budget;
+			whole += pod_regf_walk(&h, &root, &host, read_key, &h) == POD_OK;
+		}
+		if (budget.hit)
+			abort();
+		edited += edit_mutated(bad, len);
+	}
+	printf("%u whole, %u edited\n", whole, edited);
+	free(good);
+	free(bad);
+	return 0;
+}
+
 static int sdi(const char *out, const char *volume)
 {
 	size_t len = 0;
@@ -400,6 +467,8 @@ int main(int argc, char **argv)
 		return new_hive(argv[2], (uint32_t)atol(argv[3]), argv[4]);
 	if (!strcmp(verb, "edit") && argc == 4)
 		return edit(argv[2], argv[3]);
+	if (!strcmp(verb, "hostile") && argc == 4)
+		return hostile(argv[2], (uint32_t)atol(argv[3]));
 	if (!strcmp(verb, "bcd"))
 		return show(argv[2]);
 	if (!strcmp(verb, "make") && argc >= 4)

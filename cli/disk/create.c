@@ -64,7 +64,7 @@ int disk_create(const char *path, const struct disk_create *options, struct disk
 	struct pod_parent_spec spec = {0};
 	struct disk_create c = *options;
 	struct pod_diag diag = {0};
-	struct disk_file own, *f = out ? out : &own;
+	struct disk_file own = {0}, *f = out ? out : &own;
 	char *relative = NULL;
 	enum pod_status st;
 	int rc = CLI_OK;

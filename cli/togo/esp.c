@@ -16,7 +16,7 @@
 
 #define MANAGER		"EFI/Microsoft/Boot/bootmgfw.efi"
 #define CLUSTER		4096u /* a directory has one, and 128 entries: those of 40 languages */
-#define FILETIME_EPOCH	11644473600ll
+#define FILETIME_EPOCH	11644473600LL
 #define FILETIME_SECOND 10000000ull
 
 static const char *loader_name(uint32_t arch)

@@ -33,6 +33,8 @@ void page_help(struct menu *m)
 	pager_add(m, &p, PLAIN_("  view     = flat | folders"));
 	pager_add(m, &p, PLAIN_("  recorder = on | off"));
 	pager_add(m, &p, PLAIN_("  windows  = disk | cd"));
+	pager_add(m, &p, PLAIN_("  answer   = /answers/unattend.xml"));
+	pager_add(m, &p, PLAIN_("  labconfig = BypassTPMCheck BypassSecureBootCheck"));
 	(void)pager_run(m, T("Help"), &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 }
@@ -69,6 +71,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("The WIM cannot be looked into (%s): nothing in it is changed."),
 	N_("The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself."),
 	N_("The WIM has no boot.sdi. One was made, whose volume is empty: the boot manager takes it; Windows may not."),
+	N_("The answer file %s cannot be read: Setup will ask its questions."),
 	N_("Isopod's helper cannot be put into the WIM (%s): Windows starts, but Setup will not find its install.wim."),
 	N_("It looks like a Windows medium, but its files cannot be laid out as a disk: it is served as a CD."),
 	N_("Looking through a boot image would take too long: its initrds are served unchanged."),

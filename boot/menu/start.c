@@ -145,6 +145,8 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.find = find_file,
 		.find_ctx = m,
 		.windows_cd = m->conf->windows_cd,
+		.answer = m->conf->answer_path,
+		.labconfig = m->conf->labconfig,
 		.helper = stick_helper,
 		.helper_ctx = m,
 		.chinese = m->fw->language == POD_LANG_ZH_CN,

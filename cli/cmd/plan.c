@@ -203,6 +203,8 @@ static void json_windows(struct cli_json *j, const struct pod_plan_windows *w)
 		cli_json_u64(j, "image", w->wim_image);
 		cli_json_str(j, "name", w->wim_name);
 		cli_json_str(j, "replaced", *w->replaced ? w->replaced : NULL);
+		cli_json_str(j, "answer", *w->answer ? w->answer : NULL);
+		cli_json_u64(j, "labconfig", w->lab_count);
 	}
 	cli_json_close(j, '}');
 }
@@ -401,6 +403,10 @@ static void text_windows(const struct pod_plan_windows *w)
 	if (*w->replaced)
 		cli_print(_("In it Isopod's helper is run in the place of %s: it shows Windows the image, and runs that.\n"),
 			  w->replaced);
+	if (*w->answer)
+		cli_print(_("Setup is given the answer file %s.\n"), w->answer);
+	if (w->lab_count)
+		cli_print(_("LabConfig values that are set: %u.\n"), w->lab_count);
 }
 
 static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)

@@ -235,29 +235,26 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 	return node.is_dir ? POD_E_NOT_FOUND : runs_of(im->target, &node, &out->extent, &out->extent_count);
 }
 
-/* Does the stick's configuration want Windows media as CDs? What cannot be read has its default, as in the menu. It is read once for all
+/* The stick's configuration, or NULL for a file of the host. What cannot be read has its default, as in the menu. It is read once for all
  * images of the stick, in whose root there may be thousands. */
-static bool wants_cd(struct cli_target *t)
+static const struct pod_conf *conf_of(struct cli_target *t)
 {
-	struct pod_conf *conf;
 	struct cli_rules rules;
 
-	if (!t || t->rules_read)
-		return t && t->windows_cd;
-	t->rules_read = true;
-	conf = cli_xzalloc(sizeof *conf);
+	if (!t || t->conf)
+		return t ? t->conf : NULL;
+	t->conf = cli_xzalloc(sizeof *t->conf);
 	if (cli_rules_read_target(&rules, t) == POD_OK) {
 		if (rules.text)
-			pod_conf_parse(conf, rules.text, rules.len);
-		t->windows_cd = conf->windows_cd;
+			pod_conf_parse(t->conf, rules.text, rules.len);
 		cli_rules_free(&rules);
 	}
-	free(conf);
-	return t->windows_cd;
+	return t->conf;
 }
 
 enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag, struct fault *fault)
 {
+	const struct pod_conf *conf = conf_of(im->target);
 	struct pod_plan_request rq = {
 		.disk = im->disk,
 		.extent = im->extent,
@@ -271,7 +268,9 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.find_ctx = im,
 		.helper = load_helper,
 		.helper_ctx = im,
-		.windows_cd = wants_cd(im->target),
+		.windows_cd = conf && conf->windows_cd,
+		.answer = conf ? conf->answer_path : NULL,
+		.labconfig = conf ? conf->labconfig : NULL,
 	};
 
 	enum pod_status st;

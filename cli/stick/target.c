@@ -186,6 +186,7 @@ void cli_target_close(struct cli_target *t)
 	pod_fs_close(&t->esp);
 	ntfs_blocks_free(&t->ahead.blocks);
 	cli_dev_close(&t->file);
+	free(t->conf);
 	free(t);
 }
 

@@ -21,7 +21,7 @@ struct cli_target {
 	enum pod_status journal;
 	struct ntfs_ahead ahead;
 	struct pod_dirent scratch;
-	bool rules_read, windows_cd; /* what isopod.conf says of Windows media, once a plan asked */
+	struct pod_conf *conf; /* what isopod.conf says, once a plan asked; freed with the target */
 };
 
 /* Opens TARGET. Returns NULL and has said why if it is no stick. Block devices opened for writing are checked by

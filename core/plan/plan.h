@@ -68,6 +68,9 @@ struct pod_plan_request {
 	void *helper_ctx;
 	uint64_t esp_start_bytes, esp_length_bytes; /* of the partition that holds the state file */
 	bool chinese;				    /* the language the helper speaks; else English */
+	/* The stick's configuration (core/rules/conf.h) for Windows Setup: the path of an answer file on the volume, and names of LabConfig
+	 * values. NULL or "": none. */
+	const char *answer, *labconfig;
 	bool windows_cd; /* Windows media are served as the CDs that they are, not as a hard disk (windows.c) */
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
@@ -120,6 +123,8 @@ struct pod_plan_windows {
 	uint32_t wim_image; /* the image of the WIM that starts; 0: it could not be looked into */
 	char wim_name[128]; /* its name, "" if it has none */
 	char replaced[256]; /* the program in the WIM that the helper stands in for; "": the WIM is as it was */
+	char answer[256];   /* the answer file that Setup is given, "": none */
+	uint32_t lab_count; /* LabConfig values that the helper sets */
 };
 /* Where a BIOS starts it, in real mode, with the partition's boot sector at 7C00h and the drive in DL; it reads the rest itself. */
 #define POD_BOOTMGR_SEGMENT 0x2000u

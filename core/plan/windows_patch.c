@@ -10,6 +10,7 @@
 #include "core/map/winhandover.h"
 #include "core/plan/windows_int.h"
 #include "core/regf/regf.h"
+#include "core/rules/conf.h"
 #include "core/wim/patch.h"
 
 static const char usual_program[] = "Windows/System32/winpeshl.exe";
@@ -17,9 +18,16 @@ static const char usual_program[] = "Windows/System32/winpeshl.exe";
 struct patch {
 	struct windows_job *j;
 	char program[256], second[256]; /* paths in the WIM: of the program, and its second name */
-	uint8_t *helper, *handover;
-	size_t helper_len, handover_len;
+	uint8_t *helper, *handover, *answer;
+	size_t helper_len, handover_len, answer_len;
+	char lab[POD_CONF_LAB_MAX]; /* words, each with a NUL behind it */
+	struct pod_who_value lab_value[POD_WHO_LIST_MAX];
+	size_t lab_count;
 };
+
+/* Where the stick has drivers for Windows PE (`isopod drivers add`): the helper looks through all below. */
+static const char *const driver_folder[] = {"/drivers"};
+enum { ANSWER_MAX = 1 << 20 };
 
 /* --- which program ---------------------------------------------------------------------------------------- */
 
@@ -108,12 +116,73 @@ static const char *last_name(const char *path)
 
 /* --- what it is told -------------------------------------------------------------------------------------- */
 
+/* Every name with the value 1. */
+static void lab_config(struct patch *x)
+{
+	if (!x->j->rq->labconfig)
+		return;
+	pod_strlcpy(x->lab, x->j->rq->labconfig, sizeof x->lab);
+	for (char *p = x->lab; *p && x->lab_count < POD_WHO_LIST_MAX;) {
+		x->lab_value[x->lab_count++] = (struct pod_who_value){p, 1};
+		while (*p && *p != ' ')
+			p++;
+		if (*p)
+			*p++ = 0;
+	}
+}
+
+static enum pod_status read_answer(struct patch *x, const struct pod_plan_file *f)
+{
+	const struct pod_plan_request *rq = x->j->rq;
+	struct pod_mapdev dev;
+	struct pod_map m;
+	if (!f->size_bytes || f->size_bytes > ANSWER_MAX)
+		return POD_E_LIMIT;
+	pod_map_init(&m, x->j->plan->alloc);
+	enum pod_status st = pod_plan_file_map(rq->disk, f->extent, f->extent_count, f->size_bytes, &m);
+	x->answer_len = (size_t)f->size_bytes;
+	x->answer = pod_zalloc(x->j->plan->alloc, 1, x->answer_len);
+	if (st == POD_OK && !x->answer)
+		st = POD_E_NOMEM;
+	if (st == POD_OK) {
+		pod_mapdev_init(&dev, &m, rq->disk, 512);
+		st = pod_dev_read(&dev.dev, 0, x->answer, x->answer_len);
+	}
+	pod_map_fini(&m);
+	return st;
+}
+
+/* A file that cannot be given to Setup is told: it would ask all its questions. */
+static enum pod_status get_answer(struct patch *x)
+{
+	const struct pod_plan_request *rq = x->j->rq;
+	struct pod_plan_file f = {0};
+	if (!rq->answer || !*rq->answer || x->j->plan->image.kind != POD_IMAGE_ISO)
+		return POD_OK;
+	enum pod_status st = rq->find ? rq->find(rq->find_ctx, rq->answer, x->j->plan->alloc, &f) : POD_E_NOT_FOUND;
+	if (st == POD_OK)
+		st = read_answer(x, &f);
+	pod_free(x->j->plan->alloc, f.extent);
+	if (st == POD_OK || st == POD_E_NOMEM || st == POD_E_CANCELLED)
+		return st;
+	pod_free(x->j->plan->alloc, x->answer);
+	x->answer = NULL;
+	pod_plan_warn(x->j->plan, "The answer file %s cannot be read: Setup will ask its questions.", rq->answer);
+	return POD_OK;
+}
+
 static enum pod_status make_handover(struct patch *x)
 {
 	const struct pod_plan_request *rq = x->j->rq;
 	const struct pod_stick_id *id = rq->id;
 	char program[256], replaced[256];
-	struct pod_who_input in = {.program = program, .replaced = replaced, .image = rq->path};
+	struct pod_who_input in = {.program = program,
+				   .replaced = replaced,
+				   .image = rq->path,
+				   .driver = driver_folder,
+				   .driver_count = POD_ARRAY_LEN(driver_folder),
+				   .lab = x->lab_value,
+				   .lab_count = x->lab_count};
 	struct pod_who_facts *f = &in.facts;
 	pod_snprintf(program, sizeof program, "/%s", x->second);
 	pod_snprintf(replaced, sizeof replaced, "/%s", x->program);
@@ -121,6 +190,7 @@ static enum pod_status make_handover(struct patch *x)
 	f->language = rq->chinese ? POD_WHO_CHINESE : POD_WHO_ENGLISH;
 	f->flags = (x->j->plan->image.kind == POD_IMAGE_ISO ? POD_WHO_ATTACH : 0) |
 		   (pod_strcasecmp(last_name(x->program), "winpeshl.exe") ? POD_WHO_RESTORE : 0);
+	f->flags |= x->answer ? POD_WHO_ANSWER : 0;
 	if (id) {
 		f->flags |= id->gpt ? POD_WHO_GPT : 0;
 		f->mbr_signature = id->mbr_signature;
@@ -154,9 +224,14 @@ static enum pod_status put_in_front(struct patch *x)
 		{.kind = POD_WIM_ALIAS, .path = x->second, .from = x->program},
 		{.kind = POD_WIM_REDIRECT, .path = x->program, .data = x->helper, .len = x->helper_len},
 		{.kind = POD_WIM_ADD, .path = POD_WHO_PATH, .data = x->handover, .len = x->handover_len},
+		{.kind = POD_WIM_ADD, .path = "Autounattend.xml", .data = x->answer, .len = x->answer_len},
 	};
+	size_t n = POD_ARRAY_LEN(change) - (x->answer ? 0 : 1);
 	struct pod_diag d = {0};
-	POD_TRY(pod_wim_patch(&j->wim, &j->wim_map, j->rq->disk, change, POD_ARRAY_LEN(change), j->wim.image, &j->patched, &d));
+	POD_TRY(pod_wim_patch(&j->wim, &j->wim_map, j->rq->disk, change, n, j->wim.image, &j->patched, &d));
+	if (x->answer)
+		pod_strlcpy(j->plan->windows.answer, j->rq->answer, sizeof j->plan->windows.answer);
+	j->plan->windows.lab_count = (uint32_t)x->lab_count;
 	pod_strlcpy(j->plan->windows.replaced, x->program, sizeof j->plan->windows.replaced);
 	return POD_OK;
 }
@@ -206,6 +281,8 @@ static enum pod_status try_patch(struct patch *x, const char **why)
 		POD_TRY(get_helper(x, &program, why));
 	if (*why)
 		return POD_OK;
+	lab_config(x);
+	POD_TRY(get_answer(x));
 	POD_TRY(make_handover(x));
 	return put_in_front(x);
 }
@@ -231,6 +308,7 @@ enum pod_status windows_patch(struct windows_job *j)
 			why);
 	pod_free(a, x->helper);
 	pod_free(a, x->handover);
+	pod_free(a, x->answer);
 	pod_free(a, x);
 	return st;
 }

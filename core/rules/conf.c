@@ -4,9 +4,10 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
-enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_RECORDER, KEY_WINDOWS, KEY_COUNT };
+enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_RECORDER, KEY_WINDOWS, KEY_ANSWER, KEY_LABCONFIG, KEY_COUNT };
 
-static const char *const key_name[KEY_COUNT] = {"timeout", "default", "language", "view", "recorder", "windows"};
+static const char *const key_name[KEY_COUNT] = {"timeout",  "default", "language", "view",
+						"recorder", "windows", "answer",   "labconfig"};
 
 struct span {
 	const char *p;
@@ -113,6 +114,31 @@ static bool parse_path(struct span v, char out[POD_CONF_PATH_MAX])
 	return true;
 }
 
+/* Words of letters and digits, each at most LAB_WORD_MAX long; commas count as blanks. */
+static bool parse_words(struct span v, char out[POD_CONF_LAB_MAX])
+{
+	enum { LAB_WORD_MAX = 64 };
+	size_t n = 0, word = 0;
+	char all[POD_CONF_LAB_MAX];
+	for (size_t i = 0; i < v.len; i++) {
+		char c = v.p[i], lower = pod_tolower(c);
+		bool part = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9');
+		if (!part && c != ' ' && c != '\t' && c != ',')
+			return false;
+		if (part && !word && n)
+			all[n++] = ' ';
+		word = part ? word + 1 : 0;
+		if (word > LAB_WORD_MAX || n + 2 > POD_CONF_LAB_MAX)
+			return false;
+		if (part)
+			all[n++] = c;
+	}
+	all[n] = 0;
+	if (n)
+		memcpy(out, all, n + 1);
+	return n;
+}
+
 /* Applies one line. Returns NULL, or why it was skipped; *key is the key found, KEY_COUNT if none. */
 static const char *apply(struct pod_conf *c, const struct line *l, enum key *key)
 {
@@ -165,10 +191,15 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 		else
 			return "neither disk nor cd";
 		return NULL;
+	case KEY_ANSWER:
+		return parse_path(l->value, c->answer_path) ? NULL : "not a path of at most 1022 bytes of UTF-8";
+	case KEY_LABCONFIG:
+		return parse_words(l->value, c->labconfig) ? NULL
+							   : "not names of letters and digits, of at most 255 bytes in all";
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder, windows)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows, answer, labconfig)";
 }
 
 void pod_conf_init(struct pod_conf *c)

@@ -201,6 +201,42 @@ def patched_wim(helper):
         check(got == want, name + ": every file of it")
 
 
+def settings():
+    """What isopod.conf says for Setup is in the WIM that is served, and in what the helper is told."""
+    must("create", "set.img", "--size", "128M", "--yes")
+    must("add", "set.img", "usual.iso")
+    with open("win.xml", "wb") as f:
+        f.write(b"<?xml version='1.0'?><unattend/>" + bytes(5000))
+
+    def served(conf):
+        with open("isopod.conf", "w") as f:
+            f.write(conf)
+        must("add", "set.img", "isopod.conf", "--to", "/", "--replace")
+        p = plan("set.img:/images/usual.iso")
+        exported("set.img:/images/usual.iso", "disk.img")
+        with open("served.wim", "wb") as f:
+            f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::sources/boot.wim", "-"], stdout=subprocess.PIPE).stdout)
+        equal(run("wimlib-imagex", "verify", "served.wim").returncode, 0, conf + ": wimlib verifies it")
+        shutil.rmtree("out", ignore_errors=True)
+        run("wimlib-imagex", "apply", "served.wim", "1", "out")
+        with open("out/Windows/System32/isopod/handover.bin", "rb") as f:
+            return p, f.read().decode("utf-16-le", "replace")
+
+    conf = "answer = /answers/win.xml\nlabconfig = BypassTPMCheck BypassRAMCheck\n"
+    p, told = served(conf)
+    check(any("/answers/win.xml" in w for w in p["warnings"]) and p["windows"]["answer"] is None, "no answer file: %s" % p["warnings"])
+    check(not os.path.exists("out/Autounattend.xml"), "and none in the WIM")
+    must("add", "set.img", "win.xml", "--to", "/answers")
+    p, told = served(conf)
+    equal((p["windows"]["answer"], p["windows"]["labconfig"]), ("/answers/win.xml", 2), "what the plan says")
+    check(not any("answer" in w for w in p["warnings"]), "nothing to warn of: %s" % p["warnings"])
+    with open("win.xml", "rb") as a, open("out/Autounattend.xml", "rb") as b:
+        check(a.read() == b.read(), "the answer file in the WIM")
+    check(all(x in told for x in ("BypassTPMCheck", "BypassRAMCheck", "\\drivers")), "what the helper is told")
+    p, told = served("")
+    check(p["windows"]["answer"] is None and "Bypass" not in told and not os.path.exists("out/Autounattend.xml"), "without settings")
+
+
 def other_machine():
     windows_media.pe_tree("pe32", machine=windows_media.IA32, boot=False)
     windows_media.tree("win32")
@@ -226,6 +262,7 @@ def main():
         on_a_stick()
         bare_wim()
         patched_wim(helpers())
+        settings()
         other_machine()
         without_helper()
     finish()

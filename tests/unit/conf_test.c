@@ -102,13 +102,14 @@ TEST(lint_names_lines)
 	CHECK_EQ(lint("timeout = 10\ncolour = red\ntimeout = x\n\nno sense\ndefault = /gone.iso\nview = tree\nLanguage=fr\n",
 		      "/a.iso"),
 		 7);
-	CHECK_STR(report, "2 colour: unknown key (known: timeout, default, language, view, recorder, windows)\n"
-			  "3 timeout: not a number of seconds from 0 to 3600\n"
-			  "3 timeout: given twice: the last valid line counts\n"
-			  "5 no sense: no '=' in this line\n"
-			  "7 view: not a view (flat, folders)\n"
-			  "8 Language: not a language the menu knows (en, zh_CN)\n"
-			  "6 default: names no image on this stick\n");
+	CHECK_STR(report,
+		  "2 colour: unknown key (known: timeout, default, language, view, recorder, windows, answer, labconfig)\n"
+		  "3 timeout: not a number of seconds from 0 to 3600\n"
+		  "3 timeout: given twice: the last valid line counts\n"
+		  "5 no sense: no '=' in this line\n"
+		  "7 view: not a view (flat, folders)\n"
+		  "8 Language: not a language the menu knows (en, zh_CN)\n"
+		  "6 default: names no image on this stick\n");
 }
 
 TEST(lint_knows_that_a_timeout_needs_a_default)
@@ -128,6 +129,29 @@ TEST(windows_comes_as_a_disk_unless_told)
 	CHECK_EQ(lint("windows = cd\n", ""), 0);
 	CHECK_EQ(lint("windows = dvd\n", ""), 1);
 	CHECK_STR(report, "1 windows: neither disk nor cd\n");
+}
+
+TEST(windows_setup_is_given_what_is_named)
+{
+	parse("");
+	CHECK_STR(c.answer_path, "");
+	CHECK_STR(c.labconfig, "");
+	parse("answer = answers\\win.xml\nLabConfig = ,BypassTPMCheck,\t BypassRAMCheck \n");
+	CHECK_STR(c.answer_path, "/answers/win.xml");
+	CHECK_STR(c.labconfig, "BypassTPMCheck BypassRAMCheck");
+	CHECK_EQ(lint("answer = /a.xml\nlabconfig = A b1\n", ""), 0);
+	CHECK_EQ(lint("answer =\nlabconfig = ,\nlabconfig = a-b\n", ""), 4);
+	CHECK_STR(report, "1 answer: not a path of at most 1022 bytes of UTF-8\n"
+			  "2 labconfig: not names of letters and digits, of at most 255 bytes in all\n"
+			  "3 labconfig: not names of letters and digits, of at most 255 bytes in all\n"
+			  "3 labconfig: given twice: the last valid line counts\n");
+	char line[400] = "labconfig = ";
+	memset(line + 12, 'x', 65);
+	CHECK_EQ(lint(line, ""), 1);
+	for (unsigned i = 0; i < 300; i++)
+		line[12 + i] = i % 10 ? 'x' : ' ';
+	parse(line);
+	CHECK_STR(c.labconfig, "");
 }
 
 TEST(the_recorder_is_on_unless_switched_off)

@@ -147,6 +147,7 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.windows_cd = m->conf->windows_cd,
 		.answer = m->conf->answer_path,
 		.labconfig = m->conf->labconfig,
+		.volume_fs = m->stick.data.ops->name,
 		.helper = stick_helper,
 		.helper_ctx = m,
 		.chinese = m->fw->language == POD_LANG_ZH_CN,

@@ -48,6 +48,7 @@ static void identify(struct menu *m, const struct pod_parttab *t, const struct p
 	memcpy(id->disk_guid, t->disk_guid, 16);
 	id->part_start_bytes = p->start_bytes;
 	id->part_length_bytes = p->length_bytes;
+	memcpy(id->part_guid, p->part_guid, 16);
 	id->part_number = p->number;
 	id->volume_serial = m->stick.data.serial;
 	id->sector_size = m->fw->disk->sector_size;

@@ -7,6 +7,7 @@
 #include "cli/disk/disk.h"
 #include "cli/host/files.h"
 #include "cli/stick/image.h"
+#include "cli/stick/ntfs.h"
 #include "cli/stick/rules.h"
 #include "cli/stick/stickfiles.h"
 
@@ -252,6 +253,17 @@ static const struct pod_conf *conf_of(struct cli_target *t)
 	return t->conf;
 }
 
+/* Asked for on NTFS alone: from other volumes Windows' kernel starts no virtual disk, however much is free. */
+static enum pod_status free_space(void *ctx, uint64_t *bytes)
+{
+	struct cli_image *im = ctx;
+	struct pod_exfat_space space;
+
+	cli_ntfs_space(im->target, &space);
+	*bytes = space.free_bytes;
+	return POD_OK;
+}
+
 enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag, struct fault *fault)
 {
 	const struct pod_conf *conf = conf_of(im->target);
@@ -271,6 +283,9 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,
 		.labconfig = conf ? conf->labconfig : NULL,
+		.volume_fs = im->target ? im->target->data.ops->name : NULL,
+		.volume_free = im->target && im->target->data.ops == &pod_fs_ntfs ? free_space : NULL,
+		.volume_free_ctx = im,
 	};
 
 	enum pod_status st;

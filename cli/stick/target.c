@@ -112,8 +112,10 @@ static void fill_id(struct cli_target *t)
 {
 	t->id.gpt = t->table.kind == POD_PARTTAB_GPT;
 	t->id.mbr_signature = t->table.mbr_signature;
-	if (t->id.gpt)
+	if (t->id.gpt) {
 		memcpy(t->id.disk_guid, t->table.disk_guid, sizeof t->id.disk_guid);
+		memcpy(t->id.part_guid, t->data_part->part_guid, sizeof t->id.part_guid);
+	}
 	t->id.part_start_bytes = t->data_part->start_bytes;
 	t->id.part_length_bytes = t->data_part->length_bytes;
 	t->id.part_number = t->data_part->number;

@@ -244,6 +244,24 @@ static enum pod_status find_unwritten(struct pod_container *c)
 	return POD_OK;
 }
 
+static bool same_folder(const char *a, const char *b)
+{
+	size_t len = (size_t)(last_name(a) - a);
+	return len == (size_t)(last_name(b) - b) && pod_strncasecmp(a, b, len) == 0;
+}
+
+/* What matters to a Windows that opens the files by itself. */
+static void look_at_files(struct pod_container *c)
+{
+	const struct part *top = (const struct part *)c->chain.member[0]->file;
+	uint64_t full = c->chain.dev.size_bytes, now = top->map.size_bytes;
+	c->plan->layers = c->chain.depth;
+	c->plan->expand_bytes = c->chain.member[0]->fixed || full < now ? 0 : full - now;
+	for (unsigned i = 1; i < c->chain.depth; i++)
+		if (!same_folder(top->path, ((const struct part *)c->chain.member[i]->file)->path))
+			c->plan->parents_elsewhere = true;
+}
+
 enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_diag *diag)
 {
 	struct pod_container *c = pod_zalloc(p->alloc, 1, sizeof *c);
@@ -267,7 +285,7 @@ enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod
 			(void)pod_fail(diag, st, "blocks of the virtual disk", disk.size_bytes, POD_MAP_SEG_LIMIT, disk.count);
 		if (st == POD_OK)
 			st = find_unwritten(c);
-		p->layers = c->chain.depth;
+		look_at_files(c);
 		closed = pod_chain_close(&c->chain);
 		st = st == POD_OK ? closed : st;
 		p->map = disk;

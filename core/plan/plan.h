@@ -18,6 +18,7 @@ struct pod_stick_id {
 	uint32_t mbr_signature;
 	uint8_t disk_guid[16];
 	uint64_t part_start_bytes, part_length_bytes;
+	uint8_t part_guid[16]; /* GPT only; zeros: not known */
 	uint32_t part_number;
 	uint32_t volume_serial;
 	uint32_t sector_size;
@@ -71,7 +72,11 @@ struct pod_plan_request {
 	/* The stick's configuration (core/rules/conf.h) for Windows Setup: the path of an answer file on the volume, and names of LabConfig
 	 * values. NULL or "": none. */
 	const char *answer, *labconfig;
-	bool windows_cd; /* Windows media are served as the CDs that they are, not as a hard disk (windows.c) */
+	bool windows_cd; /* Windows media are served as the CDs, and virtual disks as the disks, that they are (windows.c) */
+	const char *volume_fs; /* name of the filesystem that the image lies on, as pod_fs_ops has it; NULL: not known */
+	/* Free space of that volume. NULL function: not known. */
+	enum pod_status (*volume_free)(void *ctx, uint64_t *bytes);
+	void *volume_free_ctx;
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
 	uint32_t state_length_bytes, boot_number;
@@ -144,9 +149,11 @@ struct pod_plan {
 	struct pod_image image;
 	/* POD_IMAGE_VHD or POD_IMAGE_VHDX if that is what the disk `image` speaks of is packed in; else UNKNOWN. */
 	enum pod_image_kind container;
-	unsigned layers;  /* files of the container: 1 and its parents */
-	bool unwritten;	  /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */
-	char parent[256]; /* of a container that cannot be opened: the path of the parent that is the reason, or "" */
+	unsigned layers; /* files of the container: 1 and its parents */
+	bool unwritten;	 /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */
+	bool parents_elsewhere; /* not all of them are in one folder */
+	uint64_t expand_bytes;	/* by so much the file grows when all of its disk has been written to */
+	char parent[256];	/* of a container that cannot be opened: the path of the parent that is the reason, or "" */
 	struct pod_map map;
 	uint32_t sector_size; /* of the virtual disk: 2048 for ISO, 512 for disks and floppies, and for Windows */
 	struct pod_plan_windows windows;

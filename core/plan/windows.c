@@ -5,7 +5,8 @@
  * ours.
  *
  * A Windows medium is an ISO with sources/boot.wim, a boot manager with a BCD for UEFI or for BIOS, and boot.sdi. Of the image's tree
- * the folders boot and efi and the programs in the root are shown, all as they are.
+ * the folders boot and efi and the programs in the root are shown, all as they are. WIM files are in windows_wim.c, Windows on virtual
+ * disks in windows_vhd.c.
  */
 #include "core/base/hash.h"
 #include "core/base/mem.h"
@@ -132,10 +133,10 @@ static uint32_t firmware_of(const struct windows_job *j)
 	uint32_t firmware = 0;
 	if (!pod_fatdisk_has(&j->disk, "/boot/boot.sdi"))
 		return 0;
-	if (pod_fatdisk_has(&j->disk, "/EFI/Microsoft/Boot/BCD"))
+	if (pod_fatdisk_has(&j->disk, windows_efi_bcd))
 		for (uint32_t fw = POD_FW_X64; fw <= POD_FW_AA64; fw <<= 1)
 			firmware |= pod_fatdisk_has(&j->disk, pod_efi_loader_path(fw)) ? fw : 0;
-	if (pod_fatdisk_has(&j->disk, "/boot/bcd") && pod_fatdisk_has(&j->disk, "/bootmgr"))
+	if (pod_fatdisk_has(&j->disk, windows_bios_bcd) && pod_fatdisk_has(&j->disk, "/bootmgr"))
 		firmware |= POD_FW_BIOS;
 	return firmware;
 }
@@ -148,8 +149,7 @@ static uint32_t signature_of(const struct pod_plan_request *rq)
 	return crc ? crc : 1;
 }
 
-/* The map becomes that of the disk. */
-static enum pod_status finish(struct windows_job *j, uint32_t firmware, struct pod_diag *diag)
+enum pod_status windows_finish(struct windows_job *j, uint32_t firmware, struct pod_diag *diag)
 {
 	struct pod_plan *p = j->plan;
 	uint32_t signature = signature_of(j->rq);
@@ -211,7 +211,7 @@ static enum pod_status add_wim(struct windows_job *j, const char *from, struct p
 	POD_TRY(windows_file(j, to, POD_FROM_IMAGE, from));
 	const struct pod_map *m = j->patched.size_bytes ? &j->patched : &j->wim_map;
 	POD_TRY(pod_fatdisk_slice(&j->disk, m, 0, m->size_bytes));
-	return finish(j, firmware, diag);
+	return windows_finish(j, firmware, diag);
 }
 
 static enum pod_status add_wim_run(void *ctx, const struct pod_extent *e)
@@ -269,7 +269,9 @@ static enum pod_status compose(struct windows_job *j, struct pod_dev *image, str
 	pod_map_init(&j->patched, p->alloc);
 	enum pod_status st = pod_fatdisk_init(&j->disk, j->rq->disk, p->alloc);
 	if (st == POD_OK)
-		st = p->image.kind == POD_IMAGE_ISO ? compose_iso(j, image, diag) : compose_wim(j, diag);
+		st = p->container != POD_IMAGE_UNKNOWN ? windows_vhd(j, diag)
+		     : p->image.kind == POD_IMAGE_ISO  ? compose_iso(j, image, diag)
+						       : compose_wim(j, diag);
 	windows_wim_close(j);
 	pod_fs_close(&j->fs);
 	pod_fatdisk_fini(&j->disk);
@@ -281,13 +283,13 @@ static bool is_fatal(enum pod_status st)
 	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED;
 }
 
-/* With half of the budget: as a CD it can still be served with the other half. */
+/* With half of the budget: as it is it can still be served with the other half. */
 enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_dev *image,
 				 struct pod_diag *diag)
 {
 	struct pod_budget_part part;
-	bool iso = p->image.kind == POD_IMAGE_ISO;
-	if ((!iso && p->image.kind != POD_IMAGE_WIM) || (iso && rq->windows_cd))
+	bool iso = p->image.kind == POD_IMAGE_ISO, vhd = p->container != POD_IMAGE_UNKNOWN && p->image.kind == POD_IMAGE_DISK;
+	if ((!iso && !vhd && p->image.kind != POD_IMAGE_WIM) || ((iso || vhd) && rq->windows_cd))
 		return POD_OK;
 	struct windows_job *j = pod_zalloc(p->alloc, 1, sizeof *j);
 	if (!j)
@@ -304,5 +306,9 @@ enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_p
 	if (iso && st != POD_E_NOT_FOUND)
 		pod_plan_warn(
 			p, "It looks like a Windows medium, but its files cannot be laid out as a disk: it is served as a CD.");
-	return iso || st == POD_E_NOT_FOUND || st == POD_E_BUDGET ? POD_OK : st;
+	if (vhd && st != POD_E_NOT_FOUND)
+		pod_plan_warn(
+			p,
+			"There is Windows in the virtual disk, but what starts it cannot be laid out: its disk is served as it is.");
+	return iso || vhd || st == POD_E_NOT_FOUND || st == POD_E_BUDGET ? POD_OK : st;
 }

@@ -5,6 +5,7 @@
 
 #include "core/map/fatdisk.h"
 #include "core/plan/internal.h"
+#include "core/regf/bcd.h"
 #include "core/wim/wim.h"
 
 enum { WINDOWS_FOLDERS_MAX = 64, WINDOWS_DEPTH_MAX = 5 };
@@ -35,13 +36,26 @@ struct windows_job {
 	struct pod_map patched; /* what is served in its place; empty: itself */
 };
 
-extern const char windows_wim_path[]; /* on the disk, and in an ISO */
+extern const char windows_wim_path[];			     /* on the disk, and in an ISO */
+extern const char windows_efi_bcd[], windows_bios_bcd[];     /* on the disk */
+extern const char windows_bootmgfw[], windows_bootmgfw_ex[]; /* in Windows: the loader for UEFI, signed in 2011, and in 2023 */
+extern const char windows_stl[], windows_bootmgr[], windows_fonts[];
+extern const uint64_t windows_bcd_time;
 
 /* windows.c */
 /* A new file on the disk, noted for whoever asks the plan. POD_E_EXISTS and POD_E_INVALID (a name that FAT has not): left out. */
 enum pod_status POD_MUST_USE windows_file(struct windows_job *j, const char *path, enum pod_disk_from origin, const char *from);
 
+/* The map becomes that of the disk, with bootmgr started by a BIOS and loaders by UEFI if they are among `firmware`. */
+enum pod_status POD_MUST_USE windows_finish(struct windows_job *j, uint32_t firmware, struct pod_diag *diag);
+
 /* windows_wim.c */
+/* The UEFI that a PE program is for; 0: none that is known, or no program. */
+uint32_t windows_program(enum pod_status (*read)(void *ctx, uint64_t off, void *buf, size_t len), void *ctx, uint64_t size_bytes);
+/* Is it one that the boot manager shows Latin text with? */
+bool windows_is_font(const char *name);
+/* Puts a store that was made onto the disk. */
+enum pod_status POD_MUST_USE windows_put_bcd(struct windows_job *j, struct pod_bcd *b, const char *to);
 /* Opens the WIM in j->wim_map and selects the image that starts. What it cannot be opened for is said in a warning. */
 enum pod_status POD_MUST_USE windows_wim_open(struct windows_job *j);
 /* The machine of a PE program in it; POD_MACHINE_COUNT: none that is known. */
@@ -51,6 +65,10 @@ void windows_wim_close(struct windows_job *j);
 bool windows_wim_is_pe(struct windows_job *j);
 /* Adds what the disk lacks and the WIM has; then what nobody has. */
 enum pod_status POD_MUST_USE windows_wim_fill(struct windows_job *j);
+
+/* windows_vhd.c */
+/* Of a VHD or VHDX with Windows: the disk that starts it. POD_E_NOT_FOUND: there is no Windows in it. */
+enum pod_status POD_MUST_USE windows_vhd(struct windows_job *j, struct pod_diag *diag);
 
 /* windows_patch.c */
 /* Puts the helper in front of the program that Windows PE runs: j->patched. Where that cannot be done, a warning says what follows. */

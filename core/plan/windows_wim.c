@@ -9,7 +9,6 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/plan/windows_int.h"
-#include "core/regf/bcd.h"
 #include "core/wim/sdi.h"
 
 enum {
@@ -20,9 +19,13 @@ enum {
 };
 
 /* FILETIME of 2010-01-01: keys have a time, and the same image gives the same disk. */
-static const uint64_t bcd_time = UINT64_C(129067776000000000);
+const uint64_t windows_bcd_time = UINT64_C(129067776000000000);
 
-static const char sdi_path[] = "/boot/boot.sdi", efi_bcd[] = "/EFI/Microsoft/Boot/BCD", bios_bcd[] = "/boot/bcd";
+static const char sdi_path[] = "/boot/boot.sdi";
+const char windows_efi_bcd[] = "/EFI/Microsoft/Boot/BCD", windows_bios_bcd[] = "/boot/bcd";
+const char windows_bootmgfw[] = "Windows/Boot/EFI/bootmgfw.efi", windows_bootmgfw_ex[] = "Windows/Boot/EFI_EX/bootmgfw_EX.efi";
+const char windows_stl[] = "Windows/Boot/EFI/boot.stl", windows_bootmgr[] = "Windows/Boot/PCAT/bootmgr",
+	   windows_fonts[] = "Windows/Boot/Fonts";
 
 /* --- the WIM ---------------------------------------------------------------------------------------------- */
 
@@ -31,14 +34,14 @@ static bool wim_has(struct windows_job *j, const char *path, struct pod_wim_node
 	return pod_wim_lookup(&j->wim, path, node) == POD_OK && !node->is_dir && node->has_res;
 }
 
-enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_node *node)
+static enum pod_machine machine_of(enum pod_status (*read)(void *ctx, uint64_t off, void *buf, size_t len), void *ctx,
+				   uint64_t size_bytes)
 {
 	uint8_t mz[MZ_HEADER], pe[6];
-	if (node->size_bytes < sizeof mz || pod_wim_read(&j->wim, node, 0, mz, sizeof mz) != POD_OK || memcmp(mz, "MZ", 2) != 0)
+	if (size_bytes < sizeof mz || read(ctx, 0, mz, sizeof mz) != POD_OK || memcmp(mz, "MZ", 2) != 0)
 		return POD_MACHINE_COUNT;
 	uint32_t at = pod_get_le32(mz + PE_AT);
-	if (!pod_in_range(at, sizeof pe, node->size_bytes) || pod_wim_read(&j->wim, node, at, pe, sizeof pe) != POD_OK ||
-	    memcmp(pe, "PE\0\0", 4) != 0)
+	if (!pod_in_range(at, sizeof pe, size_bytes) || read(ctx, at, pe, sizeof pe) != POD_OK || memcmp(pe, "PE\0\0", 4) != 0)
 		return POD_MACHINE_COUNT;
 	uint16_t machine = pod_get_le16(pe + 4);
 	return machine == 0x8664   ? POD_MACHINE_X64
@@ -47,13 +50,33 @@ enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_nod
 				   : POD_MACHINE_COUNT;
 }
 
-/* Which UEFI a program is for; 0: none. */
-static uint32_t firmware_of(struct windows_job *j, const char *path)
+uint32_t windows_program(enum pod_status (*read)(void *ctx, uint64_t off, void *buf, size_t len), void *ctx, uint64_t size_bytes)
 {
 	static const uint32_t firmware[POD_MACHINE_COUNT + 1] = {
 		[POD_MACHINE_X64] = POD_FW_X64, [POD_MACHINE_IA32] = POD_FW_IA32, [POD_MACHINE_AA64] = POD_FW_AA64};
+	return firmware[machine_of(read, ctx, size_bytes)];
+}
+
+struct in_wim {
+	struct pod_wim *wim;
+	const struct pod_wim_node *node;
+};
+
+static enum pod_status read_wim(void *ctx, uint64_t off, void *buf, size_t len)
+{
+	struct in_wim *f = ctx;
+	return pod_wim_read(f->wim, f->node, off, buf, len);
+}
+
+enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_node *node)
+{
+	return machine_of(read_wim, &(struct in_wim){&j->wim, node}, node->size_bytes);
+}
+
+static uint32_t firmware_of(struct windows_job *j, const char *path)
+{
 	struct pod_wim_node node;
-	return wim_has(j, path, &node) ? firmware[windows_machine(j, &node)] : 0;
+	return wim_has(j, path, &node) ? windows_program(read_wim, &(struct in_wim){&j->wim, &node}, node.size_bytes) : 0;
 }
 
 /* The image that the header names; else the only one; else the last, as on media whose second one is Setup. */
@@ -151,8 +174,8 @@ static enum pod_status take_first(struct windows_job *j, const char *const *from
 #define TAKE(job, to, ...)                                                                                                       \
 	take_first(job, (const char *const[]){__VA_ARGS__}, sizeof(const char *[]){__VA_ARGS__} / sizeof(char *), to)
 
-/* Those that the boot manager shows Latin text with; of others, for Asian languages, there are ten times as many bytes. */
-static bool is_font(const char *name)
+/* Of others, for Asian languages, there are ten times as many bytes. */
+bool windows_is_font(const char *name)
 {
 	return pod_ends_with_nocase(name, "_slboot.ttf") || pod_strcasecmp(name, "wgl4_boot.ttf") == 0 ||
 	       pod_strcasecmp(name, "segmono_boot.ttf") == 0;
@@ -162,7 +185,7 @@ static bool is_font(const char *name)
 static enum pod_status take_font(struct windows_job *j, const char *name)
 {
 	char from[256], to[256], again[256];
-	if (pod_snprintf(from, sizeof from, "Windows/Boot/Fonts/%s", name) >= (int)sizeof from)
+	if (pod_snprintf(from, sizeof from, "%s/%s", windows_fonts, name) >= (int)sizeof from)
 		return POD_OK;
 	pod_snprintf(to, sizeof to, "/EFI/Microsoft/Boot/Fonts/%s", name);
 	pod_snprintf(again, sizeof again, "/boot/fonts/%s", name);
@@ -176,12 +199,12 @@ static enum pod_status take_fonts(struct windows_job *j)
 	struct pod_wim_node node;
 	struct pod_wim_dir dir;
 	if (pod_fatdisk_has(&j->disk, "/EFI/Microsoft/Boot/Fonts") || pod_fatdisk_has(&j->disk, "/boot/fonts") ||
-	    pod_wim_lookup(&j->wim, "Windows/Boot/Fonts", &node) != POD_OK || !node.is_dir)
+	    pod_wim_lookup(&j->wim, windows_fonts, &node) != POD_OK || !node.is_dir)
 		return POD_OK;
 	enum pod_status st = pod_wim_dir_open(&dir, &j->wim, &node);
 	while (st == POD_OK) {
 		st = pod_wim_next(&dir, &j->wim_entry);
-		if (st != POD_OK || j->wim_entry.node.is_dir || !is_font(j->wim_entry.name))
+		if (st != POD_OK || j->wim_entry.node.is_dir || !windows_is_font(j->wim_entry.name))
 			continue;
 		st = take_font(j, j->wim_entry.name);
 		if (st == POD_E_NOT_FOUND || st == POD_E_INVALID || st == POD_E_EXISTS)
@@ -192,26 +215,29 @@ static enum pod_status take_fonts(struct windows_job *j)
 
 /* --- what nobody has -------------------------------------------------------------------------------------- */
 
+enum pod_status windows_put_bcd(struct windows_job *j, struct pod_bcd *b, const char *to)
+{
+	const uint8_t *bytes;
+	size_t len;
+	POD_TRY(windows_file(j, to, POD_FROM_MADE, ""));
+	pod_bcd_finish(b, &bytes, &len);
+	return pod_fatdisk_bytes(&j->disk, bytes, len);
+}
+
 static enum pod_status make_bcd(struct windows_job *j, bool efi, const char *to)
 {
 	struct pod_wim_node node;
 	struct pod_bcd b;
-	const uint8_t *bytes;
-	size_t len;
 	bool in_boot = wim_has(j, efi ? "Windows/System32/boot/winload.efi" : "Windows/System32/boot/winload.exe", &node);
 	struct pod_bcd_start s = {.efi = efi, .title = "Windows PE"};
 	if (efi && !in_boot)
 		s.loader = "\\Windows\\System32\\winload.efi";
 	if (!efi)
 		s.loader = in_boot ? "\\Windows\\System32\\boot\\winload.exe" : "\\Windows\\System32\\winload.exe";
-	POD_TRY(pod_bcd_new(&b, bcd_time, j->plan->alloc));
+	POD_TRY(pod_bcd_new(&b, windows_bcd_time, j->plan->alloc));
 	enum pod_status st = pod_bcd_start_wim(&b, &s, "\\sources\\boot.wim", "\\boot\\boot.sdi");
 	if (st == POD_OK)
-		st = windows_file(j, to, POD_FROM_MADE, "");
-	if (st == POD_OK) {
-		pod_bcd_finish(&b, &bytes, &len);
-		st = pod_fatdisk_bytes(&j->disk, bytes, len);
-	}
+		st = windows_put_bcd(j, &b, to);
 	pod_bcd_close(&b);
 	return st;
 }
@@ -241,22 +267,23 @@ static enum pod_status make_sdi(struct windows_job *j)
 
 enum pod_status windows_wim_fill(struct windows_job *j)
 {
-	static const char bootmgfw[] = "Windows/Boot/EFI/bootmgfw.efi", newer[] = "Windows/Boot/EFI_EX/bootmgfw_EX.efi";
-	uint32_t fw = firmware_of(j, bootmgfw) ? firmware_of(j, bootmgfw) : firmware_of(j, newer);
+	uint32_t fw = firmware_of(j, windows_bootmgfw);
+	if (!fw)
+		fw = firmware_of(j, windows_bootmgfw_ex);
 	char loader[32];
 	if (fw) {
 		pod_snprintf(loader, sizeof loader, "/%s", pod_efi_loader_path(fw));
-		POD_TRY(TAKE(j, loader, bootmgfw, newer));
-		POD_TRY(TAKE(j, "/EFI/Microsoft/Boot/boot.stl", "Windows/Boot/EFI/boot.stl"));
-		POD_TRY(TAKE(j, efi_bcd, "Windows/Boot/DVD/EFI/BCD"));
-		if (!pod_fatdisk_has(&j->disk, efi_bcd))
-			POD_TRY(make_bcd(j, true, efi_bcd));
+		POD_TRY(TAKE(j, loader, windows_bootmgfw, windows_bootmgfw_ex));
+		POD_TRY(TAKE(j, "/EFI/Microsoft/Boot/boot.stl", windows_stl));
+		POD_TRY(TAKE(j, windows_efi_bcd, "Windows/Boot/DVD/EFI/BCD"));
+		if (!pod_fatdisk_has(&j->disk, windows_efi_bcd))
+			POD_TRY(make_bcd(j, true, windows_efi_bcd));
 	}
-	POD_TRY(TAKE(j, "/bootmgr", "Windows/Boot/PCAT/bootmgr"));
+	POD_TRY(TAKE(j, "/bootmgr", windows_bootmgr));
 	if (pod_fatdisk_has(&j->disk, "/bootmgr")) {
-		POD_TRY(TAKE(j, bios_bcd, "Windows/Boot/DVD/PCAT/BCD"));
-		if (!pod_fatdisk_has(&j->disk, bios_bcd))
-			POD_TRY(make_bcd(j, false, bios_bcd));
+		POD_TRY(TAKE(j, windows_bios_bcd, "Windows/Boot/DVD/PCAT/BCD"));
+		if (!pod_fatdisk_has(&j->disk, windows_bios_bcd))
+			POD_TRY(make_bcd(j, false, windows_bios_bcd));
 	}
 	POD_TRY(take_fonts(j));
 	POD_TRY(TAKE(j, sdi_path, "Windows/Boot/DVD/EFI/boot.sdi", "Windows/Boot/DVD/PCAT/boot.sdi"));

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #define SECTORS 8192u
-#define SIZE	200u * 1024u /* of the whole program: noise follows the code */
-#define CODE	8192u	     /* code, data and stack, which change, are below this */
-#define BUFFER	0x1000u	     /* segment */
+#define SIZE	(200u * 1024u) /* of the whole program: noise follows the code */
+#define CODE	8192u	       /* code, data and stack, which change, are below this */
+#define BUFFER	0x1000u	       /* segment */
 
 void standin(uint32_t drive);
 

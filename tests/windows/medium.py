@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Microsoft's boot managers, started by Isopod from a stick: out of an ISO (with the same ISO in a CD drive as well) and out of a bare WIM,
 whose boot.sdi is made from nothing. In the WIM the memory test has winload's place; its screen is the proof."""
+import json
 import os
 import pathlib
 import shutil
@@ -59,6 +60,9 @@ def main():
     stick.unlink(missing_ok=True)
     run(ISOPOD, "create", stick, "--size", "512M", "--yes")
     run(ISOPOD, "add", stick, iso, bare)
+    for image in (iso, bare):
+        replaced = json.loads(run(ISOPOD, "plan", "%s:/images/%s" % (stick, image.name), "--json"))["windows"]["replaced"]
+        check(replaced == "Windows/System32/winpeshl.exe", "%s: the WIM is served with the helper in it: %s" % (image.name, replaced))
     for firmware in ("bios", "uefi"):
         for image, drives in ((iso, []), (iso, [(str(iso), "cdrom", False)]), (bare, [])):
             name = "%s-%s%s" % (firmware, image.stem, "-cd" if drives else "")

@@ -70,6 +70,8 @@ class Windows:
         boot.mkdir(parents=True)
         shutil.copy(self.path("efi/microsoft/boot/memtest.efi"), boot / "winload.efi")
         shutil.copy(self.path("boot/memtest.exe"), boot / "winload.exe")
+        # a program for this processor: what Isopod puts its helper in front of, so that the boot managers read a changed WIM
+        shutil.copy(self.path("efi/microsoft/boot/memtest.efi"), boot.parent / "winpeshl.exe")
         out.unlink(missing_ok=True)
         run("wimlib-imagex", "capture", src, out, "memtest", "--compress=" + compress, "--boot", "--no-acls")
         return out

@@ -267,7 +267,7 @@ static enum pod_status add_bios(struct vhd_job *v, uint32_t *firmware)
 
 /* --- what is known to stop it ----------------------------------------------------------------------------- */
 
-/* A number in one of its hives; false: there is none. `key` may be told by another one of the hive: "%u" in it. */
+/* A number in one of its hives; false: there is none. */
 static bool hive_number(struct vhd_job *v, const char *hive, const char *key, const char *value, uint64_t *out)
 {
 	char path[64];

@@ -309,7 +309,7 @@ static bool expands(struct vhd_job *v)
 	return !hive_number(v, "SYSTEM", key, "VirtualDiskExpandOnMount", &n) || n != 4;
 }
 
-static void warn_about_start(struct vhd_job *v)
+static void warn_about_start(struct vhd_job *v, uint32_t firmware)
 {
 	const struct pod_plan_request *rq = v->j->rq;
 	struct pod_plan *p = v->j->plan;
@@ -335,6 +335,9 @@ static void warn_about_start(struct vhd_job *v)
 		pod_plan_warn(
 			p, "The virtual disk is made of %u files on top of each other: Windows may not start from more than %u.",
 			p->layers, FILES_MAX);
+	if (firmware & POD_FW_BIOS)
+		pod_plan_warn(
+			p, "On a BIOS Windows' boot manager was seen to refuse virtual disks (0xc00000bb): start it with UEFI.");
 	if (p->parents_elsewhere)
 		pod_plan_warn(p, "The files of the virtual disk are in different folders: Windows may not find them all.");
 }
@@ -352,7 +355,7 @@ static enum pod_status compose(struct vhd_job *v, struct pod_diag *diag)
 		return POD_E_NOT_FOUND;
 	}
 	POD_TRY(take_fonts(v));
-	warn_about_start(v);
+	warn_about_start(v, firmware);
 	return windows_finish(v->j, firmware, diag);
 }
 

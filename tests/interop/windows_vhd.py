@@ -147,6 +147,7 @@ def on_sticks():
                 check(signature in open("bcd", "rb").read(), what + ": the disk's signature")
             equal(any("0x7B" in w for w in warnings), name == "exfat.img", what + ": NTFS: %s" % warnings)
             equal(any("This is a VHD" in w for w in warnings), file == "old.vhd", what + ": VHD: %s" % warnings)
+            check(any("0xc00000bb" in w for w in warnings), what + ": BIOS: %s" % warnings)
             check(not any("different folders" in w or "on top" in w or "0x136" in w for w in warnings), what + ": %s" % warnings)
     check("0x7B" in must("plan", "exfat.img:/虚拟 disks/base.vhdx").out, "in words")
 

@@ -237,7 +237,7 @@ def disks():
         ("deep-300.vhdx", chain(300, "base", **deep), "limit"),
         ("locator-others.vhdx", locators([("k%d" % i, "v" * 1900) for i in range(252)] + linkage), "missing"),
         ("locator-same.vhdx", locators(linkage[:1] * 253 + linkage[1:]), "missing"),
-        ("locator-long.vhdx", locators(linkage[:1] + [(k, "..\\" * 1300 + "x") for k in ("relative_path", "volume_path", "absolute_win32_path")]), "missing"),
+        ("locator-long.vhdx", locators(linkage[:1] + [(k, "..\\" * 1300 + "nobody-has-this.vhdx") for k in ("relative_path", "volume_path", "absolute_win32_path")]), "missing"),
         ("same.vhd", vhd_dense(2040 << 30, MIB, [0]), None),
         ("backwards.vhd", vhd_dense(2040 << 30, MIB, [3 * 2049, 2 * 2049, 2049, 0]), None),
         ("small-blocks.vhd", vhd_dense(2 << 30, 512, [6, 4, 2, 0]), None),

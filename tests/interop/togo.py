@@ -253,7 +253,7 @@ def test_refusals():
     os.makedirs("empty/lib")
     open("empty/lib/libwim.so.15", "w").close()
     quiet_fail("no libwim", "libwim.so.15", "Debian package", env={"LD_LIBRARY_PATH": os.path.abspath("empty/lib")})
-    quiet_fail("no mkntfs", "no mkntfs on PATH", args=("install.wim", "out.vhdx", "--edition", "1"), env={"PATH": os.path.abspath("empty")})
+    quiet_fail("no mkntfs", "mkntfs is not installed", "ntfs-3g", args=("install.wim", "out.vhdx", "--edition", "1"), env={"PATH": os.path.abspath("empty")})
     whole = open("install.wim", "rb").read()
     for n, cut in enumerate((len(whole) // 3, len(whole) - 100, 300, 100)):
         with open("cut%d.wim" % n, "wb") as f:

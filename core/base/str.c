@@ -188,15 +188,12 @@ enum pod_status pod_utf8_to_utf16(const char *src, uint16_t *dst, size_t max, si
 		if (c == 0xfffd && used == 1)
 			return POD_E_INVALID; /* a true U+FFFD takes three bytes */
 		left -= used;
-		size_t units = c >= 0x10000 ? 2 : 1;
+		uint16_t unit[2];
+		unsigned units = pod_utf16_put(unit, c);
 		if (units > max - n)
 			return POD_E_LIMIT;
-		if (units == 2) {
-			dst[n++] = (uint16_t)(0xd800 + ((c - 0x10000) >> 10));
-			dst[n++] = (uint16_t)(0xdc00 + ((c - 0x10000) & 0x3ff));
-		} else {
-			dst[n++] = (uint16_t)c;
-		}
+		for (unsigned i = 0; i < units; i++)
+			dst[n++] = unit[i];
 	}
 	*n_out = n;
 	return POD_OK;

@@ -28,6 +28,17 @@ static inline char pod_tolower(char c)
 uint32_t pod_utf8_next(const char **s, size_t left);
 /* Writes 1 to 4 bytes; returns how many. Surrogates and values above 0x10FFFF become U+FFFD. */
 size_t pod_utf8_put(char out[4], uint32_t cp);
+/* The code units of one code point, up to 0x10FFFF; returns how many, 1 or 2. */
+static inline unsigned pod_utf16_put(uint16_t unit[2], uint32_t cp)
+{
+	if (cp < 0x10000) {
+		unit[0] = (uint16_t)cp;
+		return 1;
+	}
+	unit[0] = (uint16_t)(0xd800 + ((cp - 0x10000) >> 10));
+	unit[1] = (uint16_t)(0xdc00 + (cp & 0x3ff));
+	return 2;
+}
 /* `n` UTF-16 code units (host order) to UTF-8; unpaired surrogates become U+FFFD. Terminates `dst`.
  * POD_E_LIMIT if `size` does not suffice (dst then holds what fits). */
 enum pod_status POD_MUST_USE pod_utf16_to_utf8(const uint16_t *src, size_t n, char *dst, size_t size);

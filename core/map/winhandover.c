@@ -96,14 +96,13 @@ static enum pod_status put_text(struct writer *w, const char *text)
 		if (c == 0xfffd && used == 1)
 			return POD_E_INVALID; /* a true U+FFFD takes three bytes */
 		left -= used;
-		units += c >= 0x10000 ? 2 : 1;
+		uint16_t unit[2];
+		unsigned n = pod_utf16_put(unit, c == '/' ? '\\' : c);
+		units += n;
 		if (units > POD_WHO_TEXT_MAX)
 			return POD_E_LIMIT;
-		if (c >= 0x10000) {
-			POD_TRY(put(w, 0xd800 + ((c - 0x10000) >> 10), 2));
-			c = 0xdc00 + ((c - 0x10000) & 0x3ff);
-		}
-		POD_TRY(put(w, c == '/' ? '\\' : c, 2));
+		for (unsigned i = 0; i < n; i++)
+			POD_TRY(put(w, unit[i], 2));
 	}
 	return put(w, 0, 2);
 }

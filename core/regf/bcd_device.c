@@ -61,13 +61,11 @@ static enum pod_status put_path(struct out *w, const char *path)
 		uint32_t cp = pod_utf8_next(&path, (size_t)(end - path));
 		if (cp == 0xFFFD && path - from == 1)
 			return POD_E_INVALID;
-		POD_TRY(room(w, cp > 0xFFFF ? 4 : 2, &p));
-		if (cp > 0xFFFF) {
-			pod_put_le16(p, (uint16_t)(0xD800 + ((cp - 0x10000) >> 10)));
-			pod_put_le16(p + 2, (uint16_t)(0xDC00 | (cp & 0x3FF)));
-		} else {
-			pod_put_le16(p, (uint16_t)cp);
-		}
+		uint16_t unit[2];
+		unsigned units = pod_utf16_put(unit, cp);
+		POD_TRY(room(w, 2 * units, &p));
+		for (unsigned i = 0; i < units; i++)
+			pod_put_le16(p + 2 * (size_t)i, unit[i]);
 	}
 	return room(w, 2, &p);
 }

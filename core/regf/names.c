@@ -44,12 +44,10 @@ static bool next_utf8(struct utf8_units *u, uint16_t *out)
 	}
 	if (u->at == u->end)
 		return false;
-	uint32_t cp = pod_utf8_next(&u->at, (size_t)(u->end - u->at));
-	if (cp > 0xFFFF) {
-		u->second = (uint16_t)(0xDC00 | (cp & 0x3FF));
-		cp = 0xD800 + ((cp - 0x10000) >> 10);
-	}
-	*out = (uint16_t)cp;
+	uint16_t unit[2];
+	if (pod_utf16_put(unit, pod_utf8_next(&u->at, (size_t)(u->end - u->at))) == 2)
+		u->second = unit[1];
+	*out = unit[0];
 	return true;
 }
 

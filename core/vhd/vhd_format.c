@@ -77,20 +77,15 @@ static size_t put_utf16(const char *s, uint8_t *out, size_t max, bool big_endian
 	const char *end = s + pod_strlen(s);
 	size_t n = 0;
 	while (s < end) {
-		uint32_t cp = pod_utf8_next(&s, (size_t)(end - s)), unit[2], units = 1;
-		unit[0] = cp;
-		if (cp >= 0x10000) {
-			unit[0] = 0xd800 + ((cp - 0x10000) >> 10);
-			unit[1] = 0xdc00 + ((cp - 0x10000) & 0x3ff);
-			units = 2;
-		}
-		for (uint32_t i = 0; i < units; i++, n += 2) {
+		uint16_t unit[2];
+		unsigned units = pod_utf16_put(unit, pod_utf8_next(&s, (size_t)(end - s)));
+		for (unsigned i = 0; i < units; i++, n += 2) {
 			if (max - n < 2)
 				return SIZE_MAX;
 			if (big_endian)
-				pod_put_be16(out + n, (uint16_t)unit[i]);
+				pod_put_be16(out + n, unit[i]);
 			else
-				pod_put_le16(out + n, (uint16_t)unit[i]);
+				pod_put_le16(out + n, unit[i]);
 		}
 	}
 	return n;

@@ -105,16 +105,12 @@ static enum pod_status put_text(struct builder *b, const char *s, uint32_t *off,
 	const char *end = s + pod_strlen(s);
 	*off = (uint32_t)b->at;
 	while (s < end) {
-		uint32_t cp = pod_utf8_next(&s, (size_t)(end - s));
+		uint16_t unit[2];
+		unsigned units = pod_utf16_put(unit, pod_utf8_next(&s, (size_t)(end - s)));
 		if (b->size - b->at < 4)
 			return POD_E_LIMIT;
-		if (cp >= 0x10000) {
-			pod_put_le16(b->out + b->at, (uint16_t)(0xd800 + ((cp - 0x10000) >> 10)));
-			b->at += 2;
-			cp = 0xdc00 + ((cp - 0x10000) & 0x3ff);
-		}
-		pod_put_le16(b->out + b->at, (uint16_t)cp);
-		b->at += 2;
+		for (unsigned i = 0; i < units; i++, b->at += 2)
+			pod_put_le16(b->out + b->at, unit[i]);
 	}
 	*len = (uint32_t)b->at - *off;
 	return *len > 0xffff ? POD_E_LIMIT : POD_OK;

@@ -162,13 +162,12 @@ enum pod_status wim_component(const char **path, uint8_t name[2 * WIM_NAME_UNITS
 		uint32_t cp = pod_utf8_next(&p, (size_t)(end - p));
 		if (cp == 0xfffd && p - before == 1)
 			return POD_E_INVALID;
-		if (n + 1 + (cp >= 0x10000) > WIM_NAME_UNITS)
+		uint16_t unit[2];
+		unsigned units = pod_utf16_put(unit, cp);
+		if (n + units > WIM_NAME_UNITS)
 			return POD_E_LIMIT;
-		if (cp >= 0x10000) {
-			pod_put_le16(name + 2 * n++, (uint16_t)(0xd800 + ((cp - 0x10000) >> 10)));
-			cp = 0xdc00 + ((cp - 0x10000) & 0x3ff);
-		}
-		pod_put_le16(name + 2 * n++, (uint16_t)cp);
+		for (unsigned i = 0; i < units; i++)
+			pod_put_le16(name + 2 * n++, unit[i]);
 	}
 	*path = end;
 	*len = 2 * n;

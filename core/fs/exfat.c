@@ -281,48 +281,28 @@ static enum pod_status exfat_readdir(struct pod_dir *dir, struct pod_dirent *out
 
 /* --- extents ------------------------------------------------------------------------------------------ */
 
-struct run {
-	uint64_t file_bytes, dev_bytes, length_bytes;
-};
-
-static enum pod_status emit(const struct run *r, bool hole, enum pod_status (*cb)(void *ctx, const struct pod_extent *e),
-			    void *ctx)
-{
-	struct pod_extent e = {r->file_bytes, r->dev_bytes, r->length_bytes, hole};
-	return r->length_bytes ? cb(ctx, &e) : POD_OK;
-}
-
-/* Follows the FAT over the first `bytes` (> 0) of a file and reports its merged runs. */
-static enum pod_status walk_chain(struct pod_fs *fs, uint32_t cluster, uint64_t bytes,
-				  enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx)
+/* Follows the FAT over the first `bytes` (> 0) of a file. */
+static enum pod_status walk_chain(struct pod_fs *fs, uint32_t cluster, uint64_t bytes, struct pod_extents *runs)
 {
 	const struct pod_exfat_geom *g = &of(fs)->g;
-	struct run r = {0, pod_exfat_cluster_bytes(g, cluster), 0};
 	uint64_t fetched = 0;
 	for (uint32_t links = 0;; links++) {
-		uint64_t done = r.file_bytes + r.length_bytes;
+		uint64_t n = pod_min_u64(1ull << g->cluster_shift, bytes);
 		if (links % POD_FS_LINKS_PER_STEP == 0)
 			POD_TRY(pod_budget_spend(fs->dev->budget, 1, 0));
-		r.length_bytes += pod_min_u64(1ull << g->cluster_shift, bytes - done);
-		if (r.file_bytes + r.length_bytes == bytes)
-			return emit(&r, false, cb, ctx);
-		uint32_t next;
-		POD_TRY(fat_entry(fs, cluster, &fetched, &next));
-		if (!pod_exfat_cluster_ok(g, next))
+		POD_TRY(pod_extents_add(runs, pod_exfat_cluster_bytes(g, cluster), n, false));
+		bytes -= n;
+		if (!bytes)
+			return POD_OK;
+		POD_TRY(fat_entry(fs, cluster, &fetched, &cluster));
+		if (!pod_exfat_cluster_ok(g, cluster))
 			return POD_E_CORRUPT;
-		if (next != cluster + 1) {
-			POD_TRY(emit(&r, false, cb, ctx));
-			r.file_bytes += r.length_bytes;
-			r.dev_bytes = pod_exfat_cluster_bytes(g, next);
-			r.length_bytes = 0;
-		}
-		cluster = next;
 	}
 }
 
-static enum pod_status exfat_extents(struct pod_fs *fs, const struct pod_node *file,
-				     enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx)
+static enum pod_status exfat_extents(struct pod_fs *fs, const struct pod_node *file, pod_extent_fn *cb, void *ctx)
 {
+	struct pod_extents runs = {.cb = cb, .ctx = ctx};
 	const struct pod_exfat_geom *g = &of(fs)->g;
 	uint32_t cluster = (uint32_t)file->priv[0];
 	uint64_t valid = pod_min_u64(file->valid_bytes, file->size_bytes);
@@ -335,13 +315,12 @@ static enum pod_status exfat_extents(struct pod_fs *fs, const struct pod_node *f
 	if (valid && (file->priv[1] & NODE_CONTIGUOUS)) {
 		if (!pod_in_range(cluster - 2, clusters, g->cluster_count))
 			return POD_E_CORRUPT;
-		struct run r = {0, pod_exfat_cluster_bytes(g, cluster), valid};
-		POD_TRY(emit(&r, false, cb, ctx));
+		POD_TRY(pod_extents_add(&runs, pod_exfat_cluster_bytes(g, cluster), valid, false));
 	} else if (valid) {
-		POD_TRY(walk_chain(fs, cluster, valid, cb, ctx));
+		POD_TRY(walk_chain(fs, cluster, valid, &runs));
 	}
-	struct run hole = {valid, 0, file->size_bytes - valid};
-	return emit(&hole, true, cb, ctx);
+	POD_TRY(pod_extents_add(&runs, 0, file->size_bytes - valid, true));
+	return pod_extents_end(&runs);
 }
 
 /* --- volume ------------------------------------------------------------------------------------------- */

@@ -400,13 +400,12 @@ static enum pod_status fat_root(struct pod_fs *fs, struct pod_node *out)
 
 /* --- extents ------------------------------------------------------------------------------------------ */
 
-static enum pod_status fat_extents(struct pod_fs *fs, const struct pod_node *file,
-				   enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx)
+static enum pod_status fat_extents(struct pod_fs *fs, const struct pod_node *file, pod_extent_fn *cb, void *ctx)
 {
 	const struct pod_fat_geometry *g = pod_fat_geometry(fs);
 	uint64_t cluster_bytes = 1ull << g->cluster_shift;
 	uint32_t cluster = pod_fat_cluster(file);
-	struct pod_extent run = {0};
+	struct pod_extents runs = {.cb = cb, .ctx = ctx};
 	/* The size bounds the walk, so that a loop in the chain ends; and no file is larger than the volume. */
 	if (file->size_bytes > (uint64_t)g->cluster_count << g->cluster_shift)
 		return POD_E_CORRUPT;
@@ -425,15 +424,9 @@ static enum pod_status fat_extents(struct pod_fs *fs, const struct pod_node *fil
 		uint64_t len = pod_min_u64(cluster_bytes, file->size_bytes - done);
 		if (!pod_in_range(at, len, fs->dev->size_bytes))
 			return POD_E_CORRUPT;
-		if (run.length_bytes && run.dev_bytes + run.length_bytes == at) {
-			run.length_bytes += len;
-			continue;
-		}
-		if (run.length_bytes)
-			POD_TRY(cb(ctx, &run));
-		run = (struct pod_extent){.file_bytes = done, .dev_bytes = at, .length_bytes = len};
+		POD_TRY(pod_extents_add(&runs, at, len, false));
 	}
-	return run.length_bytes ? cb(ctx, &run) : POD_OK;
+	return pod_extents_end(&runs);
 }
 
 /* --- opening ------------------------------------------------------------------------------------------ */

@@ -342,3 +342,23 @@ enum pod_status pod_fs_extents(struct pod_fs *fs, const struct pod_node *file, s
 	*n_out = c.n;
 	return POD_OK;
 }
+
+enum pod_status pod_extents_end(struct pod_extents *x)
+{
+	return x->run.length_bytes ? x->cb(x->ctx, &x->run) : POD_OK;
+}
+
+enum pod_status pod_extents_add(struct pod_extents *x, uint64_t dev_bytes, uint64_t len, bool hole)
+{
+	struct pod_extent *run = &x->run;
+	if (!len)
+		return POD_OK;
+	if (run->length_bytes && run->hole == hole && (hole || run->dev_bytes + run->length_bytes == dev_bytes)) {
+		run->length_bytes += len;
+		return POD_OK;
+	}
+	uint64_t next = run->file_bytes + run->length_bytes;
+	POD_TRY(pod_extents_end(x));
+	*run = (struct pod_extent){.file_bytes = next, .dev_bytes = hole ? 0 : dev_bytes, .length_bytes = len, .hole = hole};
+	return POD_OK;
+}

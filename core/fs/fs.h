@@ -20,6 +20,18 @@ struct pod_extent {
 	bool hole;
 };
 
+/* How a filesystem gives a file's runs: pod_extents_add for each piece in file order, then pod_extents_end. Pieces that continue each
+ * other become one run; of a piece of 0 bytes nothing is seen. */
+typedef enum pod_status pod_extent_fn(void *ctx, const struct pod_extent *e);
+struct pod_extents {
+	pod_extent_fn *cb;
+	void *ctx;
+	struct pod_extent run; /* not yet given; its end is where the next piece belongs */
+};
+/* `dev_bytes` does not count where `hole`. */
+enum pod_status POD_MUST_USE pod_extents_add(struct pod_extents *x, uint64_t dev_bytes, uint64_t len_bytes, bool hole);
+enum pod_status POD_MUST_USE pod_extents_end(struct pod_extents *x);
+
 /* Links of a cluster chain are followed so fast that many of them are a step of the budget. */
 #define POD_FS_LINKS_PER_STEP 64u
 
@@ -82,8 +94,7 @@ struct pod_fs_ops {
 	enum pod_status (*complete)(struct pod_fs *fs, struct pod_node *n);
 	/* Calls `cb` for each run in file order until the whole size is covered or cb returns not POD_OK. Adjacent runs are
 	 * merged. Holes cover [valid_bytes, size_bytes). */
-	enum pod_status (*extents)(struct pod_fs *fs, const struct pod_node *file,
-				   enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx);
+	enum pod_status (*extents)(struct pod_fs *fs, const struct pod_node *file, pod_extent_fn *cb, void *ctx);
 	/* Reads `len` bytes of a file whose bytes do not lie on the device as they are; extents refuses it. The range is within the
 	 * file. POD_END: they do, read them through the extents. NULL: all files are such. */
 	enum pod_status (*read)(struct pod_fs *fs, const struct pod_node *file, uint64_t off, void *buf, size_t len);

@@ -282,33 +282,21 @@ static enum pod_status iso_readlink(struct pod_fs *fs, const struct pod_node *li
 
 /* --- extents ------------------------------------------------------------------------------------------ */
 
-typedef enum pod_status extent_fn(void *ctx, const struct pod_extent *e);
-
-static enum pod_status add_run(struct pod_fs *fs, struct pod_extent *run, uint64_t at, uint64_t len, extent_fn *cb, void *ctx)
+static enum pod_status add_run(struct pod_fs *fs, struct pod_extents *runs, uint64_t at, uint64_t len)
 {
-	if (!len)
-		return POD_OK;
-	if (!pod_in_range(at, len, fs->dev->size_bytes))
+	if (len && !pod_in_range(at, len, fs->dev->size_bytes))
 		return POD_E_CORRUPT; /* a truncated image, most likely */
-	if (run->length_bytes && run->dev_bytes + run->length_bytes == at) {
-		run->length_bytes += len;
-		return POD_OK;
-	}
-	uint64_t next = run->file_bytes + run->length_bytes;
-	if (run->length_bytes)
-		POD_TRY(cb(ctx, run));
-	*run = (struct pod_extent){.file_bytes = next, .dev_bytes = at, .length_bytes = len};
-	return POD_OK;
+	return pod_extents_add(runs, at, len, false);
 }
 
-static enum pod_status iso_extents(struct pod_fs *fs, const struct pod_node *file, extent_fn *cb, void *ctx)
+static enum pod_status iso_extents(struct pod_fs *fs, const struct pod_node *file, pod_extent_fn *cb, void *ctx)
 {
 	struct iso_mem *m = fs->priv_mem;
-	struct pod_extent run = {0};
+	struct pod_extents runs = {.cb = cb, .ctx = ctx};
 	if (file->priv[ISO_N_INTERLEAVED])
 		return POD_E_UNSUPPORTED;
 	if (file->priv[ISO_N_RECORDS] <= 1) {
-		POD_TRY(add_run(fs, &run, file->priv[ISO_N_DATA], file->size_bytes, cb, ctx));
+		POD_TRY(add_run(fs, &runs, file->priv[ISO_N_DATA], file->size_bytes));
 	} else {
 		struct pod_dir dir = {.fs = fs};
 		dir.node.priv[ISO_N_DATA] = file->entry_bytes;
@@ -323,12 +311,12 @@ static enum pod_status iso_extents(struct pod_fs *fs, const struct pod_node *fil
 			if (len > left)
 				return POD_E_CORRUPT;
 			left -= len;
-			POD_TRY(add_run(fs, &run, record_data(fs, m->record), len, cb, ctx));
+			POD_TRY(add_run(fs, &runs, record_data(fs, m->record), len));
 		}
 		if (left)
 			return POD_E_CORRUPT;
 	}
-	return run.length_bytes ? cb(ctx, &run) : POD_OK;
+	return pod_extents_end(&runs);
 }
 
 /* --- opening ------------------------------------------------------------------------------------------ */

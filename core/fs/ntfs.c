@@ -245,31 +245,12 @@ static enum pod_status ntfs_read(struct pod_fs *fs, const struct pod_node *n, ui
 	return POD_OK;
 }
 
-/* Runs of clusters on their way to extents: merged, and cut off where the initialized part ends. */
+/* Runs of clusters on their way to extents: cut off where the initialized part ends. */
 struct emitting {
-	enum pod_status (*cb)(void *ctx, const struct pod_extent *e);
-	void *ctx;
-	struct pod_extent e;
+	struct pod_extents x;
 	uint64_t valid;
 	uint32_t shift;
-	bool started;
 };
-
-static enum pod_status emit(struct emitting *m, uint64_t dev_bytes, uint64_t len, bool hole)
-{
-	uint64_t at = m->e.file_bytes + m->e.length_bytes;
-	if (!len)
-		return POD_OK;
-	if (m->started && hole == m->e.hole && (hole || dev_bytes == m->e.dev_bytes + m->e.length_bytes)) {
-		m->e.length_bytes += len;
-		return POD_OK;
-	}
-	if (m->started)
-		POD_TRY(m->cb(m->ctx, &m->e));
-	m->e = (struct pod_extent){at, hole ? 0 : dev_bytes, len, hole};
-	m->started = true;
-	return POD_OK;
-}
 
 static enum pod_status take_run(void *ctx, const struct pod_ntfs_run *r)
 {
@@ -277,11 +258,11 @@ static enum pod_status take_run(void *ctx, const struct pod_ntfs_run *r)
 	uint64_t start = r->vcn << m->shift;
 	if (start >= m->valid)
 		return POD_OK;
-	return emit(m, r->lcn << m->shift, pod_min_u64(r->count << m->shift, m->valid - start), r->lcn == POD_NTFS_HOLE);
+	return pod_extents_add(&m->x, r->lcn << m->shift, pod_min_u64(r->count << m->shift, m->valid - start),
+			       r->lcn == POD_NTFS_HOLE);
 }
 
-static enum pod_status ntfs_extents(struct pod_fs *fs, const struct pod_node *n,
-				    enum pod_status (*cb)(void *ctx, const struct pod_extent *e), void *ctx)
+static enum pod_status ntfs_extents(struct pod_fs *fs, const struct pod_node *n, pod_extent_fn *cb, void *ctx)
 {
 	struct pod_ntfs_stream s;
 	POD_TRY(check_plain(fs, n));
@@ -293,12 +274,12 @@ static enum pod_status ntfs_extents(struct pod_fs *fs, const struct pod_node *n,
 	POD_TRY(pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, &s));
 	if (s.resident || s.size != n->size_bytes || s.valid != n->valid_bytes)
 		return POD_E_CHANGED;
-	struct emitting m = {.cb = cb, .ctx = ctx, .valid = s.valid, .shift = pod_ntfs_of(fs)->cluster_shift};
+	struct emitting m = {.x = {.cb = cb, .ctx = ctx}, .valid = s.valid, .shift = pod_ntfs_of(fs)->cluster_shift};
 	POD_TRY(pod_ntfs_stream_runs(fs, &s, take_run, &m));
-	if (m.e.file_bytes + m.e.length_bytes != s.valid)
+	if (m.x.run.file_bytes + m.x.run.length_bytes != s.valid)
 		return POD_E_CORRUPT; /* the runs end before the file does */
-	POD_TRY(emit(&m, 0, s.size - s.valid, true));
-	return cb(ctx, &m.e);
+	POD_TRY(pod_extents_add(&m.x, 0, s.size - s.valid, true));
+	return pod_extents_end(&m.x);
 }
 
 static enum pod_status ntfs_readlink(struct pod_fs *fs, const struct pod_node *link, char *buf, size_t size)

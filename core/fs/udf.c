@@ -214,8 +214,6 @@ enum pod_status udf_complete(struct pod_fs *fs, struct pod_node *n)
 
 /* --- extents ---------------------------------------------------------------------------------------------------------------- */
 
-typedef enum pod_status extent_fn(void *ctx, const struct pod_extent *e);
-
 /* A walk over allocation descriptors. */
 struct ads {
 	struct pod_fs *fs;
@@ -272,31 +270,20 @@ static enum pod_status next_ad(struct ads *a, uint32_t *length, uint32_t *block,
 	}
 }
 
-static enum pod_status add_run(struct pod_extent *run, uint64_t at, uint64_t len, bool hole, extent_fn *cb, void *ctx)
-{
-	if (run->length_bytes && run->hole == hole && (hole || run->dev_bytes + run->length_bytes == at)) {
-		run->length_bytes += len;
-		return POD_OK;
-	}
-	uint64_t next = run->file_bytes + run->length_bytes;
-	if (run->length_bytes)
-		POD_TRY(cb(ctx, run));
-	*run = (struct pod_extent){.file_bytes = next, .dev_bytes = at, .length_bytes = len, .hole = hole};
-	return POD_OK;
-}
-
-static enum pod_status udf_extents(struct pod_fs *fs, const struct pod_node *file, extent_fn *cb, void *ctx)
+static enum pod_status udf_extents(struct pod_fs *fs, const struct pod_node *file, pod_extent_fn *cb, void *ctx)
 {
 	struct udf_mem *m = fs->priv_mem;
 	struct udf_entry e;
-	struct pod_extent run = {0};
+	struct pod_extents runs = {.cb = cb, .ctx = ctx};
 	uint64_t left = file->size_bytes, at;
 	if (!left)
 		return POD_OK;
 	POD_TRY(udf_load_entry(fs, file->priv[UDF_N_ENTRY], &e));
 	if (e.ad_kind == POD_UDF_AD_EMBEDDED) {
-		run = (struct pod_extent){.dev_bytes = m->node_at + e.ads, .length_bytes = left};
-		return left <= e.ads_len ? cb(ctx, &run) : POD_E_CORRUPT;
+		if (left > e.ads_len)
+			return POD_E_CORRUPT;
+		POD_TRY(pod_extents_add(&runs, m->node_at + e.ads, left, false));
+		return pod_extents_end(&runs);
 	}
 	if (e.ad_kind > POD_UDF_AD_LONG)
 		return POD_E_UNSUPPORTED; /* extended descriptors: UDF 2.3.10 has no use for them */
@@ -317,10 +304,10 @@ static enum pod_status udf_extents(struct pod_fs *fs, const struct pod_node *fil
 		at = 0;
 		if (!hole)
 			POD_TRY(place(fs, partition, block, n, &at));
-		POD_TRY(add_run(&run, at, n, hole, cb, ctx));
+		POD_TRY(pod_extents_add(&runs, at, n, hole));
 		left -= n;
 	}
-	return cb(ctx, &run);
+	return pod_extents_end(&runs);
 }
 
 /* --- directories ------------------------------------------------------------------------------------------------------------ */

@@ -194,18 +194,8 @@ void stick_font(struct menu *m)
 
 enum pod_status stick_helper(void *menu, enum pod_machine machine, struct pod_alloc *a, uint8_t **data, size_t *len)
 {
-	static const char *const file[POD_MACHINE_COUNT] = {"ISOPOD/WINX64.EXE", "ISOPOD/WINIA32.EXE", "ISOPOD/WINAA64.EXE"};
 	struct menu *m = menu;
-	struct menu_stick *s = &m->stick;
-	struct pod_node node;
-	if (!s->has_esp || (unsigned)machine >= POD_MACHINE_COUNT)
-		return POD_E_NOT_FOUND;
-	POD_TRY(pod_fs_lookup(&s->esp, file[machine], &node, m->entry));
-	if (node.is_dir || !node.size_bytes || node.size_bytes > POD_HELPER_SIZE_MAX)
-		return POD_E_NOT_FOUND;
-	*len = (size_t)node.size_bytes;
-	*data = a->alloc(a, *len);
-	return *data ? pod_fs_read(&s->esp, &node, 0, *data, *len) : POD_E_NOMEM;
+	return m->stick.has_esp ? pod_helper_read(&m->stick.esp, machine, m->entry, a, data, len) : POD_E_NOT_FOUND;
 }
 
 enum pod_status stick_shim(void *menu, enum pod_machine machine, struct pod_shim *out)

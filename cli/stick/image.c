@@ -161,11 +161,7 @@ const char *cli_target_bad_shim(struct cli_target *t)
 
 const char *cli_target_bad_helper(struct cli_target *t)
 {
-	static const char *const path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/WINX64.EXE",
-							    [POD_MACHINE_IA32] = "ISOPOD/WINIA32.EXE",
-							    [POD_MACHINE_AA64] = "ISOPOD/WINAA64.EXE"};
-
-	return first_bad(t, path);
+	return first_bad(t, pod_helper_path);
 }
 
 /* The shim from where the boot manager would take it: the stick's own ESP, or for a host file the installed one. */
@@ -191,34 +187,17 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 	return POD_OK;
 }
 
-static enum pod_status helper_on_esp(struct cli_target *t, const char *name, struct pod_alloc *a, uint8_t **data, size_t *len)
-{
-	struct pod_node node;
-	char path[32];
-
-	if (!t->esp.ops)
-		return POD_E_NOT_FOUND;
-	snprintf(path, sizeof path, "ISOPOD/%s", name);
-	POD_TRY(pod_fs_lookup(&t->esp, path, &node, &t->scratch));
-	if (node.is_dir || !node.size_bytes || node.size_bytes > POD_HELPER_SIZE_MAX)
-		return POD_E_NOT_FOUND;
-	*len = (size_t)node.size_bytes;
-	*data = a->alloc(a, *len);
-	return *data ? pod_fs_read(&t->esp, &node, 0, *data, *len) : POD_E_NOMEM;
-}
-
 /* The same for the helper in Windows PE. */
 static enum pod_status load_helper(void *ctx, enum pod_machine m, struct pod_alloc *a, uint8_t **data, size_t *len)
 {
-	static const char *const name[POD_MACHINE_COUNT] = {
-		[POD_MACHINE_X64] = "WINX64.EXE", [POD_MACHINE_IA32] = "WINIA32.EXE", [POD_MACHINE_AA64] = "WINAA64.EXE"};
 	struct cli_image *im = ctx;
+	struct cli_target *t = im->target;
 
 	if (m >= POD_MACHINE_COUNT)
 		return POD_E_NOT_FOUND;
-	if (im->target)
-		return helper_on_esp(im->target, name[m], a, data, len);
-	*data = cli_stickfile_read(name[m], len, NULL); /* from malloc, as cli_alloc's */
+	if (t)
+		return t->esp.ops ? pod_helper_read(&t->esp, m, &t->scratch, a, data, len) : POD_E_NOT_FOUND;
+	*data = cli_stickfile_read(strrchr(pod_helper_path[m], '/') + 1, len, NULL); /* from malloc, as cli_alloc's */
 	return *data ? POD_OK : POD_E_NOT_FOUND;
 }
 

@@ -42,6 +42,13 @@ struct pod_shim {
 enum pod_status POD_MUST_USE pod_shim_by_reference(struct pod_fs *esp, uint64_t esp_start_bytes, const struct pod_node *file,
 						   struct pod_shim *out);
 
+/* Where the ESP has the helper for Windows PE (windows/) of a machine. */
+extern const char *const pod_helper_path[POD_MACHINE_COUNT];
+/* Reads it from an opened ESP into memory of `a`, which is the caller's also on failure, if *data is set. POD_E_NOT_FOUND: it is not
+ * there, or nothing that `isopod create` wrote. */
+enum pod_status POD_MUST_USE pod_helper_read(struct pod_fs *esp, enum pod_machine m, struct pod_dirent *scratch,
+					     struct pod_alloc *a, uint8_t **data, size_t *len);
+
 /* A file that an image stands on. */
 struct pod_plan_file {
 	struct pod_extent *extent; /* dev_bytes absolute on the request's disk; freed by who asked */

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/plan/plan.h"
 
+const char *const pod_helper_path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/WINX64.EXE",
+							[POD_MACHINE_IA32] = "ISOPOD/WINIA32.EXE",
+							[POD_MACHINE_AA64] = "ISOPOD/WINAA64.EXE"};
+
+enum pod_status pod_helper_read(struct pod_fs *esp, enum pod_machine m, struct pod_dirent *scratch, struct pod_alloc *a,
+				uint8_t **data, size_t *len)
+{
+	struct pod_node node;
+	if (m >= POD_MACHINE_COUNT)
+		return POD_E_NOT_FOUND;
+	POD_TRY(pod_fs_lookup(esp, pod_helper_path[m], &node, scratch));
+	if (node.is_dir || !node.size_bytes || node.size_bytes > POD_HELPER_SIZE_MAX)
+		return POD_E_NOT_FOUND;
+	*len = (size_t)node.size_bytes;
+	*data = a->alloc(a, *len);
+	return *data ? pod_fs_read(esp, &node, 0, *data, *len) : POD_E_NOMEM;
+}
+
 struct collector {
 	struct pod_shim *out;
 	uint64_t volume_start;

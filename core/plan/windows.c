@@ -234,7 +234,7 @@ static enum pod_status open_tree(struct windows_job *j, struct pod_dev *image, s
 			st = pod_fs_lookup(&j->fs, windows_wim_path, wim, &j->entry);
 		if (st == POD_OK && (wim->is_dir || !wim->size_bytes))
 			st = POD_E_NOT_FOUND;
-		if (st == POD_OK || st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED)
+		if (st == POD_OK || windows_is_fatal(st))
 			return st;
 		pod_fs_close(&j->fs);
 		memset(&j->fs, 0, sizeof j->fs);
@@ -278,11 +278,6 @@ static enum pod_status compose(struct windows_job *j, struct pod_dev *image, str
 	return st;
 }
 
-static bool is_fatal(enum pod_status st)
-{
-	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED;
-}
-
 /* With half of the budget: as it is it can still be served with the other half. */
 enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_dev *image,
 				 struct pod_diag *diag)
@@ -300,7 +295,7 @@ enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_p
 	enum pod_status st = compose(j, image, diag);
 	(void)pod_budget_join(image->budget, &part);
 	pod_free(p->alloc, j);
-	if (st == POD_OK || is_fatal(st))
+	if (st == POD_OK || windows_is_fatal(st))
 		return st;
 	p->windows.count = 0;
 	if (iso && st != POD_E_NOT_FOUND)

@@ -42,6 +42,12 @@ extern const char windows_bootmgfw[], windows_bootmgfw_ex[]; /* in Windows: the 
 extern const char windows_stl[], windows_bootmgr[], windows_fonts[];
 extern const uint64_t windows_bcd_time;
 
+/* What ends the search: no answer, or nobody who waits for one. Of a budget that is used up something may still be served. */
+static inline bool windows_is_fatal(enum pod_status st)
+{
+	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED;
+}
+
 /* windows.c */
 /* A new file on the disk, noted for whoever asks the plan. POD_E_EXISTS and POD_E_INVALID (a name that FAT has not): left out. */
 enum pod_status POD_MUST_USE windows_file(struct windows_job *j, const char *path, enum pod_disk_from origin, const char *from);
@@ -54,6 +60,10 @@ enum pod_status POD_MUST_USE windows_finish(struct windows_job *j, uint32_t firm
 uint32_t windows_program(enum pod_status (*read)(void *ctx, uint64_t off, void *buf, size_t len), void *ctx, uint64_t size_bytes);
 /* Is it one that the boot manager shows Latin text with? */
 bool windows_is_font(const char *name);
+/* The font `name` of windows_fonts: once for UEFI, by `take`, and shown again where a BIOS's boot manager looks. */
+typedef enum pod_status windows_take(void *ctx, const char *from, const char *to);
+enum pod_status POD_MUST_USE windows_font(struct windows_job *j, const char *name, enum pod_disk_from origin, windows_take *take,
+					  void *ctx);
 /* Puts a store that was made onto the disk. */
 enum pod_status POD_MUST_USE windows_put_bcd(struct windows_job *j, struct pod_bcd *b, const char *to);
 /* Opens the WIM in j->wim_map and selects the image that starts. What it cannot be opened for is said in a warning. */

@@ -296,7 +296,7 @@ enum pod_status windows_patch(struct windows_job *j)
 		return POD_E_NOMEM;
 	x->j = j;
 	enum pod_status st = try_patch(x, &why);
-	if (st != POD_OK && st != POD_E_NOMEM && st != POD_E_IO && st != POD_E_CANCELLED) {
+	if (st != POD_OK && !windows_is_fatal(st)) {
 		why = pod_status_text(st);
 		st = POD_OK;
 	}

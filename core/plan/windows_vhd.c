@@ -52,7 +52,7 @@ struct in_volume {
 
 static bool fatal(enum pod_status st)
 {
-	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED || st == POD_E_BUDGET;
+	return windows_is_fatal(st) || st == POD_E_BUDGET;
 }
 
 static enum pod_status read_file(void *ctx, uint64_t off, void *buf, size_t len)
@@ -107,17 +107,10 @@ static enum pod_status take_if_there(struct vhd_job *v, struct volume *vol, cons
 	return st == POD_E_NOT_FOUND ? POD_OK : st;
 }
 
-/* Once for UEFI, and shown again where a BIOS's boot manager looks. */
-static enum pod_status take_font(struct vhd_job *v, const char *name)
+static enum pod_status take_from_windows(void *ctx, const char *from, const char *to)
 {
-	char from[256], to[256], again[256];
-	if (pod_snprintf(from, sizeof from, "%s/%s", windows_fonts, name) >= (int)sizeof from)
-		return POD_OK;
-	pod_snprintf(to, sizeof to, "/EFI/Microsoft/Boot/Fonts/%s", name);
-	pod_snprintf(again, sizeof again, "/boot/fonts/%s", name);
-	POD_TRY(take(v, &v->windows, from, to));
-	POD_TRY(windows_file(v->j, again, POD_FROM_IMAGE, from));
-	return pod_fatdisk_again(&v->j->disk, to);
+	struct vhd_job *v = ctx;
+	return take(v, &v->windows, from, to);
 }
 
 static enum pod_status take_fonts(struct vhd_job *v)
@@ -134,7 +127,7 @@ static enum pod_status take_fonts(struct vhd_job *v)
 		if (st != POD_OK || v->j->entry.node.is_dir || !windows_is_font(v->j->entry.name) ||
 		    pod_strlcpy(name, v->j->entry.name, sizeof name) >= sizeof name)
 			continue;
-		st = take_font(v, name);
+		st = windows_font(v->j, name, POD_FROM_IMAGE, take_from_windows, v);
 		if (st == POD_E_NOT_FOUND || st == POD_E_INVALID || st == POD_E_EXISTS)
 			st = POD_OK;
 	}

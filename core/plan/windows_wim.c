@@ -120,7 +120,7 @@ enum pod_status windows_wim_open(struct windows_job *j)
 				 wim_has(j, "Windows/System32/boot/winload.exe", &node);
 		return POD_OK;
 	}
-	if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED)
+	if (windows_is_fatal(st))
 		return st;
 	if (st != POD_E_UNSUPPORTED || d.what)
 		pod_plan_warn(j->plan, "The WIM cannot be looked into (%s): nothing in it is changed.",
@@ -145,8 +145,9 @@ void windows_wim_close(struct windows_job *j)
 /* --- files out of it -------------------------------------------------------------------------------------- */
 
 /* A file of the WIM, decompressed, to `to` on the disk; POD_E_NOT_FOUND: it has none of that name. */
-static enum pod_status take(struct windows_job *j, const char *from, const char *to)
+static enum pod_status take_from_wim(void *ctx, const char *from, const char *to)
 {
+	struct windows_job *j = ctx;
 	struct pod_wim_node node;
 	uint8_t *data;
 	if (!wim_has(j, from, &node))
@@ -164,7 +165,7 @@ static enum pod_status take_first(struct windows_job *j, const char *const *from
 	if (pod_fatdisk_has(&j->disk, to))
 		return POD_OK;
 	for (size_t i = 0; i < count; i++) {
-		enum pod_status st = take(j, from[i], to);
+		enum pod_status st = take_from_wim(j, from[i], to);
 		if (st != POD_E_NOT_FOUND)
 			return st;
 	}
@@ -181,16 +182,15 @@ bool windows_is_font(const char *name)
 	       pod_strcasecmp(name, "segmono_boot.ttf") == 0;
 }
 
-/* Once for UEFI, and shown again where a BIOS's boot manager looks. */
-static enum pod_status take_font(struct windows_job *j, const char *name)
+enum pod_status windows_font(struct windows_job *j, const char *name, enum pod_disk_from origin, windows_take *take, void *ctx)
 {
 	char from[256], to[256], again[256];
 	if (pod_snprintf(from, sizeof from, "%s/%s", windows_fonts, name) >= (int)sizeof from)
 		return POD_OK;
 	pod_snprintf(to, sizeof to, "/EFI/Microsoft/Boot/Fonts/%s", name);
 	pod_snprintf(again, sizeof again, "/boot/fonts/%s", name);
-	POD_TRY(take(j, from, to));
-	POD_TRY(windows_file(j, again, POD_FROM_WIM, from));
+	POD_TRY(take(ctx, from, to));
+	POD_TRY(windows_file(j, again, origin, from));
 	return pod_fatdisk_again(&j->disk, to);
 }
 
@@ -206,7 +206,7 @@ static enum pod_status take_fonts(struct windows_job *j)
 		st = pod_wim_next(&dir, &j->wim_entry);
 		if (st != POD_OK || j->wim_entry.node.is_dir || !windows_is_font(j->wim_entry.name))
 			continue;
-		st = take_font(j, j->wim_entry.name);
+		st = windows_font(j, j->wim_entry.name, POD_FROM_WIM, take_from_wim, j);
 		if (st == POD_E_NOT_FOUND || st == POD_E_INVALID || st == POD_E_EXISTS)
 			st = POD_OK;
 	}

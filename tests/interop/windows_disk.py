@@ -168,6 +168,16 @@ def bare_wim():
     check(not starts(p) and any("LZX or XPRESS" in w for w in p["warnings"]), "solid: %s" % p["warnings"])
 
 
+def apply_served(arg, what):
+    """The WIM on the disk that is served, unpacked by wimlib into out/."""
+    exported(arg, "disk.img")
+    with open("served.wim", "wb") as f:
+        f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::sources/boot.wim", "-"], stdout=subprocess.PIPE).stdout)
+    equal(run("wimlib-imagex", "verify", "served.wim").returncode, 0, what + ": wimlib verifies it")
+    shutil.rmtree("out", ignore_errors=True)
+    run("wimlib-imagex", "apply", "served.wim", "1", "out")
+
+
 def patched_wim(helper):
     """The helper stands in for the program that SYSTEM names; wimlib reads the WIM that is served."""
     run(B + "/interop/regf", "new", "minimal", "5", "ROOT")
@@ -184,12 +194,7 @@ def patched_wim(helper):
         p = plan(windows_media.iso("win-" + name, name + ".iso"))
         equal(p["windows"]["replaced"], "Windows/System32/" + program, name + ": what is replaced")
         check(not any("helper" in w for w in p["warnings"]), name + ": %s" % p["warnings"])
-        exported(name + ".iso", "disk.img")
-        with open("served.wim", "wb") as f:
-            f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::sources/boot.wim", "-"], stdout=subprocess.PIPE).stdout)
-        equal(run("wimlib-imagex", "verify", "served.wim").returncode, 0, name + ": wimlib verifies it")
-        shutil.rmtree("out", ignore_errors=True)
-        run("wimlib-imagex", "apply", "served.wim", "1", "out")
+        apply_served(name + ".iso", name)
         got = {os.path.relpath(os.path.join(d, f), "out"): open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk("out") for f in fs}
         record = got.pop("Windows/System32/isopod/handover.bin", b"")
         check(record[:8] == b"ISOPODW1" and ("\\images\\%s.iso" % name).encode("utf-16-le") in record, name + ": handover.bin")
@@ -213,12 +218,7 @@ def settings():
             f.write(conf)
         must("add", "set.img", "isopod.conf", "--to", "/", "--replace")
         p = plan("set.img:/images/usual.iso")
-        exported("set.img:/images/usual.iso", "disk.img")
-        with open("served.wim", "wb") as f:
-            f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::sources/boot.wim", "-"], stdout=subprocess.PIPE).stdout)
-        equal(run("wimlib-imagex", "verify", "served.wim").returncode, 0, conf + ": wimlib verifies it")
-        shutil.rmtree("out", ignore_errors=True)
-        run("wimlib-imagex", "apply", "served.wim", "1", "out")
+        apply_served("set.img:/images/usual.iso", conf)
         with open("out/Windows/System32/isopod/handover.bin", "rb") as f:
             return p, f.read().decode("utf-16-le", "replace")
 

@@ -127,11 +127,12 @@ static int unreadable(const struct disk *d, const char *path, struct cli_json *j
 	return CLI_OK;
 }
 
-static int check_chain(const char *path, enum pod_diskfile said, struct cli_json *json, struct sums *total, struct fault *fault)
+static int check_chain(const char *path, enum pod_diskfile said, enum disk_use use, struct cli_json *json, struct sums *total,
+		       struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
 	struct fault why = {0};
-	int rc = disk_look(d, path, said, POD_BUDGET_UNLIMITED, &why);
+	int rc = disk_look(d, path, said, use, POD_BUDGET_UNLIMITED, &why);
 
 	if (rc != CLI_OK && d->st == POD_E_CORRUPT) {
 		fault_free(&why);
@@ -163,10 +164,14 @@ static int check_chain(const char *path, enum pod_diskfile said, struct cli_json
 
 int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"repair", no_argument, NULL, 'r'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"repair", no_argument, NULL, 'r'},
+						DISK_INPUT_OPTION,
+						DISK_UNSAFE_OPTION,
+						{NULL, 0, NULL, 0}};
 	struct sums total = {0}, mended = {0};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
+	enum disk_use use = DISK_READ;
 	bool as_json = false, repair = false;
 	struct report quiet = {.path = "", .shown = SHOWN_MAX};
 	struct cli_json j;
@@ -177,6 +182,8 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 			as_json = true;
 		else if (c == 'r')
 			repair = true;
+		else if (c == 'U')
+			use = DISK_READ_UNSAFE;
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')
@@ -193,7 +200,7 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 		cli_json_open(&j, NULL, '{');
 		cli_json_open(&j, "findings", '[');
 	}
-	rc = check_chain(argv[optind], said, as_json ? &j : NULL, &total, fault);
+	rc = check_chain(argv[optind], said, use, as_json ? &j : NULL, &total, fault);
 	if (as_json) {
 		cli_json_close(&j, ']');
 		cli_json_u64(&j, "errors", total.errors);

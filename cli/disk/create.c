@@ -5,10 +5,12 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
 #include "cli/host/tempfile.h"
 #include "core/base/str.h"
+#include "core/layer/index.h"
 
 /* Fills in what a child takes over from its parent. */
 static int look_at_parent(const char *path, struct disk_create *c, struct pod_parent_spec *spec, struct fault *fault)
@@ -97,6 +99,7 @@ int disk_create(const char *path, const struct disk_create *options, struct disk
 struct options {
 	struct disk_create c;
 	enum pod_diskfile input;
+	enum disk_use use; /* of what is converted */
 	bool qcow2, format_given, replace;
 };
 
@@ -108,6 +111,7 @@ static const struct option long_options[] = {{"size", required_argument, NULL, '
 					     {"sector-size", required_argument, NULL, 'c'},
 					     {"replace", no_argument, NULL, 'r'},
 					     DISK_INPUT_OPTION,
+					     DISK_UNSAFE_OPTION,
 					     {NULL, 0, NULL, 0}};
 
 static bool parse_u32(const char *text, uint32_t *out)
@@ -143,6 +147,8 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 			ok = parse_u32(optarg, &o->c.sector_size);
 		else if (c == 'r')
 			o->replace = true;
+		else if (c == 'U')
+			o->use = DISK_READ_UNSAFE;
 		else if (c == 'F')
 			ok = disk_parse_input(optarg, &o->input);
 		else
@@ -178,7 +184,7 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 	if (rc != CLI_OK)
 		return rc;
-	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input)
+	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input || o.use)
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
@@ -263,6 +269,38 @@ static int convert_to_qcow2(const struct source *from, const char *tmp, const ch
 	return rc;
 }
 
+/* A file that the index of its folder calls a layer. */
+static bool is_layer(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *index = cli_xasprintf("%.*s%s", (int)(name - path), path, POD_STORE_INDEX);
+	bool is = (strcmp(name, POD_STORE_INDEX) == 0 || pod_store_parse_file(name, NULL, &(uint32_t){0})) &&
+		  access(index, F_OK) == 0;
+
+	free(index);
+	return is;
+}
+
+/* What is there is lost: only a file that is nothing else, that nobody has open, and on which nothing is based. */
+static int may_replace(const char *path, struct fault *fault)
+{
+	struct cli_dev there;
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return CLI_OK;
+	if (S_ISLNK(st.st_mode))
+		return fault_set(fault, _("%s: cannot be replaced: it is a link; name the file itself"), path);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(fault, _("%s: cannot be replaced: it is not a regular file; name another file"), path);
+	if (is_layer(path))
+		return fault_set(fault, _("%s: cannot be replaced: it belongs to a layer store; name another file"), path);
+	if (!cli_dev_open(&there, path, true, fault))
+		return CLI_FAILED;
+	cli_dev_close(&there);
+	return CLI_OK;
+}
+
 /* Under another name first: what has the name is whole. */
 static int convert_to(const struct source *from, const char *dst, struct options *o, struct fault *fault)
 {
@@ -277,7 +315,8 @@ static int convert_to(const struct source *from, const char *dst, struct options
 	} else if (tmp) {
 		rc = convert(from, tmp, dst, o, fault);
 	}
-	if (rc == CLI_OK && !tempfile_commit(tmp, dst, o->replace, fault)) {
+	if (rc == CLI_OK &&
+	    ((o->replace && may_replace(dst, fault) != CLI_OK) || !tempfile_commit(tmp, dst, o->replace, fault))) {
 		unlink(tmp);
 		rc = CLI_FAILED;
 	}
@@ -301,7 +340,7 @@ static int prepare(struct options *o, const char *dst, struct fault *fault)
 		return not_written(dst, fault);
 	if (!o->replace && access(dst, F_OK) == 0)
 		return fault_set(fault, _("%s: exists already; name another file, or say --replace"), dst);
-	return CLI_OK;
+	return o->replace ? may_replace(dst, fault) : CLI_OK;
 }
 
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)
@@ -327,7 +366,7 @@ static int convert_foreign(struct disk_file *f, enum pod_diskfile format, const 
 static int convert_disk(const char *src, const char *dst, struct options *o, struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
-	int rc = disk_open(d, src, o->input, false, fault);
+	int rc = disk_open(d, src, o->input, o->use, fault);
 
 	if (rc == CLI_OK) {
 		struct source s = whole_disk(d);
@@ -345,7 +384,7 @@ static int convert_file(const char *src, const char *dst, struct options *o, str
 	struct disk_file f;
 	int rc;
 
-	if (!disk_file_open(&f, src, false, fault))
+	if (!disk_file_open(&f, src, o->use, fault))
 		return CLI_FAILED;
 	rc = disk_decide(&f, o->input, &o->input, fault);
 	if (rc == CLI_OK && pod_diskfile_is_foreign(o->input))

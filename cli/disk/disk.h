@@ -11,9 +11,17 @@
 struct disk_file {
 	struct pod_vfile vf; /* first */
 	struct cli_dev dev;
+	bool unsafe; /* read although somebody may be writing to it; its parents are read so too */
+};
+/* What a disk is opened for. The files of a reader, and the parents of a writer, are locked against writers; what is written to,
+ * against readers too (cli/host/lock.h). */
+enum disk_use {
+	DISK_READ = false,
+	DISK_WRITE = true,
+	DISK_READ_UNSAFE, /* no locks: what is read may be half-written */
 };
 /* Both say what is wrong. `create` makes a new file and refuses an old one. */
-bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct fault *fault);
+bool disk_file_open(struct disk_file *f, const char *path, enum disk_use use, struct fault *fault);
 bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault);
 void disk_file_close(struct disk_file *f);
 /* fsync, the folder it lies in included. */
@@ -39,10 +47,15 @@ bool disk_parse_input(const char *text, enum pod_diskfile *said);
 /* How a file holds its disk: what was said, what is in it, its name. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
 /* Opens an image and its parents; `said`: POD_DISKFILE_NONE for nothing. CLI_OK, or CLI_FAILED, and has said why. */
-int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault);
+int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault);
 /* The same to report about it: opening costs at most so many steps of a budget that the parents share, and the rest only ends with
  * cli_interrupted, as POD_E_CANCELLED. */
-int disk_look(struct disk *d, const char *path, enum pod_diskfile said, uint64_t steps, struct fault *fault);
+int disk_look(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, uint64_t steps, struct fault *fault);
+/* Files that somebody writes to meanwhile are read all the same. */
+#define DISK_UNSAFE_OPTION                                                                                                       \
+	{                                                                                                                        \
+		"unsafe-read", no_argument, NULL, 'U'                                                                            \
+	}
 /* Writes what is pending. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_close(struct disk *d, struct fault *fault);
 /* One line for a failure with an image; `parent` is the path of a parent that the failure is about, "" or NULL for none. */

@@ -8,7 +8,8 @@
 #include "core/base/bytes.h"
 #include "core/base/str.h"
 
-static const struct option report_options[] = {{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, {NULL, 0, NULL, 0}};
+static const struct option report_options[] = {
+	{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, DISK_UNSAFE_OPTION, {NULL, 0, NULL, 0}};
 
 /* What opening may cost. A sound chain takes some tens for each of its files, a full log of the largest size 33000. */
 #define OPEN_STEPS (UINT64_C(1) << 18)
@@ -17,6 +18,7 @@ static const struct option report_options[] = {{"json", no_argument, NULL, 'j'},
 static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, bool *json, int *rc, struct fault *fault)
 {
 	enum pod_diskfile said = POD_DISKFILE_NONE;
+	enum disk_use use = DISK_READ;
 	struct disk *d;
 	int c;
 
@@ -25,6 +27,8 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 	while (*rc == CLI_OK && (c = getopt_long(argc, argv, "", report_options, NULL)) != -1) {
 		if (c == 'j')
 			*json = true;
+		else if (c == 'U')
+			use = DISK_READ_UNSAFE;
 		else if (c != 'F')
 			*rc = cli_bad_option(fault, cmd, argv);
 		else if (!disk_parse_input(optarg, &said))
@@ -35,7 +39,7 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 	if (*rc != CLI_OK)
 		return NULL;
 	d = cli_xzalloc(sizeof *d);
-	*rc = disk_look(d, argv[optind], said, OPEN_STEPS, fault);
+	*rc = disk_look(d, argv[optind], said, use, OPEN_STEPS, fault);
 	if (*rc == CLI_OK)
 		return d;
 	free(d);

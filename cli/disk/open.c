@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "cli/disk/disk.h"
 #include "cli/host/identity.h"
+#include "cli/host/lock.h"
 
 static void env_random(const struct pod_vhd_env *env, void *buf, size_t len)
 {
@@ -52,12 +53,17 @@ static void attach(struct disk_file *f, bool writable)
 		f->vf.zero = file_zero;
 }
 
-bool disk_file_open(struct disk_file *f, const char *path, bool writable, struct fault *fault)
+bool disk_file_open(struct disk_file *f, const char *path, enum disk_use use, struct fault *fault)
 {
 	memset(f, 0, sizeof *f);
-	if (!cli_dev_open(&f->dev, path, writable, fault))
+	f->unsafe = use == DISK_READ_UNSAFE;
+	if (!cli_dev_open(&f->dev, path, use == DISK_WRITE, fault))
 		return false;
-	attach(f, writable);
+	if (use == DISK_READ && !cli_lock_take(f->dev.fd, false, path, fault)) {
+		cli_dev_close(&f->dev);
+		return false;
+	}
+	attach(f, use == DISK_WRITE);
 	return true;
 }
 
@@ -139,7 +145,7 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 		return POD_E_NOT_FOUND;
 	}
 	f = cli_xzalloc(sizeof *f);
-	if (!disk_file_open(f, name, false, o->ctx)) {
+	if (!disk_file_open(f, name, c->unsafe ? DISK_READ_UNSAFE : DISK_READ, o->ctx)) {
 		free(f);
 		free(name);
 		return POD_E_IO;
@@ -238,24 +244,26 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 	d->opener.ctx = NULL;
 	if (d->st == POD_OK)
 		return CLI_OK;
-	disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
+	/* What is wrong with opening a parent has been said. */
+	if (!fault_is_set(fault))
+		disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;
 }
 
-int disk_open(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault)
+int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault)
 {
 	memset(d, 0, sizeof *d);
-	return disk_file_open(&d->file, path, writable, fault) ? open_chain(d, path, said, writable, fault) : CLI_FAILED;
+	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use == DISK_WRITE, fault) : CLI_FAILED;
 }
 
-int disk_look(struct disk *d, const char *path, enum pod_diskfile said, uint64_t steps, struct fault *fault)
+int disk_look(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, uint64_t steps, struct fault *fault)
 {
 	int rc;
 
 	memset(d, 0, sizeof *d);
 	cli_catch_signals();
-	if (!disk_file_open(&d->file, path, false, fault))
+	if (!disk_file_open(&d->file, path, use, fault))
 		return CLI_FAILED;
 	cli_dev_limit(&d->file.dev, steps, 0);
 	rc = open_chain(d, path, said, false, fault);

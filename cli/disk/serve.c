@@ -16,12 +16,13 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 						{"once", no_argument, NULL, 'o'},
 						{"write", no_argument, NULL, 'w'},
 						DISK_INPUT_OPTION,
+						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	const char *path = NULL;
-	bool once = false, write = false;
+	bool once = false, write = false, unsafe = false;
 	struct disk *d;
 	int c, rc;
 
@@ -32,15 +33,17 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 			once = true;
 		else if (c == 'w')
 			write = true;
+		else if (c == 'U')
+			unsafe = true;
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}
-	if (argc - optind != 1 || !path)
+	if (argc - optind != 1 || !path || (write && unsafe))
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --nbd SOCKET"));
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], said, write, fault);
+	rc = disk_open(d, argv[optind], said, write ? DISK_WRITE : unsafe ? DISK_READ_UNSAFE : DISK_READ, fault);
 	if (rc == CLI_OK) {
 		ex.dev = &d->chain.dev;
 		ex.zero = write ? zero : NULL;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/host/dev.h"
+#include "cli/host/lock.h"
 
 enum pod_status cli_errno_status(int err)
 {
@@ -192,18 +193,6 @@ enum pod_status cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t le
 
 /* --- opening -------------------------------------------------------------------------------------------- */
 
-/* QEMU marks an image it uses by OFD locks on single bytes from offset 100: a lock over everything collides with them, and with a
- * second isopod's. Filesystems without locks are no reason to refuse. */
-static bool lock_file(struct cli_dev *d, int fd, struct fault *fault)
-{
-	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_OFD_SETLK, &fl) == 0 || (errno != EAGAIN && errno != EACCES))
-		return true;
-	fault_set(fault, _("%s: in use by another program (QEMU, or another isopod); end it first"), d->path);
-	return false;
-}
-
 /* A stick in a file can be reached under two names: the file's, and that of a loop device over it. Whoever comes by the second
  * holds the file's lock as well. */
 static bool lock_device(struct cli_dev *d, struct fault *fault)
@@ -220,7 +209,7 @@ static bool lock_device(struct cli_dev *d, struct fault *fault)
 		close(fd);
 	free(file);
 	free(link);
-	return lock_file(d, d->fd, fault) && (d->lock_fd < 0 || lock_file(d, d->lock_fd, fault));
+	return cli_lock_take(d->fd, true, d->path, fault) && (d->lock_fd < 0 || cli_lock_take(d->lock_fd, true, d->path, fault));
 }
 
 static bool describe(struct cli_dev *d, bool writable, struct fault *fault)
@@ -238,7 +227,7 @@ static bool describe(struct cli_dev *d, bool writable, struct fault *fault)
 		d->dev.size_bytes = (uint64_t)st.st_size;
 		d->file_dev = st.st_dev;
 		d->file_ino = st.st_ino;
-		return !writable || lock_file(d, d->fd, fault);
+		return !writable || cli_lock_take(d->fd, true, d->path, fault);
 	}
 	if (!S_ISBLK(st.st_mode)) {
 		fault_set(fault, _("%s: neither a file nor a block device; name a drive like /dev/sdX or an image file"),

@@ -183,7 +183,9 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 	enum pod_status st;
 
 	k->file = e->name;
-	if (!f) {
+	if (!f && file) {
+		k->incomplete = true; /* in use: said */
+	} else if (!f) {
 		found(k, e->name, _("its file is missing"));
 	} else {
 		k->file = file;

@@ -6,10 +6,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include "cli/host/lock.h"
 #include "cli/layer/dir.h"
 
 struct host_file {
@@ -21,7 +21,9 @@ static struct disk_file *host_open(struct store_dir *d, const char *name, bool w
 {
 	struct host_file *h = cli_xzalloc(sizeof *h);
 	char *path = store_dir_name(d, name);
-	bool ok = disk_file_open(&h->f, path, writable, fault);
+	/* Readers of the index need no lock: its slots are written in turn. */
+	enum disk_use use = writable ? DISK_WRITE : strcmp(name, POD_STORE_INDEX) == 0 ? DISK_READ_UNSAFE : DISK_READ;
+	bool ok = disk_file_open(&h->f, path, use, fault);
 
 	free(path);
 	if (ok)
@@ -211,9 +213,5 @@ bool store_host_open(struct store_dir *d, bool make, struct fault *fault)
 		return false;
 	}
 	/* The index is locked as well, but not before there is one: while a store is made, or its index made anew. */
-	if (d->writable && flock(d->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-		fault_set(fault, _("%s: in use by another program (QEMU, or another isopod); end it first"), d->shown);
-		return false;
-	}
-	return true;
+	return !d->writable || cli_lock_folder(d->fd, d->shown, fault);
 }

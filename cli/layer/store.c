@@ -96,7 +96,7 @@ static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool wr
 	ls->fault = NULL;
 	if (st == POD_OK)
 		return CLI_OK;
-	rc = disk_fail(f->dev.path, _("cannot open the image"), st, &diag, d->failed, fault);
+	rc = fault_is_set(fault) ? CLI_FAILED : disk_fail(f->dev.path, _("cannot open the image"), st, &diag, d->failed, fault);
 	ls->dir.ops->close(&ls->dir, f, fault);
 	return rc;
 }

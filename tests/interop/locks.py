@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Locks on every file of a chain, against QEMU's programs in both directions; commands on one store wait for each other; what
+--replace must not replace."""
+import os, stat, subprocess
+
+from cli_common import *
+import cli_common
+
+ENV = dict(os.environ, LC_ALL="C.UTF-8")
+
+
+def start(*cmd):
+    p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENV, encoding="utf-8")
+    return p
+
+
+def served(path, *more):
+    p = start(ISOPOD, "disk", "serve", path, "--nbd", os.path.abspath("s.sock"), *more)
+    line = p.stdout.readline()
+    check(line.startswith("Serving "), "serve %s: %s" % (path, line))
+    return p
+
+
+def end(p):
+    p.terminate()
+    p.communicate(timeout=60)
+
+
+def qemu(ok, *cmd):
+    p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=60)
+    check((p.returncode == 0) == ok and (ok or "lock" in p.stdout), "%r: %d %s" % (cmd, p.returncode, p.stdout))
+
+
+def refused(*args):
+    one_line(isopod(*args), 3, "isopod " + " ".join(args), "in use")
+
+
+def chain():
+    must("disk", "create", "base.vhdx", "--size", "64M")
+    must("disk", "create", "mid.vhdx", "--parent", "base.vhdx")
+    must("disk", "create", "top.vhdx", "--parent", "mid.vhdx")
+    must("disk", "create", "other.vhdx", "--parent", "mid.vhdx")
+
+
+def we_write():
+    p = served("top.vhdx", "--write")
+    for args in (("info", "top.vhdx"), ("check", "top.vhdx"), ("map", "top.vhdx"), ("convert", "top.vhdx", "x.raw")):
+        refused("disk", *args)
+        must("disk", *args, "--unsafe-read")
+    refused("disk", "serve", "top.vhdx", "--write", "--nbd", os.path.abspath("t.sock"))
+    for parent in ("base.vhdx", "mid.vhdx"):
+        refused("disk", "compact", parent)
+        qemu(True, "qemu-img", "info", "-f", "vhdx", "base.vhdx")
+        qemu(False, "qemu-io", "-f", "raw", "-c", "write 0 512", parent)
+    must("disk", "info", "mid.vhdx")
+    must("disk", "info", "other.vhdx")
+    qemu(False, "qemu-img", "convert", "-f", "raw", "-O", "raw", "top.vhdx", "y.raw")
+    qemu(True, "qemu-img", "convert", "-U", "-f", "raw", "-O", "raw", "top.vhdx", "y.raw")
+    end(p)
+    must("disk", "info", "top.vhdx")
+
+
+def qemu_has():
+    """qemu-nbd, then a machine that does not run: it holds its drives all the same."""
+    sock = os.path.abspath("q.sock")
+    p = start("qemu-nbd", "-t", "-f", "raw", "-k", sock, "base.vhdx")
+    wait_until(lambda: os.path.exists(sock), "qemu-nbd")
+    refused("disk", "info", "base.vhdx")
+    refused("disk", "info", "top.vhdx")  # a parent that is written to
+    must("disk", "info", "top.vhdx", "--unsafe-read")
+    end(p)
+    p = start("qemu-nbd", "-t", "-r", "-f", "raw", "-k", sock + "2", "base.vhdx")
+    wait_until(lambda: os.path.exists(sock + "2"), "qemu-nbd -r")
+    must("disk", "info", "top.vhdx")
+    refused("disk", "compact", "base.vhdx")
+    end(p)
+    p = start("qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-S", "-display", "none", "-qmp", "stdio", "-drive",
+              "if=none,id=d,format=raw,file=base.vhdx", "-device", "virtio-blk-pci,drive=d")
+    p.stdout.readline()
+    p.stdin.write('{"execute": "qmp_capabilities"}\n')
+    p.stdin.flush()
+    check("return" in p.stdout.readline(), "QEMU answers: its drives are there")
+    refused("disk", "info", "base.vhdx")
+    refused("disk", "merge", "mid.vhdx")
+    end(p)
+    must("disk", "info", "top.vhdx")
+
+
+def snapshots():
+    must("layer", "create", "st", "--size", "64M")
+    ps = [start(ISOPOD, "layer", "snapshot", "st") for _ in range(20)]
+    for p in ps:
+        out = p.communicate(timeout=60)[0]
+        check(p.returncode == 0, "one of 20 snapshots: " + out)
+    equal(len(json.loads(must("layer", "list", "st", "--json").out)["layers"]), 22, "layers")
+    path = must("layer", "path", "st").out.strip()
+    for more in (("--write",), ()):
+        p = served(path, *more)
+        refused("layer", "snapshot", "st")
+        refused("layer", "lock", "st")
+        if more:
+            refused("layer", "export", "st", "e.raw")
+        end(p)
+    one_line(isopod("layer", "export", "st", path, "--replace"), 3, "export onto a layer", "layer store")
+
+
+def replace():
+    must("disk", "create", "src.raw", "--size", "1M")
+    os.mkfifo("fifo.raw")
+    os.mkdir("dir.raw")
+    os.symlink("src.raw", "link.raw")
+    nodes = ["fifo.raw", "dir.raw", "link.raw"]
+    try:
+        os.mknod("null.raw", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        nodes.append("null.raw")
+    except PermissionError:
+        skip("--replace of a device node", "mknod is not allowed here")
+    for name in nodes:
+        before = os.lstat(name)
+        one_line(isopod("disk", "convert", "src.raw", name, "--replace"), 3, name, "cannot be replaced")
+        equal(os.lstat(name).st_mode, before.st_mode, name)
+    p = served("top.vhdx")
+    refused("disk", "convert", "src.raw", "mid.vhdx", "--replace")
+    refused("disk", "convert", "src.raw", "top.vhdx", "--replace")
+    end(p)
+    noise("old.raw", 4096)
+    must("disk", "convert", "src.raw", "old.raw", "--replace")
+    equal(os.path.getsize("old.raw"), MIB, "replaced")
+
+
+with workdir():
+    chain()
+    we_write()
+    qemu_has()
+    snapshots()
+    replace()
+cli_common.finish()

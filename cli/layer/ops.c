@@ -172,6 +172,19 @@ int layer_store_rollback(struct layer_store *ls, const char *name, bool discard,
 	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard, fault) : rc;
 }
 
+/* Nobody has the layer's file open; one that is missing nobody has. */
+static bool idle(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
+{
+	struct disk_file *f;
+
+	if (!ls->dir.ops->exists(&ls->dir, e->file))
+		return true;
+	f = layer_store_edit_file(ls, e, fault);
+	ls->dir.ops->close(&ls->dir, f, fault);
+	protect(ls, e->id, fault);
+	return f != NULL;
+}
+
 int layer_store_delete(struct layer_store *ls, const char *name, struct fault *fault)
 {
 	struct pod_stored *e = layer_store_get(ls, name, fault);
@@ -191,6 +204,8 @@ int layer_store_delete(struct layer_store *ls, const char *name, struct fault *f
 	if (e->id == ls->s.locked)
 		return fault_set(fault, _("%s: cannot delete %s: each boot starts from it; run 'isopod layer lock --off' first"),
 				 ls->dir.shown, e->name);
+	if (!idle(ls, e, fault))
+		return CLI_FAILED;
 	layer_store_mark_gone(ls, e, fault);
 	rc = layer_store_save(ls, fault);
 	if (rc == CLI_OK)
@@ -209,6 +224,8 @@ int layer_store_rename(struct layer_store *ls, const char *name, const char *to,
 
 		rc = layer_store_settle(ls, &now, fault);
 	}
+	if (rc == CLI_OK && pod_store_children(&ls->s, e->id) == 0 && !idle(ls, e, fault))
+		rc = CLI_FAILED;
 	if (rc == CLI_OK)
 		rc = give_name(ls, e, to, fault);
 	if (rc == CLI_OK && !ls->dir.ops->sync(&ls->dir, fault))

@@ -87,14 +87,22 @@ def qemu_has():
     must("disk", "info", "top.vhdx")
 
 
+def layers(store):
+    return json.loads(must("layer", "list", store, "--json").out)["layers"]
+
+
 def snapshots():
     must("layer", "create", "st", "--size", "64M")
     ps = [start(ISOPOD, "layer", "snapshot", "st") for _ in range(20)]
     for p in ps:
         out = p.communicate(timeout=60)[0]
         check(p.returncode == 0, "one of 20 snapshots: " + out)
-    equal(len(json.loads(must("layer", "list", "st", "--json").out)["layers"]), 22, "layers")
+    equal(len(layers("st")), 22, "layers")
     path = must("layer", "path", "st").out.strip()
+    p = served(path, "--write")
+    subprocess.run(["qemu-io", "-f", "raw", "-c", "write -P 7 0 4096", "nbd+unix:///disk?socket=" + os.path.abspath("s.sock")],
+                   stdout=subprocess.DEVNULL, check=True)  # a rollback keeps what was written to
+    end(p)
     for more in (("--write",), ()):
         p = served(path, *more)
         refused("layer", "snapshot", "st")
@@ -102,6 +110,13 @@ def snapshots():
         if more:
             refused("layer", "export", "st", "e.raw")
         end(p)
+    must("layer", "rollback", "st", "layer-1")
+    p = served(path)  # has no children, and is not current any more
+    name = os.path.basename(path).split(".")[0]
+    if check(any(l["name"] == name for l in layers("st")), name + " is kept"):
+        refused("layer", "rename", "st", name, "else")
+        refused("layer", "delete", "st", name)
+    end(p)
     one_line(isopod("layer", "export", "st", path, "--replace"), 3, "export onto a layer", "layer store")
 
 

@@ -49,7 +49,7 @@ const struct cli_command cli_disk = {
 		   "  rebase FILE --flatten           take in what the parents hold, and need none\n"
 		   "  compact FILE                    give back blocks of zeros, cut the file\n"
 		   "  grow FILE --size N              a larger disk\n"
-		   "  serve FILE --nbd SOCKET [--write] [--once]   to any NBD client\n"
+		   "  serve FILE --nbd SOCKET [--write [--orphan-children]] [--once]   to any NBD client\n"
 		   "A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"),
 	.run = run,
 };

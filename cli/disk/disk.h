@@ -63,6 +63,8 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 	      struct fault *fault);
 /* `parent` as a child in the folder of `child` names it: relative, with backslashes. NULL, and said, if a path does not exist. */
 char *disk_relative(const char *child, const char *parent, struct fault *fault);
+/* What a child's path of its parent may mean here. Whether it is the right one is for the identifiers to say. The caller frees. */
+char *disk_parent_place(const char *child, enum pod_parent_path kind, const char *path);
 /* The path of the direct parent of an open image as the opener found it, or NULL. */
 const char *disk_parent_path(const struct disk *d);
 

@@ -110,9 +110,8 @@ static const char *base_of(const char *path)
 	return name;
 }
 
-/* What a child's path may mean here: relative to the child; absolute as a path of this system, else (a path of Windows) the file
- * of that name next to the child. Whether it is the right one is for the identifiers to say. */
-static char *candidate(const char *child, enum pod_parent_path kind, const char *path)
+/* Relative to the child; absolute as a path of this system, else (a path of Windows) the file of that name next to the child. */
+char *disk_parent_place(const char *child, enum pod_parent_path kind, const char *path)
 {
 	char *copy = cli_xstrdup(child), *dir = dirname(copy), *out;
 
@@ -136,7 +135,7 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 				   const char *path, struct pod_vfile **out)
 {
 	const struct disk_file *c = (const struct disk_file *)child;
-	char *name = candidate(c->dev.path, kind, path);
+	char *name = disk_parent_place(c->dev.path, kind, path);
 	struct disk_file *f;
 	struct stat st;
 

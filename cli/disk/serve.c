@@ -2,7 +2,7 @@
 /* isopod disk serve: an image or a chain to any NBD client. */
 #include <getopt.h>
 #include <stdlib.h>
-#include "cli/disk/disk.h"
+#include "cli/disk/kin.h"
 #include "cli/nbd/nbd.h"
 
 static enum pod_status zero(void *ctx, uint64_t off, uint64_t len)
@@ -15,6 +15,7 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
 						{"once", no_argument, NULL, 'o'},
 						{"write", no_argument, NULL, 'w'},
+						DISK_ORPHAN_OPTION,
 						DISK_INPUT_OPTION,
 						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
@@ -22,7 +23,7 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	const char *path = NULL;
-	bool once = false, write = false, unsafe = false;
+	bool once = false, write = false, orphan = false, unsafe = false;
 	struct disk *d;
 	int c, rc;
 
@@ -35,6 +36,8 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 			write = true;
 		else if (c == 'U')
 			unsafe = true;
+		else if (c == 'O')
+			orphan = true;
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')
@@ -42,6 +45,8 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	}
 	if (argc - optind != 1 || !path || (write && unsafe))
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --nbd SOCKET"));
+	if (write && !orphan && disk_kin_guard(argv[optind], fault) != CLI_OK)
+		return CLI_FAILED;
 	d = cli_xzalloc(sizeof *d);
 	rc = disk_open(d, argv[optind], said, write ? DISK_WRITE : unsafe ? DISK_READ_UNSAFE : DISK_READ, fault);
 	if (rc == CLI_OK) {

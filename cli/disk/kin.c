@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Children of an image: by what the files of its folder say of their parent, and by a store's index. */
+#include <dirent.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "cli/disk/kin.h"
+#include "core/base/str.h"
+#include "core/layer/index.h"
+
+#define IMAGES_MAX 4096u	       /* of a folder are looked at */
+#define OPEN_STEPS (UINT64_C(1) << 18) /* what opening one of them may cost: it may be anybody's */
+#define NAMED_MAX  3u
+
+struct search {
+	struct disk_kin *kin;
+	const char *dir;
+	char *name; /* of the image, in its folder */
+	struct stat st;
+	struct pod_member parent;
+};
+
+static void add(struct disk_kin *k, char *path)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (strcmp(k->child[i], path) == 0) {
+			free(path);
+			return;
+		}
+	k->child = cli_xrealloc(k->child, k->count + 1, sizeof *k->child);
+	k->child[k->count++] = path;
+}
+
+/* --- by the files --------------------------------------------------------------------------------------- */
+
+static bool may_be_a_child(const char *name)
+{
+	return pod_ends_with_nocase(name, ".vhdx") || pod_ends_with_nocase(name, ".vhd") ||
+	       pod_ends_with_nocase(name, ".avhdx") || pod_ends_with_nocase(name, ".avhd");
+}
+
+/* One of the places where `l` says its parent is holds the image. */
+static bool points_at(const struct search *s, const struct pod_member *l, const char *path)
+{
+	bool found = false;
+
+	for (unsigned k = 0; k < POD_PARENT_PATHS && !found; k++) {
+		const char *to = pod_member_parent_path(l, (enum pod_parent_path)k);
+		char *place = to ? disk_parent_place(path, (enum pod_parent_path)k, to) : NULL;
+		struct stat st;
+
+		found = place && stat(place, &st) == 0 && st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino;
+		free(place);
+	}
+	return found;
+}
+
+/* Opens a file for a look at its headers. disk_file_close afterwards in any case. */
+static bool look(struct disk_file *f, struct pod_member *l, const char *path)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+
+	if (!disk_file_open(f, path, false, NULL))
+		return false;
+	cli_dev_limit(&f->dev, OPEN_STEPS, 0);
+	return pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK;
+}
+
+static void look_at(struct search *s, const char *path)
+{
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	struct disk_file f = {0};
+	bool child =
+		look(&f, l, path) && l->has_parent && points_at(s, l, path) && pod_member_linked(l, &s->parent, NULL) == POD_OK;
+
+	/* Nothing was written: closing cannot fail. */
+	if (pod_member_close(l) == POD_OK && child)
+		add(s->kin, cli_xstrdup(path));
+	disk_file_close(&f);
+	free(l);
+}
+
+static void search_folder(struct search *s)
+{
+	DIR *dir = opendir(s->dir);
+	unsigned seen = 0;
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		char *path;
+		struct stat st;
+
+		if (!may_be_a_child(e->d_name))
+			continue;
+		if (seen++ == IMAGES_MAX) {
+			s->kin->too_many = true;
+			break;
+		}
+		path = cli_xasprintf("%s/%s", s->dir, e->d_name);
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_dev != s->st.st_dev || st.st_ino != s->st.st_ino))
+			look_at(s, path);
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* --- by a store's index --------------------------------------------------------------------------------- */
+
+static const struct pod_stored *layer_of(const struct pod_store *ps, const char *name)
+{
+	uint32_t id;
+
+	for (size_t i = 0; i < ps->count; i++)
+		if (strcmp(ps->layer[i].file, name) == 0)
+			return &ps->layer[i];
+	return pod_store_parse_file(name, NULL, &id) ? pod_store_find(ps, id) : NULL;
+}
+
+static void search_index(struct search *s)
+{
+	char *path = cli_xasprintf("%s/%s", s->dir, POD_STORE_INDEX);
+	const struct pod_stored *e = NULL;
+	struct disk_file f = {0};
+	struct pod_store ps;
+	unsigned slot;
+
+	pod_store_init(&ps, &cli_alloc);
+	if (disk_file_open(&f, path, false, NULL) && pod_store_load(&ps, f.vf.dev, &slot, NULL) == POD_OK)
+		e = layer_of(&ps, s->name);
+	if (e) {
+		s->kin->store = cli_xstrdup(s->dir);
+		s->kin->current = e->id == ps.current;
+		for (size_t i = 0; i < ps.count; i++)
+			if (ps.layer[i].parent == e->id && !(ps.layer[i].flags & POD_STORED_GONE))
+				add(s->kin, cli_xasprintf("%s/%s", s->dir, ps.layer[i].file));
+	}
+	pod_store_fini(&ps);
+	disk_file_close(&f);
+	free(path);
+}
+
+/* --- what is asked -------------------------------------------------------------------------------------- */
+
+void disk_kin_find(struct disk_kin *k, const char *path)
+{
+	struct search *s = cli_xzalloc(sizeof *s);
+	char *real = realpath(path, NULL), *copy = real ? cli_xstrdup(real) : NULL;
+	struct disk_file f = {0};
+
+	memset(k, 0, sizeof *k);
+	s->kin = k;
+	if (real && stat(real, &s->st) == 0 && S_ISREG(s->st.st_mode)) {
+		s->dir = dirname(copy);
+		s->name = real + (strrchr(real, '/') - real) + 1;
+		if (look(&f, &s->parent, real))
+			search_folder(s);
+		/* Nothing was written. */
+		if (pod_member_close(&s->parent) == POD_OK)
+			search_index(s);
+		disk_file_close(&f);
+	}
+	free(copy);
+	free(real);
+	free(s);
+}
+
+void disk_kin_free(struct disk_kin *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		free(k->child[i]);
+	free(k->child);
+	free(k->store);
+	memset(k, 0, sizeof *k);
+}
+
+char *disk_kin_names(const struct disk_kin *k)
+{
+	char *out = cli_xstrdup(""), *next;
+
+	for (size_t i = 0; i < k->count && i < NAMED_MAX; i++) {
+		next = cli_xasprintf("%s%s%s", out, i ? ", " : "", k->child[i]);
+		free(out);
+		out = next;
+	}
+	if (k->count <= NAMED_MAX)
+		return out;
+	next = cli_xasprintf(_("%s and %zu more"), out, k->count - NAMED_MAX);
+	free(out);
+	return next;
+}
+
+static int refuse(const struct disk_kin *k, const char *path, struct fault *fault)
+{
+	char *names = disk_kin_names(k);
+
+	if (k->store && k->count)
+		fault_set(
+			fault,
+			_("%s: is a layer of the store %s that others are based on, which could not be read any more: %s; change "
+			  "it with 'isopod layer', or say --orphan-children"),
+			path, k->store, names);
+	else if (k->store)
+		fault_set(fault,
+			  _("%s: is a layer of the store %s, but not the current one, and must not change; 'isopod layer path' "
+			    "names the current one; or say --orphan-children"),
+			  path, k->store);
+	else
+		fault_set(
+			fault,
+			_("%s: other images are based on it and could not be read any more: %s; flatten or delete them first, or "
+			  "say --orphan-children"),
+			path, names);
+	free(names);
+	return CLI_FAILED;
+}
+
+int disk_kin_guard(const char *path, struct fault *fault)
+{
+	struct disk_kin k;
+	int rc = CLI_OK;
+
+	disk_kin_find(&k, path);
+	if (k.count || (k.store && !k.current))
+		rc = refuse(&k, path, fault);
+	else if (k.too_many)
+		fault_warn(fault, _("%s: its folder holds more than %u images; those behind may be based on it"), path,
+			   IMAGES_MAX);
+	disk_kin_free(&k);
+	return rc;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who reads through an image: the differencing images of its folder that name it as their parent, and, if the folder is a layer
+ * store, the layers that its index says are based on it. Images elsewhere that name it cannot be found.
+ */
+#ifndef POD_CLI_DISK_KIN_H
+#define POD_CLI_DISK_KIN_H
+
+#include "cli/disk/disk.h"
+
+struct disk_kin {
+	char **child; /* their paths */
+	size_t count;
+	char *store;   /* the folder, if its index says that the image is a layer; else NULL */
+	bool current;  /* of that store: the layer that is written to */
+	bool too_many; /* the folder holds more images than are looked at */
+};
+/* Reads only; an image that cannot be opened has no children and is none. disk_kin_free in any case. */
+void disk_kin_find(struct disk_kin *k, const char *path);
+void disk_kin_free(struct disk_kin *k);
+/* "a, b, c and 4 more". The caller frees. */
+char *disk_kin_names(const struct disk_kin *k);
+/* Before what the image shows is changed: CLI_FAILED, and has said who would be lost, unless nobody would. */
+int disk_kin_guard(const char *path, struct fault *fault);
+
+/* The user says that whoever reads through the image may be lost. */
+#define DISK_ORPHAN_OPTION                                                                                                       \
+	{                                                                                                                        \
+		"orphan-children", no_argument, NULL, 'O'                                                                        \
+	}
+
+#endif

@@ -37,19 +37,21 @@ const struct cli_command cli_disk = {
 	.name = "disk",
 	.arguments = "info|create|convert|check|map|merge|rebase|compact|grow|serve FILE ...",
 	.summary = N_("make, read, check and change virtual disks (VHD, VHDX, raw), chains of them included"),
-	.help = N_("  info FILE [--json]              what it is, and what it is made of\n"
-		   "  create FILE --size N | --parent FILE [--format vhdx|vhd|raw] [--fixed]\n"
-		   "         [--block-size N] [--sector-size 512|4096]\n"
-		   "  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace]\n"
-		   "  check FILE [--repair] [--json]  look at everything but the data\n"
-		   "  map FILE [--json]               which file of the chain holds which part\n"
-		   "  merge FILE [--into PARENT] [--keep]  write a child's changes into its parent; remove the child\n"
-		   "  rebase FILE --parent FILE       the same parent under another name\n"
-		   "  rebase FILE --onto FILE         another parent; it shows what it showed\n"
-		   "  rebase FILE --flatten           take in what the parents hold, and need none\n"
-		   "  compact FILE                    give back blocks of zeros, cut the file\n"
-		   "  grow FILE --size N              a larger disk\n"
-		   "  serve FILE --nbd SOCKET [--write [--orphan-children]] [--once]   to any NBD client\n"
-		   "A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"),
+	.help = N_(
+		"  info FILE [--json]              what it is, and what it is made of\n"
+		"  create FILE --size N | --parent FILE [--format vhdx|vhd|raw] [--fixed]\n"
+		"         [--block-size N] [--sector-size 512|4096]\n"
+		"  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace]\n"
+		"  check FILE [--repair] [--json]  look at everything but the data\n"
+		"  map FILE [--json]               which file of the chain holds which part\n"
+		"  merge FILE [--into PARENT] [--keep] [--orphan-children]\n"
+		"                                  write a child's changes into its parent; remove the child\n"
+		"  rebase FILE --parent FILE       the same parent under another name; with --ignore-identity, whatever it is\n"
+		"  rebase FILE --onto FILE         another parent; it shows what it showed\n"
+		"  rebase FILE --flatten           take in what the parents hold, and need none\n"
+		"  compact FILE                    give back blocks of zeros, cut the file\n"
+		"  grow FILE --size N [--orphan-children]   a larger disk\n"
+		"  serve FILE --nbd SOCKET [--write [--orphan-children]] [--once]   to any NBD client\n"
+		"A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"),
 	.run = run,
 };

@@ -80,6 +80,17 @@ int disk_create(const char *path, const struct disk_create *c, struct disk_file 
 /* Copies all of `from` to byte `base` of `to`, which reads as zeros yet; zeros are left out. */
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label);
 
+/* How a child is told who its parent is. */
+struct disk_relink {
+	const char *relative; /* the path; NULL: those that it has */
+	const uint8_t *next;  /* without a path: an identifier that the parent is about to get, as well; NULL: none */
+	bool any_identity;    /* else POD_E_CHANGED if the parent is not the one it was made for */
+};
+/* In one step. POD_E_INVALID: it has no parent; POD_E_UNSUPPORTED: another format or sector size. */
+enum pod_status disk_relink(struct disk_file *child, struct disk_file *parent, const struct disk_relink *how,
+			    struct pod_diag *diag);
+int disk_relink_path(const char *child, const char *parent, const struct disk_relink *how, struct fault *fault);
+
 /* A pod_chain_progress for a struct cli_progress as `ctx`. */
 void disk_progress(void *ctx, uint64_t done, uint64_t total);
 /* Plans a rebase of an open image with a bar, and says why it cannot be. `file`: the image's, `parent`: to be shown. */

@@ -119,6 +119,15 @@ static const struct pod_stored *layer_of(const struct pod_store *ps, const char 
 	return pod_store_parse_file(name, NULL, &id) ? pod_store_find(ps, id) : NULL;
 }
 
+static void look_at_layer(struct search *s, const char *file)
+{
+	char *path = cli_xasprintf("%s/%s", s->dir, file);
+
+	look_at(s, path);
+	free(path);
+}
+
+/* Names its store; and finds layers that the search of a large folder did not come to. */
 static void search_index(struct search *s)
 {
 	char *path = cli_xasprintf("%s/%s", s->dir, POD_STORE_INDEX);
@@ -135,7 +144,7 @@ static void search_index(struct search *s)
 		s->kin->current = e->id == ps.current;
 		for (size_t i = 0; i < ps.count; i++)
 			if (ps.layer[i].parent == e->id && !(ps.layer[i].flags & POD_STORED_GONE))
-				add(s->kin, cli_xasprintf("%s/%s", s->dir, ps.layer[i].file));
+				look_at_layer(s, ps.layer[i].file);
 	}
 	pod_store_fini(&ps);
 	disk_file_close(&f);
@@ -149,6 +158,7 @@ void disk_kin_find(struct disk_kin *k, const char *path)
 	struct search *s = cli_xzalloc(sizeof *s);
 	char *real = realpath(path, NULL), *copy = real ? cli_xstrdup(real) : NULL;
 	struct disk_file f = {0};
+	enum pod_status st;
 
 	memset(k, 0, sizeof *k);
 	s->kin = k;
@@ -157,9 +167,9 @@ void disk_kin_find(struct disk_kin *k, const char *path)
 		s->name = real + (strrchr(real, '/') - real) + 1;
 		if (look(&f, &s->parent, real))
 			search_folder(s);
-		/* Nothing was written. */
-		if (pod_member_close(&s->parent) == POD_OK)
-			search_index(s);
+		search_index(s);
+		st = pod_member_close(&s->parent);
+		(void)st; /* nothing was written */
 		disk_file_close(&f);
 	}
 	free(copy);
@@ -217,12 +227,27 @@ static int refuse(const struct disk_kin *k, const char *path, struct fault *faul
 	return CLI_FAILED;
 }
 
-int disk_kin_guard(const char *path, struct fault *fault)
+static void leave_out(struct disk_kin *k, const char *path)
+{
+	char *real = path ? realpath(path, NULL) : NULL;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < k->count; i++)
+		if (real && strcmp(k->child[i], real) == 0)
+			free(k->child[i]);
+		else
+			k->child[kept++] = k->child[i];
+	k->count = kept;
+	free(real);
+}
+
+int disk_kin_guard(const char *path, const char *but, struct fault *fault)
 {
 	struct disk_kin k;
 	int rc = CLI_OK;
 
 	disk_kin_find(&k, path);
+	leave_out(&k, but);
 	if (k.count || (k.store && !k.current))
 		rc = refuse(&k, path, fault);
 	else if (k.too_many)

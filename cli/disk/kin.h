@@ -20,8 +20,9 @@ void disk_kin_find(struct disk_kin *k, const char *path);
 void disk_kin_free(struct disk_kin *k);
 /* "a, b, c and 4 more". The caller frees. */
 char *disk_kin_names(const struct disk_kin *k);
-/* Before what the image shows is changed: CLI_FAILED, and has said who would be lost, unless nobody would. */
-int disk_kin_guard(const char *path, struct fault *fault);
+/* Before what the image shows is changed: CLI_FAILED, and has said who would be lost, unless nobody would. `but`: an image that does
+ * not count, or NULL. */
+int disk_kin_guard(const char *path, const char *but, struct fault *fault);
 
 /* The user says that whoever reads through the image may be lost. */
 #define DISK_ORPHAN_OPTION                                                                                                       \

@@ -181,7 +181,8 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 		return fault_set(
 			fault,
 			_("%s: parent %s is not the file it was made from, or was changed since; put an unchanged copy of "
-			  "the parent in its place"),
+			  "the parent in its place, or link it all the same with 'isopod disk rebase --parent FILE "
+			  "--ignore-identity'"),
 			path, parent && *parent ? parent : "?");
 	if (st != POD_E_CORRUPT && st != POD_E_FORMAT && st != POD_E_UNSUPPORTED && st != POD_E_LIMIT && st != POD_E_INVALID)
 		return fault_status(fault, path, what, st, NULL);

@@ -11,41 +11,43 @@
 
 /* --- the same parent, or none --------------------------------------------------------------------------- */
 
-/* Another path for the same parent. Its identifiers must fit: the path alone changes, never the data. */
-static int relink(const char *path, const char *parent, struct fault *fault)
+/* The parent must not stand on the image itself. */
+static int no_loop(const char *path, const char *parent, struct fault *fault)
 {
-	struct pod_member_options read = {.env = &disk_env}, write = {.env = &disk_env, .writable = true};
-	struct pod_member *child = cli_xzalloc(sizeof *child), *to = cli_xzalloc(sizeof *to);
-	struct pod_parent_spec spec = {0};
-	struct disk_file cf = {0}, pf = {0};
-	struct pod_diag diag = {0};
-	char *relative = disk_relative(path, parent, fault);
-	enum pod_status st = POD_OK, closed;
-	int rc = CLI_FAILED;
+	struct disk *p = cli_xzalloc(sizeof *p);
+	int rc = disk_open(p, parent, POD_DISKFILE_NONE, false, fault);
+	struct disk_file f = {0};
 
-	if (relative && disk_file_open(&pf, parent, false, fault) && disk_file_open(&cf, path, true, fault)) {
-		st = pod_member_open(to, &pf.vf, &cli_alloc, &read, &diag);
-		if (st == POD_OK)
-			st = pod_member_open(child, &cf.vf, &cli_alloc, &write, &diag);
-		if (st == POD_OK && !child->has_parent)
-			st = POD_E_INVALID;
-		if (st == POD_OK)
-			st = pod_member_linked(child, to, &diag);
-		pod_member_describe(to, &spec);
-		spec.path[POD_PARENT_RELATIVE] = relative;
-		if (st == POD_OK)
-			st = pod_member_set_parent(child, &spec);
-		closed = pod_member_close(child);
-		st = st == POD_OK ? closed : st;
-		closed = pod_member_close(to);
-		st = st == POD_OK ? closed : st;
-		rc = st == POD_OK ? CLI_OK : disk_fail(path, _("cannot give it this parent"), st, &diag, parent, fault);
+	if (rc == CLI_OK) {
+		if (!disk_file_open(&f, path, false, fault))
+			rc = CLI_FAILED;
+		for (unsigned i = 0; rc == CLI_OK && i < p->chain.depth; i++) {
+			const struct pod_vfile *below = p->chain.member[i]->file;
+
+			if (below->id[0] == f.vf.id[0] && below->id[1] == f.vf.id[1])
+				rc = fault_set(fault, _("%s: is based on %s"), parent, path);
+		}
+		disk_file_close(&f);
+		if (disk_close(p, fault) != CLI_OK)
+			rc = CLI_FAILED;
 	}
-	disk_file_close(&cf);
-	disk_file_close(&pf);
+	free(p);
+	return rc;
+}
+
+/* Another path for the same parent. Its identifiers must fit, unless the user knows better: the path alone changes, never the
+ * data. */
+static int relink(const char *path, const char *parent, bool any_identity, struct fault *fault)
+{
+	char *relative = disk_relative(path, parent, fault);
+	struct disk_relink how = {.relative = relative, .any_identity = any_identity};
+	int rc = relative ? CLI_OK : CLI_FAILED;
+
+	if (rc == CLI_OK && any_identity)
+		rc = no_loop(path, parent, fault);
+	if (rc == CLI_OK)
+		rc = disk_relink_path(path, parent, &how, fault);
 	free(relative);
-	free(to);
-	free(child);
 	return rc;
 }
 
@@ -170,9 +172,10 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct
 	static const struct option options[] = {{"parent", required_argument, NULL, 'p'},
 						{"onto", required_argument, NULL, 'o'},
 						{"flatten", no_argument, NULL, 'f'},
+						{"ignore-identity", no_argument, NULL, 'i'},
 						{NULL, 0, NULL, 0}};
 	const char *parent = NULL, *onto = NULL;
-	bool whole = false;
+	bool whole = false, any_identity = false;
 	struct disk *d;
 	int c, rc;
 
@@ -183,13 +186,17 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct
 			onto = optarg;
 		else if (c == 'f')
 			whole = true;
+		else if (c == 'i')
+			any_identity = true;
 		else
 			return cli_bad_option(fault, cmd, argv);
 	}
+	if (any_identity && !parent)
+		return cli_usage(fault, cmd, "%s", _("--ignore-identity goes with --parent"));
 	if (argc - optind != 1 || whole + (parent != NULL) + (onto != NULL) != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --parent FILE, --onto FILE or --flatten"));
 	if (parent)
-		return relink(argv[optind], parent, fault);
+		return relink(argv[optind], parent, any_identity, fault);
 	if (onto)
 		return move_onto(argv[optind], onto, fault);
 	d = cli_xzalloc(sizeof *d);

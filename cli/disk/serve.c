@@ -45,7 +45,7 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	}
 	if (argc - optind != 1 || !path || (write && unsafe))
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --nbd SOCKET"));
-	if (write && !orphan && disk_kin_guard(argv[optind], fault) != CLI_OK)
+	if (write && !orphan && disk_kin_guard(argv[optind], NULL, fault) != CLI_OK)
 		return CLI_FAILED;
 	d = cli_xzalloc(sizeof *d);
 	rc = disk_open(d, argv[optind], said, write ? DISK_WRITE : unsafe ? DISK_READ_UNSAFE : DISK_READ, fault);

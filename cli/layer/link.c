@@ -30,34 +30,10 @@ struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod
 	return f;
 }
 
-/* `child` says from now on that `parent` is its parent. */
-static enum pod_status relink(struct disk_file *child, struct disk_file *parent, const char *parent_file, struct pod_diag *diag)
-{
-	struct pod_member_options read = {.env = &disk_env, .cache_pages = 4}, write = {.env = &disk_env, .writable = true};
-	struct pod_member *c = cli_xzalloc(sizeof *c), *p = cli_xzalloc(sizeof *p);
-	char *relative = cli_xasprintf(".\\%s", parent_file);
-	struct pod_parent_spec spec = {.path = {relative}};
-	enum pod_status st = pod_member_open(p, &parent->vf, &cli_alloc, &read, diag), closed;
-
-	if (st == POD_OK) {
-		st = pod_member_open(c, &child->vf, &cli_alloc, &write, diag);
-		pod_member_describe(p, &spec);
-		if (st == POD_OK)
-			st = pod_member_set_parent(c, &spec);
-		closed = pod_member_close(c);
-		st = st == POD_OK ? closed : st;
-		closed = pod_member_close(p);
-		st = st == POD_OK ? closed : st;
-	}
-	free(relative);
-	free(p);
-	free(c);
-	return st;
-}
-
 int layer_store_relink_children(struct layer_store *ls, uint32_t from, const struct pod_stored *to, struct fault *fault)
 {
-	char *to_file = layer_store_file(ls, to, fault);
+	char *to_file = layer_store_file(ls, to, fault), *relative = to_file ? cli_xasprintf(".\\%s", to_file) : NULL;
+	struct disk_relink how = {.relative = relative, .any_identity = true};
 	int rc = to_file ? CLI_OK : CLI_FAILED;
 
 	for (size_t i = 0; rc == CLI_OK && i < ls->s.count; i++) {
@@ -71,7 +47,7 @@ int layer_store_relink_children(struct layer_store *ls, uint32_t from, const str
 		p = ls->dir.ops->open(&ls->dir, to_file, false, fault);
 		c = p ? layer_store_edit_file(ls, e, fault) : NULL;
 		if (c) {
-			st = relink(c, p, to_file, &diag);
+			st = disk_relink(c, p, &how, &diag);
 			if (st != POD_OK)
 				disk_fail(c->dev.path, _("cannot change its parent"), st, &diag, to_file, fault);
 			e->file_bytes = c->vf.dev->size_bytes;
@@ -82,6 +58,7 @@ int layer_store_relink_children(struct layer_store *ls, uint32_t from, const str
 		rc = st == POD_OK ? CLI_OK : CLI_FAILED;
 		ls->dir.ops->protect(&ls->dir, e->file, e->id != ls->s.current, fault);
 	}
+	free(relative);
 	free(to_file);
 	return rc;
 }

@@ -75,13 +75,16 @@ enum pod_status POD_MUST_USE pod_chain_map(struct pod_chain *c, struct pod_map *
 typedef void pod_chain_progress(void *ctx, uint64_t done, uint64_t total);
 /*
  * Merges one differencing file into its parent, in place. A power cut at any write leaves a child that reads as before, and the
- * merge can be done again: the child is told the parent's coming identifier (parent_linkage2) before the parent changes.
- * Afterwards the child is still right, and not needed. Other children of the parent are not right any more: the caller sees to it
- * that there are none. The parent grows if the child is longer.
+ * merge can be done again: the child is told the parent's coming identifier before the parent changes. Afterwards the child is
+ * still right, and not needed. A parent that holds all of it already does not change. Else other children of the parent are not
+ * right any more: the caller sees to it that there are none. The parent grows if the child is longer.
  */
 enum pod_status POD_MUST_USE pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
 					     const struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx,
 					     struct pod_diag *diag);
+/* *held: the parent holds all that the child does, so that a merge would change nothing (one that was interrupted late). */
+enum pod_status POD_MUST_USE pod_chain_merged(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a, bool *held,
+					      struct pod_diag *diag);
 /* Takes into the top file (VHDX) what its parents hold, and makes it a disk of its own. At every moment it reads the same. The
  * parents stay open, and unused, until the chain is closed. */
 enum pod_status POD_MUST_USE pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progress, void *ctx);

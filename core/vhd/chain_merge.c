@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A child into its parent, in place; and a child made whole, so that it needs none. */
 #include "core/base/bytes.h"
+#include "core/base/mem.h"
 #include "core/vhd/chain.h"
 
 #define PIECE (4u << 20)
@@ -12,34 +13,77 @@ struct merge {
 	void *ctx;
 };
 
-/* The child is told what the parent's identifier will be before it changes ([MS-VHDX] 2.6.2.6.3, parent_linkage2): whichever of
- * the two the parent bears when power goes, the child is right. */
+/* Whichever of the two identifiers the parent bears when power goes, the child is right. A VHD's stays the same when it is written
+ * to. */
 static enum pod_status announce(struct merge *m, const struct pod_vhd_env *env)
 {
-	struct pod_parent_spec spec = {0};
+	uint8_t next[16];
 	if (m->child->kind != POD_MEMBER_VHDX)
-		return POD_OK; /* a VHD's identifier stays the same when it is written to */
-	for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
-		spec.path[i] = m->child->u.vhdx.parent.path[i];
-	pod_member_describe(m->parent, &spec);
-	env->random(env, spec.linkage2, 16);
-	POD_TRY(pod_member_set_parent(m->child, &spec));
+		return POD_OK;
+	env->random(env, next, 16);
+	POD_TRY(pod_member_relink(m->child, m->parent, next));
 	POD_TRY(pod_member_flush(m->child));
-	pod_vhdx_next_data_guid(&m->parent->u.vhdx, spec.linkage2);
+	pod_vhdx_next_data_guid(&m->parent->u.vhdx, next);
 	return pod_vhdx_begin_data(&m->parent->u.vhdx);
 }
 
 /* Only the parent's identifier of now counts from here on. */
 static enum pod_status settle(struct merge *m)
 {
-	struct pod_parent_spec spec = {0};
-	if (m->child->kind != POD_MEMBER_VHDX)
-		return POD_OK;
-	for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
-		spec.path[i] = m->child->u.vhdx.parent.path[i];
-	pod_member_describe(m->parent, &spec);
-	return pod_member_set_parent(m->child, &spec);
+	return m->child->kind == POD_MEMBER_VHDX ? pod_member_relink(m->child, m->parent, NULL) : POD_OK;
 }
+
+/* --- was it done before? -------------------------------------------------------------------------------- */
+
+/* Bytes of the child, `buf` NULL: zeros, are what the parent's file itself says of that place. */
+static enum pod_status piece_held(struct merge *m, uint64_t off, const uint8_t *buf, uint64_t len, bool *held)
+{
+	uint8_t *mine = m->buf + PIECE / 2;
+	while (len && *held) {
+		struct pod_run r;
+		POD_TRY(pod_member_run(m->parent, off, pod_min_u64(len, PIECE / 2), &r));
+		size_t n = (size_t)r.len;
+		if (r.kind == POD_RUN_DATA)
+			POD_TRY(pod_dev_read(m->parent->dev, r.file_off, mine, n));
+		else
+			memset(mine, 0, n);
+		*held = (r.kind != POD_RUN_PARENT || !m->parent->has_parent) &&
+			(buf ? memcmp(buf, mine, n) == 0 : pod_all_zero(mine, n));
+		off += n, len -= n;
+		buf = buf ? buf + n : NULL;
+	}
+	return POD_OK;
+}
+
+static enum pod_status run_held(struct merge *m, uint64_t off, const struct pod_run *r, bool *held)
+{
+	if (r->kind == POD_RUN_ZERO)
+		return piece_held(m, off, NULL, r->len, held);
+	for (uint64_t done = 0; done < r->len && *held;) {
+		size_t n = (size_t)pod_min_u64(PIECE / 2, r->len - done);
+		POD_TRY(pod_dev_read(m->child->dev, r->file_off + done, m->buf, n));
+		POD_TRY(piece_held(m, off + done, m->buf, n, held));
+		done += n;
+	}
+	return POD_OK;
+}
+
+/* The parent's file says all that the child says: the merge was done, or there is nothing to do. Ends at the first difference. */
+static enum pod_status all_held(struct merge *m, bool *held)
+{
+	uint64_t size = m->child->size_bytes;
+	*held = m->parent->size_bytes == size;
+	for (uint64_t off = 0; off < size && *held;) {
+		struct pod_run r;
+		POD_TRY(pod_member_run(m->child, off, size - off, &r));
+		if (r.kind != POD_RUN_PARENT)
+			POD_TRY(run_held(m, off, &r, held));
+		off += r.len;
+	}
+	return POD_OK;
+}
+
+/* --- the merge ------------------------------------------------------------------------------------------ */
 
 static enum pod_status copy_run(struct merge *m, uint64_t off, const struct pod_run *r)
 {
@@ -69,12 +113,24 @@ static enum pod_status copy_all(struct merge *m)
 	return pod_member_flush(m->parent);
 }
 
-static enum pod_status run_merge(struct merge *m, const struct pod_vhd_env *env, struct pod_diag *diag)
+static enum pod_status may_merge(struct merge *m, struct pod_diag *diag)
 {
 	POD_TRY(pod_member_linked(m->child, m->parent, diag));
 	if (m->child->size_bytes < m->parent->size_bytes)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "child is shorter than its parent", 0, m->parent->size_bytes,
 				m->child->size_bytes);
+	return POD_OK;
+}
+
+static enum pod_status run_merge(struct merge *m, const struct pod_vhd_env *env, struct pod_diag *diag)
+{
+	bool held;
+	POD_TRY(may_merge(m, diag));
+	POD_TRY(all_held(m, &held));
+	if (held) {
+		POD_TRY(pod_dev_flush(m->parent->file->dev));
+		return settle(m);
+	}
 	POD_TRY(announce(m, env));
 	if (m->child->size_bytes > m->parent->size_bytes)
 		POD_TRY(pod_member_grow(m->parent, m->child->size_bytes));
@@ -87,31 +143,55 @@ static enum pod_status first_failure(enum pod_status a, enum pod_status b)
 	return a != POD_OK ? a : b;
 }
 
+/* Opens both and has enough memory; merge_close in any case. */
+static enum pod_status merge_open(struct merge *m, struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
+				  const struct pod_member_options *opt, struct pod_diag *diag)
+{
+	m->child = pod_zalloc(a, 1, sizeof *m->child);
+	m->parent = pod_zalloc(a, 1, sizeof *m->parent);
+	m->buf = a->alloc(a, PIECE);
+	if (!m->child || !m->parent || !m->buf)
+		return POD_E_NOMEM;
+	POD_TRY(pod_member_open(m->child, child, a, opt, diag));
+	if (!m->child->has_parent)
+		return pod_fail(diag, POD_E_INVALID, "no differencing image", 0, 1, 0);
+	return pod_member_open(m->parent, parent, a, opt, diag);
+}
+
+static enum pod_status merge_close(struct merge *m, struct pod_alloc *a, enum pod_status st)
+{
+	if (m->parent)
+		st = first_failure(st, pod_member_close(m->parent));
+	if (m->child)
+		st = first_failure(st, pod_member_close(m->child));
+	pod_free(a, m->parent);
+	pod_free(a, m->child);
+	pod_free(a, m->buf);
+	return st;
+}
+
 enum pod_status pod_chain_merge(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
 				const struct pod_vhd_env *env, pod_chain_progress *progress, void *ctx, struct pod_diag *diag)
 {
 	struct pod_member_options opt = {.writable = true, .env = env};
 	struct merge m = {.progress = progress, .ctx = ctx};
-	m.child = pod_zalloc(a, 1, sizeof *m.child);
-	m.parent = pod_zalloc(a, 1, sizeof *m.parent);
-	m.buf = a->alloc(a, PIECE);
-	enum pod_status st = m.child && m.parent && m.buf ? POD_OK : POD_E_NOMEM;
-	if (st == POD_OK)
-		st = pod_member_open(m.child, child, a, &opt, diag);
-	if (st == POD_OK && !m.child->has_parent)
-		st = pod_fail(diag, POD_E_INVALID, "no differencing image", 0, 1, 0);
-	if (st == POD_OK)
-		st = pod_member_open(m.parent, parent, a, &opt, diag);
+	enum pod_status st = merge_open(&m, child, parent, a, &opt, diag);
 	if (st == POD_OK)
 		st = run_merge(&m, env, diag);
-	if (m.parent)
-		st = first_failure(st, pod_member_close(m.parent));
-	if (m.child)
-		st = first_failure(st, pod_member_close(m.child));
-	pod_free(a, m.parent);
-	pod_free(a, m.child);
-	pod_free(a, m.buf);
-	return st;
+	return merge_close(&m, a, st);
+}
+
+enum pod_status pod_chain_merged(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a, bool *held,
+				 struct pod_diag *diag)
+{
+	struct pod_member_options opt = {0};
+	struct merge m = {0};
+	enum pod_status st = merge_open(&m, child, parent, a, &opt, diag);
+	if (st == POD_OK)
+		st = may_merge(&m, diag);
+	if (st == POD_OK)
+		st = all_held(&m, held);
+	return merge_close(&m, a, st);
 }
 
 /* --- flatten -------------------------------------------------------------------------------------------- */

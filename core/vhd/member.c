@@ -194,6 +194,17 @@ void pod_member_describe(const struct pod_member *parent, struct pod_parent_spec
 	}
 }
 
+enum pod_status pod_member_relink(struct pod_member *child, const struct pod_member *parent, const uint8_t next[16])
+{
+	struct pod_parent_spec spec = {0};
+	for (unsigned i = 0; i < POD_PARENT_PATHS; i++)
+		spec.path[i] = pod_member_parent_path(child, (enum pod_parent_path)i);
+	pod_member_describe(parent, &spec);
+	if (next)
+		memcpy(spec.linkage2, next, 16);
+	return pod_member_set_parent(child, &spec);
+}
+
 enum pod_status pod_member_can_stand_on(const struct pod_member *child, const struct pod_member *parent, struct pod_diag *diag)
 {
 	if (child->kind != parent->kind)

@@ -42,6 +42,9 @@ enum pod_status POD_MUST_USE pod_member_grow(struct pod_member *l, uint64_t size
 enum pod_status POD_MUST_USE pod_member_compact(struct pod_member *l, void (*progress)(void *ctx, uint64_t done, uint64_t total),
 						void *ctx);
 enum pod_status POD_MUST_USE pod_member_set_parent(struct pod_member *l, const struct pod_parent_spec *p);
+/* A child says that `parent`, as it is now, is its parent, by the paths that it has. `next`: an identifier that the parent is about
+ * to get and that is right as well ([MS-VHDX] 2.6.2.6.3, parent_linkage2; VHDX only), or NULL. */
+enum pod_status POD_MUST_USE pod_member_relink(struct pod_member *child, const struct pod_member *parent, const uint8_t next[16]);
 /* Where the member says its parent is; NULL if it does not. */
 const char *pod_member_parent_path(const struct pod_member *l, enum pod_parent_path which);
 /* Fills in what a child of this member must say of it (paths are left alone). */

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`isopod disk` and images that others are based on: who they are is known before the parent changes."""
-import json, os, random, shutil, subprocess
+import json, os, random, shutil, subprocess, tempfile
 
 from cli_common import *
+from power_folder import LONG, each_state, parse
 import cli_common
 
 
@@ -76,8 +77,151 @@ def inner_layers():
     shutil.rmtree("st")
 
 
+def chain_of_five(form):
+    """a <- b <- c <- d <- e, each with something of its own and something that hides a part of the one below."""
+    shutil.rmtree("chain", ignore_errors=True)
+    os.mkdir("chain")
+    names = ["chain/%s.%s" % (n, form) for n in "abcde"]
+    must("disk", "create", names[0], "--size", "4M", "--block-size", "1M")
+    for i, n in enumerate(names):
+        if i:
+            child(names[i - 1], n)
+        write(n, i + 1, "%dK" % (i * 700), "900K")
+    return names
+
+
+def contents(names):
+    return {n: digest(n) for n in names}
+
+
+def some(names, rng):
+    """The top, which reads through all, and one of the others."""
+    return names if LONG else [names[-1], rng.choice(names[:-1])]
+
+
+def state_digest(name):
+    return digest(os.path.join("state", os.path.basename(name)))
+
+
+def after_power_cuts(what, args, finish, before, after, rng, names):
+    """Every state reads as before or as after, whoever is asked; the same command, again, completes it. `names`: who must be readable
+    all the while; `before`, `after`: digests by name."""
+    shutil.rmtree("was", ignore_errors=True)
+    run("cp", "-a", "chain", "was", check=True)
+    if args[2].endswith(".vhd") and not LONG:  # the same steps as with VHDX
+        return must(*args)
+    if os.path.exists("log"):
+        os.unlink("log")
+    r = isopod(*args, program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
+    check(r.rc == 0, "%s: %s" % (what, r.err))
+    events = parse("log")
+    check(sum(e[0] == "F" for e in events) > 3, "%s flushes" % what)
+    for state in each_state("was", events, rng):
+        for n in some(names, rng):
+            d = state_digest(n)
+            check(d in (before[n], after[n]), "%s, %s: %s reads neither as before nor as after: %s" % (what, state, n, d[:200]))
+        r = isopod(*[a.replace("chain/", "state/") for a in args])
+        check(r.rc == 0, "%s, %s: again: %s" % (what, state, r.err))
+        for n in some(finish, rng):
+            check(state_digest(n) == after[n], "%s, %s, finished: %s: %s" % (what, state, n, state_digest(n)[:200]))
+
+
+def killed_at_every_write(what, args, before, after, names, finish, rng):
+    """The process, not the power: all that was written is there."""
+    if args[2].endswith(".vhd") and not LONG:
+        return
+    n = 0
+    while True:
+        n += 1
+        shutil.rmtree("chain")
+        run("cp", "-a", "was", "chain", check=True)
+        r = isopod(*args, program=FAULTS, env={"ISOPOD_TEST_CUT": str(n)})
+        if r.rc >= 0:
+            break
+        for x in some(names, rng):
+            d = digest(x)
+            check(d in (before[x], after[x]), "%s, killed at write %d: %s reads neither as before nor as after: %s" % (what, n, x, d[:200]))
+        must(*args)
+        for x in some(finish, rng):
+            check(digest(x) == after[x], "%s, killed at write %d, finished: %s" % (what, n, x))
+    return check(r.rc == 0 and n > 5, "%s: %d writes, status %d" % (what, n, r.rc))
+
+
+def merge_in_the_middle(form, rng):
+    """c into b: d and e read on, and stand on b."""
+    names = chain_of_five(form)
+    a, b, c, d, e = names
+    extra = child(c, "chain/f." + form)  # a second one on c
+    write(extra, 9, "3M")
+    before = contents(names + [extra])
+    after = dict(before)
+    after[b] = before[c]
+    stay = [a, d, extra, e]
+    after_power_cuts("merge in the middle, " + form, ["disk", "merge", c], [a, b, d, extra, e], before, after, rng, stay)
+    check(not os.path.exists(c), "the merged image is gone")
+    equal(contents([a, b, d, e, extra]), {n: after[n] for n in (a, b, d, e, extra)}, "merge in the middle, " + form)
+    equal(json.loads(must("disk", "info", e, "--json").out)["depth"], 4, "the chain is shorter")
+    killed_at_every_write("merge in the middle, " + form, ["disk", "merge", c], before, after, stay, [a, b, d, extra, e], rng)
+    # A sibling would see the change.
+    names = chain_of_five(form)
+    sibling = child(b, "chain/s." + form)
+    before = contents(names + [sibling])
+    refused("a merge with a sibling", "disk", "merge", c, words=("s." + form, "--orphan-children"))
+    equal(contents(names + [sibling]), before, "a refused merge changes nothing")
+    must("disk", "merge", c, "--orphan-children")
+    equal(digest(e), before[e], "the children of the merged one are kept all the same")
+    if form == "vhdx":
+        one_line(isopod("disk", "info", sibling), 3, "an orphan", "is not the file it was made from")
+
+
+def grow_in_the_middle(form, rng):
+    names = chain_of_five(form)
+    before = contents(names)
+    after = dict(before)
+    must("disk", "convert", names[1], "b.raw", "--replace")
+    os.truncate("b.raw", 9 * MIB)
+    after[names[1]] = sha256("b.raw")
+    args = ["disk", "grow", names[1], "--size", "9M"]
+    after_power_cuts("grow in the middle, " + form, args, names, before, after, rng, names)
+    equal(contents(names), after, "grow in the middle, " + form)
+    killed_at_every_write("grow in the middle, " + form, args, before, after, names, names, rng)
+    must("disk", "grow", names[1], "--size", "9M")
+
+
+def rebase_in_the_middle(form, rng):
+    """d, on which e stands, onto a."""
+    names = chain_of_five(form)
+    before = contents(names)
+    args = ["disk", "rebase", names[3], "--onto", names[0]]
+    after_power_cuts("rebase in the middle, " + form, args, names, before, before, rng, names)
+    killed_at_every_write("rebase in the middle, " + form, args, before, before, names, names, rng)
+    equal(contents(names), before, "rebase in the middle, " + form)
+
+
+def ignore_identity():
+    a, b, c = chain_of_five("vhdx")[:3]
+    write(a, 77, "3M", "64K", "--orphan-children")
+    one_line(isopod("disk", "info", b), 3, "an orphan", "is not the file it was made from", "--ignore-identity")
+    one_line(isopod("disk", "rebase", b, "--parent", a), 3, "linked by hand, but not by force", "is not the file")
+    must("disk", "rebase", b, "--parent", a, "--ignore-identity")
+    must("disk", "convert", c, "c.raw", "--replace")
+    check(open("c.raw", "rb").read()[3 * MIB:3 * MIB + 10] == bytes([77]) * 10, "what the parent shows now is read through")
+    must("disk", "create", "alone.vhdx", "--size", "4M")
+    one_line(isopod("disk", "rebase", "alone.vhdx", "--parent", c, "--ignore-identity"), 3, "a base", "cannot give it this parent")
+    one_line(isopod("disk", "rebase", b, "--parent", c, "--ignore-identity"), 3, "a loop", "is based on")
+    one_line(isopod("disk", "rebase", b, "--onto", c, "--ignore-identity"), 2, "with --onto", "goes with --parent")
+
+
+if os.path.isdir("/dev/shm"):  # thousands of flushes, which are recorded anyway
+    tempfile.tempdir = "/dev/shm"
 with workdir():
     for form in ("vhdx", "vhd"):
         writing(form)
     inner_layers()
+    ignore_identity()
+    rng = random.Random(7)
+    for form in ("vhdx", "vhd"):
+        merge_in_the_middle(form, rng)
+        grow_in_the_middle(form, rng)
+        rebase_in_the_middle(form, rng)
 cli_common.finish()

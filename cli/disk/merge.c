@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * isopod disk merge: a child into its parent, in place.
+ *
+ * By steps: the parent takes the content (pod_chain_merge: the child reads the same all the while) -> images based on the child
+ * are linked to the parent, each in one step -> the child's file goes. When power goes in between, the same command does the
+ * rest: the parent that holds all of the child already does not change, so whoever was linked to it is still right.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/disk/kin.h"
+
+struct merge {
+	const char *child;
+	char *parent;
+	bool keep, orphan;
+};
+
+/* Both open for writing, or only for reading. */
+static int open_both(const struct merge *m, bool writable, struct disk_file *c, struct disk_file *p, struct fault *fault)
+{
+	if (!disk_file_open(c, m->child, writable, fault))
+		return CLI_FAILED;
+	if (disk_file_open(p, m->parent, writable, fault))
+		return CLI_OK;
+	disk_file_close(c);
+	return CLI_FAILED;
+}
+
+static int fail(const struct merge *m, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
+{
+	return disk_fail(m->child, _("cannot merge"), st, diag, st == POD_E_CHANGED ? m->parent : NULL, fault);
+}
+
+static int merge_files(const struct merge *m, struct fault *fault)
+{
+	struct disk_file c, p;
+	struct cli_progress bar;
+	struct pod_diag diag = {0};
+	enum pod_status st;
+
+	if (open_both(m, true, &c, &p, fault) != CLI_OK)
+		return CLI_FAILED;
+	cli_progress_start(&bar, m->child, 1);
+	cli_dev_direct(&c.dev);
+	cli_dev_direct(&p.dev);
+	st = pod_chain_merge(&c.vf, &p.vf, &cli_alloc, &disk_env, disk_progress, &bar, &diag);
+	cli_progress_end(&bar);
+	disk_file_close(&p);
+	disk_file_close(&c);
+	return st == POD_OK ? CLI_OK : fail(m, st, &diag, fault);
+}
+
+/* Is anybody else based on the parent, and would see it change? */
+static int guard(const struct merge *m, struct fault *fault)
+{
+	struct fault why = {0};
+	struct disk_file c, p;
+	struct pod_diag diag = {0};
+	enum pod_status st;
+	bool held = false;
+	int rc = disk_kin_guard(m->parent, m->child, &why);
+
+	if (rc != CLI_OK && open_both(m, false, &c, &p, fault) == CLI_OK) {
+		st = pod_chain_merged(&c.vf, &p.vf, &cli_alloc, &held, &diag);
+		disk_file_close(&p);
+		disk_file_close(&c);
+		if (st != POD_OK)
+			rc = fail(m, st, &diag, fault);
+		else if (held)
+			rc = CLI_OK;
+		else
+			fault_move(fault, &why);
+	}
+	fault_free(&why);
+	return rc;
+}
+
+/* Who is based on the child must be told of another parent: that it can be is seen to before anything changes. */
+static int can_tell(const struct disk_kin *k, struct fault *fault)
+{
+	struct disk_file f = {0};
+	int rc = CLI_OK;
+
+	for (size_t i = 0; i < k->count && rc == CLI_OK; i++) {
+		rc = disk_file_open(&f, k->child[i], true, fault) ? CLI_OK : CLI_FAILED;
+		disk_file_close(&f);
+	}
+	return rc;
+}
+
+static int tell(const struct disk_kin *k, const char *parent, struct fault *fault)
+{
+	int rc = CLI_OK;
+
+	for (size_t i = 0; i < k->count && rc == CLI_OK; i++) {
+		char *relative = disk_relative(k->child[i], parent, fault);
+		struct disk_relink how = {.relative = relative, .any_identity = true};
+
+		rc = relative ? disk_relink_path(k->child[i], parent, &how, fault) : CLI_FAILED;
+		free(relative);
+	}
+	return rc;
+}
+
+static int merge(const struct merge *m, struct fault *fault)
+{
+	struct disk_kin above = {0};
+	int rc = CLI_OK;
+
+	if (!m->keep) /* a child that stays reads as before, and whoever is based on it */
+		disk_kin_find(&above, m->child);
+	if (!m->orphan)
+		rc = guard(m, fault);
+	if (rc == CLI_OK)
+		rc = can_tell(&above, fault);
+	if (rc == CLI_OK)
+		rc = merge_files(m, fault);
+	if (rc == CLI_OK)
+		rc = tell(&above, m->parent, fault);
+	if (rc == CLI_OK && !m->keep && unlink(m->child) != 0)
+		rc = fault_set(fault, _("%s: merged, but cannot be removed: %s"), m->child, strerror(errno));
+	disk_kin_free(&above);
+	return rc;
+}
+
+/* --- the command ---------------------------------------------------------------------------------------- */
+
+/* The true path of `path` if that is in the folder of `child` or in one below it; else NULL. */
+static char *inside(const char *child, const char *path)
+{
+	char *copy = cli_xstrdup(child), *dir = realpath(dirname(copy), NULL), *real = realpath(path, NULL);
+	size_t n = dir ? strlen(dir) : 0;
+
+	if (!dir || !real || strncmp(real, dir, n) != 0 || (real[n] != '/' && dir[n - 1] != '/')) {
+		free(real);
+		real = NULL;
+	}
+	free(dir);
+	free(copy);
+	return real;
+}
+
+/* The parent that the child names. It is written to, so a path out of the child's folder is not enough: whoever made the child
+ * could have any image of this computer changed. */
+static char *own_parent(const char *child, struct fault *fault)
+{
+	struct disk *d = cli_xzalloc(sizeof *d);
+	char *parent = NULL;
+
+	if (disk_open(d, child, POD_DISKFILE_NONE, false, fault) == CLI_OK) {
+		const char *path = disk_parent_path(d);
+
+		if (!path)
+			fault_set(fault, _("%s: cannot merge: it has no parent"), child);
+		else if (!(parent = inside(child, path)))
+			fault_set(fault,
+				  _("%s: its parent is not in its folder: %s; to have that file changed, name it with --into"),
+				  child, path);
+		if (disk_close(d, fault) != CLI_OK) {
+			free(parent);
+			parent = NULL;
+		}
+	}
+	free(d);
+	return parent;
+}
+
+int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	static const struct option options[] = {
+		{"into", required_argument, NULL, 'i'}, {"keep", no_argument, NULL, 'k'}, DISK_ORPHAN_OPTION, {NULL, 0, NULL, 0}};
+	const char *into = NULL;
+	struct merge m = {0};
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'i')
+			into = optarg;
+		else if (c == 'k')
+			m.keep = true;
+		else if (c == 'O')
+			m.orphan = true;
+		else
+			return cli_bad_option(fault, cmd, argv);
+	}
+	if (argc - optind != 1)
+		return cli_usage(fault, cmd, "%s", _("name one FILE"));
+	m.child = argv[optind];
+	m.parent = into ? cli_xstrdup(into) : own_parent(argv[optind], fault);
+	rc = m.parent ? merge(&m, fault) : CLI_FAILED;
+	free(m.parent);
+	return rc;
+}

@@ -58,22 +58,55 @@ struct sums {
 	bool log_dirty;
 };
 
-static enum pod_status check_member(struct pod_member *l, bool repair, struct report *r, struct sums *s)
+static enum pod_status check_member(struct pod_member *l, bool repair, pod_vhd_finding *tell, void *r, struct sums *s)
 {
 	enum pod_status st = POD_OK;
 
 	if (l->kind == POD_MEMBER_VHDX) {
 		struct pod_vhd_check c;
 
-		st = pod_vhdx_check(&l->u.vhdx, repair, found, r, &c);
+		st = pod_vhdx_check(&l->u.vhdx, repair, tell, r, &c);
 		*s = (struct sums){c.errors, c.repaired, c.file_used_bytes, c.file_unused_bytes, l->u.vhdx.log_replayed};
 	} else if (l->kind == POD_MEMBER_VHD) {
 		struct pod_vhd_report c;
 
-		st = pod_vhd_check(&l->u.vhd, repair, found, r, &c);
+		st = pod_vhd_check(&l->u.vhd, repair, tell, r, &c);
 		*s = (struct sums){c.errors, c.repaired, c.file_used_bytes, c.file_unused_bytes, false};
 	}
 	return st;
+}
+
+/* --- before a copy -------------------------------------------------------------------------------------- */
+
+struct first {
+	const char *what;
+	uint64_t off, block;
+};
+
+static void keep_first(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
+{
+	struct first *f = ctx;
+
+	if (!repairable && !f->what)
+		*f = (struct first){what, off, block};
+}
+
+int disk_must_be_sound(struct disk *d, struct fault *fault)
+{
+	for (unsigned i = 0; i < d->chain.depth; i++) {
+		struct pod_member *l = d->chain.member[i];
+		const char *path = ((const struct disk_file *)l->file)->dev.path;
+		struct first f = {0};
+		struct sums s;
+		enum pod_status st = check_member(l, false, keep_first, &f, &s);
+
+		if (st != POD_OK)
+			return disk_fail(path, _("cannot check the image"), st, NULL, NULL, fault);
+		if (f.what)
+			return fault_set(fault, _("%s: damaged: %s (offset %llu, block %llu); 'isopod disk check' says more"),
+					 path, _(f.what), (unsigned long long)f.off, (unsigned long long)f.block);
+	}
+	return CLI_OK;
 }
 
 /* The top file alone, opened for writing: that replays its log; then what has a sound copy is mended. */
@@ -91,7 +124,7 @@ static int repair_file(const char *path, enum pod_diskfile said, struct report *
 		if (rc == CLI_OK) {
 			st = pod_member_open(l, &f.vf, &cli_alloc, &opt, &diag);
 			if (st == POD_OK) {
-				st = check_member(l, true, r, s);
+				st = check_member(l, true, found, r, s);
 				closed = pod_member_close(l);
 				st = st == POD_OK ? closed : st;
 			}
@@ -132,7 +165,8 @@ static int check_chain(const char *path, enum pod_diskfile said, enum disk_use u
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
 	struct fault why = {0};
-	int rc = disk_look(d, path, said, use, POD_BUDGET_UNLIMITED, &why);
+	const struct disk_look how = {.said = said, .use = use, .steps = POD_BUDGET_UNLIMITED};
+	int rc = disk_look(d, path, &how, &why);
 
 	if (rc != CLI_OK && d->st == POD_E_CORRUPT) {
 		fault_free(&why);
@@ -145,7 +179,7 @@ static int check_chain(const char *path, enum pod_diskfile said, enum disk_use u
 		struct pod_member *l = d->chain.member[i];
 		struct report r = {.path = ((const struct disk_file *)l->file)->dev.path, .json = json};
 		struct sums s = {0};
-		enum pod_status st = check_member(l, false, &r, &s);
+		enum pod_status st = check_member(l, false, found, &r, &s);
 
 		if (st != POD_OK)
 			rc = disk_fail(r.path, _("cannot check the image"), st, NULL, NULL, fault);

@@ -28,6 +28,11 @@ static int look_at_parent(const char *path, struct disk_create *c, struct pod_pa
 		pod_member_describe(l, spec);
 		if (l->kind == POD_MEMBER_RAW)
 			rc = fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), c->parent);
+		else if (p->chain.depth == POD_CHAIN_DEPTH_MAX)
+			rc = fault_set(
+				fault,
+				_("%s: is %u images deep, and no more can be opened; flatten it first ('isopod disk rebase --flatten')"),
+				c->parent, POD_CHAIN_DEPTH_MAX);
 		else if (c->size_bytes < l->size_bytes)
 			rc = fault_set(fault, _("%s: smaller than its parent"), path);
 		else if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
@@ -159,6 +164,14 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 	return CLI_OK;
 }
 
+/* Only a VHDX has sectors of a size to choose; a child's are its parent's. */
+static int sectors_apply(const struct cli_command *cmd, const struct options *o, struct fault *fault)
+{
+	if (o->c.sector_size && (o->c.kind != POD_MEMBER_VHDX || o->qcow2 || o->c.parent))
+		return cli_usage(fault, cmd, "%s", _("--sector-size has an effect only on a VHDX without a parent"));
+	return CLI_OK;
+}
+
 /* Without --format the name tells: what has no name of its own kind becomes a VHDX. False: a kind that is not written. */
 static bool format_from_name(struct options *o, const char *path)
 {
@@ -191,6 +204,8 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 		return cli_usage(fault, cmd, "%s", _("an image with a parent cannot be of fixed size"));
 	if (!format_from_name(&o, argv[optind]) || o.qcow2)
 		return not_written(argv[optind], fault);
+	if (sectors_apply(cmd, &o, fault) != CLI_OK)
+		return CLI_USAGE;
 	return disk_create(argv[optind], &o.c, NULL, fault);
 }
 
@@ -371,7 +386,9 @@ static int convert_disk(const char *src, const char *dst, struct options *o, str
 	if (rc == CLI_OK) {
 		struct source s = whole_disk(d);
 
-		rc = convert_to(&s, dst, o, fault);
+		rc = disk_must_be_sound(d, fault);
+		if (rc == CLI_OK)
+			rc = convert_to(&s, dst, o, fault);
 		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
@@ -405,5 +422,7 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struc
 	if (argc - optind != 2 || o.c.size_bytes || o.c.parent)
 		return cli_usage(fault, cmd, "%s", _("name FROM and TO"));
 	rc = prepare(&o, argv[optind + 1], fault);
+	if (rc == CLI_OK)
+		rc = sectors_apply(cmd, &o, fault);
 	return rc == CLI_OK ? convert_file(argv[optind], argv[optind + 1], &o, fault) : rc;
 }

@@ -48,9 +48,16 @@ bool disk_parse_input(const char *text, enum pod_diskfile *said);
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
 /* Opens an image and its parents; `said`: POD_DISKFILE_NONE for nothing. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault);
-/* The same to report about it: opening costs at most so many steps of a budget that the parents share, and the rest only ends with
- * cli_interrupted, as POD_E_CANCELLED. */
-int disk_look(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, uint64_t steps, struct fault *fault);
+struct disk_look {
+	enum pod_diskfile said;
+	enum disk_use use; /* how the file is opened, and so its parents */
+	uint64_t steps;	   /* opening costs at most so many, of a budget that the parents share */
+	bool partial;	   /* as far as the chain goes: d->st tells whether it is whole, disk_broken says why not */
+};
+/* The same to report about it: the rest only ends with cli_interrupted, as POD_E_CANCELLED. */
+int disk_look(struct disk *d, const char *path, const struct disk_look *how, struct fault *fault);
+/* Says why an image, or a parent of it, could not be opened. */
+int disk_broken(const struct disk *d, const char *path, struct fault *fault);
 /* Files that somebody writes to meanwhile are read all the same. */
 #define DISK_UNSAFE_OPTION                                                                                                       \
 	{                                                                                                                        \
@@ -111,6 +118,8 @@ int disk_foreign_read(struct pod_dev *from, enum pod_diskfile format, struct pod
 /* Writes `from`, bytes in `format` (raw: the disk itself), as a qcow2 file over `path`. */
 int disk_foreign_write(struct pod_dev *from, enum pod_diskfile format, const char *path, const char *shown, struct fault *fault);
 
+/* CLI_FAILED, and has said why, if the tables of a file of the chain are damaged: what is read would be another block's. */
+int disk_must_be_sound(struct disk *d, struct fault *fault);
 /* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault);
 

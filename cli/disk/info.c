@@ -15,10 +15,10 @@ static const struct option report_options[] = {
 #define OPEN_STEPS (UINT64_C(1) << 18)
 
 /* The usual beginning: FILE, --json and --input-format. NULL: the command ends with `rc`. */
-static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, bool *json, int *rc, struct fault *fault)
+static struct disk *open_report(const struct cli_command *cmd, int argc, char **argv, bool partial, bool *json, int *rc,
+				struct fault *fault)
 {
-	enum pod_diskfile said = POD_DISKFILE_NONE;
-	enum disk_use use = DISK_READ;
+	struct disk_look how = {.use = DISK_READ, .steps = OPEN_STEPS, .partial = partial};
 	struct disk *d;
 	int c;
 
@@ -28,10 +28,10 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 		if (c == 'j')
 			*json = true;
 		else if (c == 'U')
-			use = DISK_READ_UNSAFE;
+			how.use = DISK_READ_UNSAFE;
 		else if (c != 'F')
 			*rc = cli_bad_option(fault, cmd, argv);
-		else if (!disk_parse_input(optarg, &said))
+		else if (!disk_parse_input(optarg, &how.said))
 			*rc = cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 	}
 	if (*rc == CLI_OK && argc - optind != 1)
@@ -39,7 +39,7 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 	if (*rc != CLI_OK)
 		return NULL;
 	d = cli_xzalloc(sizeof *d);
-	*rc = disk_look(d, argv[optind], said, use, OPEN_STEPS, fault);
+	*rc = disk_look(d, argv[optind], &how, fault);
 	if (*rc == CLI_OK)
 		return d;
 	free(d);
@@ -91,7 +91,8 @@ static void identity(const struct pod_member *l, char out[POD_GUID_TEXT])
 		vhd_guid_text(l->u.vhd.id, out);
 }
 
-static void json_member(struct cli_json *j, const struct pod_member *l)
+/* `parent`: NULL, none or not there. */
+static void json_member(struct cli_json *j, const struct pod_member *l, const struct pod_member *parent)
 {
 	char id[POD_GUID_TEXT];
 
@@ -133,6 +134,8 @@ static void json_member(struct cli_json *j, const struct pod_member *l)
 		cli_json_str(j, "identifier", id);
 		cli_json_close(j, '}');
 	}
+	if (parent && l->kind == POD_MEMBER_VHD)
+		cli_json_bool(j, "parent_time_differs", pod_member_time_differs(l, parent));
 	cli_json_close(j, '}');
 }
 
@@ -159,31 +162,52 @@ static void print_member(const struct pod_member *l, unsigned depth)
 	cli_print("\n");
 }
 
-int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+static int print_json(struct disk *d, struct fault *fault)
 {
+	const struct pod_chain *c = &d->chain;
 	struct cli_json j;
 	int rc;
+
+	cli_json_init(&j, stdout);
+	cli_json_open(&j, NULL, '{');
+	cli_json_u64(&j, "size", c->dev.size_bytes);
+	cli_json_u64(&j, "depth", c->depth);
+	cli_json_bool(&j, "complete", d->st == POD_OK);
+	cli_json_open(&j, "chain", '[');
+	for (unsigned i = 0; i < c->depth; i++)
+		json_member(&j, c->member[i], i + 1 < c->depth ? c->member[i + 1] : NULL);
+	cli_json_close(&j, ']');
+	if (d->st != POD_OK) {
+		struct fault why = {0};
+
+		disk_broken(d, d->file.dev.path, &why);
+		cli_json_str(&j, "problem", fault_text(&why));
+		fault_free(&why);
+	}
+	cli_json_close(&j, '}');
+	rc = cli_json_end(&j, fault);
+	return rc == CLI_OK && d->st != POD_OK ? CLI_CHECK : rc;
+}
+
+static int print_text(struct disk *d, struct fault *fault)
+{
+	int rc;
+
+	for (unsigned i = 0; i < d->chain.depth; i++)
+		print_member(d->chain.member[i], i);
+	rc = cli_flush(fault);
+	return rc == CLI_OK && d->st != POD_OK ? disk_broken(d, d->file.dev.path, fault) : rc;
+}
+
+int disk_cmd_info(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	int rc;
 	bool json;
-	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
+	struct disk *d = open_report(cmd, argc, argv, true, &json, &rc, fault);
 
 	if (!d)
 		return rc;
-	if (json) {
-		cli_json_init(&j, stdout);
-		cli_json_open(&j, NULL, '{');
-		cli_json_u64(&j, "size", d->chain.dev.size_bytes);
-		cli_json_u64(&j, "depth", d->chain.depth);
-		cli_json_open(&j, "chain", '[');
-		for (unsigned i = 0; i < d->chain.depth; i++)
-			json_member(&j, d->chain.member[i]);
-		cli_json_close(&j, ']');
-		cli_json_close(&j, '}');
-		rc = cli_json_end(&j, fault);
-	} else {
-		for (unsigned i = 0; i < d->chain.depth; i++)
-			print_member(d->chain.member[i], i);
-		rc = cli_flush(fault);
-	}
+	rc = json ? print_json(d, fault) : print_text(d, fault);
 	if (disk_close(d, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(d);
@@ -254,7 +278,7 @@ int disk_cmd_map(const struct cli_command *cmd, int argc, char **argv, struct fa
 	int rc;
 	bool json;
 	enum pod_status st;
-	struct disk *d = open_report(cmd, argc, argv, &json, &rc, fault);
+	struct disk *d = open_report(cmd, argc, argv, false, &json, &rc, fault);
 
 	if (!d)
 		return rc;

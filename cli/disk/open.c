@@ -44,6 +44,10 @@ static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t le
 
 static void attach(struct disk_file *f, bool writable)
 {
+	struct stat st;
+
+	if (fstat(f->dev.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtime > 0)
+		f->vf.changed_unix = (uint64_t)st.st_mtime;
 	f->vf.dev = &f->dev.dev;
 	f->vf.id[0] = f->dev.is_block ? f->dev.rdev : f->dev.file_dev;
 	f->vf.id[1] = f->dev.is_block ? UINT64_MAX : f->dev.file_ino;
@@ -202,6 +206,11 @@ bool disk_parse_input(const char *text, enum pod_diskfile *said)
 	return *said != POD_DISKFILE_NONE;
 }
 
+int disk_broken(const struct disk *d, const char *path, struct fault *fault)
+{
+	return disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
+}
+
 static int undecided(const char *path, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
 {
 	if (st == POD_E_FORMAT)
@@ -224,11 +233,31 @@ int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *
 	return st == POD_OK ? CLI_OK : undecided(f->dev.path, st, &diag, fault);
 }
 
-/* An open file's disk; `d` is zero but for the file, which is closed on failure. */
-static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, bool writable, struct fault *fault)
+static const char *path_of(const struct disk *d, unsigned member)
 {
-	struct pod_chain_options opt = {
-		.top = {.writable = writable, .env = &disk_env}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
+	return ((const struct disk_file *)d->chain.member[member]->file)->dev.path;
+}
+
+static void warn_of_times(const struct disk *d, struct fault *fault)
+{
+	for (unsigned i = 0; i + 1 < d->chain.depth; i++)
+		if (pod_member_time_differs(d->chain.member[i], d->chain.member[i + 1]))
+			fault_warn(
+				fault,
+				_("%s: its parent %s has another time than when this image was made: it was copied, or written "
+				  "to; if written to, the content here is wrong; if not, 'isopod disk rebase --parent' notes "
+				  "the new time"),
+				path_of(d, i), path_of(d, i + 1));
+}
+
+/* An open file's disk; `d` is zero but for the file, which is closed on failure. `partial`: a chain that is not whole (d->st) is
+ * opened as far as it goes. */
+static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, bool writable, bool partial, struct fault *fault)
+{
+	struct pod_chain_options opt = {.top = {.writable = writable, .env = &disk_env},
+					.partial = partial,
+					.failed_path = d->failed,
+					.failed_path_size = sizeof d->failed};
 
 	if (disk_decide(&d->file, said, &opt.top.format, fault) != CLI_OK) {
 		disk_file_close(&d->file);
@@ -242,11 +271,14 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 	d->opener = (struct pod_chain_opener){.open = open_parent, .close = close_parent, .ctx = fault};
 	d->st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &d->opener, &opt, &d->diag);
 	d->opener.ctx = NULL;
-	if (d->st == POD_OK)
+	if (d->st == POD_OK) {
+		warn_of_times(d, fault);
+		d->st = d->chain.broken;
 		return CLI_OK;
+	}
 	/* What is wrong with opening a parent has been said. */
 	if (!fault_is_set(fault))
-		disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
+		disk_broken(d, path, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;
 }
@@ -254,19 +286,19 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault)
 {
 	memset(d, 0, sizeof *d);
-	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use == DISK_WRITE, fault) : CLI_FAILED;
+	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use == DISK_WRITE, false, fault) : CLI_FAILED;
 }
 
-int disk_look(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, uint64_t steps, struct fault *fault)
+int disk_look(struct disk *d, const char *path, const struct disk_look *how, struct fault *fault)
 {
 	int rc;
 
 	memset(d, 0, sizeof *d);
 	cli_catch_signals();
-	if (!disk_file_open(&d->file, path, use, fault))
+	if (!disk_file_open(&d->file, path, how->use, fault))
 		return CLI_FAILED;
-	cli_dev_limit(&d->file.dev, steps, 0);
-	rc = open_chain(d, path, said, false, fault);
+	cli_dev_limit(&d->file.dev, how->steps, 0);
+	rc = open_chain(d, path, how->said, false, how->partial, fault);
 	cli_dev_unlimited(&d->file.dev);
 	return rc;
 }

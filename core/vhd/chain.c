@@ -164,8 +164,13 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 	if (opt->failed_path)
 		*opt->failed_path = '\0';
 	enum pod_status st = open_member(c, file, &opt->top, diag);
-	while (st == POD_OK && c->member[c->depth - 1]->has_parent)
+	while (st == POD_OK && c->broken == POD_OK && c->member[c->depth - 1]->has_parent) {
 		st = open_parent(c, opt, diag);
+		if (opt->partial && st != POD_E_NOMEM && st != POD_E_CANCELLED) {
+			c->broken = st;
+			st = POD_OK;
+		}
+	}
 	if (st == POD_OK)
 		st = owners_init(c, opt);
 	if (st == POD_OK && opt->top.writable) {

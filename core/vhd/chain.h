@@ -28,6 +28,7 @@ struct pod_chain_opener {
 struct pod_chain_options {
 	struct pod_member_options
 		top;	   /* parents are opened with the same cache_pages, not writable; their bytes tell the format */
+	bool partial;	   /* a parent that cannot be opened ends the chain (pod_chain.broken): to be looked at, not read */
 	char *failed_path; /* on failure: the parent's path that could not be used, or "" for the top file; NULL: don't */
 	size_t failed_path_size;
 };
@@ -38,7 +39,8 @@ struct pod_chain {
 	struct pod_chain_opener *opener;
 	struct pod_member **member; /* [0]: the top */
 	unsigned depth, cap;
-	uint8_t *sector; /* a sector that is written in part */
+	enum pod_status broken; /* why the lowest member's parent is not there; POD_OK: the chain is whole */
+	uint8_t *sector;	/* a sector that is written in part */
 	/* Which member shows each 4 KiB of a granule, for deep chains: a read asks one member instead of all. NULL: not used. */
 	uint64_t *granule; /* granule number + 1; 0: empty */
 	uint8_t *owner;

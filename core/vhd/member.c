@@ -183,6 +183,13 @@ const char *pod_member_parent_path(const struct pod_member *l, enum pod_parent_p
 					   : NULL;
 }
 
+/* When its file was last written to, as a VHD counts; 0: not known. */
+static uint32_t changed(const struct pod_member *l)
+{
+	uint64_t t = l->file->changed_unix;
+	return t > POD_VHD_EPOCH && t - POD_VHD_EPOCH <= UINT32_MAX ? (uint32_t)(t - POD_VHD_EPOCH) : 0;
+}
+
 void pod_member_describe(const struct pod_member *parent, struct pod_parent_spec *spec)
 {
 	memset(spec->linkage2, 0, 16);
@@ -190,7 +197,7 @@ void pod_member_describe(const struct pod_member *parent, struct pod_parent_spec
 		memcpy(spec->linkage, parent->u.vhdx.data_write_guid, 16);
 	} else if (parent->kind == POD_MEMBER_VHD) {
 		memcpy(spec->linkage, parent->u.vhd.id, 16);
-		spec->vhd_timestamp = parent->u.vhd.timestamp;
+		spec->vhd_timestamp = changed(parent) ? changed(parent) : parent->u.vhd.timestamp;
 	}
 }
 
@@ -229,4 +236,18 @@ enum pod_status pod_member_linked(const struct pod_member *child, const struct p
 	if (memcmp(child->u.vhd.parent_id, parent->u.vhd.id, 16) != 0)
 		return pod_fail(diag, POD_E_CHANGED, "Parent Unique ID is not the parent's Unique ID", 0, 0, 0);
 	return POD_OK;
+}
+
+bool pod_member_time_differs(const struct pod_member *child, const struct pod_member *parent)
+{
+	if (child->kind != POD_MEMBER_VHD || parent->kind != POD_MEMBER_VHD)
+		return false;
+	uint32_t held = child->u.vhd.parent_timestamp, now = changed(parent), made = child->u.vhd.timestamp;
+	if (!held || !now)
+		return false;
+	/* Some writers (Isopod up to 0.3 among them) put there what stands in the parent's footer: then only what is later than the
+	 * child says anything. FAT keeps times to two seconds. */
+	if (held == parent->u.vhd.timestamp)
+		return now > made && now - made > 1;
+	return (now > held ? now - held : held - now) > 1;
 }

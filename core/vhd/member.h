@@ -57,6 +57,10 @@ enum pod_status POD_MUST_USE pod_member_can_stand_on(const struct pod_member *ch
  * POD_E_UNSUPPORTED (another format or sector size), with `diag`. */
 enum pod_status POD_MUST_USE pod_member_linked(const struct pod_member *child, const struct pod_member *parent,
 					       struct pod_diag *diag);
+/* A VHD's identifier stays when it is written to; what tells is the time that its child holds (Parent Time Stamp: when the parent's file
+ * was last written to). True: the parent's file has another one, so it was written to since the child was made, or only copied. False:
+ * it has not, or that is not known. */
+bool pod_member_time_differs(const struct pod_member *child, const struct pod_member *parent);
 /* "raw", "vhd", "vhdx" */
 const char *pod_member_kind_name(enum pod_member_kind kind);
 

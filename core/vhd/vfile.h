@@ -17,6 +17,7 @@ struct pod_vfile {
 	enum pod_status (*resize)(struct pod_vfile *f, uint64_t size_bytes);
 	/* Makes a range read as zeros without writing it, and gives its space back. NULL, or a failure: zeros are written. */
 	enum pod_status (*zero)(struct pod_vfile *f, uint64_t off_bytes, uint64_t len_bytes);
+	uint64_t changed_unix;	       /* when it was last written to, seconds since 1970; 0: not known */
 	uint64_t id[2];		       /* which file it is (device and inode, volume and cluster): equal means the same one */
 	const struct pod_map *extents; /* where the file lies on the stick, for pod_chain_map; NULL: not known */
 	void *ctx;
@@ -49,7 +50,7 @@ enum pod_parent_path { POD_PARENT_RELATIVE = 0, POD_PARENT_VOLUME = 1, POD_PAREN
 struct pod_parent_spec {
 	uint8_t linkage[16];	/* VHDX: the parent's DataWriteGuid; VHD: its unique identifier */
 	uint8_t linkage2[16];	/* VHDX: a second identifier that is right as well; zeros: none */
-	uint32_t vhd_timestamp; /* VHD: the parent's time stamp, seconds since 2000-01-01 UTC */
+	uint32_t vhd_timestamp; /* VHD: when the parent's file was last written to, seconds since 2000-01-01 UTC */
 	const char *path[POD_PARENT_PATHS];
 };
 

@@ -119,9 +119,13 @@ static enum pod_status claim_table(struct pod_vhdx *x, struct pod_diag *diag)
 		POD_TRY(pod_vhdx_bat_get(x, i, &e));
 		if (!bitmap && block++ >= blocks)
 			continue;
-		if (VHDX_STATE(e) < POD_VHDX_FULL)
-			continue;
 		uint64_t len = bitmap ? VHDX_MIB : 1ull << x->block_shift;
+		if (VHDX_STATE(e) < POD_VHDX_FULL) {
+			/* A state that nobody knows: whatever lies there is nothing to write over or to cut off. */
+			if (VHDX_STATE(e) > POD_VHDX_UNMAPPED && pod_in_range(VHDX_PLACE(e), len, x->dev->size_bytes))
+				vhdx_space_mark(x, VHDX_PLACE(e), len, true);
+			continue;
+		}
 		if (VHDX_PLACE(e) >= x->dev->size_bytes)
 			return pod_fail(diag, POD_E_CORRUPT, "BAT entry beyond the end of the file", x->bat_off + i * 8,
 					x->dev->size_bytes, VHDX_PLACE(e));

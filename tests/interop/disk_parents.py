@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`isopod disk` and images that others are based on: who they are is known before the parent changes."""
-import json, os, random, shutil, subprocess, tempfile
+import json, os, random, shutil, struct, subprocess, tempfile, time
 
 from cli_common import *
 from power_folder import LONG, each_state, parse
@@ -212,6 +212,98 @@ def ignore_identity():
     one_line(isopod("disk", "rebase", b, "--onto", c, "--ignore-identity"), 2, "with --onto", "goes with --parent")
 
 
+def touch(path, ago):
+    t = time.time() - ago
+    os.utime(path, (t, t))
+
+
+def times():
+    """A VHD keeps its identifier when it is written to; the time of its file is in its children."""
+    must("disk", "create", "a.vhd", "--size", "8M")
+    write("a.vhd", 1)
+    touch("a.vhd", 7200)
+    child("a.vhd", "b.vhd")
+    stamp = struct.unpack(">I", open("b.vhd", "rb").read()[512 + 56:512 + 60])[0]
+    equal(stamp + 946684800, int(os.stat("a.vhd").st_mtime), "Parent Time Stamp is the time of the parent's file, in UTC since 2000")
+    r = must("disk", "info", "b.vhd", "--json")
+    equal((r.err, json.loads(r.out)["chain"][0]["parent_time_differs"]), ("", False), "a parent that was not touched")
+    write("a.vhd", 2, "2M", "64K", "--orphan-children")
+    for args in (("info", "b.vhd"), ("check", "b.vhd"), ("convert", "b.vhd", "out.raw"), ("map", "b.vhd")):
+        one_line(isopod("disk", *args), 0, "a parent that was written to: %s" % args[0], "a.vhd has another time", "written to")
+    equal(json.loads(must("disk", "info", "b.vhd", "--json").out)["chain"][0]["parent_time_differs"], True, "it is in the report")
+    must("disk", "rebase", "b.vhd", "--parent", "a.vhd")
+    equal(must("disk", "info", "b.vhd").err, "", "the time was noted anew")
+    # A writer that puts the footer's time there.
+    with open("b.vhd", "r+b") as f:
+        head = bytearray(f.read())
+        at = struct.unpack(">Q", head[16:24])[0]
+        head[at + 56:at + 60] = open("a.vhd", "rb").read()[24:28]
+        head[at + 36:at + 40] = bytes(4)
+        head[at + 36:at + 40] = struct.pack(">I", ~sum(head[at:at + 1024]) & 0xffffffff)
+        f.seek(0)
+        f.write(head)
+    touch("a.vhd", 7200)
+    equal(must("disk", "info", "b.vhd").err, "", "a parent older than its child, whatever the child holds")
+    touch("a.vhd", -100)
+    one_line(isopod("disk", "info", "b.vhd"), 0, "a parent newer than its child", "has another time")
+    for x in ("a.vhd", "b.vhd", "out.raw"):
+        os.unlink(x)
+
+
+def without_the_parent():
+    names = chain_of_five("vhdx")
+    os.unlink(names[2])
+    r = isopod("disk", "info", names[4])
+    check("e.vhdx: vhdx" in r.out and "d.vhdx: vhdx" in r.out, "what can be said without the parent: " + r.out)
+    one_line(r, 3, "a chain with a gap", "parent is missing")
+    r = isopod("disk", "info", names[4], "--json")
+    i = json.loads(r.out)
+    equal((r.rc, i["complete"], i["depth"], [os.path.basename(m["path"]) for m in i["chain"]]), (1, False, 2, ["e.vhdx", "d.vhdx"]), "as JSON")
+    check("parent is missing" in i["problem"], "why: " + i["problem"])
+    one_line(isopod("disk", "map", names[4]), 3, "the map needs all of it", "parent is missing")
+
+
+def damaged_tables():
+    """Entries of the BAT that overlap, that lead into the log, of unknown state."""
+    must("disk", "create", "t.vhdx", "--size", "8M", "--block-size", "1M")
+    for i in range(4):
+        write("t.vhdx", i + 1, "%dM" % i, "1M")
+    raw = open("t.vhdx", "rb").read()
+    regions = raw[196608:196608 + 16 + 64]
+    bat = next(struct.unpack("<Q", regions[16 + 32 * i + 16:16 + 32 * i + 24])[0] for i in range(2)
+               if regions[16 + 32 * i:16 + 32 * i + 4] == bytes.fromhex("6677c22d"))
+    entries = struct.unpack("<4Q", raw[bat:bat + 32])
+    log = struct.unpack("<Q", raw[65536 + 72:65536 + 80])[0]
+
+    def with_entry(n, e, name):
+        with open(name, "wb") as f:
+            f.write(raw[:bat + 8 * n] + struct.pack("<Q", e) + raw[bat + 8 * n + 8:])
+        return name
+    for e, what in ((entries[0], "overlapping entries"), (log | 6, "an entry that leads into the log")):
+        one_line(isopod("disk", "convert", with_entry(1, e, "bad.vhdx"), "no.raw"), 3, what, "bad.vhdx", "overlap")
+        check(not os.path.exists("no.raw"), what + ": nothing is left")
+    # The last block of the file, in a state of the future.
+    last = max(range(4), key=lambda i: entries[i])
+    with_entry(last, entries[last] & ~7 | 4, "future.vhdx")
+    at = entries[last] & ~(MIB - 1)
+    isopod("disk", "compact", "future.vhdx")
+    check(open("future.vhdx", "rb").read()[at:at + MIB] == raw[at:at + MIB], "compact cuts no block whose state it does not know")
+    for args in (("create", "s.vhd", "--size", "8M"), ("create", "s.raw", "--size", "8M"), ("create", "s.vhdx", "--parent", "t.vhdx"), ("convert", "t.vhdx", "s.vhd"),
+                 ("convert", "t.vhdx", "s.raw"), ("convert", "t.vhdx", "s.qcow2")):
+        one_line(isopod("disk", *args, "--sector-size", "4096"), 2, "--sector-size without effect: %r" % (args,), "--sector-size")
+
+
+def deep():
+    """256 images can be opened, so no more are made."""
+    must("disk", "create", "0.vhdx", "--size", "4M")
+    for i in range(1, 256):
+        child("%d.vhdx" % (i - 1), "%d.vhdx" % i)
+    one_line(isopod("disk", "create", "256.vhdx", "--parent", "255.vhdx"), 3, "one too many", "255.vhdx", "256 images deep")
+    check(not os.path.exists("256.vhdx"), "it is not made")
+    for i in range(256):
+        os.unlink("%d.vhdx" % i)
+
+
 if os.path.isdir("/dev/shm"):  # thousands of flushes, which are recorded anyway
     tempfile.tempdir = "/dev/shm"
 with workdir():
@@ -219,6 +311,10 @@ with workdir():
         writing(form)
     inner_layers()
     ignore_identity()
+    times()
+    without_the_parent()
+    damaged_tables()
+    deep()
     rng = random.Random(7)
     for form in ("vhdx", "vhd"):
         merge_in_the_middle(form, rng)

@@ -12,6 +12,7 @@ struct check {
 	struct cli_json *json;
 	const char *file; /* that is being looked at */
 	bool repair, hash, incomplete;
+	bool *unreadable; /* each layer of the index, by itself */
 	uint64_t faults, repaired, warnings;
 };
 
@@ -99,6 +100,72 @@ static const struct pod_stored *other_parent(struct pod_store *s, const struct p
 	return NULL;
 }
 
+/* Is the file of `p` what the index says that it is? */
+static bool as_recorded(struct check *k, const struct pod_stored *p, struct fault *fault)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	char *file = layer_store_file(k->ls, p, fault);
+	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
+	bool same = f && pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK && l->kind == POD_MEMBER_VHDX &&
+		    memcmp(l->u.vhdx.data_write_guid, p->data_guid, 16) == 0;
+
+	if (pod_member_close(l) != POD_OK)
+		same = false;
+	k->ls->dir.ops->close(&k->ls->dir, f, fault);
+	free(file);
+	free(l);
+	return same;
+}
+
+/* Only the child's word for it is wrong: the parent is what it was when it became read-only. */
+static bool relinked(struct check *k, const struct pod_stored *p, struct fault *fault)
+{
+	if (!k->repair || !(p->flags & POD_STORED_FROZEN) || !as_recorded(k, p, fault) ||
+	    layer_store_relink_children(k->ls, p->id, p, fault) != CLI_OK)
+		return false;
+	repaired(k, k->file, _("it named its parent by another identifier"));
+	return true;
+}
+
+/* It was changed under the layers based on it, and all of them were told. */
+static bool told_all(struct check *k, const struct pod_stored *e, const struct pod_vhdx *x, struct fault *fault)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_store *s = &k->ls->s;
+	bool all = pod_store_children(s, e->id) > 0;
+
+	for (size_t i = 0; i < s->count && all; i++) {
+		struct pod_member *l = cli_xzalloc(sizeof *l);
+		char *file = s->layer[i].parent == e->id ? layer_store_file(k->ls, &s->layer[i], fault) : NULL;
+		struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
+
+		if (s->layer[i].parent == e->id)
+			all = f && pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK && l->kind == POD_MEMBER_VHDX &&
+			      memcmp(l->u.vhdx.parent.linkage, x->data_write_guid, 16) == 0;
+		if (pod_member_close(l) != POD_OK)
+			all = false;
+		k->ls->dir.ops->close(&k->ls->dir, f, fault);
+		free(file);
+		free(l);
+	}
+	return all;
+}
+
+static void check_frozen(struct check *k, struct pod_stored *e, const struct pod_vhdx *x, struct fault *fault)
+{
+	if (memcmp(x->data_write_guid, e->data_guid, 16) == 0)
+		return;
+	if (!k->repair || !told_all(k, e, x, fault)) {
+		found(k, k->file, _("it must not be written to any more, but it was"));
+		return;
+	}
+	memcpy(e->data_guid, x->data_write_guid, 16);
+	e->size_bytes = x->size_bytes;
+	e->flags &= ~(uint32_t)POD_STORED_HASHED;
+	repaired(k, k->file, _("it was changed, and the layers based on it name it as it is: the index does so now"));
+}
+
 static void check_link(struct check *k, const struct pod_stored *e, const struct pod_member *l, struct fault *fault)
 {
 	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_named_parent(&k->ls->s, l) : e->parent;
@@ -107,6 +174,7 @@ static void check_link(struct check *k, const struct pod_stored *e, const struct
 
 	if (!p != !l->has_parent) {
 		found(k, k->file, _("the index and the file disagree about whether it has a parent"));
+		k->unreadable[e - k->ls->s.layer] = true;
 		return;
 	}
 	if (!p)
@@ -115,6 +183,9 @@ static void check_link(struct check *k, const struct pod_stored *e, const struct
 	other = st == POD_E_CHANGED ? other_parent(&k->ls->s, p) : NULL;
 	if (other)
 		st = linked_to(k, l, other, fault);
+	if (st == POD_E_CHANGED && relinked(k, p, fault))
+		return;
+	k->unreadable[e - k->ls->s.layer] |= st != POD_OK;
 	if (st == POD_E_NOT_FOUND)
 		found(k, k->file, _("its parent is missing"));
 	else if (st == POD_E_CHANGED)
@@ -180,27 +251,30 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
 	struct pod_diag diag = {0};
 	struct pod_vhd_check c;
+	uint64_t before = k->faults;
 	enum pod_status st;
 
 	k->file = e->name;
 	if (!f && file) {
 		k->incomplete = true; /* in use: said */
 	} else if (!f) {
+		k->unreadable[e - k->ls->s.layer] = true;
 		found(k, e->name, _("its file is missing"));
 	} else {
 		k->file = file;
 		st = pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag);
 		if (st != POD_OK || l->kind != POD_MEMBER_VHDX) {
+			k->unreadable[e - k->ls->s.layer] = true;
 			cannot_read(k, file, st == POD_OK ? POD_E_FORMAT : st, fault);
 		} else {
 			st = pod_vhdx_check(&l->u.vhdx, false, found_in_file, k, &c);
 			if (st != POD_OK)
 				cannot_read(k, file, st, fault);
 			check_link(k, e, l, fault);
-			if (e->frozen && !being_merged_into(&k->ls->s, e) &&
-			    memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) != 0)
-				found(k, file, _("it must not be written to any more, but it was"));
-			if (e->frozen && k->hash)
+			if (e->frozen && !being_merged_into(&k->ls->s, e))
+				check_frozen(k, e, &l->u.vhdx, fault);
+			/* What is wrong already is not to become what later checks compare with. */
+			if (e->frozen && k->hash && (k->faults == before || e->flags & POD_STORED_HASHED))
 				check_hash(k, e, f, fault);
 		}
 		if (pod_member_close(l) != POD_OK)
@@ -330,6 +404,48 @@ static void check_native_boot(struct check *k, uint64_t current_bytes, struct fa
 	free(text);
 }
 
+/* Names those whose files and parents are all right, once that does not go for all. */
+static void say_what_opens(struct check *k)
+{
+	struct pod_store *s = &k->ls->s;
+	char *names = NULL, *text;
+	bool any = false;
+
+	for (size_t i = 0; i < s->count; i++) { /* parents stand before their children */
+		const struct pod_stored *p = pod_store_find(s, s->layer[i].parent);
+
+		k->unreadable[i] |= p && k->unreadable[p - s->layer];
+		any |= k->unreadable[i];
+	}
+	for (size_t i = 0; any && i < s->count; i++) {
+		if (k->unreadable[i])
+			continue;
+		text = cli_xasprintf("%s%s%s", names ? names : "", names ? ", " : "", s->layer[i].name);
+		free(names);
+		names = text;
+	}
+	if (any) {
+		text = names ? cli_xasprintf(_("can still be opened: %s"), names)
+			     : cli_xstrdup(_("no layer can be opened any more"));
+		warn(k, k->ls->dir.shown, text);
+		free(text);
+	}
+	free(names);
+}
+
+/* Its content is gone with it; what it was based on is not. */
+static void replace_lost_current(struct check *k, struct fault *fault)
+{
+	struct layer_store *ls = k->ls;
+	const struct pod_stored *e = pod_store_find(&ls->s, ls->s.current);
+	char *file = e ? layer_store_file(ls, e, NULL) : NULL, *name = e ? cli_xstrdup(e->file) : NULL;
+
+	if (e && e->parent && !file && layer_store_rollback(ls, NULL, true, fault) == CLI_OK)
+		repaired(k, name, _("the file of the current layer was lost; a fresh layer takes its place"));
+	free(name);
+	free(file);
+}
+
 static int check_store(struct check *k, struct fault *fault)
 {
 	struct folder *fo = cli_xzalloc(sizeof *fo);
@@ -337,9 +453,14 @@ static int check_store(struct check *k, struct fault *fault)
 	int rc = CLI_OK;
 
 	fo->k = k;
+	if (k->repair)
+		replace_lost_current(k, fault);
+	k->unreadable = cli_xzalloc((ls->s.count + 1) * sizeof *k->unreadable);
 	for (size_t i = 0; i < ls->s.count && !cli_interrupted; i++)
 		if (!(ls->s.layer[i].flags & POD_STORED_FLAT))
 			check_layer(k, &ls->s.layer[i], fault);
+	say_what_opens(k);
+	free(k->unreadable);
 	if (!pod_store_find(&ls->s, ls->s.current))
 		found(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
 	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo, fault))

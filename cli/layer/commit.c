@@ -47,7 +47,7 @@ int layer_store_finish_commit(struct layer_store *ls, uint32_t id, struct fault 
 	if (rc != CLI_OK)
 		return rc;
 	e = pod_store_find(&ls->s, id);
-	layer_store_mark_gone(ls, e, fault);
+	layer_store_mark_gone(ls, e);
 	for (size_t i = 0; i < ls->s.count; i++)
 		if (ls->s.layer[i].parent == id)
 			ls->s.layer[i].parent = parent;

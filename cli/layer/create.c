@@ -206,7 +206,7 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 	}
 	if (argc - optind != 1 || !o.from == !o.size_bytes)
 		return cli_usage(fault, cmd, "%s", _("name one STORE, and either --size N or --from FILE"));
-	if (!pod_store_name_ok(o.name))
+	if (!pod_store_name_ok(o.name) || pod_store_name_reserved(o.name))
 		return cli_usage(fault, cmd, _("'%s' is not valid here"), o.name);
 	cli_catch_signals();
 	return layer_store_create(argv[optind], &o, fault);

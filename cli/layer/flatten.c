@@ -81,7 +81,7 @@ int layer_store_finish_flatten(struct layer_store *ls, uint32_t id, struct fault
 	pod_strlcpy(flat->name, old->name, sizeof flat->name);
 	flat->flags &= ~(uint32_t)POD_STORED_FLAT;
 	flat->parent = 0;
-	layer_store_mark_gone(ls, old, fault);
+	layer_store_mark_gone(ls, old);
 	for (size_t i = 0; i < ls->s.count; i++)
 		if (ls->s.layer[i].parent == from)
 			ls->s.layer[i].parent = id;

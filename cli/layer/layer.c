@@ -96,12 +96,12 @@ static int act_flatten(struct layer_store *ls, const char *a, const char *b, boo
 	return layer_store_flatten(ls, a, fault);
 }
 
-static int act_fresh(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
+static int act_start(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)a;
 	(void)b;
 	(void)flag;
-	return layer_store_fresh(ls, fault);
+	return ls->s.locked ? layer_store_fresh(ls, fault) : CLI_OK;
 }
 
 static const struct {
@@ -115,7 +115,7 @@ static const struct {
 	{"flatten", NULL, act_flatten, 0, 1},	{"rebase", NULL, act_rebase, 2, 2},
 };
 
-static int print_path(const char *arg, bool *locked, struct fault *fault)
+static int print_path(const char *arg, struct fault *fault)
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
 	int rc = layer_store_open(ls, arg, false, fault);
@@ -126,8 +126,6 @@ static int print_path(const char *arg, bool *locked, struct fault *fault)
 
 		if (!shown)
 			rc = CLI_FAILED;
-		else if (ls->s.locked && *locked == false)
-			*locked = true;
 		else
 			cli_print("%s\n", shown);
 		free(shown);
@@ -141,16 +139,25 @@ static int print_path(const char *arg, bool *locked, struct fault *fault)
 
 static int cmd_path(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	bool none, locked = false;
+	bool none;
 	int rc = parse(cmd, argc, argv, NULL, 0, 0, &none, fault);
 
 	if (rc == CLI_OK)
-		rc = print_path(argv[optind], &locked, fault);
-	if (rc == CLI_OK && locked) {
-		rc = with_store(argv[optind], act_fresh, NULL, NULL, false, fault);
-		if (rc == CLI_OK)
-			rc = print_path(argv[optind], &locked, fault);
+		rc = print_path(argv[optind], fault);
+	return rc == CLI_OK ? cli_flush(fault) : rc;
+}
+
+static int cmd_start(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	bool none;
+	int rc = parse(cmd, argc, argv, NULL, 0, 0, &none, fault);
+
+	if (rc == CLI_OK) {
+		cli_catch_signals();
+		rc = with_store(argv[optind], act_start, NULL, NULL, false, fault);
 	}
+	if (rc == CLI_OK)
+		rc = print_path(argv[optind], fault);
 	return rc == CLI_OK ? cli_flush(fault) : rc;
 }
 
@@ -158,8 +165,8 @@ static const struct {
 	const char *name;
 	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
-	{"create", layer_cmd_create}, {"list", layer_cmd_list}, {"check", layer_cmd_check},
-	{"export", layer_cmd_export}, {"diff", layer_cmd_diff}, {"path", cmd_path},
+	{"create", layer_cmd_create}, {"list", layer_cmd_list}, {"check", layer_cmd_check}, {"export", layer_cmd_export},
+	{"diff", layer_cmd_diff},     {"path", cmd_path},	{"start", cmd_start},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -169,9 +176,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	int rc;
 
 	if (!verb)
-		return cli_usage(fault, cmd, "%s",
-				 _("say what to do: create, snapshot, rollback, path, list, diff, commit, flatten, rebase, "
-				   "delete, rename, lock, check, export"));
+		return cli_usage(
+			fault, cmd, "%s",
+			_("say what to do: create, snapshot, rollback, path, start, list, diff, commit, flatten, rebase, "
+			  "delete, rename, lock, check, export"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0)
 			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
@@ -192,7 +200,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_layer = {
 	.name = "layer",
-	.arguments = "create|snapshot|rollback|path|list|diff|commit|flatten|rebase|delete|rename|lock|check|export STORE ...",
+	.arguments =
+		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|delete|rename|lock|check|export STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
 		   "  create STORE --size N | --from FILE [--input-format F] [--name NAME]\n"
@@ -200,6 +209,7 @@ const struct cli_command cli_layer = {
 		   "  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
 		   "  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
 		   "  path STORE                       the file to boot or to serve now\n"
+		   "  start STORE                      the same for a boot that begins; of a locked store a fresh one\n"
 		   "  list STORE [--json]              the tree of layers\n"
 		   "  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
 		   "  commit STORE [NAME]              a layer's content into the one below it\n"

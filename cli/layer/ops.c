@@ -21,6 +21,8 @@ static int name_fits(struct layer_store *ls, const char *name, const struct pod_
 			_("%s: not a name for a layer; use 1 to %u bytes without \\ / : * ? \" < > |, no full stop at the "
 			  "beginning, no full stop or blank at the end"),
 			name, POD_STORE_NAME_MAX - 1);
+	if (pod_store_name_reserved(name))
+		return fault_set(fault, _("%s: Windows keeps this name for a device; choose another name"), name);
 	if (other && other != but)
 		return fault_set(fault, _("%s: there is already a layer '%s'; choose another name"), ls->dir.shown, name);
 	return CLI_OK;
@@ -119,6 +121,14 @@ static int at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouch
 	return CLI_OK;
 }
 
+static bool is_lost(struct layer_store *ls, const struct pod_stored *e)
+{
+	char *file = layer_store_file(ls, e, NULL);
+
+	free(file);
+	return !file;
+}
+
 /* A fresh child of `target` becomes current; the old current goes, or stays as it is now. */
 static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bool discard, struct fault *fault)
 {
@@ -132,7 +142,7 @@ static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bo
 	e = pod_store_find(&ls->s, old);
 	ls->s.current = fresh;
 	if (e && discard && pod_store_children(&ls->s, old) == 0)
-		layer_store_mark_gone(ls, e, fault);
+		layer_store_mark_gone(ls, e);
 	else if (e)
 		freeze(e);
 	if (layer_store_save(ls, fault) != CLI_OK)
@@ -166,8 +176,13 @@ int layer_store_rollback(struct layer_store *ls, const char *name, bool discard,
 	/* Both must be at rest: a machine that still runs on the current layer would go on writing to it. */
 	if (!(to->flags & POD_STORED_FROZEN))
 		rc = layer_store_settle(ls, to, fault);
-	if (rc == CLI_OK && cur)
+	if (rc == CLI_OK && cur && is_lost(ls, cur)) {
+		fault_warn(fault, _("%s: %s, the file of the current layer, is lost, and what was written to it with it"),
+			   ls->dir.shown, cur->file);
+		untouched = true;
+	} else if (rc == CLI_OK && cur) {
 		rc = at_rest(ls, cur, &untouched, fault);
+	}
 	discard |= untouched;
 	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard, fault) : rc;
 }
@@ -206,7 +221,7 @@ int layer_store_delete(struct layer_store *ls, const char *name, struct fault *f
 				 ls->dir.shown, e->name);
 	if (!idle(ls, e, fault))
 		return CLI_FAILED;
-	layer_store_mark_gone(ls, e, fault);
+	layer_store_mark_gone(ls, e);
 	rc = layer_store_save(ls, fault);
 	if (rc == CLI_OK)
 		layer_store_sweep(ls, fault);

@@ -161,6 +161,8 @@ int layer_store_settle(struct layer_store *ls, struct pod_stored *e, struct faul
 	if (f)
 		rc = settle_file(f, e, fault);
 	ls->dir.ops->close(&ls->dir, f, fault);
+	if (e->flags & POD_STORED_FROZEN)
+		ls->dir.ops->protect(&ls->dir, file, true, fault);
 	free(file);
 	return rc;
 }
@@ -183,9 +185,9 @@ void layer_store_leave_file(struct layer_store *ls, const char *file, struct fau
 	fault_free(&why);
 }
 
-void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e, struct fault *fault)
+void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e)
 {
-	char *file = layer_store_file(ls, e, fault);
+	char *file = layer_store_file(ls, e, NULL); /* it may be gone already */
 
 	if (file)
 		pod_strlcpy(e->file, file, sizeof e->file);

@@ -44,7 +44,7 @@ bool layer_store_remove_file(struct layer_store *ls, const char *file, struct fa
 /* The same where nothing depends on it: what cannot be removed is a warning. */
 void layer_store_leave_file(struct layer_store *ls, const char *file, struct fault *fault);
 /* Its file must be there under the name the entry says: the entry is brought up to date first. */
-void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e, struct fault *fault);
+void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e);
 /* The file of a layer that the index on disk says is gone goes, and its entry in memory. */
 void layer_store_sweep(struct layer_store *ls, struct fault *fault);
 

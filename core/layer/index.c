@@ -156,6 +156,29 @@ bool pod_store_name_ok(const char *name)
 	return true;
 }
 
+bool pod_store_name_reserved(const char *name)
+{
+	static const char *const device[] = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"};
+	char stem[8];
+	size_t len = 0;
+	while (name[len] && name[len] != '.')
+		len++;
+	while (len && name[len - 1] == ' ')
+		len--;
+	if (len >= sizeof stem)
+		return false;
+	memcpy(stem, name, len);
+	stem[len] = '\0';
+	for (size_t i = 0; i < POD_ARRAY_LEN(device); i++)
+		if (pod_strcasecmp(stem, device[i]) == 0)
+			return true;
+	/* COM0 to COM9, LPT0 to LPT9. */
+	if (len != 4 || stem[3] < '0' || stem[3] > '9')
+		return false;
+	stem[3] = '\0';
+	return pod_strcasecmp(stem, "COM") == 0 || pod_strcasecmp(stem, "LPT") == 0;
+}
+
 void pod_store_file_name(char out[POD_STORE_FILE_MAX], const char *name, uint32_t id)
 {
 	pod_snprintf(out, POD_STORE_FILE_MAX, "%s.%08x.vhdx", name, (unsigned)id);

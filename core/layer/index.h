@@ -71,6 +71,8 @@ enum pod_status POD_MUST_USE pod_store_sort(struct pod_store *s);
 /* A name for people that is a file name everywhere: 1 to 119 bytes of UTF-8 without controls and without \ / : * ? " < > |, no
  * blank or full stop at the end, no full stop in front. */
 bool pod_store_name_ok(const char *name);
+/* A name that Windows keeps for a device, whatever follows a full stop: CON, NUL, COM1 ... No new layer gets one. */
+bool pod_store_name_reserved(const char *name);
 /* "NAME.0123abcd.vhdx". */
 void pod_store_file_name(char out[POD_STORE_FILE_MAX], const char *name, uint32_t id);
 /* The parts of such a name; false if it is none. `name` may be NULL. */

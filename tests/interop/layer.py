@@ -295,11 +295,11 @@ def tree():
 def kiosk():
     must("layer", "create", "k", "--size", "16M")
     must("layer", "lock", "k")
-    first = must("layer", "path", "k").out.strip()
-    check(must("layer", "path", "k").out.strip() == first, "a boot that wrote nothing leaves a fresh layer")
+    first = must("layer", "start", "k").out.strip()
+    check(must("layer", "start", "k").out.strip() == first, "a boot that wrote nothing leaves a fresh layer")
     for i in range(3):
         Served("k").nbd(first, "qemu-io", "-f", "raw", "-c", "write -P %d 0 64k" % (i + 1), "@")
-        after = must("layer", "path", "k").out.strip()
+        after = must("layer", "start", "k").out.strip()
         check(after != first and not os.path.exists(first), "what was written is gone")
         first = after
         must("layer", "export", "k", "k.raw", "--replace")
@@ -307,7 +307,7 @@ def kiosk():
     equal(len(layers("k")["layers"]), 2, "a kiosk does not fill its disk")
     one_line(isopod("layer", "delete", "k", "base"), 3, "delete the locked layer", "base")
     must("layer", "lock", "k", "--off")
-    check(must("layer", "path", "k").out == must("layer", "path", "k").out, "unlocked")
+    check(must("layer", "start", "k").out == must("layer", "path", "k").out, "unlocked")
 
 
 def rebase(rng):

@@ -166,7 +166,7 @@ static const struct {
 	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
 	{"create", layer_cmd_create}, {"list", layer_cmd_list}, {"check", layer_cmd_check}, {"export", layer_cmd_export},
-	{"diff", layer_cmd_diff},     {"path", cmd_path},	{"start", cmd_start},
+	{"diff", layer_cmd_diff},     {"path", cmd_path},	{"start", cmd_start},	    {"prune", layer_cmd_prune},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -179,7 +179,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return cli_usage(
 			fault, cmd, "%s",
 			_("say what to do: create, snapshot, rollback, path, start, list, diff, commit, flatten, rebase, "
-			  "delete, rename, lock, check, export"));
+			  "prune, delete, rename, lock, check, export"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0)
 			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
@@ -201,7 +201,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 const struct cli_command cli_layer = {
 	.name = "layer",
 	.arguments =
-		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|delete|rename|lock|check|export STORE ...",
+		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
 		   "  create STORE --size N | --from FILE [--input-format F] [--name NAME]\n"
@@ -215,6 +215,8 @@ const struct cli_command cli_layer = {
 		   "  commit STORE [NAME]              a layer's content into the one below it\n"
 		   "  flatten STORE [NAME]             make a layer independent of those below it\n"
 		   "  rebase STORE NAME ONTO           give a layer another parent; its content stays the same\n"
+		   "  prune STORE --keep N | --keep-daily N | --keep-weekly N ... [--dry-run]\n"
+		   "                                   delete other snapshots; layers that stay show what they showed\n"
 		   "  delete STORE NAME                remove a layer that no other one is based on\n"
 		   "  rename STORE NAME NEW\n"
 		   "  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"

@@ -11,6 +11,8 @@
 #include "cli/layer/ops.h"
 #include "core/base/str.h"
 
+#define MANY_LAYERS 200u /* on top of each other: time to say how there get fewer */
+
 static int name_fits(struct layer_store *ls, const char *name, const struct pod_stored *but, struct fault *fault)
 {
 	const struct pod_stored *other = pod_store_named(&ls->s, name);
@@ -103,6 +105,12 @@ int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault 
 	if (layer_store_save(ls, fault) != CLI_OK)
 		return take_back(ls, fresh, fault);
 	protect(ls, old, fault);
+	if (layer_store_depth(&ls->s, fresh) >= MANY_LAYERS)
+		fault_warn(
+			fault,
+			_("%s: %u layers are based on each other, and more than %u cannot be opened; 'isopod layer prune --keep "
+			  "50' deletes old snapshots, 'isopod layer flatten' makes a layer independent"),
+			ls->dir.shown, layer_store_depth(&ls->s, fresh), POD_CHAIN_DEPTH_MAX);
 	return CLI_OK;
 }
 

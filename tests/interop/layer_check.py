@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`isopod layer` and a store that something else has changed: what is said, what still opens, what a repair mends."""
-import json, os, shutil, stat, subprocess, tempfile
+import json, os, random, shutil, stat, subprocess, tempfile
 
 from cli_common import *
 import cli_common
@@ -118,6 +118,57 @@ def refused():
     check(fresh != path and not os.path.exists(path), "a start begins afresh")
 
 
+def prune():
+    """Snapshots of twenty days, two each; what stays shows what it showed."""
+    must("layer", "create", "p", "--size", "8M")
+    begin = 1700006400  # 2023-11-15, 00:00 UTC, a Wednesday
+    for i in range(40):
+        write(must("layer", "path", "p").out.strip(), i + 1, "%dK" % (i * 100))
+        must("layer", "snapshot", "p", "s%d" % i, env={"SOURCE_DATE_EPOCH": str(begin + i * 43200)})
+    must("layer", "rollback", "p", "s30")  # what is there beside the chain
+    before = {n: content("p", n) for n in layers("p")}
+    was = sorted((f, sha256("p/" + f)) for f in os.listdir("p"))
+    one_line(isopod("layer", "prune", "p"), 2, "prune without a rule", "--keep")
+    r = must("layer", "prune", "p", "--keep", "3", "--keep-daily", "5", "--keep-weekly", "3", "--dry-run")
+    # the newest three; the evening of each of the last five days; the last of each of three weeks (to Monday morning, to Sunday twice)
+    want = {"s%d" % i for i in (39, 38, 37, 35, 33, 31, 23)}
+    gone = {l.split(":")[0] for l in r.out.splitlines()}
+    left = {n for n in before if n.startswith("s")} - gone
+    equal(left, want, "what stays")
+    equal(sorted((f, sha256("p/" + f)) for f in os.listdir("p")), was, "--dry-run changes nothing")
+    r = must("layer", "prune", "p", "--keep", "3", "--keep-daily", "5", "--keep-weekly", "3")
+    equal({l.split(":")[0] for l in r.out.splitlines()}, gone, "what went")
+    now = layers("p")
+    equal(set(now), set(before) - gone, "what is there")
+    equal({n: content("p", n) for n in now}, {n: before[n] for n in now}, "what stays shows what it showed")
+    check(" 0 faults, 0 repaired, 0 warnings" in must("layer", "check", "p").out, "a pruned store is sound")
+    equal(must("layer", "prune", "p", "--keep", "100").out, "", "nothing to prune")
+    # killed at any write: the same command goes on
+    shutil.copytree("p", "was")
+    keep = ["--keep", "1"]
+    for n in range(1, 400, 3):
+        shutil.rmtree("p")
+        shutil.copytree("was", "p")
+        r = isopod("layer", "prune", "p", *keep, program=FAULTS, env={"ISOPOD_TEST_CUT": str(n)})
+        if r.rc >= 0:
+            break
+        r = isopod("layer", "prune", "p", *keep)
+        now = layers("p")
+        check(r.rc == 0 and {k for k in now if k.startswith("s")} == {"s39"}, "killed at write %d: %s %r" % (n, r.err, sorted(now)))
+        top = random.choice(list(now))
+        equal(content("p", top), before[top], "killed at write %d: %s" % (n, top))
+    check(r.rc == 0 and n > 10, "prune: %d writes, %d" % (n, r.rc))
+
+
+def warns_of_depth():
+    must("layer", "create", "d", "--size", "1M")
+    for i in range(197):
+        must("layer", "snapshot", "d")
+    equal(isopod("layer", "snapshot", "d").err.count("prune"), 1, "at 200 it is said how there get fewer")
+    must("layer", "prune", "d", "--keep", "10")
+    equal(isopod("layer", "snapshot", "d").err, "", "fewer")
+
+
 if os.path.isdir("/dev/shm"):
     tempfile.tempdir = "/dev/shm"
 with workdir():
@@ -125,4 +176,6 @@ with workdir():
     lost_current()
     hashes()
     refused()
+    prune()
+    warns_of_depth()
 cli_common.finish()

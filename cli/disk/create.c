@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cli/disk/disk.h"
+#include "cli/disk/kin.h"
 #include "cli/host/tempfile.h"
 #include "core/base/str.h"
 #include "core/layer/index.h"
@@ -355,7 +355,9 @@ static int prepare(struct options *o, const char *dst, struct fault *fault)
 		return not_written(dst, fault);
 	if (!o->replace && access(dst, F_OK) == 0)
 		return fault_set(fault, _("%s: exists already; name another file, or say --replace"), dst);
-	return o->replace ? may_replace(dst, fault) : CLI_OK;
+	if (o->replace && may_replace(dst, fault) != CLI_OK)
+		return CLI_FAILED;
+	return disk_kin_guard_name(dst, fault);
 }
 
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)

@@ -256,3 +256,22 @@ int disk_kin_guard(const char *path, const char *but, struct fault *fault)
 	disk_kin_free(&k);
 	return rc;
 }
+
+int disk_kin_guard_name(const char *path, struct fault *fault)
+{
+	struct disk_kin k;
+	int rc = CLI_OK;
+
+	disk_kin_find(&k, path);
+	if (k.store)
+		rc = fault_set(fault, _("%s: is a layer of the store %s, and is not replaced; name another file"), path, k.store);
+	else if (k.count) {
+		char *names = disk_kin_names(&k);
+
+		rc = fault_set(fault, _("%s: is not replaced, as other images are based on it: %s; name another file"), path,
+			       names);
+		free(names);
+	}
+	disk_kin_free(&k);
+	return rc;
+}

@@ -24,6 +24,9 @@ char *disk_kin_names(const struct disk_kin *k);
  * not count, or NULL. */
 int disk_kin_guard(const char *path, const char *but, struct fault *fault);
 
+/* The same before another file takes its name: nor may it be a layer of a store, the current one included. */
+int disk_kin_guard_name(const char *path, struct fault *fault);
+
 /* The user says that whoever reads through the image may be lost. */
 #define DISK_ORPHAN_OPTION                                                                                                       \
 	{                                                                                                                        \

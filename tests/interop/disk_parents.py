@@ -49,6 +49,7 @@ def writing(form):
     os.symlink("../" + a, "sub/link")
     refused("a parent by another name", "disk", "serve", "sub/link", "--nbd", "s", "--write", words=(b, "--orphan-children"))
     check({x: sha256(x) for x in (a, b, c)} == before, "nothing has changed")
+    refused("a copy over a parent", "disk", "convert", other, a, "--replace", words=(b, "is not replaced"))
     write(other, 4)  # nobody names it
     write(b, 2, "2M", "64K", "--orphan-children")
     if form == "vhdx":
@@ -73,6 +74,11 @@ def inner_layers():
     must("layer", "rollback", "st", "one")
     left = [l["file"] for l in json.loads(must("layer", "list", "st", "--json").out)["layers"] if l["name"].startswith("layer-") and not l["current"]]
     refused("a layer that a rollback left", "disk", "serve", "st/" + left[0], "--nbd", "s", "--write", words=("not the current one",))
+    was = {f: sha256("st/" + f) for f in sorted(os.listdir("st"))}
+    for f in (layers["one"], layers["base"], must("layer", "path", "st").out.strip()):
+        refused("an export over a layer", "layer", "export", "st", f, "--replace", words=("is a layer of the store", "not replaced"))
+        refused("a copy over a layer", "disk", "convert", layers["base"], f, "--replace", words=("is a layer of the store", "not replaced"))
+    equal({f: sha256("st/" + f) for f in sorted(os.listdir("st"))}, was, "nothing was replaced")
     must("layer", "check", "st")
     shutil.rmtree("st")
 

@@ -9,7 +9,7 @@ layer bit for bit, and be the state before or the state after; then the next ope
 import hashlib, json, os, random, shutil, subprocess
 
 from cli_common import *
-from power_folder import LONG, SECTOR, each_state, parse
+from power_folder import LONG, SECTOR, Inode, each_state, parse
 import cli_common
 
 SIZE = 3 * MIB

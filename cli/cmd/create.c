@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "cli/disk/disk.h"
 #include "cli/host/content.h"
 #include "cli/stick/bootcode.h"
 #include "cli/ui/ui.h"
@@ -321,6 +322,10 @@ static int create(struct options *o, struct fault *fault)
 	int rc = CLI_FAILED;
 
 	memset(&d, 0, sizeof d);
+	if (!existed && disk_must_be_raw(NULL, o->target, fault) != CLI_OK) {
+		free(m);
+		return CLI_FAILED;
+	}
 	/* Everything that can be missing is looked for before the first byte is written. */
 	if (cli_bootcode_load(&m->boot, fault) && cli_esp_load(&m->esp, cli_identity_time(o->identity), fault) &&
 	    open_target(o, existed, &d, fault) && set_size(o, &d, fault))

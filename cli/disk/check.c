@@ -121,7 +121,9 @@ static int repair_file(const char *path, enum pod_diskfile said, struct report *
 
 	if (disk_file_open(&f, path, true, fault)) {
 		rc = disk_decide(&f, said, &opt.format, fault);
-		if (rc == CLI_OK) {
+		if (rc == CLI_OK && pod_diskfile_is_foreign(opt.format)) {
+			rc = disk_only_read(path, opt.format, fault);
+		} else if (rc == CLI_OK) {
 			st = pod_member_open(l, &f.vf, &cli_alloc, &opt, &diag);
 			if (st == POD_OK) {
 				st = check_member(l, true, found, r, s);

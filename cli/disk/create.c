@@ -203,7 +203,8 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 	if (o.c.parent && o.c.fixed)
 		return cli_usage(fault, cmd, "%s", _("an image with a parent cannot be of fixed size"));
 	if (!format_from_name(&o, argv[optind]) || o.qcow2)
-		return not_written(argv[optind], fault);
+		return fault_set(fault, _("%s: such files are not made here; name a .vhdx, .vhd, .img or .raw, or say --format"),
+				 argv[optind]);
 	if (sectors_apply(cmd, &o, fault) != CLI_OK)
 		return CLI_USAGE;
 	return disk_create(argv[optind], &o.c, NULL, fault);

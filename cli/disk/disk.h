@@ -46,6 +46,12 @@ struct disk {
 bool disk_parse_input(const char *text, enum pod_diskfile *said);
 /* How a file holds its disk: what was said, what is in it, its name. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
+/* CLI_FAILED: a container of another program, which is only read here. */
+int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fault);
+/* The same of an open file; CLI_OK if it is none. */
+int disk_is_ours(struct disk_file *f, struct fault *fault);
+/* For what is to be a drive's own bytes (a stick): CLI_OK unless its name or its content says that it is a container. */
+int disk_must_be_raw(struct cli_dev *dev, const char *path, struct fault *fault);
 /* Opens an image and its parents; `said`: POD_DISKFILE_NONE for nothing. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault);
 struct disk_look {

@@ -25,8 +25,11 @@ static int open_both(const struct merge *m, bool writable, struct disk_file *c, 
 {
 	if (!disk_file_open(c, m->child, writable, fault))
 		return CLI_FAILED;
-	if (disk_file_open(p, m->parent, writable, fault))
-		return CLI_OK;
+	if (disk_file_open(p, m->parent, writable, fault)) {
+		if (disk_is_ours(c, fault) == CLI_OK && disk_is_ours(p, fault) == CLI_OK)
+			return CLI_OK;
+		disk_file_close(p);
+	}
 	disk_file_close(c);
 	return CLI_FAILED;
 }

@@ -233,6 +233,39 @@ int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *
 	return st == POD_OK ? CLI_OK : undecided(f->dev.path, st, &diag, fault);
 }
 
+int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fault)
+{
+	return fault_set(fault, _("%s: is a %s image; make a VHDX of it first ('isopod disk convert')"), path,
+			 pod_diskfile_text(format));
+}
+
+int disk_is_ours(struct disk_file *f, struct fault *fault)
+{
+	enum pod_diskfile format;
+
+	if (disk_decide(f, POD_DISKFILE_NONE, &format, fault) != CLI_OK)
+		return CLI_FAILED;
+	return pod_diskfile_is_foreign(format) ? disk_only_read(f->dev.path, format, fault) : CLI_OK;
+}
+
+int disk_must_be_raw(struct cli_dev *dev, const char *path, struct fault *fault)
+{
+	bool block = dev && dev->is_block;
+	enum pod_diskfile named = block ? POD_DISKFILE_RAW : pod_diskfile_of_name(path), f = named;
+	struct pod_diag diag = {0};
+	enum pod_status st = dev ? pod_diskfile_probe(&dev->dev, named, &f, &diag) : POD_OK;
+
+	if (st != POD_OK)
+		return undecided(path, st, &diag, fault);
+	if (f == POD_DISKFILE_NONE)
+		f = named;
+	if (f == POD_DISKFILE_NONE || f == POD_DISKFILE_RAW)
+		return CLI_OK;
+	return fault_set(fault,
+			 _("%s: a stick's file holds the bytes of a drive (.img), and this is a %s image, by name or content"),
+			 path, pod_diskfile_text(f));
+}
+
 static const char *path_of(const struct disk *d, unsigned member)
 {
 	return ((const struct disk_file *)d->chain.member[member]->file)->dev.path;
@@ -265,8 +298,7 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 	}
 	if (pod_diskfile_is_foreign(opt.top.format)) {
 		disk_file_close(&d->file);
-		return fault_set(fault, _("%s: is a %s image; make a VHDX of it first ('isopod disk convert')"), path,
-				 pod_diskfile_text(opt.top.format));
+		return disk_only_read(path, opt.top.format, fault);
 	}
 	d->opener = (struct pod_chain_opener){.open = open_parent, .close = close_parent, .ctx = fault};
 	d->st = pod_chain_open(&d->chain, &d->file.vf, &cli_alloc, &d->opener, &opt, &d->diag);

@@ -42,7 +42,8 @@ int disk_relink_path(const char *child, const char *parent, const struct disk_re
 	enum pod_status st;
 	int rc = CLI_FAILED;
 
-	if (disk_file_open(&pf, parent, false, fault) && disk_file_open(&cf, child, true, fault)) {
+	if (disk_file_open(&pf, parent, false, fault) && disk_file_open(&cf, child, true, fault) &&
+	    disk_is_ours(&pf, fault) == CLI_OK && disk_is_ours(&cf, fault) == CLI_OK) {
 		st = disk_relink(&cf, &pf, how, &diag);
 		rc = st == POD_OK ? CLI_OK : disk_fail(child, _("cannot give it this parent"), st, &diag, parent, fault);
 	}

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cli/ui/ui.h"
+#include "cli/disk/disk.h"
 #include "cli/disk/qemu_img.h"
 #include "cli/vm/console.h"
 #include "cli/vm/machine.h"
@@ -317,7 +318,14 @@ static int set_up(const struct options *o, struct fault *fault)
 		return CLI_FAILED;
 	}
 	vm->size_bytes = probe.dev.size_bytes;
+	/* QEMU is told that it is raw. */
+	rc = disk_must_be_raw(&probe, o->target, fault);
 	cli_dev_close(&probe);
+	if (rc != CLI_OK) {
+		free(vm);
+		return rc;
+	}
+	rc = CLI_FAILED;
 	/* From here on there is something to clean up. */
 	cli_catch_signals();
 	vm->disk = realpath(o->target, NULL);

@@ -161,7 +161,34 @@ def read_foreign():
         must("disk", "convert", "--replace", "--", name[:-6] + ".vhdx", name)
         run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", "p.raw", "./" + name)
     refused(("disk", "convert", "p.raw", "out.vmdk"), "a format that is not written", "not written")
-    refused(("disk", "create", "out.vdi", "--size", "1M"), "a format that is not made", "not written")
+    refused(("disk", "create", "out.vdi", "--size", "1M"), "a format that is not made", "not made here")
+
+
+def never_raw():
+    """Commands that write, or that start something: none takes a container for a disk's own bytes, and none changes it."""
+    disk("p.raw")
+    must("disk", "convert", "p.raw", "b.vhdx")
+    must("disk", "create", "child.vhdx", "--parent", "b.vhdx")
+    must("layer", "create", "store", "--size", "1M")
+    for fmt in ("qcow2", "vmdk", "vdi"):
+        qemu(fmt, "p.raw", "x." + fmt)
+        for name in ("x." + fmt, "x.img", "plain"):
+            if name != "x." + fmt:
+                shutil.copyfile("x." + fmt, name)
+            before = sha256(name), sha256("b.vhdx"), sha256("child.vhdx")
+            say = "%s as %s: " % (fmt, name)
+            for args in (("serve", name, "--write", "--nbd", "s"), ("check", "--repair", name), ("grow", name, "--size", "20M"),
+                         ("compact", name), ("create", "c.vhdx", "--parent", name), ("rebase", "child.vhdx", "--parent", name),
+                         ("rebase", "child.vhdx", "--onto", name), ("rebase", name, "--parent", "b.vhdx"), ("rebase", name, "--flatten"),
+                         ("merge", name), ("merge", name, "--into", "b.vhdx"), ("merge", "child.vhdx", "--into", name)):
+                refused(("disk", *args), say + " ".join(args), name, fmt)
+            refused(("vm", name, "--timeout", "5"), say + "vm", name, fmt)
+            equal((sha256(name), sha256("b.vhdx"), sha256("child.vhdx")), before, say + "nothing was changed")
+        for verb in (("disk", "create", "new." + fmt, "--size", "1M"), ("create", "new." + fmt, "--size", "1G")):
+            refused(verb, "made: " + " ".join(verb), "new." + fmt)
+        if fmt != "qcow2":
+            refused(("layer", "export", "store", "new." + fmt), "exported as " + fmt, "not written")
+            refused(("disk", "convert", "p.raw", "new." + fmt), "converted to " + fmt, "not written")
 
 
 def without_qemu():
@@ -332,7 +359,7 @@ def merges_at_home():
     equal(sha256("home/b.vhdx"), before, "another image is as it was")
 
 
-for part in (names_and_contents, damaged, read_foreign, without_qemu, names_other_files, keeps_neighbours, merges_at_home):
+for part in (names_and_contents, damaged, read_foreign, never_raw, without_qemu, names_other_files, keeps_neighbours, merges_at_home):
     with workdir():
         part()
 finish()

@@ -22,6 +22,14 @@ static const char *const finding_text[] __attribute__((unused)) = {
 	N_("copy of the footer is damaged"),
 	N_("file type identifier"),
 	N_("file is cut short"),
+	N_("table beyond the end of the file"),
+	N_("cluster beyond the end of the file"),
+	N_("clusters overlap"),
+	N_("extent is cut short"),
+	N_("L2 table is not at a cluster's beginning"),
+	N_("cluster is not at a cluster's beginning"),
+	N_("part of a cluster that is there and zeros"),
+	N_("marked as damaged by the program that wrote it"),
 };
 
 #define SHOWN_MAX 100u
@@ -30,6 +38,7 @@ struct report {
 	const char *path;
 	struct cli_json *json;
 	unsigned shown, repairable;
+	bool foreign;
 };
 
 static void found(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
@@ -72,6 +81,11 @@ static enum pod_status check_member(struct pod_member *l, bool repair, pod_vhd_f
 
 		st = pod_vhd_check(&l->u.vhd, repair, tell, r, &c);
 		*s = (struct sums){c.errors, c.repaired, c.file_used_bytes, c.file_unused_bytes, false};
+	} else if (pod_member_is_foreign(l->kind)) {
+		struct pod_vhd_check c;
+
+		st = pod_foreign_check(&l->u.foreign, found, r, &c);
+		*s = (struct sums){.errors = c.errors, .used = c.file_used_bytes};
 	}
 	return st;
 }
@@ -143,8 +157,13 @@ static void print_sums(const struct report *r, const struct sums *s)
 {
 	char used[16], unused[16];
 
-	cli_print(_("%s: %llu faults; %s used, %s unused in the file\n"), r->path, (unsigned long long)s->errors,
-		  pod_format_size(used, s->used), pod_format_size(unused, s->unused));
+	/* What else is in the file (snapshots, refcounts) is not looked at, so what is unused is not known. */
+	if (r->foreign)
+		cli_print(_("%s: %llu faults; %s used\n"), r->path, (unsigned long long)s->errors,
+			  pod_format_size(used, s->used));
+	else
+		cli_print(_("%s: %llu faults; %s used, %s unused in the file\n"), r->path, (unsigned long long)s->errors,
+			  pod_format_size(used, s->used), pod_format_size(unused, s->unused));
 	if (s->log_dirty)
 		cli_print(_("%s: the log is not empty; it is replayed when the image is opened for writing (--repair)\n"),
 			  r->path);
@@ -179,7 +198,9 @@ static int check_chain(const char *path, enum pod_diskfile said, enum disk_use u
 	fault_move(fault, &why);
 	for (unsigned i = 0; rc == CLI_OK && i < d->chain.depth; i++) {
 		struct pod_member *l = d->chain.member[i];
-		struct report r = {.path = ((const struct disk_file *)l->file)->dev.path, .json = json};
+		struct report r = {.path = ((const struct disk_file *)l->file)->dev.path,
+				   .json = json,
+				   .foreign = pod_member_is_foreign(l->kind)};
 		struct sums s = {0};
 		enum pod_status st = check_member(l, false, found, &r, &s);
 
@@ -204,6 +225,7 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 						{"repair", no_argument, NULL, 'r'},
 						DISK_INPUT_OPTION,
 						DISK_UNSAFE_OPTION,
+						DISK_FOLLOW_OPTION,
 						{NULL, 0, NULL, 0}};
 	struct sums total = {0}, mended = {0};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
@@ -220,6 +242,8 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 			repair = true;
 		else if (c == 'U')
 			use = DISK_READ_UNSAFE;
+		else if (c == 'L')
+			disk_follow();
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')

@@ -28,6 +28,8 @@ static int look_at_parent(const char *path, struct disk_create *c, struct pod_pa
 		pod_member_describe(l, spec);
 		if (l->kind == POD_MEMBER_RAW)
 			rc = fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), c->parent);
+		else if (pod_member_is_foreign(l->kind))
+			rc = disk_cannot_be_parent(c->parent, l, fault);
 		else if (p->chain.depth == POD_CHAIN_DEPTH_MAX)
 			rc = fault_set(
 				fault,
@@ -105,7 +107,7 @@ struct options {
 	struct disk_create c;
 	enum pod_diskfile input;
 	enum disk_use use; /* of what is converted */
-	bool qcow2, format_given, replace;
+	bool qcow2, format_given, replace, follow;
 };
 
 static const struct option long_options[] = {{"size", required_argument, NULL, 's'},
@@ -117,6 +119,7 @@ static const struct option long_options[] = {{"size", required_argument, NULL, '
 					     {"replace", no_argument, NULL, 'r'},
 					     DISK_INPUT_OPTION,
 					     DISK_UNSAFE_OPTION,
+					     DISK_FOLLOW_OPTION,
 					     {NULL, 0, NULL, 0}};
 
 static bool parse_u32(const char *text, uint32_t *out)
@@ -154,6 +157,8 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 			o->replace = true;
 		else if (c == 'U')
 			o->use = DISK_READ_UNSAFE;
+		else if (c == 'L')
+			o->follow = true;
 		else if (c == 'F')
 			ok = disk_parse_input(optarg, &o->input);
 		else
@@ -197,7 +202,7 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 	if (rc != CLI_OK)
 		return rc;
-	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input || o.use)
+	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input || o.use || o.follow)
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
@@ -407,7 +412,7 @@ static int convert_file(const char *src, const char *dst, struct options *o, str
 	if (!disk_file_open(&f, src, o->use, fault))
 		return CLI_FAILED;
 	rc = disk_decide(&f, o->input, &o->input, fault);
-	if (rc == CLI_OK && pod_diskfile_is_foreign(o->input))
+	if (rc == CLI_OK && pod_diskfile_is_foreign(o->input) && !pod_member_reads(o->input))
 		rc = convert_foreign(&f, o->input, dst, o, fault);
 	else if (rc == CLI_OK)
 		rc = convert_disk(src, dst, o, fault);
@@ -424,6 +429,8 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struc
 		return rc;
 	if (argc - optind != 2 || o.c.size_bytes || o.c.parent)
 		return cli_usage(fault, cmd, "%s", _("name FROM and TO"));
+	if (o.follow)
+		disk_follow();
 	rc = prepare(&o, argv[optind + 1], fault);
 	if (rc == CLI_OK)
 		rc = sectors_apply(cmd, &o, fault);

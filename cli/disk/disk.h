@@ -43,11 +43,20 @@ struct disk {
 	{                                                                                                                        \
 		"input-format", required_argument, NULL, 'F'                                                                     \
 	}
+/* Files that an image of another program names are opened from now on: its backing file, its extents. */
+#define DISK_FOLLOW_OPTION                                                                                                       \
+	{                                                                                                                        \
+		"follow", no_argument, NULL, 'L'                                                                                 \
+	}
+void disk_follow(void);
 bool disk_parse_input(const char *text, enum pod_diskfile *said);
 /* How a file holds its disk: what was said, what is in it, its name. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
 /* CLI_FAILED: a container of another program, which is only read here. */
 int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fault);
+/* CLI_FAILED: its name or the user says a format whose signature it has not. */
+int disk_not_one(const char *path, enum pod_diskfile format, struct fault *fault);
+int disk_cannot_be_parent(const char *path, const struct pod_member *l, struct fault *fault);
 /* The same of an open file; CLI_OK if it is none. */
 int disk_is_ours(struct disk_file *f, struct fault *fault);
 /* For what is to be a drive's own bytes (a stick): CLI_OK unless its name or its content says that it is a container. */

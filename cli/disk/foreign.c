@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Containers of other programs, read and written by qemu-img.
+ * qcow, QED and Parallels files, read by qemu-img, and qcow2 files, written by it. What the core reads itself (qcow2, VMDK, VDI) does
+ * not come here.
  *
- * A container can name further files (a backing file, a data file, extents), and qemu-img would open them: as root, any file of
+ * A container can name further files (a backing file), and qemu-img would open them: as root, any file of
  * the host. So its header is read here first, and one that names others is refused. qemu-img runs behind walls and gets connected
  * sockets of our NBD server: what it reads under a driver that we name, with a backing file ruled out, and what it writes to.
  */
@@ -20,16 +21,14 @@
 /* What the core says of containers, so that the catalogue holds it. */
 static const char *const names_text[] __attribute__((unused)) = {
 	N_("backing file"),
-	N_("data file"),
 	N_("extent files"),
-	N_("parent"),
 };
 
 int disk_foreign_size(struct disk_file *f, enum pod_diskfile format, uint64_t *size_bytes, struct fault *fault)
 {
 	const char *path = f->dev.path, *format_text = pod_diskfile_text(format);
 	struct pod_diag diag = {0};
-	enum pod_status st = pod_diskfile_alone(f->vf.dev, format, &cli_alloc, size_bytes, &diag);
+	enum pod_status st = pod_diskfile_alone(f->vf.dev, format, size_bytes, &diag);
 
 	if (st == POD_E_FORMAT)
 		return fault_set(fault, _("%s: is a %s image, which cannot be read here"), path, format_text);
@@ -39,8 +38,7 @@ int disk_foreign_size(struct disk_file *f, enum pod_diskfile format, uint64_t *s
 				   "one file first with 'qemu-img convert'"),
 				 path, _(diag.what));
 	if (st == POD_E_NOT_FOUND)
-		return fault_set(fault, _("%s: is not a %s image, though its name says so; if it is raw, say --input-format raw"),
-				 path, format_text);
+		return disk_not_one(path, format, fault);
 	if (st != POD_OK)
 		return disk_fail(path, _("cannot open the image"), st, &diag, NULL, fault);
 	if (!cli_proc_on_path("qemu-img"))

@@ -9,7 +9,7 @@
 #include "core/base/str.h"
 
 static const struct option report_options[] = {
-	{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, DISK_UNSAFE_OPTION, {NULL, 0, NULL, 0}};
+	{"json", no_argument, NULL, 'j'}, DISK_INPUT_OPTION, DISK_UNSAFE_OPTION, DISK_FOLLOW_OPTION, {NULL, 0, NULL, 0}};
 
 /* What opening may cost. A sound chain takes some tens for each of its files, a full log of the largest size 33000. */
 #define OPEN_STEPS (UINT64_C(1) << 18)
@@ -29,6 +29,8 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 			*json = true;
 		else if (c == 'U')
 			how.use = DISK_READ_UNSAFE;
+		else if (c == 'L')
+			disk_follow();
 		else if (c != 'F')
 			*rc = cli_bad_option(fault, cmd, argv);
 		else if (!disk_parse_input(optarg, &how.said))
@@ -67,6 +69,8 @@ static uint32_t block_size(const struct pod_member *l)
 {
 	if (l->kind == POD_MEMBER_VHDX)
 		return 1u << l->u.vhdx.block_shift;
+	if (pod_member_is_foreign(l->kind))
+		return l->u.foreign.part[0].lookup ? 1u << l->u.foreign.part[0].cluster_shift : 0;
 	return l->kind == POD_MEMBER_VHD && l->u.vhd.type != POD_VHD_FIXED ? 1u << l->u.vhd.block_shift : 0;
 }
 
@@ -116,6 +120,10 @@ static void json_member(struct cli_json *j, const struct pod_member *l, const st
 		cli_json_str(j, "disk_id", id);
 	} else if (l->kind == POD_MEMBER_VHD) {
 		cli_json_str(j, "creator", l->u.vhd.creator);
+	} else if (pod_member_is_foreign(l->kind)) {
+		cli_json_u64(j, "snapshots", l->u.foreign.snapshots);
+		cli_json_bool(j, "dirty", l->u.foreign.dirty);
+		cli_json_bool(j, "damaged", l->u.foreign.damaged);
 	}
 	identity(l, id);
 	if (id[0])
@@ -129,9 +137,10 @@ static void json_member(struct cli_json *j, const struct pod_member *l, const st
 				cli_json_str(j, key[i], pod_member_parent_path(l, (enum pod_parent_path)i));
 		if (l->kind == POD_MEMBER_VHDX)
 			pod_guid_text(l->u.vhdx.parent.linkage, id);
-		else
+		else if (l->kind == POD_MEMBER_VHD)
 			vhd_guid_text(l->u.vhd.parent_id, id);
-		cli_json_str(j, "identifier", id);
+		if (!pod_member_is_foreign(l->kind))
+			cli_json_str(j, "identifier", id);
 		cli_json_close(j, '}');
 	}
 	if (parent && l->kind == POD_MEMBER_VHD)
@@ -157,6 +166,12 @@ static void print_member(const struct pod_member *l, unsigned depth)
 		cli_print(_(", sectors of %u"), l->sector_size);
 	if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
 		cli_print("%s", _(", log not empty (replayed in memory)"));
+	if (pod_member_is_foreign(l->kind) && l->u.foreign.snapshots)
+		cli_print(_(", %u snapshots (not shown)"), l->u.foreign.snapshots);
+	if (pod_member_is_foreign(l->kind) && l->u.foreign.dirty)
+		cli_print("%s", _(", not closed cleanly"));
+	if (pod_member_is_foreign(l->kind) && l->u.foreign.damaged)
+		cli_print("%s", _(", marked as damaged"));
 	if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.creator[0])
 		cli_print(_(", made by %s"), l->u.vhdx.creator);
 	cli_print("\n");
@@ -221,14 +236,40 @@ static bool continues(const struct pod_chain_run *a, const struct pod_chain_run 
 	return a->kind == b->kind && (a->kind == POD_RUN_ZERO || (a->member == b->member && a->file_off + a->len == b->file_off));
 }
 
+/* Where the bytes of a run begin. */
+struct place {
+	const char *path;
+	uint64_t off;
+	bool packed;
+};
+
+static struct place place_of(const struct pod_chain *c, const struct pod_chain_run *r)
+{
+	const struct pod_member *l = c->member[r->member];
+	struct place p = {path_of(l), r->file_off, false};
+	struct pod_vfile *f = l->file;
+	uint64_t len = r->len;
+
+	if (!pod_member_is_foreign(l->kind) || r->kind != POD_RUN_DATA)
+		return p;
+	p.packed = pod_foreign_place(&l->u.foreign, r->file_off, &len, &f, &p.off) != POD_OK;
+	p.path = ((const struct disk_file *)f)->dev.path;
+	return p;
+}
+
 static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t start, const struct pod_chain_run *r)
 {
 	bool data = r->kind == POD_RUN_DATA;
 
 	if (!j) {
-		if (data)
+		struct place p = place_of(c, r);
+
+		if (data && p.packed)
+			cli_print("%14llu %14llu  %u %14s  %s\n", (unsigned long long)start, (unsigned long long)r->len,
+				  r->member, _("compressed"), p.path);
+		else if (data)
 			cli_print("%14llu %14llu  %u %14llu  %s\n", (unsigned long long)start, (unsigned long long)r->len,
-				  r->member, (unsigned long long)r->file_off, path_of(c->member[r->member]));
+				  r->member, (unsigned long long)p.off, p.path);
 		else
 			cli_print(_("%14llu %14llu  zeros\n"), (unsigned long long)start, (unsigned long long)r->len);
 		return;
@@ -238,9 +279,14 @@ static void show_run(struct cli_json *j, const struct pod_chain *c, uint64_t sta
 	cli_json_u64(j, "length", r->len);
 	cli_json_bool(j, "data", data);
 	if (data) {
+		struct place p = place_of(c, r);
+
 		cli_json_u64(j, "depth", r->member);
-		cli_json_u64(j, "offset", r->file_off);
-		cli_json_str(j, "file", path_of(c->member[r->member]));
+		if (p.packed)
+			cli_json_bool(j, "compressed", true);
+		else
+			cli_json_u64(j, "offset", p.off);
+		cli_json_str(j, "file", p.path);
 	}
 	cli_json_close(j, '}');
 }

@@ -177,6 +177,16 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 
 	if (st == POD_E_CANCELLED)
 		return fault_set(fault, _("%s: interrupted"), path);
+	if (st == POD_E_UNSUPPORTED && diag && diag->what &&
+	    (strcmp(diag->what, POD_FOREIGN_BACKING) == 0 || strcmp(diag->what, POD_FOREIGN_EXTENTS) == 0))
+		return fault_set(
+			fault,
+			_("%s: not read, as it names other files (%s), which could be any on this computer; if they are to be "
+			  "read, say --follow"),
+			of, _(diag->what));
+	if (st == POD_E_NOT_FOUND && diag && diag->what && strcmp(diag->what, POD_FOREIGN_MISSING) == 0)
+		return fault_set(fault, _("%s: a file that it consists of is missing: %s"), path,
+				 parent && *parent ? parent : "?");
 	if (st == POD_E_NOT_FOUND && parent && *parent)
 		return fault_set(fault,
 				 _("%s: parent is missing: %s; put it there, or name another one with 'isopod disk rebase'"),
@@ -239,6 +249,18 @@ int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fau
 			 pod_diskfile_text(format));
 }
 
+int disk_not_one(const char *path, enum pod_diskfile format, struct fault *fault)
+{
+	return fault_set(fault, _("%s: is not a %s image, though its name says so; if it is raw, say --input-format raw"), path,
+			 pod_diskfile_text(format));
+}
+
+int disk_cannot_be_parent(const char *path, const struct pod_member *l, struct fault *fault)
+{
+	return fault_set(fault, _("%s: a %s image cannot be a parent; convert it to VHDX first"), path,
+			 pod_member_kind_name(l->kind));
+}
+
 int disk_is_ours(struct disk_file *f, struct fault *fault)
 {
 	enum pod_diskfile format;
@@ -266,6 +288,13 @@ int disk_must_be_raw(struct cli_dev *dev, const char *path, struct fault *fault)
 			 path, pod_diskfile_text(f));
 }
 
+static bool follow;
+
+void disk_follow(void)
+{
+	follow = true;
+}
+
 static const char *path_of(const struct disk *d, unsigned member)
 {
 	return ((const struct disk_file *)d->chain.member[member]->file)->dev.path;
@@ -287,7 +316,7 @@ static void warn_of_times(const struct disk *d, struct fault *fault)
  * opened as far as it goes. */
 static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, bool writable, bool partial, struct fault *fault)
 {
-	struct pod_chain_options opt = {.top = {.writable = writable, .env = &disk_env},
+	struct pod_chain_options opt = {.top = {.writable = writable, .env = &disk_env, .follow = follow},
 					.partial = partial,
 					.failed_path = d->failed,
 					.failed_path_size = sizeof d->failed};
@@ -296,7 +325,7 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 		disk_file_close(&d->file);
 		return CLI_FAILED;
 	}
-	if (pod_diskfile_is_foreign(opt.top.format)) {
+	if (pod_diskfile_is_foreign(opt.top.format) && (writable || !pod_member_reads(opt.top.format))) {
 		disk_file_close(&d->file);
 		return disk_only_read(path, opt.top.format, fault);
 	}
@@ -308,8 +337,9 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 		d->st = d->chain.broken;
 		return CLI_OK;
 	}
-	/* What is wrong with opening a parent has been said. */
-	if (!fault_is_set(fault))
+	if (pod_member_reads(opt.top.format) && d->st == POD_E_CORRUPT && strcmp(d->diag.what, "signature") == 0)
+		disk_not_one(path, opt.top.format, fault);
+	else if (!fault_is_set(fault)) /* what is wrong with opening a parent has been said */
 		disk_broken(d, path, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;

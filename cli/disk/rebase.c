@@ -76,6 +76,8 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 		return fault_set(fault, _("%s: cannot rebase: it has no parent; only a differencing image has one"), file);
 	if (to->kind == POD_MEMBER_RAW)
 		return fault_set(fault, _("%s: a raw image cannot be a parent; convert it to VHDX first"), parent);
+	if (pod_member_is_foreign(to->kind))
+		return disk_cannot_be_parent(parent, to, fault);
 	if (to->kind == POD_MEMBER_VHDX && to->u.vhdx.log_replayed)
 		return fault_set(fault,
 				 _("%s: its log is not empty, so it would change when it is next opened for writing; run 'isopod "

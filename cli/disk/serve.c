@@ -18,6 +18,7 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 						DISK_ORPHAN_OPTION,
 						DISK_INPUT_OPTION,
 						DISK_UNSAFE_OPTION,
+						DISK_FOLLOW_OPTION,
 						{NULL, 0, NULL, 0}};
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
@@ -38,6 +39,8 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 			unsafe = true;
 		else if (c == 'O')
 			orphan = true;
+		else if (c == 'L')
+			disk_follow();
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')

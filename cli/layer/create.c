@@ -188,6 +188,7 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 						{"from", required_argument, NULL, 'f'},
 						{"name", required_argument, NULL, 'n'},
 						DISK_INPUT_OPTION,
+						DISK_FOLLOW_OPTION,
 						{NULL, 0, NULL, 0}};
 	struct layer_base o = {.name = "base"};
 	int c;
@@ -201,6 +202,8 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 			o.from = optarg;
 		else if (c == 'n')
 			o.name = optarg;
+		else if (c == 'L')
+			disk_follow();
 		else if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}

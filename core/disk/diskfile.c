@@ -172,11 +172,8 @@ static enum pod_status none(struct pod_diag *diag, const char *what, uint32_t at
 
 static enum pod_status qcow_alone(const uint8_t *h, uint64_t *size, struct pod_diag *diag)
 {
-	uint32_t version = pod_get_be32(h + 4);
-	*size = pod_get_be64(h + 24); /* qcow has it in the same place */
-	POD_TRY(none(diag, "backing file", 8, 0, pod_get_be64(h + 8)));
-	/* Bit 2: external data file; above 4: not known, so it could be anything. */
-	return version >= 3 ? none(diag, "data file", 72, 0, pod_get_be64(h + 72) & ~(uint64_t)0x1b) : POD_OK;
+	*size = pod_get_be64(h + 24);
+	return none(diag, "backing file", 8, 0, pod_get_be64(h + 8));
 }
 
 static enum pod_status qed_alone(const uint8_t *h, uint64_t *size, struct pod_diag *diag)
@@ -186,94 +183,28 @@ static enum pod_status qed_alone(const uint8_t *h, uint64_t *size, struct pod_di
 	return none(diag, "backing file", 60, 0, pod_get_le32(h + 60));
 }
 
-/* 1 dynamic, 2 fixed; 3 and 4 stand on others. */
-static enum pod_status vdi_alone(const uint8_t *h, uint64_t *size, struct pod_diag *diag)
-{
-	uint32_t type = pod_get_le32(h + 76);
-	*size = pod_get_le64(h + 368);
-	POD_TRY(none(diag, "parent", 76, 1, type == 2 ? 1 : type));
-	return none(diag, "parent", 440, 0, pod_get_le64(h + 440) | pod_get_le64(h + 448));
-}
-
-/* The embedded text: one extent, which is this file itself, and no parent. */
-static enum pod_status vmdk_text(const char *text, uint64_t at, struct pod_diag *diag)
-{
-	const char *cid = pod_strcasestr(text, "parentCID=");
-	uint32_t extents = 0;
-	if (pod_strcasestr(text, "parentFileNameHint") || (cid && pod_strncasecmp(cid + 10, "ffffffff", 8) != 0))
-		return pod_fail(diag, POD_E_UNSUPPORTED, "parent", at, 0, 1);
-	for (const char *p = text; *p; p++) {
-		if (p != text && p[-1] != '\n')
-			continue;
-		if (pod_strncasecmp(p, "RW ", 3) != 0 && pod_strncasecmp(p, "RDONLY ", 7) != 0 &&
-		    pod_strncasecmp(p, "NOACCESS ", 9) != 0)
-			continue;
-		for (const char *q = p; *q && *q != '\n'; q++)
-			if (*q == '/' || *q == '\\')
-				extents++;
-		extents++;
-	}
-	return extents > 1 ? pod_fail(diag, POD_E_UNSUPPORTED, "extent files", at, 1, extents) : POD_OK;
-}
-
-/* Both where the header says and behind it, where some readers look for it. */
-static enum pod_status vmdk_alone(struct pod_dev *d, const uint8_t *h, struct pod_alloc *a, uint64_t *size, struct pod_diag *diag)
-{
-	enum { TEXT_MAX = 20 * 512 };
-	uint64_t sectors = pod_get_le64(h + 12), at[2] = {512, 0}, place = pod_get_le64(h + 28);
-	if (!begins(h, "KDMV") || !sectors)
-		return pod_fail(diag, POD_E_UNSUPPORTED, "extent files", 0, 0, 0);
-	if (sectors > 1ull << 50 || place > 1ull << 50)
-		return pod_fail(diag, POD_E_CORRUPT, "capacity", 12, 1ull << 50, sectors);
-	*size = sectors << 9;
-	at[1] = place << 9;
-	char *text = a->alloc(a, TEXT_MAX + 1);
-	enum pod_status st = text ? POD_OK : POD_E_NOMEM;
-	for (unsigned i = 0; i < 2 && st == POD_OK; i++) {
-		if (!at[i] || at[i] >= d->size_bytes)
-			continue;
-		size_t n = (size_t)pod_min_u64(TEXT_MAX, d->size_bytes - at[i]);
-		st = pod_dev_read(d, at[i], text, n);
-		text[n] = '\0';
-		if (st == POD_OK)
-			st = vmdk_text(text, at[i], diag);
-	}
-	pod_free(a, text);
-	return st;
-}
-
-enum pod_status pod_diskfile_alone(struct pod_dev *d, enum pod_diskfile f, struct pod_alloc *a, uint64_t *size,
-				   struct pod_diag *diag)
+enum pod_status pod_diskfile_alone(struct pod_dev *d, enum pod_diskfile f, uint64_t *size, struct pod_diag *diag)
 {
 	uint8_t h[HEAD] = {0};
 	enum pod_status st = POD_OK;
-	if (f == POD_DISKFILE_BOCHS || f == POD_DISKFILE_CLOOP || f == POD_DISKFILE_DMG || f == POD_DISKFILE_EWF)
+	if (f != POD_DISKFILE_QCOW && f != POD_DISKFILE_QED && f != POD_DISKFILE_PARALLELS)
 		return POD_E_FORMAT;
 	POD_TRY(pod_dev_read(d, 0, h, (size_t)pod_min_u64(HEAD, d->size_bytes)));
 	if (at_beginning(h) != f)
 		return POD_E_NOT_FOUND;
 	switch (f) {
 	case POD_DISKFILE_QCOW:
-	case POD_DISKFILE_QCOW2:
 		st = qcow_alone(h, size, diag);
 		break;
 	case POD_DISKFILE_QED:
 		st = qed_alone(h, size, diag);
 		break;
-	case POD_DISKFILE_VDI:
-		st = vdi_alone(h, size, diag);
-		break;
-	case POD_DISKFILE_VMDK:
-		st = vmdk_alone(d, h, a, size, diag);
-		break;
-	case POD_DISKFILE_PARALLELS:
+	default:
 		if (pod_get_le64(h + 36) > 1ull << 50)
 			return pod_fail(diag, POD_E_CORRUPT, "number of sectors", 36, 1ull << 50, pod_get_le64(h + 36));
 		/* The older form counts in 32 bits. */
 		*size = (begins(h, "WithouFreSpacExt") ? pod_get_le64(h + 36) : pod_get_le32(h + 36)) << 9;
 		break;
-	default:
-		return POD_E_FORMAT;
 	}
 	if (st == POD_OK && (!*size || *size > 1ull << 59 || d->size_bytes < HEAD))
 		st = pod_fail(diag, POD_E_CORRUPT, "disk size", 0, 1ull << 59, *size);

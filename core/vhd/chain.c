@@ -113,10 +113,27 @@ static enum pod_status worse(enum pod_status a, enum pod_status b)
 	return a == POD_E_NOT_FOUND ? b : a;
 }
 
+/* How the files that the top one names are opened. */
+static struct pod_member_options inherited(const struct pod_chain *c, const struct pod_member_options *top)
+{
+	return (struct pod_member_options){
+		.env = top->env, .cache_pages = top->cache_pages, .follow = top->follow, .opener = c->opener};
+}
+
+/* A qcow2 may say what its backing file is, and may stand on a raw one; else content and name tell, as of the top file. */
+static enum pod_status parent_format(const struct pod_member *child, struct pod_vfile *f, const char *path,
+				     enum pod_diskfile *format, struct pod_diag *diag)
+{
+	*format = POD_DISKFILE_NONE;
+	if (!pod_member_is_foreign(child->kind))
+		return POD_OK;
+	return pod_diskfile_decide(f->dev, child->u.foreign.parent_format, pod_diskfile_of_name(path), format, diag);
+}
+
 static enum pod_status open_parent(struct pod_chain *c, const struct pod_chain_options *opt, struct pod_diag *diag)
 {
 	struct pod_member *child = c->member[c->depth - 1];
-	struct pod_member_options lo = {.env = opt->top.env, .cache_pages = opt->top.cache_pages};
+	struct pod_member_options lo = inherited(c, &opt->top);
 	struct pod_diag first = {0};
 	enum pod_status result = POD_E_NOT_FOUND;
 	if (c->depth == POD_CHAIN_DEPTH_MAX)
@@ -129,7 +146,9 @@ static enum pod_status open_parent(struct pod_chain *c, const struct pod_chain_o
 			continue;
 		enum pod_status st = c->opener->open(c->opener, child->file, (enum pod_parent_path)k, path, &f);
 		if (st == POD_OK) {
-			st = open_member(c, f, &lo, &d);
+			st = parent_format(child, f, path, &lo.format, &d);
+			if (st == POD_OK)
+				st = open_member(c, f, &lo, &d);
 			if (st == POD_OK)
 				return POD_OK;
 			c->opener->close(c->opener, f);
@@ -163,7 +182,11 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 	c->opener = opener;
 	if (opt->failed_path)
 		*opt->failed_path = '\0';
-	enum pod_status st = open_member(c, file, &opt->top, diag);
+	struct pod_member_options first = opt->top;
+	first.opener = opener;
+	first.failed_path = opt->failed_path;
+	first.failed_path_size = opt->failed_path_size;
+	enum pod_status st = open_member(c, file, &first, diag);
 	while (st == POD_OK && c->broken == POD_OK && c->member[c->depth - 1]->has_parent) {
 		st = open_parent(c, opt, diag);
 		if (opt->partial && st != POD_E_NOMEM && st != POD_E_CANCELLED) {

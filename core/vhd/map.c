@@ -31,6 +31,19 @@ static enum pod_status place_replayed(const struct pod_vhdx *x, uint64_t off, ui
 	return POD_OK;
 }
 
+/* The same of a foreign image, which may lie in several files. What is compressed has no place. */
+static enum pod_status place_foreign(const struct pod_foreign *x, uint64_t off, uint64_t len, struct pod_map *out)
+{
+	while (len) {
+		struct pod_vfile *f;
+		uint64_t n = len, at;
+		POD_TRY(pod_foreign_place(x, off, &n, &f, &at));
+		POD_TRY(place(f, at, n, out));
+		off += n, len -= n;
+	}
+	return POD_OK;
+}
+
 enum pod_status pod_chain_map(struct pod_chain *c, struct pod_map *out)
 {
 	for (uint64_t off = 0; off < c->dev.size_bytes;) {
@@ -41,6 +54,8 @@ enum pod_status pod_chain_map(struct pod_chain *c, struct pod_map *out)
 			POD_TRY(pod_map_append(out, POD_SEG_ZERO, 0, r.len));
 		else if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
 			POD_TRY(place_replayed(&l->u.vhdx, r.file_off, r.len, out));
+		else if (pod_member_is_foreign(l->kind))
+			POD_TRY(place_foreign(&l->u.foreign, r.file_off, r.len, out));
 		else
 			POD_TRY(place(l->file, r.file_off, r.len, out));
 		off += r.len;

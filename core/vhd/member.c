@@ -4,7 +4,8 @@
 
 const char *pod_member_kind_name(enum pod_member_kind kind)
 {
-	return kind == POD_MEMBER_VHDX ? "vhdx" : kind == POD_MEMBER_VHD ? "vhd" : "raw";
+	static const char *const name[] = {"raw", "vhd", "vhdx", "qcow2", "vmdk", "vdi"};
+	return name[kind];
 }
 
 /* A file that is to be one and has not its signature is damaged, not of another format. */
@@ -45,6 +46,29 @@ static enum pod_status open_vhd(struct pod_member *l, struct pod_alloc *a, const
 	return POD_OK;
 }
 
+static enum pod_status open_foreign(struct pod_member *l, struct pod_alloc *a, enum pod_diskfile f,
+				    const struct pod_member_options *opt, struct pod_diag *diag)
+{
+	struct pod_foreign_options o = {.follow = opt->follow,
+					.opener = opt->opener,
+					.failed_path = opt->failed_path,
+					.failed_path_size = opt->failed_path_size,
+					.cache_pages = opt->cache_pages};
+	struct pod_foreign *x = &l->u.foreign;
+	if (opt->writable)
+		return pod_fail(diag, POD_E_UNSUPPORTED, "image of another program is only read", 0, 0, 0);
+	enum pod_status st = pod_foreign_open(x, l->file, a, f, &o, diag);
+	if (st != POD_OK)
+		return named_but(st, "signature", diag);
+	l->kind = f == POD_DISKFILE_QCOW2 ? POD_MEMBER_QCOW2 : f == POD_DISKFILE_VMDK ? POD_MEMBER_VMDK : POD_MEMBER_VDI;
+	l->opener = opt->opener;
+	l->dev = &x->dev;
+	l->size_bytes = x->size_bytes;
+	l->has_parent = x->parent_path;
+	l->fixed = x->fixed;
+	return POD_OK;
+}
+
 static enum pod_status open_raw(struct pod_member *l)
 {
 	l->kind = POD_MEMBER_RAW;
@@ -67,6 +91,7 @@ enum pod_status pod_member_open(struct pod_member *l, struct pod_vfile *file, st
 	enum pod_status st = f == POD_DISKFILE_VHDX  ? open_vhdx(l, a, opt, diag)
 			     : f == POD_DISKFILE_VHD ? open_vhd(l, a, opt, diag)
 			     : f == POD_DISKFILE_RAW ? open_raw(l)
+			     : pod_member_reads(f)   ? open_foreign(l, a, f, opt, diag)
 						     : pod_fail(diag, POD_E_UNSUPPORTED, "container of another program", 0, 0, 0);
 	if (st != POD_OK)
 		l->file = NULL;
@@ -83,6 +108,11 @@ enum pod_status pod_member_close(struct pod_member *l)
 		return pod_vhdx_close(&l->u.vhdx);
 	case POD_MEMBER_VHD:
 		return pod_vhd_close(&l->u.vhd);
+	case POD_MEMBER_QCOW2:
+	case POD_MEMBER_VMDK:
+	case POD_MEMBER_VDI:
+		pod_foreign_close(&l->u.foreign, l->opener);
+		return POD_OK;
 	default:
 		return l->writable ? pod_dev_flush(l->dev) : POD_OK;
 	}
@@ -95,6 +125,10 @@ enum pod_status pod_member_run(struct pod_member *l, uint64_t off, uint64_t len,
 		return pod_vhdx_run(&l->u.vhdx, off, len, run);
 	case POD_MEMBER_VHD:
 		return pod_vhd_run(&l->u.vhd, off, len, run);
+	case POD_MEMBER_QCOW2:
+	case POD_MEMBER_VMDK:
+	case POD_MEMBER_VDI:
+		return pod_foreign_run(&l->u.foreign, off, len, run);
 	default:
 		if (!len || !pod_in_range(off, len, l->size_bytes))
 			return POD_E_RANGE;
@@ -178,6 +212,10 @@ enum pod_status pod_member_set_parent(struct pod_member *l, const struct pod_par
 
 const char *pod_member_parent_path(const struct pod_member *l, enum pod_parent_path which)
 {
+	/* One path, which says itself whether it is absolute. */
+	if (pod_member_is_foreign(l->kind))
+		return l->has_parent && pod_foreign_path_kind(l->u.foreign.parent_path) == which ? l->u.foreign.parent_path
+												 : NULL;
 	return l->kind == POD_MEMBER_VHDX  ? l->u.vhdx.parent.path[which]
 	       : l->kind == POD_MEMBER_VHD ? l->u.vhd.parent_path[which]
 					   : NULL;
@@ -223,8 +261,24 @@ enum pod_status pod_member_can_stand_on(const struct pod_member *child, const st
 	return POD_OK;
 }
 
+/* A qcow2 stands on anything, and says nothing that would tell one file from another. */
+static enum pod_status foreign_linked(const struct pod_member *child, const struct pod_member *parent, struct pod_diag *diag)
+{
+	if (child->kind != POD_MEMBER_VMDK)
+		return POD_OK;
+	if (parent->kind != POD_MEMBER_VMDK)
+		return pod_fail(diag, POD_E_UNSUPPORTED, "parent of another format", 0, (uint64_t)child->kind,
+				(uint64_t)parent->kind);
+	if (child->u.foreign.parent_cid != parent->u.foreign.cid)
+		return pod_fail(diag, POD_E_CHANGED, "parentCID is not the parent's CID", 0, child->u.foreign.parent_cid,
+				parent->u.foreign.cid);
+	return POD_OK;
+}
+
 enum pod_status pod_member_linked(const struct pod_member *child, const struct pod_member *parent, struct pod_diag *diag)
 {
+	if (pod_member_is_foreign(child->kind))
+		return foreign_linked(child, parent, diag);
 	POD_TRY(pod_member_can_stand_on(child, parent, diag));
 	if (child->kind == POD_MEMBER_VHDX) {
 		const struct pod_vhdx_parent *p = &child->u.vhdx.parent;

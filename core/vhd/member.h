@@ -4,10 +4,28 @@
 #define POD_VHD_MEMBER_H
 
 #include "core/disk/diskfile.h"
+#include "core/vhd/foreign.h"
 #include "core/vhd/vhd.h"
 #include "core/vhd/vhdx.h"
 
-enum pod_member_kind { POD_MEMBER_RAW = 0, POD_MEMBER_VHD = 1, POD_MEMBER_VHDX = 2 };
+enum pod_member_kind {
+	POD_MEMBER_RAW = 0,
+	POD_MEMBER_VHD = 1,
+	POD_MEMBER_VHDX = 2,
+	/* Only read, from here on. */
+	POD_MEMBER_QCOW2 = 3,
+	POD_MEMBER_VMDK = 4,
+	POD_MEMBER_VDI = 5,
+};
+static inline bool pod_member_is_foreign(enum pod_member_kind k)
+{
+	return k >= POD_MEMBER_QCOW2;
+}
+/* Containers of other programs that can be opened as a member. */
+static inline bool pod_member_reads(enum pod_diskfile f)
+{
+	return f == POD_DISKFILE_QCOW2 || f == POD_DISKFILE_VMDK || f == POD_DISKFILE_VDI;
+}
 
 struct pod_member {
 	enum pod_member_kind kind;
@@ -19,7 +37,9 @@ struct pod_member {
 	union {
 		struct pod_vhd vhd;
 		struct pod_vhdx vhdx;
+		struct pod_foreign foreign;
 	} u;
+	struct pod_chain_opener *opener; /* closes what a foreign image has opened */
 };
 
 struct pod_member_options {
@@ -27,6 +47,11 @@ struct pod_member_options {
 	enum pod_diskfile format; /* as pod_diskfile_decide had it; POD_DISKFILE_NONE: the bytes tell, and it is not raw */
 	const struct pod_vhd_env *env;
 	uint32_t cache_pages; /* 0: chosen by the format */
+	bool follow;	      /* may open the files that a foreign image names: backing file, extents */
+	/* Filled in by pod_chain_open: */
+	struct pod_chain_opener *opener;
+	char *failed_path;
+	size_t failed_path_size;
 };
 
 enum pod_status POD_MUST_USE pod_member_open(struct pod_member *l, struct pod_vfile *file, struct pod_alloc *a,
@@ -61,7 +86,7 @@ enum pod_status POD_MUST_USE pod_member_linked(const struct pod_member *child, c
  * was last written to). True: the parent's file has another one, so it was written to since the child was made, or only copied. False:
  * it has not, or that is not known. */
 bool pod_member_time_differs(const struct pod_member *child, const struct pod_member *parent);
-/* "raw", "vhd", "vhdx" */
+/* "raw", "vhd", "vhdx", "qcow2", "vmdk", "vdi" */
 const char *pod_member_kind_name(enum pod_member_kind kind);
 
 #endif

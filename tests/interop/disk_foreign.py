@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Images of other programs read by the core: qcow2, VMDK and VDI as qemu-img and qemu-io make them, bit-exact, in every command that
+reads; what is not read is said in a sentence; damaged ones never crash and never hang."""
+import json, os, random, shutil, struct, subprocess, time
+
+from cli_common import *
+import cli_common
+
+SIZE = 6 * MIB + 512 * 17
+
+
+def pattern(path, size=SIZE, seed=1):
+    r = random.Random(seed)
+    with open(path, "wb") as f:
+        f.truncate(size)
+        at = 0
+        while at < size:
+            n = min(size - at, r.choice((512, 4096, 70000, MIB)))
+            if r.random() < 0.4:
+                f.seek(at)
+                f.write(r.randbytes(n) if r.random() < 0.5 else bytes([r.randrange(256)]) * n)
+            at += n
+    return path
+
+
+def convert(fmt, src, dst, *more):
+    run("qemu-img", "convert", "-f", "raw", "-O", fmt, *more, src, dst, check=True)
+    return dst
+
+
+def same(path, fmt, what, *more):
+    """Ours and qemu-img's view of it are the same bytes."""
+    for name in ("ours.raw", "theirs.raw"):
+        if os.path.exists(name):
+            os.unlink(name)
+    run("qemu-img", "convert", "-f", fmt, "-O", "raw", path, "theirs.raw", check=True)
+    r = isopod("disk", "convert", *more, path, "ours.raw")
+    return check(r.rc == 0, what + ": " + r.err) and check(sha256("ours.raw") == sha256("theirs.raw"), what + ": the same bytes")
+
+
+def clean():
+    for x in os.listdir("."):
+        shutil.rmtree(x) if os.path.isdir(x) else os.unlink(x)
+
+
+def scribble(path, fmt, seed, n=12, size=SIZE):
+    """Random writes of qemu-io: data, zeros, discards."""
+    r = random.Random(seed)
+    cmd = []
+    for _ in range(n):
+        length = r.choice((512, 4096, 65536, 300 * 512))
+        at = r.randrange(0, size - length) & ~511
+        cmd += ["-c", r.choice(("write -P %d %d %d" % (r.randrange(1, 256), at, length), "write -z %d %d" % (at, length),
+                                "write -z -u %d %d" % (at, length), "discard %d %d" % (at, length)))]
+    run("qemu-io", "-d", "unmap", "-f", fmt, *cmd, path, check=True)
+
+
+# --- every variant ------------------------------------------------------------------------------------------
+
+def qcow2():
+    pattern("p.raw")
+    for i, options in enumerate(("compat=0.10", "compat=1.1,lazy_refcounts=on", "cluster_size=512", "cluster_size=2M", "extended_l2=on",
+                                 "extended_l2=on,cluster_size=16k", "preallocation=metadata", "preallocation=full")):
+        convert("qcow2", "p.raw", "q.qcow2", "-o", options)
+        scribble("q.qcow2", "qcow2", i)
+        same("q.qcow2", "qcow2", options + ", written to")
+        r = must("disk", "check", "q.qcow2")
+        check("0 faults" in r.out, options + ": check: " + r.out)
+    for options in ("compat=0.10", "cluster_size=512", "cluster_size=2M", "extended_l2=on"):
+        convert("qcow2", "p.raw", "c.qcow2", "-c", "-o", options)
+        scribble("c.qcow2", "qcow2", 50)
+        same("c.qcow2", "qcow2", "compressed, written to, " + options)
+        must("disk", "check", "c.qcow2")
+    check("compressed" in must("disk", "map", "c.qcow2").out, "the map says what is compressed")
+    # snapshots: what was written since is shown, what they keep is not
+    convert("qcow2", "p.raw", "s.qcow2")
+    for n in range(2):
+        run("qemu-img", "snapshot", "-c", "s%d" % n, "s.qcow2", check=True)
+        scribble("s.qcow2", "qcow2", 100 + n)
+    same("s.qcow2", "qcow2", "with snapshots")
+    check("2 snapshots" in must("disk", "info", "s.qcow2").out, "snapshots are told of")
+    equal(json.loads(must("disk", "info", "--json", "s.qcow2").out)["chain"][0]["snapshots"], 2, "snapshots in JSON")
+    for at, bit, key in ((79, 1, "dirty"), (79, 2, "damaged")):
+        convert("qcow2", "p.raw", "m.qcow2")
+        with open("m.qcow2", "r+b") as f:
+            f.seek(at)
+            f.write(bytes([bit]))
+        equal(json.loads(must("disk", "info", "--json", "m.qcow2").out)["chain"][0][key], True, key + " is told of")
+    equal(isopod("disk", "check", "m.qcow2").rc, 1, "marked as damaged: a fault")
+    clean()
+
+
+def vmdk():
+    pattern("p.raw")
+    for sub in ("monolithicSparse", "streamOptimized"):
+        for extra in ("", ",zeroed_grain=on", ",compat6=on"):
+            if sub == "streamOptimized" and extra:
+                continue
+            convert("vmdk", "p.raw", "v.vmdk", "-o", "subformat=" + sub + extra)
+            if extra or sub == "streamOptimized":
+                same("v.vmdk", "vmdk", sub + extra)
+            if sub == "monolithicSparse":
+                scribble("v.vmdk", "vmdk", 7)
+                same("v.vmdk", "vmdk", sub + extra + ", written to")
+            must("disk", "check", "v.vmdk")
+    convert("vmdk", "p.raw", "d.vmdk", "-o", "subformat=monolithicFlat")
+    several("p.raw", "monolithicFlat")
+    # extents of every kind, one of them from within its file
+    convert("vmdk", "p.raw", "x.vmdk")
+    shutil.copyfile("p.raw", "d-f.raw")
+    os.rename("x.vmdk", "d-s.vmdk")
+    sectors = SIZE // 512
+    with open("d.vmdk", "w") as f:
+        f.write("# Disk DescriptorFile\r\nversion=1\r\nCID=12345678\r\nparentCID=ffffffff\r\ncreateType=\"twoGbMaxExtentFlat\"\r\n\r\n"
+                "RW 4096 SPARSE \"d-s.vmdk\"\r\nRW 2048 FLAT \"d-f.raw\" 4096\r\nRW 1111 ZERO\r\nRW %d FLAT \"d-f.raw\" 100\r\n" % (sectors - 7255))
+    with open("p.raw", "rb") as f:
+        data = f.read()
+    with open("want.raw", "wb") as f:
+        f.write(data[:6144 * 512] + bytes(1111 * 512) + data[51200:51200 + (sectors - 7255) * 512])
+    several("want.raw", "extents of several kinds")
+    with open("big.raw", "wb") as f:
+        f.truncate((2 << 30) + 12345 * 512)
+        for at in ((2 << 30) - 70000, (2 << 30) + 5 * MIB):
+            f.seek(at)
+            f.write(random.Random(at).randbytes(140000))
+    convert("vmdk", "big.raw", "d.vmdk", "-o", "subformat=twoGbMaxExtentSparse")
+    several("big.raw", "twoGbMaxExtentSparse")
+    clean()
+
+
+def several(want, what):
+    """d.vmdk, whose files are d-*, shows what `want` does."""
+    one_line(isopod("disk", "info", "d.vmdk"), 3, what, "names other files (extent files)", "--follow")
+    must("disk", "convert", "--follow", "d.vmdk", "ours.vhdx", "--replace")
+    r = run("qemu-img", "compare", "-f", "raw", "-F", "vhdx", want, "ours.vhdx")
+    check(r.returncode == 0, what + ": " + r.stdout)
+    check("0 faults" in must("disk", "check", "--follow", "d.vmdk").out, what + ": check")
+    must("disk", "map", "--follow", "d.vmdk")
+    part = next(x for x in sorted(os.listdir(".")) if x.startswith("d-"))
+    os.rename(part, "away")
+    one_line(isopod("disk", "info", "--follow", "d.vmdk"), 3, what + " without " + part, "missing", part)
+    for x in os.listdir("."):
+        if x.startswith("d-") or x in ("away", "d.vmdk", "ours.vhdx"):
+            os.unlink(x)
+
+
+def vdi():
+    pattern("p.raw")
+    for options in ("static=off", "static=on"):
+        convert("vdi", "p.raw", "v.vdi", "-o", options)
+        same("v.vdi", "vdi", options)
+        scribble("v.vdi", "vdi", 9)
+        same("v.vdi", "vdi", options + ", written to")
+        check("0 faults" in must("disk", "check", "v.vdi").out, options + ": check")
+    with open("v.vdi", "r+b") as f:
+        f.seek(76)
+        f.write(struct.pack("<I", 4))
+    one_line(isopod("disk", "info", "v.vdi"), 3, "a differencing VDI", "not supported", "differencing")
+    clean()
+
+
+def chains():
+    """Backing files are opened when they are asked for."""
+    pattern("base.raw", 4 * MIB)
+    for fmt, base in (("raw", "base.raw"), ("qcow2", "base.qcow2"), ("vpc", "base.vhd"), ("vhdx", "base.vhdx"), ("vmdk", "base.vmdk")):
+        if fmt != "raw":
+            convert(fmt, "base.raw", base, *(("-o", "force_size=on") if fmt == "vpc" else ()))
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", fmt, "-b", base, "mid.qcow2", check=True)
+        scribble("mid.qcow2", "qcow2", 21, size=4 * MIB)
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", os.path.abspath("mid.qcow2"), "-o", "extended_l2=on", "top.qcow2", str(SIZE), check=True)
+        scribble("top.qcow2", "qcow2", 22)
+        one_line(isopod("disk", "convert", "top.qcow2", "no.raw"), 3, "a chain on " + fmt, "names other files (backing file)", "--follow")
+        check(not os.path.exists("no.raw"), "nothing is left")
+        same("top.qcow2", "qcow2", "a chain on " + fmt, "--follow")
+        equal(json.loads(must("disk", "info", "--json", "--follow", "top.qcow2").out)["depth"], 3, "three files")
+        os.rename("mid.qcow2", "elsewhere")
+        one_line(isopod("disk", "info", "--follow", "top.qcow2"), 3, "without one", "parent is missing")
+        os.unlink("elsewhere")
+    convert("vmdk", "base.raw", "b.vmdk")
+    run("qemu-img", "create", "-q", "-f", "vmdk", "-F", "vmdk", "-b", "b.vmdk", "t.vmdk", check=True)
+    scribble("t.vmdk", "vmdk", 23, size=4 * MIB)
+    same("t.vmdk", "vmdk", "a VMDK on a VMDK", "--follow")
+    run("qemu-io", "-f", "vmdk", "-c", "write 0 512", "b.vmdk", check=True)
+    one_line(isopod("disk", "info", "--follow", "t.vmdk"), 3, "its parent was written to", "changed since")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "l.qcow2", "1M", check=True)
+    run("qemu-img", "rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", "l.qcow2", "l.qcow2", check=True)
+    one_line(isopod("disk", "info", "--follow", "l.qcow2"), 3, "it stands on itself", "loop")
+    clean()
+
+
+def not_read():
+    pattern("p.raw", 2 * MIB)
+    for what, args, words in (
+            ("encryption", (), ("encryption",)),
+            ("zstd", ("-o", "compression_type=zstd", "-c"), ("zstd",)),
+            ("a data file", ("-o", "data_file=data.raw"), ("data file",))):
+        r = run("qemu-img", "create", "-q", "-f", "qcow2", *[a for a in args if a != "-c"], "x.qcow2", "2M")
+        if not check(r.returncode == 0, "%s: qemu-img: %s" % (what, r.stdout)):
+            continue
+        if what == "encryption":
+            with open("x.qcow2", "r+b") as f:
+                f.seek(32)
+                f.write(struct.pack(">I", 2))
+        for verb in (("info", "x.qcow2"), ("convert", "x.qcow2", "y.raw")):
+            one_line(isopod("disk", *verb), 3, what, "x.qcow2", "not supported", *words)
+        os.unlink("x.qcow2")
+    with open("c.vmdk", "wb") as f:
+        f.write(b"COWD".ljust(4096, b"\0"))
+    one_line(isopod("disk", "info", "c.vmdk"), 3, "an extent of ESXi", "ESXi")
+    for kind in ("VMFS", "SESPARSE", "VMFSSPARSE"):
+        with open("e.vmdk", "w") as f:
+            f.write("# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType=\"vmfs\"\nRW 63 %s \"p.raw\"\n" % kind)
+        one_line(isopod("disk", "info", "--follow", "e.vmdk"), 3, kind, "ESXi")
+    clean()
+
+
+def everywhere():
+    """Whatever reads a disk reads these."""
+    pattern("p.raw", 6 * MIB)
+    for fmt in ("qcow2", "vmdk", "vdi"):
+        convert(fmt, "p.raw", "x." + fmt)
+        must("layer", "create", "st", "--from", "x." + fmt)
+        must("layer", "export", "st", "out.raw")
+        equal(sha256("out.raw"), sha256("p.raw"), fmt + " as a store")
+        shutil.rmtree("st")
+        os.unlink("out.raw")
+        with subprocess.Popen([ISOPOD, "disk", "serve", "x." + fmt, "--nbd", "s"], stdout=subprocess.PIPE) as p:
+            check(p.stdout.readline().startswith(b"Serving"), "serve " + fmt)
+            r = run("qemu-img", "compare", "-f", "raw", "-F", "raw", "p.raw", "nbd+unix:///disk?socket=s")
+            check(r.returncode == 0, fmt + " served: " + r.stdout)
+            p.terminate()
+        before = sha256("x." + fmt)
+        for verb in (("serve", "x." + fmt, "--write", "--nbd", "s"), ("grow", "x." + fmt, "--size", "19M"), ("check", "--repair", "x." + fmt)):
+            one_line(isopod("disk", *verb), 3, " ".join(verb), "convert")
+        equal(sha256("x." + fmt), before, fmt + " is as it was")
+    clean()
+
+
+# --- damage -------------------------------------------------------------------------------------------------
+
+MUTATIONS = int(os.environ.get("MUTATIONS", "12"))
+
+
+def mutations():
+    """One sentence or a good end, in time: bytes of headers and tables changed, files cut off."""
+    pattern("p.raw", 2 * MIB)
+    made = [convert("qcow2", "p.raw", "a.qcow2", "-o", "cluster_size=4096"), convert("qcow2", "p.raw", "b.qcow2", "-c"),
+            convert("vmdk", "p.raw", "a.vmdk"), convert("vmdk", "p.raw", "b.vmdk", "-o", "subformat=streamOptimized"), convert("vdi", "p.raw", "a.vdi")]
+    r = random.Random(11)
+    for src in made:
+        with open(src, "rb") as f:
+            whole = f.read()
+        name = "m." + src.split(".")[1]
+        for _ in range(MUTATIONS):
+            data = bytearray(whole)
+            for _ in range(r.choice((1, 1, 4, 30))):
+                at = r.randrange(r.choice((120, 512, 4096, len(data))))
+                data[at] = r.choice((0, 0xff, 0x80, r.randrange(256)))
+            if r.random() < 0.2:
+                del data[r.randrange(len(data)):]
+            with open(name, "wb") as f:
+                f.write(data)
+            for verb in (("check", name), ("convert", "--replace", name, "o.vhdx")):
+                o = isopod("disk", *verb, timeout=20)
+                if o.rc == 0 or (o.rc == 1 and verb[0] == "check" and not o.err):
+                    continue
+                one_line(o, 3, "%s damaged: %s" % (src, verb[0]))
+    clean()
+
+
+for part in (qcow2, vmdk, vdi, chains, not_read, everywhere, mutations):
+    with workdir():
+        began = time.time()
+        part()
+        if os.environ.get("TIMES"):
+            print("%s: %.1f s" % (part.__name__, time.time() - began))
+finish()

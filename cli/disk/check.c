@@ -84,7 +84,7 @@ static enum pod_status check_member(struct pod_member *l, bool repair, pod_vhd_f
 	} else if (pod_member_is_foreign(l->kind)) {
 		struct pod_vhd_check c;
 
-		st = pod_foreign_check(&l->u.foreign, found, r, &c);
+		st = pod_foreign_check(&l->u.foreign, tell, r, &c);
 		*s = (struct sums){.errors = c.errors, .used = c.file_used_bytes};
 	}
 	return st;

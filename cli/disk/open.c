@@ -184,6 +184,11 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 			_("%s: not read, as it names other files (%s), which could be any on this computer; if they are to be "
 			  "read, say --follow"),
 			of, _(diag->what));
+	if (st == POD_E_UNSUPPORTED && diag && diag->what && strcmp(diag->what, POD_FOREIGN_COMPRESSED) == 0)
+		return fault_set(
+			fault,
+			_("%s: is compressed, so it cannot be started from a stick; make a VHDX of it ('isopod disk convert')"),
+			path);
 	if (st == POD_E_NOT_FOUND && diag && diag->what && strcmp(diag->what, POD_FOREIGN_MISSING) == 0)
 		return fault_set(fault, _("%s: a file that it consists of is missing: %s"), path,
 				 parent && *parent ? parent : "?");

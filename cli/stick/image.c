@@ -298,7 +298,7 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int 
 	cli_dev_unlimited(cli_image_file(im));
 	if (st == POD_OK)
 		return plan;
-	if (plan->parent[0])
+	if (plan->parent[0] || (diag.what && strcmp(diag.what, POD_FOREIGN_COMPRESSED) == 0))
 		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent, fault);
 	else
 		*rc = fault_status(fault, arg, _("cannot plan"), st, &diag);

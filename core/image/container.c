@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Containers: of a WIM the header and a name (core/wim); VHD and VHDX are recognised, not opened.
+ * Containers: of a WIM the header and a name (core/wim); files that hold a disk are recognised, not opened.
  *
  * VHD (Microsoft "Virtual Hard Disk Image Format Specification" 1.0, 2006), big-endian: the last 512 bytes, and a copy in front
  * unless the disk is fixed: +0 8 "conectix", +48 8 size of the disk, +60 4 type (2 fixed, 3 dynamic, 4 differencing), +64 4 ones'
@@ -91,7 +91,10 @@ enum pod_status image_probe_diskfile(struct probe *p)
 		return POD_OK; /* of two kinds at once: of none that we start */
 	if (st != POD_OK || f == POD_DISKFILE_RAW)
 		return st == POD_OK ? POD_E_FORMAT : st;
-	if (f == POD_DISKFILE_VHDX)
-		p->out->kind = POD_IMAGE_VHDX;
-	return f == POD_DISKFILE_VHD ? look_at_vhd(p) : POD_OK; /* others' containers are of unknown kind */
+	static const enum pod_image_kind kinds[POD_DISKFILE_COUNT] = {[POD_DISKFILE_VHDX] = POD_IMAGE_VHDX,
+								      [POD_DISKFILE_QCOW2] = POD_IMAGE_QCOW2,
+								      [POD_DISKFILE_VMDK] = POD_IMAGE_VMDK,
+								      [POD_DISKFILE_VDI] = POD_IMAGE_VDI};
+	p->out->kind = kinds[f]; /* else of a kind that is not known here */
+	return f == POD_DISKFILE_VHD ? look_at_vhd(p) : POD_OK;
 }

@@ -2,7 +2,7 @@
 /*
  * What is this file? Looks at an image's own structures (never trusts its name alone) and says what can
  * start it: ISO 9660 with El Torito (BIOS no-emulation, floppy and hard-disk emulation; UEFI), isohybrid, UDF,
- * raw disk and floppy images, EFI programs, WIM, VHD, VHDX.
+ * raw disk and floppy images, EFI programs, WIM, VHD, VHDX, and the disks of other programs: qcow2, VMDK, VDI.
  */
 #ifndef POD_IMAGE_IMAGE_H
 #define POD_IMAGE_IMAGE_H
@@ -20,6 +20,9 @@ enum pod_image_kind {
 	POD_IMAGE_WIM,
 	POD_IMAGE_VHD,
 	POD_IMAGE_VHDX,
+	POD_IMAGE_QCOW2,
+	POD_IMAGE_VMDK,
+	POD_IMAGE_VDI,
 	POD_IMAGE_KIND_COUNT
 };
 
@@ -78,10 +81,10 @@ struct pod_image {
 	} wim;
 };
 
-/* "iso", "disk", "floppy", "efi", "wim", "vhd", "vhdx", "unknown". */
+/* "iso", "disk", "floppy", "efi", "wim", "vhd", "vhdx", "qcow2", "vmdk", "vdi", "unknown". */
 const char *pod_image_kind_text(enum pod_image_kind k);
-/* What the menu shows without reading a byte: the kind by file name extension (.iso .img .ima .raw .efi .wim .vhd .vhdx), or
- * UNKNOWN. */
+/* What the menu shows without reading a byte: the kind by file name extension (.iso .img .ima .raw .efi .wim .vhd .vhdx .qcow2
+ * .vmdk .vdi), or UNKNOWN; so is a file that only holds a part of a VMDK, by its name (-flat, -s001, -f001). */
 enum pod_image_kind pod_image_kind_of_name(const char *name);
 /* Examines an image; `name` NULL: it has none. A file of no known kind is POD_OK with kind UNKNOWN; an ISO that breaks its rules
  * so that it cannot be used is POD_E_CORRUPT. */
@@ -93,10 +96,15 @@ enum pod_status POD_MUST_USE pod_image_open_tree(struct pod_fs *fs, struct pod_d
 						 struct pod_diag *diag);
 /* The same for a filesystem that is open: on POD_OK, `fs` is that tree. Any other status leaves `fs` as it was. */
 enum pod_status POD_MUST_USE pod_image_prefer_udf(struct pod_fs *fs);
-/* A file that a virtual disk is packed in: VHD, VHDX. */
-static inline bool pod_image_is_disk_file(enum pod_image_kind k)
+/* Windows opens these itself: VHD, VHDX. */
+static inline bool pod_image_is_vhd(enum pod_image_kind k)
 {
 	return k == POD_IMAGE_VHD || k == POD_IMAGE_VHDX;
+}
+/* A file that a virtual disk is packed in: these, qcow2, VMDK, VDI. */
+static inline bool pod_image_is_disk_file(enum pod_image_kind k)
+{
+	return k >= POD_IMAGE_VHD && k <= POD_IMAGE_VDI;
 }
 /* The removable-media loader path for a firmware bit: "EFI/BOOT/BOOTX64.EFI"... NULL for BIOS. */
 const char *pod_efi_loader_path(uint32_t firmware_bit);

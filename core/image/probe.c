@@ -20,9 +20,25 @@ const char *pod_image_kind_text(enum pod_image_kind k)
 	static const char *const text[POD_IMAGE_KIND_COUNT] = {
 		[POD_IMAGE_UNKNOWN] = "unknown", [POD_IMAGE_ISO] = "iso",   [POD_IMAGE_DISK] = "disk",
 		[POD_IMAGE_FLOPPY] = "floppy",	 [POD_IMAGE_EFI] = "efi",   [POD_IMAGE_WIM] = "wim",
-		[POD_IMAGE_VHD] = "vhd",	 [POD_IMAGE_VHDX] = "vhdx",
+		[POD_IMAGE_VHD] = "vhd",	 [POD_IMAGE_VHDX] = "vhdx", [POD_IMAGE_QCOW2] = "qcow2",
+		[POD_IMAGE_VMDK] = "vmdk",	 [POD_IMAGE_VDI] = "vdi",
 	};
 	return (unsigned)k < POD_IMAGE_KIND_COUNT ? text[k] : text[POD_IMAGE_UNKNOWN];
+}
+
+/* "-flat.vmdk", "-s001.vmdk", "-f001.vmdk": opened through the file that names them. */
+static bool is_vmdk_part(const char *name)
+{
+	size_t n = pod_strlen(name);
+	if (pod_ends_with_nocase(name, "-flat.vmdk"))
+		return true;
+	if (n < 10 || !pod_ends_with_nocase(name, ".vmdk"))
+		return false;
+	const char *p = name + n - 10;
+	for (unsigned i = 2; i < 5; i++)
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+	return p[0] == '-' && (pod_tolower(p[1]) == 's' || pod_tolower(p[1]) == 'f');
 }
 
 enum pod_image_kind pod_image_kind_of_name(const char *name)
@@ -31,9 +47,12 @@ enum pod_image_kind pod_image_kind_of_name(const char *name)
 		const char *suffix;
 		enum pod_image_kind kind;
 	} known[] = {
-		{".iso", POD_IMAGE_ISO}, {".img", POD_IMAGE_DISK}, {".raw", POD_IMAGE_DISK}, {".ima", POD_IMAGE_FLOPPY},
-		{".efi", POD_IMAGE_EFI}, {".wim", POD_IMAGE_WIM},  {".vhd", POD_IMAGE_VHD},  {".vhdx", POD_IMAGE_VHDX},
+		{".iso", POD_IMAGE_ISO},     {".img", POD_IMAGE_DISK},	{".raw", POD_IMAGE_DISK}, {".ima", POD_IMAGE_FLOPPY},
+		{".efi", POD_IMAGE_EFI},     {".wim", POD_IMAGE_WIM},	{".vhd", POD_IMAGE_VHD},  {".vhdx", POD_IMAGE_VHDX},
+		{".qcow2", POD_IMAGE_QCOW2}, {".vmdk", POD_IMAGE_VMDK}, {".vdi", POD_IMAGE_VDI},
 	};
+	if (is_vmdk_part(name))
+		return POD_IMAGE_UNKNOWN;
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
 		if (pod_ends_with_nocase(name, known[i].suffix))
 			return known[i].kind;

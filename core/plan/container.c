@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VHD and VHDX: the map becomes that of the disk inside, the files it stands on included.
+ * VHD, VHDX, qcow2, VMDK, VDI: the map becomes that of the disk inside, the files it stands on, or consists of, included. What is
+ * compressed cannot be in a map: such a disk is refused.
  *
  * Where a child says its parent is ([MS-VHDX] 2.6.2.6, VHD 1.0 "Parent Locator"): a path relative to itself, one with the name of
  * a Windows volume, one with a drive letter. Here all three are paths on the stick's data volume. A drive letter or a volume is
@@ -215,6 +216,22 @@ static bool has_hole(const struct pod_map *m)
 	return false;
 }
 
+/* Is a part of the run one of the file that was never written? Cuts a run that goes on in another file. */
+static bool shows_hole(struct pod_member *l, struct pod_chain_run *r)
+{
+	struct pod_vfile *f = l->file;
+	uint64_t off = r->file_off;
+	if (pod_member_is_foreign(l->kind) && pod_foreign_place(&l->u.foreign, r->file_off, &r->len, &f, &off) != POD_OK)
+		return false;
+	const struct pod_map *m = f->extents;
+	if (!pod_in_range(off, r->len, m->size_bytes))
+		return false;
+	for (size_t i = pod_map_find(m, off); i < m->count && m->seg[i].start_bytes < off + r->len; i++)
+		if (m->seg[i].kind == POD_SEG_ZERO)
+			return true;
+	return false;
+}
+
 /* Does the disk show bytes of a file that were never written? A copy that was cut off leaves such a file on exFAT. */
 static enum pod_status find_unwritten(struct pod_container *c)
 {
@@ -223,18 +240,15 @@ static enum pod_status find_unwritten(struct pod_container *c)
 	enum pod_status st = POD_OK;
 	bool any = false;
 	for (unsigned i = 0; i < c->chain.depth; i++)
-		any |= has_hole(c->chain.member[i]->file->extents);
+		any |= pod_member_is_foreign(c->chain.member[i]->kind) || has_hole(c->chain.member[i]->file->extents);
 	pod_budget_split(c->rq->disk->budget, &part);
 	for (uint64_t off = 0; any && off < size && !c->plan->unwritten;) {
 		struct pod_chain_run r;
 		st = pod_chain_run(&c->chain, off, size - off, &r);
 		if (st != POD_OK)
 			break;
-		const struct pod_map *m = c->chain.member[r.member]->file->extents;
-		if (r.kind == POD_RUN_DATA && pod_in_range(r.file_off, r.len, m->size_bytes))
-			for (size_t i = pod_map_find(m, r.file_off); i < m->count && m->seg[i].start_bytes < r.file_off + r.len;
-			     i++)
-				c->plan->unwritten |= m->seg[i].kind == POD_SEG_ZERO;
+		if (r.kind == POD_RUN_DATA)
+			c->plan->unwritten |= shows_hole(c->chain.member[r.member], &r);
 		off += r.len;
 	}
 	(void)pod_budget_join(c->rq->disk->budget, &part);
@@ -256,7 +270,8 @@ static void look_at_files(struct pod_container *c)
 	const struct part *top = (const struct part *)c->chain.member[0]->file;
 	uint64_t full = c->chain.dev.size_bytes, now = top->map.size_bytes;
 	c->plan->layers = c->chain.depth;
-	c->plan->expand_bytes = c->chain.member[0]->fixed || full < now ? 0 : full - now;
+	bool grows = !c->chain.member[0]->fixed && pod_image_is_vhd(c->plan->image.kind);
+	c->plan->expand_bytes = !grows || full < now ? 0 : full - now;
 	for (unsigned i = 1; i < c->chain.depth; i++)
 		if (!same_folder(top->path, ((const struct part *)c->chain.member[i]->file)->path))
 			c->plan->parents_elsewhere = true;
@@ -265,8 +280,9 @@ static void look_at_files(struct pod_container *c)
 enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_diag *diag)
 {
 	struct pod_container *c = pod_zalloc(p->alloc, 1, sizeof *c);
-	struct pod_chain_options opt = {
-		.top = {.cache_pages = CACHE_PAGES}, .failed_path = p->parent, .failed_path_size = sizeof p->parent};
+	struct pod_chain_options opt = {.top = {.cache_pages = CACHE_PAGES, .follow = true},
+					.failed_path = p->parent,
+					.failed_path_size = sizeof p->parent};
 	struct part *top = NULL;
 	struct pod_map disk;
 	if (!c)
@@ -281,6 +297,8 @@ enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod
 	if (st == POD_OK) {
 		uint32_t sector_size = c->chain.member[0]->sector_size;
 		st = pod_chain_map(&c->chain, &disk);
+		if (st == POD_E_UNSUPPORTED)
+			(void)pod_fail(diag, st, POD_FOREIGN_COMPRESSED, disk.size_bytes, 0, 1);
 		if (st == POD_E_CORRUPT || st == POD_E_LIMIT || st == POD_E_BUDGET)
 			(void)pod_fail(diag, st, "blocks of the virtual disk", disk.size_bytes, POD_MAP_SEG_LIMIT, disk.count);
 		if (st == POD_OK)

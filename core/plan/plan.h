@@ -154,7 +154,7 @@ enum pod_entry {
 struct pod_plan {
 	struct pod_alloc *alloc;
 	struct pod_image image;
-	/* POD_IMAGE_VHD or POD_IMAGE_VHDX if that is what the disk `image` speaks of is packed in; else UNKNOWN. */
+	/* What the disk that `image` speaks of is packed in (pod_image_is_disk_file); else UNKNOWN. */
 	enum pod_image_kind container;
 	unsigned layers; /* files of the container: 1 and its parents */
 	bool unwritten;	 /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */

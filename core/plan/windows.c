@@ -283,7 +283,7 @@ enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_p
 				 struct pod_diag *diag)
 {
 	struct pod_budget_part part;
-	bool iso = p->image.kind == POD_IMAGE_ISO, vhd = p->container != POD_IMAGE_UNKNOWN && p->image.kind == POD_IMAGE_DISK;
+	bool iso = p->image.kind == POD_IMAGE_ISO, vhd = pod_image_is_vhd(p->container) && p->image.kind == POD_IMAGE_DISK;
 	if ((!iso && !vhd && p->image.kind != POD_IMAGE_WIM) || ((iso || vhd) && rq->windows_cd))
 		return POD_OK;
 	struct windows_job *j = pod_zalloc(p->alloc, 1, sizeof *j);

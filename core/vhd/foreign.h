@@ -18,6 +18,8 @@
 #define POD_FOREIGN_BACKING "backing file"
 #define POD_FOREIGN_EXTENTS "extent files"
 #define POD_FOREIGN_MISSING "extent file is missing"
+/* Why there is no map of a disk. */
+#define POD_FOREIGN_COMPRESSED "compressed clusters"
 
 /* From here on, offsets in pod_foreign.dev are those of the disk: what is there is compressed in its file. */
 #define POD_FOREIGN_PACKED (UINT64_C(1) << 62)

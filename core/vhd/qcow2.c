@@ -104,7 +104,10 @@ static enum pod_status read_backing(struct pod_foreign *x, const uint8_t *h, uin
 	if (len > NAME_MAX || !pod_in_range(at, len, pod_min_u64(x->file->dev->size_bytes, cluster)))
 		return pod_fail(diag, POD_E_CORRUPT, "name of the backing file", 8, NAME_MAX, len);
 	x->parent_path = pod_zalloc(x->alloc, len + 1, 1);
-	return x->parent_path ? pod_dev_read(x->file->dev, at, x->parent_path, len) : POD_E_NOMEM;
+	if (!x->parent_path)
+		return POD_E_NOMEM;
+	POD_TRY(pod_dev_read(x->file->dev, at, x->parent_path, len));
+	return *x->parent_path ? POD_OK : pod_fail(diag, POD_E_CORRUPT, "name of the backing file", at, 1, 0);
 }
 
 /* Only what the backing file is. QEMU's word for VHD is "vpc". */

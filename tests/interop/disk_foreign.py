@@ -237,6 +237,50 @@ def everywhere():
     clean()
 
 
+def boots(path, size=SIZE):
+    """A disk with a boot sector and a partition: something to start."""
+    pattern(path, size)
+    with open(path, "r+b") as f:
+        f.write(b"\xfa\x90".ljust(446, b"\x90") + struct.pack("<B3xB3xII", 0x80, 0x83, 2048, 4096) + bytes(48) + b"\x55\xaa")
+    return path
+
+
+def exported(target, want, what):
+    """What a machine would be shown of it."""
+    with subprocess.Popen([ISOPOD, "export", target, "--nbd", "s"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        if check(p.stdout.readline() != b"", what + ": export: " + (p.stderr.read().decode() if p.poll() else "")):
+            r = run("qemu-img", "compare", "-f", "raw", "-F", "raw", want, "nbd+unix:///disk?socket=s")
+            check(r.returncode == 0, what + ": " + r.stdout)
+        p.terminate()
+
+
+def on_a_stick():
+    """The menu's own plan: several files on the stick's volume, found by name."""
+    boots("p.raw")
+    for fmt in ("qcow2", "vmdk", "vdi"):
+        convert(fmt, "p.raw", "x." + fmt)
+    convert("qcow2", "p.raw", "c.qcow2", "-c")
+    os.mkdir("d")
+    convert("vmdk", "p.raw", "d/flat.vmdk", "-o", "subformat=monolithicFlat")
+    convert("qcow2", "p.raw", "d/base.qcow2")
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "base.qcow2", "d/top.qcow2", check=True)
+    run("qemu-io", "-f", "qcow2", "-c", "write -P 9 3M 700k", "d/top.qcow2", check=True)
+    run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", "d/top.qcow2", "top.raw", check=True)
+    make_data("data", 1)
+    must("create", "stick.img", "--size", "256M")
+    must("add", "stick.img", "x.qcow2", "x.vmdk", "x.vdi", "d/flat.vmdk", "d/flat-flat.vmdk", "d/base.qcow2", "d/top.qcow2")
+    for name, want in (("x.qcow2", "p.raw"), ("x.vmdk", "p.raw"), ("x.vdi", "p.raw"), ("flat.vmdk", "p.raw"), ("top.qcow2", "top.raw")):
+        r = isopod("plan", "stick.img:/images/" + name, "--firmware", "bios")
+        check(r.rc == 0 and name.split(".")[1] in r.out, "%s: plan: %d %s" % (name, r.rc, r.out + r.err))
+        exported("stick.img:/images/" + name, want, name)
+    listed = must("list", "stick.img").out
+    check("/images/flat.vmdk" in listed and "flat-flat" not in listed, "a part of a VMDK is no image of its own: " + listed)
+    one_line(isopod("plan", "c.qcow2"), 3, "what is compressed cannot start", "compressed", "isopod disk convert")
+    must("remove", "stick.img", "/images/base.qcow2")
+    one_line(isopod("plan", "stick.img:/images/top.qcow2"), 3, "without its backing file", "base.qcow2")
+    clean()
+
+
 # --- damage -------------------------------------------------------------------------------------------------
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "12"))
@@ -269,7 +313,7 @@ def mutations():
     clean()
 
 
-for part in (qcow2, vmdk, vdi, chains, not_read, everywhere, mutations):
+for part in (qcow2, vmdk, vdi, chains, not_read, everywhere, on_a_stick, mutations):
     with workdir():
         began = time.time()
         part()

@@ -146,8 +146,8 @@ TEST(diskfile_and_the_image_probe)
 		uint32_t at;
 		const char *bytes, *name;
 		enum pod_image_kind kind;
-	} is[] = {{0, "", "a.img", POD_IMAGE_DISK},	    {0, "QFI\xfb", "a.img", POD_IMAGE_UNKNOWN},
-		  {0, "", "a.qcow2", POD_IMAGE_UNKNOWN},    {0, "", "a.vhdx", POD_IMAGE_VHDX},
+	} is[] = {{0, "", "a.img", POD_IMAGE_DISK},	    {0, "QFI\xfb", "a.img", POD_IMAGE_QCOW2},
+		  {0, "", "a.qcow2", POD_IMAGE_QCOW2},	    {0, "", "a.vhdx", POD_IMAGE_VHDX},
 		  {0, "vhdxfile", "a.img", POD_IMAGE_VHDX}, {SIZE - 512, "conectix", "a.img", POD_IMAGE_VHD}};
 	for (size_t i = 0; i < POD_ARRAY_LEN(is); i++) {
 		struct pod_image im;

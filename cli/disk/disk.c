@@ -52,6 +52,8 @@ const struct cli_command cli_disk = {
 		"  compact FILE                    give back blocks of zeros, cut the file\n"
 		"  grow FILE --size N [--orphan-children]   a larger disk\n"
 		"  serve FILE --nbd SOCKET [--write [--orphan-children]] [--once]   to any NBD client\n"
-		"A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"),
+		"A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"
+		"Files that a qcow2 or VMDK names (backing file, extents) are opened with --follow; files that another\n"
+		"program writes to, with --unsafe-read.\n"),
 	.run = run,
 };

@@ -204,7 +204,7 @@ const struct cli_command cli_layer = {
 		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
-		   "  create STORE --size N | --from FILE [--input-format F] [--name NAME]\n"
+		   "  create STORE --size N | --from FILE [--input-format F] [--follow] [--name NAME]\n"
 		   "                                   a base, and a layer on it to write to\n"
 		   "  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
 		   "  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"

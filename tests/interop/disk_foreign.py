@@ -313,7 +313,23 @@ def mutations():
     clean()
 
 
-for part in (qcow2, vmdk, vdi, chains, not_read, everywhere, on_a_stick, mutations):
+def samples():
+    """Files of other makers, if there are any."""
+    folder = os.environ.get("ISOPOD_SAMPLES")
+    if not folder:
+        return skip("samples of other makers", "ISOPOD_SAMPLES does not name their folder (doc/TESTING.md)")
+    for name in sorted(os.listdir(folder)):
+        base = name[:-4] if name.endswith(".bz2") else name
+        fmt = base.rsplit(".", 1)[-1]
+        if fmt not in ("qcow2", "vmdk", "vdi"):
+            continue
+        with open(base, "wb") as f:
+            subprocess.run(["bzcat" if name != base else "cat", os.path.join(folder, name)], stdout=f, check=True)
+        same(base, fmt, name)
+    clean()
+
+
+for part in (samples, qcow2, vmdk, vdi, chains, not_read, everywhere, on_a_stick, mutations):
     with workdir():
         began = time.time()
         part()

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* qcow2, VMDK and VDI laid out by hand: where each byte is shown from, as a device and as a map, and what is refused. */
+#include "core/base/bytes.h"
+#include "tests/unit/vhd_util.h"
+
+#define C 512u /* a cluster of the qcow2 */
+
+static struct mem_file top, side;
+static struct pod_diag diag;
+
+static uint8_t *fresh(struct mem_file *m, const char *name, uint64_t size)
+{
+	mem_new(m, name);
+	m->dev.size_bytes = size;
+	return m->fault.data;
+}
+
+static void drop(void)
+{
+	mem_free(&top);
+	mem_free(&side);
+	CHECK_EQ(test_alloc_live, 0);
+}
+
+static enum pod_status side_open(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind, const char *path,
+				 struct pod_vfile **out)
+{
+	(void)o, (void)child, (void)kind;
+	if (strcmp(path, side.name) != 0)
+		return POD_E_NOT_FOUND;
+	*out = &side.vf;
+	return POD_OK;
+}
+
+static void side_close(struct pod_chain_opener *o, struct pod_vfile *f)
+{
+	(void)o;
+	CHECK(f == &side.vf);
+}
+
+static struct pod_chain_opener opener = {.open = side_open, .close = side_close};
+
+static enum pod_status opens(struct pod_chain *c, enum pod_diskfile format, bool follow)
+{
+	struct pod_chain_options opt = {.top = {.format = format, .follow = follow}};
+	memset(&diag, 0, sizeof diag);
+	return pod_chain_open(c, &top.vf, &test_alloc, &opener, &opt, &diag);
+}
+
+/* Cluster 1 is the L1 table, 2 the L2 table. */
+static uint8_t *qcow2(void)
+{
+	uint8_t *d = fresh(&top, "a.qcow2", 6 * C);
+	memcpy(d, "QFI\xfb", 4);
+	pod_put_be32(d + 4, 3);
+	pod_put_be32(d + 20, 9);
+	pod_put_be64(d + 24, 8 * C);
+	pod_put_be32(d + 36, 1);
+	pod_put_be64(d + 40, C);
+	pod_put_be32(d + 100, 104);
+	pod_put_be64(d + C, 2 * C);
+	return d;
+}
+
+static uint8_t byte_at(struct pod_chain *c, uint64_t off)
+{
+	uint8_t b = 0xee;
+	CHECK_EQ(pod_dev_read(&c->dev, off, &b, 1), POD_OK);
+	return b;
+}
+
+TEST(foreign_qcow2_clusters)
+{
+	uint8_t *d = qcow2();
+	struct pod_chain c;
+	struct pod_chain_run r;
+	pod_put_be64(d + 2 * C, 3 * C);
+	pod_put_be64(d + 2 * C + 8, 4 * C);
+	pod_put_be64(d + 2 * C + 16, 5 * C | 1); /* zeros, with a cluster kept for it */
+	pod_put_be64(d + 2 * C + 24, 5 * C);
+	pod_put_be64(d + 2 * C + 32, 6 * C); /* nowhere */
+	memset(d + 3 * C, 3, C);
+	memset(d + 4 * C, 4, C);
+	memset(d + 5 * C, 5, C);
+	top.dev.size_bytes = 6 * C - 100; /* the last cluster's tail was not written */
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, false), POD_OK);
+	CHECK_EQ(pod_chain_run(&c, 10, 8 * C - 10, &r), POD_OK);
+	CHECK(r.kind == POD_RUN_DATA && r.file_off == 3 * C + 10 && r.len == 2 * C - 10);
+	CHECK(byte_at(&c, C) == 4 && byte_at(&c, 2 * C) == 0 && byte_at(&c, 3 * C) == 5);
+	CHECK(byte_at(&c, 4 * C - 101) == 5 && byte_at(&c, 4 * C - 100) == 0 && byte_at(&c, 7 * C) == 0);
+	CHECK_EQ(pod_chain_run(&c, 4 * C, C, &r), POD_E_CORRUPT);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	drop();
+}
+
+TEST(foreign_qcow2_refused)
+{
+	struct pod_chain c;
+	for (unsigned bit = 0; bit < 64; bit++) {
+		uint8_t *d = qcow2();
+		pod_put_be64(d + 72, 1ull << bit);
+		bool wide = bit == 4; /* extended entries need larger clusters */
+		CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), wide		    ? POD_E_CORRUPT
+							      : bit < 4 && bit != 2 ? POD_OK
+										    : POD_E_UNSUPPORTED);
+		if (bit < 4 && bit != 2)
+			CHECK_EQ(pod_chain_close(&c), POD_OK);
+		drop();
+	}
+	uint8_t *d = qcow2();
+	pod_put_be32(d + 32, 1);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_E_UNSUPPORTED);
+	CHECK_STR(diag.what, "encryption");
+	pod_put_be32(d + 32, 0);
+	d[79] = 8;
+	pod_put_be32(d + 100, 112);
+	d[104] = 1;
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_E_UNSUPPORTED);
+	CHECK_STR(diag.what, "compression with zstd");
+	d[79] = 0;
+	pod_put_be64(d + 40, UINT64_MAX - 511);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_E_CORRUPT);
+	drop();
+}
+
+TEST(foreign_qcow2_on_a_raw_file)
+{
+	uint8_t *d = qcow2();
+	struct pod_chain c;
+	memcpy(d + 128, "base", 4);
+	pod_put_be64(d + 8, 128);
+	pod_put_be32(d + 16, 4);
+	memcpy(d + 104, "\xe2\x79\x2a\xca\0\0\0\3raw", 11);
+	pod_put_be64(d + 2 * C, 3 * C);
+	memset(d + 3 * C, 3, C);
+	memset(fresh(&side, "base", 3 * C), 7, 3 * C);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, false), POD_E_UNSUPPORTED);
+	CHECK_STR(diag.what, POD_FOREIGN_BACKING);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_OK);
+	CHECK_EQ(c.depth, 2);
+	CHECK(byte_at(&c, 0) == 3 && byte_at(&c, C) == 7 && byte_at(&c, 3 * C) == 0);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	/* written to: never */
+	struct pod_chain_options opt = {
+		.top = {.format = POD_DISKFILE_QCOW2, .follow = true, .writable = true, .env = &test_env}};
+	CHECK_EQ(pod_chain_open(&c, &top.vf, &test_alloc, &opener, &opt, &diag), POD_E_UNSUPPORTED);
+	drop();
+}
+
+TEST(foreign_vmdk_of_several_extents)
+{
+	static const char text[] = "# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\nRW 2 ZERO\nRW 3 FLAT \"side\" 1\n";
+	uint8_t *d = fresh(&top, "a.vmdk", sizeof text - 1), *s = fresh(&side, "side", 4 * 512);
+	struct pod_chain c;
+	struct pod_chain_run r;
+	struct pod_map map, where[2];
+	memcpy(d, text, sizeof text - 1);
+	memset(s + 512, 9, 3 * 512);
+	CHECK_EQ(opens(&c, POD_DISKFILE_VMDK, false), POD_E_UNSUPPORTED);
+	CHECK_STR(diag.what, POD_FOREIGN_EXTENTS);
+	CHECK_EQ(opens(&c, POD_DISKFILE_VMDK, true), POD_OK);
+	CHECK_EQ(c.dev.size_bytes, 5 * 512);
+	CHECK(byte_at(&c, 1023) == 0 && byte_at(&c, 1024) == 9 && byte_at(&c, 5 * 512 - 1) == 9);
+	CHECK_EQ(pod_chain_run(&c, 0, 5 * 512, &r), POD_OK);
+	CHECK(r.kind == POD_RUN_ZERO && r.len == 1024);
+	/* on a stick: the bytes of the file that holds them */
+	for (int i = 0; i < 2; i++) {
+		pod_map_init(&where[i], &test_alloc);
+		CHECK_EQ(pod_map_append(&where[i], POD_SEG_DEV, (uint64_t)(i + 1) << 20, i ? 4 * 512 : top.dev.size_bytes),
+			 POD_OK);
+	}
+	top.vf.extents = &where[0];
+	side.vf.extents = &where[1];
+	pod_map_init(&map, &test_alloc);
+	CHECK_EQ(pod_chain_map(&c, &map), POD_OK);
+	CHECK(map.count == 2 && map.seg[1].kind == POD_SEG_DEV && map.seg[1].source == (2u << 20) + 512);
+	pod_map_fini(&map);
+	pod_map_fini(&where[0]);
+	pod_map_fini(&where[1]);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	side.dev.size_bytes -= 1;
+	CHECK_EQ(opens(&c, POD_DISKFILE_VMDK, true), POD_E_CORRUPT);
+	strcpy(side.name, "other");
+	CHECK_EQ(opens(&c, POD_DISKFILE_VMDK, true), POD_E_NOT_FOUND);
+	CHECK_STR(diag.what, POD_FOREIGN_MISSING);
+	drop();
+}
+
+static void found(void *ctx, const char *what, uint64_t off, uint64_t block, bool repairable)
+{
+	(void)off, (void)block, (void)repairable;
+	*(const char **)ctx = what;
+}
+
+TEST(foreign_vdi_blocks)
+{
+	static const uint32_t table[4] = {1, 0xffffffff, 0, 1};
+	uint8_t *d = fresh(&top, "a.vdi", 1024 + 2 * 520);
+	struct pod_chain c;
+	struct pod_vhd_check out;
+	const char *what = NULL;
+	pod_put_le32(d + 64, 0xbeda107f);
+	pod_put_le32(d + 68, 0x10001);
+	pod_put_le32(d + 76, 1);
+	pod_put_le32(d + 340, 512);
+	pod_put_le32(d + 344, 1024);
+	pod_put_le32(d + 360, 512);
+	pod_put_le64(d + 368, 2000);
+	pod_put_le32(d + 376, 512);
+	pod_put_le32(d + 380, 8); /* in front of each block */
+	pod_put_le32(d + 384, 4);
+	for (unsigned i = 0; i < 4; i++)
+		pod_put_le32(d + 512 + 4 * i, table[i]);
+	memset(d + 1024 + 8, 'a', 512);
+	memset(d + 1024 + 520 + 8, 'b', 512);
+	CHECK_EQ(opens(&c, POD_DISKFILE_VDI, false), POD_OK);
+	CHECK(byte_at(&c, 0) == 'b' && byte_at(&c, 511) == 'b' && byte_at(&c, 512) == 0 && byte_at(&c, 1024) == 'a');
+	CHECK_EQ(pod_foreign_check(&c.member[0]->u.foreign, found, &what, &out), POD_OK);
+	CHECK_EQ(out.errors, 1);
+	CHECK_STR(what, "clusters overlap");
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	pod_put_le32(d + 76, 4);
+	CHECK_EQ(opens(&c, POD_DISKFILE_VDI, false), POD_E_UNSUPPORTED);
+	CHECK_STR(diag.what, "differencing image");
+	drop();
+}

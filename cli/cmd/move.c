@@ -49,7 +49,7 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 		*slash = '/';
 	}
 	if (st == POD_OK)
-		st = cli_volume_rename(v, from, to, &diag);
+		st = cli_volume_rename(v, from, to, 0, &diag);
 	if (st == POD_E_NOT_FOUND)
 		rc = cli_volume_fail(v, from, _("cannot move"), st, &diag, fault);
 	else if (st == POD_E_INVALID && node.is_dir && strncmp(to, from, strlen(from)) == 0)

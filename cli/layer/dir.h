@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a layer store lies: a folder of the host, or one on a stick's exFAT volume. */
+/* Where a layer store lies: a folder of the host, or one on a stick's volume. */
 #ifndef POD_CLI_LAYER_DIR_H
 #define POD_CLI_LAYER_DIR_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A layer store in a folder of a stick's exFAT volume, which nobody has mounted.
+ * A layer store in a folder of a stick's exFAT or NTFS volume, which nobody has mounted.
  *
- * A new file is made in a temporary file of the host and copied when its length is known: exFAT's one step is "the whole file is
+ * A new file is made in a temporary file of the host and copied when its length is known: the volume's one step is "the whole file is
  * there". Files that are there are changed in place. A longer one gets its clusters in memory and is written to right away; its
  * new length is on the medium with the next flush, in one step, and with it all that was written.
  */
@@ -27,8 +27,9 @@ struct stick_file {
 	struct pod_dev *volume;
 	struct pod_extent *extent; /* for reading */
 	size_t extents;
-	struct pod_exfat_vol *vol; /* for writing, NULL else: what follows counts */
+	struct cli_volume *vol; /* for writing, NULL else: what follows counts */
 	struct pod_exfat_file file;
+	bool filled;	/* holes have got clusters */
 	uint64_t valid; /* up to where there is content, as far as was written; the rest reads as zeros */
 	char *path;	/* on the stick */
 	char *temporary;
@@ -96,6 +97,12 @@ static enum pod_status put(struct stick_file *s, uint64_t off, const uint8_t *p,
 		const struct pod_extent *e = extent_at(s, off);
 		size_t n;
 
+		if (e && e->hole) {
+			s->filled = true;
+			POD_TRY(cli_volume_file_fill(s->vol, &s->file, off,
+						     pod_min_u64(len, e->length_bytes - (off - e->file_bytes))));
+			e = extent_at(s, off);
+		}
 		if (!e)
 			return POD_E_RANGE;
 		n = (size_t)pod_min_u64(len, e->length_bytes - (off - e->file_bytes));
@@ -134,7 +141,7 @@ static enum pod_status view_write(struct pod_dev *pd, uint64_t off, const void *
 
 static bool changed(const struct stick_file *s)
 {
-	return s->vol && (s->view.size_bytes != s->file.size_bytes || s->valid != s->file.valid_bytes);
+	return s->vol && (s->view.size_bytes != s->file.size_bytes || s->valid != s->file.valid_bytes || s->filled);
 }
 
 static enum pod_status view_flush(struct pod_dev *pd)
@@ -146,7 +153,9 @@ static enum pod_status view_flush(struct pod_dev *pd)
 		return pod_dev_flush(s->volume);
 	if (size > s->file.size_bytes && size - s->valid <= TAIL_MAX)
 		POD_TRY(fill_up_to(s, size));
-	return pod_exfat_extend(s->vol, s->path, &s->file, size, s->valid, NULL);
+	POD_TRY(cli_volume_file_extend(s->vol, s->path, &s->file, size, s->valid));
+	s->filled = false;
+	return POD_OK;
 }
 
 static enum pod_status file_resize(struct pod_vfile *vf, uint64_t size)
@@ -155,12 +164,11 @@ static enum pod_status file_resize(struct pod_vfile *vf, uint64_t size)
 	struct pod_exfat_space space;
 
 	if (size > s->file.room_bytes) {
-		pod_exfat_space(s->vol, &space);
-		if (pod_exfat_reserve(s->vol, &s->file, size + pod_min_u64(AHEAD, space.free_bytes / 2), POD_EXFAT_FRAGMENTS,
-				      NULL) != POD_OK)
-			POD_TRY(pod_exfat_reserve(s->vol, &s->file, size, POD_EXFAT_FRAGMENTS, NULL));
+		cli_volume_space(s->vol, &space);
+		if (cli_volume_file_reserve(s->vol, &s->file, size + pod_min_u64(AHEAD, space.free_bytes / 2)) != POD_OK)
+			POD_TRY(cli_volume_file_reserve(s->vol, &s->file, size));
 	} else if (size < s->file.size_bytes) {
-		POD_TRY(pod_exfat_truncate(s->vol, s->path, &s->file, size, NULL));
+		POD_TRY(cli_volume_file_truncate(s->vol, s->path, &s->file, size));
 	}
 	if (s->valid > size)
 		s->valid = size;
@@ -183,13 +191,13 @@ static void stick_close(struct store_dir *d, struct disk_file *f, struct fault *
 
 	if (!s)
 		return;
-	if (changed(s) && !s->vol->failed) {
+	if (changed(s) && !cli_volume_failed(s->vol)) {
 		st = view_flush(&s->view);
 		if (st != POD_OK)
 			cli_volume_fail(&d->volume, s->path, _("cannot finish writing"), st, NULL, fault);
 	}
 	if (s->vol)
-		pod_exfat_file_close(s->vol, &s->file);
+		cli_volume_file_close(s->vol, &s->file);
 	if (s->temporary) {
 		unlink(s->temporary);
 		cli_dev_close(&f->dev);
@@ -206,8 +214,8 @@ static void stick_close(struct store_dir *d, struct disk_file *f, struct fault *
 /* For writing: its clusters, those included that have no content yet. */
 static enum pod_status open_to_change(struct store_dir *d, struct stick_file *s)
 {
-	POD_TRY(pod_exfat_file_open(&d->volume.vol, s->path, &s->file, NULL));
-	s->vol = &d->volume.vol;
+	POD_TRY(cli_volume_file_open(&d->volume, s->path, &s->file));
+	s->vol = &d->volume;
 	s->valid = s->file.valid_bytes;
 	s->view.read_only = false;
 	s->view.write = view_write;
@@ -252,12 +260,12 @@ static struct disk_file *stick_open(struct store_dir *d, const char *name, bool 
 
 /* --- new files ------------------------------------------------------------------------------------------ */
 
-static bool say_no_space(const struct store_dir *d, const char *name, uint64_t need, struct fault *fault)
+static bool say_no_space(struct store_dir *d, const char *name, uint64_t need, struct fault *fault)
 {
 	struct pod_exfat_space space;
 	char want[16], have[16];
 
-	pod_exfat_space(&d->volume.vol, &space);
+	cli_volume_space(&d->volume, &space);
 	fault_set(fault, _("%s/%s: not enough space: %s are needed, %s are free; nothing was changed"), d->shown, name,
 		  pod_format_size(want, need), pod_format_size(have, space.free_bytes));
 	return false;
@@ -309,11 +317,11 @@ static enum pod_status copy_to(struct pod_dev *from, struct pod_dev *volume, con
 static bool stick_finish(struct store_dir *d, struct disk_file *f, struct fault *fault)
 {
 	struct stick_file *s = (struct stick_file *)f;
-	struct pod_exfat_vol *v = &d->volume.vol;
+	struct cli_volume *v = &d->volume;
 	char *path = on_stick(d, s->name);
 	uint64_t size = f->dev.dev.size_bytes;
 	struct pod_exfat_new n;
-	enum pod_status st = pod_exfat_begin(v, path, size, POD_EXFAT_FRAGMENTS, &n, NULL);
+	enum pod_status st = cli_volume_begin(v, path, size, POD_EXFAT_FRAGMENTS, &n, NULL);
 	bool ok = false;
 
 	if (st == POD_E_NOSPACE) {
@@ -321,9 +329,9 @@ static bool stick_finish(struct store_dir *d, struct disk_file *f, struct fault 
 	} else if (st == POD_OK) {
 		st = copy_to(&f->dev.dev, &target(d)->data_win.dev, &n);
 		if (st != POD_OK)
-			pod_exfat_abort(v, &n);
+			cli_volume_abort(v, &n);
 		else
-			st = pod_exfat_commit(v, path, &n, cli_identity_time(NULL), NULL);
+			st = cli_volume_commit(v, path, &n, cli_identity_time(NULL), NULL);
 		ok = st == POD_OK;
 	}
 	if (st != POD_OK && st != POD_E_NOSPACE)
@@ -347,7 +355,7 @@ static bool stick_exists(struct store_dir *d, const char *name)
 static bool stick_rename(struct store_dir *d, const char *from, const char *to, struct fault *fault)
 {
 	char *a = on_stick(d, from), *b = on_stick(d, to);
-	enum pod_status st = pod_exfat_rename(&d->volume.vol, a, b, POD_EXFAT_REPLACE, NULL);
+	enum pod_status st = cli_volume_rename(&d->volume, a, b, POD_EXFAT_REPLACE, NULL);
 
 	if (st != POD_OK)
 		cli_volume_fail(&d->volume, a, _("cannot be renamed"), st, NULL, fault);
@@ -359,7 +367,7 @@ static bool stick_rename(struct store_dir *d, const char *from, const char *to, 
 static bool stick_remove(struct store_dir *d, const char *name, struct fault *fault)
 {
 	char *path = on_stick(d, name);
-	enum pod_status st = pod_exfat_remove(&d->volume.vol, path, NULL);
+	enum pod_status st = cli_volume_remove(&d->volume, path, NULL);
 
 	if (st == POD_E_NOT_FOUND)
 		st = POD_OK;
@@ -406,7 +414,12 @@ static bool stick_space(struct store_dir *d, uint64_t *free_bytes, struct fault 
 	enum pod_status st;
 
 	if (d->writable) {
-		pod_exfat_space(&d->volume.vol, &space);
+		cli_volume_space(&d->volume, &space);
+		*free_bytes = space.free_bytes;
+		return true;
+	}
+	if (d->target->data.ops == &pod_fs_ntfs) {
+		cli_ntfs_space(d->target, &space);
 		*free_bytes = space.free_bytes;
 		return true;
 	}
@@ -426,8 +439,7 @@ static bool stick_space(struct store_dir *d, uint64_t *free_bytes, struct fault 
 static bool stick_protect(struct store_dir *d, const char *name, bool read_only, struct fault *fault)
 {
 	char *path = on_stick(d, name);
-	enum pod_status st =
-		pod_exfat_set_attributes(&d->volume.vol, path, read_only ? POD_ATTR_READ_ONLY : 0, POD_ATTR_READ_ONLY, NULL);
+	enum pod_status st = cli_volume_set_attributes(&d->volume, path, read_only ? POD_ATTR_READ_ONLY : 0, POD_ATTR_READ_ONLY);
 
 	if (st != POD_OK && st != POD_E_NOT_FOUND)
 		fault_warn(fault, _("%s/%s: its read-only attribute could not be changed: %s"), d->shown, name,
@@ -463,15 +475,10 @@ bool store_stick_open(struct store_dir *d, const char *target_path, bool make, s
 
 	if (d->writable && !cli_volume_open(&d->volume, target_path, fault))
 		return false;
-	if (d->writable && d->volume.is_ntfs) {
-		fault_set(fault, _("%s: layer stores on NTFS can be read, not changed; put the folder on an exFAT stick"),
-			  target_path);
-		return false;
-	}
 	if (!d->writable && !(d->target = cli_target_open(target_path, false, fault)))
 		return false;
 	d->ops = &stick_ops;
-	st = make && strcmp(d->path, "/") != 0 ? pod_exfat_mkdir(&d->volume.vol, d->path, cli_identity_time(NULL), NULL) : POD_OK;
+	st = make && strcmp(d->path, "/") != 0 ? cli_volume_mkdir(&d->volume, d->path, cli_identity_time(NULL), NULL) : POD_OK;
 	if (st == POD_OK)
 		st = look_up(d, d->path, &node);
 	if (st == POD_OK && !node.is_dir)

@@ -106,6 +106,9 @@ void cli_ntfs_close(struct cli_ntfs *n)
 	if (n->fd >= 0)
 		close(n->fd);
 	n->fd = -1;
+	free(n->held);
+	n->held = NULL;
+	n->helds = 0;
 }
 
 /* --- changes -------------------------------------------------------------------------------------------- */
@@ -132,12 +135,15 @@ static enum pod_status carry_out(struct cli_ntfs *n, const struct ntfs_blocks *b
 
 enum pod_status cli_ntfs_change(struct cli_ntfs *n, const struct ntfs_change *c, struct fault *fault)
 {
+	struct ntfs_change with = *c;
 	struct ntfs_blocks b;
 	enum pod_status st;
 
 	if (n->failed)
 		return POD_E_IO;
-	POD_TRY(ntfs_call(n->fd, n->t->data_part->start_bytes, n->t->data_win.dev.size_bytes, c, &b, fault));
+	with.held = n->held;
+	with.helds = n->helds;
+	POD_TRY(ntfs_call(n->fd, n->t->data_part->start_bytes, n->t->data_win.dev.size_bytes, &with, &b, fault));
 	st = b.n ? carry_out(n, &b) : POD_OK;
 	ntfs_blocks_free(&b);
 	return st;
@@ -152,12 +158,23 @@ struct free_runs {
 	struct run *v;
 	size_t n, cap;
 	uint64_t total, largest;
+	const struct pod_extent *held; /* free to the volume, and taken all the same */
+	size_t helds;
 };
 
 static enum pod_status take_run(void *ctx, uint64_t at, uint64_t len)
 {
 	struct free_runs *f = ctx;
 
+	for (size_t i = 0; i < f->helds; i++) {
+		uint64_t from = f->held[i].dev_bytes, to = from + f->held[i].length_bytes;
+
+		if (at >= to || at + len <= from)
+			continue;
+		if (at < from)
+			POD_TRY(take_run(ctx, at, from - at));
+		return at + len > to ? take_run(ctx, to, at + len - to) : POD_OK;
+	}
 	if (f->n == f->cap) {
 		f->cap = f->cap ? 2 * f->cap : 256;
 		f->v = cli_xrealloc(f->v, f->cap, sizeof *f->v);
@@ -220,10 +237,27 @@ static void add_extent(struct pod_exfat_new *out, uint64_t at, uint64_t *left)
 	out->extents++;
 }
 
-enum pod_status cli_ntfs_reserve(struct cli_ntfs *n, uint64_t size_bytes, uint32_t flags, struct pod_exfat_new *out)
+/* Takes what is free from that place on. */
+static void start_at(struct free_runs *f, uint64_t at, struct pod_exfat_new *out, uint64_t *left)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct run *r = &f->v[i];
+
+		if (r->at != at)
+			continue;
+		out->extent[out->extents].length_bytes = r->len;
+		add_extent(out, at, left);
+		r->at += out->extent[0].length_bytes;
+		r->len -= out->extent[0].length_bytes;
+		return;
+	}
+}
+
+enum pod_status cli_ntfs_reserve_behind(struct cli_ntfs *n, uint64_t dev_bytes, uint64_t size_bytes, uint32_t flags,
+					struct pod_exfat_new *out)
 {
 	struct pod_fs *fs = &n->t->data;
-	struct free_runs f = {0};
+	struct free_runs f = {.held = n->held, .helds = n->helds};
 	uint64_t need = pod_align_up(size_bytes, fs->cluster_size), left = size_bytes, at, zone = pod_ntfs_mft_bytes(fs);
 	enum pod_status st = pod_ntfs_free_runs(fs, take_run, &f);
 
@@ -231,17 +265,20 @@ enum pod_status cli_ntfs_reserve(struct cli_ntfs *n, uint64_t size_bytes, uint32
 	if (st == POD_OK && f.total < need)
 		st = POD_E_NOSPACE;
 	if (st == POD_OK && size_bytes) {
-		out->extent = cli_xzalloc((f.n + 1) * sizeof *out->extent);
-		if (find_one(&f, need, zone, zone + fs->total_bytes / 8, &at)) {
-			out->extent[0].length_bytes = need;
+		out->extent = cli_xzalloc((f.n + 2) * sizeof *out->extent);
+		if (dev_bytes)
+			start_at(&f, dev_bytes, out, &left);
+		need = pod_align_up(left, fs->cluster_size);
+		if (left && find_one(&f, need, zone, zone + fs->total_bytes / 8, &at)) {
+			out->extent[out->extents].length_bytes = need;
 			add_extent(out, at, &left);
-		} else if (flags & POD_EXFAT_FRAGMENTS) {
+		} else if (left && flags & POD_EXFAT_FRAGMENTS) {
 			qsort(f.v, f.n, sizeof *f.v, longest_first);
 			for (size_t i = 0; i < f.n && left; i++) {
-				out->extent[i].length_bytes = f.v[i].len;
+				out->extent[out->extents].length_bytes = f.v[i].len;
 				add_extent(out, f.v[i].at, &left);
 			}
-		} else {
+		} else if (left) {
 			st = POD_E_NOSPACE;
 		}
 	}
@@ -251,4 +288,9 @@ enum pod_status cli_ntfs_reserve(struct cli_ntfs *n, uint64_t size_bytes, uint32
 	}
 	free(f.v);
 	return st;
+}
+
+enum pod_status cli_ntfs_reserve(struct cli_ntfs *n, uint64_t size_bytes, uint32_t flags, struct pod_exfat_new *out)
+{
+	return cli_ntfs_reserve_behind(n, 0, size_bytes, flags, out);
 }

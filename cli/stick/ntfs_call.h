@@ -10,15 +10,20 @@
 #include "core/fs/fs.h"
 
 struct ntfs_change {
-	enum { NTFS_MKDIR, NTFS_ADD, NTFS_REMOVE, NTFS_RENAME } kind;
+	enum { NTFS_MKDIR, NTFS_ADD, NTFS_REMOVE, NTFS_RENAME, NTFS_EXTENTS, NTFS_ATTRIBUTES } kind;
 	const char *path, *to; /* "/a/b"; `to` of a rename */
 	bool replace;	       /* ADD, RENAME: take the place of a file */
 	int64_t mtime;
 	unsigned spare; /* MKDIR: the first one of a new volume; $MFT gets so many records more */
-	/* ADD: where the data lie already, in whole free clusters, dev_bytes on the volume */
-	uint64_t size_bytes;
+	/* ADD: where the data lie already, in whole free clusters, dev_bytes on the volume. EXTENTS: the same of a file that is there,
+	 * and up to where it has content; clusters that it had and that are not among these become free. Holes have none. */
+	uint64_t size_bytes, valid_bytes;
 	const struct pod_extent *extent;
 	size_t extents;
+	/* EXTENTS and others: free clusters that somebody writes to already. Nothing gets them. */
+	const struct pod_extent *held;
+	size_t helds;
+	uint16_t attributes, mask; /* ATTRIBUTES: those in `mask` become as in `attributes` */
 };
 
 /* In which order blocks are written, a flush between any two. Whatever moment power fails in, no name leads nowhere: what is new

@@ -7,6 +7,7 @@
  */
 #include "cli/host/lazy.h"
 #include "cli/stick/ntfs_lib.h"
+#include "cli/stick/overlay.h"
 
 #ifdef ISOPOD_WITH_NTFS
 #include <errno.h>
@@ -27,104 +28,12 @@
 /* clang-format off */
 #define FUNCTIONS(X) \
 	X(ntfs_attr_close) X(ntfs_attr_get_search_ctx) X(ntfs_attr_lookup) X(ntfs_attr_map_whole_runlist) X(ntfs_attr_open) \
-	X(ntfs_attr_put_search_ctx) X(ntfs_attr_rm) X(ntfs_attr_update_mapping_pairs) X(ntfs_bitmap_set_run) X(ntfs_create) \
-	X(ntfs_delete) X(ntfs_device_alloc) X(ntfs_device_free) X(ntfs_device_mount) X(ntfs_inode_close) X(ntfs_inode_close_in_dir) \
+	X(ntfs_attr_put_search_ctx) X(ntfs_attr_rm) X(ntfs_attr_update_mapping_pairs) X(ntfs_bitmap_clear_run) \
+	X(ntfs_bitmap_set_run) X(ntfs_create) X(ntfs_delete) X(ntfs_device_alloc) X(ntfs_device_free) X(ntfs_device_mount) X(ntfs_inode_close) X(ntfs_inode_close_in_dir) \
 	X(ntfs_inode_mark_dirty) X(ntfs_link) X(ntfs_log_handler_null) X(ntfs_log_set_handler) X(ntfs_mbstoucs) \
 	X(ntfs_non_resident_attr_record_add) X(ntfs_pathname_to_inode) X(ntfs_set_char_encoding) X(ntfs_set_ignore_case) X(ntfs_umount)
 /* clang-format on */
 LAZY_LIBRARY(lib, ntfs_3g, FUNCTIONS);
-
-#define UNIT	    512u
-#define SECTORS_MAX (256u << 10) /* 128 MiB of changes: something is wrong */
-
-/* --- a device whose writes stay in memory --------------------------------------------------------------- */
-
-struct sector {
-	uint64_t no;
-	uint8_t data[UNIT];
-};
-
-struct overlay {
-	struct pod_dev dev; /* first */
-	struct pod_dev *base;
-	struct sector **v; /* sorted */
-	size_t n, cap;
-};
-
-/* Where the sector is, or would be. */
-static size_t place(const struct overlay *o, uint64_t no)
-{
-	size_t low = 0, high = o->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (o->v[mid]->no < no)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static enum pod_status overlay_read(struct overlay *o, uint64_t off, uint8_t *buf, size_t len)
-{
-	POD_TRY(pod_dev_read(o->base, off, buf, len));
-	for (size_t i = place(o, off / UNIT); i < o->n && o->v[i]->no * UNIT < off + len; i++) {
-		uint64_t at = o->v[i]->no * UNIT, from = at < off ? off : at, to = pod_min_u64(at + UNIT, off + len);
-
-		memcpy(buf + (from - off), o->v[i]->data + (from - at), (size_t)(to - from));
-	}
-	return POD_OK;
-}
-
-static enum pod_status overlay_sector(struct overlay *o, uint64_t no, struct sector **out)
-{
-	size_t i = place(o, no);
-
-	if (i < o->n && o->v[i]->no == no) {
-		*out = o->v[i];
-		return POD_OK;
-	}
-	if (o->n >= SECTORS_MAX)
-		return POD_E_LIMIT;
-	if (o->n == o->cap) {
-		o->cap = o->cap ? 2 * o->cap : 256;
-		o->v = cli_xrealloc(o->v, o->cap, sizeof *o->v);
-	}
-	*out = cli_xmalloc(sizeof **out);
-	(*out)->no = no;
-	POD_TRY(pod_dev_read(o->base, no * UNIT, (*out)->data, UNIT));
-	memmove(o->v + i + 1, o->v + i, (o->n - i) * sizeof *o->v);
-	o->v[i] = *out;
-	o->n++;
-	return POD_OK;
-}
-
-static enum pod_status overlay_write(struct overlay *o, uint64_t off, const uint8_t *buf, size_t len)
-{
-	while (len) {
-		size_t in = (size_t)(off % UNIT), n = (size_t)pod_min_u64(UNIT - in, len);
-		struct sector *s;
-
-		POD_TRY(overlay_sector(o, off / UNIT, &s));
-		memcpy(s->data + in, buf, n);
-		off += n;
-		buf += n;
-		len -= n;
-	}
-	return POD_OK;
-}
-
-static enum pod_status dev_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
-{
-	return overlay_read((struct overlay *)d, off, buf, len);
-}
-
-static enum pod_status dev_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
-{
-	return overlay_write((struct overlay *)d, off, buf, len);
-}
 
 /* --- the change ----------------------------------------------------------------------------------------- */
 
@@ -249,6 +158,11 @@ static enum pod_status add_name(ntfs_volume *vol, const char *from, const char *
 	return st == POD_OK ? closed : st;
 }
 
+static s64 clusters_of(const ntfs_volume *vol, uint64_t bytes)
+{
+	return (s64)((bytes + vol->cluster_size - 1) >> vol->cluster_size_bits);
+}
+
 /* The runs where the data lie already. */
 static runlist_element *runs_of(const ntfs_volume *vol, const struct ntfs_change *c)
 {
@@ -257,8 +171,8 @@ static runlist_element *runs_of(const ntfs_volume *vol, const struct ntfs_change
 
 	for (size_t i = 0; i < c->extents; i++) {
 		rl[i].vcn = vcn;
-		rl[i].lcn = (LCN)(c->extent[i].dev_bytes >> vol->cluster_size_bits);
-		rl[i].length = (s64)((c->extent[i].length_bytes + vol->cluster_size - 1) >> vol->cluster_size_bits);
+		rl[i].lcn = c->extent[i].hole ? LCN_HOLE : (LCN)(c->extent[i].dev_bytes >> vol->cluster_size_bits);
+		rl[i].length = clusters_of(vol, c->extent[i].length_bytes);
 		vcn += rl[i].length;
 	}
 	rl[c->extents].vcn = vcn;
@@ -266,7 +180,7 @@ static runlist_element *runs_of(const ntfs_volume *vol, const struct ntfs_change
 	return rl;
 }
 
-static enum pod_status set_sizes(ntfs_inode *ni, uint64_t size)
+static enum pod_status set_sizes(ntfs_inode *ni, uint64_t size, uint64_t valid)
 {
 	ntfs_attr_search_ctx *ctx = lib.ntfs_attr_get_search_ctx(ni, NULL);
 	enum pod_status st = POD_E_NOMEM;
@@ -275,17 +189,34 @@ static enum pod_status set_sizes(ntfs_inode *ni, uint64_t size)
 		return st;
 	st = lib.ntfs_attr_lookup(AT_DATA, NULL, 0, CASE_SENSITIVE, 0, NULL, 0, ctx) == 0 ? POD_OK : failed();
 	if (st == POD_OK) {
-		ctx->attr->data_size = ctx->attr->initialized_size = cpu_to_le64(size);
+		ctx->attr->data_size = cpu_to_le64(size);
+		ctx->attr->initialized_size = cpu_to_le64(valid);
 		lib.ntfs_inode_mark_dirty(ctx->ntfs_ino);
 	}
 	lib.ntfs_attr_put_search_ctx(ctx);
 	return st;
 }
 
+/* The file's data are where the change says. */
+static enum pod_status set_runs(ntfs_inode *ni, ntfs_attr *na, const struct ntfs_change *c, uint64_t valid)
+{
+	free(na->rl);
+	na->rl = runs_of(ni->vol, c);
+	na->allocated_size = na->rl[c->extents].vcn << ni->vol->cluster_size_bits;
+	na->data_size = (s64)c->size_bytes;
+	na->initialized_size = (s64)valid;
+	NAttrSetFullyMapped(na);
+	NAttrSetRunlistDirty(na);
+	if (lib.ntfs_attr_update_mapping_pairs(na, 0) != 0)
+		return failed();
+	ni->data_size = na->data_size;
+	ni->allocated_size = na->allocated_size;
+	return POD_OK;
+}
+
 /* The empty $DATA of a new file gives way to one whose runs are given. */
 static enum pod_status set_data(ntfs_inode *ni, const struct ntfs_change *c)
 {
-	ntfs_volume *vol = ni->vol;
 	ntfs_attr *na = lib.ntfs_attr_open(ni, AT_DATA, NULL, 0);
 	enum pod_status st = POD_OK;
 
@@ -299,19 +230,10 @@ static enum pod_status set_data(ntfs_inode *ni, const struct ntfs_change *c)
 	if (st == POD_OK && !na)
 		st = failed();
 	if (na) {
-		free(na->rl);
-		na->rl = runs_of(vol, c);
-		na->allocated_size = na->rl[c->extents].vcn << vol->cluster_size_bits;
-		na->data_size = na->initialized_size = (s64)c->size_bytes;
-		NAttrSetFullyMapped(na);
-		NAttrSetRunlistDirty(na);
-		if (lib.ntfs_attr_update_mapping_pairs(na, 0) != 0)
-			st = failed();
-		ni->data_size = na->data_size;
-		ni->allocated_size = na->allocated_size;
+		st = set_runs(ni, na, c, c->size_bytes);
 		lib.ntfs_attr_close(na);
 	}
-	return st == POD_OK ? set_sizes(ni, c->size_bytes) : st;
+	return st == POD_OK ? set_sizes(ni, c->size_bytes, c->size_bytes) : st;
 }
 
 /* The library brings the folder's copy of this up to date, and not the record's own. */
@@ -417,6 +339,28 @@ static enum pod_status make_first_folder(ntfs_volume *vol, const struct ntfs_cha
 	return st == POD_OK ? set_times(vol, "/", c->mtime) : st;
 }
 
+static enum pod_status take_clusters(ntfs_volume *vol, const struct pod_extent *e, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		s64 n = clusters_of(vol, e[i].length_bytes);
+
+		if (e[i].hole)
+			continue;
+		if (lib.ntfs_bitmap_set_run(vol->lcnbmp_na, (s64)(e[i].dev_bytes >> vol->cluster_size_bits), n) != 0)
+			return failed();
+		vol->free_clusters -= n;
+	}
+	return POD_OK;
+}
+
+static enum pod_status leave_clusters(ntfs_volume *vol, LCN at, s64 n)
+{
+	if (lib.ntfs_bitmap_clear_run(vol->lcnbmp_na, at, n) != 0)
+		return failed();
+	vol->free_clusters += n;
+	return POD_OK;
+}
+
 /* Takes the clusters first, so that nothing else gets them. */
 static enum pod_status add_file(ntfs_volume *vol, const struct ntfs_change *c)
 {
@@ -428,16 +372,55 @@ static enum pod_status add_file(ntfs_volume *vol, const struct ntfs_change *c)
 		return POD_E_EXISTS;
 	if (st != POD_OK && st != POD_E_NOT_FOUND)
 		return st;
-	for (size_t i = 0; i < c->extents; i++) {
-		s64 n = (s64)((c->extent[i].length_bytes + vol->cluster_size - 1) >> vol->cluster_size_bits);
-
-		if (lib.ntfs_bitmap_set_run(vol->lcnbmp_na, (s64)(c->extent[i].dev_bytes >> vol->cluster_size_bits), n) != 0)
-			return failed();
-		vol->free_clusters -= n;
-	}
+	POD_TRY(take_clusters(vol, c->extent, c->extents));
 	if (st == POD_OK)
 		POD_TRY(remove_name(vol, c->path));
 	return make(vol, c->path, c, S_IFREG);
+}
+
+/* --- a file that is there ------------------------------------------------------------------------------- */
+
+static enum pod_status move_data(ntfs_inode *ni, ntfs_attr *na, const struct ntfs_change *c)
+{
+	if (!NAttrNonResident(na) || (na->data_flags & (ATTR_COMPRESSION_MASK | ATTR_IS_ENCRYPTED)))
+		return POD_E_UNSUPPORTED;
+	if (lib.ntfs_attr_map_whole_runlist(na) != 0)
+		return failed();
+	for (const runlist_element *e = na->rl; e->length; e++) {
+		if (e->lcn >= 0)
+			POD_TRY(leave_clusters(ni->vol, e->lcn, e->length));
+	}
+	POD_TRY(take_clusters(ni->vol, c->extent, c->extents));
+	return set_runs(ni, na, c, c->valid_bytes);
+}
+
+static enum pod_status set_extents(ntfs_volume *vol, const struct ntfs_change *c)
+{
+	ntfs_inode *ni = open_path(vol, c->path);
+	ntfs_attr *na = ni ? lib.ntfs_attr_open(ni, AT_DATA, NULL, 0) : NULL;
+	enum pod_status st = na ? move_data(ni, na, c) : failed();
+
+	if (na)
+		lib.ntfs_attr_close(na);
+	if (st == POD_OK)
+		st = set_sizes(ni, c->size_bytes, c->valid_bytes);
+	if (st == POD_OK) {
+		NInoFileNameSetDirty(ni);
+		lib.ntfs_inode_mark_dirty(ni);
+	}
+	return ni && lib.ntfs_inode_close(ni) != 0 && st == POD_OK ? failed() : st;
+}
+
+static enum pod_status set_attributes(ntfs_volume *vol, const struct ntfs_change *c)
+{
+	ntfs_inode *ni = open_path(vol, c->path);
+
+	if (!ni)
+		return failed();
+	ni->flags = (ni->flags & ~cpu_to_le32(c->mask)) | cpu_to_le32(c->attributes & c->mask);
+	NInoFileNameSetDirty(ni);
+	lib.ntfs_inode_mark_dirty(ni);
+	return lib.ntfs_inode_close(ni) == 0 ? POD_OK : failed();
 }
 
 /* Is the record one of the folders on the way to `path`? */
@@ -494,7 +477,7 @@ static enum pod_status rename_path(ntfs_volume *vol, const struct ntfs_change *c
 	return remove_name(vol, c->path);
 }
 
-static enum pod_status change(ntfs_volume *vol, const struct ntfs_change *c)
+static enum pod_status change_as_asked(ntfs_volume *vol, const struct ntfs_change *c)
 {
 	switch (c->kind) {
 	case NTFS_MKDIR:
@@ -505,8 +488,22 @@ static enum pod_status change(ntfs_volume *vol, const struct ntfs_change *c)
 		return remove_name(vol, c->path);
 	case NTFS_RENAME:
 		return rename_path(vol, c);
+	case NTFS_EXTENTS:
+		return set_extents(vol, c);
+	case NTFS_ATTRIBUTES:
+		return set_attributes(vol, c);
 	}
 	return POD_E_INVALID;
+}
+
+static enum pod_status change(ntfs_volume *vol, const struct ntfs_change *c)
+{
+	POD_TRY(take_clusters(vol, c->held, c->helds));
+	POD_TRY(change_as_asked(vol, c));
+	for (size_t i = 0; i < c->helds; i++)
+		POD_TRY(leave_clusters(vol, (LCN)(c->held[i].dev_bytes >> vol->cluster_size_bits),
+				       clusters_of(vol, c->held[i].length_bytes)));
+	return POD_OK;
 }
 
 /* --- what it would have written ------------------------------------------------------------------------- */
@@ -544,10 +541,10 @@ struct layout {
 };
 
 /* Header of a block of either kind at `off`, before and after. */
-static enum pod_status two_heads(struct overlay *o, uint64_t off, uint8_t before[UNIT], uint8_t after[UNIT])
+static enum pod_status two_heads(struct overlay *o, uint64_t off, uint8_t before[OVERLAY_UNIT], uint8_t after[OVERLAY_UNIT])
 {
-	POD_TRY(pod_dev_read(o->base, off, before, UNIT));
-	return overlay_read(o, off, after, UNIT);
+	POD_TRY(pod_dev_read(o->base, off, before, OVERLAY_UNIT));
+	return pod_dev_read(&o->dev, off, after, OVERLAY_UNIT);
 }
 
 static bool in_use(const uint8_t *record)
@@ -557,7 +554,7 @@ static bool in_use(const uint8_t *record)
 
 static enum pod_status phase_of_record(struct overlay *o, uint64_t off, uint32_t *phase)
 {
-	uint8_t before[UNIT], after[UNIT];
+	uint8_t before[OVERLAY_UNIT], after[OVERLAY_UNIT];
 
 	POD_TRY(two_heads(o, off, before, after));
 	if (!in_use(before))
@@ -585,26 +582,26 @@ static void add_sector(struct ntfs_blocks *out, uint64_t off, uint32_t phase, co
 	struct ntfs_block *last = out->n ? &out->v[out->n - 1] : NULL;
 
 	if (!last || last->phase != phase || last->off_bytes + last->len != off || last->len >= 65536) {
-		ntfs_blocks_add(out, off, UNIT, phase, before, after);
+		ntfs_blocks_add(out, off, OVERLAY_UNIT, phase, before, after);
 		return;
 	}
-	last->before = cli_xrealloc(last->before, last->len + UNIT, 1);
-	last->after = cli_xrealloc(last->after, last->len + UNIT, 1);
-	memcpy(last->before + last->len, before, UNIT);
-	memcpy(last->after + last->len, after, UNIT);
-	last->len += UNIT;
+	last->before = cli_xrealloc(last->before, last->len + OVERLAY_UNIT, 1);
+	last->after = cli_xrealloc(last->after, last->len + OVERLAY_UNIT, 1);
+	memcpy(last->before + last->len, before, OVERLAY_UNIT);
+	memcpy(last->after + last->len, after, OVERLAY_UNIT);
+	last->len += OVERLAY_UNIT;
 }
 
 /* Bits are set before and cleared after all else. */
 static void add_bits(struct ntfs_blocks *out, uint64_t off, const uint8_t *before, const uint8_t *after)
 {
-	uint8_t both[UNIT];
+	uint8_t both[OVERLAY_UNIT];
 
-	for (size_t i = 0; i < UNIT; i++)
+	for (size_t i = 0; i < OVERLAY_UNIT; i++)
 		both[i] = before[i] | after[i];
-	if (memcmp(both, before, UNIT) != 0)
+	if (memcmp(both, before, OVERLAY_UNIT) != 0)
 		add_sector(out, off, NTFS_FRESH, before, both);
-	if (memcmp(both, after, UNIT) != 0)
+	if (memcmp(both, after, OVERLAY_UNIT) != 0)
 		add_sector(out, off, NTFS_FREED, both, after);
 }
 
@@ -614,13 +611,13 @@ static enum pod_status hand_over(struct overlay *o, const struct layout *l, stru
 	uint32_t phase = NTFS_RECORDS;
 
 	for (size_t i = 0; i < o->n; i++) {
-		uint64_t off = o->v[i]->no * UNIT;
+		uint64_t off = o->v[i]->no * OVERLAY_UNIT;
 		const uint8_t *after = o->v[i]->data;
 		const struct range *r;
-		uint8_t before[UNIT];
+		uint8_t before[OVERLAY_UNIT];
 
-		POD_TRY(pod_dev_read(o->base, off, before, UNIT));
-		if (memcmp(before, after, UNIT) == 0)
+		POD_TRY(pod_dev_read(o->base, off, before, OVERLAY_UNIT));
+		if (memcmp(before, after, OVERLAY_UNIT) == 0)
 			continue;
 		if (range_of(&l->bitmaps, off)) {
 			add_bits(out, off, before, after);
@@ -631,7 +628,7 @@ static enum pod_status hand_over(struct overlay *o, const struct layout *l, stru
 			POD_TRY(phase_of_record(o, off - (off - r->from) % l->record_size, &phase));
 		else if (off != block_end || memcmp(after, "INDX", 4) == 0)
 			phase = phase_of_block(before, after);
-		block_end = r ? 0 : off + UNIT;
+		block_end = r ? 0 : off + OVERLAY_UNIT;
 		add_sector(out, off, phase, before, after);
 	}
 	return POD_OK;
@@ -656,17 +653,14 @@ static enum pod_status on_volume(ntfs_volume *vol, const struct ntfs_change *c, 
 
 enum pod_status ntfs_lib_change(struct pod_dev *volume, const struct ntfs_change *c, struct ntfs_blocks *out)
 {
-	struct overlay o = {.dev = {.size_bytes = volume->size_bytes,
-				    .sector_size = volume->sector_size,
-				    .read = dev_read,
-				    .write = dev_write},
-			    .base = volume};
+	struct overlay o;
 	struct ntfs_source source = {.dev = &o.dev};
 	struct layout *l;
 	struct ntfs_device *d;
 	ntfs_volume *vol;
 	enum pod_status st;
 
+	overlay_init(&o, volume);
 	lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
 	lib.ntfs_set_char_encoding("UTF-8");
 	d = lib.ntfs_device_alloc("stick", 0, &ntfs_source_ops, &source);

@@ -101,10 +101,15 @@ static bool may_be_name(const char *path)
 	return true;
 }
 
-static enum pod_status change(struct cli_volume *v, const struct ntfs_change *c)
+static void forget_why(struct cli_volume *v)
 {
 	fault_free(&v->why);
 	memset(&v->why, 0, sizeof v->why);
+}
+
+static enum pod_status change(struct cli_volume *v, const struct ntfs_change *c)
+{
+	forget_why(v);
 	if (c->kind != NTFS_REMOVE && !may_be_name(c->to ? c->to : c->path))
 		return POD_E_INVALID;
 	return cli_ntfs_change(&v->ntfs, c, &v->why);
@@ -173,11 +178,70 @@ enum pod_status cli_volume_remove(struct cli_volume *v, const char *path, struct
 	return v->is_ntfs ? change(v, &c) : pod_exfat_remove(&v->vol, path, diag);
 }
 
-enum pod_status cli_volume_rename(struct cli_volume *v, const char *from, const char *to, struct pod_diag *diag)
+enum pod_status cli_volume_rename(struct cli_volume *v, const char *from, const char *to, uint32_t flags, struct pod_diag *diag)
 {
-	const struct ntfs_change c = {.kind = NTFS_RENAME, .path = from, .to = to};
+	const struct ntfs_change c = {.kind = NTFS_RENAME, .path = from, .to = to, .replace = flags & POD_EXFAT_REPLACE};
 
-	return v->is_ntfs ? change(v, &c) : pod_exfat_rename(&v->vol, from, to, 0, diag);
+	return v->is_ntfs ? change(v, &c) : pod_exfat_rename(&v->vol, from, to, flags, diag);
+}
+
+enum pod_status cli_volume_set_attributes(struct cli_volume *v, const char *path, uint16_t attributes, uint16_t mask)
+{
+	const struct ntfs_change c = {.kind = NTFS_ATTRIBUTES, .path = path, .attributes = attributes, .mask = mask};
+	struct pod_node node;
+
+	if (!v->is_ntfs)
+		return pod_exfat_set_attributes(&v->vol, path, attributes, mask, NULL);
+	POD_TRY(pod_fs_lookup(&v->t->data, path, &node, &v->t->scratch));
+	return ((node.attributes ^ attributes) & mask) ? change(v, &c) : POD_OK;
+}
+
+/* --- a file that is there ------------------------------------------------------------------------------- */
+
+enum pod_status cli_volume_file_open(struct cli_volume *v, const char *path, struct pod_exfat_file *f)
+{
+	struct pod_node node;
+
+	if (!v->is_ntfs)
+		return pod_exfat_file_open(&v->vol, path, f, NULL);
+	POD_TRY(pod_fs_lookup(&v->t->data, path, &node, &v->t->scratch));
+	return cli_ntfs_file_open(&v->ntfs, &node, f);
+}
+
+enum pod_status cli_volume_file_reserve(struct cli_volume *v, struct pod_exfat_file *f, uint64_t size_bytes)
+{
+	return v->is_ntfs ? cli_ntfs_file_reserve(&v->ntfs, f, size_bytes)
+			  : pod_exfat_reserve(&v->vol, f, size_bytes, POD_EXFAT_FRAGMENTS, NULL);
+}
+
+enum pod_status cli_volume_file_extend(struct cli_volume *v, const char *path, struct pod_exfat_file *f, uint64_t size_bytes,
+				       uint64_t valid_bytes)
+{
+	if (!v->is_ntfs)
+		return pod_exfat_extend(&v->vol, path, f, size_bytes, valid_bytes, NULL);
+	forget_why(v);
+	return cli_ntfs_file_extend(&v->ntfs, path, f, size_bytes, valid_bytes, &v->why);
+}
+
+enum pod_status cli_volume_file_truncate(struct cli_volume *v, const char *path, struct pod_exfat_file *f, uint64_t size_bytes)
+{
+	if (!v->is_ntfs)
+		return pod_exfat_truncate(&v->vol, path, f, size_bytes, NULL);
+	forget_why(v);
+	return cli_ntfs_file_truncate(&v->ntfs, path, f, size_bytes, &v->why);
+}
+
+enum pod_status cli_volume_file_fill(struct cli_volume *v, struct pod_exfat_file *f, uint64_t off_bytes, uint64_t len_bytes)
+{
+	return v->is_ntfs ? cli_ntfs_file_fill(&v->ntfs, f, off_bytes, len_bytes) : POD_E_UNSUPPORTED;
+}
+
+void cli_volume_file_close(struct cli_volume *v, struct pod_exfat_file *f)
+{
+	if (v->is_ntfs)
+		cli_ntfs_file_close(&v->ntfs, f);
+	else
+		pod_exfat_file_close(&v->vol, f);
 }
 
 void cli_volume_space(struct cli_volume *v, struct pod_exfat_space *out)

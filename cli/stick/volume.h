@@ -31,7 +31,20 @@ enum pod_status POD_MUST_USE cli_volume_commit(struct cli_volume *v, const char 
 					       struct pod_diag *diag);
 void cli_volume_abort(struct cli_volume *v, struct pod_exfat_new *n);
 enum pod_status POD_MUST_USE cli_volume_remove(struct cli_volume *v, const char *path, struct pod_diag *diag);
-enum pod_status POD_MUST_USE cli_volume_rename(struct cli_volume *v, const char *from, const char *to, struct pod_diag *diag);
+enum pod_status POD_MUST_USE cli_volume_rename(struct cli_volume *v, const char *from, const char *to, uint32_t flags,
+					       struct pod_diag *diag);
+enum pod_status POD_MUST_USE cli_volume_set_attributes(struct cli_volume *v, const char *path, uint16_t attributes,
+						       uint16_t mask);
+enum pod_status POD_MUST_USE cli_volume_file_open(struct cli_volume *v, const char *path, struct pod_exfat_file *f);
+enum pod_status POD_MUST_USE cli_volume_file_reserve(struct cli_volume *v, struct pod_exfat_file *f, uint64_t size_bytes);
+enum pod_status POD_MUST_USE cli_volume_file_extend(struct cli_volume *v, const char *path, struct pod_exfat_file *f,
+						    uint64_t size_bytes, uint64_t valid_bytes);
+enum pod_status POD_MUST_USE cli_volume_file_truncate(struct cli_volume *v, const char *path, struct pod_exfat_file *f,
+						      uint64_t size_bytes);
+/* Of a file with holes, which exFAT has not got: cli_ntfs_file_fill. */
+enum pod_status POD_MUST_USE cli_volume_file_fill(struct cli_volume *v, struct pod_exfat_file *f, uint64_t off_bytes,
+						  uint64_t len_bytes);
+void cli_volume_file_close(struct cli_volume *v, struct pod_exfat_file *f);
 void cli_volume_space(struct cli_volume *v, struct pod_exfat_space *out);
 /* The drive failed: nothing more is written. */
 bool cli_volume_failed(const struct cli_volume *v);

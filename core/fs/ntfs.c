@@ -245,7 +245,7 @@ static enum pod_status ntfs_read(struct pod_fs *fs, const struct pod_node *n, ui
 	return POD_OK;
 }
 
-/* Runs of clusters on their way to extents: cut off where the initialized part ends. */
+/* Runs of clusters on their way to extents: cut off where the initialized part ends, or whole. */
 struct emitting {
 	struct pod_extents x;
 	uint64_t valid;
@@ -262,23 +262,36 @@ static enum pod_status take_run(void *ctx, const struct pod_ntfs_run *r)
 			       r->lcn == POD_NTFS_HOLE);
 }
 
-static enum pod_status ntfs_extents(struct pod_fs *fs, const struct pod_node *n, pod_extent_fn *cb, void *ctx)
+static enum pod_status open_data(struct pod_fs *fs, const struct pod_node *n, struct pod_ntfs_stream *s)
 {
-	struct pod_ntfs_stream s;
 	POD_TRY(check_plain(fs, n));
 	if (n->priv[1] & FILE_RESIDENT)
 		return refuse(fs, n, "file so small that it lies in its file record");
+	POD_TRY(load_file(fs, n));
+	POD_TRY(pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, s));
+	return s->resident || s->size != n->size_bytes || s->valid != n->valid_bytes ? POD_E_CHANGED : POD_OK;
+}
+
+static enum pod_status ntfs_extents(struct pod_fs *fs, const struct pod_node *n, pod_extent_fn *cb, void *ctx)
+{
+	struct pod_ntfs_stream s;
 	if (n->size_bytes == 0)
 		return POD_OK;
-	POD_TRY(load_file(fs, n));
-	POD_TRY(pod_ntfs_stream_open(fs, POD_NTFS_DATA, false, &s));
-	if (s.resident || s.size != n->size_bytes || s.valid != n->valid_bytes)
-		return POD_E_CHANGED;
+	POD_TRY(open_data(fs, n, &s));
 	struct emitting m = {.x = {.cb = cb, .ctx = ctx}, .valid = s.valid, .shift = pod_ntfs_of(fs)->cluster_shift};
 	POD_TRY(pod_ntfs_stream_runs(fs, &s, take_run, &m));
 	if (m.x.run.file_bytes + m.x.run.length_bytes != s.valid)
 		return POD_E_CORRUPT; /* the runs end before the file does */
 	POD_TRY(pod_extents_add(&m.x, 0, s.size - s.valid, true));
+	return pod_extents_end(&m.x);
+}
+
+enum pod_status pod_ntfs_room(struct pod_fs *fs, const struct pod_node *n, pod_extent_fn *cb, void *ctx)
+{
+	struct pod_ntfs_stream s;
+	POD_TRY(open_data(fs, n, &s));
+	struct emitting m = {.x = {.cb = cb, .ctx = ctx}, .valid = UINT64_MAX, .shift = pod_ntfs_of(fs)->cluster_shift};
+	POD_TRY(pod_ntfs_stream_runs(fs, &s, take_run, &m));
 	return pod_extents_end(&m.x);
 }
 

@@ -12,6 +12,9 @@ struct pod_ntfs_state {
 /* How an open NTFS volume was left. */
 enum pod_status POD_MUST_USE pod_ntfs_state(struct pod_fs *fs, struct pod_ntfs_state *out);
 
+/* All clusters of a file, those without content included, in file order; for whoever writes to it. A hole has none. */
+enum pod_status POD_MUST_USE pod_ntfs_room(struct pod_fs *fs, const struct pod_node *n, pod_extent_fn *cb, void *ctx);
+
 /* Hands over the free space, run by run, until `cb` returns not POD_OK: places on the device, in whole clusters. */
 enum pod_status POD_MUST_USE pod_ntfs_free_runs(struct pod_fs *fs,
 						enum pod_status (*cb)(void *ctx, uint64_t dev_bytes, uint64_t length_bytes),

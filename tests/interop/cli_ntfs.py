@@ -193,12 +193,6 @@ def packed():
     one_line(isopod("plan", stick + ":/packed/zeros.iso"), 3, "plan", "compressed file")
 
 
-def layers():
-    before = sha256("stick.img")
-    one_line(isopod("layer", "create", "stick.img:/win", "--size", "8M"), 3, "a layer store on NTFS", "exFAT")
-    equal(sha256("stick.img"), before, "and nothing was written")
-
-
 def look(stick, paths):
     have = {e["path"] for e in listing(stick)}
     return {p: Content.digest(stick, json.loads(isopod("plan", stick + ":" + p, "--json").out)["extents"]) if p in have else None
@@ -303,7 +297,6 @@ with workdir():
     digest = {n: sha256(n + ".img") for n in ("one", "two", "new")}
     left_open()
     packed()
-    layers()
     power("add", ("add", "stick.img", "new.img"), {"/images/new.img": None}, {"/images/new.img": digest["new"]}, rng)
     os.mkdir("v2")
     noise("v2/two.img", 400000, 60)

@@ -8,7 +8,7 @@ write torn; of the changes of names since the folder was last synced, none, some
 layer bit for bit, and be the state before or the state after; then the next operation works, and a repair leaves no leftovers."""
 import hashlib, json, os, random, shutil, subprocess
 
-from cli_common import *
+from power_common import *
 from power_folder import LONG, SECTOR, Inode, each_state, parse
 import cli_common
 
@@ -61,7 +61,7 @@ def operation(name, before, args, rng, content_of_current=None):
     check(any(e[0] == "F" for e in events) and (any(e[0] == "S" for e in events) or not any(e[0] in "CM" for e in events)),
           "%s flushes files, and the folder if names come" % name)
     seen = set()
-    for what in each_state(before, events, rng):
+    for what in folder_states(before, events, rng):
         states += 1
         what = name + ", " + what
         r = isopod("layer", "check", "state")

@@ -7,6 +7,36 @@ from cli_common import *
 FLUSH = (1 << 64) - 1
 
 
+def parse(log):
+    """What ISOPOD_TEST_STORE recorded: [(kind, path, argument, data)]"""
+    out, at = [], 0
+    raw = open(log, "rb").read()
+
+    def line():
+        nonlocal at
+        end = raw.index(b"\n", at)
+        text = raw[at:end].decode()
+        at = end + 1
+        return text
+    while at < len(raw):
+        kind, path = line().split(" ", 1)
+        path = os.path.basename(path)
+        if kind == "W":
+            off, n = map(int, line().split())
+            out.append((kind, path, off, raw[at:at + n]))
+            at += n
+        elif kind == "Z":
+            off, n = map(int, line().split())
+            out.append((kind, path, off, n))
+        elif kind == "T":
+            out.append((kind, path, int(line()), b""))
+        elif kind == "M":
+            out.append((kind, path, os.path.basename(line()), b""))
+        else:
+            out.append((kind, path, None, b""))
+    return out
+
+
 def record(stick, *args, data="data"):
     """Runs the command on a copy of `stick`; returns its writes: (offset, bytes), None for a flush."""
     shutil.copyfile(stick, "rec.img")
@@ -24,6 +54,18 @@ def record(stick, *args, data="data"):
         at += n
     check(any(w is None for w in writes), "%r flushes" % (args,))
     return writes
+
+
+def record_store(stick, store, *args):
+    """The same of an operation on a layer store of the stick; writes to files of the host are left out."""
+    shutil.copyfile(stick, "rec.img")
+    if os.path.exists("log"):
+        os.unlink("log")
+    r = isopod("layer", args[0], "rec.img:" + store, *args[1:], program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
+    check(r.rc == 0, "%r: %d %s" % (args, r.rc, r.err))
+    events = [e for e in parse("log") if e[1] == "rec.img"]
+    check({e[0] for e in events} == {"W", "F"}, "%r writes and flushes" % (args,))
+    return [None if e[0] == "F" else (e[2], e[3]) for e in events]
 
 
 def apply(path, writes):

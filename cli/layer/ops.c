@@ -84,7 +84,8 @@ static int take_back(struct layer_store *ls, uint32_t id, struct fault *fault)
 	return CLI_FAILED;
 }
 
-int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault *fault)
+/* `flags`: of the layer that is current afterwards. */
+static int snapshot(struct layer_store *ls, const char *name, uint32_t flags, struct fault *fault)
 {
 	struct pod_stored *cur = layer_store_current(ls, fault);
 	uint32_t old = ls->s.current, fresh;
@@ -97,7 +98,7 @@ int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault 
 	if (rc == CLI_OK && name)
 		rc = give_name(ls, cur, name, fault);
 	if (rc == CLI_OK)
-		rc = layer_store_child(ls, old, 0, &fresh, fault);
+		rc = layer_store_child(ls, old, flags, &fresh, fault);
 	if (rc != CLI_OK)
 		return rc;
 	freeze(pod_store_find(&ls->s, old));
@@ -112,6 +113,11 @@ int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault 
 			  "50' deletes old snapshots, 'isopod layer flatten' makes a layer independent"),
 			ls->dir.shown, layer_store_depth(&ls->s, fresh), POD_CHAIN_DEPTH_MAX);
 	return CLI_OK;
+}
+
+int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault *fault)
+{
+	return snapshot(ls, name, 0, fault);
 }
 
 /* Sees that nobody writes to the current layer now, and brings its entry up to date. *untouched: nobody ever did, so that it
@@ -273,15 +279,13 @@ int layer_store_lock(struct layer_store *ls, const char *name, struct fault *fau
 		rc = at_rest(ls, cur, &untouched, fault);
 	if (rc != CLI_OK)
 		return rc;
-	if (untouched && cur->parent)
+	if (untouched && cur->parent) {
 		to = pod_store_find(&ls->s, cur->parent);
-	if (to != cur) {
-		ls->s.locked = to->id;
-		return layer_store_save(ls, fault);
+		/* what is written to it from now on passes: the boot manager, which makes no files, can make it empty */
+		cur->flags |= POD_STORED_PASSING;
 	}
-	ls->s.locked = cur->id;
-	rc = layer_store_snapshot(ls, NULL, fault);
-	return rc;
+	ls->s.locked = to->id;
+	return to == cur ? snapshot(ls, NULL, POD_STORED_PASSING, fault) : layer_store_save(ls, fault);
 }
 
 int layer_store_unlock(struct layer_store *ls, struct fault *fault)
@@ -295,14 +299,34 @@ int layer_store_unlock(struct layer_store *ls, struct fault *fault)
 	return layer_store_save(ls, fault);
 }
 
+/* The current layer is made empty where it lies; the index knows it as it is then. */
+static int empty_current(struct layer_store *ls, const uint8_t made[16], struct fault *fault)
+{
+	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current);
+	struct disk_file *f = layer_store_edit_file(ls, cur, fault);
+	struct pod_diag diag = {0};
+	enum pod_status st = f ? pod_vhdx_empty(&f->vf, &cli_alloc, made, &diag) : POD_E_IO;
+
+	if (f && st != POD_OK)
+		disk_fail(f->dev.path, _("cannot be made empty"), st, &diag, NULL, fault);
+	ls->dir.ops->close(&ls->dir, f, fault);
+	return st == POD_OK ? CLI_OK : CLI_FAILED;
+}
+
 int layer_store_fresh(struct layer_store *ls, struct fault *fault)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *base = pod_store_find(&ls->s, ls->s.locked);
-	bool untouched = false;
-	int rc = cur ? at_rest(ls, cur, &untouched, fault) : CLI_OK;
+	bool untouched = false, anew = pod_store_boots_anew(&ls->s);
+	uint8_t made[16] = {0};
+	int rc;
 
+	if (cur)
+		memcpy(made, cur->data_guid, 16);
+	rc = cur ? at_rest(ls, cur, &untouched, fault) : CLI_OK;
 	if (rc == CLI_OK && untouched && cur->parent == base->id && cur->flags & POD_STORED_PASSING)
 		return CLI_OK; /* as fresh as can be */
+	if (rc == CLI_OK && anew)
+		return empty_current(ls, made, fault);
 	if (rc == CLI_OK && !(base->flags & POD_STORED_FROZEN))
 		rc = layer_store_settle(ls, base, fault);
 	if (rc == CLI_OK)

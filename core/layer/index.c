@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tree of layers in memory. Its bytes: index_disk.c. */
 #include "core/layer/index.h"
+#include "core/base/guid.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
@@ -58,6 +59,21 @@ size_t pod_store_children(const struct pod_store *s, uint32_t id)
 	for (size_t i = 0; i < s->count; i++)
 		n += s->layer[i].parent == id && !(s->layer[i].flags & POD_STORED_GONE);
 	return n;
+}
+
+const struct pod_stored *pod_store_emptiable(const struct pod_store *s)
+{
+	const struct pod_stored *e = pod_store_find(s, s->current);
+	return e && e->parent && !(e->flags & (POD_STORED_FROZEN | POD_STORED_GONE | POD_STORED_UNDER_WAY)) &&
+			       !pod_guid_is_zero(e->data_guid) && !pod_store_children(s, e->id)
+		       ? e
+		       : NULL;
+}
+
+bool pod_store_boots_anew(const struct pod_store *s)
+{
+	const struct pod_stored *e = pod_store_emptiable(s);
+	return e && s->locked && e->parent == s->locked && (e->flags & POD_STORED_PASSING);
 }
 
 enum pod_status pod_store_add(struct pod_store *s, const struct pod_stored *e)

@@ -61,6 +61,11 @@ struct pod_stored *pod_store_find(const struct pod_store *s, uint32_t id);
 struct pod_stored *pod_store_named(const struct pod_store *s, const char *name);
 /* How many layers have this one as their parent. */
 size_t pod_store_children(const struct pod_store *s, uint32_t id);
+/* The current layer, if it can be made empty where it lies to go on from its parent: nothing is based on it, and it is known what it
+ * was when it was made. NULL: there is none, or it cannot. */
+const struct pod_stored *pod_store_emptiable(const struct pod_store *s);
+/* A boot of a locked store can begin with the current layer made empty. */
+bool pod_store_boots_anew(const struct pod_store *s);
 /* Adds one; its parent must be there. POD_E_EXISTS: name or id taken; POD_E_INVALID: name, parent; POD_E_LIMIT. */
 enum pod_status POD_MUST_USE pod_store_add(struct pod_store *s, const struct pod_stored *e);
 /* Takes one out; its children become children of `heir` (0: bases). */

@@ -135,6 +135,12 @@ enum pod_status POD_MUST_USE pod_vhdx_same_data(struct pod_vhdx *x);
 enum pod_status POD_MUST_USE pod_vhdx_compact(struct pod_vhdx *x, void (*progress)(void *ctx, uint64_t done, uint64_t total),
 					      void *ctx);
 
+/* A child shows again what its parent shows, as when it was made; then its DataWriteGuid was `data_guid`, and is so again. One that has it
+ * already was never written to, and is left as it is. In place, and as a whole whatever moment power fails in: what was written before
+ * may be dropped, so nobody may have the file open. POD_E_INVALID: it has no parent. Flushed. */
+enum pod_status POD_MUST_USE pod_vhdx_empty(struct pod_vfile *file, struct pod_alloc *a, const uint8_t data_guid[16],
+					    struct pod_diag *diag);
+
 /* --- check ------------------------------------------------------------------------------------------------ */
 
 /* One finding: `what` is a static string, the numbers say where (file offset) and which block. */

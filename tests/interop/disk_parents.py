@@ -3,8 +3,8 @@
 """`isopod disk` and images that others are based on: who they are is known before the parent changes."""
 import json, os, random, shutil, struct, subprocess, tempfile, time
 
-from cli_common import *
-from power_folder import LONG, each_state, parse
+from power_common import *
+from power_folder import LONG, folder_states
 import cli_common
 
 
@@ -122,7 +122,7 @@ def after_power_cuts(what, args, finish, before, after, rng, names):
     check(r.rc == 0, "%s: %s" % (what, r.err))
     events = parse("log")
     check(sum(e[0] == "F" for e in events) > 3, "%s flushes" % what)
-    for state in each_state("was", events, rng):
+    for state in folder_states("was", events, rng):
         for n in some(names, rng):
             d = state_digest(n)
             check(d in (before[n], after[n]), "%s, %s: %s reads neither as before nor as after: %s" % (what, state, n, d[:200]))

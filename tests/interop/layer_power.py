@@ -9,7 +9,7 @@ layer bit for bit, and be the state before or the state after; then the next ope
 import hashlib, json, os, random, shutil, subprocess
 
 from power_common import *
-from power_folder import LONG, SECTOR, Inode, each_state, parse
+from power_folder import LONG, SECTOR, Inode, folder_states
 import cli_common
 
 SIZE = 3 * MIB

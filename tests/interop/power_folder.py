@@ -7,36 +7,6 @@ LONG = os.environ.get("LONG") == "1"
 SECTOR = 512
 
 
-def parse(log):
-    """[(kind, path, argument, data)]"""
-    out, at = [], 0
-    raw = open(log, "rb").read()
-
-    def line():
-        nonlocal at
-        end = raw.index(b"\n", at)
-        text = raw[at:end].decode()
-        at = end + 1
-        return text
-    while at < len(raw):
-        kind, path = line().split(" ", 1)
-        path = os.path.basename(path)
-        if kind == "W":
-            off, n = map(int, line().split())
-            out.append((kind, path, off, raw[at:at + n]))
-            at += n
-        elif kind == "Z":
-            off, n = map(int, line().split())
-            out.append((kind, path, off, n))
-        elif kind == "T":
-            out.append((kind, path, int(line()), b""))
-        elif kind == "M":
-            out.append((kind, path, os.path.basename(line()), b""))
-        else:
-            out.append((kind, path, None, b""))
-    return out
-
-
 class Inode:
     def __init__(self, data=b""):
         self.data = bytearray(data)
@@ -120,7 +90,7 @@ class Folder:
                 f.write(done[id(inode)])
 
 
-def each_state(before, events, rng):
+def folder_states(before, events, rng):
     folder = Folder(before)
     n = 0
     for i, e in enumerate(events + [None]):

@@ -47,3 +47,8 @@ bool page_ask(struct menu *m, const char *title, const char *text)
 {
 	return run_box(m, title, text, T("Enter starts it all the same, any other key goes back to the menu.")) == POD_KEY_ENTER;
 }
+
+bool page_confirm(struct menu *m, const char *title, const char *text)
+{
+	return run_box(m, title, text, T("Enter does it, any other key goes back.")) == POD_KEY_ENTER;
+}

@@ -63,6 +63,15 @@ static void say_left_out(struct menu *m, const struct pod_plan *p)
 			screen_line(m, menu_translate_filled(m->fw->language, p->warning[i], w, sizeof w));
 }
 
+/* A locked layer store starts each time from the same state. False: it does not, and nobody wants it as it is. */
+static bool begins_anew(struct menu *m, size_t image, char *text, size_t size)
+{
+	const struct menu_store *t = store_of(m, image);
+	if (!t || !t->anew || store_empty(m, image, text, size) == POD_OK)
+		return true;
+	return page_ask(m, T("Does not begin anew"), text);
+}
+
 void start_image(struct menu *m, size_t image, enum start_choice by)
 {
 	const char *name = m->stick.image[image].name;
@@ -72,6 +81,11 @@ void start_image(struct menu *m, size_t image, enum start_choice by)
 		pod_free(m->alloc, text);
 		pod_free(m->alloc, plan);
 		page_message(m, T("Cannot start"), T("There is not enough memory."));
+		return;
+	}
+	if (!begins_anew(m, image, text, 2048)) {
+		pod_free(m->alloc, text);
+		pod_free(m->alloc, plan);
 		return;
 	}
 	size_t extents = 0;

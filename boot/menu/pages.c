@@ -276,8 +276,39 @@ static void format_date(char *buf, size_t size, int64_t seconds)
 	pod_snprintf(buf, size, "%04u-%02u-%02u", year, month + 1, days + 1);
 }
 
+/* Asks, and goes on from the last snapshot. */
+static void go_back(struct menu *m, size_t image, const struct menu_store *t, char *text, size_t size)
+{
+	pod_snprintf(text, size, T("What was written to %s since the snapshot %s will be gone for good."),
+		     m->stick.image[image].name, t->parent);
+	if (!page_confirm(m, T("Back to the last snapshot?"), text))
+		return;
+	view_busy(m, T("Going back to the last snapshot ..."));
+	enum pod_status st = store_empty(m, image, text, size);
+	if (st == POD_OK)
+		pod_snprintf(text, size, T("%s shows the state of the snapshot %s again."), m->stick.image[image].name,
+			     t->parent);
+	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
+}
+
+static void add_store(struct menu *m, struct menu_pager *p, const struct menu_store *t)
+{
+	if (!t)
+		return;
+	pager_add(m, p, "");
+	pager_add_marked(m, p, MARK_HEAD, T("The current layer of a layer store"));
+	if (t->anew)
+		pager_add(m, p, T("Locked: what was written to it is discarded before each start."));
+	if (t->parent[0]) {
+		pager_add_pair(m, p, T("Snapshot"), t->parent);
+		pager_add_pair(m, p, "R", T("go back to this snapshot"));
+	}
+}
+
 void page_details(struct menu *m, size_t image)
 {
+	const struct menu_store *store = store_of(m, image);
+	uint32_t key = POD_KEY_NONE;
 	const struct menu_image *im = &m->stick.image[image];
 	struct menu_pager p = {0};
 	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
@@ -317,8 +348,11 @@ void page_details(struct menu *m, size_t image)
 		pager_add(m, &p, "");
 		pager_add_marked(m, &p, MARK_WARN, text);
 	}
+	add_store(m, &p, store);
 	if (st != POD_E_CANCELLED)
-		(void)pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
+		key = pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
+	if (store && store->parent[0] && (key == 'r' || key == 'R'))
+		go_back(m, image, store, text, 2048);
 	pod_free(m->alloc, p.text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);

@@ -75,10 +75,22 @@ static enum pod_status add_image(struct menu *m, uint32_t folder, const char *na
 	POD_TRY(pod_grow(m->alloc, &v, s->image_count, &s->image_cap, s->image_count + 1, sizeof *s->image, SCAN_IMAGE_LIMIT));
 	s->image = v;
 	struct menu_image *im = &s->image[s->image_count];
-	*im = (struct menu_image){keep_name(m, name), folder, *node};
+	*im = (struct menu_image){.name = keep_name(m, name), .folder = folder, .node = *node};
 	if (!im->name)
 		return POD_E_NOMEM;
 	s->image_count++;
+	return POD_OK;
+}
+
+static enum pod_status add_store(struct menu *m, uint32_t folder, const struct pod_node *node)
+{
+	struct menu_stick *s = &m->stick;
+	void *v = s->store;
+	if (s->store_count >= SCAN_STORE_LIMIT)
+		return POD_OK; /* its layers are listed as files */
+	POD_TRY(pod_grow(m->alloc, &v, s->store_count, &s->store_cap, s->store_count + 1, sizeof *s->store, SCAN_STORE_LIMIT));
+	s->store = v;
+	s->store[s->store_count++] = (struct menu_store){.folder = folder, .index = *node, .image = SIZE_MAX};
 	return POD_OK;
 }
 
@@ -101,6 +113,8 @@ static enum pod_status scan_folder(struct menu *m, uint32_t folder)
 			/* "._debian.iso" is what macOS leaves beside a file it copied */
 			if (e->name[0] != '.')
 				POD_TRY(add_image(m, folder, e->name, &e->node));
+		} else if (pod_strcasecmp(e->name, POD_STORE_INDEX) == 0) {
+			POD_TRY(add_store(m, folder, &e->node));
 		} else if (folder == 0 && pod_strcasecmp(e->name, POD_CONF_FILE) == 0) {
 			s->has_conf = true;
 			s->conf_node = e->node;
@@ -215,8 +229,9 @@ enum pod_status scan_run(struct menu *m)
 			s->unreadable++;
 	}
 	POD_TRY(sort_images(m));
+	store_mark(m);
 	for (size_t i = 0; i < s->image_count; i++)
-		s->folder[s->image[i].folder].images++;
+		s->folder[s->image[i].folder].images += !s->image[i].hidden;
 	for (size_t i = s->folder_count; i-- > 1;)
 		s->folder[s->folder[i].parent].images += s->folder[i].images;
 	return POD_OK;

@@ -157,6 +157,7 @@ void stick_close(struct menu *m)
 	}
 	pod_free(m->alloc, s->image);
 	pod_free(m->alloc, s->folder);
+	pod_free(m->alloc, s->store);
 	memset(s, 0, sizeof *s);
 }
 

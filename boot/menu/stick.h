@@ -5,16 +5,30 @@
 
 #include "boot/boot.h"
 #include "core/base/mem.h"
+#include "core/layer/index.h"
 
 struct menu;
 
 #define SCAN_IMAGE_LIMIT  20000u
 #define SCAN_FOLDER_LIMIT 20000u
+#define SCAN_STORE_LIMIT  64u
 
 struct menu_image {
 	const char *name;
 	uint32_t folder;
+	bool hidden; /* a layer of a store that is not the current one: not listed */
 	struct pod_node node;
+};
+
+/* A layer store (store.c). */
+struct menu_store {
+	uint32_t folder;
+	struct pod_node index;
+	size_t image; /* its current layer, or SIZE_MAX */
+	bool anew;    /* locked: that one is made empty before each start */
+	/* It can be made empty, and shows this layer again; "": it cannot. What its DataWriteGuid was when it was made. */
+	char parent[POD_STORE_NAME_MAX];
+	uint8_t made[16];
 };
 
 struct menu_folder {
@@ -42,6 +56,9 @@ struct menu_stick {
 	size_t image_count, image_cap;
 	struct menu_folder *folder;
 	size_t folder_count, folder_cap;
+	struct menu_store *store;
+	size_t store_count, store_cap;
+	size_t hidden; /* images that are not listed */
 	struct menu_chunk *names;
 	bool limited;		    /* more than the limits: not all are shown */
 	uint32_t unreadable;	    /* folders that could not be read */
@@ -74,6 +91,12 @@ void scan_image_path(const struct menu_stick *s, size_t image, char *buf, size_t
 void scan_folder_path(const struct menu_stick *s, uint32_t folder, char *buf, size_t size);
 /* Index of the image with this path, or SIZE_MAX. */
 size_t scan_find(const struct menu_stick *s, const char *path, char *scratch, size_t size);
+/* Of each layer store that was found, the current layer alone stays in the list. */
+void store_mark(struct menu *m);
+/* The store whose current layer this image is, or NULL. */
+struct menu_store *store_of(struct menu *m, size_t image);
+/* What was written to that layer is discarded. On failure `text` holds the sentence. */
+enum pod_status POD_MUST_USE store_empty(struct menu *m, size_t image, char *text, size_t size);
 /* Natural order: digits by value, ASCII case folded. */
 int scan_natural_compare(const char *a, const char *b);
 

@@ -85,7 +85,7 @@ void view_build(struct menu *m)
 	if (!everywhere)
 		add_folders(m);
 	for (size_t i = 0; i < s->image_count; i++) {
-		if (!everywhere && s->image[i].folder != v->folder)
+		if (s->image[i].hidden || (!everywhere && s->image[i].folder != v->folder))
 			continue;
 		if (v->search[0]) {
 			/* path only when the name alone does not do */
@@ -135,7 +135,7 @@ static void draw_title(struct menu *m, struct menu_screen *s)
 	screen_fill(s, 0, 0, s->cols, STYLE_TITLE);
 	pod_snprintf(t, sizeof t, PLAIN_("Isopod %s"), menu_version);
 	uint32_t used = screen_text(s, 2, 0, s->cols - 4, STYLE_TITLE, t);
-	size_t n = m->stick.image_count;
+	size_t n = m->stick.image_count - m->stick.hidden;
 	if (n == 1)
 		pod_snprintf(t, sizeof t, "%s", T("1 image"));
 	else

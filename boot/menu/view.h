@@ -28,6 +28,8 @@ void view_busy(struct menu *m, const char *text);
 void page_message(struct menu *m, const char *title, const char *text);
 /* The same as a question; true for Enter. */
 bool page_ask(struct menu *m, const char *title, const char *text);
+/* The same before something that cannot be taken back. */
+bool page_confirm(struct menu *m, const char *title, const char *text);
 
 /* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
 enum { MARK_HEAD = 1, MARK_WARN = 2 };

@@ -11,7 +11,7 @@ import sys
 LAYERS = [
     ["font"],
     ["gfx", "serial", "screen", "keys"],
-    ["stick", "scan"],
+    ["stick", "scan", "store"],
     ["view", "box", "pager"],
     ["last", "journal", "start", "launch", "pages", "story", "browse"],
     ["main"],

@@ -32,7 +32,7 @@ static void keep(struct fake *f, unsigned n)
 #define LACKS(n, text) CHECK(!strstr(shot[n], text))
 
 /* Four images, and files that are none. */
-static void small_stick(const char *conf)
+static inline void small_stick(const char *conf)
 {
 	struct ex_dir images = {0}, tools = {0}, skipped = {0};
 	stick_begin(&stick, 16 << 20, FONT_FILE);

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/cmd/plan.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/image.h"
 #include "cli/stick/wim.h"
@@ -502,6 +503,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (!plan)
 		return rc;
 
+	plan_warn_of_layer(argv[optind], fault);
 	rc = json ? report_json(&im, plan, only, fault) : report_text(&im, plan, only, fault);
 	if (rc == CLI_OK)
 		rc = verdict(plan, only);

@@ -47,7 +47,7 @@ class Case:
     firmware: str
     stick: str          # of sticks.STICKS; or "plain": the medium itself, as a CD-ROM (bus says how)
     medium: str         # the image chosen: /images/MEDIUM.iso
-    choose: str = "next"  # next | serial | keys | menu (nothing is chosen: the menu is the goal) | plain
+    choose: str = "next"  # next | serial | keys | back (the current layer of a store, made empty first) | menu (nothing is chosen: the menu is the goal) | plain
     marker: str = ""
     memory: int = 2048
     bus: str = "usb"
@@ -234,6 +234,10 @@ case("uefi-fatlive", "uefi", "main", "fatlive")
 case("bios-vhdx-chain", "bios", "virtual", "rawdisk", timeout=90, file="/images/top.vhdx", writes=True)
 case("uefi-vhdx-chain", "uefi", "virtual", "rawdisk", timeout=120, file="/images/top.vhdx", writes=True)
 case("bios-vhd", "bios", "virtual", "rawdisk", timeout=90, file="/images/raw.vhd")
+
+# A layer store on NTFS goes back to its last snapshot, by a key of the menu.
+case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/vm/win/layer-1", writes=True)
+case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-1", writes=True, group="long")
 
 # NTFS in the place of exFAT.
 case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)

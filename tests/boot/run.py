@@ -52,6 +52,25 @@ def choose_by_hand(vm, case, name):
         vm.key("ret")
 
 
+def go_back(vm, case, name):
+    """The current layer of a store: its details, back to the last snapshot, and then it is started."""
+    vm.wait(cases.MENU, 120)
+    vm.mark()
+    time.sleep(1)
+    vm.type(name, delay=0.15)
+    time.sleep(2)
+    vm.send_raw(b"\t")
+    vm.wait("go back to this snapshot", 60)
+    vm.type("r")
+    vm.wait("gone for good", 60)
+    vm.send_raw(b"\r")
+    vm.wait("shows the state of the snapshot clean again", 60)
+    vm.type("x")
+    time.sleep(1)
+    vm.mark()
+    vm.send_raw(b"\r")
+
+
 def extra_args(case, work):
     """A second disk to install to, where a case asks for it."""
     if "target" not in case.tags:
@@ -75,7 +94,7 @@ def run_case(env, case, broken):
     marker = case.marker
     if broken:
         # Machines for which there is no other image, or whose goal is the menu: their marker must not come from an empty disk.
-        if case.choose == "menu" or not case.wrong:
+        if case.choose in ("menu", "back") or not case.wrong:
             medium = None
     work = os.path.join(env.work, "w-" + case.name + ("-b" if broken else ""))
     os.makedirs(work, exist_ok=True)
@@ -88,7 +107,7 @@ def run_case(env, case, broken):
                 f.truncate(64 << 20)
         elif case.choose == "plain":
             image = env.medium(medium)
-        elif case.choose in ("next", "menu"):
+        elif case.choose in ("next", "menu", "back"):
             path = None
             if case.choose == "next":
                 path = case.file if not broken else "/images/%s.%s" % (medium, "img" if medium == "rawdisk" else "iso")
@@ -104,6 +123,8 @@ def run_case(env, case, broken):
                     return run_broken(vm, case, medium, marker)
                 if case.choose in ("serial", "keys"):
                     choose_by_hand(vm, case, os.path.basename(case.file))
+                if case.choose == "back":
+                    go_back(vm, case, os.path.basename(case.file))
                 fail = None if case.choose == "menu" else cases.MENU_ERROR
                 if fail and case.medium != "nosquash":
                     fail += "|" + cases.LIVE_ERROR

@@ -226,6 +226,23 @@ def add_virtual_disks(env, path):
         shutil.rmtree(folder)
 
 
+def add_store(env, path):
+    """A layer store whose base is the raw disk, and whose current layer is ruined."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        store, ruin = os.path.join(folder, "store"), os.path.join(folder, "ruin.raw")
+        env.run("layer", "create", store, "--from", env.medium("rawdisk"), "--name", "clean")
+        with open(ruin, "wb") as f:
+            f.write(b"\xE5" * (2 << 20))
+        current = [n for n in os.listdir(store) if n.startswith("layer-")]
+        serve_and_write(env, os.path.join(store, current[0]), ruin, 0, 1 << 20)
+        env.run("add", path, *[os.path.join(store, n) for n in sorted(os.listdir(store))], "--to", "/vm/win")
+    finally:
+        shutil.rmtree(folder)
+
+
 def other_version(env, path):
     """Boot code as of another version: a word in the padding at the end of stage 2 changes the sum."""
     with open(path, "r+b") as f:
@@ -302,6 +319,7 @@ STICKS = {
     "far": Stick(["live"] + FEW, size="3T", before=fill_2_tib),
     "many": Stick(FEW + ["live"], size="4G", finish=add_600),
     "virtual": Stick(["rawdisk", "floppy", "efionly"], size="1G", finish=add_virtual_disks),
+    "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
     "small": Stick(["floppy"], size="256M"),
     "other-version": Stick(["hd"], size="256M", finish=other_version),

@@ -122,8 +122,8 @@ def everyday(rng):
     must("layer", "flatten", s)
     equal(digest(s), sha256("w.raw"), "flattened")
     must("layer", "lock", s)
-    first = must("layer", "path", s).out
-    check(first.startswith("s.img:" + STORE + "/") and must("layer", "path", s).out == first, "a kiosk: " + first)
+    first = must("layer", "start", s).out
+    check(first.startswith("s.img:" + STORE + "/") and must("layer", "start", s).out == first, "a kiosk: " + first)
     must("layer", "lock", s, "--off")
     must("remove", "s.img", STORE + "/isopod-layers.idx")
     one_line(isopod("layer", "list", s), 3, "no index", "isopod-layers.idx")
@@ -136,6 +136,9 @@ def everyday(rng):
     sound("s.img", "no space")
     r = must("list", "s.img", "--json")
     check(STORE in r.out, "list: " + r.out)
+    for l in json.loads(must("layer", "list", s, "--json").out)["layers"]:
+        r = isopod("plan", s + "/" + l["file"])
+        equal("not the current layer" in r.err, not l["current"], "plan of %s: %s" % (l["file"], r.err))
 
 
 def chain(rng):

@@ -219,6 +219,25 @@ static inline void dm_patch(struct disk_mem *files, unsigned n, const uint8_t *p
 	}
 }
 
+/* A child that was made empty shows its parent alone. */
+static inline void dm_empty(struct disk_mem *m, struct fuzz_env *e)
+{
+	static const uint8_t guid[16] = {1, 2, 3};
+	const struct pod_vhdx_options opt = {.cache_pages = 16};
+	struct pod_vhdx x;
+	struct pod_run r;
+	if (pod_vhdx_empty(&m->vf, &e->alloc, guid, NULL) != POD_OK || pod_vhdx_open(&x, &m->vf, &e->alloc, &opt, NULL) != POD_OK)
+		return;
+	uint64_t end = pod_min_u64(x.size_bytes, 16u << 20);
+	FUZZ_REQUIRE(memcmp(x.data_write_guid, guid, 16) == 0 && !x.log_replayed);
+	for (uint64_t off = 0; off < end; off += r.len) {
+		if (pod_vhdx_run(&x, off, end - off, &r) != POD_OK)
+			break;
+		FUZZ_REQUIRE(r.kind == POD_RUN_PARENT);
+	}
+	(void)!pod_vhdx_close(&x);
+}
+
 /* Everything that can be done with one file. */
 static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t options)
 {
@@ -226,7 +245,9 @@ static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t o
 	struct pod_member_options opt = {.writable = options & OPT_WRITE, .env = &fuzz_vhd_env, .cache_pages = 16};
 	struct pod_member *l = malloc(sizeof *l);
 	struct pod_diag d;
+	bool vhdx = false;
 	if (pod_member_open(l, &m->vf, &e->alloc, &opt, &d) == POD_OK) {
+		vhdx = l->kind == POD_MEMBER_VHDX;
 		uint64_t end = pod_min_u64(l->size_bytes, 16u << 20), n = 0;
 		enum pod_status st = POD_OK;
 		for (uint64_t off = 0; off < end && st == POD_OK; n++) {
@@ -261,6 +282,8 @@ static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t o
 		st = pod_member_close(l);
 		(void)st;
 	}
+	if (vhdx && options & OPT_WRITE)
+		dm_empty(m, e);
 	free(l);
 }
 

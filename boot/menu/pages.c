@@ -33,6 +33,7 @@ void page_help(struct menu *m)
 	pager_add(m, &p, PLAIN_("  view     = flat | folders"));
 	pager_add(m, &p, PLAIN_("  recorder = on | off"));
 	pager_add(m, &p, PLAIN_("  windows  = disk | cd"));
+	pager_add(m, &p, PLAIN_("  windows_image = 2"));
 	pager_add(m, &p, PLAIN_("  answer   = /answers/unattend.xml"));
 	pager_add(m, &p, PLAIN_("  labconfig = BypassTPMCheck BypassSecureBootCheck"));
 	(void)pager_run(m, T("Help"), &p, T("Arrow and page keys scroll, any other key goes back."));
@@ -68,6 +69,8 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("The virtual disk has more blocks than are searched for parts that were never written."),
 	N_("Windows PE in this image is for another processor than %s: there it does not start."),
 	N_("Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS."),
+	N_("The WIM has no image %u that starts: image %u starts instead."),
+	N_("The WIM cannot be made to start image %u (%s): it starts what its header names."),
 	N_("The WIM cannot be looked into (%s): nothing in it is changed."),
 	N_("The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself."),
 	N_("The WIM has no boot.sdi. One was made, whose volume is empty: the boot manager takes it; Windows may not."),

@@ -7,12 +7,15 @@
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {
-		{"nbd", required_argument, NULL, 'n'}, {"once", no_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
+						{"once", no_argument, NULL, 'o'},
+						{"image", required_argument, NULL, 'i'},
+						{NULL, 0, NULL, 0}};
 	const char *path = NULL;
 	struct cli_image im;
 	struct pod_plan *plan;
 	struct pod_mapdev md;
+	uint32_t wim_image = 0;
 	bool once = false;
 	int c, rc;
 
@@ -21,12 +24,16 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 			path = optarg;
 		else if (c == 'o')
 			once = true;
+		else if (c == 'i' && !cli_image_number(cmd, optarg, &wim_image, fault))
+			return CLI_USAGE;
+		else if (c == 'i')
+			continue;
 		else
 			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind != 1 || !path)
 		return cli_usage(fault, cmd, "%s", _("name one FILE or TARGET:PATH, and --nbd SOCKET"));
-	plan = cli_image_open_plan(&im, argv[optind], &rc, fault);
+	plan = cli_image_open_plan(&im, argv[optind], wim_image, &rc, fault);
 	if (!plan)
 		return rc;
 
@@ -39,9 +46,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_export = {
 	.name = "export",
-	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--once]",
+	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--image N] [--once]",
 	.summary = N_("serve an image's virtual disk, as the machine would see it, to any NBD client"),
 	.help = N_("  --nbd SOCKET  Unix socket to listen on\n"
+		   "  --image N     of a WIM, start this image\n"
 		   "  --once        end when the last client has left\n"
 		   "Read-only, patches included; ends on Ctrl-C.\n"),
 	.run = run,

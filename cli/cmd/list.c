@@ -44,7 +44,9 @@ static bool unreadable(void *ctx, const char *folder, enum pod_status st)
 struct probed {
 	struct pod_image image;
 	size_t extents;
-	char problem[160]; /* "" if none */
+	char problem[160];  /* "" if none */
+	uint32_t wim_image; /* that starts; 0: none, or not known */
+	char wim_name[128];
 };
 
 /* What the disk in a VHD or VHDX starts, whose parents may be missing, or Windows PE in a WIM. */
@@ -62,6 +64,8 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 	if (st == POD_OK) {
 		out->image.firmware = plan->image.firmware;
 		pod_strlcpy(out->image.label, plan->image.label, sizeof out->image.label);
+		out->wim_image = plan->windows.count ? plan->windows.wim_image : 0;
+		pod_strlcpy(out->wim_name, plan->windows.wim_name, sizeof out->wim_name);
 		pod_plan_free(plan);
 	} else if (*plan->parent) {
 		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing or was changed"), plan->parent);
@@ -149,6 +153,8 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_json_u64(&j, "images", p->image.wim.images);
 			cli_json_u64(&j, "boot_index", p->image.wim.boot_index);
 			cli_json_bool(&j, "bootmgr_reads", !p->image.wim.refused);
+			if (p->wim_image)
+				cli_json_u64(&j, "starts", p->wim_image);
 			cli_json_close(&j, '}');
 		}
 		cli_json_u64(&j, "extents", p->extents);
@@ -200,6 +206,8 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_print(", \"%s\"", p->image.label);
 		if (p->image.wim.images)
 			cli_print(p->image.wim.images == 1 ? _(", %u image") : _(", %u images"), p->image.wim.images);
+		if (p->image.wim.images > 1 && p->wim_image)
+			cli_print(_(", of which %u starts%s%s"), p->wim_image, *p->wim_name ? ": " : "", p->wim_name);
 		if (p->extents > 1)
 			cli_print(_(", in %zu pieces"), p->extents);
 		if (*p->problem)

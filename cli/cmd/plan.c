@@ -182,6 +182,26 @@ static const char *origin_text(enum pod_disk_from f)
 	return f == POD_FROM_IMAGE ? "image" : f == POD_FROM_WIM ? "wim" : "made";
 }
 
+static void json_choice(struct cli_json *j, const struct pod_plan_windows *w)
+{
+	if (!w->choices)
+		return;
+	cli_json_open(j, "images", '[');
+	for (uint32_t i = 0; i < w->choices; i++) {
+		const struct pod_wim_choice *c = &w->choice[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_u64(j, "index", c->image);
+		cli_json_str(j, "name", c->name);
+		cli_json_str(j, "architecture", c->arch);
+		cli_bootmode_json(j, "firmware", c->firmware);
+		cli_json_bool(j, "own", c->image == w->wim_own);
+		cli_json_str(j, "refused", cli_wim_start_text(c->start));
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
 static void json_windows(struct cli_json *j, const struct pod_plan_windows *w)
 {
 	if (!w->count)
@@ -207,6 +227,7 @@ static void json_windows(struct cli_json *j, const struct pod_plan_windows *w)
 		cli_json_str(j, "answer", *w->answer ? w->answer : NULL);
 		cli_json_u64(j, "labconfig", w->lab_count);
 	}
+	json_choice(j, w);
 	cli_json_close(j, '}');
 }
 
@@ -401,6 +422,16 @@ static void text_windows(const struct pod_plan_windows *w)
 	}
 	if (w->wim_image)
 		cli_print(_("Of the WIM starts image %u%s%s.\n"), w->wim_image, *w->wim_name ? ", " : "", w->wim_name);
+	if (w->choices)
+		cli_print("%s\n", _("Its images; one that starts can be chosen in the menu, or by --image:"));
+	for (uint32_t i = 0; i < w->choices; i++) {
+		const struct pod_wim_choice *c = &w->choice[i];
+		const char *why = cli_wim_start_text(c->start);
+
+		cli_print("  %u  %s%s%s%s%s%s\n", c->image, *c->name ? c->name : "?", *c->arch ? ", " : "", c->arch,
+			  c->image == w->wim_own ? _(", the WIM's own choice") : "", why ? _(", not to be chosen: ") : "",
+			  why ? why : "");
+	}
 	if (*w->replaced)
 		cli_print(_("In it Isopod's helper is run in the place of %s: it shows Windows the image, and runs that.\n"),
 			  w->replaced);
@@ -477,11 +508,14 @@ static int verdict(const struct pod_plan *p, const struct cli_bootmode *only)
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"firmware", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"firmware", required_argument, NULL, 'f'},
+						{"image", required_argument, NULL, 'i'},
+						{NULL, 0, NULL, 0}};
 	const struct cli_bootmode *only = NULL;
 	struct cli_image im;
 	struct pod_plan *plan;
+	uint32_t wim_image = 0;
 	bool json = false;
 	int c, rc;
 
@@ -493,13 +527,16 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 			if (!only)
 				return cli_usage(fault, cmd, _("unknown firmware '%s'; use bios, uefi, uefi-ia32 or uefi-aa64"),
 						 optarg);
+		} else if (c == 'i') {
+			if (!cli_image_number(cmd, optarg, &wim_image, fault))
+				return CLI_USAGE;
 		} else {
 			return cli_bad_option(fault, cmd, argv);
 		}
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE or TARGET:PATH"));
-	plan = cli_image_open_plan(&im, argv[optind], &rc, fault);
+	plan = cli_image_open_plan(&im, argv[optind], wim_image, &rc, fault);
 	if (!plan)
 		return rc;
 
@@ -513,9 +550,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_plan = {
 	.name = "plan",
-	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--json]",
+	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--json]",
 	.summary = N_("say what each firmware will start in an image, and what is patched and why"),
 	.help = N_("  --firmware F  only this firmware\n"
+		   "  --image N     of a WIM, start this image\n"
 		   "  --json        report as JSON, with the whole map\n"
 		   "Exit status 1: the image does not start there, or is not whole.\n"),
 	.run = run,

@@ -10,6 +10,7 @@
 #include "cli/stick/ntfs.h"
 #include "cli/stick/rules.h"
 #include "cli/stick/stickfiles.h"
+#include "core/wim/wim.h"
 
 static const char *const shim_name[POD_MACHINE_COUNT] = {
 	[POD_MACHINE_X64] = "SHIMX64",
@@ -262,6 +263,10 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,
 		.labconfig = conf ? conf->labconfig : NULL,
+		.wim_image = im->wim_image ? im->wim_image
+			     : conf	   ? conf->windows_image
+					   : 0,
+		.wim_images = im->wim_images,
 		.volume_fs = im->target ? im->target->data.ops->name : NULL,
 		.volume_free = im->target && im->target->data.ops == &pod_fs_ntfs ? free_space : NULL,
 		.volume_free_ctx = im,
@@ -283,7 +288,52 @@ struct cli_dev *cli_image_file(struct cli_image *im)
 /* Past the steps that a sound image needs. */
 enum { PLAN_MS = 1000 };
 
-struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc, struct fault *fault)
+const char *cli_wim_start_text(enum pod_wim_start start)
+{
+	switch (start) {
+	case POD_WIM_STARTS:
+		return NULL;
+	case POD_WIM_NO_PE:
+		return _("no Windows PE");
+	case POD_WIM_NO_WINLOAD:
+		return _("no winload in it");
+	case POD_WIM_UNREADABLE:
+		break;
+	}
+	return _("cannot be read");
+}
+
+bool cli_image_number(const struct cli_command *cmd, const char *arg, uint32_t *out, struct fault *fault)
+{
+	uint64_t v;
+
+	if (!cli_parse_uint(arg, POD_WIM_IMAGES_MAX, &v) || !v) {
+		(void)cli_usage(fault, cmd, _("'%s' is not the number of an image"), arg);
+		return false;
+	}
+	*out = (uint32_t)v;
+	return true;
+}
+
+/* Who names an image gets that one, or nothing. */
+static bool has_image(const struct pod_plan *plan, const char *arg, uint32_t want, struct fault *fault)
+{
+	const struct pod_plan_windows *w = &plan->windows;
+	const char *why = NULL;
+
+	if (!want || w->wim_image == want)
+		return true;
+	if (!w->wim_image)
+		fault_set(fault, _("%s: image %u cannot be chosen: it is not started as Windows from a WIM"), arg, want);
+	else if (want <= w->choices && (why = cli_wim_start_text(w->choice[want - 1].start)))
+		fault_set(fault, _("%s: image %u of the WIM does not start: %s; 'isopod plan' lists those that do"), arg, want,
+			  why);
+	else
+		fault_set(fault, _("%s: the WIM has no image %u that starts; 'isopod plan' lists those that do"), arg, want);
+	return false;
+}
+
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, uint32_t wim_image, int *rc, struct fault *fault)
 {
 	struct pod_plan *plan;
 	struct pod_diag diag = {0};
@@ -292,13 +342,17 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int 
 	*rc = CLI_FAILED;
 	if (!cli_image_open(im, arg, fault))
 		return NULL;
+	im->wim_image = wim_image;
+	im->wim_images = true;
 	plan = cli_xzalloc(sizeof *plan);
 	cli_dev_limit(cli_image_file(im), POD_PLAN_STEPS, PLAN_MS);
 	st = cli_image_plan(im, plan, &diag, fault);
 	cli_dev_unlimited(cli_image_file(im));
-	if (st == POD_OK)
+	if (st == POD_OK && has_image(plan, arg, wim_image, fault))
 		return plan;
-	if (plan->parent[0] || (diag.what && strcmp(diag.what, POD_FOREIGN_COMPRESSED) == 0))
+	if (st == POD_OK)
+		pod_plan_free(plan);
+	else if (plan->parent[0] || (diag.what && strcmp(diag.what, POD_FOREIGN_COMPRESSED) == 0))
 		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent, fault);
 	else
 		*rc = fault_status(fault, arg, _("cannot plan"), st, &diag);

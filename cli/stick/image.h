@@ -18,6 +18,8 @@ struct cli_image {
 	struct fault *fault;	       /* while planning: why another file it needs cannot be opened */
 	void *shim[POD_MACHINE_COUNT]; /* loaded on demand */
 	size_t shim_len[POD_MACHINE_COUNT];
+	uint32_t wim_image; /* of a WIM: the image to start; 0: as isopod.conf or the WIM says */
+	bool wim_images;    /* look at all of them */
 };
 /* A file on a stick that is open already; it stays open after cli_image_close. */
 enum pod_status POD_MUST_USE cli_image_on_target(struct cli_image *im, struct cli_target *t, const char *path,
@@ -32,8 +34,12 @@ struct cli_dev *cli_image_file(struct cli_image *im);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);
-/* Opens either form and makes the plan of it. NULL: it has said why, *rc is the exit status, and nothing is left open. */
-struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, int *rc, struct fault *fault);
+/* Opens either form and makes the plan of it, with this image of a WIM (0: the one that starts by itself). NULL: it has said why, *rc is the exit status, and nothing is left open. */
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, uint32_t wim_image, int *rc, struct fault *fault);
+/* The number in --image; false: it has said why not. */
+bool cli_image_number(const struct cli_command *cmd, const char *arg, uint32_t *out, struct fault *fault);
+/* Why an image of a WIM is not one to choose; NULL: it is. */
+const char *cli_wim_start_text(enum pod_wim_start start);
 void cli_image_close_plan(struct cli_image *im, struct pod_plan *plan);
 
 /* Are the shims on the ESP what `isopod create` wrote? NULL, or the path of the first one that is not. */

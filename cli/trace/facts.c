@@ -47,7 +47,7 @@ static bool make_plan(struct trace *t, const char *path, struct fault *fault)
 	trace_facts_end(t);
 	t->planned = cli_xstrdup(path);
 	arg = cli_xasprintf("%s:%s", t->target->file.path, path);
-	t->plan = cli_image_open_plan(&t->image, arg, &rc, fault);
+	t->plan = cli_image_open_plan(&t->image, arg, 0, &rc, fault);
 	free(arg);
 	return t->plan != NULL;
 }

@@ -191,6 +191,7 @@ void pod_plan_free(struct pod_plan *p)
 	pod_free(p->alloc, p->overlay);
 	pod_free(p->alloc, p->initrd);
 	pod_free(p->alloc, p->windows.file);
+	pod_free(p->alloc, p->windows.choice);
 	p->overlay = NULL;
 	p->windows = (struct pod_plan_windows){0};
 	p->initrd = NULL;

@@ -80,6 +80,9 @@ struct pod_plan_request {
 	 * values. NULL or "": none. */
 	const char *answer, *labconfig;
 	bool windows_cd; /* Windows media are served as the CDs, and virtual disks as the disks, that they are (windows.c) */
+	/* The image of a WIM that starts; 0, or one that does not start: what the WIM itself says. */
+	uint32_t wim_image;
+	bool wim_images;       /* look at all its images, for a choice: windows.choice. Else only at those that are in question */
 	const char *volume_fs; /* name of the filesystem that the image lies on, as pod_fs_ops has it; NULL: not known */
 	/* Free space of that volume. NULL function: not known. */
 	enum pod_status (*volume_free)(void *ctx, uint64_t *bytes);
@@ -127,12 +130,32 @@ struct pod_disk_file {
 
 #define POD_DISK_FILES_MAX 512
 
+/* An image of the WIM. */
+enum pod_wim_start {
+	POD_WIM_STARTS,
+	POD_WIM_NO_PE,	    /* Windows, but none that runs from a WIM */
+	POD_WIM_NO_WINLOAD, /* what Windows is loaded by is missing */
+	POD_WIM_UNREADABLE,
+};
+
+struct pod_wim_choice {
+	uint32_t image;	   /* its number */
+	char name[128];	   /* "" if it has none; not to be trusted with a terminal */
+	const char *arch;  /* "x64", "x86", "arm64"; "" if not known */
+	uint32_t firmware; /* what it could start on */
+	enum pod_wim_start start;
+};
+#define POD_WIM_CHOICES_MAX 32 /* images that are looked at */
+
 struct pod_plan_windows {
 	struct pod_disk_file *file;
 	size_t count, cap; /* 0: the image is not started as Windows from a hard disk */
 	/* What a BIOS starts: where the program lies on the virtual disk; 0 bytes: there is none. */
 	uint64_t bootmgr_bytes, bootmgr_length;
 	uint32_t wim_image; /* the image of the WIM that starts; 0: it could not be looked into */
+	uint32_t wim_own;   /* the one that starts if nobody chooses */
+	struct pod_wim_choice *choice;
+	uint32_t choices;   /* 0: they were not looked at */
 	char wim_name[128]; /* its name, "" if it has none */
 	char replaced[256]; /* the program in the WIM that the helper stands in for; "": the WIM is as it was */
 	char answer[256];   /* the answer file that Setup is given, "": none */

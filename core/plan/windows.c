@@ -193,7 +193,7 @@ static enum pod_status add_wim(struct windows_job *j, const char *from, struct p
 {
 	char to[32];
 	POD_TRY(windows_wim_open(j));
-	if (j->wim_open && j->plan->image.kind == POD_IMAGE_WIM && !windows_wim_is_pe(j)) {
+	if (j->wim_open && j->plan->image.kind == POD_IMAGE_WIM && !j->is_pe) {
 		pod_plan_warn(j->plan,
 			      "The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.");
 		return POD_E_NOT_FOUND;
@@ -207,6 +207,8 @@ static enum pod_status add_wim(struct windows_job *j, const char *from, struct p
 		return POD_E_NOT_FOUND;
 	if (j->wim_open && j->rq->helper)
 		POD_TRY(windows_patch(j));
+	if (j->wim_open)
+		POD_TRY(windows_name_image(j));
 	pod_snprintf(to, sizeof to, "/%s", windows_wim_path);
 	POD_TRY(windows_file(j, to, POD_FROM_IMAGE, from));
 	const struct pod_map *m = j->patched.size_bytes ? &j->patched : &j->wim_map;

@@ -32,6 +32,7 @@ struct windows_job {
 	bool wim_open;	      /* and an image is selected */
 	uint32_t winload_efi; /* the firmware that its loader for UEFI is for; 0: it has none */
 	bool winload_exe;
+	bool is_pe; /* it looks like one that starts from a WIM */
 	struct pod_wim_dirent wim_entry;
 	struct pod_map patched; /* what is served in its place; empty: itself */
 };
@@ -66,15 +67,22 @@ enum pod_status POD_MUST_USE windows_font(struct windows_job *j, const char *nam
 					  void *ctx);
 /* Puts a store that was made onto the disk. */
 enum pod_status POD_MUST_USE windows_put_bcd(struct windows_job *j, struct pod_bcd *b, const char *to);
+bool windows_wim_has(struct windows_job *j, const char *path, struct pod_wim_node *node);
+/* The firmware that a loader for UEFI in it is for; 0: none, or none that is known. */
+uint32_t windows_wim_program(struct windows_job *j, const char *path);
 /* Opens the WIM in j->wim_map and selects the image that starts. What it cannot be opened for is said in a warning. */
 enum pod_status POD_MUST_USE windows_wim_open(struct windows_job *j);
 /* The machine of a PE program in it; POD_MACHINE_COUNT: none that is known. */
 enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_node *node);
 void windows_wim_close(struct windows_job *j);
-/* Does the image look like one that starts from a WIM? */
-bool windows_wim_is_pe(struct windows_job *j);
 /* Adds what the disk lacks and the WIM has; then what nobody has. */
 enum pod_status POD_MUST_USE windows_wim_fill(struct windows_job *j);
+
+/* windows_images.c */
+/* Selects the image of the opened WIM that starts, and says in the plan which, and what else there is. */
+enum pod_status POD_MUST_USE windows_choose_image(struct windows_job *j, struct pod_diag *diag);
+/* Has the WIM that is served name the image that was selected, if it names another one and was not changed for other reasons. */
+enum pod_status POD_MUST_USE windows_name_image(struct windows_job *j);
 
 /* windows_vhd.c */
 /* Of a VHD or VHDX with Windows: the disk that starts it. POD_E_NOT_FOUND: there is no Windows in it. */

@@ -199,7 +199,7 @@ static enum pod_status make_handover(struct patch *x)
 		f->part_length_bytes = id->part_length_bytes;
 	} else { /* planned on the host: some stick */
 		f->part_start_bytes = 1 << 20;
-		f->part_length_bytes = rq->image_bytes;
+		f->part_length_bytes = pod_align_up(rq->image_bytes, 512);
 	}
 	if (rq->state_start_bytes && rq->esp_length_bytes) {
 		f->state_start_bytes = rq->state_start_bytes;

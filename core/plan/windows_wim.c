@@ -29,7 +29,7 @@ const char windows_stl[] = "Windows/Boot/EFI/boot.stl", windows_bootmgr[] = "Win
 
 /* --- the WIM ---------------------------------------------------------------------------------------------- */
 
-static bool wim_has(struct windows_job *j, const char *path, struct pod_wim_node *node)
+bool windows_wim_has(struct windows_job *j, const char *path, struct pod_wim_node *node)
 {
 	return pod_wim_lookup(&j->wim, path, node) == POD_OK && !node->is_dir && node->has_res;
 }
@@ -73,25 +73,10 @@ enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_nod
 	return machine_of(read_wim, &(struct in_wim){&j->wim, node}, node->size_bytes);
 }
 
-static uint32_t firmware_of(struct windows_job *j, const char *path)
+uint32_t windows_wim_program(struct windows_job *j, const char *path)
 {
 	struct pod_wim_node node;
-	return wim_has(j, path, &node) ? windows_program(read_wim, &(struct in_wim){&j->wim, &node}, node.size_bytes) : 0;
-}
-
-/* The image that the header names; else the only one; else the last, as on media whose second one is Setup. */
-static uint32_t choose_image(const struct pod_wim *w)
-{
-	return w->boot_index && w->boot_index <= w->image_count ? w->boot_index : w->image_count;
-}
-
-static void take_name(struct windows_job *j)
-{
-	struct pod_wim *w = &j->wim;
-	struct pod_wim_about *about = w->image_count <= 64 ? pod_zalloc(w->alloc, w->image_count, sizeof *about) : NULL;
-	if (about && pod_wim_about(w, about, w->image_count, NULL) == POD_OK)
-		pod_strlcpy(j->plan->windows.wim_name, about[w->image - 1].name, sizeof j->plan->windows.wim_name);
-	pod_free(w->alloc, about);
+	return windows_wim_has(j, path, &node) ? windows_program(read_wim, &(struct in_wim){&j->wim, &node}, node.size_bytes) : 0;
 }
 
 enum pod_status windows_wim_open(struct windows_job *j)
@@ -104,20 +89,12 @@ enum pod_status windows_wim_open(struct windows_job *j)
 		if (why)
 			pod_plan_warn(j->plan,
 				      "Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS.", why);
-		st = why ? POD_E_UNSUPPORTED : pod_wim_select(&j->wim, choose_image(&j->wim), &d);
+		st = why ? POD_E_UNSUPPORTED : windows_choose_image(j, &d);
 		if (st != POD_OK)
 			pod_wim_close(&j->wim);
 	}
 	if (st == POD_OK) {
 		j->wim_open = true;
-		j->plan->windows.wim_image = j->wim.image;
-		take_name(j);
-		j->winload_efi = firmware_of(j, "Windows/System32/boot/winload.efi");
-		if (!j->winload_efi)
-			j->winload_efi = firmware_of(j, "Windows/System32/winload.efi");
-		struct pod_wim_node node;
-		j->winload_exe = wim_has(j, "Windows/System32/winload.exe", &node) ||
-				 wim_has(j, "Windows/System32/boot/winload.exe", &node);
 		return POD_OK;
 	}
 	if (windows_is_fatal(st))
@@ -126,12 +103,6 @@ enum pod_status windows_wim_open(struct windows_job *j)
 		pod_plan_warn(j->plan, "The WIM cannot be looked into (%s): nothing in it is changed.",
 			      d.what ? d.what : pod_status_text(st));
 	return POD_OK;
-}
-
-bool windows_wim_is_pe(struct windows_job *j)
-{
-	struct pod_wim_node node;
-	return j->wim.boot_index || wim_has(j, "Windows/System32/winpeshl.exe", &node);
 }
 
 void windows_wim_close(struct windows_job *j)
@@ -150,7 +121,7 @@ static enum pod_status take_from_wim(void *ctx, const char *from, const char *to
 	struct windows_job *j = ctx;
 	struct pod_wim_node node;
 	uint8_t *data;
-	if (!wim_has(j, from, &node))
+	if (!windows_wim_has(j, from, &node))
 		return POD_E_NOT_FOUND;
 	if (node.size_bytes > FILE_MAX)
 		return POD_E_LIMIT;
@@ -228,7 +199,7 @@ static enum pod_status make_bcd(struct windows_job *j, bool efi, const char *to)
 {
 	struct pod_wim_node node;
 	struct pod_bcd b;
-	bool in_boot = wim_has(j, efi ? "Windows/System32/boot/winload.efi" : "Windows/System32/boot/winload.exe", &node);
+	bool in_boot = windows_wim_has(j, efi ? "Windows/System32/boot/winload.efi" : "Windows/System32/boot/winload.exe", &node);
 	struct pod_bcd_start s = {.efi = efi, .title = "Windows PE"};
 	if (efi && !in_boot)
 		s.loader = "\\Windows\\System32\\winload.efi";
@@ -267,9 +238,9 @@ static enum pod_status make_sdi(struct windows_job *j)
 
 enum pod_status windows_wim_fill(struct windows_job *j)
 {
-	uint32_t fw = firmware_of(j, windows_bootmgfw);
+	uint32_t fw = windows_wim_program(j, windows_bootmgfw);
 	if (!fw)
-		fw = firmware_of(j, windows_bootmgfw_ex);
+		fw = windows_wim_program(j, windows_bootmgfw_ex);
 	char loader[32];
 	if (fw) {
 		pod_snprintf(loader, sizeof loader, "/%s", pod_efi_loader_path(fw));

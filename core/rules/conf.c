@@ -4,10 +4,21 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
-enum key { KEY_TIMEOUT, KEY_DEFAULT, KEY_LANGUAGE, KEY_VIEW, KEY_RECORDER, KEY_WINDOWS, KEY_ANSWER, KEY_LABCONFIG, KEY_COUNT };
+enum key {
+	KEY_TIMEOUT,
+	KEY_DEFAULT,
+	KEY_LANGUAGE,
+	KEY_VIEW,
+	KEY_RECORDER,
+	KEY_WINDOWS,
+	KEY_WINDOWS_IMAGE,
+	KEY_ANSWER,
+	KEY_LABCONFIG,
+	KEY_COUNT
+};
 
-static const char *const key_name[KEY_COUNT] = {"timeout",  "default", "language", "view",
-						"recorder", "windows", "answer",   "labconfig"};
+static const char *const key_name[KEY_COUNT] = {"timeout", "default",	    "language", "view",	    "recorder",
+						"windows", "windows_image", "answer",	"labconfig"};
 
 struct span {
 	const char *p;
@@ -79,7 +90,7 @@ static bool next_line(struct reader *r, struct line *out)
 	return true;
 }
 
-static bool parse_seconds(struct span v, uint32_t *out)
+static bool parse_number(struct span v, uint32_t min, uint32_t max, uint32_t *out)
 {
 	uint32_t n = 0;
 	if (!v.len || v.len > 9)
@@ -89,7 +100,7 @@ static bool parse_seconds(struct span v, uint32_t *out)
 			return false;
 		n = n * 10 + (uint32_t)(v.p[i] - '0');
 	}
-	if (n > POD_CONF_TIMEOUT_MAX)
+	if (n < min || n > max)
 		return false;
 	*out = n;
 	return true;
@@ -153,7 +164,7 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 	*key = (enum key)k;
 	switch (*key) {
 	case KEY_TIMEOUT:
-		if (!parse_seconds(l->value, &c->timeout_seconds))
+		if (!parse_number(l->value, 0, POD_CONF_TIMEOUT_MAX, &c->timeout_seconds))
 			return "not a number of seconds from 0 to 3600";
 		c->has_timeout = true;
 		return NULL;
@@ -191,6 +202,8 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 		else
 			return "neither disk nor cd";
 		return NULL;
+	case KEY_WINDOWS_IMAGE:
+		return parse_number(l->value, 1, POD_CONF_IMAGE_MAX, &c->windows_image) ? NULL : "not a number from 1 to 4096";
 	case KEY_ANSWER:
 		return parse_path(l->value, c->answer_path) ? NULL : "not a path of at most 1022 bytes of UTF-8";
 	case KEY_LABCONFIG:
@@ -199,7 +212,7 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder, windows, answer, labconfig)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig)";
 }
 
 void pod_conf_init(struct pod_conf *c)

@@ -9,6 +9,7 @@
  *   language  en | zh_CN
  *   view      flat | folders
  *   windows   disk | cd: whether Windows media are served as the hard disk that core/plan/windows.c makes of them, or as they are
+ *   windows_image  number (1..4096) of the image of a WIM that starts; where it has none of that number, the WIM's own choice
  *   answer    path of an answer file on the data partition, which every Windows Setup started from the stick is given
  *   labconfig names of values that Windows Setup looks at before it refuses a machine (BypassTPMCheck ...), with blanks between them
  *   recorder  on | off: whether the boot manager writes its flight recorder into the state file (core/trace/record.h)
@@ -25,6 +26,7 @@
 #define POD_CONF_SIZE_MAX    (64u << 10)
 #define POD_CONF_PATH_MAX    1024u /* bytes of `default`, incl. NUL */
 #define POD_CONF_TIMEOUT_MAX 3600u
+#define POD_CONF_IMAGE_MAX   4096u
 #define POD_CONF_LAB_MAX     256u /* bytes of `labconfig`, incl. NUL */
 
 enum pod_conf_language { POD_LANG_EN, POD_LANG_ZH_CN, POD_LANG_COUNT };
@@ -38,6 +40,7 @@ struct pod_conf {
 	enum pod_conf_view view;
 	bool recorder_off;
 	bool windows_cd;
+	uint32_t windows_image;		     /* 0: none */
 	char answer_path[POD_CONF_PATH_MAX]; /* as default_path */
 	char labconfig[POD_CONF_LAB_MAX];    /* words of letters and digits, one blank between two; "" if none */
 };

@@ -4,6 +4,7 @@
 mtools find there through our NBD server. Media that only look like it stay CDs."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -16,18 +17,18 @@ MIB = 1 << 20
 SHOWN = [p for p in windows_media.FILES if p.startswith(("boot/", "efi/", "bootmgr")) or p == "sources/boot.wim"]
 
 
-def plan(arg):
-    return json.loads(isopod("plan", arg, "--json").out)
+def plan(arg, *options):
+    return json.loads(isopod("plan", arg, "--json", *options).out)
 
 
 def starts(p):
     return sorted(s["firmware"] for s in p["starts"] if s["starts"])
 
 
-def exported(arg, out):
+def exported(arg, out, *options):
     """The virtual disk as an NBD client gets it."""
     sock = os.path.abspath("n.sock")
-    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock, "--once"], stdout=subprocess.PIPE,
+    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock, "--once", *options], stdout=subprocess.PIPE,
                               env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
     server.stdout.readline()
     run("nbdcopy", "nbd+unix:///?socket=" + sock, out)
@@ -122,6 +123,7 @@ def on_disk(path):
 
 def bare_wim():
     """All that starts it comes out of the WIM, or from nothing."""
+    remove_helpers()
     made = windows_media.pe_tree("pe")
     windows_media.wim("pe", "pe.wim", "--compress=LZX", "--boot")
     boot = {k[len("Windows/Boot/"):]: v for k, v in made.items() if k.startswith("Windows/Boot/")}
@@ -168,14 +170,16 @@ def bare_wim():
     check(not starts(p) and any("LZX or XPRESS" in w for w in p["warnings"]), "solid: %s" % p["warnings"])
 
 
-def apply_served(arg, what):
-    """The WIM on the disk that is served, unpacked by wimlib into out/."""
-    exported(arg, "disk.img")
+def apply_served(arg, what, image=1, options=(), path="sources/boot.wim"):
+    """The WIM on the disk that is served, unpacked by wimlib into out/. Which image its header names."""
+    exported(arg, "disk.img", *options)
     with open("served.wim", "wb") as f:
-        f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::sources/boot.wim", "-"], stdout=subprocess.PIPE).stdout)
+        f.write(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::" + path, "-"], stdout=subprocess.PIPE).stdout)
     equal(run("wimlib-imagex", "verify", "served.wim").returncode, 0, what + ": wimlib verifies it")
     shutil.rmtree("out", ignore_errors=True)
-    run("wimlib-imagex", "apply", "served.wim", "1", "out")
+    run("wimlib-imagex", "apply", "served.wim", str(image), "out")
+    header = run("wimlib-imagex", "info", "served.wim", "--header").stdout
+    return int(re.search(r"Boot Index\s*= (\d+)", header).group(1))
 
 
 def patched_wim(helper):
@@ -237,6 +241,64 @@ def settings():
     check(p["windows"]["answer"] is None and "Bypass" not in told and not os.path.exists("out/Autounattend.xml"), "without settings")
 
 
+def several_images(helper):
+    """A WIM whose header names one image, and others: a PE for another processor, a Windows that is none, one without winload."""
+    for name, machine in (("one", windows_media.X64), ("two", windows_media.IA32), ("full", windows_media.X64), ("none", windows_media.X64)):
+        windows_media.pe_tree("im-" + name, machine=machine, peshl=name != "full",
+                              programs={"Windows/System32/only-%s.txt" % name: b"here"}, more=["Windows/System32/only-%s.txt" % name])
+    for f in ("boot/winload.efi", "winload.exe"):
+        os.unlink("im-none/Windows/System32/" + f)
+    windows_media.wim("im-one", "four.wim", "--boot", name="First")
+    for name in ("two", "full", "none"):
+        run("wimlib-imagex", "append", "im-" + name, "four.wim", "Called\u202e\x9b31m " + name, "--no-acls")
+
+    p = plan("four.wim")
+    equal([(i["index"], i["own"], i["refused"], i["architecture"]) for i in p["windows"]["images"]],
+          [(1, True, None, "x64"), (2, False, None, "x86"), (3, False, "no Windows PE", "x64"), (4, False, "no winload in it", "")],
+          "what can be chosen")
+    text = isopod("plan", "four.wim").out
+    check("  1  First, x64, the WIM's own choice\n" in text and "full, x64, not to be chosen: no Windows PE" in text, "in words: " + text)
+    check("\u202e" not in text and "\x9b" not in text, "a name does not speak to the terminal")
+    equal(apply_served("four.wim", "own"), 1, "the header as it is")
+    check(os.path.exists("out/Windows/System32/only-one.txt"), "image 1 is the first")
+
+    p = plan("four.wim", "--image", "2")
+    equal((p["windows"]["image"], starts(p)), (2, ["bios", "uefi-ia32"]), "the second, for its processor")
+    check("/EFI/BOOT/BOOTIA32.EFI" in [f["path"] for f in p["windows"]["files"]], "and its boot manager")
+    equal(apply_served("four.wim", "second", 2, ("--image", "2")), 2, "the header names it")
+    with open("out/Windows/System32/winpeshl.exe", "rb") as f:
+        check(f.read() == helper[windows_media.IA32] and os.path.exists("out/Windows/System32/only-two.txt"), "the helper is in it")
+    run("wimlib-imagex", "apply", "served.wim", "1", "untouched")
+    check(not os.path.exists("untouched/Windows/System32/isopod"), "and not in the first")
+    for number, why in (("3", "no Windows PE"), ("4", "no winload"), ("5", "no image 5")):
+        r = isopod("plan", "four.wim", "--image", number)
+        check(r.rc == 3 and why in r.err, "image %s: %s" % (number, r.err))
+    for number in ("0", "x", "4097", ""):
+        equal(isopod("plan", "four.wim", "--image", number).rc, 2, "no number: " + number)
+    equal(isopod("plan", "rock.iso", "--image", "1").rc, 3, "a boot.wim that is none")
+
+    # No image is named: the last that starts.
+    run("wimlib-imagex", "export", "four.wim", "all", "unnamed.wim")
+    run("wimlib-imagex", "info", "unnamed.wim", "0", "--boot")
+    equal((plan("unnamed.wim")["windows"]["image"], apply_served("unnamed.wim", "unnamed", 2)), (2, 2), "no boot index")
+
+    # isopod.conf chooses, for an ISO as well; what a WIM does not have is told.
+    must("create", "im.img", "--size", "128M", "--yes")
+    windows_media.tree("win-four")
+    shutil.copy("four.wim", "win-four/sources/boot.wim")
+    must("add", "im.img", "four.wim", windows_media.iso("win-four", "four.iso"))
+    for number, want in ((2, 2), (4, 1)):
+        with open("isopod.conf", "w") as f:
+            f.write("windows_image = %d\n" % number)
+        must("add", "im.img", "isopod.conf", "--to", "/", "--replace")
+        for name in ("four.iso", "four.wim"):
+            p = plan("im.img:/images/" + name)
+            equal((p["windows"]["image"], any("image 4" in w for w in p["warnings"])), (want, number == 4), "%s with %d" % (name, number))
+    check(", of which 1 starts: First" in isopod("list", "im.img").out, "list says which")
+    equal(plan("im.img:/images/four.iso", "--image", "2")["windows"]["image"], 2, "--image goes before isopod.conf")
+    shutil.rmtree("untouched")
+
+
 def other_machine():
     windows_media.pe_tree("pe32", machine=windows_media.IA32, boot=False)
     windows_media.tree("win32")
@@ -246,9 +308,13 @@ def other_machine():
     check(any("another processor than x64" in w for w in p["warnings"]), "and why: %s" % p["warnings"])
 
 
-def without_helper():
+def remove_helpers():
     for name in ("WINX64", "WINIA32", "WINAA64"):
         os.unlink("data/%s.EXE" % name)
+
+
+def without_helper():
+    remove_helpers()
     p = plan("usual.iso")
     check(p["windows"]["replaced"] is None and any("install.wim" in w for w in p["warnings"]), "no helper: %s" % p["warnings"])
 
@@ -261,7 +327,9 @@ def main():
         no_windows()
         on_a_stick()
         bare_wim()
-        patched_wim(helpers())
+        made = helpers()
+        patched_wim(made)
+        several_images(made)
         settings()
         other_machine()
         without_helper()

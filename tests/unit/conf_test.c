@@ -103,7 +103,7 @@ TEST(lint_names_lines)
 		      "/a.iso"),
 		 7);
 	CHECK_STR(report,
-		  "2 colour: unknown key (known: timeout, default, language, view, recorder, windows, answer, labconfig)\n"
+		  "2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig)\n"
 		  "3 timeout: not a number of seconds from 0 to 3600\n"
 		  "3 timeout: given twice: the last valid line counts\n"
 		  "5 no sense: no '=' in this line\n"
@@ -129,6 +129,17 @@ TEST(windows_comes_as_a_disk_unless_told)
 	CHECK_EQ(lint("windows = cd\n", ""), 0);
 	CHECK_EQ(lint("windows = dvd\n", ""), 1);
 	CHECK_STR(report, "1 windows: neither disk nor cd\n");
+}
+
+TEST(an_image_of_a_wim_is_a_number_from_1)
+{
+	parse("");
+	CHECK_EQ(c.windows_image, 0);
+	parse("Windows_Image = 2\nwindows_image = 0\nwindows_image = 4097\nwindows_image =\n");
+	CHECK_EQ(c.windows_image, 2);
+	CHECK_EQ(lint("windows_image = 4096\n", ""), 0);
+	CHECK_EQ(lint("windows_image = two\n", ""), 1);
+	CHECK_STR(report, "1 windows_image: not a number from 1 to 4096\n");
 }
 
 TEST(windows_setup_is_given_what_is_named)

@@ -57,7 +57,13 @@ static bool whole_or_wanted(struct menu *m, const struct pod_plan *p, const char
 /* What the plan could not do, and the next pages do not ask about: it may be why the system does not find its medium. */
 static void say_left_out(struct menu *m, const struct pod_plan *p)
 {
+	const struct pod_plan_windows *pw = &p->windows;
 	char w[512];
+	if (pw->count && pw->wim_image) {
+		pod_snprintf(w, sizeof w, T("Image %u of the WIM: %s"), pw->wim_image, pw->wim_name[0] ? pw->wim_name : "?");
+		(void)pod_text_disarm(w, NULL);
+		screen_line(m, w);
+	}
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		if (i < p->about_image.first || i >= p->about_image.end)
 			screen_line(m, menu_translate_filled(m->fw->language, p->warning[i], w, sizeof w));
@@ -72,7 +78,51 @@ static bool begins_anew(struct menu *m, size_t image, char *text, size_t size)
 	return page_ask(m, T("Does not begin anew"), text);
 }
 
-void start_image(struct menu *m, size_t image, enum start_choice by)
+/* A medium of Windows starts its Setup without asking; of a WIM file nobody knows which image its maker meant. */
+static bool asks(const struct menu *m, size_t image, enum start_choice by)
+{
+	return by == CHOSEN_BY_HAND && !m->conf->windows_image &&
+	       pod_image_kind_of_name(m->stick.image[image].name) == POD_IMAGE_WIM;
+}
+
+/* The plan is made anew if another image than the one it has is chosen. POD_E_CANCELLED: the user went back. */
+static enum pod_status choose_image(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+{
+	screen_restore(m);
+	uint32_t chosen = page_images(m, m->stick.image[image].name, &plan->windows), now = plan->windows.wim_image;
+	if (chosen)
+		screen_plain(m);
+	if (chosen == now)
+		return POD_OK;
+	pod_plan_free(plan);
+	if (!chosen) {
+		text[0] = 0;
+		return POD_E_CANCELLED;
+	}
+	m->wim_image = chosen;
+	return start_plan(m, image, plan, extents, text, size);
+}
+
+static enum pod_status plan_chosen(struct menu *m, size_t image, bool ask, bool must, struct pod_plan *plan, size_t *extents,
+				   char *text, size_t size)
+{
+	m->wim_images = ask;
+	enum pod_status st = start_plan(m, image, plan, extents, text, size);
+	m->wim_images = false;
+	if (st != POD_OK || !ask)
+		return st;
+	size_t n = plan->windows.count ? images_offered(m, &plan->windows) : 0;
+	if (n > 1)
+		return choose_image(m, image, plan, extents, text, size);
+	if (!must)
+		return POD_OK;
+	pod_plan_free(plan);
+	pod_snprintf(text, size, T("%s: there are not several images in it that start here. Enter starts it."),
+		     m->stick.image[image].name);
+	return POD_E_NOT_FOUND;
+}
+
+static void start(struct menu *m, size_t image, enum start_choice by, bool choosing)
 {
 	const char *name = m->stick.image[image].name;
 	char *text = pod_zalloc(m->alloc, 1, 2048);
@@ -95,7 +145,8 @@ void start_image(struct menu *m, size_t image, enum start_choice by)
 	if (m->note[0])
 		screen_line(m, m->note);
 	record_chosen(m, image, by);
-	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	enum pod_status st = plan_chosen(m, image, choosing || asks(m, image, by), choosing, plan, &extents, text, 2048);
+	m->wim_image = 0; /* for this start only */
 	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
 	if (st == POD_OK) {
 		if (!startable(m, plan, name, text, 2048)) {
@@ -124,4 +175,14 @@ void start_image(struct menu *m, size_t image, enum start_choice by)
 		page_message(m, st == POD_OK ? T("Back in Isopod") : T("Cannot start"), text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);
+}
+
+void start_image(struct menu *m, size_t image, enum start_choice by)
+{
+	start(m, image, by, false);
+}
+
+void start_choosing(struct menu *m, size_t image)
+{
+	start(m, image, CHOSEN_BY_HAND, true);
 }

@@ -46,6 +46,8 @@ struct menu {
 	struct menu_view view;
 	struct pod_dirent *entry; /* scratch */
 	char path[POD_PATH_MAX];  /* scratch */
+	uint32_t wim_image;	  /* for the next plan: which image of a WIM starts; 0: isopod.conf, or the WIM, says so */
+	bool wim_images;	  /* for the next plan: look at all images of a WIM */
 	struct pod_recorder recorder;
 	struct pod_rec_boot *before; /* the last start, or NULL */
 	char note[256];		     /* shown above the status line */

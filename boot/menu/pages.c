@@ -18,6 +18,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F3, |", T("English or Chinese"));
 	pager_add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
 	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
+	pager_add_pair(m, &p, "F6, >", T("start Windows from another image of the WIM"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
@@ -199,6 +200,26 @@ static void add_start(struct menu *m, struct menu_pager *p, const char *fw, cons
 	pager_add_pair(m, p, fw, t);
 }
 
+/* Which image of a WIM starts, and which others F6 has to choose from. */
+static void add_images(struct menu *m, struct menu_pager *p, const struct pod_plan_windows *w)
+{
+	char t[256];
+	if (!w->count || !w->wim_image)
+		return;
+	pod_snprintf(t, sizeof t, "%u  %s", w->wim_image, w->wim_name[0] ? w->wim_name : "?");
+	pager_add_pair(m, p, T("Image"), t);
+	if (!w->choices)
+		return;
+	pager_add(m, p, "");
+	pager_add_marked(m, p, MARK_HEAD, T("Images of the WIM that start; F6 chooses"));
+	for (uint32_t i = 0; i < w->choices; i++) {
+		if (w->choice[i].start != POD_WIM_STARTS)
+			continue;
+		images_text(m, w, &w->choice[i], t, sizeof t);
+		pager_add(m, p, t);
+	}
+}
+
 static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
@@ -217,6 +238,7 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 	add_start(m, p, "BIOS", plan, plan->bios_entry, true);
 	for (unsigned i = 1; i < 4; i++)
 		add_start(m, p, efi_name[i], plan, plan->efi_entry[i], false);
+	add_images(m, p, &plan->windows);
 	if (plan->warning_count) {
 		pager_add(m, p, "");
 		for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
@@ -324,7 +346,9 @@ void page_details(struct menu *m, size_t image)
 		return;
 	}
 	view_busy(m, T("Reading the image ..."));
+	m->wim_images = true;
 	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	m->wim_images = false;
 	char t[64], size[16];
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
 	pager_add_pair(m, &p, T("Path"), m->path);

@@ -30,9 +30,17 @@ void story_note(struct menu *m);
 enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text,
 					size_t size);
 void start_image(struct menu *m, size_t image, enum start_choice by);
+/* The same, but the user chooses which image of the WIM in it starts. */
+void start_choosing(struct menu *m, size_t image);
 
 /* --- pages (pages.c, story.c), the list's keys (browse.c) ----------------------------------------------------------- */
 
+/* Which image of a WIM? 0: none, the user went back (images.c). */
+uint32_t page_images(struct menu *m, const char *name, const struct pod_plan_windows *w);
+/* How many there are for this firmware. */
+size_t images_offered(const struct menu *m, const struct pod_plan_windows *w);
+/* One of them as a line. */
+void images_text(const struct menu *m, const struct pod_plan_windows *w, const struct pod_wim_choice *c, char *out, size_t size);
 void page_help(struct menu *m);
 void page_details(struct menu *m, size_t image);
 void page_actions(struct menu *m);

@@ -147,6 +147,8 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.windows_cd = m->conf->windows_cd,
 		.answer = m->conf->answer_path,
 		.labconfig = m->conf->labconfig,
+		.wim_image = m->wim_image ? m->wim_image : m->conf->windows_image,
+		.wim_images = m->wim_images,
 		.volume_fs = m->stick.data.ops->name,
 		.helper = stick_helper,
 		.helper_ctx = m,

@@ -62,6 +62,7 @@ class Case:
     writes: bool = False  # the stick may be written: then isopod trace is asked afterwards, and must see nothing wrong
     verdict: str = ""     # ... or this
     tags: set = field(default_factory=set)
+    answer: tuple = ()    # a question of the menu after the choice, and the keys that answer it
     fault: object = None  # of trace_cases: the start fails on purpose
 
     def __post_init__(self):

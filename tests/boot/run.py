@@ -125,6 +125,10 @@ def run_case(env, case, broken):
                     choose_by_hand(vm, case, os.path.basename(case.file))
                 if case.choose == "back":
                     go_back(vm, case, os.path.basename(case.file))
+                if case.answer:
+                    vm.wait(case.answer[0], 60)
+                    time.sleep(1)
+                    vm.send_raw(case.answer[1])
                 fail = None if case.choose == "menu" else cases.MENU_ERROR
                 if fail and case.medium != "nosquash":
                     fail += "|" + cases.LIVE_ERROR

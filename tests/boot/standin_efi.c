@@ -52,6 +52,19 @@ static uint32_t crc_of(EFI_FILE_PROTOCOL *root, const CHAR16 *path)
 	return crc;
 }
 
+/* Which image a WIM's header names (+120), as a boot manager reads it; UINT32_MAX: cannot be read. */
+static uint32_t boot_index(EFI_FILE_PROTOCOL *root, const CHAR16 *path)
+{
+	EFI_FILE_PROTOCOL *f = NULL;
+	uint8_t h[124];
+	UINTN n = sizeof h;
+
+	if (EFI_ERROR(root->Open(root, &f, path, 1, 0)) || EFI_ERROR(f->Read(f, &n, h)) || n != sizeof h)
+		return UINT32_MAX;
+	(void)f->Close(f);
+	return (uint32_t)h[120] | (uint32_t)h[121] << 8 | (uint32_t)h[122] << 16 | (uint32_t)h[123] << 24;
+}
+
 /* UEFI 2.10, 10.3.5.1: signature at 24. */
 static uint32_t signature(const uint8_t *node)
 {
@@ -79,6 +92,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	say(st, u"bcd=", crc_of(root, u"\\EFI\\Microsoft\\Boot\\BCD"));
 	say(st, u"sdi=", crc_of(root, u"\\boot\\boot.sdi"));
 	say(st, u"wim=", crc_of(root, u"\\sources\\boot.wim"));
+	say(st, u"index=", boot_index(root, u"\\sources\\boot.wim"));
 	(void)st->ConOut->OutputString(st->ConOut, u"that is all\r\n");
 	for (;;)
 		(void)st->BootServices->Stall(1000000);

@@ -304,6 +304,10 @@ def add_windows(env, path):
             windows_media.pe_tree(tree, machine, peshl=False, programs={"Windows/Boot/EFI/bootmgfw.efi": code[arch + ".efi"],
                                                                        "Windows/Boot/PCAT/bootmgr": bios})
             made.append(windows_media.wim(tree, os.path.join(folder, "pe-%s.wim" % arch), "--compress=LZX", "--boot"))
+        made.append(shutil.copy(made[1], os.path.join(folder, "several.wim")))
+        with open(os.path.join(folder, "pe-x64", "second.txt"), "w") as f:
+            f.write("this is the other one")
+        windows_media.second_image(os.path.join(folder, "pe-x64"), made[-1], "The other one")
         env.run("add", path, *made, "--to", "/images")
     finally:
         shutil.rmtree(folder)

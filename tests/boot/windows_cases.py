@@ -18,42 +18,42 @@ CD = ("-drive", "if=none,id=wincd,file={build}/boot-tests/sticks/windows-cd.iso,
       "ide-cd,drive=wincd,bus=ide.1")
 
 
-def exported(env, stick, path):
+def exported(env, stick, case, image=()):
     """The virtual disk, in a file that the caller removes."""
-    sock, out = stick + ".nbd", stick + ".virtual"
-    server = subprocess.Popen([env.isopod, "export", stick + ":" + path, "--nbd", sock, "--once"], stdout=subprocess.PIPE)
+    sock, out = "%s.%s.nbd" % (stick, case.name), "%s.%s.virtual" % (stick, case.name)
+    server = subprocess.Popen([env.isopod, "export", stick + ":" + case.file, "--nbd", sock, "--once", *image], stdout=subprocess.PIPE)
     server.stdout.readline()
     subprocess.run(["nbdcopy", "nbd+unix:///?socket=" + sock, out], check=True)
     server.wait(60)
     return out
 
 
-def file_crc(disk, path):
-    r = subprocess.run(["mcopy", "-i", "%s@@%d" % (disk, PARTITION), "::" + path, "-"], stdout=subprocess.PIPE, check=True,
-                       env=dict(os.environ, MTOOLS_SKIP_CHECK="1"))
-    return zlib.crc32(r.stdout)
+def content(disk, path):
+    return subprocess.run(["mcopy", "-i", "%s@@%d" % (disk, PARTITION), "::" + path, "-"], stdout=subprocess.PIPE, check=True,
+                          env=dict(os.environ, MTOOLS_SKIP_CHECK="1")).stdout
 
 
-def program_crc(disk):
-    r = subprocess.run(["mcopy", "-i", "%s@@%d" % (disk, PARTITION), "::bootmgr", "-"], stdout=subprocess.PIPE, check=True,
-                       env=dict(os.environ, MTOOLS_SKIP_CHECK="1"))
-    return zlib.crc32(r.stdout[8192:sticks.STANDIN_SIZE])
+def boot_index(disk):
+    return struct.unpack_from("<I", content(disk, "sources/boot.wim"), 120)[0]
 
 
 def check_disk(vm, env, case):
     """Every number that the stand-in printed."""
     words = re.search(r"pupa, started as Windows is:(.*)that is all", vm.text.replace("\n", " "))
     seen = {k: int(v, 16) for k, v in re.findall(r"(\w+)=([0-9a-f]{8})", words.group(1))}
-    disk = exported(env, vm.image, case.file)
+    image = ("--image", case.answer[1].decode()) if case.answer else ()
+    disk = exported(env, vm.image, case, image)
     try:
+        if image and boot_index(disk) != int(image[1]):
+            raise BootError("the WIM that is exported names image %d" % boot_index(disk))
         with open(disk, "rb") as f:
             want = {"signature": struct.unpack_from("<I", f.read(512), 440)[0]}
             f.seek(PARTITION)
             if case.firmware == "bios":
-                want |= {"same": 1, "failed": 0, "crc": zlib.crc32(f.read(8192 * 512)), "self": program_crc(disk)}
+                want |= {"same": 1, "failed": 0, "crc": zlib.crc32(f.read(8192 * 512)), "self": zlib.crc32(content(disk, "bootmgr")[8192:sticks.STANDIN_SIZE])}
         if case.firmware != "bios":
-            want |= {k: file_crc(disk, p) for k, p in (("bcd", "EFI/Microsoft/Boot/BCD"), ("sdi", "boot/boot.sdi"),
-                                                       ("wim", "sources/boot.wim"))}
+            want |= {k: zlib.crc32(content(disk, p)) for k, p in (("bcd", "EFI/Microsoft/Boot/BCD"), ("sdi", "boot/boot.sdi"),
+                                                       ("wim", "sources/boot.wim"))} | {"index": boot_index(disk)}
     finally:
         os.unlink(disk)
     if seen != want or not want["signature"]:
@@ -69,3 +69,7 @@ def add_to(case):
             ("ia32-windows-iso", "uefi-ia32", iso, (), 180), ("aa64-windows-wim", "uefi-aa64", aa64, (), 240)):
         case(name, firmware, "windows", "windows", marker=r"(?s)pupa, started as Windows is.*that is all", timeout=timeout, file=file,
              machine=machine, after=check_disk)
+    # The second image of two, chosen in the menu; by its name in the disk that is served, it is not the one that the file names.
+    for name, firmware, choose, timeout in (("bios-windows-image", "bios", "keys", 120), ("uefi-windows-image", "uefi", "serial", 180)):
+        case(name, firmware, "windows", "windows", choose, marker=r"(?s)pupa, started as Windows is.*that is all", timeout=timeout,
+             file="/images/several.wim", answer=(r"Which image of several\.wim starts", b"2"), after=check_disk)

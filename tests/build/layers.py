@@ -13,7 +13,7 @@ LAYERS = [
     ["gfx", "serial", "screen", "keys"],
     ["stick", "scan", "store"],
     ["view", "box", "pager"],
-    ["last", "journal", "start", "launch", "pages", "story", "browse"],
+    ["last", "journal", "start", "launch", "images", "pages", "story", "browse"],
     ["main"],
 ]
 

@@ -98,6 +98,13 @@ def wim(folder, out, *options, name="Stand-in PE"):
     return out
 
 
+def second_image(folder, wim_file, name):
+    """One more image in a WIM; the XML data call it a Windows PE."""
+    for command in (["append", os.fspath(folder), wim_file, name, "--no-acls"],
+                    ["info", wim_file, "2", "--image-property", "WINDOWS/INSTALLATIONTYPE=WindowsPE"]):
+        subprocess.run(["wimlib-imagex"] + command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def iso(folder, out, *options, label="PODWIN"):
     """As oscdimg lays media out: a boot entry for BIOS, one for UEFI."""
     subprocess.run(["genisoimage", "-quiet", "-iso-level", "3", "-V", label, "-o", os.fspath(out), *(options or ["-J"]), os.fspath(folder)],

@@ -469,6 +469,7 @@ struct fake {
 	/* starts */
 	unsigned starts;
 	char started[POD_PATH_MAX];
+	uint32_t started_image; /* of a WIM */
 	enum pod_status start_status;
 	const char *start_msg;
 	struct pod_map *seen;
@@ -551,6 +552,7 @@ static enum pod_status fake_start(struct pod_fw *fw, struct pod_plan *plan, cons
 	(void)plan;
 	f->starts++;
 	pod_strlcpy(f->started, path, sizeof f->started);
+	f->started_image = plan->windows.wim_image;
 	pod_strlcpy(msg, f->start_msg ? f->start_msg : "", size);
 	return f->start_status;
 }

@@ -4,7 +4,8 @@
  * lies in the image. That saves the CD's own loader and its "Press any key", and a real CD with Windows in a drive cannot be taken for
  * ours.
  *
- * A Windows medium is an ISO with sources/boot.wim, a boot manager with a BCD for UEFI or for BIOS, and boot.sdi. Of the image's tree
+ * A Windows medium is an ISO with a boot manager, a BCD for UEFI or for BIOS, what that names (windows_bcd.c; as a rule
+ * sources/boot.wim), and boot.sdi. Of the image's tree
  * the folders boot and efi and the programs in the root are shown, all as they are. WIM files are in windows_wim.c, Windows on virtual
  * disks in windows_vhd.c.
  */
@@ -46,10 +47,21 @@ static enum pod_status add_run(void *ctx, const struct pod_extent *e)
 	return pod_fatdisk_slice(&j->disk, &j->plan->map, e->dev_bytes, e->length_bytes);
 }
 
+/* WIMs are put there as they are changed, and damaged stores are not. */
+static bool is_replaced(const struct windows_job *j, const char *path)
+{
+	for (unsigned i = 0; i < WINDOWS_STORES; i++)
+		if (j->store[i].damaged && j->wim_open && pod_strcasecmp(windows_bcd[i] + 1, path) == 0)
+			return true;
+	return windows_is_named(j, path, true);
+}
+
 /* A file of the image, under the same path. One that FAT has no room or no name for is left out: no boot manager asks for it. */
 static enum pod_status add_file(struct windows_job *j, const char *path, const struct pod_node *node)
 {
 	char to[256];
+	if (is_replaced(j, path))
+		return POD_OK;
 	if (node->size_bytes > POD_FATDISK_FILE_MAX || pod_snprintf(to, sizeof to, "/%s", path) >= (int)sizeof to)
 		return POD_OK;
 	enum pod_status st = windows_file(j, to, POD_FROM_IMAGE, path);
@@ -128,15 +140,18 @@ static enum pod_status add_tree(struct windows_job *j, const char *path)
 
 /* --- what starts ------------------------------------------------------------------------------------------ */
 
+static bool has_store(const struct windows_job *j, unsigned store)
+{
+	return pod_fatdisk_has(&j->disk, windows_bcd[store]) && pod_fatdisk_has(&j->disk, j->store[store].sdi);
+}
+
 static uint32_t firmware_of(const struct windows_job *j)
 {
 	uint32_t firmware = 0;
-	if (!pod_fatdisk_has(&j->disk, "/boot/boot.sdi"))
-		return 0;
-	if (pod_fatdisk_has(&j->disk, windows_efi_bcd))
+	if (has_store(j, WINDOWS_EFI))
 		for (uint32_t fw = POD_FW_X64; fw <= POD_FW_AA64; fw <<= 1)
 			firmware |= pod_fatdisk_has(&j->disk, pod_efi_loader_path(fw)) ? fw : 0;
-	if (pod_fatdisk_has(&j->disk, windows_bios_bcd) && pod_fatdisk_has(&j->disk, "/bootmgr"))
+	if (has_store(j, WINDOWS_BIOS) && pod_fatdisk_has(&j->disk, "/bootmgr"))
 		firmware |= POD_FW_BIOS;
 	return firmware;
 }
@@ -188,32 +203,15 @@ static uint32_t without_other_machines(struct windows_job *j, uint32_t firmware)
 	return firmware & (fits | POD_FW_BIOS);
 }
 
-/* The rest is the same for an ISO, whose tree is on the disk by now, and a bare WIM, where nothing is yet. */
-static enum pod_status add_wim(struct windows_job *j, const char *from, struct pod_diag *diag)
+static enum pod_status put_wim(struct windows_job *j, const char *from, const char *to)
 {
-	char to[32];
-	POD_TRY(windows_wim_open(j));
-	if (j->wim_open && j->plan->image.kind == POD_IMAGE_WIM && !j->is_pe) {
-		pod_plan_warn(j->plan,
-			      "The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.");
-		return POD_E_NOT_FOUND;
-	}
-	if (j->wim_open)
-		POD_TRY(windows_wim_fill(j));
-	uint32_t firmware = firmware_of(j);
-	if (firmware)
-		firmware = without_other_machines(j, firmware);
-	if (!firmware)
-		return POD_E_NOT_FOUND;
 	if (j->wim_open && j->rq->helper)
 		POD_TRY(windows_patch(j));
 	if (j->wim_open)
 		POD_TRY(windows_name_image(j));
-	pod_snprintf(to, sizeof to, "/%s", windows_wim_path);
 	POD_TRY(windows_file(j, to, POD_FROM_IMAGE, from));
 	const struct pod_map *m = j->patched.size_bytes ? &j->patched : &j->wim_map;
-	POD_TRY(pod_fatdisk_slice(&j->disk, m, 0, m->size_bytes));
-	return windows_finish(j, firmware, diag);
+	return pod_fatdisk_slice(&j->disk, m, 0, m->size_bytes);
 }
 
 static enum pod_status add_wim_run(void *ctx, const struct pod_extent *e)
@@ -224,18 +222,94 @@ static enum pod_status add_wim_run(void *ctx, const struct pod_extent *e)
 	return pod_map_append_from(&j->wim_map, &j->plan->map, e->dev_bytes, e->length_bytes);
 }
 
+/* Opens a WIM of the image. */
+static enum pod_status take_wim(struct windows_job *j, const char *path)
+{
+	struct pod_node node;
+	POD_TRY(pod_fs_lookup(&j->fs, path, &node, &j->entry));
+	if (node.size_bytes > POD_FATDISK_FILE_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(j->fs.ops->extents(&j->fs, &node, add_wim_run, j));
+	return windows_wim_open(j);
+}
+
+/* Those that the boot menu starts besides the first. */
+static enum pod_status put_other_wims(struct windows_job *j, const char *first)
+{
+	char to[POD_FATDISK_PATH_MAX];
+	for (uint32_t i = 0; i < j->names; i++) {
+		const struct windows_name *n = &j->named[i];
+		if (!n->wim || n->path == first)
+			continue;
+		windows_wim_close(j);
+		pod_map_init(&j->wim_map, j->plan->alloc);
+		pod_map_init(&j->patched, j->plan->alloc);
+		j->other = true;
+		POD_TRY(take_wim(j, n->path));
+		pod_snprintf(to, sizeof to, "/%s", n->path);
+		/* Two spellings of one path, or one that FAT has not. */
+		enum pod_status st = put_wim(j, n->path, to);
+		if (st != POD_OK && st != POD_E_EXISTS && st != POD_E_INVALID)
+			return st;
+	}
+	return POD_OK;
+}
+
+/* The rest is the same for an ISO, whose tree is on the disk by now, and a bare WIM, where nothing is yet. `from`: the WIM's path in the
+ * image, "" if it is the image. */
+static enum pod_status add_wim(struct windows_job *j, const char *from, struct pod_diag *diag)
+{
+	char to[POD_FATDISK_PATH_MAX];
+	pod_snprintf(to, sizeof to, "/%s", *from ? from : windows_wim_path);
+	if (j->wim_open)
+		POD_TRY(windows_wim_fill(j, to));
+	uint32_t firmware = firmware_of(j);
+	/* Of a WIM of another name nothing is known but that a store names it: there may be loaders of other makers as well. */
+	if (*from && pod_strcasecmp(from, windows_wim_path) != 0 && j->plan->image.firmware & ~firmware)
+		return POD_E_NOT_FOUND;
+	if (firmware)
+		firmware = without_other_machines(j, firmware);
+	if (!firmware)
+		return POD_E_NOT_FOUND;
+	POD_TRY(put_wim(j, from, to));
+	POD_TRY(put_other_wims(j, from));
+	return windows_finish(j, firmware, diag);
+}
+
+static const char *first_wim(const struct windows_job *j)
+{
+	for (uint32_t i = 0; i < j->names; i++)
+		if (j->named[i].wim)
+			return j->named[i].path;
+	return NULL;
+}
+
+/* What the tree starts: as its stores say, else the WIM of the usual name. */
+static enum pod_status look_at_tree(struct windows_job *j)
+{
+	struct pod_node wim;
+	POD_TRY(windows_read_stores(j));
+	if (first_wim(j))
+		return POD_OK;
+	POD_TRY(pod_fs_lookup(&j->fs, windows_wim_path, &wim, &j->entry));
+	if (wim.is_dir || !wim.size_bytes)
+		return POD_E_NOT_FOUND;
+	j->named[0] = (struct windows_name){.wim = true};
+	pod_strlcpy(j->named[0].path, windows_wim_path, sizeof j->named[0].path);
+	j->names = 1;
+	return POD_OK;
+}
+
 /* The tree that has all names: UDF's, beside which Windows' media have but a note in ISO 9660; else Joliet's, where names are not cut to
  * 8.3. */
-static enum pod_status open_tree(struct windows_job *j, struct pod_dev *image, struct pod_node *wim)
+static enum pod_status open_tree(struct windows_job *j, struct pod_dev *image)
 {
 	const struct pod_fs_ops *const tree[] = {&pod_fs_udf, j->plan->image.joliet ? &pod_fs_joliet : &pod_fs_iso9660};
 	enum pod_status st = POD_E_NOT_FOUND;
 	for (size_t i = j->plan->image.udf ? 0 : 1; i < POD_ARRAY_LEN(tree); i++) {
 		st = pod_fs_open_as(&j->fs, tree[i], image, j->plan->alloc, NULL);
 		if (st == POD_OK)
-			st = pod_fs_lookup(&j->fs, windows_wim_path, wim, &j->entry);
-		if (st == POD_OK && (wim->is_dir || !wim->size_bytes))
-			st = POD_E_NOT_FOUND;
+			st = look_at_tree(j);
 		if (st == POD_OK || windows_is_fatal(st))
 			return st;
 		pod_fs_close(&j->fs);
@@ -244,23 +318,51 @@ static enum pod_status open_tree(struct windows_job *j, struct pod_dev *image, s
 	return POD_E_NOT_FOUND;
 }
 
+/* Another one is made where the WIM says what to start. */
+static void tell_damaged(struct windows_job *j)
+{
+	for (unsigned i = 0; i < WINDOWS_STORES; i++) {
+		if (!j->store[i].damaged)
+			continue;
+		if (j->wim_open)
+			pod_plan_warn(j->plan, "The boot configuration %s of this medium is damaged: another one is made.",
+				      windows_bcd[i]);
+		else
+			pod_plan_warn(j->plan, "The boot configuration %s of this medium is damaged: it may not start.",
+				      windows_bcd[i]);
+	}
+}
+
 /* POD_E_NOT_FOUND: no Windows medium. */
 static enum pod_status compose_iso(struct windows_job *j, struct pod_dev *image, struct pod_diag *diag)
 {
 	static const char *const program[] = {"bootmgr", "bootmgr.efi"};
-	struct pod_node wim;
-	POD_TRY(open_tree(j, image, &wim));
+	POD_TRY(open_tree(j, image));
+	POD_TRY(take_wim(j, first_wim(j)));
+	tell_damaged(j);
 	for (size_t i = 0; i < POD_ARRAY_LEN(program); i++)
 		POD_TRY(add_if_there(j, program[i]));
 	POD_TRY(add_tree(j, "boot"));
 	POD_TRY(add_tree(j, "efi"));
-	POD_TRY(j->fs.ops->extents(&j->fs, &wim, add_wim_run, j));
-	return add_wim(j, windows_wim_path, diag);
+	for (uint32_t i = 0; i < j->names; i++)
+		if (!j->named[i].wim)
+			POD_TRY(add_if_there(j, j->named[i].path));
+	for (unsigned i = 0; i < WINDOWS_STORES; i++)
+		POD_TRY(add_if_there(j, j->store[i].sdi + 1));
+	return add_wim(j, first_wim(j), diag);
 }
 
 static enum pod_status compose_wim(struct windows_job *j, struct pod_diag *diag)
 {
+	for (unsigned i = 0; i < WINDOWS_STORES; i++)
+		windows_usual_store(&j->store[i]);
 	POD_TRY(pod_map_append_from(&j->wim_map, &j->plan->map, 0, j->plan->map.size_bytes));
+	POD_TRY(windows_wim_open(j));
+	if (j->wim_open && !j->is_pe) {
+		pod_plan_warn(j->plan,
+			      "The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.");
+		return POD_E_NOT_FOUND;
+	}
 	return add_wim(j, "", diag);
 }
 

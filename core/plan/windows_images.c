@@ -17,6 +17,8 @@ struct images {
 	struct windows_job *j;
 	struct pod_wim *w;
 	struct pod_wim_about *about; /* of each image; NULL: not known */
+	struct pod_wim_choice *choice;
+	uint32_t choices; /* 0: not looked at */
 };
 
 static bool header_names(const struct pod_wim *w)
@@ -77,18 +79,15 @@ static enum pod_status examine(struct images *x, uint32_t image, struct pod_wim_
 /* All of them, with half of what the budget allows: where that ends the rest count as unreadable. */
 static enum pod_status examine_all(struct images *x)
 {
-	struct pod_plan_windows *pw = &x->j->plan->windows;
 	uint32_t n = x->w->image_count < POD_WIM_CHOICES_MAX ? x->w->image_count : POD_WIM_CHOICES_MAX;
 	struct pod_budget_part part;
 	enum pod_status st = POD_OK;
-	pw->choice = pod_zalloc(x->w->alloc, n, sizeof *pw->choice);
-	if (!pw->choice)
+	x->choice = pod_zalloc(x->w->alloc, n, sizeof *x->choice);
+	if (!x->choice)
 		return POD_E_NOMEM;
 	pod_budget_split(x->w->dev->budget, &part);
-	for (uint32_t i = 0; st == POD_OK && i < n; i++) {
-		st = examine(x, i + 1, &pw->choice[i]);
-		pw->choices++;
-	}
+	for (; st == POD_OK && x->choices < n; x->choices++)
+		st = examine(x, x->choices + 1, &x->choice[x->choices]);
 	(void)pod_budget_join(x->w->dev->budget, &part);
 	return st;
 }
@@ -96,26 +95,23 @@ static enum pod_status examine_all(struct images *x)
 /* The one that the header names; else the last that starts, as on media whose second one is Setup; else the last. */
 static uint32_t own_image(const struct images *x)
 {
-	const struct pod_plan_windows *pw = &x->j->plan->windows;
 	if (header_names(x->w))
 		return x->w->boot_index;
-	for (uint32_t i = pw->choices; i; i--)
-		if (pw->choice[i - 1].start == POD_WIM_STARTS)
+	for (uint32_t i = x->choices; i; i--)
+		if (x->choice[i - 1].start == POD_WIM_STARTS)
 			return i;
 	return x->w->image_count;
 }
 
 /* Who asked for an image that does not start gets the WIM's own, and is told. */
-static enum pod_status wanted_image(struct images *x, uint32_t own, uint32_t *image)
+static enum pod_status wanted_image(struct images *x, uint32_t want, uint32_t own, uint32_t *image)
 {
-	const struct pod_plan_windows *pw = &x->j->plan->windows;
-	uint32_t want = x->j->rq->wim_image;
 	struct pod_wim_choice c = {.start = POD_WIM_UNREADABLE};
 	*image = own;
 	if (!want || want == own)
 		return POD_OK;
-	if (want <= pw->choices)
-		c = pw->choice[want - 1];
+	if (want <= x->choices)
+		c = x->choice[want - 1];
 	else if (want <= x->w->image_count)
 		POD_TRY(examine(x, want, &c));
 	if (c.start == POD_WIM_STARTS)
@@ -127,18 +123,25 @@ static enum pod_status wanted_image(struct images *x, uint32_t own, uint32_t *im
 
 static enum pod_status choose(struct images *x, struct pod_diag *diag)
 {
-	struct pod_plan_windows *pw = &x->j->plan->windows;
+	struct windows_job *j = x->j;
+	bool all = !j->other && j->rq->wim_images;
 	uint32_t image;
-	if (x->w->image_count > 1 && (x->j->rq->wim_images || !header_names(x->w)))
+	if (x->w->image_count > 1 && (all || !header_names(x->w)))
 		POD_TRY(examine_all(x));
 	uint32_t own = own_image(x);
-	POD_TRY(wanted_image(x, own, &image));
+	POD_TRY(wanted_image(x, j->other ? 0 : j->rq->wim_image, own, &image));
 	POD_TRY(pod_wim_select(x->w, image, diag));
 	look(x);
+	if (j->other)
+		return POD_OK;
+	struct pod_plan_windows *pw = &j->plan->windows;
 	pw->wim_own = own;
 	pw->wim_image = image;
 	if (x->about)
 		pod_strlcpy(pw->wim_name, x->about[image - 1].name, sizeof pw->wim_name);
+	pw->choice = x->choice;
+	pw->choices = x->choices;
+	x->choice = NULL;
 	return POD_OK;
 }
 
@@ -153,6 +156,7 @@ enum pod_status windows_choose_image(struct windows_job *j, struct pod_diag *dia
 		x.about = NULL;
 	}
 	enum pod_status st = choose(&x, diag);
+	pod_free(a, x.choice);
 	pod_free(a, x.about);
 	return st;
 }
@@ -167,6 +171,7 @@ enum pod_status windows_name_image(struct windows_job *j)
 		return st;
 	pod_plan_warn(j->plan, "The WIM cannot be made to start image %u (%s): it starts what its header names.", j->wim.image,
 		      d.what ? d.what : pod_status_text(st));
-	j->plan->windows.wim_image = j->wim.boot_index;
+	if (!j->other)
+		j->plan->windows.wim_image = j->wim.boot_index;
 	return POD_OK;
 }

@@ -8,7 +8,20 @@
 #include "core/regf/bcd.h"
 #include "core/wim/wim.h"
 
-enum { WINDOWS_FOLDERS_MAX = 64, WINDOWS_DEPTH_MAX = 5 };
+enum { WINDOWS_FOLDERS_MAX = 64, WINDOWS_DEPTH_MAX = 5, WINDOWS_NAMES_MAX = 16 };
+
+/* The boot configurations of a medium. */
+enum { WINDOWS_EFI, WINDOWS_BIOS, WINDOWS_STORES };
+struct windows_store {
+	char sdi[POD_FATDISK_PATH_MAX]; /* on the disk: the boot.sdi of its entries */
+	bool has_sdi, damaged;
+};
+
+/* A file that they name: its path in the image, and on the disk behind a slash. */
+struct windows_name {
+	char path[POD_FATDISK_PATH_MAX - 1];
+	bool wim;
+};
 
 struct windows_folder {
 	struct pod_node node;
@@ -25,6 +38,10 @@ struct windows_job {
 	struct pod_dirent entry;
 	struct windows_folder folder[WINDOWS_FOLDERS_MAX];
 	uint32_t folders;
+	struct windows_store store[WINDOWS_STORES];
+	struct windows_name named[WINDOWS_NAMES_MAX]; /* of an ISO; the WIM that starts by itself is the first of the WIMs */
+	uint32_t names;
+	bool other; /* the WIM below is a further one: the plan does not speak of it */
 	/* the WIM that starts */
 	struct pod_map wim_map; /* its bytes, as they lie on the stick */
 	struct pod_mapdev wim_dev;
@@ -38,7 +55,7 @@ struct windows_job {
 };
 
 extern const char windows_wim_path[];			     /* on the disk, and in an ISO */
-extern const char windows_efi_bcd[], windows_bios_bcd[];     /* on the disk */
+extern const char *const windows_bcd[WINDOWS_STORES];	     /* on the disk */
 extern const char windows_bootmgfw[], windows_bootmgfw_ex[]; /* in Windows: the loader for UEFI, signed in 2011, and in 2023 */
 extern const char windows_stl[], windows_bootmgr[], windows_fonts[];
 extern const uint64_t windows_bcd_time;
@@ -76,7 +93,14 @@ enum pod_status POD_MUST_USE windows_wim_open(struct windows_job *j);
 enum pod_machine windows_machine(struct windows_job *j, const struct pod_wim_node *node);
 void windows_wim_close(struct windows_job *j);
 /* Adds what the disk lacks and the WIM has; then what nobody has. */
-enum pod_status POD_MUST_USE windows_wim_fill(struct windows_job *j);
+enum pod_status POD_MUST_USE windows_wim_fill(struct windows_job *j, const char *wim /* its path on the disk */);
+
+/* windows_bcd.c */
+void windows_usual_store(struct windows_store *s);
+/* Reads the stores of the image's tree into j->store and j->named. What is wrong with them is no error. */
+enum pod_status POD_MUST_USE windows_read_stores(struct windows_job *j);
+/* Is it among them? */
+bool windows_is_named(const struct windows_job *j, const char *path, bool wim);
 
 /* windows_images.c */
 /* Selects the image of the opened WIM that starts, and says in the plan which, and what else there is. */

@@ -229,6 +229,8 @@ static enum pod_status put_in_front(struct patch *x)
 	size_t n = POD_ARRAY_LEN(change) - (x->answer ? 0 : 1);
 	struct pod_diag d = {0};
 	POD_TRY(pod_wim_patch(&j->wim, &j->wim_map, j->rq->disk, change, n, j->wim.image, &j->patched, &d));
+	if (j->other)
+		return POD_OK;
 	if (x->answer)
 		pod_strlcpy(j->plan->windows.answer, j->rq->answer, sizeof j->plan->windows.answer);
 	j->plan->windows.lab_count = (uint32_t)x->lab_count;

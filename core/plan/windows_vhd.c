@@ -242,7 +242,7 @@ static enum pod_status add_efi(struct vhd_job *v, uint32_t *firmware)
 	if (!(*firmware & v->efi))
 		return POD_OK;
 	POD_TRY(take_if_there(v, &v->windows, windows_stl, "/EFI/Microsoft/Boot/boot.stl"));
-	return make_bcd(v, true, windows_efi_bcd);
+	return make_bcd(v, true, windows_bcd[WINDOWS_EFI]);
 }
 
 static enum pod_status add_bios(struct vhd_job *v, uint32_t *firmware)
@@ -255,7 +255,7 @@ static enum pod_status add_bios(struct vhd_job *v, uint32_t *firmware)
 	if (st != POD_OK)
 		return st == POD_E_NOT_FOUND ? POD_OK : st;
 	*firmware |= POD_FW_BIOS;
-	return make_bcd(v, false, windows_bios_bcd);
+	return make_bcd(v, false, windows_bcd[WINDOWS_BIOS]);
 }
 
 /* --- what is known to stop it ----------------------------------------------------------------------------- */

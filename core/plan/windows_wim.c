@@ -21,8 +21,6 @@ enum {
 /* FILETIME of 2010-01-01: keys have a time, and the same image gives the same disk. */
 const uint64_t windows_bcd_time = UINT64_C(129067776000000000);
 
-static const char sdi_path[] = "/boot/boot.sdi";
-const char windows_efi_bcd[] = "/EFI/Microsoft/Boot/BCD", windows_bios_bcd[] = "/boot/bcd";
 const char windows_bootmgfw[] = "Windows/Boot/EFI/bootmgfw.efi", windows_bootmgfw_ex[] = "Windows/Boot/EFI_EX/bootmgfw_EX.efi";
 const char windows_stl[] = "Windows/Boot/EFI/boot.stl", windows_bootmgr[] = "Windows/Boot/PCAT/bootmgr",
 	   windows_fonts[] = "Windows/Boot/Fonts";
@@ -109,6 +107,7 @@ void windows_wim_close(struct windows_job *j)
 {
 	if (j->wim_open)
 		pod_wim_close(&j->wim);
+	j->wim_open = false;
 	pod_map_fini(&j->wim_map);
 	pod_map_fini(&j->patched);
 }
@@ -195,25 +194,46 @@ enum pod_status windows_put_bcd(struct windows_job *j, struct pod_bcd *b, const 
 	return pod_fatdisk_bytes(&j->disk, bytes, len);
 }
 
-static enum pod_status make_bcd(struct windows_job *j, bool efi, const char *to)
+/* "/sources/boot.wim" as the boot manager spells it. */
+static void with_backslashes(const char *path, char out[POD_FATDISK_PATH_MAX])
+{
+	pod_strlcpy(out, path, POD_FATDISK_PATH_MAX);
+	for (; *out; out++)
+		if (*out == '/')
+			*out = '\\';
+}
+
+static enum pod_status make_bcd(struct windows_job *j, bool efi, const char *wim, const char *to)
 {
 	struct pod_wim_node node;
 	struct pod_bcd b;
+	char wim_path[POD_FATDISK_PATH_MAX], sdi_path[POD_FATDISK_PATH_MAX];
 	bool in_boot = windows_wim_has(j, efi ? "Windows/System32/boot/winload.efi" : "Windows/System32/boot/winload.exe", &node);
 	struct pod_bcd_start s = {.efi = efi, .title = "Windows PE"};
 	if (efi && !in_boot)
 		s.loader = "\\Windows\\System32\\winload.efi";
 	if (!efi)
 		s.loader = in_boot ? "\\Windows\\System32\\boot\\winload.exe" : "\\Windows\\System32\\winload.exe";
+	with_backslashes(wim, wim_path);
+	with_backslashes(j->store[efi ? WINDOWS_EFI : WINDOWS_BIOS].sdi, sdi_path);
 	POD_TRY(pod_bcd_new(&b, windows_bcd_time, j->plan->alloc));
-	enum pod_status st = pod_bcd_start_wim(&b, &s, "\\sources\\boot.wim", "\\boot\\boot.sdi");
+	enum pod_status st = pod_bcd_start_wim(&b, &s, wim_path, sdi_path);
 	if (st == POD_OK)
 		st = windows_put_bcd(j, &b, to);
 	pod_bcd_close(&b);
 	return st;
 }
 
-static enum pod_status make_sdi(struct windows_job *j)
+/* Out of the WIM, whose own store starts a WIM of the usual name. */
+static enum pod_status fill_bcd(struct windows_job *j, unsigned store, const char *wim)
+{
+	const char *to = windows_bcd[store];
+	if (pod_strcasecmp(wim + 1, windows_wim_path) == 0)
+		POD_TRY(TAKE(j, to, store == WINDOWS_EFI ? "Windows/Boot/DVD/EFI/BCD" : "Windows/Boot/DVD/PCAT/BCD"));
+	return pod_fatdisk_has(&j->disk, to) ? POD_OK : make_bcd(j, store == WINDOWS_EFI, wim, to);
+}
+
+static enum pod_status make_sdi(struct windows_job *j, const char *to)
 {
 	uint8_t *head = pod_zalloc(j->plan->alloc, 1, POD_SDI_HEAD);
 	struct pod_map zeros;
@@ -221,7 +241,7 @@ static enum pod_status make_sdi(struct windows_job *j)
 		return POD_E_NOMEM;
 	uint64_t len = pod_sdi_head(head, SDI_VOLUME);
 	pod_map_init(&zeros, j->plan->alloc);
-	enum pod_status st = windows_file(j, sdi_path, POD_FROM_MADE, "");
+	enum pod_status st = windows_file(j, to, POD_FROM_MADE, "");
 	if (st == POD_OK)
 		st = pod_fatdisk_bytes(&j->disk, head, POD_SDI_HEAD);
 	if (st == POD_OK)
@@ -236,7 +256,21 @@ static enum pod_status make_sdi(struct windows_job *j)
 	return st;
 }
 
-enum pod_status windows_wim_fill(struct windows_job *j)
+/* Where each store's entries look for it. */
+static enum pod_status fill_sdi(struct windows_job *j)
+{
+	for (unsigned i = 0; i < WINDOWS_STORES; i++) {
+		const char *to = j->store[i].sdi;
+		if (!pod_fatdisk_has(&j->disk, windows_bcd[i]))
+			continue;
+		POD_TRY(TAKE(j, to, "Windows/Boot/DVD/EFI/boot.sdi", "Windows/Boot/DVD/PCAT/boot.sdi"));
+		if (!pod_fatdisk_has(&j->disk, to))
+			POD_TRY(make_sdi(j, to));
+	}
+	return POD_OK;
+}
+
+enum pod_status windows_wim_fill(struct windows_job *j, const char *wim)
 {
 	uint32_t fw = windows_wim_program(j, windows_bootmgfw);
 	if (!fw)
@@ -246,17 +280,12 @@ enum pod_status windows_wim_fill(struct windows_job *j)
 		pod_snprintf(loader, sizeof loader, "/%s", pod_efi_loader_path(fw));
 		POD_TRY(TAKE(j, loader, windows_bootmgfw, windows_bootmgfw_ex));
 		POD_TRY(TAKE(j, "/EFI/Microsoft/Boot/boot.stl", windows_stl));
-		POD_TRY(TAKE(j, windows_efi_bcd, "Windows/Boot/DVD/EFI/BCD"));
-		if (!pod_fatdisk_has(&j->disk, windows_efi_bcd))
-			POD_TRY(make_bcd(j, true, windows_efi_bcd));
 	}
+	if (fw || j->store[WINDOWS_EFI].damaged)
+		POD_TRY(fill_bcd(j, WINDOWS_EFI, wim));
 	POD_TRY(TAKE(j, "/bootmgr", windows_bootmgr));
-	if (pod_fatdisk_has(&j->disk, "/bootmgr")) {
-		POD_TRY(TAKE(j, windows_bios_bcd, "Windows/Boot/DVD/PCAT/BCD"));
-		if (!pod_fatdisk_has(&j->disk, windows_bios_bcd))
-			POD_TRY(make_bcd(j, false, windows_bios_bcd));
-	}
+	if (pod_fatdisk_has(&j->disk, "/bootmgr"))
+		POD_TRY(fill_bcd(j, WINDOWS_BIOS, wim));
 	POD_TRY(take_fonts(j));
-	POD_TRY(TAKE(j, sdi_path, "Windows/Boot/DVD/EFI/boot.sdi", "Windows/Boot/DVD/PCAT/boot.sdi"));
-	return pod_fatdisk_has(&j->disk, sdi_path) ? POD_OK : make_sdi(j);
+	return fill_sdi(j);
 }

@@ -62,7 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 				      .extent_count = e.dev.size_bytes != 0,
 				      .image_bytes = e.dev.size_bytes,
 				      .path = "/images/fuzz",
-				      .helper = helper};
+				      .helper = helper,
+				      .wim_image = (uint32_t)len & 1 ? 2 : 0,
+				      .wim_images = (len & 2) != 0};
 	struct pod_plan *p = malloc(sizeof *p);
 	pod_budget_start(&e.budget, STEPS, POD_BUDGET_UNLIMITED, 0);
 	enum pod_status st = pod_plan_make(&rq, &e.alloc, p, NULL);
@@ -71,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	e.fail_read = 0;
 	e.fail_alloc = 0;
 	if (st == POD_OK) {
+		for (uint32_t i = 0; i < p->windows.choices; i++)
+			FUZZ_REQUIRE(p->windows.choice[i].image == i + 1 && p->windows.choice[i].arch);
 		FUZZ_REQUIRE(p->map.size_bytes % p->sector_size == 0);
 		read_segments(p, &e);
 		if (p->windows.count)

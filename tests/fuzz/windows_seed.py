@@ -1,16 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Small media of Windows: ISOs with a WIM in them whose SYSTEM names a program (Joliet, UDF), without their first 32 KiB, and bare WIMs,
-compressed in each way; the two fault counters are appended."""
+"""Small media of Windows: ISOs with WIMs in them whose SYSTEM names a program (Joliet, UDF, Rock Ridge), and stores that start them, without
+their first 32 KiB; bare WIMs, compressed in each way, and one with two images; the two fault counters are appended."""
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "interop"))
 import windows_media  # noqa: E402
+from bcds import starting  # noqa: E402
+from hives import Key, hive, text  # noqa: E402
 
 out = pathlib.Path(sys.argv[1]).resolve()
 windows_media.FILES = {path: min(size, 600) for path, size in windows_media.FILES.items() if "install" not in path}
@@ -27,6 +31,20 @@ def small(tree):
             p.write_bytes(p.read_bytes()[:800])
 
 
+def system_hive(tree, command):
+    p = pathlib.Path(tree) / "Windows/System32/config/SYSTEM"
+    p.parent.mkdir(parents=True, exist_ok=True)
+    p.write_bytes(hive(Key("ROOT", [], [Key("Setup", [("CmdLine", 1, text(command))])]), 3, "lf"))
+
+
+def small_wim(name, to, *options, boot=True):
+    windows_media.pe_tree(name, boot=boot)
+    small(name)
+    system_hive(name, "winpeshl.exe")
+    pathlib.Path(to).parent.mkdir(parents=True, exist_ok=True)
+    windows_media.wim(name, to, *options)
+
+
 with tempfile.TemporaryDirectory(prefix="isopod-seed.") as d:
     os.chdir(d)
     for name, more in (("lzx", ["--compress=LZX", "--boot"]), ("xpress", ["--compress=XPRESS"]), ("none", ["--compress=none", "--boot"])):
@@ -34,10 +52,18 @@ with tempfile.TemporaryDirectory(prefix="isopod-seed.") as d:
         small("pe-" + name)
         windows_media.wim("pe-" + name, name + ".wim", *more)
         put(name, pathlib.Path(name + ".wim").read_bytes())
+    small_wim("one", "two.wim", "--compress=none")
+    windows_media.second_image("one", "two.wim", "two")
+    put("two", pathlib.Path("two.wim").read_bytes())
+    stores = {"joliet": starting(["\\sources\\boot.wim", "\\boot\\two.wim", "\\not\\there.wim"]),
+              "udf": starting(["\\pe\\other.wim"], "\\pe\\its.sdi"), "rock": None}
     for name, options in (("joliet", ["-no-pad", "-J"]), ("udf", ["-no-pad", "-udf"]), ("rock", ["-no-pad", "-R"])):
-        windows_media.tree(name)
-        windows_media.pe_tree("pe", boot=name == "rock")
-        small("pe")
-        windows_media.wim("pe", name + "/sources/boot.wim", "--boot")
+        windows_media.tree(name, {"efi/microsoft/boot/bcd": stores[name], "boot/bcd": stores[name]})
+        small_wim("pe-in-" + name, name + "/sources/boot.wim", "--boot", "--compress=none", boot=name == "rock")
+        if name == "joliet":
+            small_wim("pe-two", "joliet/boot/two.wim", "--compress=none", boot=False)
+        if name == "udf":
+            pathlib.Path("udf/pe").mkdir()
+            os.rename("udf/sources/boot.wim", "udf/pe/other.wim")
         windows_media.iso(name, name + ".iso", *options)
         put(name, pathlib.Path(name + ".iso").read_bytes()[32768:])

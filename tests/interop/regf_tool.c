@@ -324,7 +324,19 @@ static const char *option(int argc, char **argv, const char *name, const char *f
 	return fallback;
 }
 
-/* wim= sdi= | path= on= | on= | nothing; efi=1 text=1 title= loader=; on=boot | locate:PATH | mbr:SIGNATURE:OFFSET |
+/* One entry for each wim=; the last one starts. */
+static enum pod_status start_wims(struct pod_bcd *b, const struct pod_bcd_start *s, int argc, char **argv)
+{
+	const char *sdi = option(argc, argv, "sdi", "\\boot\\boot.sdi");
+	if (!option(argc, argv, "wim", NULL))
+		return pod_bcd_start_wim(b, s, "\\sources\\boot.wim", sdi);
+	for (int i = 0; i < argc; i++)
+		if (!strncmp(argv[i], "wim=", 4))
+			POD_TRY(pod_bcd_start_wim(b, s, argv[i] + 4, sdi));
+	return POD_OK;
+}
+
+/* wim= ... sdi= | path= on= | on= | nothing; efi=1 text=1 title= loader=; on=boot | locate:PATH | mbr:SIGNATURE:OFFSET |
  * gpt:DISK:PARTITION | file:PATH (a VHD on the boot device, and the partition in it that has `path`) */
 static int make(const char *out, const char *what, int argc, char **argv)
 {
@@ -356,8 +368,7 @@ static int make(const char *out, const char *what, int argc, char **argv)
 	if (st != POD_OK)
 		return fail(out, st, &diag);
 	if (!strcmp(what, "wim"))
-		st = pod_bcd_start_wim(&b, &s, option(argc, argv, "wim", "\\sources\\boot.wim"),
-				       option(argc, argv, "sdi", "\\boot\\boot.sdi"));
+		st = start_wims(&b, &s, argc, argv);
 	else if (!strcmp(what, "vhd"))
 		st = pod_bcd_start_vhd(&b, &s, path, &d);
 	else if (!strcmp(what, "partition"))

@@ -299,6 +299,83 @@ def several_images(helper):
     shutil.rmtree("untouched")
 
 
+def stored(efi, *options):
+    run(B + "/interop/regf", "make", "store", "wim", *(["efi=1"] if efi else []), *options)
+    with open("store", "rb") as f:
+        return f.read()
+
+
+def with_stores(name, efi, bios, wims, sdi=("boot/boot.sdi",)):
+    """A medium whose two stores are these, with PEs of their own in `wims`. What is in the tree."""
+    programs = {"efi/microsoft/boot/bcd": efi, "boot/bcd": bios}
+    made = windows_media.tree(name, programs, without=["sources/boot.wim", "sources/install.wim", "boot/boot.sdi"])
+    for path in sdi:
+        made[path] = path.encode() * 3000
+    for path in wims:
+        made[path] = b""
+    for path in (*sdi, *wims):
+        os.makedirs(os.path.dirname(name + "/" + path), exist_ok=True)
+        with open(name + "/" + path, "wb") as f:
+            f.write(made[path])
+    for i, path in enumerate(wims):
+        mark = "Windows/System32/in-%d.txt" % i
+        windows_media.pe_tree("store-pe", boot=False, programs={mark: b"here"}, more=[mark])
+        windows_media.wim("store-pe", "%s/%s" % (name, path), "--boot", name="PE %d" % i)
+        shutil.rmtree("store-pe")
+    windows_media.iso(name, name + ".iso")
+    return made
+
+
+def stores():
+    """What a medium's boot configuration names is served, whatever it is called."""
+    usual = "\\sources\\boot.wim"
+    # Another WIM, another boot.sdi.
+    made = with_stores("odd", stored(True, "wim=\\pe\\Rescue.wim", "sdi=\\pe\\ram.sdi"), stored(False, "wim=\\PE\\rescue.wim", "sdi=\\pe\\ram.sdi"),
+                       ["pe/Rescue.wim"], ["pe/ram.sdi"])
+    p = plan("odd.iso")
+    equal((p["sector_size"], starts(p), p["warnings"]), (512, ["bios", "uefi"], [
+        "Windows PE in this image is for another processor than ia32: there it does not start."]), "another WIM and boot.sdi")
+    paths = [f["path"] for f in p["windows"]["files"]]
+    check("/pe/Rescue.wim" in paths and "/pe/ram.sdi" in paths and not [x for x in paths if x.endswith(("boot.wim", "boot.sdi"))],
+          "and no others: %s" % paths)
+    equal(p["windows"]["replaced"], "Windows/System32/winpeshl.exe", "the helper is put in")
+    apply_served("odd.iso", "odd", path="pe/Rescue.wim")
+    check(os.path.exists("out/Windows/System32/isopod/handover.bin"), "into that WIM")
+    equal(subprocess.run(["mcopy", "-i", "disk.img@@1M", "::pe/ram.sdi", "-"], stdout=subprocess.PIPE).stdout, made["pe/ram.sdi"], "its boot.sdi")
+
+    # Several entries, the usual one the default; one names nothing. The store for BIOS has one more.
+    with_stores("many", stored(True, "wim=\\gone\\away.wim", "wim=\\boot\\second.wim", "wim=" + usual),
+                stored(False, "wim=\\third.wim", "wim=" + usual), ["sources/boot.wim", "boot/second.wim", "third.wim"])
+    p = plan("many.iso")
+    equal((starts(p), p["windows"]["name"]), (["bios", "uefi"], "PE 0"), "the default is what the plan speaks of")
+    check([w for w in p["warnings"] if "starts gone/away.wim, which is not in it" in w], "what is missing is told: %s" % p["warnings"])
+    for i, path in enumerate(("sources/boot.wim", "boot/second.wim", "third.wim")):
+        apply_served("many.iso", path, path=path)
+        check(os.path.exists("out/Windows/System32/isopod/handover.bin") and os.path.exists("out/Windows/System32/in-%d.txt" % i), path)
+
+    # The default names nothing, and nothing else does: no boot.wim, so it stays a CD; with one, that is served.
+    for name, wims, sector in (("astray", [], 2048), ("astray-too", ["sources/boot.wim"], 512)):
+        with_stores(name, stored(True, "wim=\\lost.wim"), stored(False, "wim=\\lost.wim"), wims)
+        p = plan(name + ".iso")
+        check(any("lost.wim, which is not in it" in w for w in p["warnings"]) and p["sector_size"] == sector, name + ": %s" % p["warnings"])
+
+    # Another name, and loaders that its stores do not explain: it may be another maker's.
+    with_stores("half", stored(True, "wim=\\pe\\a.wim"), None, ["pe/a.wim"])
+    for path in ("boot/bcd", "bootmgr"):
+        os.unlink("half/" + path)
+    run("genisoimage", "-quiet", "-J", "-b", "boot/etfsboot.com", "-no-emul-boot", "-o", "half.iso", "half")
+    equal(plan("half.iso")["sector_size"], 2048, "a loader for BIOS that is not Windows'")
+
+    # Damage: no hive, a cut one, one without a boot manager's object.
+    good = stored(True)
+    for name, bad in (("noise", bytes(range(256)) * 64), ("cut", good[:4096]), ("root", good[:4100] + b"\0" * 4096 + good[8196:])):
+        with_stores("bad-" + name, bad, stored(False), ["sources/boot.wim"])
+        p = plan("bad-%s.iso" % name)
+        made = {f["path"]: f["origin"] for f in p["windows"]["files"]}
+        equal((made["/EFI/Microsoft/Boot/BCD"], made["/boot/bcd"], starts(p)), ("made", "image", ["bios", "uefi"]), "damaged store: " + name)
+        check(any("/EFI/Microsoft/Boot/BCD of this medium is damaged" in w for w in p["warnings"]), "and told: %s" % p["warnings"])
+
+
 def other_machine():
     windows_media.pe_tree("pe32", machine=windows_media.IA32, boot=False)
     windows_media.tree("win32")
@@ -330,6 +407,7 @@ def main():
         made = helpers()
         patched_wim(made)
         several_images(made)
+        stores()
         settings()
         other_machine()
         without_helper()

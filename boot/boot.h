@@ -83,7 +83,9 @@ struct pod_fw {
 	void (*reboot)(struct pod_fw *fw);
 	void (*power_off)(struct pod_fw *fw);	   /* NULL if not possible */
 	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */
-	uint64_t memory_bytes;			   /* usable, for the details page; 0 unknown */
+	/* pod_plan_wants_2023 with this machine's variables; false without Secure Boot. NULL: a BIOS. */
+	bool (*wants_2023)(struct pod_fw *fw);
+	uint64_t memory_bytes; /* usable, for the details page; 0 unknown */
 
 	/* The flight recorder. The port tells what the machine is (NULL: nothing), and while an image runs it feeds the recorder,
 	 * if the menu left one here, with the reads of the virtual disk. */

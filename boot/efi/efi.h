@@ -154,6 +154,7 @@ static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_ef
 
 /* machine.c: struct pod_fw.describe */
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
+bool pod_efi_wants_2023(struct pod_fw *fw);
 /* running.c, around StartImage: the recorder's timer, and its note of the end of boot services. */
 void pod_efi_record_begin(struct pod_efi *e);
 void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);

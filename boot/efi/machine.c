@@ -6,7 +6,8 @@
 #include "core/fs/time.h"
 #include "core/trace/tables.h"
 
-#define TABLES_MAX 256u
+#define TABLES_MAX     256u
+#define SIGNATURES_MAX (1u << 20)
 
 static const EFI_GUID guid_smbios3 = {0xf2fd1544, 0x9794, 0x4a2c, {0x99, 0x2e, 0xe5, 0xbb, 0xcf, 0x20, 0xe3, 0x94}};
 static const EFI_GUID guid_smbios = {0xeb9d2d31, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
@@ -106,6 +107,36 @@ static uint8_t secure_boot(struct pod_efi *e)
 	if (setup == 1)
 		return POD_SB_SETUP;
 	return on == 0 ? POD_SB_OFF : POD_SB_UNKNOWN;
+}
+
+/* A variable of signature lists, in memory of e's allocator, or NULL. */
+static uint8_t *signatures(struct pod_fw *fw, const CHAR16 *name, UINTN *size)
+{
+	static const EFI_GUID database = EFI_IMAGE_SECURITY_DATABASE_GUID;
+	EFI_RUNTIME_SERVICES *rt = pod_efi_of(fw)->st->RuntimeServices;
+	uint8_t *data = NULL;
+
+	*size = 0;
+	(void)rt->GetVariable(name, &database, NULL, size, NULL); /* says how long it is */
+	if (*size && *size <= SIGNATURES_MAX)
+		data = pod_zalloc(fw->alloc, 1, *size);
+	if (!data || EFI_ERROR(rt->GetVariable(name, &database, NULL, size, data)))
+		*size = 0;
+	return data;
+}
+
+bool pod_efi_wants_2023(struct pod_fw *fw)
+{
+	UINTN db_len, dbx_len;
+
+	if (secure_boot(pod_efi_of(fw)) != POD_SB_ON)
+		return false;
+	uint8_t *db = signatures(fw, u"db", &db_len), *dbx = signatures(fw, u"dbx", &dbx_len);
+	bool wants = pod_plan_wants_2023(db, db_len, dbx, dbx_len);
+
+	pod_free(fw->alloc, db);
+	pod_free(fw->alloc, dbx);
+	return wants;
 }
 
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m)

@@ -282,6 +282,7 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 #endif
 	fw->start = pod_efi_start;
 	fw->describe = pod_efi_describe;
+	fw->wants_2023 = pod_efi_wants_2023;
 	fw->reboot = reboot;
 	fw->power_off = power_off;
 	fw->firmware_setup = setup_supported(e) ? firmware_setup : NULL;

@@ -483,6 +483,14 @@ typedef struct {
 } EFI_RUNTIME_SERVICES;
 
 /* 3.3 globally defined variables */
+/* 32.4.1 db, dbx */
+#define EFI_IMAGE_SECURITY_DATABASE_GUID                                                                                         \
+	{                                                                                                                        \
+		0xd719b2cb, 0x3d3a, 0x4596,                                                                                      \
+		{                                                                                                                \
+			0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f                                                           \
+		}                                                                                                                \
+	}
 #define EFI_GLOBAL_VARIABLE                                                                                                      \
 	{                                                                                                                        \
 		0x8be4df61, 0x93ca, 0x11d2,                                                                                      \

@@ -147,6 +147,7 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.windows_cd = m->conf->windows_cd,
 		.answer = m->conf->answer_path,
 		.labconfig = m->conf->labconfig,
+		.windows_2023 = m->fw->wants_2023 && m->fw->wants_2023(m->fw),
 		.wim_image = m->wim_image ? m->wim_image : m->conf->windows_image,
 		.wim_images = m->wim_images,
 		.volume_fs = m->stick.data.ops->name,

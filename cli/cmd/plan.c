@@ -223,6 +223,8 @@ static void json_windows(struct cli_json *j, const struct pod_plan_windows *w)
 	if (w->wim_image) {
 		cli_json_u64(j, "image", w->wim_image);
 		cli_json_str(j, "name", w->wim_name);
+		cli_json_bool(j, "loader_2023", w->loader_2023);
+		cli_json_bool(j, "loader_other", w->loader_other);
 		cli_json_str(j, "replaced", *w->replaced ? w->replaced : NULL);
 		cli_json_str(j, "answer", *w->answer ? w->answer : NULL);
 		cli_json_u64(j, "labconfig", w->lab_count);
@@ -432,6 +434,15 @@ static void text_windows(const struct pod_plan_windows *w)
 			  c->image == w->wim_own ? _(", the WIM's own choice") : "", why ? _(", not to be chosen: ") : "",
 			  why ? why : "");
 	}
+	if (w->loader_2023)
+		cli_print(
+			"%s\n",
+			w->loader_other
+				? _("Its loader for UEFI is the one signed with the certificate of 2023; the WIM has that of 2011 too.")
+				: _("Its loader for UEFI is signed with the certificate of 2023; the WIM has none of 2011."));
+	else if (w->loader_other)
+		cli_print("%s\n",
+			  _("Its loader for UEFI is the one signed with the certificate of 2011; the WIM has that of 2023 too."));
 	if (*w->replaced)
 		cli_print(_("In it Isopod's helper is run in the place of %s: it shows Windows the image, and runs that.\n"),
 			  w->replaced);

@@ -79,6 +79,7 @@ struct pod_plan_request {
 	/* The stick's configuration (core/rules/conf.h) for Windows Setup: the path of an answer file on the volume, and names of LabConfig
 	 * values. NULL or "": none. */
 	const char *answer, *labconfig;
+	bool windows_2023; /* of two loaders for UEFI in a WIM, the one signed with the certificate of 2023 is taken, not that of 2011 */
 	bool windows_cd; /* Windows media are served as the CDs, and virtual disks as the disks, that they are (windows.c) */
 	/* The image of a WIM that starts; 0, or one that does not start: what the WIM itself says. */
 	uint32_t wim_image;
@@ -157,6 +158,8 @@ struct pod_plan_windows {
 	struct pod_wim_choice *choice;
 	uint32_t choices;   /* 0: they were not looked at */
 	char wim_name[128]; /* its name, "" if it has none */
+	/* The loader for UEFI comes out of the WIM, and is the one that is signed with the certificate of 2023; there is one of the other year. */
+	bool loader_2023, loader_other;
 	char replaced[256]; /* the program in the WIM that the helper stands in for; "": the WIM is as it was */
 	char answer[256];   /* the answer file that Setup is given, "": none */
 	uint32_t lab_count; /* LabConfig values that the helper sets */
@@ -213,5 +216,9 @@ struct pod_plan {
 enum pod_status POD_MUST_USE pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *out,
 					   struct pod_diag *diag);
 void pod_plan_free(struct pod_plan *p);
+
+/* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start that of 2023?
+ */
+bool pod_plan_wants_2023(const uint8_t *db, size_t db_len, const uint8_t *dbx, size_t dbx_len);
 
 #endif

@@ -5,6 +5,10 @@
  *
  * \Windows\Boot has the boot manager, as EFI\bootmgfw.efi and PCAT\bootmgr, its fonts, EFI\boot.stl that belongs to it, and under DVD
  * what media are made with: BCD and boot.sdi. An image without these is started with a BCD and a boot.sdi made from nothing.
+ *
+ * Newer ones have the loader for UEFI twice: EFI\bootmgfw.efi, signed under "Microsoft Windows Production PCA 2011", and
+ * EFI_EX\bootmgfw_EX.efi, under "Windows UEFI CA 2023". Without Secure Boot either starts. With it, more machines trust the first (the second came
+ * to them by updates from 2023 on), so it is taken, unless the caller knows that this machine refuses it (windows_ca.c).
  */
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
@@ -164,6 +168,25 @@ enum pod_status windows_font(struct windows_job *j, const char *name, enum pod_d
 	return pod_fatdisk_again(&j->disk, to);
 }
 
+/* The loader for UEFI, and what it reads beside it. */
+static enum pod_status take_loader(struct windows_job *j, uint32_t *fw)
+{
+	static const char *const path[] = {windows_bootmgfw, windows_bootmgfw_ex};
+	uint32_t of[2] = {windows_wim_program(j, path[0]), windows_wim_program(j, path[1])};
+	unsigned pick = of[1] && (j->rq->windows_2023 || !of[0]);
+	char to[32];
+	*fw = of[pick];
+	if (!*fw)
+		return POD_OK;
+	pod_snprintf(to, sizeof to, "/%s", pod_efi_loader_path(*fw));
+	if (!pod_fatdisk_has(&j->disk, to)) {
+		j->plan->windows.loader_2023 = pick;
+		j->plan->windows.loader_other = of[!pick] != 0;
+		POD_TRY(TAKE(j, to, path[pick]));
+	}
+	return TAKE(j, "/EFI/Microsoft/Boot/boot.stl", windows_stl);
+}
+
 static enum pod_status take_fonts(struct windows_job *j)
 {
 	struct pod_wim_node node;
@@ -272,15 +295,8 @@ static enum pod_status fill_sdi(struct windows_job *j)
 
 enum pod_status windows_wim_fill(struct windows_job *j, const char *wim)
 {
-	uint32_t fw = windows_wim_program(j, windows_bootmgfw);
-	if (!fw)
-		fw = windows_wim_program(j, windows_bootmgfw_ex);
-	char loader[32];
-	if (fw) {
-		pod_snprintf(loader, sizeof loader, "/%s", pod_efi_loader_path(fw));
-		POD_TRY(TAKE(j, loader, windows_bootmgfw, windows_bootmgfw_ex));
-		POD_TRY(TAKE(j, "/EFI/Microsoft/Boot/boot.stl", windows_stl));
-	}
+	uint32_t fw;
+	POD_TRY(take_loader(j, &fw));
 	if (fw || j->store[WINDOWS_EFI].damaged)
 		POD_TRY(fill_bcd(j, WINDOWS_EFI, wim));
 	POD_TRY(TAKE(j, "/bootmgr", windows_bootmgr));

@@ -299,6 +299,23 @@ def several_images(helper):
     shutil.rmtree("untouched")
 
 
+def two_loaders():
+    """A WIM with the loader for UEFI under both certificates: that of 2011 is taken, and the plan tells of the other."""
+    old, new = "Windows/Boot/EFI/bootmgfw.efi", "Windows/Boot/EFI_EX/bootmgfw_EX.efi"
+    for both, taken, told in (((old, new), old, "certificate of 2011; the WIM has that of 2023 too"), ((new,), new, "the WIM has none of 2011"),
+                              ((old,), old, None)):
+        windows_media.pe_tree("ex", more=[new] if new in both else [])
+        if old not in both:
+            os.unlink("ex/" + old)
+        windows_media.wim("ex", "ex.wim", "--boot")
+        p = plan("ex.wim")
+        equal({f["path"]: f["from"] for f in p["windows"]["files"]}["/EFI/BOOT/BOOTX64.EFI"], taken, "taken of %s" % (both,))
+        equal((p["windows"]["loader_2023"], p["windows"]["loader_other"]), (taken == new, len(both) == 2), "and said")
+        text = isopod("plan", "ex.wim").out
+        check(told in text if told else "certificate" not in text, "in words: " + text)
+        shutil.rmtree("ex")
+
+
 def stored(efi, *options):
     run(B + "/interop/regf", "make", "store", "wim", *(["efi=1"] if efi else []), *options)
     with open("store", "rb") as f:
@@ -407,6 +424,7 @@ def main():
         made = helpers()
         patched_wim(made)
         several_images(made)
+        two_loaders()
         stores()
         settings()
         other_machine()

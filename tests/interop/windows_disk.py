@@ -409,6 +409,7 @@ def remove_helpers():
 
 def without_helper():
     remove_helpers()
+    equal(apply_served("four.wim", "chosen without a helper", 2, ("--image", "2")), 2, "its header is changed alone")
     p = plan("usual.iso")
     check(p["windows"]["replaced"] is None and any("install.wim" in w for w in p["warnings"]), "no helper: %s" % p["warnings"])
 

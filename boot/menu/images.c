@@ -44,7 +44,8 @@ void images_text(const struct menu *m, const struct pod_plan_windows *w, const s
 static void draw(struct menu *m, struct menu_screen *s, const struct offer *o)
 {
 	uint32_t width = s->cols > 84 ? 80 : s->cols - 4, room = s->rows > 10 ? s->rows - 10 : 1;
-	uint32_t rows = o->count < room ? (uint32_t)o->count : room, left = (s->cols - width) / 2, top = (s->rows - rows - 6) / 2;
+	uint32_t rows = o->count < room ? (uint32_t)o->count : room, left = (s->cols - width) / 2,
+		 top = s->rows > rows + 6 ? (s->rows - rows - 6) / 2 : 0;
 	size_t first = o->selected < rows ? 0 : o->selected - rows + 1;
 	char t[256];
 	view_draw(m, s);

@@ -102,14 +102,15 @@ TEST(lint_names_lines)
 	CHECK_EQ(lint("timeout = 10\ncolour = red\ntimeout = x\n\nno sense\ndefault = /gone.iso\nview = tree\nLanguage=fr\n",
 		      "/a.iso"),
 		 7);
-	CHECK_STR(report,
-		  "2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig)\n"
-		  "3 timeout: not a number of seconds from 0 to 3600\n"
-		  "3 timeout: given twice: the last valid line counts\n"
-		  "5 no sense: no '=' in this line\n"
-		  "7 view: not a view (flat, folders)\n"
-		  "8 Language: not a language the menu knows (en, zh_CN)\n"
-		  "6 default: names no image on this stick\n");
+	CHECK_STR(
+		report,
+		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig)\n"
+		"3 timeout: not a number of seconds from 0 to 3600\n"
+		"3 timeout: given twice: the last valid line counts\n"
+		"5 no sense: no '=' in this line\n"
+		"7 view: not a view (flat, folders)\n"
+		"8 Language: not a language the menu knows (en, zh_CN)\n"
+		"6 default: names no image on this stick\n");
 }
 
 TEST(lint_knows_that_a_timeout_needs_a_default)

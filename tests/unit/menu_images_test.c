@@ -133,3 +133,24 @@ TEST(who_is_alone_is_not_asked_about)
 	CHECK_EQ(test_alloc_live, 0);
 	stick_free(&stick);
 }
+
+TEST(the_question_fits_small_screens)
+{
+	static const uint32_t script[] = {POD_KEY_ENTER, SHOT(0), POD_KEY_END, SHOT(1), POD_KEY_UP, POD_KEY_ESC};
+	stick_with_wim(NULL);
+	fake_init(&fake, &stick, 40, 12);
+	fake.fw.firmware_bit = POD_FW_X64;
+	fake_run(&fake, script, POD_ARRAY_LEN(script), keep);
+	HAS(0, "2  Setup");
+	HAS(1, "5  ?[2JLoud");
+	fake_init(&fake, &stick, 0, 0);
+	fake.fw.firmware_bit = POD_FW_X64;
+	fake.fw.text_put = NULL;
+	uint8_t *base = malloc(320 * 200 * 4);
+	fake.fw.fb = (struct pod_fb){base, 320, 200, 320 * 4, false};
+	fake_run(&fake, script, POD_ARRAY_LEN(script), keep);
+	free(base);
+	CHECK_EQ(fake.starts, 0);
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}

@@ -34,7 +34,8 @@ struct cli_dev *cli_image_file(struct cli_image *im);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);
-/* Opens either form and makes the plan of it, with this image of a WIM (0: the one that starts by itself). NULL: it has said why, *rc is the exit status, and nothing is left open. */
+/* Opens either form and makes the plan of it, with this image of a WIM (0: the one that starts by itself). NULL: it has said why, *rc is
+ * the exit status, and nothing is left open. */
 struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, uint32_t wim_image, int *rc, struct fault *fault);
 /* The number in --image; false: it has said why not. */
 bool cli_image_number(const struct cli_command *cmd, const char *arg, uint32_t *out, struct fault *fault);

@@ -7,8 +7,9 @@
  * what media are made with: BCD and boot.sdi. An image without these is started with a BCD and a boot.sdi made from nothing.
  *
  * Newer ones have the loader for UEFI twice: EFI\bootmgfw.efi, signed under "Microsoft Windows Production PCA 2011", and
- * EFI_EX\bootmgfw_EX.efi, under "Windows UEFI CA 2023". Without Secure Boot either starts. With it, more machines trust the first (the second came
- * to them by updates from 2023 on), so it is taken, unless the caller knows that this machine refuses it (windows_ca.c).
+ * EFI_EX\bootmgfw_EX.efi, under "Windows UEFI CA 2023". Without Secure Boot either starts. With it, more machines trust the first
+ * (the second came to them by updates from 2023 on), so it is taken, unless the caller knows that this machine refuses it
+ * (windows_ca.c).
  */
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
@@ -182,7 +183,7 @@ static enum pod_status take_loader(struct windows_job *j, uint32_t *fw)
 	if (!pod_fatdisk_has(&j->disk, to)) {
 		j->plan->windows.loader_2023 = pick;
 		j->plan->windows.loader_other = of[!pick] != 0;
-		POD_TRY(TAKE(j, to, path[pick]));
+		POD_TRY(take_from_wim(j, path[pick], to));
 	}
 	return TAKE(j, "/EFI/Microsoft/Boot/boot.stl", windows_stl);
 }

@@ -87,7 +87,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("Windows makes this file %s larger when it starts, and %s are free on the stick: it will stop with 0x136."),
 	N_("This is a VHD; from Windows 10 on only a VHDX is sure to start. 'isopod disk convert' makes one."),
 	N_("The virtual disk is made of %u files on top of each other: Windows may not start from more than %u."),
-	N_("On a BIOS Windows' boot manager was seen to refuse virtual disks (0xc00000bb): start it with UEFI."),
+	N_("Without Windows\\Boot\\PCAT\\bootvhd.dll a BIOS start will stop with 0xc00000bb: start it with UEFI."),
 	N_("The files of the virtual disk are in different folders: Windows may not find them all."),
 	N_("There is Windows in the virtual disk, but no boot manager that starts it."),
 	N_("There is Windows in the virtual disk, but what starts it cannot be laid out: its disk is served as it is."),

@@ -4,7 +4,8 @@
  *
  *   \EFI\BOOT\BOOTX64.EFI         what firmware starts from a drive that it does not know
  *   \EFI\Microsoft\Boot\*         the boot manager, its fonts and messages, BCD
- *   \bootmgr, \Boot\BCD           the same for Isopod's own BIOS start (a BIOS alone starts no Windows from a GPT)
+ *   \bootmgr, \Boot\{BCD,bootvhd.dll}
+ *                                 the same for Isopod's own BIOS start (a BIOS alone starts no Windows from a GPT)
  */
 #include <stdlib.h>
 #include <string.h>

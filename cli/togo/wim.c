@@ -210,12 +210,14 @@ static bool list_boot_files(struct sandbox_child *c, struct boot_list *l, WIMStr
 						{"/Windows/Boot/Fonts", "EFI/Microsoft/Boot/Fonts"},
 						{"/Windows/Boot/Resources", "EFI/Microsoft/Boot/Resources"}};
 	static const char manager[] = "/Windows/Boot/EFI/bootmgfw.efi", newer[] = "/Windows/Boot/EFI_EX/bootmgfw_EX.efi",
-			  bios[] = "/Windows/Boot/PCAT/bootmgr";
+			  bios[] = "/Windows/Boot/PCAT/bootmgr", vhd[] = "/Windows/Boot/PCAT/bootvhd.dll";
 
 	for (size_t i = 0; i < POD_ARRAY_LEN(folder); i++)
 		list_folder(l, wim, image, folder[i][0], folder[i][1]);
 	if (has_file(wim, image, bios))
 		add_boot_file(l, bios, "bootmgr");
+	if (has_file(wim, image, vhd))
+		add_boot_file(l, vhd, "Boot/bootvhd.dll");
 	if (!has_file(wim, image, manager) && has_file(wim, image, newer))
 		add_boot_file(l, newer, "EFI/Microsoft/Boot/bootmgfw.efi");
 	else if (!has_file(wim, image, manager))

@@ -22,6 +22,9 @@ enum {
 
 static const char winload_efi[] = "Windows/System32/winload.efi", winload_exe[] = "Windows/System32/winload.exe";
 static const char esp_bootmgfw[] = "EFI/Microsoft/Boot/bootmgfw.efi", esp_bootmgr[] = "bootmgr";
+/* What bootmgr of Windows 10 and later opens virtual disks with; it looks for it on the partition that it came from itself. */
+static const char bootvhd[] = "Windows/Boot/PCAT/bootvhd.dll", esp_bootvhd[] = "Boot/bootvhd.dll",
+		  disk_bootvhd[] = "/boot/bootvhd.dll";
 
 /* A partition of the virtual disk. */
 struct volume {
@@ -38,6 +41,7 @@ struct vhd_job {
 	struct volume windows, esp;
 	uint32_t efi; /* firmware that winload.efi is for */
 	bool bios;    /* there is a winload.exe */
+	bool bootvhd; /* and bootvhd.dll */
 	char path[PATH_MAX];
 };
 
@@ -255,6 +259,12 @@ static enum pod_status add_bios(struct vhd_job *v, uint32_t *firmware)
 	if (st != POD_OK)
 		return st == POD_E_NOT_FOUND ? POD_OK : st;
 	*firmware |= POD_FW_BIOS;
+	st = take(v, &v->windows, bootvhd, disk_bootvhd);
+	if (st == POD_E_NOT_FOUND)
+		st = take(v, &v->esp, esp_bootvhd, disk_bootvhd);
+	v->bootvhd = st == POD_OK;
+	if (st != POD_OK && st != POD_E_NOT_FOUND)
+		return st;
 	return make_bcd(v, false, windows_bcd[WINDOWS_BIOS]);
 }
 
@@ -302,11 +312,19 @@ static bool expands(struct vhd_job *v)
 	return !hive_number(v, "SYSTEM", key, "VirtualDiskExpandOnMount", &n) || n != 4;
 }
 
+/* Windows 10 or later; false also if it cannot be told. */
+static bool is_ten(struct vhd_job *v)
+{
+	uint64_t major;
+	return hive_number(v, "SOFTWARE", "Microsoft\\Windows NT\\CurrentVersion", "CurrentMajorVersionNumber", &major) &&
+	       major >= 10;
+}
+
 static void warn_about_start(struct vhd_job *v, uint32_t firmware)
 {
 	const struct pod_plan_request *rq = v->j->rq;
 	struct pod_plan *p = v->j->plan;
-	uint64_t left, major;
+	uint64_t left;
 	char need[16], have[16];
 	if (rq->volume_fs && !pod_streq(rq->volume_fs, "ntfs"))
 		pod_plan_warn(
@@ -319,18 +337,17 @@ static void warn_about_start(struct vhd_job *v, uint32_t firmware)
 			p,
 			"Windows makes this file %s larger when it starts, and %s are free on the stick: it will stop with 0x136.",
 			pod_format_size(need, p->expand_bytes), pod_format_size(have, left));
-	if (p->container == POD_IMAGE_VHD &&
-	    hive_number(v, "SOFTWARE", "Microsoft\\Windows NT\\CurrentVersion", "CurrentMajorVersionNumber", &major) &&
-	    major >= 10)
+	if (p->container == POD_IMAGE_VHD && is_ten(v))
 		pod_plan_warn(p,
 			      "This is a VHD; from Windows 10 on only a VHDX is sure to start. 'isopod disk convert' makes one.");
 	if (p->layers > FILES_MAX)
 		pod_plan_warn(
 			p, "The virtual disk is made of %u files on top of each other: Windows may not start from more than %u.",
 			p->layers, FILES_MAX);
-	if (firmware & POD_FW_BIOS)
+	if ((firmware & POD_FW_BIOS) && !v->bootvhd && is_ten(v))
 		pod_plan_warn(
-			p, "On a BIOS Windows' boot manager was seen to refuse virtual disks (0xc00000bb): start it with UEFI.");
+			p,
+			"Without Windows\\Boot\\PCAT\\bootvhd.dll a BIOS start will stop with 0xc00000bb: start it with UEFI.");
 	if (p->parents_elsewhere)
 		pod_plan_warn(p, "The files of the virtual disk are in different folders: Windows may not find them all.");
 }

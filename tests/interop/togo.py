@@ -133,7 +133,8 @@ def check_esp(d, loader="BOOTX64.EFI"):
             for name in names:
                 rel = os.path.relpath(os.path.join(folder, name), "tree/" + top)
                 equal(d.esp_file(to + "/" + rel), open(os.path.join(folder, name), "rb").read(), "%s: %s/%s" % (d.what, to, rel))
-    equal(d.esp_file("bootmgr"), open("tree/Windows/Boot/PCAT/bootmgr", "rb").read(), d.what + ": bootmgr")
+    for name, to in (("bootmgr", "bootmgr"), ("bootvhd.dll", "Boot/bootvhd.dll")):
+        equal(d.esp_file(to), open("tree/Windows/Boot/PCAT/" + name, "rb").read(), "%s: %s" % (d.what, to))
     check_bcd(d, "EFI/Microsoft/Boot/BCD", "winload.efi")
     check_bcd(d, "Boot/BCD", "winload.exe")
 

@@ -95,6 +95,7 @@ def make_tree(top, seed=1, files=120, machine=0x8664, booted=False, control_set=
         put("Windows/Boot/Fonts/%s.ttf" % font, r.randbytes(2000))
     put("Windows/Boot/Resources/bootres.dll", r.randbytes(3000))
     put("Windows/Boot/PCAT/bootmgr", b"bootmgr for BIOS" + r.randbytes(4000))
+    put("Windows/Boot/PCAT/bootvhd.dll", b"what opens virtual disks" + r.randbytes(3000))
     put("Windows/System32/winload.efi", pe(machine, "loader"))
     put("Windows/System32/ntoskrnl.exe", pe(machine, "kernel") + r.randbytes(100000))
     os.makedirs(os.path.join(top, "Windows/System32/config"), exist_ok=True)

@@ -31,6 +31,8 @@ def windows(w, name="vhd", loader=None):
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(w.path(source), to)
     shutil.copytree(find(w.root, "boot/fonts"), src / "Windows/Boot/Fonts")
+    if find(w.root, "boot/bootvhd.dll"):
+        shutil.copy(w.path("boot/bootvhd.dll"), src / "Windows/Boot/PCAT/bootvhd.dll")
     if loader:
         (src / "Windows/System32/winload.efi").write_bytes(w.path("efi/microsoft/boot/memtest.efi").read_bytes()[:4096] + loader)
     wim.unlink(missing_ok=True)

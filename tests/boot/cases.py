@@ -73,7 +73,8 @@ class Case:
             self.file = "/images/%s.%s" % (self.medium, "img" if self.medium == "rawdisk" else "iso")
         if not self.wrong:
             # Something quick, with words of its own, that this firmware can start.
-            options = {"bios": ["floppy", "ipxe"], "uefi": ["efionly", "memtest"], "uefi-ia32": ["efionly", "ia32"], "uefi-aa64": [""]}
+            options = {"bios": ["floppy", "ipxe"], "uefi": ["efionly", "memtest"], "uefi-ia32": ["efionly", "ia32"], "uefi-aa64": [""],
+                       "uefi-secure": [""]}
             for w in options[self.firmware]:
                 if w != self.medium:
                     self.wrong = w

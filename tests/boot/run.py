@@ -21,6 +21,7 @@ import time
 import traceback
 
 import cases
+import secure
 import sticks
 import trace_cases
 from vm import VM, BootError, BootTimeout
@@ -28,6 +29,7 @@ from vm import VM, BootError, BootTimeout
 FIRMWARE_FILES = {
     "bios": [],
     "uefi": ["/usr/share/OVMF/OVMF_CODE_4M.fd"],
+    "uefi-secure": ["/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", secure.MS_VARIABLES],
     "uefi-ia32": ["/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"],
     "uefi-aa64": ["/usr/share/AAVMF/AAVMF_CODE.fd"],
 }
@@ -117,7 +119,8 @@ def run_case(env, case, broken):
         for name, bus in case.extra:
             drives.append((env.stick(name), bus, False))
         with VM(case.firmware, image, bus=case.bus, memory=case.memory, drives=drives, write=case.writes and copy is not None,
-                work=work, log=log, extra=[a.format(build=env.build) for a in case.machine]) as vm:
+                work=work, log=log, extra=[a.format(build=env.build) for a in case.machine],
+                variables=env.secure_variables) as vm:
             try:
                 if broken:
                     return run_broken(vm, case, medium, marker)

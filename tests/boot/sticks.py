@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import frag
+import secure
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import hostile_media
@@ -44,6 +45,7 @@ class Env:
         self.sticks = os.path.join(self.work, "sticks")
         self.media_dir = subprocess.run([MEDIA_SH, "--path"], check=True, capture_output=True, text=True).stdout.strip()
         os.makedirs(self.sticks, exist_ok=True)
+        self.secure_variables = os.path.join(self.sticks, "secure-variables.fd")  # made with the stick "secure"
 
     def medium(self, name):
         for ext in (".iso", ".img"):
@@ -70,8 +72,8 @@ class Env:
         folder = os.path.join(self.build, "stick")
         if os.path.isdir(folder):
             files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
-        if name == "windows":
-            files += [windows_media.__file__] + [os.path.join(self.build, "standin", f) for f in STANDINS]
+        if name in ("windows", "secure"):
+            files += [windows_media.__file__, secure.__file__] + [os.path.join(self.build, "standin", f) for f in STANDINS]
         files += [os.path.join(self.media_dir, "." + m + ".key") for m in spec.media]
         for f in files:
             h.update(f.encode() + b"\0")
@@ -313,7 +315,29 @@ def add_windows(env, path):
         shutil.rmtree(folder)
 
 
+def add_signed(env, path):
+    """The boot manager and one medium signed with a key that the machine's variables know, and a medium that is not signed."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        pair = secure.make_key(folder)
+        secure.enroll(pair, env.secure_variables)
+        secure.sign_stick(pair, path)
+        made, program = [], os.path.join(env.build, "standin/x64.efi")
+        signed = os.path.join(folder, "signed.efi")
+        secure.sign(pair, program, signed)
+        for name, loader in (("signed", signed), ("unsigned", program)):
+            tree = os.path.join(folder, name)
+            windows_media.tree(tree, {"efi/boot/bootx64.efi": open(loader, "rb").read()})
+            made.append(windows_media.iso(tree, tree + ".iso", "-udf", "-J"))
+        env.run("add", path, *made, "--to", "/images")
+    finally:
+        shutil.rmtree(folder)
+
+
 STICKS = {
+    "secure": Stick(["efionly"], size="512M", finish=add_signed),
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),

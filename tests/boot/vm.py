@@ -5,7 +5,7 @@
         vm.wait(r"podlive login:", 300)
         vm.type("root\n")
 
-firmware  bios | uefi | uefi-ia32 | uefi-aa64
+firmware  bios | uefi | uefi-ia32 | uefi-aa64 | uefi-secure (x64 with Secure Boot on; `variables` has the keys)
 bus       usb (xHCI mass storage) | usb1 (the same on UHCI: 12 Mbit/s) | sata (AHCI disk) | cdrom (the image as a CD-ROM) | none
 The image is opened with snapshot=on unless write=True: what the guest writes goes to a temporary file.
 
@@ -75,11 +75,12 @@ def _qcodes(ch):
 
 class VM:
     def __init__(self, firmware, image, bus="usb", memory=2048, extra=(), drives=(), write=False, work=None, log=None,
-                 format="raw"):
+                 format="raw", variables=None):
         """drives: further disks as (path, bus, write). work: folder for sockets and variable stores (default: temporary).
-        log: file that gets the raw serial bytes as they come."""
+        log: file that gets the raw serial bytes as they come. variables: a variable store to start from (uefi-secure)."""
         self.firmware = firmware
         self.image = image
+        self.variables = variables
         self.log_path = log
         self._own_work = work is None
         self.work = work or tempfile.mkdtemp(prefix="isopod-vm.")
@@ -111,10 +112,11 @@ class VM:
         if self.firmware == "uefi":
             return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "qemu64", "-vga", "std"] + common + self._pflash(
                 OVMF + "/OVMF_CODE_4M.fd", OVMF + "/OVMF_VARS_4M.fd")
-        if self.firmware == "uefi-ia32":
+        if self.firmware in ("uefi-ia32", "uefi-secure"):
+            flash = ((OVMF + "/OVMF32_CODE_4M.secboot.fd", OVMF + "/OVMF32_VARS_4M.fd") if self.firmware == "uefi-ia32"
+                     else (OVMF + "/OVMF_CODE_4M.secboot.fd", self.variables))
             return ["qemu-system-x86_64", "-machine", "q35,smm=on", "-cpu", "qemu64", "-vga", "std", "-global",
-                    "driver=cfi.pflash01,property=secure,value=on"] + common + self._pflash(
-                        OVMF + "/OVMF32_CODE_4M.secboot.fd", OVMF + "/OVMF32_VARS_4M.fd")
+                    "driver=cfi.pflash01,property=secure,value=on"] + common + self._pflash(*flash)
         if self.firmware == "uefi-aa64":
             return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"] + common + self._pflash(
                 "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd")

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 import subprocess
+import time
 import zlib
 
 import sticks
@@ -61,6 +62,18 @@ def check_disk(vm, env, case):
                                                                       {k: "%08x" % v for k, v in want.items()}))
 
 
+def check_refused(vm, env, case):
+    """A loader that nobody signed: a sentence in the menu, which can be gone back to."""
+    vm.mark()
+    vm.type("unsigned", delay=0.15)
+    time.sleep(1)
+    vm.send_raw(b"\r")
+    vm.wait(r"The\s+firmware\s+refused\s+the\s+image's\s+loader,\s+because\s+Secure\s+Boot\s+is\s+on", 60)
+    vm.wait(r"Press any key to go back to the menu", 30)
+    if "pupa" in vm.text:
+        raise BootError("the loader ran")
+
+
 def add_to(case):
     iso, x64, aa64 = "/images/win.iso", "/images/pe-x64.wim", "/images/pe-aa64.wim"
     for name, firmware, file, machine, timeout in (
@@ -73,3 +86,7 @@ def add_to(case):
     for name, firmware, choose, timeout in (("bios-windows-image", "bios", "keys", 120), ("uefi-windows-image", "uefi", "serial", 180)):
         case(name, firmware, "windows", "windows", choose, marker=r"(?s)pupa, started as Windows is.*that is all", timeout=timeout,
              file="/images/several.wim", answer=(r"Which image of several\.wim starts", b"2"), after=check_disk)
+    # Secure Boot, with a key of the test's own among the machine's.
+    case("secure-windows-iso", "uefi-secure", "secure", "windows", marker=r"(?s)pupa, started as Windows is.*that is all", timeout=150,
+         file="/images/signed.iso", after=check_disk)
+    case("secure-unsigned", "uefi-secure", "secure", "windows", "menu", marker=r"Tab details", timeout=150, after=check_refused)

@@ -10,3 +10,7 @@ bench-layers: $(B)/isopod $(B)/bench/layer_call
 .PHONY: bench-togo
 bench-togo: $(B)/isopod
 	@B=$(abspath $(B)) tests/bench/togo.py
+# `make bench-windows [ISOPOD_WINDOWS=FOLDER]`: some 3 GiB of room.
+.PHONY: bench-windows
+bench-windows: all $(B)/interop/regf $(STANDINS)
+	@/usr/bin/python3 -B tests/bench/windows.py --build $(B)

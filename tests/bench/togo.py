@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """make bench-togo: isopod togo create against wimlib-imagex apply onto an NTFS volume and qemu-img convert to a VHDX, in one run, each
-side in turn; both end with everything on the disk. BENCH_MIB says how much of this machine's /usr the image holds (4096), BENCH_DIR
+side in turn; both end with everything on the disk. Then layers of what it made, rolled back, against those of a store without Windows.
+BENCH_MIB says how much of this machine's /usr the image holds (4096), BENCH_DIR
 where it is made, BENCH_ROUNDS how often (3)."""
 import os, shutil, subprocess, sys, tempfile, time
 
@@ -63,6 +64,19 @@ def theirs():
     os.close(fd)
 
 
+def rollback():
+    """Of the same sizes; what a layer holds does not matter to it."""
+    sh(ISOPOD, "togo", "create", "install.wim", "togo", "--size", SIZE)
+    sh(ISOPOD, "layer", "create", "store", "--size", SIZE)
+    times = {"togo": [], "store": []}
+    for _ in range(15):
+        for store, took in times.items():
+            sh(ISOPOD, "layer", "snapshot", store)
+            took.append(timed(lambda: sh(ISOPOD, "layer", "rollback", store)))
+    a, b = (sorted(times[store])[7] * 1000 for store in ("togo", "store"))
+    print("| milliseconds, `layer rollback` of a To Go layer, of an empty store | %.1f | %.1f | %.2f x |" % (a, b, a / b))
+
+
 def main():
     where = tempfile.mkdtemp(prefix="isopod-togo.", dir=os.environ.get("BENCH_DIR"))
     os.chdir(where)
@@ -83,6 +97,7 @@ def main():
                         os.unlink(name)
         a, b = (sorted(times[side])[ROUNDS // 2] for side in (ours, theirs))
         print("| seconds | %.1f | %.1f | %.2f x |" % (a, b, a / b))
+        rollback()
     finally:
         os.chdir("/")
         shutil.rmtree(where, ignore_errors=True)

@@ -9,6 +9,7 @@ the two sides of a ratio taken in turn). --strict: status 1 if a figure is misse
 """
 
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -19,32 +20,9 @@ import time
 
 import cases
 import sticks
-from vm import VM, BootError
+from figures import MIB, choose, median, row, run, until
 
-MIB = sticks.MIB
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROWS = []
-
-
-def row(what, got, target, met, peer):
-    """One line of the table."""
-    ROWS.append((what, got, target, met, peer))
-    print("%-4s %-58s %-30s to reach %-14s peer %s" % ("ok" if met else "MISS", what, got, target, peer), flush=True)
-
-
-def until(firmware, image, marker, timeout=240, bus="usb", memory=2048, drives=(), steps=None):
-    """Boots to the marker; {'cpu', 'bytes', 'wall'}. steps(vm) runs instead of a plain wait and may return bytes to subtract."""
-    with VM(firmware, image, bus=bus, memory=memory, drives=drives) as vm:
-        vm.poll = 0.005
-        before = steps(vm) if steps else 0
-        vm.wait(marker, timeout)
-        stats = vm.blockstats()
-        return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "written": stats["written"],
-                "wall": vm.seconds()}
-
-
-def median(runs, field):
-    return statistics.median(r[field] for r in runs)
 
 
 # --- bare firmware --------------------------------------------------------------------------------------------------
@@ -108,19 +86,8 @@ def bench_iso(env, runs):
     stick = env.stick("two")
     own = {"bios": r"Automatic boot in", "uefi": r"Pod Live, all messages"}
     for fw in ("bios", "uefi"):
-
-        def choose(vm):
-            vm.wait(cases.MENU, 120)
-            time.sleep(2)
-            before = vm.blockstats()["bytes"]
-            vm.mark()
-            vm.type("live.iso", delay=0.1)
-            time.sleep(1)
-            vm.send_raw(b"\r")
-            return before
-
         plain = until(fw, env.medium("live"), own[fw], bus="cdrom")
-        ours = until(fw, stick, own[fw], steps=choose)
+        ours = until(fw, stick, own[fw], steps=lambda vm: choose(vm, "live.iso")[0])
         ratio = ours["bytes"] / plain["bytes"]
         row("bytes from choosing an ISO to its own menu, vs CD-ROM, " + fw,
             "%.2f x (%.2f / %.2f MiB)" % (ratio, ours["bytes"] / MIB, plain["bytes"] / MIB), "<= 1.25 x", ratio <= 1.25, "3.5-7 x")
@@ -260,21 +227,7 @@ def main():
     a = ap.parse_args()
     env = sticks.Env(a.build)
     env.build_media({m for s in ("two", "many", "tree") for m in sticks.STICKS[s].media} | {"live", "big", "nosquash"})
-    failed = 0
-    for name, part in PARTS.items():
-        if a.only and name not in a.only:
-            continue
-        try:
-            part(env, a.runs)
-        except (BootError, RuntimeError, OSError, subprocess.CalledProcessError) as e:
-            failed += 1
-            print("not measured: %s: %s" % (name, e), flush=True)
-    print("\n| what | measured | to reach | peer |\n|---|---|---|---|")
-    for what, got, target, met, peer in ROWS:
-        print("| %s | %s%s | %s | %s |" % (what, got, "" if met else " **missed**", target, peer))
-    missed = sum(1 for r in ROWS if not r[3])
-    print("%d figures reached, %d missed, %d groups not measured" % (len(ROWS) - missed, missed, failed))
-    return 1 if failed or (a.strict and missed) else 0
+    return run({name: functools.partial(part, env, a.runs) for name, part in PARTS.items()}, a.only, a.strict)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ core/regf/bcd.h makes leads to the memory test, and what is missing to the code 
 import sys
 
 sys.dont_write_bytecode = True
-from windows_common import (GPT_DATA, GPT_DISK, MIB, OUT, TOOL, Windows, bcd, boots, check, esp_disk, fat32, finish, gpt_disk,  # noqa: E402
+from genuine import (GPT_DATA, GPT_DISK, MIB, OUT, TOOL, bcd, boots, check, each, esp_disk, fat32, finish, gpt_disk,  # noqa: E402
                             mbr_disk, ntfs, run, vhd_of)
 
 SIGNATURE = 0x50D15011
-w = Windows()
+w = next(f for f in each() if "uefi" in f.firmwares())
 wim = w.wim()
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Windows on virtual disks, on an Isopod stick: Microsoft's boot manager, out of that Windows, finds the file that our BCD names and its
 parents, and loads what lies in winload's place in it (the memory test). VHD, VHDX, a chain of three; sticks with exFAT and NTFS, MBR and
-GPT; UEFI x64. On a BIOS it does not get there (doc/WINDOWS.md)."""
+GPT; UEFI x64 and BIOS, for which boot/bootvhd.dll of an installed Windows lies in the folder as well; each folder of ISOPOD_WINDOWS."""
 import os
 import pathlib
 import re
@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from windows_common import B, MIB, OUT, VM, Windows, bcd, check, esp_disk, find, finish, mbr_disk, ntfs, run  # noqa: E402
+from genuine import B, EFI_LOADER, EFI_MEMTEST, MIB, OUT, VM, check, each, find, finish, mbr_disk, ntfs, run  # noqa: E402
 
 ISOPOD = pathlib.Path(B) / "isopod"
 KINDS = (("ntfs", "mbr"), ("exfat", "mbr"), ("ntfs", "gpt"))
@@ -25,8 +25,9 @@ def windows(w, name="vhd", loader=None):
     """A partition that looks like an installed Windows, with its boot manager and fonts. `loader`: bytes in the place of the memory test."""
     src, wim = OUT / "vhd-tree", OUT / "vhd.wim"
     shutil.rmtree(src, ignore_errors=True)
-    for path, source in (("System32/winload.efi", "efi/microsoft/boot/memtest.efi"), ("System32/winload.exe", "boot/memtest.exe"),
-                         ("Boot/EFI/bootmgfw.efi", "efi/boot/bootx64.efi"), ("Boot/PCAT/bootmgr", "bootmgr")):
+    programs = {"uefi": {"System32/winload.efi": EFI_MEMTEST, "Boot/EFI/bootmgfw.efi": EFI_LOADER},
+                "bios": {"System32/winload.exe": "boot/memtest.exe", "Boot/PCAT/bootmgr": "bootmgr"}}
+    for path, source in [p for firmware in w.firmwares() for p in programs[firmware].items()]:
         to = src / "Windows" / path
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(w.path(source), to)
@@ -34,7 +35,9 @@ def windows(w, name="vhd", loader=None):
     if find(w.root, "boot/bootvhd.dll"):
         shutil.copy(w.path("boot/bootvhd.dll"), src / "Windows/Boot/PCAT/bootvhd.dll")
     if loader:
-        (src / "Windows/System32/winload.efi").write_bytes(w.path("efi/microsoft/boot/memtest.efi").read_bytes()[:4096] + loader)
+        for name in ("efi", "exe"):
+            program = src / ("Windows/System32/winload." + name)
+            program.write_bytes(program.read_bytes()[:4096] + loader)
     wim.unlink(missing_ok=True)
     run("wimlib-imagex", "capture", src, wim, "--compress=none", "--no-acls")
     return ntfs(name + ".ntfs", 48 * MIB, wim)
@@ -60,52 +63,66 @@ def stick(kind, files):
     return out
 
 
-def title(picture):
-    """What the first rows of a screen show: the bar with the program's name. PPM, so that nothing but this file is needed to read it."""
+def memory_test(picture):
+    """The screen of the memory test: its title in a bar of light grey on dark blue, in the middle 1024 x 768 pixels. PPM, so
+    that nothing but this file is needed to read it."""
     data = picture.read_bytes()
     head = re.match(rb"P6\s(\d+)\s(\d+)\s255\s", data)
-    width = int(head.group(1))
-    return width, data[head.end() + 3 * width * 20:head.end() + 3 * width * 60]
+    width, height = int(head.group(1)), int(head.group(2))
+
+    def colour(x, y):
+        at = head.end() + 3 * (width * y + x)
+        return tuple(data[at:at + 3])
+
+    if width < 1024 or height < 768:
+        return False
+    back, bar = colour(4, 4), colour((width - 1024) // 2 + 64, (height - 768) // 2 + 24)
+    return max(back[:2]) < 16 and 96 <= back[2] <= 176 and min(bar) > 128 and max(bar) - min(bar) < 8
 
 
-def shows(image, name, like=None, timeout=150):
-    """Starts a machine with UEFI and looks at its screen every few seconds, until the title is `like`; without one the title is returned that
-    is there when the time is up."""
+def shows(image, name, firmware, timeout=150):
+    """Starts a machine and looks at its screen every few seconds, until it is the memory test's."""
     picture = OUT / (name + ".ppm")
-    with VM("uefi", image, bus="usb", memory=1024, log=str(OUT / (name + ".log"))) as vm:
+    with VM(firmware, image, bus="usb", memory=1024, log=str(OUT / (name + ".log"))) as vm:
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             time.sleep(4)
             vm.qmp("screendump", filename=str(picture))
-            if like and title(picture) == like:
+            if memory_test(picture):
                 return True
-        return False if like else title(picture)
+        return False
 
 
-def main():
-    w = Windows()
+def start(w, image, file, name, timeout=150):
+    """Whether each firmware that `w` has files for comes to the memory test: {firmware: so it was}."""
+    seen = {}
+    for firmware in w.firmwares():
+        copy = OUT / ("%s-%s-%s.img" % (w.name, firmware, name))
+        shutil.copy(image, copy)
+        isopod("next", copy, "/images/" + file)
+        seen[firmware] = shows(copy, copy.stem, firmware, timeout)
+        os.unlink(copy)
+    return seen
+
+
+def test(w):
     files = virtual_disks(w)
-    # The memory test alone, from a disk that others' tools made: what its screen looks like.
-    alone = esp_disk("vhd-memtest.img", {**w.loader_files(), "EFI/Microsoft/Boot/BCD": bcd("vhd-memtest.bcd", "memtest", efi=1),
-                                         "EFI/Microsoft/Boot/memtest.efi": w.path("efi/microsoft/boot/memtest.efi")})
-    like = shows(alone, "vhd-memtest", timeout=45)
     for kind in KINDS:
         image = stick(kind, files)
         for file in (files[2], files[3], files[0]) if kind == KINDS[0] else (files[2],):
-            name = "vhd-%s-%s-%s" % (*kind, file.name)
-            copy = OUT / (name + ".img")
-            shutil.copy(image, copy)
-            isopod("next", copy, "/images/" + file.name)
-            check(shows(copy, name, like), name)
-            os.unlink(copy)
+            for firmware, seen in start(w, image, file.name, "%s-%s-%s" % (*kind, file.name)).items():
+                check(seen, "%s: %s: %s on %s, %s" % (w.name, firmware, file.name, *kind))
     # It can fail: without winload another screen comes.
-    broken = OUT / "vhd-broken.img"
-    shutil.copy(OUT / ("vhd-%s-%s.img" % KINDS[0]), broken)
     empty, _ = mbr_disk("vhd-broken.raw", 0x1B0D150E, [(7, windows(w, loader=b"no program" * 500, name="vhd-broken"))])
     isopod("disk", "convert", empty, OUT / "broken.vhdx", "--replace")
-    isopod("add", broken, OUT / "broken.vhdx")
-    isopod("next", broken, "/images/broken.vhdx")
-    check(not shows(broken, "vhd-broken", like, timeout=45), "a Windows whose loader is none")
+    broken = stick(KINDS[0], [OUT / "broken.vhdx"])
+    for firmware, seen in start(w, broken, "broken.vhdx", "broken", timeout=45).items():
+        check(not seen, "%s: %s: a Windows whose loader is none" % (w.name, firmware))
+
+
+def main():
+    for w in each():
+        test(w)
     finish()
 
 

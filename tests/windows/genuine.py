@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests with Microsoft's boot manager share: where its files are, disks to boot it from, machines to boot it in.
 
-    w = Windows()                            ends the test, as skipped, without ISOPOD_WINDOWS
+    for w in each():                         ends the test, as skipped, without ISOPOD_WINDOWS
     wim = w.wim()                            a WIM whose "winload" is the memory test
     disk = esp_disk("disk.img", {"EFI/BOOT/BOOTX64.EFI": w.path("efi/boot/bootx64.efi"), ...})
-    check(*w.boots(disk))                    did the memory test come up?
+    check(*boots(disk))                    did the memory test come up?
 
 The proof that boot manager, configuration, ramdisk or virtual disk were right is the screen of Windows' memory test, which is a boot
 application as winload is: it is put in winload's place. With graphics off (element 16000046) the screen comes to the serial port too
@@ -31,6 +31,7 @@ MEMTEST = r"Windows Memory Diagnostic"
 # What a boot manager says when it cannot go on.
 FAILURE = r"(?i)0xc[0-9a-f]{7}|needs to be repaired|failed to start|recovery"
 MIB = 1 << 20
+EFI_LOADER, EFI_MEMTEST, BCDS = "efi/boot/bootx64.efi", "efi/microsoft/boot/memtest.efi", ("boot/bcd", "efi/microsoft/boot/bcd")
 GPT_DISK = "5D1C0DE5-0000-4000-8000-00000000D15C"
 GPT_DATA = "5D1C0DE5-0000-4000-8000-0000000DA7A0"
 
@@ -45,16 +46,51 @@ def find(root, path):
     return at
 
 
-class Windows:
-    """The files of a Windows medium."""
+BOOTMGR, MEDIA_LOADER = "{9dea862c-5cdd-4e70-acc1-f32b344d4795}", "{7619dcc9-fafe-11d9-b411-000476eba25f}"
 
-    def __init__(self):
-        folder = os.environ.get("ISOPOD_WINDOWS")
-        if not folder:
-            skip(os.path.basename(sys.argv[0]), "ISOPOD_WINDOWS does not name a folder with the files of a Windows medium")
-            finish()
+
+def bcd_edit(bcd, out, elements):
+    """A copy of a boot configuration with elements, (object, number, bytes), set."""
+    lines = []
+    for guid, element, value in elements:
+        key = "Objects\\%s\\Elements\\%s" % (guid, element)
+        lines += ["key\t" + key, "set\t%s\tElement\t3\t%s" % (key, value.hex())]
+    run(TOOL, "edit", bcd, out, input=("\n".join(lines) + "\n").encode())
+    return out
+
+
+def folders():
+    """What ISOPOD_WINDOWS names: folders with the files of Windows media, separated by colons."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    return [Windows(f) for f in os.environ.get("ISOPOD_WINDOWS", "").split(":") if f]
+
+
+def each():
+    """The same, for a test: without any it ends, as skipped."""
+    found = folders()
+    if not found:
+        skip(os.path.basename(sys.argv[0]), "ISOPOD_WINDOWS does not name a folder with the files of a Windows medium")
+        finish()
+    return found
+
+
+def mark_efi(iso):
+    """genisoimage calls its second boot entry one for a BIOS: the section header's platform (El Torito, figure 4) becomes 0xEF."""
+    with open(iso, "r+b") as f:
+        f.seek(17 * 2048 + 0x47)
+        at = struct.unpack("<I", f.read(4))[0] * 2048 + 64
+        f.seek(at)
+        if f.read(1) not in (b"\x90", b"\x91"):
+            raise SystemExit("%s: no second section in the boot catalogue" % iso)
+        f.write(b"\xEF")
+
+
+class Windows:
+    """The files of a Windows medium, or as many of them as there are."""
+
+    def __init__(self, folder):
         self.root = pathlib.Path(folder)
-        OUT.mkdir(parents=True, exist_ok=True)
+        self.name = self.root.name
 
     def path(self, name):
         p = find(self.root, name)
@@ -62,23 +98,67 @@ class Windows:
             raise SystemExit("%s: there is no %s" % (self.root, name))
         return p
 
-    def wim(self, name="memtest.wim", compress="LZX"):
-        """A WIM that has the memory test where Windows PE has winload, for both firmwares."""
-        src, out = OUT / "wim", OUT / name
-        shutil.rmtree(src, ignore_errors=True)
-        boot = src / "Windows/System32/boot"
+    def has(self, *names):
+        return all(find(self.root, name) for name in names)
+
+    def firmwares(self):
+        """Those that it has boot manager and memory test for."""
+        return [fw for fw, files in (("bios", ("bootmgr", "boot/memtest.exe")), ("uefi", (EFI_LOADER, EFI_MEMTEST))) if self.has(*files)]
+
+    def pe_tree(self, folder):
+        """The memory test where Windows PE has winload, for both firmwares."""
+        shutil.rmtree(folder, ignore_errors=True)
+        boot = folder / "Windows/System32/boot"
         boot.mkdir(parents=True)
-        shutil.copy(self.path("efi/microsoft/boot/memtest.efi"), boot / "winload.efi")
-        shutil.copy(self.path("boot/memtest.exe"), boot / "winload.exe")
+        if "uefi" in self.firmwares():
+            shutil.copy(self.path(EFI_MEMTEST), boot / "winload.efi")
+        if "bios" in self.firmwares():
+            shutil.copy(self.path("boot/memtest.exe"), boot / "winload.exe")
         # a program for this processor: what Isopod puts its helper in front of, so that the boot managers read a changed WIM
-        shutil.copy(self.path("efi/microsoft/boot/memtest.efi"), boot.parent / "winpeshl.exe")
+        shutil.copy(self.path(EFI_MEMTEST), boot.parent / "winpeshl.exe")
+        return folder
+
+    def wim(self, name="memtest.wim", compress="LZX"):
+        out = OUT / name
         out.unlink(missing_ok=True)
-        run("wimlib-imagex", "capture", src, out, "memtest", "--compress=" + compress, "--boot", "--no-acls")
+        run("wimlib-imagex", "capture", self.pe_tree(OUT / "wim"), out, "memtest", "--compress=" + compress, "--boot", "--no-acls")
+        return out
+
+    def bcd(self, name, menu=False):
+        """The medium's own, with graphics switched off on the boot manager and its loader: then screens come to the serial port, too.
+        `menu`: the boot manager shows its menu, and waits there for ten minutes."""
+        elements = [(guid, "16000046", b"\1") for guid in (BOOTMGR, MEDIA_LOADER)]
+        if menu:
+            elements += [(BOOTMGR, "26000020", b"\1"), (BOOTMGR, "25000004", (600).to_bytes(8, "little"))]
+        return bcd_edit(self.path(name), OUT / ("%s-%s" % (self.name, name.replace("/", "-"))), elements)
+
+    def iso(self, out, wim, menu=False, more=(), options=("-udf", "-J", "-R"), without=()):
+        """A medium as Microsoft's, with that boot.wim. more: further files, {path in it: file}; without: paths that it has not."""
+        tree = out.with_suffix(".tree")
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir()
+        for part in ("boot", "efi", "bootmgr", "bootmgr.efi"):
+            source = find(self.root, part)
+            if source:
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, tree / part)
+        for name in BCDS:
+            if self.has(name):
+                shutil.copy(self.bcd(name, menu), find(tree, name))
+        for path, source in {"sources/boot.wim": wim, **dict(more)}.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, tree / path)
+        for path in without:
+            find(tree, path).unlink()
+        run("genisoimage", "-quiet", *options, "-iso-level", "3", "-allow-limited-size", "-V", "WINDOWS", "-b", "boot/etfsboot.com",
+            "-no-emul-boot", "-boot-load-size", "8", "-eltorito-alt-boot", "-e", "efi/microsoft/boot/efisys.bin", "-no-emul-boot", "-o",
+            out, tree)
+        shutil.rmtree(tree)
+        mark_efi(out)
         return out
 
     def loader_files(self):
         """What every disk for UEFI needs: the boot manager and its fonts, as {path on the disk: file}."""
-        files = {"EFI/BOOT/BOOTX64.EFI": self.path("efi/boot/bootx64.efi")}
+        files = {"EFI/BOOT/BOOTX64.EFI": self.path(EFI_LOADER)}
         for font in sorted(self.path("efi/microsoft/boot/fonts").iterdir()):
             files["EFI/Microsoft/Boot/Fonts/" + font.name] = font
         return files

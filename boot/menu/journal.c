@@ -66,6 +66,15 @@ static int16_t entry_of(const struct menu *m, const struct pod_plan *p)
 	return (int16_t)(bit == 0 ? p->bios_entry : p->efi_entry[bit]);
 }
 
+/* Whichever WIM of a CD is chosen in its own menu: one of them reports. */
+static bool has_helper(const struct pod_plan *p)
+{
+	for (size_t i = 0; i < p->wim_count; i++)
+		if (p->wim[i].served_length)
+			return true;
+	return p->windows.replaced[0];
+}
+
 static void add_plan(struct menu *m, struct pod_rec_image *r, const struct pod_plan *p, size_t extents)
 {
 	r->volume_bytes = p->image.volume_bytes;
@@ -84,7 +93,7 @@ static void add_plan(struct menu *m, struct pod_rec_image *r, const struct pod_p
 		r->flags |= POD_REC_I_FRAGMENTED;
 	if (p->initrd_count)
 		r->flags |= POD_REC_I_HANDOVER;
-	if (p->windows.replaced[0])
+	if (has_helper(p))
 		r->flags |= POD_REC_I_HELPER;
 	pod_strlcpy(r->label, p->image.label, sizeof r->label);
 }

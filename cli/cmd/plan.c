@@ -38,6 +38,8 @@ static const char *overlay_text(enum pod_overlay_kind k)
 		return "catalog";
 	case POD_OVERLAY_VOLUME:
 		return "volume";
+	case POD_OVERLAY_WIM:
+		return "wim";
 	}
 	return "other";
 }
@@ -172,6 +174,31 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 		cli_json_u64(j, "length", o->length_bytes);
 		cli_json_str(j, "path", o->path);
 		cli_json_str(j, "reason", o->reason);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
+static void json_wims(struct cli_json *j, const struct pod_plan *p)
+{
+	if (!p->wim_count)
+		return;
+	cli_json_open(j, "wims", '[');
+	for (size_t i = 0; i < p->wim_count; i++) {
+		const struct pod_plan_wim *w = &p->wim[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_str(j, "path", w->path);
+		cli_json_u64(j, "image", w->image);
+		cli_json_u64(j, "offset", w->start_bytes);
+		cli_json_u64(j, "length", w->length_bytes);
+		if (w->served_length) {
+			cli_json_u64(j, "served_offset", w->served_bytes);
+			cli_json_u64(j, "served_length", w->served_length);
+			cli_json_u64(j, "names", w->names);
+		}
+		cli_json_str(j, "replaced", *w->replaced ? w->replaced : NULL);
+		cli_json_str(j, "unchanged_because", *w->why ? w->why : NULL);
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
@@ -357,6 +384,7 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	free(wim);
 	json_boot_entries(&j, &p->image);
 	json_overlays(&j, p);
+	json_wims(&j, p);
 	json_windows(&j, &p->windows);
 	cli_json_open(&j, "warnings", '[');
 	for (uint32_t i = 0; i < p->warning_count; i++)
@@ -400,6 +428,26 @@ static void text_overlays(const struct pod_plan *p)
 		cli_print(_("  %-9s %llu bytes at offset %llu%s%s: %s\n"), overlay_text(o->kind),
 			  (unsigned long long)o->length_bytes, (unsigned long long)o->start_bytes, *o->path ? ", " : "", o->path,
 			  o->reason);
+	}
+}
+
+static void text_wims(const struct pod_plan *p)
+{
+	char size[16];
+
+	if (p->wim_count)
+		cli_print("%s\n", _("WIMs that Windows PE starts from, on the image served as the CD that it is:"));
+	for (size_t i = 0; i < p->wim_count; i++) {
+		const struct pod_plan_wim *w = &p->wim[i];
+
+		pod_format_size(size, w->length_bytes);
+		if (*w->why)
+			cli_print(_("  %s, %s, image %u: unchanged (%s)\n"), w->path, size, w->image, w->why);
+		else
+			cli_print(
+				_("  %s, %s, image %u: at offset %llu, with Isopod's helper in the place of %s: it shows Windows the "
+				  "image, and runs that\n"),
+				w->path, size, w->image, (unsigned long long)w->served_bytes, w->replaced);
 	}
 }
 
@@ -475,6 +523,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		text_wim(wim);
 	free(wim);
 	text_overlays(p);
+	text_wims(p);
 	text_windows(&p->windows);
 	cli_print("%s\n", _("Where the image lies:"));
 	for (size_t i = 0; i < im->extent_count; i++) {

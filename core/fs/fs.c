@@ -81,7 +81,7 @@ static bool is_path_component(const char *name)
 	return true;
 }
 
-static enum pod_status next_of_any_kind(struct pod_dir *dir, struct pod_dirent *out)
+static enum pod_status next_of_any_kind(struct pod_dir *dir, bool (*wanted)(const char *name), struct pod_dirent *out)
 {
 	do {
 		if (++dir->steps > DIR_STEP_LIMIT)
@@ -89,7 +89,7 @@ static enum pod_status next_of_any_kind(struct pod_dir *dir, struct pod_dirent *
 		memset(&out->node, 0, sizeof out->node);
 		out->name[0] = 0;
 		POD_TRY(dir->fs->ops->readdir(dir, out));
-	} while (!is_path_component(out->name));
+	} while (!is_path_component(out->name) || (wanted && !wanted(out->name)));
 	return POD_OK;
 }
 
@@ -100,9 +100,14 @@ static enum pod_status complete(struct pod_fs *fs, struct pod_node *node)
 
 enum pod_status pod_dir_next(struct pod_dir *dir, struct pod_dirent *out)
 {
+	return pod_dir_next_wanted(dir, NULL, out);
+}
+
+enum pod_status pod_dir_next_wanted(struct pod_dir *dir, bool (*wanted)(const char *name), struct pod_dirent *out)
+{
 	enum pod_status st;
 	do {
-		POD_TRY(next_of_any_kind(dir, out));
+		POD_TRY(next_of_any_kind(dir, wanted, out));
 		st = complete(dir->fs, &out->node);
 		/* One bad node hides itself, not its neighbours. */
 		dir->damaged += st == POD_E_CORRUPT;
@@ -122,7 +127,7 @@ static enum pod_status find(struct pod_fs *fs, const struct pod_node *node, cons
 	enum pod_status st = pod_dir_open(&dir, fs, node);
 	if (st != POD_OK)
 		return POD_E_NOT_FOUND; /* a file in the middle of a path */
-	while ((st = next_of_any_kind(&dir, scratch)) == POD_OK) {
+	while ((st = next_of_any_kind(&dir, NULL, scratch)) == POD_OK) {
 		if (pod_strncasecmp(scratch->name, name, len) != 0 || scratch->name[len])
 			continue;
 		if (memcmp(scratch->name, name, len) == 0 || !fs->ops->case_sensitive) {

@@ -129,6 +129,8 @@ enum pod_status POD_MUST_USE pod_dir_open(struct pod_dir *dir, struct pod_fs *fs
 /* Symbolic links are not reported; pod_fs_lookup follows them. Neither are entries whose own node is damaged: dir->damaged counts
  * them. */
 enum pod_status POD_MUST_USE pod_dir_next(struct pod_dir *dir, struct pod_dirent *out);
+/* The next one whose name is `wanted` (NULL: any is). Of the others nothing but the name is read. */
+enum pod_status POD_MUST_USE pod_dir_next_wanted(struct pod_dir *dir, bool (*wanted)(const char *name), struct pod_dirent *out);
 
 /* Looks up "/a/b" ('/' separated, leading slash optional; empty = root). Case as the filesystem compares: exact match first,
  * else ASCII-case-insensitive. `scratch` is a caller's pod_dirent (they are large). */

@@ -19,16 +19,17 @@ struct pod_found {
 
 /* One directory record, to find every name of the same data. */
 struct pod_record {
-	uint64_t start_bytes, entry_bytes;
+	uint64_t start_bytes, size_bytes, entry_bytes;
 	uint32_t entry_len;
+	bool split; /* the file has further records (ISO 9660, from 4 GiB on) */
 };
 
 /* What a walk through one tree (ISO 9660, Joliet, FAT) brings together. */
 struct pod_scan {
 	struct pod_alloc *alloc;
 	struct pod_fs *fs;
-	struct pod_found *initrd, *kernel, *config;
-	size_t initrd_count, initrd_cap, kernel_count, kernel_cap, config_count, config_cap;
+	struct pod_found *initrd, *kernel, *config, *wim;
+	size_t initrd_count, initrd_cap, kernel_count, kernel_cap, config_count, config_cap, wim_count, wim_cap;
 	struct pod_record *record;
 	size_t record_count, record_cap;
 	const char **by;	  /* per initrd: the path of the configuration that names it, or NULL */
@@ -106,15 +107,48 @@ enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_
 enum pod_status POD_MUST_USE pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64_t start, uint64_t len,
 						 enum pod_machine machine, const char *found_by);
 
+/* The trees of an ISO, searched once for whoever serves files of them changed. Zeroed but for the first three: nothing is open. */
+#define POD_ISO_TREES_SECTOR 2048u
+struct pod_iso_tree {
+	struct pod_fs fs;
+	struct pod_scan scan;
+};
+struct pod_iso_trees {
+	const struct pod_plan_request *rq;
+	struct pod_plan *plan;
+	struct pod_dev *image;
+	/* The first one is where files are looked for; the others show the same files. */
+	struct pod_iso_tree tree[3];
+	size_t count;
+	bool opened, all;
+	bool udf_moved;	  /* a File Entry was re-pointed: the partition must reach the end */
+	bool space_grows; /* the volume descriptors of ISO 9660 say that it does, too */
+	uint8_t block[POD_ISO_TREES_SECTOR];
+};
+/* The tree that shows the content; without effect when done before. What it holds is in tree[0].scan. */
+enum pod_status POD_MUST_USE pod_iso_trees_open(struct pod_iso_trees *x, struct pod_diag *diag);
+/* And the others; without effect when done before. */
+enum pod_status POD_MUST_USE pod_iso_trees_open_all(struct pod_iso_trees *x);
+bool pod_iso_tree_is_udf(const struct pod_iso_tree *t);
+/* How many records in all trees name the file; *split: one of them is not alone, and cannot be re-pointed. */
+size_t pod_iso_trees_names(const struct pod_iso_trees *x, const struct pod_found *f, bool *split);
+/* All of them name [start, start + len) of the virtual disk from now on, the served `what`. */
+enum pod_status POD_MUST_USE pod_iso_trees_move(struct pod_iso_trees *x, const struct pod_found *f, uint64_t start, uint64_t len,
+						const char *what);
+/* When nothing more is appended: the volume reaches the end of the virtual disk, where it has to. */
+enum pod_status POD_MUST_USE pod_iso_trees_grow(struct pod_iso_trees *x);
+void pod_iso_trees_close(struct pod_iso_trees *x);
+
 /* Serves the initrds of the ISO's own trees and re-points their directory records. */
-enum pod_status POD_MUST_USE pod_plan_iso_initrds(struct pod_handover *h, struct pod_dev *image, struct pod_diag *diag);
+enum pod_status POD_MUST_USE pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_trees *x, struct pod_diag *diag);
 /* The same for initrds inside the FAT of El Torito entry `index`: the FAT is served rebuilt, past the end. */
 enum pod_status POD_MUST_USE pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *image, uint32_t index,
 						  struct pod_diag *diag);
 
-/* Of a Windows medium: makes the map that of a hard disk which Windows' own boot manager starts from, and says so in p->windows and
+/* Of a Windows medium (x->image; its trees are opened where it is an ISO): makes the map that of a hard disk which Windows' own boot manager starts from, and says so in p->windows and
  * p->image.firmware. Whatever is no such medium stays as it is. */
-enum pod_status POD_MUST_USE pod_plan_windows(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_dev *image,
-					      struct pod_diag *diag);
+enum pod_status POD_MUST_USE pod_plan_windows(struct pod_iso_trees *x, struct pod_diag *diag);
+/* Of an ISO that is served as the CD it is: puts the helper into each WIM that Windows PE starts from (windows_cd.c). */
+enum pod_status POD_MUST_USE pod_plan_windows_cd(struct pod_iso_trees *x, struct pod_diag *diag);
 
 #endif

@@ -112,10 +112,11 @@ static void warn_about_image(struct pod_plan *p)
 	p->about_image.end = p->warning_count;
 }
 
-static enum pod_status patch_initrds(struct pod_plan *p, const struct pod_plan_request *rq, struct pod_dev *image,
-				     struct pod_diag *diag)
+static enum pod_status patch_initrds(struct pod_iso_trees *x, struct pod_diag *diag)
 {
-	struct pod_handover h = {.rq = rq, .plan = p, .image = image};
+	const struct pod_plan_request *rq = x->rq;
+	struct pod_plan *p = x->plan;
+	struct pod_handover h = {.rq = rq, .plan = p, .image = x->image};
 	if (p->image.kind != POD_IMAGE_ISO || p->windows.count || !rq->shim)
 		return POD_OK;
 	for (size_t i = 0; i < rq->extent_count; i++) {
@@ -124,10 +125,10 @@ static enum pod_status patch_initrds(struct pod_plan *p, const struct pod_plan_r
 			return POD_OK;
 		}
 	}
-	enum pod_status st = pod_plan_iso_initrds(&h, image, diag);
+	enum pod_status st = pod_plan_iso_initrds(&h, x, diag);
 	for (uint32_t i = 0; st == POD_OK && i < p->image.boot_count; i++)
 		if (p->image.boot[i].platform == 0xef)
-			st = pod_plan_fat_initrds(&h, image, i, diag);
+			st = pod_plan_fat_initrds(&h, x->image, i, diag);
 	pod_handover_fini(&h);
 	return st;
 }
@@ -145,6 +146,32 @@ enum pod_status pod_plan_probe(struct pod_plan *p, struct pod_dev *image, const 
 		return st;
 	pod_plan_warn(p, "The image has more files or partitions than are searched: a boot loader may not have been found.");
 	return pod_budget_status(image->budget);
+}
+
+/* What is served otherwise than it lies in the image. */
+static enum pod_status patch(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_dev *image, struct pod_diag *diag)
+{
+	struct pod_iso_trees *x = pod_zalloc(p->alloc, 1, sizeof *x);
+	if (!x)
+		return POD_E_NOMEM;
+	x->rq = rq;
+	x->plan = p;
+	x->image = image;
+	enum pod_status st = pod_plan_windows(x, diag);
+	if (st == POD_OK) {
+		p->sector_size = p->image.kind == POD_IMAGE_ISO && !p->windows.count ? ISO_SECTOR : 512;
+		choose_entries(p);
+		warn_about_image(p);
+		if (p->image.kind == POD_IMAGE_ISO && !p->windows.count)
+			st = pod_plan_windows_cd(x, diag);
+	}
+	if (st == POD_OK)
+		st = patch_initrds(x, diag);
+	if (st == POD_OK)
+		st = pod_iso_trees_grow(x);
+	pod_iso_trees_close(x);
+	pod_free(p->alloc, x);
+	return st;
 }
 
 enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *p, struct pod_diag *diag)
@@ -166,13 +193,7 @@ enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_allo
 	if (st == POD_OK && pod_image_is_disk_file(p->image.kind))
 		st = pod_plan_container(rq, p, diag);
 	if (st == POD_OK)
-		st = pod_plan_windows(rq, p, &cache.dev, diag);
-	if (st == POD_OK) {
-		p->sector_size = p->image.kind == POD_IMAGE_ISO && !p->windows.count ? ISO_SECTOR : 512;
-		choose_entries(p);
-		warn_about_image(p);
-		st = patch_initrds(p, rq, &cache.dev, diag);
-	}
+		st = patch(rq, p, &cache.dev, diag);
 	/* Firmware and BIOS services count in whole sectors. */
 	if (st == POD_OK)
 		st = pod_map_pad(&p->map, p->sector_size);
@@ -192,6 +213,8 @@ void pod_plan_free(struct pod_plan *p)
 	pod_free(p->alloc, p->initrd);
 	pod_free(p->alloc, p->windows.file);
 	pod_free(p->alloc, p->windows.choice);
+	pod_free(p->alloc, p->wim);
+	p->wim = NULL;
 	p->overlay = NULL;
 	p->windows = (struct pod_plan_windows){0};
 	p->initrd = NULL;

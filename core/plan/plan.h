@@ -95,10 +95,11 @@ struct pod_plan_request {
 
 enum pod_overlay_kind {
 	POD_OVERLAY_INITRD,  /* initrd served with the shim: bytes appended past the end */
-	POD_OVERLAY_DIRENT,  /* directory record or UDF File Entry re-pointed at it */
+	POD_OVERLAY_DIRENT,  /* directory record or UDF File Entry re-pointed at it, or at a WIM */
 	POD_OVERLAY_FAT,     /* FAT inside an El Torito image rebuilt */
 	POD_OVERLAY_CATALOG, /* boot catalogue entry re-pointed */
-	POD_OVERLAY_VOLUME,  /* UDF volume made longer */
+	POD_OVERLAY_VOLUME,  /* volume made longer */
+	POD_OVERLAY_WIM,     /* WIM served with the helper in it, past the end */
 };
 
 struct pod_overlay {
@@ -114,6 +115,19 @@ struct pod_initrd {
 	enum pod_machine machine;
 	char found_by[96]; /* "boot/grub/grub.cfg", or "content" */
 };
+
+/* A WIM that starts from an ISO which is served as the CD it is (windows_cd.c). */
+struct pod_plan_wim {
+	char path[256];
+	uint64_t start_bytes, length_bytes; /* of the original in the image */
+	uint64_t served_bytes,
+		served_length; /* of what the virtual disk shows as it, with the helper in it; 0 bytes: the original */
+	uint32_t image;	       /* the one that starts */
+	uint32_t names;	       /* directory records that name it */
+	char replaced[256];    /* the program in it that the helper stands in for */
+	char why[96];	       /* "", or why it is the original */
+};
+#define POD_PLAN_WIM_MAX 16
 
 /* The virtual hard disk that Windows is started from (windows.c). */
 enum pod_disk_from {
@@ -198,6 +212,8 @@ struct pod_plan {
 	size_t overlay_count, overlay_cap;
 	struct pod_initrd *initrd;
 	size_t initrd_count, initrd_cap;
+	struct pod_plan_wim *wim;
+	size_t wim_count, wim_cap;
 	uint32_t warning_count;
 	struct {
 		uint32_t first, end;

@@ -3,6 +3,7 @@
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
+#include "core/fs/iso9660.h"
 
 enum {
 	DEPTH_MAX = 5,
@@ -33,8 +34,8 @@ static bool is_bulk(const char *name)
 {
 	static const char *const bulk[] = {"pool",     "dists",	  "packages", "repodata",   "repo",	 "rpms",
 					   "firmware", "doc",	  "docs",     "fonts",	    "themes",	 "locale",
-					   "locales",  "i386-pc", "i386-efi", "x86_64-efi", "arm64-efi", "sources",
-					   "support",  "upgrade", "autorun",  "pics",	    "manual"};
+					   "locales",  "i386-pc", "i386-efi", "x86_64-efi", "arm64-efi", "support",
+					   "upgrade",  "autorun", "pics",     "manual"};
 	for (size_t i = 0; i < POD_ARRAY_LEN(bulk); i++)
 		if (pod_strcasecmp(name, bulk[i]) == 0)
 			return true;
@@ -57,6 +58,17 @@ static bool initrd_name(const char *name)
 	return has_any(name, part, POD_ARRAY_LEN(part)) && !pod_ends_with_nocase(name, ".cfg") &&
 	       !pod_ends_with_nocase(name, ".conf") && !pod_ends_with_nocase(name, ".txt") &&
 	       !pod_ends_with_nocase(name, ".c32") && !pod_ends_with_nocase(name, ".mod");
+}
+
+static bool is_wim(const char *name)
+{
+	return pod_ends_with_nocase(name, ".wim");
+}
+
+/* Where Windows' media keep the WIMs, among files by the hundred: in UDF each that is looked at costs a block. */
+static bool only_wims(const char *path)
+{
+	return pod_strcasecmp(path, "sources") == 0 || pod_ends_with_nocase(path, "/sources");
 }
 
 static bool kernel_name(const char *name)
@@ -88,6 +100,11 @@ static enum pod_status add_found(struct pod_scan *s, struct pod_found **v, size_
 	return st;
 }
 
+static bool is_iso(const struct pod_fs *fs)
+{
+	return fs->ops == &pod_fs_iso9660 || fs->ops == &pod_fs_joliet;
+}
+
 static enum pod_status add_record(struct pod_scan *s, uint64_t start, const struct pod_node *node)
 {
 	void *p = s->record;
@@ -99,7 +116,11 @@ static enum pod_status add_record(struct pod_scan *s, uint64_t start, const stru
 		pod_grow(s->alloc, &p, s->record_count, &s->record_cap, s->record_count + 1, sizeof *s->record, RECORDS_MAX);
 	s->record = p;
 	if (st == POD_OK)
-		s->record[s->record_count++] = (struct pod_record){start, node->entry_bytes, node->entry_len};
+		s->record[s->record_count++] = (struct pod_record){.start_bytes = start,
+								   .size_bytes = node->size_bytes,
+								   .entry_bytes = node->entry_bytes,
+								   .entry_len = node->entry_len,
+								   .split = is_iso(s->fs) && pod_iso9660_records(node) != 1};
 	return st;
 }
 
@@ -125,6 +146,8 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 		return add_found(s, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
 	if (kernel_name(name))
 		return add_found(s, &s->kernel, &s->kernel_count, &s->kernel_cap, &f);
+	if (is_wim(name))
+		return add_found(s, &s->wim, &s->wim_count, &s->wim_cap, &f);
 	if (pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf"))
 		return add_found(s, &s->config, &s->config_count, &s->config_cap, &f);
 	return POD_OK;
@@ -171,9 +194,10 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t paren
 static enum pod_status read_dir(struct pod_scan *s, struct walk *w, size_t i)
 {
 	struct pod_dir dir;
+	bool (*wanted)(const char *name) = only_wims(w->dir[i].path) ? is_wim : NULL;
 	enum pod_status st = pod_dir_open(&dir, s->fs, &w->dir[i].node);
 	while (st == POD_OK) {
-		st = pod_dir_next(&dir, s->entry);
+		st = pod_dir_next_wanted(&dir, wanted, s->entry);
 		if (st != POD_OK)
 			break;
 		st = s->entry->node.is_dir ? push_dir(s, w, i) : take_file(s, w->dir[i].path);
@@ -236,6 +260,7 @@ void pod_scan_free(struct pod_scan *s)
 	pod_free(s->alloc, s->initrd);
 	pod_free(s->alloc, s->kernel);
 	pod_free(s->alloc, s->config);
+	pod_free(s->alloc, s->wim);
 	pod_free(s->alloc, s->record);
 	pod_free(s->alloc, s->by);
 	pod_free(s->alloc, s->entry);

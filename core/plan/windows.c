@@ -7,7 +7,7 @@
  * A Windows medium is an ISO with a boot manager, a BCD for UEFI or for BIOS, what that names (windows_bcd.c; as a rule
  * sources/boot.wim), and boot.sdi. Of the image's tree
  * the folders boot and efi and the programs in the root are shown, all as they are. WIM files are in windows_wim.c, Windows on virtual
- * disks in windows_vhd.c.
+ * disks in windows_vhd.c. With further WIMs that start it has a boot menu of its own, and stays a CD (windows_cd.c).
  */
 #include "core/base/hash.h"
 #include "core/base/mem.h"
@@ -203,23 +203,30 @@ static uint32_t without_other_machines(struct windows_job *j, uint32_t firmware)
 	return firmware & (fits | POD_FW_BIOS);
 }
 
+static enum pod_status patch(struct windows_job *j)
+{
+	const char *why;
+	POD_TRY(windows_patch(j, &why));
+	if (!j->other)
+		pod_strlcpy(j->plan->windows.replaced, j->replaced, sizeof j->plan->windows.replaced);
+	/* Of a bare WIM there is nothing that Windows would have to find. */
+	if (why && j->plan->image.kind == POD_IMAGE_ISO)
+		pod_plan_warn(
+			j->plan,
+			"Isopod's helper cannot be put into the WIM (%s): Windows starts, but Setup will not find its install.wim.",
+			why);
+	return POD_OK;
+}
+
 static enum pod_status put_wim(struct windows_job *j, const char *from, const char *to)
 {
 	if (j->wim_open && j->rq->helper)
-		POD_TRY(windows_patch(j));
+		POD_TRY(patch(j));
 	if (j->wim_open)
 		POD_TRY(windows_name_image(j));
 	POD_TRY(windows_file(j, to, POD_FROM_IMAGE, from));
 	const struct pod_map *m = j->patched.size_bytes ? &j->patched : &j->wim_map;
 	return pod_fatdisk_slice(&j->disk, m, 0, m->size_bytes);
-}
-
-static enum pod_status add_wim_run(void *ctx, const struct pod_extent *e)
-{
-	struct windows_job *j = ctx;
-	if (e->hole)
-		return POD_E_CORRUPT;
-	return pod_map_append_from(&j->wim_map, &j->plan->map, e->dev_bytes, e->length_bytes);
 }
 
 /* Opens a WIM of the image. */
@@ -229,7 +236,7 @@ static enum pod_status take_wim(struct windows_job *j, const char *path)
 	POD_TRY(pod_fs_lookup(&j->fs, path, &node, &j->entry));
 	if (node.size_bytes > POD_FATDISK_FILE_MAX)
 		return POD_E_LIMIT;
-	POD_TRY(j->fs.ops->extents(&j->fs, &node, add_wim_run, j));
+	POD_TRY(j->fs.ops->extents(&j->fs, &node, windows_wim_run, j));
 	return windows_wim_open(j);
 }
 
@@ -241,9 +248,7 @@ static enum pod_status put_other_wims(struct windows_job *j, const char *first)
 		const struct windows_name *n = &j->named[i];
 		if (!n->wim || n->path == first)
 			continue;
-		windows_wim_close(j);
-		pod_map_init(&j->wim_map, j->plan->alloc);
-		pod_map_init(&j->patched, j->plan->alloc);
+		windows_wim_reset(j);
 		j->other = true;
 		POD_TRY(take_wim(j, n->path));
 		pod_snprintf(to, sizeof to, "/%s", n->path);
@@ -334,10 +339,14 @@ static void tell_damaged(struct windows_job *j)
 }
 
 /* POD_E_NOT_FOUND: no Windows medium. */
-static enum pod_status compose_iso(struct windows_job *j, struct pod_dev *image, struct pod_diag *diag)
+static enum pod_status compose_iso(struct windows_job *j, struct pod_iso_trees *x, struct pod_diag *diag)
 {
 	static const char *const program[] = {"bootmgr", "bootmgr.efi"};
-	POD_TRY(open_tree(j, image));
+	bool own_menu;
+	POD_TRY(open_tree(j, x->image));
+	POD_TRY(windows_cd_has_menu(j, x, &own_menu, diag));
+	if (own_menu)
+		return POD_E_NOT_FOUND;
 	POD_TRY(take_wim(j, first_wim(j)));
 	tell_damaged(j);
 	for (size_t i = 0; i < POD_ARRAY_LEN(program); i++)
@@ -366,7 +375,7 @@ static enum pod_status compose_wim(struct windows_job *j, struct pod_diag *diag)
 	return add_wim(j, "", diag);
 }
 
-static enum pod_status compose(struct windows_job *j, struct pod_dev *image, struct pod_diag *diag)
+static enum pod_status compose(struct windows_job *j, struct pod_iso_trees *x, struct pod_diag *diag)
 {
 	struct pod_plan *p = j->plan;
 	pod_map_init(&j->wim_map, p->alloc);
@@ -374,7 +383,7 @@ static enum pod_status compose(struct windows_job *j, struct pod_dev *image, str
 	enum pod_status st = pod_fatdisk_init(&j->disk, j->rq->disk, p->alloc);
 	if (st == POD_OK)
 		st = p->container != POD_IMAGE_UNKNOWN ? windows_vhd(j, diag)
-		     : p->image.kind == POD_IMAGE_ISO  ? compose_iso(j, image, diag)
+		     : p->image.kind == POD_IMAGE_ISO  ? compose_iso(j, x, diag)
 						       : compose_wim(j, diag);
 	windows_wim_close(j);
 	pod_fs_close(&j->fs);
@@ -383,9 +392,11 @@ static enum pod_status compose(struct windows_job *j, struct pod_dev *image, str
 }
 
 /* With half of the budget: as it is it can still be served with the other half. */
-enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_plan *p, struct pod_dev *image,
-				 struct pod_diag *diag)
+enum pod_status pod_plan_windows(struct pod_iso_trees *x, struct pod_diag *diag)
 {
+	const struct pod_plan_request *rq = x->rq;
+	struct pod_plan *p = x->plan;
+	struct pod_budget *budget = x->image->budget;
 	struct pod_budget_part part;
 	bool iso = p->image.kind == POD_IMAGE_ISO, vhd = pod_image_is_vhd(p->container) && p->image.kind == POD_IMAGE_DISK;
 	if ((!iso && !vhd && p->image.kind != POD_IMAGE_WIM) || ((iso || vhd) && rq->windows_cd))
@@ -395,9 +406,9 @@ enum pod_status pod_plan_windows(const struct pod_plan_request *rq, struct pod_p
 		return POD_E_NOMEM;
 	j->rq = rq;
 	j->plan = p;
-	pod_budget_split(image->budget, &part);
-	enum pod_status st = compose(j, image, diag);
-	(void)pod_budget_join(image->budget, &part);
+	pod_budget_split(budget, &part);
+	enum pod_status st = compose(j, x, diag);
+	(void)pod_budget_join(budget, &part);
 	pod_free(p->alloc, j);
 	if (st == POD_OK || windows_is_fatal(st))
 		return st;

@@ -52,6 +52,7 @@ struct windows_job {
 	bool is_pe; /* it looks like one that starts from a WIM */
 	struct pod_wim_dirent wim_entry;
 	struct pod_map patched; /* what is served in its place; empty: itself */
+	char replaced[256];	/* the program in it that the helper stands in for, "": none */
 };
 
 extern const char windows_wim_path[];			     /* on the disk, and in an ISO */
@@ -76,6 +77,10 @@ enum pod_status POD_MUST_USE windows_finish(struct windows_job *j, uint32_t firm
 /* windows_wim.c */
 /* The UEFI that a PE program is for; 0: none that is known, or no program. */
 uint32_t windows_program(enum pod_status (*read)(void *ctx, uint64_t off, void *buf, size_t len), void *ctx, uint64_t size_bytes);
+/* One run of the WIM's file, for pod_fs_ops.extents; `ctx` is the job. */
+enum pod_status windows_wim_run(void *ctx, const struct pod_extent *e);
+/* Closed, and empty for another one. */
+void windows_wim_reset(struct windows_job *j);
 /* Is it one that the boot manager shows Latin text with? */
 bool windows_is_font(const char *name);
 /* The font `name` of windows_fonts: once for UEFI, by `take`, and shown again where a BIOS's boot manager looks. */
@@ -113,7 +118,13 @@ enum pod_status POD_MUST_USE windows_name_image(struct windows_job *j);
 enum pod_status POD_MUST_USE windows_vhd(struct windows_job *j, struct pod_diag *diag);
 
 /* windows_patch.c */
-/* Puts the helper in front of the program that Windows PE runs: j->patched. Where that cannot be done, a warning says what follows. */
-enum pod_status POD_MUST_USE windows_patch(struct windows_job *j);
+/* Puts the helper in front of the program that Windows PE runs: j->patched, j->replaced. POD_OK also where that cannot be done: *why
+ * says so then. */
+enum pod_status POD_MUST_USE windows_patch(struct windows_job *j, const char **why);
+
+/* windows_cd.c */
+/* Are there several WIMs that start beside those in sources and those that Windows' own boot menu names? Then the image has a boot menu that offers them. */
+enum pod_status POD_MUST_USE windows_cd_has_menu(struct windows_job *j, struct pod_iso_trees *x, bool *yes,
+						 struct pod_diag *diag);
 
 #endif

@@ -234,7 +234,7 @@ static enum pod_status put_in_front(struct patch *x)
 	if (x->answer)
 		pod_strlcpy(j->plan->windows.answer, j->rq->answer, sizeof j->plan->windows.answer);
 	j->plan->windows.lab_count = (uint32_t)x->lab_count;
-	pod_strlcpy(j->plan->windows.replaced, x->program, sizeof j->plan->windows.replaced);
+	pod_strlcpy(j->replaced, x->program, sizeof j->replaced);
 	return POD_OK;
 }
 
@@ -289,25 +289,19 @@ static enum pod_status try_patch(struct patch *x, const char **why)
 	return put_in_front(x);
 }
 
-enum pod_status windows_patch(struct windows_job *j)
+enum pod_status windows_patch(struct windows_job *j, const char **why)
 {
 	struct pod_alloc *a = j->plan->alloc;
 	struct patch *x = pod_zalloc(a, 1, sizeof *x);
-	const char *why = NULL;
+	*why = NULL;
 	if (!x)
 		return POD_E_NOMEM;
 	x->j = j;
-	enum pod_status st = try_patch(x, &why);
+	enum pod_status st = try_patch(x, why);
 	if (st != POD_OK && !windows_is_fatal(st)) {
-		why = pod_status_text(st);
+		*why = pod_status_text(st);
 		st = POD_OK;
 	}
-	/* Of a bare WIM there is nothing that Windows would have to find. */
-	if (why && j->plan->image.kind == POD_IMAGE_ISO)
-		pod_plan_warn(
-			j->plan,
-			"Isopod's helper cannot be put into the WIM (%s): Windows starts, but Setup will not find its install.wim.",
-			why);
 	pod_free(a, x->helper);
 	pod_free(a, x->handover);
 	pod_free(a, x->answer);

@@ -108,6 +108,14 @@ enum pod_status windows_wim_open(struct windows_job *j)
 	return POD_OK;
 }
 
+enum pod_status windows_wim_run(void *ctx, const struct pod_extent *e)
+{
+	struct windows_job *j = ctx;
+	if (e->hole)
+		return POD_E_CORRUPT;
+	return pod_map_append_from(&j->wim_map, &j->plan->map, e->dev_bytes, e->length_bytes);
+}
+
 void windows_wim_close(struct windows_job *j)
 {
 	if (j->wim_open)
@@ -115,6 +123,14 @@ void windows_wim_close(struct windows_job *j)
 	j->wim_open = false;
 	pod_map_fini(&j->wim_map);
 	pod_map_fini(&j->patched);
+}
+
+void windows_wim_reset(struct windows_job *j)
+{
+	windows_wim_close(j);
+	pod_map_init(&j->wim_map, j->plan->alloc);
+	pod_map_init(&j->patched, j->plan->alloc);
+	j->replaced[0] = 0;
 }
 
 /* --- files out of it -------------------------------------------------------------------------------------- */

@@ -72,12 +72,25 @@ static enum pod_status shim(void *ctx, enum pod_machine m, struct pod_shim *out)
 	return POD_OK;
 }
 
+static enum pod_status helper(void *ctx, enum pod_machine m, struct pod_alloc *a, uint8_t **data, size_t *len)
+{
+	(void)ctx, (void)m;
+	*len = 3000;
+	*data = pod_zalloc(a, 1, *len);
+	return *data ? POD_OK : POD_E_NOMEM;
+}
+
 static bool planned(struct pod_dev *dev)
 {
 	static struct pod_plan p;
 	struct pod_extent x = {.length_bytes = dev->size_bytes};
-	struct pod_plan_request rq = {
-		.disk = dev, .extent = &x, .extent_count = 1, .image_bytes = dev->size_bytes, .path = "/x.iso", .shim = shim};
+	struct pod_plan_request rq = {.disk = dev,
+				      .extent = &x,
+				      .extent_count = 1,
+				      .image_bytes = dev->size_bytes,
+				      .path = "/x.iso",
+				      .shim = shim,
+				      .helper = helper};
 	bool ok = pod_plan_make(&rq, &host, &p, NULL) == POD_OK;
 	pod_plan_free(&p);
 	return ok;

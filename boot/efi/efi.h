@@ -5,6 +5,14 @@
 
 #include "boot/boot.h"
 #include "boot/efi/uefi.h"
+#include "core/base/hash.h"
+
+/* The table of boot services was changed: its checksum is made anew (UEFI 2.10 clause 4.2). */
+static inline void pod_efi_seal(EFI_BOOT_SERVICES *bs)
+{
+	bs->Hdr.CRC32 = 0;
+	bs->Hdr.CRC32 = pod_crc32(0, bs, bs->Hdr.HeaderSize);
+}
 
 /* --- devpath.c: device paths (UEFI 2.10 clause 10) --- */
 
@@ -80,6 +88,12 @@ struct pod_efi_vdisk *pod_efi_vdisk_install(EFI_BOOT_SERVICES *bs, struct pod_al
 /* Disconnects the drivers, uninstalls and frees. If a driver does not let go, the disk stays as an empty drive and its
  * memory is leaked on purpose: the firmware still holds the pointers. NULL is legal. */
 void pod_efi_vdisk_remove(struct pod_efi_vdisk *v);
+
+/* --- order.c --- */
+
+/* From here on searches for handles begin with `first` and what is below it, which stays valid until the end. */
+void pod_efi_order_begin(EFI_BOOT_SERVICES *bs, const EFI_DEVICE_PATH_PROTOCOL *first);
+void pod_efi_order_end(EFI_BOOT_SERVICES *bs);
 
 /* --- sfs.c: a read-only file system of the core, served to the firmware --- */
 

@@ -13,7 +13,6 @@
  * then nothing of ours is in the way.
  */
 #include "boot/efi/efi.h"
-#include "core/base/hash.h"
 
 #define TICK_100NS 10000000u
 
@@ -29,8 +28,7 @@ static EFI_STATUS exit_boot_services(EFI_HANDLE ImageHandle, UINTN MapKey);
 static void set_exit(EFI_BOOT_SERVICES *bs, EFI_STATUS (*fn)(EFI_HANDLE, UINTN))
 {
 	bs->ExitBootServices = fn;
-	bs->Hdr.CRC32 = 0;
-	bs->Hdr.CRC32 = pod_crc32(0, bs, bs->Hdr.HeaderSize);
+	pod_efi_seal(bs);
 }
 
 static void unhook(EFI_BOOT_SERVICES *bs)

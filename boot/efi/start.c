@@ -328,7 +328,10 @@ static enum pod_status run(struct starting *s, EFI_HANDLE image)
 	pod_efi_input_stop(e);
 	pod_efi_console_give_back(e);
 	pod_efi_record_begin(e);
+	if (s->disk && s->plan->wim_count)
+		pod_efi_order_begin(e->bs, s->disk->path);
 	st = e->bs->StartImage(image, &exit_size, &exit_data);
+	pod_efi_order_end(e->bs);
 	pod_efi_record_end(e, st);
 	(void)e->bs->SetWatchdogTimer(0, 0, 0, NULL);
 	pod_efi_console_take(e);

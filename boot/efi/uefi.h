@@ -412,7 +412,8 @@ typedef struct {
 	EFI_STATUS (*HandleProtocol)(EFI_HANDLE Handle, const EFI_GUID *Protocol, void **Interface);
 	void *Reserved;
 	void *RegisterProtocolNotify;
-	void *LocateHandle;
+	EFI_STATUS(*LocateHandle)
+	(EFI_LOCATE_SEARCH_TYPE SearchType, const EFI_GUID *Protocol, void *SearchKey, UINTN *BufferSize, EFI_HANDLE *Buffer);
 	EFI_STATUS (*LocateDevicePath)(const EFI_GUID *Protocol, EFI_DEVICE_PATH_PROTOCOL **DevicePath, EFI_HANDLE *Device);
 	void *InstallConfigurationTable;
 	EFI_STATUS(*LoadImage)

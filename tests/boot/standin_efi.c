@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Stands in for Windows' boot manager on UEFI: says which disk it was started from (the signature in its device path's hard-disk
- * node) and the CRC-32 of the files that a boot manager would read, through the firmware's own drivers. See windows_cases.py.
+ * node) and the CRC-32 of the files that a boot manager would read, through the firmware's own drivers. Started from a CD, it says the
+ * CRC-32 of the volume descriptors on the first CD that the firmware knows, which a boot manager may take for its own. See
+ * windows_cases.py.
  */
 #include <stdbool.h>
 #include "boot/efi/uefi.h"
@@ -74,6 +76,26 @@ static uint32_t signature(const uint8_t *node)
 	return 0;
 }
 
+/* 1: cannot be read, 0: there is no CD. */
+static uint32_t crc_of_first_cd(EFI_BOOT_SERVICES *bs)
+{
+	static const EFI_GUID block_io = EFI_BLOCK_IO_PROTOCOL_GUID;
+	static EFI_HANDLE h[256];
+	UINTN size = sizeof h;
+
+	if (EFI_ERROR(bs->LocateHandle(ByProtocol, &block_io, NULL, &size, h)))
+		return 0;
+	for (UINTN i = 0; i < size / sizeof *h; i++) {
+		EFI_BLOCK_IO_PROTOCOL *b = NULL;
+
+		if (EFI_ERROR(bs->HandleProtocol(h[i], &block_io, (void **)&b)) || b->Media->LogicalPartition ||
+		    !b->Media->MediaPresent || b->Media->BlockSize != 2048)
+			continue;
+		return EFI_ERROR(b->ReadBlocks(b, b->Media->MediaId, 16, 8 * 2048, buffer)) ? 1 : crc_add(0, buffer, 8 * 2048);
+	}
+	return 0;
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
 	static const EFI_GUID loaded = EFI_LOADED_IMAGE_PROTOCOL_GUID, path = EFI_DEVICE_PATH_PROTOCOL_GUID,
@@ -88,6 +110,12 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	    EFI_ERROR(st->BootServices->HandleProtocol(self->DeviceHandle, &sfs, (void **)&volume)) ||
 	    EFI_ERROR(volume->OpenVolume(volume, &root)))
 		return EFI_NOT_FOUND;
+	if (!signature(node)) {
+		say(st, u"\r\npupa, started as Windows is: first=", crc_of_first_cd(st->BootServices));
+		(void)st->ConOut->OutputString(st->ConOut, u"that is all\r\n");
+		for (;;)
+			(void)st->BootServices->Stall(1000000);
+	}
 	say(st, u"\r\npupa, started as Windows is: signature=", signature(node));
 	say(st, u"bcd=", crc_of(root, u"\\EFI\\Microsoft\\Boot\\BCD"));
 	say(st, u"sdi=", crc_of(root, u"\\boot\\boot.sdi"));

@@ -287,8 +287,8 @@ STANDIN_SIZE = 200 << 10  # of the one for BIOS, with noise behind its code
 
 
 def add_windows(env, path):
-    """Media laid out as Windows', with stand-ins for its boot managers: an ISO, and WIMs for two processors. One more ISO lies beside the
-    stick, to be put into a CD drive."""
+    """Media laid out as Windows', with stand-ins for its boot managers: an ISO, WIMs for two processors, and a CD with two WIMs. The first
+    ISO lies beside the stick as well, to be put into a CD drive."""
     folder = path + ".d"
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
@@ -310,6 +310,7 @@ def add_windows(env, path):
         with open(os.path.join(folder, "pe-x64", "second.txt"), "w") as f:
             f.write("this is the other one")
         windows_media.second_image(os.path.join(folder, "pe-x64"), made[-1], "The other one")
+        made.append(windows_cd(folder, code))
         env.run("add", path, *made, "--to", "/images")
     finally:
         shutil.rmtree(folder)
@@ -334,6 +335,19 @@ def add_signed(env, path):
         env.run("add", path, *made, "--to", "/images")
     finally:
         shutil.rmtree(folder)
+
+
+def windows_cd(folder, code):
+    """A CD with two WIMs that start, none of them where Windows' media have it."""
+    tree = os.path.join(folder, "multi")
+    os.makedirs(os.path.join(tree, "efi/boot"))
+    for a in ("x64", "ia32", "aa64"):
+        with open(os.path.join(tree, "efi/boot/boot%s.efi" % a), "wb") as f:
+            f.write(code[a + ".efi"])
+    for n in ("one", "two"):
+        windows_media.pe_tree(os.path.join(folder, n), boot=False)
+        windows_media.wim(os.path.join(folder, n), os.path.join(tree, n + ".wim"), "--boot")
+    return windows_media.iso(tree, os.path.join(folder, "multi.iso"), "-udf", "-J")
 
 
 STICKS = {

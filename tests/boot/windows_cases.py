@@ -17,6 +17,8 @@ PARTITION = MIB
 # The CD drive beside the stick, on both machines.
 CD = ("-drive", "if=none,id=wincd,file={build}/boot-tests/sticks/windows-cd.iso,media=cdrom,readonly=on", "-device",
       "ide-cd,drive=wincd,bus=ide.1")
+# Firmware gets to know only what it may boot from: with a place in its order the drive is there before our virtual CD.
+KNOWN_CD = CD[:-1] + (CD[-1] + ",bootindex=9",)
 
 
 def exported(env, stick, case, image=()):
@@ -38,10 +40,27 @@ def boot_index(disk):
     return struct.unpack_from("<I", content(disk, "sources/boot.wim"), 120)[0]
 
 
+def numbers(vm):
+    words = re.search(r"pupa, started as Windows is:(.*)that is all", vm.text.replace("\n", " "))
+    return {k: int(v, 16) for k, v in re.findall(r"(\w+)=([0-9a-f]{8})", words.group(1))}
+
+
+def check_cd(vm, env, case):
+    """The first CD that a loader finds is ours, as long as it is with the WIMs that are served, and not the one in the drive."""
+    disk = exported(env, vm.image, case)
+    try:
+        with open(disk, "rb") as f:
+            f.seek(16 * 2048)
+            want = {"first": zlib.crc32(f.read(8 * 2048))}
+    finally:
+        os.unlink(disk)
+    if numbers(vm) != want:
+        raise BootError("the first CD is %s, ours is %s" % (numbers(vm), want))
+
+
 def check_disk(vm, env, case):
     """Every number that the stand-in printed."""
-    words = re.search(r"pupa, started as Windows is:(.*)that is all", vm.text.replace("\n", " "))
-    seen = {k: int(v, 16) for k, v in re.findall(r"(\w+)=([0-9a-f]{8})", words.group(1))}
+    seen = numbers(vm)
     image = ("--image", case.answer[1].decode()) if case.answer else ()
     disk = exported(env, vm.image, case, image)
     try:
@@ -78,7 +97,7 @@ def add_to(case):
     iso, x64, aa64 = "/images/win.iso", "/images/pe-x64.wim", "/images/pe-aa64.wim"
     for name, firmware, file, machine, timeout in (
             ("bios-windows-iso", "bios", iso, CD, 90), ("bios-windows-wim", "bios", x64, (), 90),
-            ("uefi-windows-iso", "uefi", iso, CD, 150), ("uefi-windows-wim", "uefi", x64, (), 150),
+            ("uefi-windows-iso", "uefi", iso, KNOWN_CD, 150), ("uefi-windows-wim", "uefi", x64, (), 150),
             ("ia32-windows-iso", "uefi-ia32", iso, (), 180), ("aa64-windows-wim", "uefi-aa64", aa64, (), 240)):
         case(name, firmware, "windows", "windows", marker=r"(?s)pupa, started as Windows is.*that is all", timeout=timeout, file=file,
              machine=machine, after=check_disk)
@@ -90,3 +109,5 @@ def add_to(case):
     case("secure-windows-iso", "uefi-secure", "secure", "windows", marker=r"(?s)pupa, started as Windows is.*that is all", timeout=150,
          file="/images/signed.iso", after=check_disk)
     case("secure-unsigned", "uefi-secure", "secure", "windows", "menu", marker=r"Tab details", timeout=150, after=check_refused)
+    case("uefi-windows-cd", "uefi", "windows", "windows", marker=r"(?s)pupa, started as Windows is.*that is all", timeout=150,
+         file="/images/multi.iso", machine=KNOWN_CD, after=check_cd)

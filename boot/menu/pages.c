@@ -270,6 +270,18 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 			pager_add(m, p, t);
 		}
 	}
+	if (plan->wim_count) {
+		pager_add(m, p, "");
+		pager_add_marked(m, p, MARK_HEAD,
+				 T("WIMs with Windows PE, and the program in each that Isopod's helper stands in for"));
+		for (size_t i = 0; i < plan->wim_count; i++) {
+			const struct pod_plan_wim *w = &plan->wim[i];
+			char size[16];
+			pod_snprintf(t, sizeof t, "%s  %s  (%s)", w->path, pod_format_size(size, w->length_bytes),
+				     w->served_length ? w->replaced : T("unchanged"));
+			pager_add(m, p, t);
+		}
+	}
 	if (plan->overlay_count) {
 		pager_add(m, p, "");
 		pager_add_marked(m, p, MARK_HEAD, T("Changed in memory only; the file on the stick stays as it is"));

@@ -436,7 +436,7 @@ static void text_wims(const struct pod_plan *p)
 	char size[16];
 
 	if (p->wim_count)
-		cli_print("%s\n", _("WIMs that Windows PE starts from, on the image served as the CD that it is:"));
+		cli_print("%s\n", _("Served as the CD that it is; WIMs in it that start Windows PE:"));
 	for (size_t i = 0; i < p->wim_count; i++) {
 		const struct pod_plan_wim *w = &p->wim[i];
 

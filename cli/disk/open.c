@@ -353,7 +353,8 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault)
 {
 	memset(d, 0, sizeof *d);
-	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use == DISK_WRITE, false, fault) : CLI_FAILED;
+	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use == DISK_WRITE, false, fault)
+							  : CLI_FAILED;
 }
 
 int disk_look(struct disk *d, const char *path, const struct disk_look *how, struct fault *fault)

@@ -290,21 +290,10 @@ static int convert_to_qcow2(const struct source *from, const char *tmp, const ch
 	return rc;
 }
 
-/* A file that the index of its folder calls a layer. */
-static bool is_layer(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *index = cli_xasprintf("%.*s%s", (int)(name - path), path, POD_STORE_INDEX);
-	bool is = (strcmp(name, POD_STORE_INDEX) == 0 || pod_store_parse_file(name, NULL, &(uint32_t){0})) &&
-		  access(index, F_OK) == 0;
-
-	free(index);
-	return is;
-}
-
-/* What is there is lost: only a file that is nothing else, that nobody has open, and on which nothing is based. */
+/* What is there is lost: only a file that is nothing else, and that nobody has open. Layers and parents: disk_kin_guard_name. */
 static int may_replace(const char *path, struct fault *fault)
 {
+	const char *slash = strrchr(path, '/');
 	struct cli_dev there;
 	struct stat st;
 
@@ -314,7 +303,7 @@ static int may_replace(const char *path, struct fault *fault)
 		return fault_set(fault, _("%s: cannot be replaced: it is a link; name the file itself"), path);
 	if (!S_ISREG(st.st_mode))
 		return fault_set(fault, _("%s: cannot be replaced: it is not a regular file; name another file"), path);
-	if (is_layer(path))
+	if (strcmp(slash ? slash + 1 : path, POD_STORE_INDEX) == 0)
 		return fault_set(fault, _("%s: cannot be replaced: it belongs to a layer store; name another file"), path);
 	if (!cli_dev_open(&there, path, true, fault))
 		return CLI_FAILED;
@@ -361,9 +350,9 @@ static int prepare(struct options *o, const char *dst, struct fault *fault)
 		return not_written(dst, fault);
 	if (!o->replace && access(dst, F_OK) == 0)
 		return fault_set(fault, _("%s: exists already; name another file, or say --replace"), dst);
-	if (o->replace && may_replace(dst, fault) != CLI_OK)
+	if (disk_kin_guard_name(dst, fault) != CLI_OK)
 		return CLI_FAILED;
-	return disk_kin_guard_name(dst, fault);
+	return o->replace ? may_replace(dst, fault) : CLI_OK;
 }
 
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)

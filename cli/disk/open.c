@@ -223,6 +223,8 @@ bool disk_parse_input(const char *text, enum pod_diskfile *said)
 
 int disk_broken(const struct disk *d, const char *path, struct fault *fault)
 {
+	if (fault_is_set(fault)) /* what is wrong with opening a parent has been said */
+		return CLI_FAILED;
 	return disk_fail(path, _("cannot open the image"), d->st, &d->diag, d->failed, fault);
 }
 
@@ -344,7 +346,7 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 	}
 	if (pod_member_reads(opt.top.format) && d->st == POD_E_CORRUPT && strcmp(d->diag.what, "signature") == 0)
 		disk_not_one(path, opt.top.format, fault);
-	else if (!fault_is_set(fault)) /* what is wrong with opening a parent has been said */
+	else
 		disk_broken(d, path, fault);
 	disk_file_close(&d->file);
 	return CLI_FAILED;

@@ -200,7 +200,7 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct
 	if (parent)
 		return relink(argv[optind], parent, any_identity, fault);
 	if (onto)
-		return move_onto(argv[optind], onto, fault);
+		return no_loop(argv[optind], onto, fault) == CLI_OK ? move_onto(argv[optind], onto, fault) : CLI_FAILED;
 	d = cli_xzalloc(sizeof *d);
 	rc = disk_open(d, argv[optind], POD_DISKFILE_NONE, true, fault);
 	if (rc == CLI_OK) {

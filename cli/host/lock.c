@@ -40,7 +40,7 @@ static bool others_have(int fd, int at)
 	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }
 
-static void release(int fd)
+void cli_lock_release(int fd)
 {
 	struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = DOES, .l_len = FORBIDS + RESIZES + 1 - DOES};
 
@@ -63,7 +63,7 @@ static bool try_file(int fd, bool writable)
 	for (size_t i = 0; ok && i < POD_ARRAY_LEN(forbidden); i++)
 		ok = !others_have(fd, DOES + forbidden[i]);
 	if (!ok)
-		release(fd);
+		cli_lock_release(fd);
 	return ok;
 }
 

@@ -14,4 +14,7 @@ bool cli_lock_take(int fd, bool writable, const char *path, struct fault *fault)
 /* The folder's lock (flock), for which others are waited for some seconds. */
 bool cli_lock_folder(int fd, const char *path, struct fault *fault);
 
+/* The file stays open, and who held it no longer forbids anything. */
+void cli_lock_release(int fd);
+
 #endif

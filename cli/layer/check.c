@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/host/digest.h"
+#include "cli/host/lock.h"
 #include "cli/layer/layer.h"
 #include "core/base/str.h"
 
@@ -119,10 +120,13 @@ static bool as_recorded(struct check *k, const struct pod_stored *p, struct faul
 }
 
 /* Only the child's word for it is wrong: the parent is what it was when it became read-only. */
-static bool relinked(struct check *k, const struct pod_stored *p, struct fault *fault)
+static bool relinked(struct check *k, struct disk_file *child, const struct pod_stored *p, struct fault *fault)
 {
-	if (!k->repair || !(p->flags & POD_STORED_FROZEN) || !as_recorded(k, p, fault) ||
-	    layer_store_relink_children(k->ls, p->id, p, fault) != CLI_OK)
+	if (!k->repair || !(p->flags & POD_STORED_FROZEN) || !as_recorded(k, p, fault))
+		return false;
+	if (child->dev.fd >= 0) /* it is written to through another descriptor */
+		cli_lock_release(child->dev.fd);
+	if (layer_store_relink_children(k->ls, p->id, p, fault) != CLI_OK)
 		return false;
 	repaired(k, k->file, _("it named its parent by another identifier"));
 	return true;
@@ -166,7 +170,8 @@ static void check_frozen(struct check *k, struct pod_stored *e, const struct pod
 	repaired(k, k->file, _("it was changed, and the layers based on it name it as it is: the index does so now"));
 }
 
-static void check_link(struct check *k, const struct pod_stored *e, const struct pod_member *l, struct fault *fault)
+static void check_link(struct check *k, const struct pod_stored *e, const struct pod_member *l, struct disk_file *f,
+		       struct fault *fault)
 {
 	uint32_t under = e->flags & POD_STORED_REBASING ? layer_store_named_parent(&k->ls->s, l) : e->parent;
 	const struct pod_stored *p = pod_store_find(&k->ls->s, under), *other;
@@ -183,7 +188,7 @@ static void check_link(struct check *k, const struct pod_stored *e, const struct
 	other = st == POD_E_CHANGED ? other_parent(&k->ls->s, p) : NULL;
 	if (other)
 		st = linked_to(k, l, other, fault);
-	if (st == POD_E_CHANGED && relinked(k, p, fault))
+	if (st == POD_E_CHANGED && relinked(k, f, p, fault))
 		return;
 	k->unreadable[e - k->ls->s.layer] |= st != POD_OK;
 	if (st == POD_E_NOT_FOUND)
@@ -270,7 +275,7 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 			st = pod_vhdx_check(&l->u.vhdx, false, found_in_file, k, &c);
 			if (st != POD_OK)
 				cannot_read(k, file, st, fault);
-			check_link(k, e, l, fault);
+			check_link(k, e, l, f, fault);
 			if (e->frozen && !being_merged_into(&k->ls->s, e))
 				check_frozen(k, e, &l->u.vhdx, fault);
 			/* What is wrong already is not to become what later checks compare with. */

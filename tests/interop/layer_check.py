@@ -115,7 +115,9 @@ def refused():
     equal(must("layer", "path", s).out.strip(), path, "path names what was started")
     check(os.path.exists(path), "path deletes nothing")
     fresh = must("layer", "start", s).out.strip()
-    check(fresh != path and not os.path.exists(path), "a start begins afresh")
+    must("layer", "export", s, "fresh.raw", "--format", "raw", "--replace")
+    must("layer", "export", s, "one.raw", "--layer", "one", "--format", "raw", "--replace")
+    check(open("fresh.raw", "rb").read() == open("one.raw", "rb").read(), "a start begins afresh: " + fresh)
 
 
 def prune():

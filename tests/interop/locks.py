@@ -117,7 +117,7 @@ def snapshots():
         refused("layer", "rename", "st", name, "else")
         refused("layer", "delete", "st", name)
     end(p)
-    one_line(isopod("layer", "export", "st", path, "--replace"), 3, "export onto a layer", "layer store")
+    one_line(isopod("layer", "export", "st", path, "--replace"), 3, "export onto a layer", "layer of the store")
 
 
 def replace():
@@ -136,7 +136,7 @@ def replace():
         one_line(isopod("disk", "convert", "src.raw", name, "--replace"), 3, name, "cannot be replaced")
         equal(os.lstat(name).st_mode, before.st_mode, name)
     p = served("top.vhdx")
-    refused("disk", "convert", "src.raw", "mid.vhdx", "--replace")
+    one_line(isopod("disk", "convert", "src.raw", "mid.vhdx", "--replace"), 3, "a parent", "based on it")
     refused("disk", "convert", "src.raw", "top.vhdx", "--replace")
     end(p)
     noise("old.raw", 4096)

@@ -20,8 +20,9 @@ const struct doctor_check firmware_check_mode = {
 };
 
 static const struct doctor_check *const checks[] = {
-	&firmware_check_checksums, &firmware_check_tables, &firmware_check_fadt, &firmware_check_sleep, &firmware_check_mode,
-	&firmware_check_secure,	   &firmware_check_signed, &firmware_check_dbx,	 &firmware_check_sbat,	&firmware_check_arguments,
+	&firmware_check_checksums, &firmware_check_tables,    &firmware_check_fadt,	 &firmware_check_sleep,
+	&firmware_check_mode,	   &firmware_check_secure,    &firmware_check_signed,	 &firmware_check_dbx,
+	&firmware_check_sbat,	   &firmware_check_arguments, &firmware_check_signature,
 };
 
 static const char *mode_text(uint32_t firmware)
@@ -110,12 +111,14 @@ static void check_mode(struct doctor *d, const struct doctor_image *im, uint32_t
 
 static void run_image(struct doctor *d, const struct doctor_image *im)
 {
-	struct secure s;
+	struct secure s = {.state = SECURE_UNKNOWN};
 
-	if (!d->machine || !im->plan)
+	if (!im->plan)
 		return;
-	secure_read(&s, d->machine);
-	check_mode(d, im, s.firmware);
+	if (d->machine) {
+		secure_read(&s, d->machine);
+		check_mode(d, im, s.firmware);
+	}
 	firmware_secure_image(d, im, &s);
 	secure_free(&s);
 }

@@ -5,7 +5,7 @@
 
 #include "cli/doctor/doctor.h"
 #include "core/firm/acpi.h"
-#include "core/firm/pe.h"
+#include "core/firm/signature.h"
 
 /* --- ACPI tables (firmware_acpi.c) ------------------------------------------------------------------------------------------ */
 
@@ -51,8 +51,8 @@ enum secure_state { SECURE_NONE, SECURE_OFF, SECURE_ON, SECURE_UNKNOWN }; /* NON
 struct secure {
 	enum secure_state state;
 	uint32_t firmware; /* POD_FW_* the machine was started by; 0: not known */
-	char *dbx;	   /* without the attributes; NULL if there is none */
-	size_t dbx_len;
+	char *db, *dbx;	   /* whom it trusts, and no longer; without the attributes; NULL: not known, or there is none */
+	size_t db_len, dbx_len;
 	char *sbat_level; /* text; NULL */
 	size_t sbat_len;
 };
@@ -60,6 +60,13 @@ void secure_read(struct secure *out, const struct doctor_machine *m);
 void secure_free(struct secure *s);
 void firmware_secure_machine(struct doctor *d, const struct secure *s);
 void firmware_secure_image(struct doctor *d, const struct doctor_image *im, const struct secure *s);
+
+/* What an image's loaders are signed with (firmware_signed.c): by itself, and to this machine. */
+struct loader;
+struct loaders;
+/* Does dbx hold its digest (`by` is ""), or a certificate that it is signed with? */
+bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_X509_NAME_MAX]);
+void firmware_signed_image(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s);
 
 /* --- EFI programs of an image (firmware_loaders.c) ---------------------------------------------------------------------------
  */
@@ -79,12 +86,14 @@ struct loaders {
 	size_t n, cap;
 	unsigned unreadable; /* programs that are no PE files or could not be read */
 };
-/* Takes libcrypto (cli_digest_missing): without it there are none. */
+/* Of the image, and of the disk that is served in its place. Takes libcrypto (cli_digest_missing): without it there are none. */
 void loaders_read(struct loaders *out, const struct doctor_image *im);
 void loaders_free(struct loaders *l);
+/* The digest of a program by another algorithm of OpenSSL's; the number of bytes, 0 if it cannot be computed. */
+size_t loader_digest(const struct loader *l, const char *algorithm, uint8_t out[64]);
 
 extern const struct doctor_check firmware_check_checksums, firmware_check_tables, firmware_check_fadt, firmware_check_sleep,
 	firmware_check_arguments, firmware_check_secure, firmware_check_signed, firmware_check_dbx, firmware_check_sbat,
-	firmware_check_mode;
+	firmware_check_mode, firmware_check_signature;
 
 #endif

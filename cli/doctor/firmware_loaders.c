@@ -14,16 +14,25 @@ static void update(void *ctx, const void *data, size_t len)
 	cli_digest_update(ctx, data, len);
 }
 
+size_t loader_digest(const struct loader *l, const char *algorithm, uint8_t out[64])
+{
+	struct cli_digest *d = cli_digest_new(algorithm);
+	size_t n = 0;
+
+	_Static_assert(CLI_DIGEST_MAX == 64, "room for the longest");
+	if (d && pod_pe_digest(l->data, l->len, &l->pe, update, d, NULL) == POD_OK)
+		n = cli_digest_so_far(d, out);
+	cli_digest_free(d);
+	return n;
+}
+
 static bool digest(struct loader *l)
 {
-	struct cli_digest *d = cli_digest_new("sha256");
 	uint8_t md[CLI_DIGEST_MAX];
-	bool ok = d && pod_pe_digest(l->data, l->len, &l->pe, update, d, NULL) == POD_OK &&
-		  cli_digest_so_far(d, md) == sizeof l->digest;
+	bool ok = loader_digest(l, "sha256", md) == sizeof l->digest;
 
 	if (ok)
 		memcpy(l->digest, md, sizeof l->digest);
-	cli_digest_free(d);
 	return ok;
 }
 
@@ -124,16 +133,25 @@ static void whole(struct loaders *out, const struct doctor_image *im)
 		free(data);
 }
 
-static void partitions(struct loaders *out, const struct doctor_image *im)
+static void partitions(struct loaders *out, struct pod_dev *disk)
 {
 	struct pod_parttab *t = cli_xzalloc(sizeof *t);
 
-	if (pod_parttab_read(im->disk, &cli_alloc, t, NULL) == POD_OK)
+	if (pod_parttab_read(disk, &cli_alloc, t, NULL) == POD_OK)
 		for (uint32_t i = 0; i < t->count && i < 16; i++)
-			window(out, im->disk, t->part[i].start_bytes, t->part[i].length_bytes, "");
+			window(out, disk, t->part[i].start_bytes, t->part[i].length_bytes, "");
 	else
-		volume(out, im->disk, "");
+		volume(out, disk, "");
 	free(t);
+}
+
+/* The disk that Windows is started from: its boot manager may come out of a WIM. */
+static void served(struct loaders *out, const struct doctor_image *im)
+{
+	struct pod_mapdev disk;
+
+	pod_mapdev_init(&disk, &im->plan->map, im->file->disk, 512);
+	partitions(out, &disk.dev);
 }
 
 void loaders_read(struct loaders *out, const struct doctor_image *im)
@@ -144,7 +162,9 @@ void loaders_read(struct loaders *out, const struct doctor_image *im)
 	if (p->kind == POD_IMAGE_EFI)
 		whole(out, im);
 	else if (p->kind == POD_IMAGE_DISK || p->kind == POD_IMAGE_FLOPPY)
-		partitions(out, im);
+		partitions(out, im->disk);
+	if (im->plan->windows.count)
+		served(out, im);
 	if (p->kind != POD_IMAGE_ISO)
 		return;
 	volume(out, im->bytes, "");

@@ -26,15 +26,6 @@ const struct doctor_check firmware_check_secure = {
 		"revoked ones (dbx). The stick's own boot manager is such a program: sign it with a key that is enrolled on the "
 		"machine, or switch Secure Boot off while you use the stick."),
 };
-const struct doctor_check firmware_check_signed = {
-	.id = "firmware.signed",
-	.hazard = POD_HAZARD_FIRMWARE,
-	.title = N_("signatures of the image's loaders"),
-	.explain = N_("Secure Boot is on, and the loader that the firmware would start from this image carries no signature: the "
-		      "firmware refuses it ('Security Violation', 'Access Denied'), or goes on to the next boot entry without a "
-		      "word. Switch Secure Boot off for this image, or sign the loader with a key of your own (sbsign) that is "
-		      "enrolled on the machine."),
-};
 const struct doctor_check firmware_check_dbx = {
 	.id = "firmware.dbx",
 	.hazard = POD_HAZARD_FIRMWARE,
@@ -118,12 +109,14 @@ void secure_read(struct secure *out, const struct doctor_machine *m)
 	on = flag(m, "SecureBoot" GLOBAL, &known);
 	setup = flag(m, "SetupMode" GLOBAL, &setup_known);
 	out->state = !known ? SECURE_UNKNOWN : on && !(setup_known && setup) ? SECURE_ON : SECURE_OFF;
+	out->db = variable(m, "db-d719b2cb-3d3a-4596-a3bc-dad00e67656f", &out->db_len);
 	out->dbx = variable(m, "dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f", &out->dbx_len);
 	out->sbat_level = variable(m, "SbatLevelRT-605dab50-e046-4300-abb6-3dd810dd8b23", &out->sbat_len);
 }
 
 void secure_free(struct secure *s)
 {
+	free(s->db);
 	free(s->dbx);
 	free(s->sbat_level);
 	memset(s, 0, sizeof *s);
@@ -182,31 +175,6 @@ void firmware_secure_machine(struct doctor *d, const struct secure *s)
 
 /* --- an image's loaders ---------------------------------------------------------------------------------------------------- */
 
-static bool hash_revoked(const struct secure *s, const uint8_t digest[32])
-{
-	struct pod_siglist l;
-	struct pod_sig e;
-
-	pod_siglist_init(&l, (const uint8_t *)s->dbx, s->dbx_len);
-	while (s->dbx && pod_siglist_next(&l, &e) == POD_OK)
-		if (e.kind == POD_SIG_SHA256 && memcmp(e.data, digest, 32) == 0)
-			return true;
-	return false;
-}
-
-/* Is a certificate that dbx holds among those inside its signature? */
-static bool certificate_revoked(const struct secure *s, const struct loader *x)
-{
-	struct pod_siglist l;
-	struct pod_sig e;
-
-	pod_siglist_init(&l, (const uint8_t *)s->dbx, s->dbx_len);
-	while (s->dbx && x->pe.cert_len && pod_siglist_next(&l, &e) == POD_OK)
-		if (e.kind == POD_SIG_X509 && e.len > 64 && memmem(x->data + x->pe.cert_bytes, x->pe.cert_len, e.data, e.len))
-			return true;
-	return false;
-}
-
 static void check_dbx(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s)
 {
 	bool found = false;
@@ -215,18 +183,19 @@ static void check_dbx(struct doctor *d, const struct doctor_image *im, const str
 		return;
 	for (size_t i = 0; i < l->n; i++) {
 		const struct loader *x = &l->v[i];
+		enum doctor_level level = s->state == SECURE_ON ? DOCTOR_BAD : DOCTOR_WARN;
+		const char *fix = _("take a current release of the image, or switch Secure Boot off");
+		char by[POD_X509_NAME_MAX];
 
-		if (hash_revoked(s, x->digest)) {
-			found = true;
-			doctor_reportf(d, &firmware_check_dbx, s->state == SECURE_ON ? DOCTOR_BAD : DOCTOR_WARN, im->subject,
-				       _("take a current release of the image, or switch Secure Boot off"),
+		if (!loader_revoked(x, s, by))
+			continue;
+		found = true;
+		if (*by)
+			doctor_reportf(d, &firmware_check_dbx, level, im->subject, fix,
+				       _("%s is revoked: it is signed by \"%s\", which is in this machine's dbx"), x->path, by);
+		else
+			doctor_reportf(d, &firmware_check_dbx, level, im->subject, fix,
 				       _("%s is revoked: its hash is in this machine's dbx"), x->path);
-		} else if (certificate_revoked(s, x)) {
-			found = true;
-			doctor_reportf(d, &firmware_check_dbx, DOCTOR_NOTE, im->subject,
-				       _("take a current release of the image if the firmware refuses it"),
-				       _("%s carries a certificate that is in this machine's dbx"), x->path);
-		}
 	}
 	if (!found)
 		doctor_reportf(d, &firmware_check_dbx, DOCTOR_GOOD, im->subject, NULL,
@@ -297,49 +266,22 @@ static void check_sbat(struct doctor *d, const struct doctor_image *im, const st
 			       s->sbat_level ? _("this machine's level") : _("the level of 2025-02"));
 }
 
-/* "EFI/BOOT/BOOTX64.EFI", in whichever volume: what the firmware starts by itself. */
-static void check_signed(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s)
-{
-	const char *want = s->firmware ? pod_efi_loader_path(s->firmware) : NULL;
-	size_t signed_n = 0, unsigned_n = 0;
-	const char *name = NULL;
-
-	if (s->state != SECURE_ON || !want)
-		return;
-	for (size_t i = 0; i < l->n; i++) {
-		if (!pod_ends_with_nocase(l->v[i].path, want) && im->plan->image.kind != POD_IMAGE_EFI)
-			continue;
-		if (l->v[i].pe.cert_len)
-			signed_n++;
-		else
-			unsigned_n++;
-		if (!l->v[i].pe.cert_len)
-			name = l->v[i].path;
-	}
-	if (unsigned_n)
-		doctor_reportf(d, &firmware_check_signed, DOCTOR_BAD, im->subject,
-			       _("switch Secure Boot off for this image, or sign its loader with an enrolled key"),
-			       _("Secure Boot is on, and %s is not signed"), name);
-	else if (signed_n)
-		doctor_reportf(d, &firmware_check_signed, DOCTOR_GOOD, im->subject, NULL, _("%s is signed"), want);
-}
-
 void firmware_secure_image(struct doctor *d, const struct doctor_image *im, const struct secure *s)
 {
-	static const struct doctor_check *const checks[] = {&firmware_check_signed, &firmware_check_dbx, &firmware_check_sbat};
-	const char *why;
+	static const struct doctor_check *const checks[] = {&firmware_check_signature, &firmware_check_signed,
+							    &firmware_check_dbx, &firmware_check_sbat};
+	/* Without Secure Boot only what a program says of itself counts. */
+	size_t count = s->state == SECURE_NONE || !d->machine ? 1 : POD_ARRAY_LEN(checks);
+	const char *why = cli_digest_missing();
 	struct loaders l;
 
-	if (s->state == SECURE_NONE)
-		return;
-	why = cli_digest_missing();
-	for (size_t i = 0; why && i < POD_ARRAY_LEN(checks); i++)
+	for (size_t i = 0; why && i < count; i++)
 		doctor_reportf(d, checks[i], DOCTOR_SKIPPED, im->subject, NULL, _("its programs were not looked at: %s"), why);
 	if (why)
 		return;
 	loaders_read(&l, im);
-	if (l.n) {
-		check_signed(d, im, &l, s);
+	firmware_signed_image(d, im, &l, s);
+	if (l.n && count > 1) {
 		check_dbx(d, im, &l, s);
 		check_sbat(d, im, &l, s);
 	}

@@ -70,6 +70,7 @@ static const struct rule {
 	{"/sys/firmware/efi/efivars/SbatLevelRT-605dab50-e046-4300-abb6-3dd810dd8b23", FORM_DATA},
 	{"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", FORM_DATA},
 	{"/sys/firmware/efi/efivars/SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c", FORM_DATA},
+	{"/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f", FORM_DATA},
 	{"/sys/firmware/efi/efivars/dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f", FORM_DATA},
 	{"/sys/firmware/efi/fw_platform_size", FORM_TEXT},
 	{"/sys/firmware/memmap/*/end", FORM_TEXT},

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an image's EFI programs are signed with. By themselves: is the program still what was signed? To a machine: does its firmware
+ * trust one of the certificates (db), and has it revoked none (dbx)? UEFI 2.10, 32.5.3.3: a program is refused if a certificate of its
+ * chain is in dbx, and started if one is in db. Chains are followed by names and key identifiers; that a signature was made with
+ * the key it names is left to the firmware.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/host/digest.h"
+#include "cli/doctor/firmware.h"
+#include "core/base/str.h"
+
+const struct doctor_check firmware_check_signature = {
+	.id = "image.signature",
+	.hazard = POD_HAZARD_IMAGE,
+	.title = N_("signatures of the EFI programs"),
+	.explain = N_(
+		"An EFI program that is signed for Secure Boot says in its signature what its digest was when it was signed. A "
+		"program that has another one now was damaged, or changed afterwards: firmware with Secure Boot on refuses it, "
+		"and without Secure Boot it may stop in the middle. The check also names who signed it: Windows' boot managers "
+		"are signed by 'Microsoft Windows Production PCA 2011' or, in current media, by 'Windows UEFI CA 2023'; loaders "
+		"of Linux by 'Microsoft Corporation UEFI CA 2011' or 'Microsoft UEFI CA 2023'. Names are as the file gives them."),
+};
+const struct doctor_check firmware_check_signed = {
+	.id = "firmware.signed",
+	.hazard = POD_HAZARD_FIRMWARE,
+	.title = N_("signatures of the image's loaders"),
+	.explain =
+		N_("With Secure Boot on, the firmware starts a loader if somebody signed it whom the machine trusts: whose "
+		   "certificate is in its variable db, and not in dbx. It refuses any other ('Security Violation', 'Access "
+		   "Denied'), or goes on to the next boot entry without a word. Old machines do not know Microsoft's "
+		   "certificates of 2023, and machines that were told so no longer start what was signed with those of 2011. "
+		   "Take a medium with the other signature, bring the firmware's keys up to date (Windows Update, fwupdmgr), "
+		   "switch Secure Boot off for this image, or sign its loader with a key of your own (sbsign) that is enrolled "
+		   "on the machine."),
+};
+
+/* --- who is trusted --------------------------------------------------------------------------------------------------------- */
+
+/* One of the machine's lists, db or dbx. */
+struct trust {
+	const char *p;
+	size_t len;
+};
+
+static bool is_digest(const struct pod_sig *e, struct pod_bytes of)
+{
+	struct cli_digest *d = cli_digest_new("sha256");
+	uint8_t md[CLI_DIGEST_MAX];
+	bool same;
+
+	cli_digest_update(d, of.p, of.len);
+	same = e->len >= 32 && cli_digest_so_far(d, md) == 32 && memcmp(md, e->data, 32) == 0;
+	cli_digest_free(d);
+	return same;
+}
+
+/* Is this certificate in the list, or the one it was issued by? Whose name that is goes to `name`. */
+static bool lists_certificate(const struct trust *t, const struct pod_x509 *c, char name[POD_X509_NAME_MAX])
+{
+	struct pod_siglist l;
+	struct pod_sig e;
+	struct pod_x509 known;
+
+	pod_siglist_init(&l, (const uint8_t *)t->p, t->len);
+	while (t->p && pod_siglist_next(&l, &e) == POD_OK) {
+		if (e.kind == POD_SIG_X509_SHA256 && is_digest(&e, c->tbs)) {
+			pod_x509_name(c->subject, name);
+			return true;
+		}
+		if (e.kind != POD_SIG_X509 || pod_x509_read(e.data, e.len, &known) != POD_OK)
+			continue;
+		if (pod_x509_issued_by(c, &known) ||
+		    (known.der.len == c->der.len && memcmp(known.der.p, c->der.p, c->der.len) == 0)) {
+			pod_x509_name(known.subject, name);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool lists_digest(const struct trust *t, const uint8_t digest[32])
+{
+	struct pod_siglist l;
+	struct pod_sig e;
+
+	pod_siglist_init(&l, (const uint8_t *)t->p, t->len);
+	while (t->p && pod_siglist_next(&l, &e) == POD_OK)
+		if (e.kind == POD_SIG_SHA256 && memcmp(e.data, digest, 32) == 0)
+			return true;
+	return false;
+}
+
+/* The certificate in the signature that issued this one; NULL. */
+static const struct pod_x509 *issuer_of(const struct pod_signature *s, const struct pod_x509 *c)
+{
+	for (uint32_t i = 0; i < s->cert_count; i++)
+		if (&s->cert[i] != c && pod_x509_issued_by(c, &s->cert[i]))
+			return &s->cert[i];
+	return NULL;
+}
+
+/* From the signer's certificate upwards: is one of them in the list? Certificates may name each other in a circle; each is looked at once
+ * at most. */
+static bool lists_chain(const struct trust *t, const struct pod_signature *s, char name[POD_X509_NAME_MAX])
+{
+	const struct pod_x509 *c = s->signer >= 0 ? &s->cert[s->signer] : NULL;
+
+	for (uint32_t n = 0; c && n < s->cert_count; n++, c = issuer_of(s, c))
+		if (lists_certificate(t, c, name))
+			return true;
+	return false;
+}
+
+bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_X509_NAME_MAX])
+{
+	const struct trust dbx = {s->dbx, s->dbx_len};
+	struct pod_signature *sig = cli_xmalloc(sizeof *sig);
+	enum pod_status st;
+	bool revoked = lists_digest(&dbx, l->digest);
+	uint32_t at = 0;
+
+	by[0] = 0;
+	while (!revoked && ((st = pod_signature_next(l->data, &l->pe, &at, sig)) == POD_OK || st == POD_E_UNSUPPORTED))
+		revoked = lists_chain(&dbx, sig, by);
+	free(sig);
+	return revoked;
+}
+
+/* --- a program by itself ---------------------------------------------------------------------------------------------------- */
+
+struct facts {
+	unsigned signatures, fitting, differing;
+	bool broken;			/* the certificate table cannot be read to its end */
+	bool trusted;			/* by one of the signatures, or by its digest */
+	char issuer[POD_X509_NAME_MAX]; /* of the first signer's certificate, "" */
+	char ca[POD_X509_NAME_MAX];	/* whom the machine trusts or has revoked */
+};
+
+/* 1: it has the digest that its signature states; 0: another one; -1: not known. */
+static int digest_fits(const struct loader *l, const struct pod_signature *s)
+{
+	static const char *const algorithm[] = {[POD_HASH_SHA1] = "sha1",
+						[POD_HASH_SHA256] = "sha256",
+						[POD_HASH_SHA384] = "sha384",
+						[POD_HASH_SHA512] = "sha512"};
+	uint8_t md[CLI_DIGEST_MAX];
+	size_t n = s->hash ? loader_digest(l, algorithm[s->hash], md) : 0;
+
+	return !n ? -1 : n == s->digest.len && memcmp(md, s->digest.p, n) == 0;
+}
+
+static void read_facts(struct facts *f, const struct loader *l, const struct secure *s)
+{
+	const struct trust db = {s->db, s->db_len};
+	struct pod_signature *sig = cli_xmalloc(sizeof *sig);
+	enum pod_status st;
+	uint32_t at = 0;
+
+	memset(f, 0, sizeof *f);
+	f->trusted = lists_digest(&db, l->digest);
+	while ((st = pod_signature_next(l->data, &l->pe, &at, sig)) == POD_OK || st == POD_E_UNSUPPORTED) {
+		int fits;
+
+		if (st != POD_OK)
+			continue;
+		fits = digest_fits(l, sig);
+		f->signatures++;
+		f->fitting += fits == 1;
+		f->differing += fits == 0;
+		if (!*f->issuer)
+			pod_x509_name(sig->signer_issuer, f->issuer);
+		if (!f->trusted && fits != 0)
+			f->trusted = lists_chain(&db, sig, f->ca);
+	}
+	f->broken = st != POD_END;
+	free(sig);
+}
+
+static void report_signature(struct doctor *d, const struct doctor_image *im, const struct loader *l, const struct facts *f)
+{
+	const char *again = _("download or copy the image again, and compare its hash with the publisher's");
+
+	if (f->broken)
+		doctor_reportf(d, &firmware_check_signature, DOCTOR_WARN, im->subject, again,
+			       _("%s: its signature cannot be read: it is damaged, or of an unknown kind"), l->path);
+	else if (f->differing && !f->fitting)
+		doctor_reportf(d, &firmware_check_signature, DOCTOR_BAD, im->subject, again,
+			       _("%s is not what was signed: damaged, or changed since (signed by \"%s\")"), l->path, f->issuer);
+	else if (f->signatures)
+		doctor_reportf(d, &firmware_check_signature, DOCTOR_GOOD, im->subject, NULL,
+			       _("%s: signed by \"%s\", unchanged since"), l->path, f->issuer);
+}
+
+/* --- to this machine -------------------------------------------------------------------------------------------------------- */
+
+/* What to do about a signature that the machine does not accept. */
+static const char *remedy(const char *issuer, bool revoked)
+{
+	if (!revoked && strstr(issuer, "2023"))
+		return _(
+			"add Microsoft's certificates of 2023 to the firmware's keys (Windows Update, fwupdmgr, firmware update), or "
+			"switch Secure Boot off for this image");
+	if (strstr(issuer, "Microsoft") && strstr(issuer, "2011"))
+		return _(
+			"take a current edition of the image, signed with the certificates of 2023, or switch Secure Boot off for it");
+	return _("switch Secure Boot off for this image, or sign its loader with an enrolled key");
+}
+
+/* Secure Boot is on: a problem. Off: what would be if it were on. */
+static void report_refused(struct doctor *d, const struct doctor_image *im, bool on, const char *path, const char *why,
+			   const char *fix)
+{
+	if (on)
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_BAD, im->subject, fix,
+			       _("Secure Boot is on, and the firmware refuses %s: %s"), path, why);
+	else
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_NOTE, im->subject, NULL,
+			       _("Secure Boot is off; if it were on, the firmware would refuse %s: %s"), path, why);
+}
+
+static void report_signed(struct doctor *d, const struct doctor_image *im, const struct loader *l, const struct facts *f,
+			  const struct secure *s)
+{
+	bool on = s->state == SECURE_ON;
+	char by[POD_X509_NAME_MAX], *why = NULL;
+
+	if (loader_revoked(l, s, by)) {
+		why = *by ? cli_xasprintf(_("this machine has revoked \"%s\" (dbx)"), by)
+			  : cli_xstrdup(_("this machine has revoked it by its hash (dbx)"));
+		report_refused(d, im, on, l->path, why, remedy(by, true));
+	} else if (f->differing && !f->fitting && !f->trusted) {
+		report_refused(d, im, on, l->path, _("it is not what was signed"), remedy("", false));
+	} else if (!f->signatures && !f->trusted && (on || s->db)) {
+		report_refused(d, im, on, l->path, _("it is not signed"), remedy("", false));
+	} else if (f->trusted) {
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_GOOD, im->subject, NULL,
+			       *f->ca ? _("%s is trusted by this machine: \"%s\" is in its db")
+				      : _("%s is trusted by this machine: its hash is in db"),
+			       l->path, f->ca);
+	} else if (s->db) {
+		why = cli_xasprintf(_("it is signed by \"%s\", which is not in this machine's db"), f->issuer);
+		report_refused(d, im, on, l->path, why, remedy(f->issuer, false));
+	} else if (on) {
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_SKIPPED, im->subject, NULL,
+			       _("%s is signed by \"%s\"; whether this machine trusts that is not known: its db cannot be read"),
+			       l->path, f->issuer);
+	}
+	free(why);
+}
+
+/* "EFI/BOOT/BOOTX64.EFI", in whichever volume: what the firmware starts by itself. Of Windows' media a boot image of El Torito is
+ * not started: it would only ask for a key. */
+static bool is_started(const struct doctor_image *im, const struct loader *l, const char *want)
+{
+	if (im->plan->image.kind == POD_IMAGE_EFI)
+		return true;
+	return want && pod_ends_with_nocase(l->path, want) && !(im->plan->windows.count && strncmp(l->path, "El Torito", 9) == 0);
+}
+
+void firmware_signed_image(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s)
+{
+	const char *want = s->firmware ? pod_efi_loader_path(s->firmware) : NULL;
+	bool known = s->state == SECURE_ON || s->state == SECURE_OFF;
+
+	for (size_t i = 0; i < l->n && !cli_interrupted; i++) {
+		struct facts f;
+
+		read_facts(&f, &l->v[i], s);
+		report_signature(d, im, &l->v[i], &f);
+		if (known && is_started(im, &l->v[i], want))
+			report_signed(d, im, &l->v[i], &f, s);
+	}
+}

@@ -71,7 +71,9 @@ static bool take(struct pod_bytes *in, uint8_t tag, struct value *out)
 /* The second of two values that both have this tag. */
 static bool take_second(struct pod_bytes *in, uint8_t tag, struct value *out)
 {
-	return take(in, tag, out) && take(in, tag, out);
+	if (!take(in, tag, out))
+		return false;
+	return take(in, tag, out);
 }
 
 static bool same(struct pod_bytes a, struct pod_bytes b)

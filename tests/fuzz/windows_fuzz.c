@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A WIM, or an ISO without its system area, planned as Windows: what is composed is a FAT32 disk that our own readers take, with
- * every file the plan names in its place. */
+ * every file the plan names in its place; or the CD that it was, with the WIMs that start behind its end. */
 #include "tests/fuzz/fuzz.h"
 #include "core/plan/plan.h"
+#include "core/wim/wim.h"
 
 enum { STEPS = 20000, PART = 1 << 20 };
 
@@ -51,6 +52,29 @@ static void look_up(const struct pod_plan *p, struct fuzz_env *e)
 	pod_fs_close(&fs);
 }
 
+/* What a plan says of a WIM on a CD holds: either why it is as it was, or where it lies, whole, with its boot image. */
+static void look_at_wims(const struct pod_plan *p, struct fuzz_env *e)
+{
+	for (size_t i = 0; i < p->wim_count; i++) {
+		const struct pod_plan_wim *w = &p->wim[i];
+		struct pod_mapdev md;
+		struct pod_window win;
+		struct pod_wim wim;
+		FUZZ_REQUIRE((w->served_length == 0) == (w->why[0] != 0) && (w->served_length == 0) == (w->replaced[0] == 0));
+		if (!w->served_length)
+			continue;
+		FUZZ_REQUIRE(w->served_bytes >= e->dev.size_bytes && w->served_bytes % 2048 == 0 && w->names);
+		FUZZ_REQUIRE(pod_in_range(w->served_bytes, w->served_length, p->map.size_bytes));
+		pod_mapdev_init(&md, &p->map, &e->dev, 512);
+		FUZZ_REQUIRE(pod_window_init(&win, &md.dev, w->served_bytes, w->served_length) == POD_OK);
+		FUZZ_REQUIRE(pod_wim_open(&wim, &win.dev, &e->alloc, NULL) == POD_OK && wim.boot_index == w->image);
+		FUZZ_REQUIRE(pod_wim_select(&wim, w->image, NULL) == POD_OK);
+		pod_wim_close(&wim);
+	}
+	for (size_t i = 0; i < p->overlay_count; i++)
+		FUZZ_REQUIRE(pod_in_range(p->overlay[i].start_bytes, p->overlay[i].length_bytes, p->map.size_bytes));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_env e;
@@ -79,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		read_segments(p, &e);
 		if (p->windows.count)
 			look_up(p, &e);
+		look_at_wims(p, &e);
 		pod_plan_free(p);
 	}
 	free(p);

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Small media of Windows: ISOs with WIMs in them whose SYSTEM names a program (Joliet, UDF, Rock Ridge), and stores that start them, without
-their first 32 KiB; bare WIMs, compressed in each way, and one with two images; the two fault counters are appended."""
+their first 32 KiB; bare WIMs, compressed in each way, and one with two images; CDs with two WIMs, one of which has two names. The two fault
+counters are appended."""
 import os
 import pathlib
 import subprocess
@@ -66,4 +67,14 @@ with tempfile.TemporaryDirectory(prefix="isopod-seed.") as d:
             pathlib.Path("udf/pe").mkdir()
             os.rename("udf/sources/boot.wim", "udf/pe/other.wim")
         windows_media.iso(name, name + ".iso", *options)
+        put(name, pathlib.Path(name + ".iso").read_bytes()[32768:])
+    windows_media.pe_tree("pe-cd", boot=False)
+    small("pe-cd")
+    os.makedirs("cd/a/b")
+    os.makedirs("cd/sources")
+    for path, compress in (("cd/a/b/one.wim", "none"), ("cd/sources/two.wim", "LZX")):
+        windows_media.wim("pe-cd", path, "--boot", "--compress=" + compress)
+    os.link("cd/a/b/one.wim", "cd/again.wim")
+    for name, options in (("cd-joliet", ["-no-pad", "-J", "-R"]), ("cd-udf", ["-no-pad", "-udf", "-J"])):
+        windows_media.iso("cd", name + ".iso", *options)
         put(name, pathlib.Path(name + ".iso").read_bytes()[32768:])

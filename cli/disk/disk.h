@@ -120,6 +120,8 @@ int disk_rebase_plan(struct pod_chain_rebase *r, struct pod_chain *c, struct pod
 		     const char *parent, struct fault *fault);
 /* Does what was planned. */
 int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, const char *file, struct fault *fault);
+/* False, and has said so, if the file's volume has not `need` bytes and a little. */
+bool disk_room(const struct disk_file *f, uint64_t need, struct fault *fault);
 /* At most so many bytes of its volume does that take. */
 uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r);
 

@@ -39,6 +39,27 @@ static int fail(const struct merge *m, enum pod_status st, const struct pod_diag
 	return disk_fail(m->child, _("cannot merge"), st, diag, st == POD_E_CHANGED ? m->parent : NULL, fault);
 }
 
+/* What the parent's file takes in must fit onto its volume: before anything changes. */
+static int room(const struct merge *m, struct fault *fault)
+{
+	struct disk_file c, p;
+	struct pod_diag diag = {0};
+	uint64_t need = 0;
+	enum pod_status st;
+	int rc;
+
+	if (open_both(m, false, &c, &p, fault) != CLI_OK)
+		return CLI_FAILED;
+	st = pod_chain_merge_bytes(&c.vf, &p.vf, &cli_alloc, &need, &diag);
+	if (st != POD_OK)
+		rc = fail(m, st, &diag, fault);
+	else
+		rc = disk_room(&p, need, fault) ? CLI_OK : CLI_FAILED;
+	disk_file_close(&p);
+	disk_file_close(&c);
+	return rc;
+}
+
 static int merge_files(const struct merge *m, struct fault *fault)
 {
 	struct disk_file c, p;
@@ -121,6 +142,8 @@ static int merge(const struct merge *m, struct fault *fault)
 		rc = guard(m, fault);
 	if (rc == CLI_OK)
 		rc = can_tell(&above, fault);
+	if (rc == CLI_OK)
+		rc = room(m, fault);
 	if (rc == CLI_OK)
 		rc = merge_files(m, fault);
 	if (rc == CLI_OK)

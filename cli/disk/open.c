@@ -42,6 +42,13 @@ static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t le
 	return cli_dev_punch(&f->dev, off, len);
 }
 
+static enum pod_status file_reserve(struct pod_vfile *vf, uint64_t off, uint64_t len)
+{
+	struct disk_file *f = (struct disk_file *)vf;
+
+	return cli_dev_reserve(&f->dev, off, len);
+}
+
 static void attach(struct disk_file *f, bool writable)
 {
 	struct stat st;
@@ -51,8 +58,10 @@ static void attach(struct disk_file *f, bool writable)
 	f->vf.dev = &f->dev.dev;
 	f->vf.id[0] = f->dev.is_block ? f->dev.rdev : f->dev.file_dev;
 	f->vf.id[1] = f->dev.is_block ? UINT64_MAX : f->dev.file_ino;
-	if (writable && !f->dev.is_block)
+	if (writable && !f->dev.is_block) {
 		f->vf.resize = file_resize;
+		f->vf.reserve = file_reserve;
+	}
 	if (writable)
 		f->vf.zero = file_zero;
 }

@@ -121,7 +121,7 @@ uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r
 	return pod_min_u64(r->grow_bytes, 8 * r->copy_bytes);
 }
 
-static bool room(const struct disk_file *f, uint64_t need, struct fault *fault)
+bool disk_room(const struct disk_file *f, uint64_t need, struct fault *fault)
 {
 	char want[16], have[16];
 	struct statvfs v;
@@ -150,7 +150,7 @@ static int move_onto(const char *path, const char *parent, struct fault *fault)
 		rc = disk_open(p, parent, POD_DISKFILE_NONE, false, fault);
 		if (rc == CLI_OK) {
 			rc = disk_rebase_plan(&r, &d->chain, &p->chain, path, parent, fault);
-			if (rc == CLI_OK && !room(&d->file, disk_rebase_bytes(&d->file, &r), fault))
+			if (rc == CLI_OK && !disk_room(&d->file, disk_rebase_bytes(&d->file, &r), fault))
 				rc = CLI_FAILED;
 			if (rc == CLI_OK)
 				rc = disk_rebase_run(&r, &spec, path, fault);

@@ -5,9 +5,30 @@
 #include "cli/disk/kin.h"
 #include "cli/nbd/nbd.h"
 
+struct served {
+	struct pod_chain *chain;
+	const char *path;
+	uint64_t failures;
+};
+
 static enum pod_status zero(void *ctx, uint64_t off, uint64_t len)
 {
-	return pod_chain_trim(ctx, off, len);
+	struct served *s = ctx;
+
+	return pod_chain_trim(s->chain, off, len);
+}
+
+/* Said at once, as a server runs for days: clients know what failed, the people in front of this one do not. */
+static void failed(void *ctx, enum pod_status st)
+{
+	struct served *s = ctx;
+	struct fault now = {0};
+
+	if (s->failures++)
+		return;
+	fault_status(&now, s->path, _("a client's write failed"), st, NULL);
+	fault_print(&now);
+	fault_free(&now);
 }
 
 int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -25,6 +46,7 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	const char *path = NULL;
 	bool once = false, write = false, orphan = false, unsafe = false;
+	struct served s = {0};
 	struct disk *d;
 	int c, rc;
 
@@ -55,10 +77,19 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	if (rc == CLI_OK) {
 		ex.dev = &d->chain.dev;
 		ex.zero = write ? zero : NULL;
-		ex.ctx = &d->chain;
+		ex.failed = failed;
+		ex.ctx = &s;
+		s.chain = &d->chain;
+		s.path = argv[optind];
 		rc = cli_nbd_run(&ex, argv[optind], path, once, fault);
 		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
+		else if (s.failures)
+			fault_warn(
+				fault,
+				_("%s: %llu writes of clients failed, and they were told so; all that was confirmed to them is on "
+				  "the disk"),
+				argv[optind], (unsigned long long)s.failures);
 	}
 	free(d);
 	return rc;

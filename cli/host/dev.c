@@ -126,8 +126,17 @@ static int host_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
 	return fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off_bytes, (off_t)len_bytes);
 }
 
-static const struct cli_dev_ops host_ops = {
-	.read = host_read, .write = host_write, .flush = host_flush, .resize = host_resize, .punch = host_punch};
+static int host_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
+{
+	return fallocate(d->fd, FALLOC_FL_KEEP_SIZE, (off_t)off_bytes, (off_t)len_bytes);
+}
+
+static const struct cli_dev_ops host_ops = {.read = host_read,
+					    .write = host_write,
+					    .flush = host_flush,
+					    .resize = host_resize,
+					    .punch = host_punch,
+					    .reserve = host_reserve};
 
 /* --- as the core's device ------------------------------------------------------------------------------- */
 
@@ -175,7 +184,13 @@ static enum pod_status dev_flush(struct pod_dev *pd)
 {
 	struct cli_dev *d = (struct cli_dev *)pd;
 
-	return d->ops->flush(d) == 0 ? POD_OK : failed(d, errno);
+	/* The kernel tells of a write that was lost once only: what it answers after that is no evidence. */
+	if (d->lost_errno)
+		return failed(d, d->lost_errno);
+	if (d->ops->flush(d) == 0)
+		return POD_OK;
+	d->lost_errno = errno;
+	return failed(d, errno);
 }
 
 enum pod_status cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes)
@@ -189,6 +204,13 @@ enum pod_status cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes)
 enum pod_status cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
 {
 	return d->fd >= 0 && d->ops->punch(d, off_bytes, len_bytes) == 0 ? POD_OK : POD_E_UNSUPPORTED;
+}
+
+enum pod_status cli_dev_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
+{
+	if (d->fd < 0 || d->ops->reserve(d, off_bytes, len_bytes) == 0)
+		return d->fd < 0 ? POD_E_UNSUPPORTED : POD_OK;
+	return errno == ENOSPC || errno == EDQUOT ? failed(d, errno) : POD_E_UNSUPPORTED;
 }
 
 /* --- opening -------------------------------------------------------------------------------------------- */

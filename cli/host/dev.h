@@ -16,6 +16,8 @@ struct cli_dev_ops {
 	int (*flush)(struct cli_dev *d);
 	int (*resize)(struct cli_dev *d, uint64_t size_bytes);
 	int (*punch)(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes); /* the range reads as zeros; the length stays */
+	int (*reserve)(struct cli_dev *d, uint64_t off_bytes,
+		       uint64_t len_bytes); /* the range has its space; nothing else changes */
 };
 /*
  * What every device is opened with, given what the host does by itself. The command takes just that (dev_stack.c); the fault
@@ -36,6 +38,7 @@ struct cli_dev {
 	int lock_fd;		  /* a loop device: the file behind it, locked; else -1 */
 	int direct_fd;		  /* large reads and writes go through it, past the page cache; -1: none */
 	int last_errno;		  /* of the last failed call, for the message */
+	int lost_errno;		  /* of the first flush that failed; 0: none did */
 	struct pod_budget budget; /* what reading may cost: no limit unless cli_dev_limit says so */
 };
 
@@ -65,6 +68,8 @@ void cli_dev_buffered(struct cli_dev *d);
 enum pod_status POD_MUST_USE cli_dev_truncate(struct cli_dev *d, uint64_t size_bytes);
 /* Makes a range of a file read as zeros and gives its space back. POD_E_UNSUPPORTED where files have no holes. */
 enum pod_status POD_MUST_USE cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes);
+/* Gives a range of a file its space without changing what it holds. POD_E_NOSPACE; POD_E_UNSUPPORTED where that is not known. */
+enum pod_status POD_MUST_USE cli_dev_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes);
 /* Maps an errno of a read or write to the core's status. */
 enum pod_status cli_errno_status(int err);
 

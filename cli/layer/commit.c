@@ -83,9 +83,8 @@ int layer_store_commit(struct layer_store *ls, const char *name, struct fault *f
 			ls->dir.shown, to->name, e->name);
 	rc = layer_store_settle(ls, e, fault);
 	if (rc == CLI_OK)
-		rc = ls->dir.ops->sparse ? layer_store_own_bytes(ls, e, 1, &need, fault)
-					 : layer_store_growth(ls, e, &need, fault);
-	if (rc == CLI_OK && !layer_store_room(ls, need + (32u << 20), fault))
+		rc = layer_store_growth(ls, e, &need, fault);
+	if (rc == CLI_OK && !layer_store_room(ls, need + (ls->dir.ops->sparse ? 4u << 20 : 32u << 20), fault))
 		rc = CLI_FAILED;
 	if (rc != CLI_OK)
 		return rc;

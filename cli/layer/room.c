@@ -82,6 +82,7 @@ int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint6
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
 	struct growth g = {.chunk = UINT64_MAX};
+	uint64_t holes = 0; /* what it takes where nothing else takes space */
 	int rc = layer_store_open_disk(ls, e, d, fault);
 
 	if (rc == CLI_OK) {
@@ -89,6 +90,8 @@ int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint6
 		enum pod_status st = d->chain.depth > 1 && d->chain.member[1]->kind == POD_MEMBER_VHDX ? POD_OK : POD_E_FORMAT;
 		struct pod_run r;
 
+		if (st == POD_OK)
+			st = pod_member_merge_bytes(from, d->chain.member[1], &holes);
 		if (st == POD_OK)
 			g.to = &d->chain.member[1]->u.vhdx;
 		for (uint64_t off = 0; off < from->size_bytes && st == POD_OK; off += r.len) {
@@ -102,7 +105,7 @@ int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint6
 		if (layer_store_close_disk(ls, d, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
-	*out = g.bytes;
+	*out = ls->dir.ops->sparse ? pod_min_u64(g.bytes, holes) : g.bytes;
 	free(d);
 	return rc;
 }

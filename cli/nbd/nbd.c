@@ -281,6 +281,12 @@ static void leave(struct connection *c)
 		pthread_mutex_unlock(c->ex->lock);
 }
 
+static void tell(struct connection *c, enum pod_status st)
+{
+	if (st != POD_OK && c->ex->failed)
+		c->ex->failed(c->ex->ctx, st);
+}
+
 static bool serve_read(struct connection *c, const uint8_t *cookie, uint64_t off, uint32_t len)
 {
 	size_t need = (size_t)len + 16;
@@ -331,6 +337,7 @@ static bool serve_change(struct connection *c, uint16_t type, uint16_t flags, co
 		st = type == CMD_WRITE ? pod_dev_write(c->ex->dev, off, c->buf, len) : c->ex->zero(c->ex->ctx, off, len);
 	if (st == POD_OK && flags & CMD_FLAG_FUA)
 		st = pod_dev_flush(c->ex->dev);
+	tell(c, st);
 	leave(c);
 	return reply(c, cookie, nbd_error(st));
 }
@@ -351,6 +358,7 @@ static bool serve_flush(struct connection *c, const uint8_t *cookie)
 	enter(c);
 	if (c->ex->zero)
 		st = pod_dev_flush(c->ex->dev);
+	tell(c, st);
 	leave(c);
 	return reply(c, cookie, nbd_error(st));
 }

@@ -13,7 +13,9 @@ struct cli_nbd_export {
 	pthread_mutex_t *lock; /* held around each call */
 	/* Makes a range read as zeros. NULL: the export is read-only. */
 	enum pod_status (*zero)(void *ctx, uint64_t off_bytes, uint64_t len_bytes);
-	void *ctx;
+	/* A change or a flush failed, and the client is told; called within `lock`. NULL: nobody else need know. */
+	void (*failed)(void *ctx, enum pod_status st);
+	void *ctx; /* of both */
 };
 
 /* Speaks the protocol on a connected socket until the client leaves or breaks a rule. */

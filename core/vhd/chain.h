@@ -87,6 +87,11 @@ enum pod_status POD_MUST_USE pod_chain_merge(struct pod_vfile *child, struct pod
 /* *held: the parent holds all that the child does, so that a merge would change nothing (one that was interrupted late). */
 enum pod_status POD_MUST_USE pod_chain_merged(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a, bool *held,
 					      struct pod_diag *diag);
+/* How much of the child's data the parent has no place for: so many bytes does a merge take where files have holes. */
+enum pod_status POD_MUST_USE pod_chain_merge_bytes(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a,
+						   uint64_t *bytes, struct pod_diag *diag);
+/* The same of open ones. */
+enum pod_status POD_MUST_USE pod_member_merge_bytes(struct pod_member *child, struct pod_member *parent, uint64_t *bytes);
 /* Takes into the top file (VHDX) what its parents hold, and makes it a disk of its own. At every moment it reads the same. The
  * parents stay open, and unused, until the chain is closed. */
 enum pod_status POD_MUST_USE pod_chain_flatten(struct pod_chain *c, pod_chain_progress *progress, void *ctx);

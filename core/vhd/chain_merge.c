@@ -194,6 +194,37 @@ enum pod_status pod_chain_merged(struct pod_vfile *child, struct pod_vfile *pare
 	return merge_close(&m, a, st);
 }
 
+enum pod_status pod_member_merge_bytes(struct pod_member *child, struct pod_member *parent, uint64_t *bytes)
+{
+	uint64_t size = child->size_bytes;
+	*bytes = 0;
+	for (uint64_t off = 0; off < size;) {
+		struct pod_run r, under = {.kind = POD_RUN_PARENT};
+		POD_TRY(pod_member_run(child, off, size - off, &r));
+		for (uint64_t done = 0; r.kind == POD_RUN_DATA && done < r.len; done += under.len) {
+			under = (struct pod_run){.kind = POD_RUN_PARENT, .len = r.len - done};
+			if (off + done < parent->size_bytes)
+				POD_TRY(pod_member_run(parent, off + done,
+						       pod_min_u64(under.len, parent->size_bytes - off - done), &under));
+			if (under.kind != POD_RUN_DATA)
+				*bytes += pod_align_up(under.len, 4096);
+		}
+		off += r.len;
+	}
+	return POD_OK;
+}
+
+enum pod_status pod_chain_merge_bytes(struct pod_vfile *child, struct pod_vfile *parent, struct pod_alloc *a, uint64_t *bytes,
+				      struct pod_diag *diag)
+{
+	struct pod_member_options opt = {0};
+	struct merge m = {0};
+	enum pod_status st = merge_open(&m, child, parent, a, &opt, diag);
+	if (st == POD_OK)
+		st = pod_member_merge_bytes(m.child, m.parent, bytes);
+	return merge_close(&m, a, st);
+}
+
 /* --- flatten -------------------------------------------------------------------------------------------- */
 
 /* One block of the top file, taken from wherever its parts are; all of it is in the top file afterwards. */

@@ -26,6 +26,11 @@ enum pod_status pod_vfile_zero(struct pod_vfile *f, uint64_t off, uint64_t len)
 	return POD_OK;
 }
 
+enum pod_status pod_vfile_reserve(struct pod_vfile *f, uint64_t off, uint64_t len)
+{
+	return f->reserve && f->reserve(f, off, len) == POD_E_NOSPACE ? POD_E_NOSPACE : POD_OK;
+}
+
 /* --- pages -------------------------------------------------------------------------------------------- */
 
 enum pod_status pod_pages_init(struct pod_pages *p, struct pod_alloc *a, struct pod_dev *dev, uint32_t shift, uint32_t slots)

@@ -17,7 +17,10 @@ struct pod_vfile {
 	enum pod_status (*resize)(struct pod_vfile *f, uint64_t size_bytes);
 	/* Makes a range read as zeros without writing it, and gives its space back. NULL, or a failure: zeros are written. */
 	enum pod_status (*zero)(struct pod_vfile *f, uint64_t off_bytes, uint64_t len_bytes);
-	uint64_t changed_unix;	       /* when it was last written to, seconds since 1970; 0: not known */
+	uint64_t changed_unix; /* when it was last written to, seconds since 1970; 0: not known */
+	/* Gives a range of the file its space, so that no write into it fails for want of it; what it holds stays. NULL where files
+	 * have no holes. POD_E_UNSUPPORTED: cannot be done there. */
+	enum pod_status (*reserve)(struct pod_vfile *f, uint64_t off_bytes, uint64_t len_bytes);
 	uint64_t id[2];		       /* which file it is (device and inode, volume and cluster): equal means the same one */
 	const struct pod_map *extents; /* where the file lies on the stick, for pod_chain_map; NULL: not known */
 	void *ctx;
@@ -60,6 +63,8 @@ struct pod_parent_spec {
 enum pod_status POD_MUST_USE pod_vfile_resize(struct pod_vfile *f, uint64_t size_bytes);
 /* The range reads as zeros afterwards; by `zero` if the file has it. */
 enum pod_status POD_MUST_USE pod_vfile_zero(struct pod_vfile *f, uint64_t off_bytes, uint64_t len_bytes);
+/* POD_E_NOSPACE, or POD_OK: by `reserve` where the file has it, and as far as its filesystem can. */
+enum pod_status POD_MUST_USE pod_vfile_reserve(struct pod_vfile *f, uint64_t off_bytes, uint64_t len_bytes);
 
 /*
  * Pages of a file's metadata: a direct-mapped cache of clean ones, and a bounded set of changed ones that stay in memory until

@@ -198,7 +198,7 @@ enum pod_status pod_vhd_close(struct pod_vhd *v)
 {
 	if (!v->file)
 		return POD_OK;
-	enum pod_status st = v->writable && !v->failed ? pod_vhd_flush(v) : POD_OK;
+	enum pod_status st = v->writable ? pod_vhd_flush(v) : POD_OK;
 	release(v);
 	return st;
 }

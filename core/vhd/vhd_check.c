@@ -59,7 +59,7 @@ static enum pod_status mend_footers(struct check *c, struct pod_vhd *v)
 		v->copy_ok = true;
 		c->out->repaired++;
 	}
-	return pod_dev_flush(v->file->dev);
+	return vhd_file_flush(v);
 }
 
 enum pod_status pod_vhd_check(struct pod_vhd *v, bool repair, pod_vhd_found *found, void *ctx, struct pod_vhd_report *out)

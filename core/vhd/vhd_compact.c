@@ -170,7 +170,7 @@ static enum pod_status cut(struct pod_vhd *v, uint64_t end)
 	v->data_end = end;
 	v->tail_clean = false;
 	POD_TRY(vhd_extend(v, 0, &place));
-	return pod_dev_flush(v->file->dev);
+	return vhd_file_flush(v);
 }
 
 enum pod_status pod_vhd_compact(struct pod_vhd *v, void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)

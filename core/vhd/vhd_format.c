@@ -213,13 +213,13 @@ enum pod_status pod_vhd_format(struct pod_vfile *f, struct pod_alloc *a, const s
 static enum pod_status switch_footer(struct pod_vhd *v)
 {
 	struct pod_dev *dev = v->file->dev;
-	POD_TRY(pod_dev_flush(dev));
+	POD_TRY(vhd_file_flush(v));
 	pod_put_be32(v->footer + 24, timestamp(v->env));
 	POD_TRY(vhd_footer_at(v, dev->size_bytes - 512));
-	POD_TRY(pod_dev_flush(dev));
+	POD_TRY(vhd_file_flush(v));
 	POD_TRY(vhd_footer_at(v, 0));
 	v->footer_ok = v->copy_ok = true;
-	return pod_dev_flush(dev);
+	return vhd_file_flush(v);
 }
 
 /* A new header behind the data, with room for the paths (and `extra` bytes before it). */
@@ -264,10 +264,10 @@ static enum pod_status grow_fixed(struct pod_vhd *v, uint64_t size)
 	POD_TRY(pod_vfile_resize(v->file, size + 512));
 	put_size(v->footer, size);
 	POD_TRY(vhd_footer_at(v, size));
-	POD_TRY(pod_dev_flush(v->file->dev));
+	POD_TRY(vhd_file_flush(v));
 	POD_TRY(pod_vfile_zero(v->file, old, 512)); /* the old footer is data now */
 	v->size_bytes = size;
-	return pod_dev_flush(v->file->dev);
+	return vhd_file_flush(v);
 }
 
 static enum pod_status grow_sparse(struct pod_vhd *v, uint64_t size, uint8_t *buf)

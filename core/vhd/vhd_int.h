@@ -8,6 +8,9 @@
 #include "core/base/str.h"
 #include "core/vhd/vhd.h"
 
+/* Flushes the file. When that fails nobody knows what of the writes before it is on the disk: nothing is written to the image any
+ * more. A write that fails can be done again. */
+enum pod_status vhd_file_flush(struct pod_vhd *v);
 /* Writes v->footer, checksum made right, at `off`. */
 enum pod_status vhd_footer_at(struct pod_vhd *v, uint64_t off);
 /* Takes `len` bytes, all zeros, behind the data; the footer moves behind them. */

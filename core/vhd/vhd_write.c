@@ -24,21 +24,27 @@ static enum pod_status write_dirty(struct pod_vhd *v, bool table)
 	return POD_OK;
 }
 
+enum pod_status vhd_file_flush(struct pod_vhd *v)
+{
+	enum pod_status st = pod_dev_flush(v->file->dev);
+	if (st != POD_OK)
+		v->failed = true;
+	return st;
+}
+
 static enum pod_status commit(struct pod_vhd *v)
 {
-	struct pod_dev *dev = v->file->dev;
 	if (v->failed)
 		return POD_E_IO;
-	v->failed = true;
-	POD_TRY(pod_dev_flush(dev));
-	if (v->type != POD_VHD_FIXED && v->pages.dirty) {
-		POD_TRY(write_dirty(v, false));
-		POD_TRY(pod_dev_flush(dev));
-		POD_TRY(write_dirty(v, true));
-		POD_TRY(pod_dev_flush(dev));
-		pod_pages_clean(&v->pages);
-	}
-	v->failed = false;
+	POD_TRY(vhd_file_flush(v));
+	if (v->type == POD_VHD_FIXED || !v->pages.dirty)
+		return POD_OK;
+	/* What cannot be written stays in memory, and all of it is written by the next commit. */
+	POD_TRY(write_dirty(v, false));
+	POD_TRY(vhd_file_flush(v));
+	POD_TRY(write_dirty(v, true));
+	POD_TRY(vhd_file_flush(v));
+	pod_pages_clean(&v->pages);
 	return POD_OK;
 }
 
@@ -98,7 +104,7 @@ enum pod_status vhd_extend(struct pod_vhd *v, uint64_t len, uint64_t *place)
 			POD_TRY(vhd_footer_at(v, 0));
 			v->copy_ok = true;
 		}
-		POD_TRY(pod_dev_flush(v->file->dev));
+		POD_TRY(vhd_file_flush(v));
 		POD_TRY(pod_vfile_resize(v->file, v->data_end));
 		v->tail_clean = true;
 	}
@@ -129,25 +135,35 @@ static enum pod_status fill_bitmap(struct pod_vhd *v, uint64_t place)
 	return POD_OK;
 }
 
+/* `len` bytes at `in` of the block at `place`. */
+static enum pod_status fill_block(struct pod_vhd *v, uint64_t place, uint64_t in, const void *buf, uint64_t len)
+{
+	POD_TRY(put(v, place + v->bitmap_bytes + in, buf, len));
+	return v->type == POD_VHD_DIFFERENCING ? set_bits(v, place, (uint32_t)(in >> 9), (uint32_t)((in + len) >> 9)) : POD_OK;
+}
+
 static enum pod_status write_in_block(struct pod_vhd *v, uint64_t off, const void *buf, uint64_t len)
 {
 	uint64_t block = off >> v->block_shift, size = 1ull << v->block_shift, in = off & (size - 1), place;
 	uint32_t sector;
 	POD_TRY(pod_vhd_bat_get(v, block, &sector));
-	bool fresh = sector == 0xffffffffu;
-	if (fresh) {
+	if (sector == 0xffffffffu) {
 		POD_TRY(vhd_extend(v, v->bitmap_bytes + size, &place));
-		if (v->type == POD_VHD_DYNAMIC)
-			POD_TRY(fill_bitmap(v, place));
-	} else {
-		place = (uint64_t)sector << 9;
-		if (!place || !pod_in_range(place + v->bitmap_bytes, in + len, v->file->dev->size_bytes))
-			return POD_E_CORRUPT;
+		enum pod_status st = v->type == POD_VHD_DYNAMIC ? fill_bitmap(v, place) : POD_OK;
+		if (st == POD_OK)
+			st = fill_block(v, place, in, buf, len);
+		if (st == POD_OK)
+			st = vhd_entry_set(v, block, (uint32_t)(place >> 9));
+		if (st != POD_OK) { /* it is no block: the next one goes there */
+			v->data_end = place;
+			v->tail_clean = false;
+		}
+		return st;
 	}
-	POD_TRY(put(v, place + v->bitmap_bytes + in, buf, len));
-	if (v->type == POD_VHD_DIFFERENCING)
-		POD_TRY(set_bits(v, place, (uint32_t)(in >> 9), (uint32_t)((in + len) >> 9)));
-	return fresh ? vhd_entry_set(v, block, (uint32_t)(place >> 9)) : POD_OK;
+	place = (uint64_t)sector << 9;
+	if (!place || !pod_in_range(place + v->bitmap_bytes, in + len, v->file->dev->size_bytes))
+		return POD_E_CORRUPT;
+	return fill_block(v, place, in, buf, len);
 }
 
 static enum pod_status check_range(const struct pod_vhd *v, uint64_t off, uint64_t len)

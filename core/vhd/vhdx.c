@@ -345,7 +345,7 @@ enum pod_status pod_vhdx_close(struct pod_vhdx *x)
 	enum pod_status st = POD_OK;
 	if (!x->file)
 		return POD_OK;
-	if (x->writable && !x->failed)
+	if (x->writable)
 		st = vhdx_log_end(x);
 	release(x);
 	return st;

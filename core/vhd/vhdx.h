@@ -57,7 +57,9 @@ struct pod_vhdx {
 	struct pod_mapdev overlay_dev;
 	/* Writing (pod_vhdx_make_writable). */
 	const struct pod_vhd_env *env;
-	bool writable, data_armed, file_armed, logging, failed;
+	bool writable, data_armed, file_armed, logging;
+	bool failed;		    /* a flush failed: what is on the disk is not known any more */
+	bool header_stale;	    /* the older header still names a log that is out of date */
 	uint8_t next_data_guid[16]; /* what DataWriteGuid becomes at the first write */
 	uint8_t *used;		    /* one bit per MiB of the file */
 	uint8_t *freed;		    /* given up, but not before the next commit */

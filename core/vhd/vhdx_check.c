@@ -119,7 +119,7 @@ static enum pod_status check_copies(struct check *c, bool repair, uint8_t *buf)
 			continue;
 		POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(i ^ 1), buf, VHDX_REGION_LEN));
 		POD_TRY(pod_dev_write(x->file->dev, VHDX_REGION_OFF(i), buf, VHDX_REGION_LEN));
-		POD_TRY(pod_dev_flush(x->file->dev));
+		POD_TRY(vhdx_file_flush(x));
 		x->region_ok[i] = true;
 		c->out->repaired++;
 	}

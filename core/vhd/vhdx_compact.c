@@ -141,7 +141,7 @@ static enum pod_status cut(struct pod_vhdx *x)
 		end--;
 	if (end << 20 < x->file->dev->size_bytes)
 		POD_TRY(pod_vfile_resize(x->file, end << 20));
-	return pod_dev_flush(x->file->dev);
+	return vhdx_file_flush(x);
 }
 
 enum pod_status pod_vhdx_compact(struct pod_vhdx *x, void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)

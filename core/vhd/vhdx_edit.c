@@ -46,7 +46,7 @@ static enum pod_status point_at_table(struct pod_vhdx *x, uint64_t off, uint32_t
 	pod_put_le32(t + 4, vhdx_checksum(t, VHDX_REGION_LEN));
 	for (uint32_t i = 0; i < 2; i++) {
 		POD_TRY(pod_dev_write(x->file->dev, VHDX_REGION_OFF(i), t, VHDX_REGION_LEN));
-		POD_TRY(pod_dev_flush(x->file->dev));
+		POD_TRY(vhdx_file_flush(x));
 		x->region_ok[i] = true;
 	}
 	return POD_OK;
@@ -67,7 +67,7 @@ static enum pod_status move_table(struct pod_vhdx *x, uint64_t entries)
 		POD_TRY(pod_pages_get(&x->pages, old + page_off, &page));
 		POD_TRY(pod_dev_write(x->file->dev, place + page_off, page, VHDX_PAGE));
 	}
-	POD_TRY(pod_dev_flush(x->file->dev));
+	POD_TRY(vhdx_file_flush(x));
 	POD_TRY(point_at_table(x, place, (uint32_t)len));
 	for (page_off = 0; page_off < old_len; page_off += VHDX_PAGE)
 		pod_pages_forget(&x->pages, old + page_off);

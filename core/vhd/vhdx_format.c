@@ -152,6 +152,8 @@ enum pod_status pod_vhdx_format(struct pod_vfile *file, struct pod_alloc *a, con
 		return POD_E_NOMEM;
 	enum pod_status st = pod_vfile_resize(file, l.end);
 	if (st == POD_OK)
+		st = pod_vfile_reserve(file, LOG_OFF, LOG_LEN); /* a full disk later cuts off no change half way */
+	if (st == POD_OK)
 		st = write_metadata(file, &l, c, buf, env);
 	if (st == POD_OK && l.fixed)
 		st = write_fixed_table(file, &l, buf);

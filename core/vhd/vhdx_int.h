@@ -53,6 +53,9 @@ enum pod_status vhdx_log_replay(struct pod_vhdx *x);
 /* One entry with the changed pages of x->pages, written and flushed. */
 enum pod_status vhdx_log_write(struct pod_vhdx *x);
 
+/* Flushes the file. When that fails nobody knows what of the writes before it is on the disk, nor will the system say so again:
+ * nothing is written to the image any more. A write that fails can be done again. */
+enum pod_status vhdx_file_flush(struct pod_vhdx *x);
 /* Writes the header that is not current, with the next sequence number, and flushes. */
 enum pod_status vhdx_header_write(struct pod_vhdx *x);
 enum pod_status vhdx_make_writable(struct pod_vhdx *x, const struct pod_vhdx_options *opt, struct pod_diag *diag);

@@ -329,7 +329,7 @@ enum pod_status vhdx_log_write(struct pod_vhdx *x)
 		x->log_at = 0;
 	build(x, x->log_buf);
 	POD_TRY(pod_dev_write(x->file->dev, x->log_off + x->log_at, x->log_buf, len));
-	POD_TRY(pod_dev_flush(x->file->dev));
+	POD_TRY(vhdx_file_flush(x));
 	x->log_at += len;
 	x->log_sequence++;
 	return POD_OK;

@@ -217,7 +217,7 @@ static enum pod_status commit_pages(struct pod_vhdx *x)
 {
 	struct pod_pages *p = &x->pages;
 	/* First what the metadata will speak of (and the pages of the commit before, in place). */
-	POD_TRY(pod_dev_flush(x->file->dev));
+	POD_TRY(vhdx_file_flush(x));
 	if (!p->dirty)
 		return POD_OK;
 	POD_TRY(vhdx_begin_file(x));
@@ -242,24 +242,30 @@ enum pod_status vhdx_commit(struct pod_vhdx *x)
 		return POD_E_READONLY;
 	if (x->failed)
 		return POD_E_IO;
-	enum pod_status st = commit_pages(x);
-	/* What is on disk is whole, but we no longer know which of two states it is. */
-	if (st != POD_OK)
-		x->failed = true;
-	return st;
+	/* What cannot be written stays in memory as it is, and is written by the next commit: an entry that was torn is written over,
+	 * and one that is whole but not yet in place is followed by one that says the same and more. */
+	return commit_pages(x);
 }
 
 enum pod_status vhdx_log_end(struct pod_vhdx *x)
 {
 	POD_TRY(vhdx_commit(x));
-	if (!x->logging)
-		return POD_OK;
-	memset(x->log_guid, 0, 16);
-	x->failed = true;
-	POD_TRY(pod_dev_flush(x->file->dev));
-	for (int i = 0; i < 2; i++) /* twice, so that neither header names a log whose entries are out of date */
+	if (x->logging) {
+		uint8_t guid[16];
+		POD_TRY(vhdx_file_flush(x));
+		memcpy(guid, x->log_guid, 16);
+		memset(x->log_guid, 0, 16);
+		enum pod_status st = vhdx_header_write(x);
+		if (st != POD_OK) {
+			memcpy(x->log_guid, guid, 16); /* it still holds what the file needs */
+			return st;
+		}
+		x->logging = false;
+		x->header_stale = true;
+		x->env->random(x->env, x->next_log_guid, 16);
+	}
+	if (x->header_stale) /* twice, so that neither header names a log whose entries are out of date */
 		POD_TRY(vhdx_header_write(x));
-	x->env->random(x->env, x->next_log_guid, 16);
-	x->logging = x->failed = false;
+	x->header_stale = false;
 	return POD_OK;
 }

@@ -6,6 +6,13 @@
  */
 #include "core/vhd/vhdx_int.h"
 
+/* A log that lies behind the end of the file is none that can be written to. */
+static enum pod_status log_reserve(struct pod_vhdx *x)
+{
+	bool there = pod_in_range(x->log_off, x->log_len, x->file->dev->size_bytes);
+	return there ? pod_vfile_reserve(x->file, x->log_off, x->log_len) : POD_OK;
+}
+
 static void build_header(const struct pod_vhdx *x, uint8_t *h)
 {
 	memset(h, 0, VHDX_HEADER_LEN);
@@ -20,6 +27,14 @@ static void build_header(const struct pod_vhdx *x, uint8_t *h)
 	pod_put_le32(h + 4, vhdx_checksum(h, VHDX_HEADER_LEN));
 }
 
+enum pod_status vhdx_file_flush(struct pod_vhdx *x)
+{
+	enum pod_status st = pod_dev_flush(x->file->dev);
+	if (st != POD_OK)
+		x->failed = true;
+	return st;
+}
+
 enum pod_status vhdx_header_write(struct pod_vhdx *x)
 {
 	uint8_t *h = x->log_buf ? x->log_buf : x->alloc->alloc(x->alloc, VHDX_HEADER_LEN);
@@ -29,7 +44,7 @@ enum pod_status vhdx_header_write(struct pod_vhdx *x)
 	build_header(x, h);
 	enum pod_status st = pod_dev_write(x->file->dev, VHDX_HEADER_OFF(x->header ^ 1), h, VHDX_HEADER_LEN);
 	if (st == POD_OK)
-		st = pod_dev_flush(x->file->dev);
+		st = vhdx_file_flush(x);
 	if (st == POD_OK) {
 		x->header ^= 1;
 		x->header_ok[x->header] = true;
@@ -45,6 +60,7 @@ enum pod_status vhdx_begin_file(struct pod_vhdx *x)
 		return POD_E_READONLY;
 	if (x->file_armed)
 		return POD_OK;
+	POD_TRY(log_reserve(x));
 	x->env->random(x->env, x->file_write_guid, 16);
 	POD_TRY(vhdx_header_write(x));
 	x->file_armed = true;
@@ -57,8 +73,10 @@ enum pod_status pod_vhdx_begin_data(struct pod_vhdx *x)
 		return POD_E_READONLY;
 	if (x->data_armed)
 		return POD_OK;
-	if (!x->file_armed)
+	if (!x->file_armed) {
+		POD_TRY(log_reserve(x));
 		x->env->random(x->env, x->file_write_guid, 16);
+	}
 	memcpy(x->data_write_guid, x->next_data_guid, 16);
 	POD_TRY(vhdx_header_write(x));
 	x->file_armed = x->data_armed = true;
@@ -137,7 +155,10 @@ static enum pod_status bitmap_block(struct pod_vhdx *x, uint64_t off, uint64_t *
 	if (VHDX_STATE(entry) == POD_VHDX_FULL)
 		return *place >= VHDX_MIB && pod_in_range(*place, VHDX_MIB, x->dev->size_bytes) ? POD_OK : POD_E_CORRUPT;
 	POD_TRY(vhdx_space_take(x, VHDX_MIB, true, place));
-	return vhdx_entry_set(x, index, *place | POD_VHDX_FULL);
+	enum pod_status st = vhdx_entry_set(x, index, *place | POD_VHDX_FULL);
+	if (st != POD_OK)
+		vhdx_space_mark(x, *place, VHDX_MIB, false);
+	return st;
 }
 
 /* --- data ----------------------------------------------------------------------------------------------- */

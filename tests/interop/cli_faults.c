@@ -191,10 +191,20 @@ static int fault_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes
 	return r;
 }
 
+/* Changes nothing that a reader sees, so there is nothing to record. */
+static int fault_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
+{
+	return host->reserve(d, off_bytes, len_bytes);
+}
+
 const struct cli_dev_ops *cli_dev_stack(const struct cli_dev_ops *below)
 {
-	static const struct cli_dev_ops ops = {
-		.read = fault_read, .write = fault_write, .flush = fault_flush, .resize = fault_resize, .punch = fault_punch};
+	static const struct cli_dev_ops ops = {.read = fault_read,
+					       .write = fault_write,
+					       .flush = fault_flush,
+					       .resize = fault_resize,
+					       .punch = fault_punch,
+					       .reserve = fault_reserve};
 
 	host = below;
 	return &ops;

@@ -15,9 +15,13 @@
 static int no_loop(const char *path, const char *parent, struct fault *fault)
 {
 	struct disk *p = cli_xzalloc(sizeof *p);
-	int rc = disk_open(p, parent, POD_DISKFILE_NONE, false, fault);
+	struct fault why = {0}; /* its warnings are those of whoever opens it again */
+	int rc = disk_open(p, parent, POD_DISKFILE_NONE, false, &why);
 	struct disk_file f = {0};
 
+	if (rc != CLI_OK)
+		fault_move(fault, &why);
+	fault_free(&why);
 	if (rc == CLI_OK) {
 		if (!disk_file_open(&f, path, false, fault))
 			rc = CLI_FAILED;

@@ -397,9 +397,13 @@ static enum pod_status move_data(ntfs_inode *ni, ntfs_attr *na, const struct ntf
 static enum pod_status set_extents(ntfs_volume *vol, const struct ntfs_change *c)
 {
 	ntfs_inode *ni = open_path(vol, c->path);
-	ntfs_attr *na = ni ? lib.ntfs_attr_open(ni, AT_DATA, NULL, 0) : NULL;
-	enum pod_status st = na ? move_data(ni, na, c) : failed();
+	ntfs_attr *na;
+	enum pod_status st;
 
+	if (!ni)
+		return failed();
+	na = lib.ntfs_attr_open(ni, AT_DATA, NULL, 0);
+	st = na ? move_data(ni, na, c) : failed();
 	if (na)
 		lib.ntfs_attr_close(na);
 	if (st == POD_OK)
@@ -408,7 +412,7 @@ static enum pod_status set_extents(ntfs_volume *vol, const struct ntfs_change *c
 		NInoFileNameSetDirty(ni);
 		lib.ntfs_inode_mark_dirty(ni);
 	}
-	return ni && lib.ntfs_inode_close(ni) != 0 && st == POD_OK ? failed() : st;
+	return lib.ntfs_inode_close(ni) != 0 && st == POD_OK ? failed() : st;
 }
 
 static enum pod_status set_attributes(ntfs_volume *vol, const struct ntfs_change *c)

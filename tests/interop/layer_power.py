@@ -274,7 +274,7 @@ with workdir():
     operation("rename", "s2", ["rename", "good", "very good"], rng)
     must("layer", "lock", "s2", "good")
     write("s2", 0, b"passing" * 100)
-    operation("a kiosk boots", "s2", ["path"], rng)
+    operation("a kiosk boots", "s2", ["start"], rng)
     operation("unlock", "s2", ["lock", "--off"], rng)
     check(any(holes) or os.environ.get("ONLY"), "holes are among what is cut: %r" % holes)
     index_slots("s2", rng)

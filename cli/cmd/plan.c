@@ -295,7 +295,7 @@ static struct cli_wim *read_wim(struct cli_image *im, const struct pod_plan *p)
 	if (p->image.kind != POD_IMAGE_WIM || !cli_image_bytes(im, &map, &bytes, NULL))
 		return NULL;
 	w = cli_xmalloc(sizeof *w);
-	if (cli_wim_read(w, &bytes.dev, false, NULL) != POD_OK) {
+	if (cli_wim_read(w, &bytes.dev, CLI_WIM_BOOT_TREE, NULL) != POD_OK) {
 		free(w);
 		w = NULL;
 	}

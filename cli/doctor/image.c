@@ -58,10 +58,11 @@ static const struct doctor_check files_check = {
 };
 
 static const struct doctor_check *const checks[] = {
-	&structure_check,     &kind_check,	   &boot_check,		 &truncated_check,
-	&files_check,	      &doctor_check_label, &doctor_check_sought, &doctor_check_catalogue,
-	&doctor_check_hybrid, &doctor_check_zeros, &doctor_check_md5,	 &doctor_check_sums,
-	&doctor_check_copied, &doctor_check_read,  &doctor_check_name,	 &doctor_check_wim,
+	&structure_check,      &kind_check,	     &boot_check,	   &truncated_check,
+	&files_check,	       &doctor_check_label,  &doctor_check_sought, &doctor_check_catalogue,
+	&doctor_check_hybrid,  &doctor_check_zeros,  &doctor_check_md5,	   &doctor_check_sums,
+	&doctor_check_copied,  &doctor_check_read,   &doctor_check_name,   &doctor_check_wim,
+	&doctor_check_windows, &doctor_check_limits,
 };
 
 #define AGAIN _("download or copy the image again, and compare its hash with the publisher's")
@@ -116,6 +117,7 @@ static void take_file(struct doctor_iso_search *s, struct tree *t, const struct 
 		return;
 	s->hit = true;
 	snprintf(s->file.path, sizeof s->file.path, "%s/%s", f->path, t->e.name);
+	s->file.size_bytes = n->size_bytes;
 }
 
 /* One folder; false: it cannot be read, or there are too many entries. */
@@ -168,9 +170,20 @@ void doctor_iso_file_at(const struct doctor_image *im, uint64_t offset_bytes, ch
 		pod_strlcpy(out, s.file.path, 256);
 }
 
+/* Of a bridge whose ISO 9660 side shows a note only, a UDF side that cannot be opened is all there was. */
+static bool udf_is_lost(const struct doctor_image *im)
+{
+	struct pod_fs fs = {0};
+	enum pod_status st = im->image->udf ? pod_fs_open_as(&fs, &pod_fs_udf, im->bytes, &cli_alloc, NULL) : POD_OK;
+
+	pod_fs_close(&fs);
+	return st == POD_E_CORRUPT;
+}
+
 static void check_files(struct doctor *d, const struct doctor_image *im)
 {
 	struct doctor_iso_search *s = cli_xzalloc(sizeof *s);
+	char size[16];
 	bool opened;
 
 	s->offset_bytes = UINT64_MAX;
@@ -179,8 +192,11 @@ static void check_files(struct doctor *d, const struct doctor_image *im)
 	opened = doctor_iso_search(im, s);
 	if (s->beyond)
 		doctor_reportf(d, &files_check, DOCTOR_BAD, im->subject, AGAIN,
-			       _("%u of %u files reach beyond the end of the image; the first: %s"), s->beyond, s->entries,
-			       s->file.path);
+			       _("%u of %u files reach beyond the end of the image; the first: %s (%s)"), s->beyond, s->entries,
+			       s->file.path, pod_format_size(size, s->file.size_bytes));
+	else if (udf_is_lost(im))
+		doctor_report(d, &files_check, DOCTOR_BAD, im->subject,
+			      _("the image has a UDF side that cannot be read: its end is missing, or it is damaged"), AGAIN);
 	else if (pod_budget_status(im->bytes->budget) != POD_OK)
 		; /* the doctor says that not everything was looked at */
 	else if (!opened || (!s->complete && s->entries < s->entries_max))
@@ -337,6 +353,7 @@ static void run_image(struct doctor *d, const struct doctor_image *im)
 		check_boot(d, im);
 		check_length(d, im);
 		doctor_wim(d, im);
+		doctor_windows(d, im);
 		if (im->image->kind == POD_IMAGE_ISO) {
 			check_files(d, im);
 			doctor_label(d, im);

@@ -8,6 +8,7 @@
 /* The file of an ISO's tree that covers this offset, or that ends last among those that end beyond `size`. */
 struct doctor_iso_hit {
 	char path[512];
+	uint64_t size_bytes;
 };
 struct doctor_iso_search {
 	uint64_t offset_bytes; /* look for the file that covers it; UINT64_MAX: for none */
@@ -35,13 +36,14 @@ bool doctor_sum_find(struct doctor *d, const struct doctor_image *im, struct doc
 
 extern const struct doctor_check doctor_check_label, doctor_check_sought, doctor_check_catalogue, doctor_check_hybrid,
 	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name,
-	doctor_check_wim;
+	doctor_check_wim, doctor_check_windows, doctor_check_limits;
 
 void doctor_name(struct doctor *d, const struct doctor_image *im);	/* name.c */
 void doctor_label(struct doctor *d, const struct doctor_image *im);	/* label.c */
 void doctor_catalogue(struct doctor *d, const struct doctor_image *im); /* tables.c */
 void doctor_hybrid(struct doctor *d, const struct doctor_image *im);
 void doctor_wim(struct doctor *d, const struct doctor_image *im);     /* wim.c */
+void doctor_windows(struct doctor *d, const struct doctor_image *im); /* windows.c */
 void doctor_content(struct doctor *d, const struct doctor_image *im); /* scan.c: zeros, MD5, sums, read errors */
 
 #endif

@@ -18,7 +18,8 @@ const struct doctor_check doctor_check_wim = {
 
 #define AGAIN _("download or copy the image again, and compare its hash with the publisher's")
 
-static void report_images(struct doctor *d, const char *subject, const struct cli_wim *w)
+/* `file`: "", or the WIM of the medium with a colon. */
+static void report_images(struct doctor *d, const char *subject, const char *file, const struct cli_wim *w)
 {
 	for (uint32_t no = 1; no <= w->count; no++) {
 		const struct cli_wim_image *im = &w->image[no - 1];
@@ -26,54 +27,58 @@ static void report_images(struct doctor *d, const char *subject, const struct cl
 
 		if (im->looked && im->status != POD_OK && im->status != POD_E_UNSUPPORTED && im->status != POD_E_BUDGET)
 			doctor_reportf(d, &doctor_check_wim, DOCTOR_BAD, subject, AGAIN,
-				       _("image %u (%s) cannot be read: %s (%s)"), no, text, cli_status_text(im->status),
+				       _("%simage %u (%s) cannot be read: %s (%s)"), file, no, text, cli_status_text(im->status),
 				       im->what ? im->what : _("metadata"));
 		else if (im->looked && im->status == POD_OK && !im->bios && !im->efi && w->header.boot_index == no)
 			doctor_reportf(d, &doctor_check_wim, DOCTOR_WARN, subject,
 				       _("name another image: wimlib-imagex info FILE NUMBER --boot"),
 				       _("image %u (%s) is named as the one to start, but there is no winload in it"), no, text);
 		else
-			doctor_reportf(d, &doctor_check_wim, DOCTOR_GOOD, subject, NULL, _("image %u of %u, %s%s: %s%s%s"), no,
-				       w->header.image_count, pod_wim_compression_text(w->header.compression),
+			doctor_reportf(d, &doctor_check_wim, DOCTOR_GOOD, subject, NULL, _("%simage %u of %u, %s%s: %s%s%s"),
+				       file, no, w->header.image_count, pod_wim_compression_text(w->header.compression),
 				       w->header.boot_index == no ? _(", to be started") : "", text,
 				       im->efi ? ", winload.efi" : "", im->bios ? ", winload.exe" : "");
 		free(text);
 	}
 }
 
-static void examine(struct doctor *d, const char *subject, struct pod_dev *dev)
+static void examine(struct doctor *d, const char *subject, const char *file, bool starts, struct pod_dev *dev)
 {
 	struct cli_wim *w = cli_xmalloc(sizeof *w);
 	struct pod_diag diag = {0};
-	enum pod_status st = cli_wim_read(w, dev, d->full, &diag);
-	char *refusal = st == POD_OK ? cli_wim_refusal(w) : NULL;
+	enum pod_status st = cli_wim_read(w, dev,
+					  d->full  ? CLI_WIM_ALL_TREES
+					  : starts ? CLI_WIM_BOOT_TREE
+						   : CLI_WIM_NO_TREE,
+					  &diag);
+	/* Setup reads more than the boot manager does. */
+	char *refusal = st == POD_OK && starts ? cli_wim_refusal(w) : NULL;
 
 	if (refusal)
 		doctor_reportf(d, &doctor_check_wim, DOCTOR_BAD, subject, cli_wim_remedy(w), "%s", refusal);
 	if (st == POD_OK)
-		report_images(d, subject, w);
+		report_images(d, subject, file, w);
 	else if (st != POD_E_BUDGET)
-		doctor_reportf(d, &doctor_check_wim, DOCTOR_BAD, subject, AGAIN, _("the WIM cannot be read: %s (%s)"),
+		doctor_reportf(d, &doctor_check_wim, DOCTOR_BAD, subject, AGAIN, _("%sthe WIM cannot be read: %s (%s)"), file,
 			       cli_status_text(st), diag.what ? diag.what : _("header"));
 	free(refusal);
 	free(w);
 }
 
-/* sources/boot.wim of a medium, as a device. */
-static void examine_medium(struct doctor *d, const struct doctor_image *im)
+/* A WIM of a medium, as a device. */
+static void examine_in(struct doctor *d, const struct doctor_image *im, struct pod_fs *fs, const char *path, bool starts)
 {
 	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
+	char *about = cli_xasprintf("%s: ", path);
 	struct pod_extent *extent = NULL;
 	struct pod_mapdev file;
 	struct pod_node node;
-	struct pod_fs fs = {0};
 	struct pod_map map;
 	size_t n = 0;
 
 	pod_map_init(&map, &cli_alloc);
-	if (pod_fs_open(&fs, im->bytes, &cli_alloc, NULL) == POD_OK &&
-	    pod_fs_lookup(&fs, "sources/boot.wim", &node, scratch) == POD_OK && !node.is_dir &&
-	    pod_fs_extents(&fs, &node, &cli_alloc, &extent, &n) == POD_OK) {
+	if (pod_fs_lookup(fs, path, &node, scratch) == POD_OK && !node.is_dir &&
+	    pod_fs_extents(fs, &node, &cli_alloc, &extent, &n) == POD_OK) {
 		enum pod_status st = POD_OK;
 
 		for (size_t i = 0; i < n && st == POD_OK; i++)
@@ -81,18 +86,24 @@ static void examine_medium(struct doctor *d, const struct doctor_image *im)
 					    extent[i].length_bytes);
 		pod_mapdev_init(&file, &map, im->bytes, 512);
 		if (st == POD_OK)
-			examine(d, im->subject, &file.dev);
+			examine(d, im->subject, about, starts, &file.dev);
 	}
 	pod_free(&cli_alloc, extent);
 	pod_map_fini(&map);
-	pod_fs_close(&fs);
+	free(about);
 	free(scratch);
 }
 
 void doctor_wim(struct doctor *d, const struct doctor_image *im)
 {
+	struct pod_fs fs = {0};
+
 	if (im->image->kind == POD_IMAGE_WIM)
-		examine(d, im->subject, im->bytes);
-	else if (im->image->kind == POD_IMAGE_ISO)
-		examine_medium(d, im);
+		examine(d, im->subject, "", true, im->bytes);
+	if (im->image->kind != POD_IMAGE_ISO || pod_image_open_tree(&fs, im->bytes, &cli_alloc, NULL) != POD_OK)
+		return;
+	examine_in(d, im, &fs, "sources/boot.wim", true);
+	examine_in(d, im, &fs, "sources/install.wim", false);
+	examine_in(d, im, &fs, "sources/install.esd", false);
+	pod_fs_close(&fs);
 }

@@ -38,7 +38,7 @@ static void look(struct pod_wim *w, uint32_t no, struct cli_wim_image *out)
 	out->efi = has(w, "Windows/System32/boot/winload.efi") || has(w, "Windows/System32/winload.efi");
 }
 
-enum pod_status cli_wim_read(struct cli_wim *w, struct pod_dev *dev, bool all, struct pod_diag *diag)
+enum pod_status cli_wim_read(struct cli_wim *w, struct pod_dev *dev, enum cli_wim_trees trees, struct pod_diag *diag)
 {
 	struct pod_wim_about *about;
 	struct pod_wim open;
@@ -56,7 +56,8 @@ enum pod_status cli_wim_read(struct cli_wim *w, struct pod_dev *dev, bool all, s
 		st = POD_E_BUDGET;
 	for (uint32_t i = 0; i < w->count; i++) {
 		w->image[i].about = about[i];
-		if (all || open.boot_index == i + 1 || (!open.boot_index && w->count <= TREES))
+		if (trees == CLI_WIM_ALL_TREES ||
+		    (trees == CLI_WIM_BOOT_TREE && (open.boot_index == i + 1 || (!open.boot_index && w->count <= TREES))))
 			look(&open, i + 1, &w->image[i]);
 	}
 	free(about);

@@ -22,9 +22,15 @@ struct cli_wim {
 	struct cli_wim_image image[CLI_WIM_IMAGES];
 };
 
-/* The header, the XML data, and the trees of images: of all, or of the bootable one (of all if there is none such, and few). POD_E_FORMAT:
- * no WIM. */
-enum pod_status POD_MUST_USE cli_wim_read(struct cli_wim *w, struct pod_dev *dev, bool all, struct pod_diag *diag);
+enum cli_wim_trees {
+	CLI_WIM_NO_TREE,
+	CLI_WIM_BOOT_TREE, /* of the bootable image; of all if there is none such, and few */
+	CLI_WIM_ALL_TREES,
+};
+
+/* The header, the XML data, and the trees of images. POD_E_FORMAT: no WIM. */
+enum pod_status POD_MUST_USE cli_wim_read(struct cli_wim *w, struct pod_dev *dev, enum cli_wim_trees trees,
+					  struct pod_diag *diag);
 
 /* "Windows' boot manager cannot read it: it is compressed with LZMS", NULL if it can; the caller frees. */
 char *cli_wim_refusal(const struct cli_wim *w);

@@ -74,6 +74,25 @@ enum pod_status pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe
 	return POD_E_NOT_FOUND;
 }
 
+/* VS_FIXEDFILEINFO lies on a multiple of 4 in the resources: +0 4 0xfeef04bd, +4 4 0x10000, +8 4 FileVersionMS, +12 4 FileVersionLS. Found
+ * by its signature, without the directories that lead to it. */
+enum pod_status pod_pe_version(const uint8_t *p, size_t len, const struct pod_pe *pe, uint16_t version[4])
+{
+	const uint8_t *r;
+	size_t n;
+
+	if (pod_pe_section(p, len, pe, ".rsrc", &r, &n) != POD_OK)
+		return POD_E_NOT_FOUND;
+	for (size_t at = 0; pod_in_range(at, 16, n); at += 4) {
+		if (pod_get_le32(r + at) != 0xfeef04bd || pod_get_le32(r + at + 4) != 0x10000)
+			continue;
+		for (size_t i = 0; i < 4; i++)
+			version[i] = pod_get_le16(r + at + 8 + (i ^ 1) * 2);
+		return POD_OK;
+	}
+	return POD_E_NOT_FOUND;
+}
+
 enum pod_status pod_pe_digest(const uint8_t *p, size_t len, const struct pod_pe *pe,
 			      void (*update)(void *ctx, const void *data, size_t len), void *ctx, struct pod_diag *diag)
 {

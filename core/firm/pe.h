@@ -32,6 +32,8 @@ enum pod_status POD_MUST_USE pod_pe_read(const uint8_t *p, size_t len, struct po
 /* A section's bytes in the file (VirtualSize or SizeOfRawData, whichever is less). POD_E_NOT_FOUND. */
 enum pod_status POD_MUST_USE pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe *pe, const char *name,
 					    const uint8_t **data, size_t *n);
+/* FileVersion of its version resource: 10, 0, 26100, 1. POD_E_NOT_FOUND. */
+enum pod_status POD_MUST_USE pod_pe_version(const uint8_t *p, size_t len, const struct pod_pe *pe, uint16_t version[4]);
 /* Hands the bytes that the digest covers to `update`, in order. */
 enum pod_status POD_MUST_USE pod_pe_digest(const uint8_t *p, size_t len, const struct pod_pe *pe,
 					   void (*update)(void *ctx, const void *data, size_t len), void *ctx,

@@ -59,6 +59,14 @@ enum pod_image_kind pod_image_kind_of_name(const char *name)
 	return POD_IMAGE_UNKNOWN;
 }
 
+/* Of the two volumes of a bridge each may cover only its own files. */
+static void take_end(struct pod_image *im, uint64_t end_bytes)
+{
+	if (end_bytes > im->volume_bytes)
+		im->volume_bytes = end_bytes;
+	im->truncated = im->volume_bytes > im->size_bytes && im->volume_bytes - im->size_bytes > PADDING_BYTES;
+}
+
 /* What any volume over the whole file says. */
 static void take_volume(struct probe *p, const struct pod_fs *fs)
 {
@@ -66,8 +74,7 @@ static void take_volume(struct probe *p, const struct pod_fs *fs)
 	uint64_t end;
 	im->kind = POD_IMAGE_ISO;
 	pod_strlcpy(im->label, fs->label, sizeof im->label);
-	im->volume_bytes = fs->total_bytes;
-	im->truncated = im->volume_bytes > im->size_bytes && im->volume_bytes - im->size_bytes > PADDING_BYTES;
+	take_end(im, fs->total_bytes);
 	im->hybrid_mbr = image_mbr_plausible(p->head, &end);
 	im->hybrid_gpt = memcmp(p->head + 512, "EFI PART", 8) == 0;
 }
@@ -82,6 +89,19 @@ static enum pod_status take_tree(struct probe *p, struct pod_fs *fs)
 	return POD_OK;
 }
 
+/* Windows' media have a note in ISO 9660 and say there that they end behind it: how long they are, UDF knows. A side that cannot be read says
+ * nothing. */
+static enum pod_status take_udf_end(struct probe *p)
+{
+	struct pod_fs udf;
+	enum pod_status st = pod_fs_open_as(&udf, &pod_fs_udf, p->dev, p->alloc, NULL);
+	if (st == POD_OK) {
+		take_end(p->out, udf.total_bytes);
+		pod_fs_close(&udf);
+	}
+	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED ? st : POD_OK;
+}
+
 enum pod_status image_probe_iso(struct probe *p)
 {
 	struct pod_image *im = p->out;
@@ -94,7 +114,9 @@ enum pod_status image_probe_iso(struct probe *p)
 	im->rock_ridge = pod_iso9660_flags(&fs) & POD_ISO_ROCK_RIDGE;
 	im->udf = pod_iso9660_flags(&fs) & POD_ISO_HAS_UDF;
 	im->catalog_bytes = pod_iso9660_catalog(&fs);
-	if (im->catalog_bytes)
+	if (im->udf)
+		st = take_udf_end(p);
+	if (st == POD_OK && im->catalog_bytes)
 		st = image_read_catalog(p);
 	for (uint32_t i = 0; st == POD_OK && i < im->boot_count; i++)
 		im->firmware |= im->boot[i].firmware;

@@ -137,6 +137,8 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	if (!f.node.size_bytes)
 		return POD_OK;
 	enum pod_status st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
+	if (st == POD_E_CORRUPT)
+		return POD_OK; /* cut off, as in an image of which half is there: the others can still be found */
 	if (st != POD_OK && st != POD_END)
 		return st;
 	POD_TRY(add_record(s, f.start_bytes, &f.node));

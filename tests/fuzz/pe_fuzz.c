@@ -41,7 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pod_pe_read(p, size, &pe, &diag) == POD_OK) {
 		const uint8_t *section;
 		size_t n;
+		uint16_t version[4];
 		struct sum s = {p, size, 0};
+		(void)!pod_pe_version(p, size, &pe, version);
 		(void)!pod_pe_digest(p, size, &pe, update, &s, &diag);
 		if (pod_pe_section(p, size, &pe, ".sbat", &section, &n) == POD_OK) {
 			FUZZ_REQUIRE(section >= p && section + n <= p + size);

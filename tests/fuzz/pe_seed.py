@@ -31,6 +31,7 @@ def pe(plus, cert):
 
 
 put("x64", pe(True, False))
+put("version", pe(True, False).replace(b".text", b".rsrc").replace(bytes(range(16)), struct.pack("<4I", 0xfeef04bd, 0x10000, 10 << 16, 26100 << 16)))
 put("ia32-signed", pe(False, True))
 put("level", b"sbat,1,2025021800\nshim,4\ngrub,5\n")
 sha = uuid.UUID("c1c41626-504c-4092-aca9-41f936934328").bytes_le

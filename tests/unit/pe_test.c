@@ -78,6 +78,29 @@ TEST(digest_leaves_out_checksum_and_certificates)
 	CHECK_EQ(seen[0x600 - 12], 6);
 }
 
+TEST(version_resource)
+{
+	uint16_t v[4] = {0};
+
+	make();
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	CHECK_EQ(pod_pe_version(f, 0x800, &pe, v), POD_E_NOT_FOUND);
+	memcpy(f + 0x98 + 240, ".rsrc", 5);
+	CHECK_EQ(pod_pe_version(f, 0x800, &pe, v), POD_E_NOT_FOUND);
+	pod_put_le32(f + 0x5f0, 0xfeef04bd);
+	pod_put_le32(f + 0x5f4, 0x10000);
+	pod_put_le32(f + 0x5f8, 10 << 16 | 3);
+	pod_put_le32(f + 0x5fc, 26100u << 16 | 7);
+	REQUIRE(pod_pe_version(f, 0x800, &pe, v) == POD_OK);
+	CHECK_EQ(v[0], 10);
+	CHECK_EQ(v[1], 3);
+	CHECK_EQ(v[2], 26100);
+	CHECK_EQ(v[3], 7);
+	/* cut off by the section's end */
+	pod_put_le32(f + 0x98 + 240 + 16, 0x1fc);
+	CHECK_EQ(pod_pe_version(f, 0x800, &pe, v), POD_E_NOT_FOUND);
+}
+
 TEST(headers_that_lead_out_of_the_file)
 {
 	make();

@@ -32,9 +32,10 @@ def starts():
     equal(needed, ["libc.so.6"], "libraries that the command is linked with")
     must("disk", "create", "d.vhdx", "--size", "64M")
     for args in (("--version",), ("--help",), ("disk", "info", "d.vhdx"), ("layer", "snapshot", "store", "one"), ("layer", "list", "store"),
-                 ("layer", "path", "store"), ("layer", "check", "store"), ("list", "stick.img"), ("doctor", "--only", "image", "live.iso")):
+                 ("layer", "path", "store"), ("layer", "check", "store"), ("list", "stick.img"), ("doctor", "--only", "image.structure", "live.iso")):
         equal(searched(*args), {"libc.so.6"}, "libraries that %s looks for" % " ".join(args))
-    check(soname("crypto") in searched("layer", "check", "store", "--hash"), "a command that hashes looks for libcrypto")
+    for args in (("layer", "check", "store", "--hash"), ("doctor", "--only", "image.signature", "live.iso")):
+        check(soname("crypto") in searched(*args), "what hashes looks for libcrypto: " + " ".join(args))
 
 
 class Broken:

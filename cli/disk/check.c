@@ -241,9 +241,9 @@ int disk_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct 
 		else if (c == 'r')
 			repair = true;
 		else if (c == 'U')
-			use = DISK_READ_UNSAFE;
+			use |= DISK_READ_UNSAFE;
 		else if (c == 'L')
-			disk_follow();
+			use |= DISK_FOLLOW;
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')

@@ -107,7 +107,7 @@ struct options {
 	struct disk_create c;
 	enum pod_diskfile input;
 	enum disk_use use; /* of what is converted */
-	bool qcow2, format_given, replace, follow;
+	bool qcow2, format_given, replace;
 };
 
 static const struct option long_options[] = {{"size", required_argument, NULL, 's'},
@@ -156,9 +156,9 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 		else if (c == 'r')
 			o->replace = true;
 		else if (c == 'U')
-			o->use = DISK_READ_UNSAFE;
+			o->use |= DISK_READ_UNSAFE;
 		else if (c == 'L')
-			o->follow = true;
+			o->use |= DISK_FOLLOW;
 		else if (c == 'F')
 			ok = disk_parse_input(optarg, &o->input);
 		else
@@ -202,7 +202,7 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 	if (rc != CLI_OK)
 		return rc;
-	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input || o.use || o.follow)
+	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input || o.use)
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
@@ -418,8 +418,6 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struc
 		return rc;
 	if (argc - optind != 2 || o.c.size_bytes || o.c.parent)
 		return cli_usage(fault, cmd, "%s", _("name FROM and TO"));
-	if (o.follow)
-		disk_follow();
 	rc = prepare(&o, argv[optind + 1], fault);
 	if (rc == CLI_OK)
 		rc = sectors_apply(cmd, &o, fault);

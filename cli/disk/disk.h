@@ -18,7 +18,9 @@ struct disk_file {
 enum disk_use {
 	DISK_READ = false,
 	DISK_WRITE = true,
-	DISK_READ_UNSAFE, /* no locks: what is read may be half-written */
+	DISK_READ_UNSAFE = 2, /* no locks: what is read may be half-written */
+	DISK_USE = 3,	      /* those above */
+	DISK_FOLLOW = 4,      /* or'ed to them: files that an image of another program names are opened too */
 };
 /* Both say what is wrong. `create` makes a new file and refuses an old one. */
 bool disk_file_open(struct disk_file *f, const char *path, enum disk_use use, struct fault *fault);
@@ -48,7 +50,6 @@ struct disk {
 	{                                                                                                                        \
 		"follow", no_argument, NULL, 'L'                                                                                 \
 	}
-void disk_follow(void);
 bool disk_parse_input(const char *text, enum pod_diskfile *said);
 /* How a file holds its disk: what was said, what is in it, its name. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);

@@ -28,9 +28,9 @@ static struct disk *open_report(const struct cli_command *cmd, int argc, char **
 		if (c == 'j')
 			*json = true;
 		else if (c == 'U')
-			how.use = DISK_READ_UNSAFE;
+			how.use |= DISK_READ_UNSAFE;
 		else if (c == 'L')
-			disk_follow();
+			how.use |= DISK_FOLLOW;
 		else if (c != 'F')
 			*rc = cli_bad_option(fault, cmd, argv);
 		else if (!disk_parse_input(optarg, &how.said))

@@ -69,6 +69,7 @@ static void attach(struct disk_file *f, bool writable)
 bool disk_file_open(struct disk_file *f, const char *path, enum disk_use use, struct fault *fault)
 {
 	memset(f, 0, sizeof *f);
+	use &= DISK_USE;
 	f->unsafe = use == DISK_READ_UNSAFE;
 	if (!cli_dev_open(&f->dev, path, use == DISK_WRITE, fault))
 		return false;
@@ -304,13 +305,6 @@ int disk_must_be_raw(struct cli_dev *dev, const char *path, struct fault *fault)
 			 path, pod_diskfile_text(f));
 }
 
-static bool follow;
-
-void disk_follow(void)
-{
-	follow = true;
-}
-
 static const char *path_of(const struct disk *d, unsigned member)
 {
 	return ((const struct disk_file *)d->chain.member[member]->file)->dev.path;
@@ -330,9 +324,11 @@ static void warn_of_times(const struct disk *d, struct fault *fault)
 
 /* An open file's disk; `d` is zero but for the file, which is closed on failure. `partial`: a chain that is not whole (d->st) is
  * opened as far as it goes. */
-static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, bool writable, bool partial, struct fault *fault)
+static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, bool partial,
+		      struct fault *fault)
 {
-	struct pod_chain_options opt = {.top = {.writable = writable, .env = &disk_env, .follow = follow},
+	bool writable = (use & DISK_USE) == DISK_WRITE;
+	struct pod_chain_options opt = {.top = {.writable = writable, .env = &disk_env, .follow = use & DISK_FOLLOW},
 					.partial = partial,
 					.failed_path = d->failed,
 					.failed_path_size = sizeof d->failed};
@@ -364,8 +360,7 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 int disk_open(struct disk *d, const char *path, enum pod_diskfile said, enum disk_use use, struct fault *fault)
 {
 	memset(d, 0, sizeof *d);
-	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use == DISK_WRITE, false, fault)
-							  : CLI_FAILED;
+	return disk_file_open(&d->file, path, use, fault) ? open_chain(d, path, said, use, false, fault) : CLI_FAILED;
 }
 
 int disk_look(struct disk *d, const char *path, const struct disk_look *how, struct fault *fault)
@@ -377,7 +372,7 @@ int disk_look(struct disk *d, const char *path, const struct disk_look *how, str
 	if (!disk_file_open(&d->file, path, how->use, fault))
 		return CLI_FAILED;
 	cli_dev_limit(&d->file.dev, how->steps, 0);
-	rc = open_chain(d, path, how->said, false, how->partial, fault);
+	rc = open_chain(d, path, how->said, how->use, how->partial, fault);
 	cli_dev_unlimited(&d->file.dev);
 	return rc;
 }

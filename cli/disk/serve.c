@@ -45,7 +45,8 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	const char *path = NULL;
-	bool once = false, write = false, orphan = false, unsafe = false;
+	enum disk_use use = DISK_READ;
+	bool once = false, write, orphan = false;
 	struct served s = {0};
 	struct disk *d;
 	int c, rc;
@@ -56,24 +57,25 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 		else if (c == 'o')
 			once = true;
 		else if (c == 'w')
-			write = true;
+			use |= DISK_WRITE;
 		else if (c == 'U')
-			unsafe = true;
+			use |= DISK_READ_UNSAFE;
 		else if (c == 'O')
 			orphan = true;
 		else if (c == 'L')
-			disk_follow();
+			use |= DISK_FOLLOW;
 		else if (c == 'F' && !disk_parse_input(optarg, &said))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
 		else if (c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}
-	if (argc - optind != 1 || !path || (write && unsafe))
+	if (argc - optind != 1 || !path || (use & DISK_USE) == (DISK_WRITE | DISK_READ_UNSAFE))
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --nbd SOCKET"));
+	write = use & DISK_WRITE;
 	if (write && !orphan && disk_kin_guard(argv[optind], NULL, fault) != CLI_OK)
 		return CLI_FAILED;
 	d = cli_xzalloc(sizeof *d);
-	rc = disk_open(d, argv[optind], said, write ? DISK_WRITE : unsafe ? DISK_READ_UNSAFE : DISK_READ, fault);
+	rc = disk_open(d, argv[optind], said, use, fault);
 	if (rc == CLI_OK) {
 		ex.dev = &d->chain.dev;
 		ex.zero = write ? zero : NULL;

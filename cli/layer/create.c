@@ -167,7 +167,7 @@ int layer_store_create(const char *store, const struct layer_base *b, struct fau
 {
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
 	struct disk *from = b->from ? cli_xzalloc(sizeof *from) : NULL;
-	int rc = from ? disk_open(from, b->from, b->input, false, fault) : CLI_OK;
+	int rc = from ? disk_open(from, b->from, b->input, b->use, fault) : CLI_OK;
 
 	if (rc == CLI_OK) {
 		layer_store_begin(ls);
@@ -203,7 +203,7 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 		else if (c == 'n')
 			o.name = optarg;
 		else if (c == 'L')
-			disk_follow();
+			o.use |= DISK_FOLLOW;
 		else if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 	}

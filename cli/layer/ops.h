@@ -13,6 +13,7 @@ struct layer_base {
 	const char *name; /* of the base layer */
 	const char *from;
 	enum pod_diskfile input; /* what `from` is, if that was said */
+	enum disk_use use;	 /* and how it is opened */
 	uint64_t size_bytes;
 	bool fixed;
 	/* Gets the base's file, a VHDX of zeros, and takes at most so much room on its volume. On a stick the file is none of the

@@ -162,19 +162,8 @@ struct free_runs {
 	size_t helds;
 };
 
-static enum pod_status take_run(void *ctx, uint64_t at, uint64_t len)
+static void put_run(struct free_runs *f, uint64_t at, uint64_t len)
 {
-	struct free_runs *f = ctx;
-
-	for (size_t i = 0; i < f->helds; i++) {
-		uint64_t from = f->held[i].dev_bytes, to = from + f->held[i].length_bytes;
-
-		if (at >= to || at + len <= from)
-			continue;
-		if (at < from)
-			POD_TRY(take_run(ctx, at, from - at));
-		return at + len > to ? take_run(ctx, to, at + len - to) : POD_OK;
-	}
 	if (f->n == f->cap) {
 		f->cap = f->cap ? 2 * f->cap : 256;
 		f->v = cli_xrealloc(f->v, f->cap, sizeof *f->v);
@@ -183,6 +172,26 @@ static enum pod_status take_run(void *ctx, uint64_t at, uint64_t len)
 	f->total += len;
 	if (len > f->largest)
 		f->largest = len;
+}
+
+/* What of it is not held. */
+static enum pod_status take_run(void *ctx, uint64_t at, uint64_t len)
+{
+	struct free_runs *f = ctx;
+	uint64_t end = at + len;
+
+	while (at < end) {
+		uint64_t from = end, to = end; /* of the first that is held from here on */
+
+		for (size_t i = 0; i < f->helds; i++)
+			if (f->held[i].dev_bytes < from && f->held[i].dev_bytes + f->held[i].length_bytes > at) {
+				from = f->held[i].dev_bytes;
+				to = from + f->held[i].length_bytes;
+			}
+		if (from > at)
+			put_run(f, at, from - at);
+		at = to;
+	}
 	return POD_OK;
 }
 

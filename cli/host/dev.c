@@ -208,8 +208,10 @@ enum pod_status cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t le
 
 enum pod_status cli_dev_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
 {
-	if (d->fd < 0 || d->ops->reserve(d, off_bytes, len_bytes) == 0)
-		return d->fd < 0 ? POD_E_UNSUPPORTED : POD_OK;
+	if (d->fd < 0)
+		return POD_E_UNSUPPORTED;
+	if (d->ops->reserve(d, off_bytes, len_bytes) == 0)
+		return POD_OK;
 	return errno == ENOSPC || errno == EDQUOT ? failed(d, errno) : POD_E_UNSUPPORTED;
 }
 

@@ -112,7 +112,7 @@ int layer_store_flatten(struct layer_store *ls, const char *name, struct fault *
 		return rc;
 	if (!e->parent)
 		return fault_set(fault, _("%s: cannot flatten %s: it has no parent"), ls->dir.shown, e->name);
-	rc = layer_store_own_bytes(ls, e, POD_CHAIN_DEPTH_MAX, &need, fault);
+	rc = layer_store_own_bytes(ls, e, &need, fault);
 	need += need / 8 + (32u << 20) + e->size_bytes / (1u << 17);
 	if (rc == CLI_OK && !layer_store_room(ls, need, fault))
 		rc = CLI_FAILED;

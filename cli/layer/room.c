@@ -21,7 +21,7 @@ bool layer_store_room(struct layer_store *ls, uint64_t need, struct fault *fault
 	return false;
 }
 
-int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, unsigned layers, uint64_t *out, struct fault *fault)
+int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
 	int rc = layer_store_open_disk(ls, e, d, fault);
@@ -35,7 +35,7 @@ int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, un
 		for (uint64_t off = 0; off < c->dev.size_bytes && st == POD_OK; off += r.len) {
 			r.len = 1;
 			st = pod_chain_run(c, off, c->dev.size_bytes - off, &r);
-			if (st == POD_OK && r.kind == POD_RUN_DATA && r.member < layers)
+			if (st == POD_OK && r.kind == POD_RUN_DATA)
 				*out += r.len;
 		}
 		if (st != POD_OK)

@@ -23,9 +23,8 @@ int layer_store_relink_children(struct layer_store *ls, uint32_t from, const str
 
 /* False, and has said so, if the volume has not `need` bytes and a little. */
 bool layer_store_room(struct layer_store *ls, uint64_t need, struct fault *fault);
-/* How much of the disk the files of a layer and of those below it, `layers` of them, say something about. */
-int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, unsigned layers, uint64_t *out,
-			  struct fault *fault);
+/* How much of the disk the files of a layer and of those below it say something about. */
+int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault);
 /* By how much its parent's file grows at most when it takes in a layer; where files have holes, by what is written. */
 int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault);
 

@@ -70,16 +70,6 @@ def look(where):
     return {l["name"]: (by[l["parent"]]["name"] if l["parent"] else None, l["current"], digest(where, l["name"])) for l in t["layers"]}
 
 
-def write(path, off, data):
-    sock = os.path.abspath("sock")
-    p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
-    p.stdout.readline()
-    with open("piece", "wb") as f:
-        f.write(data)
-    r = run("qemu-io", "-f", "raw", "-c", "write -s piece %d %d" % (off, len(data)), "nbd+unix:///disk?socket=" + sock)
-    check(p.wait() == 0 and "wrote" in r.stdout, "write: " + r.stdout)
-
-
 def sound(stick, what):
     r = must("layer", "check", store(stick), "--hash")
     check(" 0 faults" in r.out and "written" not in r.out, "%s: check: %s" % (what, r.out))
@@ -107,7 +97,7 @@ def everyday(rng):
     sound("s.img", "snapshot, rollback, rename")
     with Mounted("s.img") as m:
         path = must("layer", "path", m + STORE).out.strip()
-        write(path, 2 * MIB, rng.randbytes(65536))
+        write_disk(path, 2 * MIB, rng.randbytes(65536))
         must("layer", "snapshot", m + STORE, "written outside")
         must("layer", "snapshot", m + STORE, "on top")
         must("layer", "export", m + STORE, "w.raw", "--format", "raw")
@@ -148,8 +138,8 @@ def chain(rng):
     must("layer", "create", "host", "--from", "c.raw")
     for i, name in enumerate(("one", "two", None)):
         path = must("layer", "path", "host").out.strip()
-        write(path, (4 + 5 * i) * MIB + 512, rng.randbytes(3 * MIB))
-        write(path, MIB, rng.randbytes(4096))
+        write_disk(path, (4 + 5 * i) * MIB + 512, rng.randbytes(3 * MIB))
+        write_disk(path, MIB, rng.randbytes(4096))
         if name:
             must("layer", "snapshot", "host", name)
     return sorted(os.listdir("host"))  # the base comes first

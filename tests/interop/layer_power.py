@@ -95,15 +95,8 @@ def operation(name, before, args, rng, content_of_current=None):
 
 
 def write(store, off, data):
-    """Into the current layer, through the NBD server."""
-    path = must("layer", "path", store).out.strip()
-    sock = os.path.abspath("sock")
-    p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
-    p.stdout.readline()
-    with open("piece", "wb") as f:
-        f.write(data)
-    r = run("qemu-io", "-f", "raw", "-c", "write -s piece %d %d" % (off, len(data)), "nbd+unix:///disk?socket=" + sock)
-    check(p.wait() == 0 and "wrote" in r.stdout, "write: " + r.stdout)
+    """Into the current layer."""
+    write_disk(must("layer", "path", store).out.strip(), off, data)
 
 
 def index_slots(store, rng):

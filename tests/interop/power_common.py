@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests of power cuts share: the writes of a command, recorded (cli_faults.c), and every state a drive could be left in."""
-import os, shutil, struct
+import os, shutil, struct, subprocess
 
 from cli_common import *
 
@@ -35,6 +35,17 @@ def parse(log):
         else:
             out.append((kind, path, None, b""))
     return out
+
+
+def write_disk(path, off, data):
+    """Into an image of the host, through the NBD server."""
+    sock = os.path.abspath("sock")
+    p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    with open("piece", "wb") as f:
+        f.write(data)
+    r = run("qemu-io", "-f", "raw", "-c", "write -s piece %d %d" % (off, len(data)), "nbd+unix:///disk?socket=" + sock)
+    check(p.wait() == 0 and "wrote" in r.stdout, "write: " + r.stdout)
 
 
 def record(stick, *args, data="data"):

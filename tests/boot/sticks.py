@@ -8,6 +8,7 @@ import random
 import shutil
 import struct
 import subprocess
+import tempfile
 import sys
 
 import frag
@@ -193,17 +194,18 @@ def add_tree(env, path):
 
 def serve_and_write(env, image, raw, at, length):
     """Bytes [at, at + length) of `raw` into a virtual disk, by QEMU through our server."""
-    sock, piece = image + ".sock", image + ".piece"
-    with open(raw, "rb") as f, open(piece, "wb") as out:
-        f.seek(at)
-        out.write(f.read(length))
-    server = subprocess.Popen([env.isopod, "disk", "serve", image, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
-    server.stdout.readline()
-    subprocess.run(["qemu-io", "-f", "raw", "-c", "write -q -s %s %d %d" % (piece, at, os.path.getsize(piece)), "-c", "flush",
-                    "nbd+unix:///disk?socket=" + sock], check=True, stdout=subprocess.DEVNULL)
-    if server.wait(60) != 0:
-        raise RuntimeError("isopod disk serve failed")
-    os.unlink(piece)
+    # In a folder with a short name: a socket's path has at most 107 bytes, and nobody knows how deep this checkout lies.
+    with tempfile.TemporaryDirectory(prefix="isopod.") as work:
+        sock, piece = os.path.join(work, "nbd"), os.path.join(work, "piece")
+        with open(raw, "rb") as f, open(piece, "wb") as out:
+            f.seek(at)
+            out.write(f.read(length))
+        server = subprocess.Popen([env.isopod, "disk", "serve", image, "--nbd", sock, "--write", "--once"], stdout=subprocess.PIPE)
+        server.stdout.readline()
+        subprocess.run(["qemu-io", "-f", "raw", "-c", "write -q -s %s %d %d" % (piece, at, os.path.getsize(piece)), "-c", "flush",
+                        "nbd+unix:///disk?socket=" + sock], check=True, stdout=subprocess.DEVNULL)
+        if server.wait(60) != 0:
+            raise RuntimeError("isopod disk serve failed")
 
 
 def add_virtual_disks(env, path):

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 import subprocess
+import tempfile
 import time
 import zlib
 
@@ -23,11 +24,14 @@ KNOWN_CD = CD[:-1] + (CD[-1] + ",bootindex=9",)
 
 def exported(env, stick, case, image=()):
     """The virtual disk, in a file that the caller removes."""
-    sock, out = "%s.%s.nbd" % (stick, case.name), "%s.%s.virtual" % (stick, case.name)
-    server = subprocess.Popen([env.isopod, "export", stick + ":" + case.file, "--nbd", sock, "--once", *image], stdout=subprocess.PIPE)
-    server.stdout.readline()
-    subprocess.run(["nbdcopy", "nbd+unix:///?socket=" + sock, out], check=True)
-    server.wait(60)
+    out = "%s.%s.virtual" % (stick, case.name)
+    # A socket's path has at most 107 bytes, and nobody knows how deep this checkout lies.
+    with tempfile.TemporaryDirectory(prefix="isopod.") as work:
+        sock = os.path.join(work, "nbd")
+        server = subprocess.Popen([env.isopod, "export", stick + ":" + case.file, "--nbd", sock, "--once", *image], stdout=subprocess.PIPE)
+        server.stdout.readline()
+        subprocess.run(["nbdcopy", "nbd+unix:///?socket=" + sock, out], check=True)
+        server.wait(60)
     return out
 
 

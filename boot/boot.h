@@ -71,6 +71,7 @@ struct pod_fw {
 	int (*serial_read)(struct pod_fw *fw);
 	/* Next key of the firmware's keyboard (enum pod_key or a code point), or POD_KEY_NONE at once. */
 	uint32_t (*get_key)(struct pod_fw *fw);
+	bool terminal_keys; /* what is typed at a terminal comes this way, too */
 	/* Milliseconds since some start; monotonic, never trapped at midnight. */
 	uint64_t (*millis)(struct pod_fw *fw);
 	/* Sleeps the processor for a few milliseconds or until a key may be there. */

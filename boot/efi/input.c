@@ -206,13 +206,15 @@ static void find_serial(struct pod_efi *e)
 	e->serial = NULL;
 	e->fw.serial_write = NULL;
 	e->fw.serial_read = NULL;
+	e->fw.terminal_keys = false;
 	if (EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &guid_serial, NULL, &n, &h)))
 		return;
 	if (n && !EFI_ERROR(e->bs->HandleProtocol(h[0], &guid_serial, (void **)&e->serial)) && e->serial) {
 		/* Without a frame buffer and with a text console that may reach this very port, the console alone speaks. */
-		if (e->fw.text_cols == 0 || !has_driver(e, h[0])) {
+		e->fw.terminal_keys = has_driver(e, h[0]);
+		if (e->fw.text_cols == 0 || !e->fw.terminal_keys) {
 			e->fw.serial_write = serial_write;
-			if (!has_driver(e, h[0]))
+			if (!e->fw.terminal_keys)
 				e->fw.serial_read = serial_read;
 		}
 	}

@@ -23,9 +23,21 @@ static uint32_t meaning(uint32_t key)
 	}
 }
 
+/* The firmware passes on what it does not know of a terminal's keys character by character. */
+static uint32_t firmware_key(struct menu *m)
+{
+	struct pod_fw *fw = m->fw;
+	for (uint32_t k; (k = fw->get_key(fw)) != POD_KEY_NONE;) {
+		k = escape_key(&m->typed, k, fw->millis(fw));
+		if (k != POD_KEY_NONE)
+			return k;
+	}
+	return escape_wait(&m->typed, fw->millis(fw), fw->terminal_keys ? ESCAPE_LINE_MS : ESCAPE_KEYBOARD_MS);
+}
+
 static uint32_t pressed(struct menu *m)
 {
-	uint32_t k = m->fw->get_key(m->fw);
+	uint32_t k = firmware_key(m);
 	return k == POD_KEY_NONE ? serial_key(m) : k;
 }
 

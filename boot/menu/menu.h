@@ -31,6 +31,7 @@ struct menu {
 	struct pod_budget budget; /* of the stick: without limit but while it is scanned or an image is planned */
 	uint64_t budget_since;	  /* millis */
 	uint32_t key_ahead;	  /* one that was pressed meanwhile, or POD_KEY_NONE */
+	struct menu_escape typed; /* of the firmware's keys */
 	struct pod_fw *fw;
 	struct pod_alloc *alloc;
 	struct pod_conf *conf;

@@ -453,11 +453,10 @@ void page_actions(struct menu *m)
 			draw_actions(m, &m->screen[i], act, n, sel);
 		screen_flush(m);
 		uint32_t k = menu_wait_key(m, 0);
+		/* A digit chooses and Enter carries it out: it may be of an escape sequence that came in pieces. */
 		if (k >= '1' && k < '1' + n) {
 			sel = k - '1';
-			k = POD_KEY_ENTER;
-		}
-		if (k == POD_KEY_UP) {
+		} else if (k == POD_KEY_UP) {
 			sel = sel ? sel - 1 : n - 1;
 		} else if (k == POD_KEY_DOWN) {
 			sel = sel + 1 < n ? sel + 1 : 0;

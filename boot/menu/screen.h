@@ -91,17 +91,30 @@ void gfx_cell(struct menu_gfx *g, struct menu_font *f, uint32_t col, uint32_t ro
 #define SERIAL_COLS 80u
 #define SERIAL_ROWS 24u
 
+/* The decoder of escape sequences (escape.c). Zero-initialised. */
+struct menu_escape {
+	uint8_t seq[8]; /* behind ESC */
+	uint32_t len;
+	uint64_t since;	  /* of its last character, + 1; 0: in no sequence */
+	uint32_t pending; /* a key that came with another */
+};
+/* A character this long after the one before is not of its sequence: on a line to a terminal, which a network may lie in, and at
+ * a keyboard, where all of one comes at once and Esc alone is to be quick. */
+#define ESCAPE_LINE_MS	   500u
+#define ESCAPE_KEYBOARD_MS 40u
+/* Takes a key; returns the one that it is or completes, or POD_KEY_NONE. `now` in milliseconds. */
+uint32_t escape_key(struct menu_escape *e, uint32_t key, uint64_t now);
+/* Without a further key: one that waits, or ESC alone once `limit_ms` are over. */
+uint32_t escape_wait(struct menu_escape *e, uint64_t now, uint32_t limit_ms);
+
 struct menu_serial {
-	/* decoder of what is typed there */
-	uint8_t esc[8];
-	uint32_t esc_len;
-	uint64_t esc_since;
+	/* what is typed there */
+	struct menu_escape typed;
 	char utf8[4];
 	uint32_t utf8_len, utf8_left;
 	/* bytes not yet handed to the port */
 	char out[512];
 	size_t out_len;
-	uint32_t pending; /* a key decoded together with another */
 };
 void serial_flush_screen(struct menu *m, struct menu_screen *s, bool everything);
 void serial_out(struct menu *m, const char *t, size_t n);

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The serial mirror: VT100 control sequences (ECMA-48 CUP, ED, SGR) and UTF-8, 80 x 24, only what changed; and the decoder of
- * what a terminal sends for its keys (VT100 SS3 and CSI forms, xterm and Linux variants).
- */
+/* The serial mirror: VT100 control sequences (ECMA-48 CUP, ED, SGR) and UTF-8, 80 x 24, only what changed; and what is typed there. */
 #include "boot/menu/menu.h"
-
-/* A byte this long after ESC is no longer part of its sequence. */
-#define ESC_TIMEOUT_MS 120u
 
 static const char *const sgr[STYLE_COUNT] = {
 	[STYLE_TEXT] = "0",	   [STYLE_DIM] = "0;36",	[STYLE_TITLE] = "0;1;7",      [STYLE_TITLE_DIM] = "0;7",
@@ -106,75 +100,7 @@ void serial_flush_screen(struct menu *m, struct menu_screen *s, bool everything)
 	serial_drain(m);
 }
 
-struct csi_key {
-	uint8_t number;
-	uint32_t key;
-};
-
-static const struct csi_key tilde_key[] = {
-	{1, POD_KEY_HOME}, {2, POD_KEY_NONE}, {3, POD_KEY_DEL},	 {4, POD_KEY_END},  {5, POD_KEY_PGUP},
-	{6, POD_KEY_PGDN}, {7, POD_KEY_HOME}, {8, POD_KEY_END},	 {11, POD_KEY_F1},  {12, POD_KEY_F2},
-	{13, POD_KEY_F3},  {14, POD_KEY_F4},  {15, POD_KEY_F5},	 {17, POD_KEY_F6},  {18, POD_KEY_F7},
-	{19, POD_KEY_F8},  {20, POD_KEY_F9},  {21, POD_KEY_F10}, {23, POD_KEY_F11}, {24, POD_KEY_F12},
-};
-
-static uint32_t letter_key(uint8_t c)
-{
-	switch (c) {
-	case 'A':
-		return POD_KEY_UP;
-	case 'B':
-		return POD_KEY_DOWN;
-	case 'C':
-		return POD_KEY_RIGHT;
-	case 'D':
-		return POD_KEY_LEFT;
-	case 'H':
-		return POD_KEY_HOME;
-	case 'F':
-		return POD_KEY_END;
-	case 'P':
-		return POD_KEY_F1;
-	case 'Q':
-		return POD_KEY_F2;
-	case 'R':
-		return POD_KEY_F3;
-	case 'S':
-		return POD_KEY_F4;
-	default:
-		return POD_KEY_NONE;
-	}
-}
-
-/* A finished sequence (after ESC) to a key; unknown ones are swallowed. */
-static uint32_t sequence_key(const uint8_t *p, uint32_t n)
-{
-	uint8_t last = p[n - 1];
-	if (p[0] == 'O' || n == 2)
-		return letter_key(last);
-	if (p[1] == '[') /* the Linux console: ESC [ [ A .. E are F1 .. F5 */
-		return last >= 'A' && last <= 'E' ? POD_KEY_F1 + (uint32_t)(last - 'A') : POD_KEY_NONE;
-	uint32_t number = 0;
-	for (uint32_t i = 1; i < n && p[i] >= '0' && p[i] <= '9'; i++)
-		number = number * 10 + (uint32_t)(p[i] - '0');
-	if (last != '~')
-		return letter_key(last);
-	for (size_t i = 0; i < POD_ARRAY_LEN(tilde_key); i++)
-		if (tilde_key[i].number == number)
-			return tilde_key[i].key;
-	return POD_KEY_NONE;
-}
-
-static bool sequence_done(const struct menu_serial *s)
-{
-	uint8_t last = s->esc[s->esc_len - 1];
-	if (s->esc_len == 1)
-		return last != '[' && last != 'O';
-	if (s->esc_len == 2 && s->esc[0] == '[' && last == '[')
-		return false;
-	return last >= 0x40 || s->esc_len == sizeof s->esc;
-}
-
+/* The code point that this byte ends, or POD_KEY_NONE. */
 static uint32_t plain_key(struct menu_serial *s, uint8_t c)
 {
 	if (s->utf8_left) {
@@ -209,45 +135,12 @@ uint32_t serial_key(struct menu *m)
 		int c = m->fw->serial_read(m->fw);
 		if (c < 0)
 			break;
-		if (s->esc_since) {
-			if (c == 27) { /* ESC ESC: the first was the key itself */
-				s->esc_len = 0;
-				s->esc_since = m->fw->millis(m->fw) + 1;
-				return POD_KEY_ESC;
-			}
-			s->esc[s->esc_len++] = (uint8_t)c;
-			if (!sequence_done(s))
-				continue;
-			uint32_t n = s->esc_len;
-			s->esc_len = 0;
-			s->esc_since = 0;
-			if (n == 1) { /* ESC and an ordinary key (Alt): both count */
-				s->pending = plain_key(s, (uint8_t)c);
-				return POD_KEY_ESC;
-			}
-			uint32_t k = sequence_key(s->esc, n);
-			if (k != POD_KEY_NONE)
-				return k;
-			continue;
-		}
-		if (c == 27) {
-			s->esc_since = m->fw->millis(m->fw) + 1; /* + 1: 0 means no sequence */
-			continue;
-		}
 		uint32_t k = plain_key(s, (uint8_t)c);
+		if (k == POD_KEY_NONE)
+			continue;
+		k = escape_key(&s->typed, k, m->fw->millis(m->fw));
 		if (k != POD_KEY_NONE)
 			return k;
 	}
-	if (s->pending) {
-		uint32_t k = s->pending;
-		s->pending = 0;
-		return k;
-	}
-	if (s->esc_since && m->fw->millis(m->fw) + 1 - s->esc_since > ESC_TIMEOUT_MS) {
-		bool lone = s->esc_len == 0;
-		s->esc_len = 0;
-		s->esc_since = 0;
-		return lone ? (uint32_t)POD_KEY_ESC : (uint32_t)POD_KEY_NONE;
-	}
-	return POD_KEY_NONE;
+	return escape_wait(&s->typed, m->fw->millis(m->fw), ESCAPE_LINE_MS);
 }

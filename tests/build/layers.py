@@ -10,7 +10,7 @@ import sys
 # From the bottom; boot/menu/menu.h tells what they are for.
 LAYERS = [
     ["font"],
-    ["gfx", "serial", "screen", "keys"],
+    ["gfx", "escape", "serial", "screen", "keys"],
     ["stick", "scan", "store"],
     ["view", "box", "pager"],
     ["last", "journal", "start", "launch", "images", "pages", "story", "browse"],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is typed: bytes of a serial terminal (boot/menu/serial.c), or keystrokes of UEFI (boot/efi/input.c). Every input ends, a
+ * What is typed: bytes of a serial terminal (boot/menu/serial.c), or keystrokes of UEFI (boot/efi/input.c), and the sequences in
+ * either (boot/menu/escape.c). Every input ends, a
  * key is a code point or one that has a name, and only an escape sequence or the firmware makes one of those.
  *
  * Input: +0 bit 0: UEFI; then, serial: a byte is itself, but FF is followed by a pause in units of 8 ms. UEFI: u16 scan code, u16
@@ -8,6 +9,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 #include "boot/efi/input.c"
+#include "boot/menu/escape.c"
 #include "boot/menu/serial.c"
 
 static const uint8_t *next;
@@ -91,13 +93,21 @@ static void efi_keys(void)
 	EFI_SYSTEM_TABLE st = {.ConIn = &in};
 	static struct pod_efi e;
 	memset(&e, 0, sizeof e);
+	struct menu_escape escapes = {0};
 	e.st = &st;
 	e.fw.ctx = &e;
 	while (left >= 4) {
 		size_t before = left;
-		check_key(get_key(&e.fw));
+		uint32_t key = get_key(&e.fw);
+		check_key(key);
+		check_key(escape_key(&escapes, key, now));
+		check_key(escape_wait(&escapes, now += 100, ESCAPE_LINE_MS));
 		FUZZ_REQUIRE(left < before);
 	}
+	/* Nothing is kept back. */
+	(void)escape_wait(&escapes, now, ESCAPE_LINE_MS);
+	(void)escape_wait(&escapes, now + 1000, ESCAPE_LINE_MS);
+	FUZZ_REQUIRE(escape_key(&escapes, 'a', now + 1000) == 'a');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -118,13 +118,80 @@ TEST(serial_keys)
 	}
 	small_stick(NULL);
 	/* arrows, a lone ESC, UTF-8 */
-	RUN(SERIAL_BYTE(27), SERIAL_BYTE('['), SERIAL_BYTE('B'), SHOT(0), SERIAL_BYTE(27), WAIT(300), SHOT(1), SERIAL_BYTE(27),
-	    WAIT(300), SERIAL_BYTE(0xe5), SERIAL_BYTE(0xb7), SERIAL_BYTE(0xa5), SHOT(2), SERIAL_BYTE(0x7f), SHOT(3),
+	RUN(SERIAL_BYTE(27), SERIAL_BYTE('['), SERIAL_BYTE('B'), SHOT(0), SERIAL_BYTE(27), WAIT(600), SHOT(1), SERIAL_BYTE(27),
+	    WAIT(600), SERIAL_BYTE(0xe5), SERIAL_BYTE(0xb7), SERIAL_BYTE(0xa5), SHOT(2), SERIAL_BYTE(0x7f), SHOT(3),
 	    SERIAL_BYTE('\r'), SHOT(4), ' ');
 	HAS(0, "> debian-12.iso");
 	HAS(1, "What next?");
 	HAS(2, "1 found");
 	HAS(3, "All images");
 	HAS(4, "nothing in this image starts");
+	stick_free(&stick);
+}
+
+/* What PuTTY, screen, minicom and a BMC's console send: sequences that some of them and some firmware do not know. */
+static const struct {
+	const char *bytes; /* behind ESC */
+	const char *seen;
+} sequence[] = {
+	{"[11~", "Isopod starts the images"}, {"OP", "Isopod starts the images"},
+	{"[12~", "81920 bytes"},	      {"[15~", "The last start"},
+	{"[13~", "> debian-9.ISO"},	      {"[24~", "4 images"},
+	{"[3~", "4 images"},		      {"[1;5C", "4 images"},
+	{"[200~", "4 images"},		      {"[[E", "The last start"},
+};
+
+/* In one piece, and in pieces: bytes and keystrokes 200 ms apart, as over a network. */
+TEST(a_sequence_is_one_key_however_it_comes)
+{
+	for (size_t i = 0; i < POD_ARRAY_LEN(sequence); i++) {
+		for (unsigned how = 0; how < 4; how++) {
+			uint32_t script[40];
+			size_t n = 0;
+			bool serial = how & 1, slow = how & 2;
+			small_stick(NULL);
+			fake.fw.terminal_keys = true;
+			script[n++] = serial ? SERIAL_BYTE(27) : PART(27);
+			for (const char *p = sequence[i].bytes; *p; p++) {
+				if (slow)
+					script[n++] = WAIT(200);
+				script[n++] = serial ? SERIAL_BYTE(*p) : PART(*p);
+			}
+			script[n++] = WAIT(700);
+			script[n++] = SHOT(0);
+			memset(shot, 0, sizeof shot);
+			fake_run(&fake, script, n, keep);
+			if (i != 5 && i != 4) /* Chinese; a key without a meaning */
+				HAS(0, sequence[i].seen);
+			LACKS(0, "What next?");
+			CHECK_EQ(fake.reboots, 0);
+			stick_free(&stick);
+		}
+	}
+}
+
+/* Torn apart by more than the limit, ESC is a key of its own, and what follows must still do nothing that cannot be taken back. */
+TEST(a_sequence_that_was_torn_apart_restarts_nothing)
+{
+	small_stick(NULL);
+	fake.fw.terminal_keys = true;
+	RUN(PART(27), WAIT(900), PART('['), PART('2'), PART('1'), PART('~'), WAIT(900), SHOT(0));
+	HAS(0, "What next?");
+	CHECK_EQ(fake.reboots, 0);
+	stick_free(&stick);
+}
+
+TEST(esc_at_a_keyboard_is_quick)
+{
+	small_stick(NULL);
+	RUN(PART(27), WAIT(60), SHOT(0), POD_KEY_ESC, PART(27), PART('x'), SHOT(1));
+	HAS(0, "What next?");
+	stick_free(&stick);
+	/* with a terminal at the other end it waits for the rest */
+	small_stick(NULL);
+	fake.fw.terminal_keys = true;
+	RUN(PART(27), WAIT(300), SHOT(2), WAIT(300), SHOT(3));
+	LACKS(2, "What next?");
+	HAS(3, "What next?");
 	stick_free(&stick);
 }

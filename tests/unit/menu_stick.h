@@ -448,17 +448,19 @@ static inline size_t make_iso(uint8_t *iso, const char *label)
 
 /* What the script says: a key; SHOT(n) calls the test's look function with n; SERIAL(text) types bytes at the serial port;
  * WAIT(ms) lets time pass. The script ends the run with the Leave action: the menu returns from pod_boot_main. */
-enum { DO_SHOT = 0x200000, DO_WAIT = 0x300000, DO_SERIAL = 0x400000 };
+enum { DO_SHOT = 0x200000, DO_WAIT = 0x300000, DO_SERIAL = 0x400000, DO_PART = 0x500000 };
 #define SHOT(n)	       (DO_SHOT + (uint32_t)(n))
 #define WAIT(ms)       (DO_WAIT + (uint32_t)(ms))
 #define SERIAL_BYTE(c) (DO_SERIAL + (uint32_t)(uint8_t)(c))
+/* A keystroke of the firmware's with no pause behind it, as of a terminal's sequence that it passes on. */
+#define PART(c) (DO_PART + (uint32_t)(uint8_t)(c))
 
 struct fake {
 	struct pod_fw fw;
 	const uint32_t *script;
 	size_t at, len;
 	void (*look)(struct fake *f, unsigned n);
-	uint64_t now;
+	uint64_t now, hands_off; /* no key before that */
 	int serial_in;
 	/* screens */
 	uint32_t cols, rows;
@@ -507,8 +509,14 @@ static int fake_serial_read(struct pod_fw *fw)
 static uint32_t fake_get_key(struct pod_fw *fw)
 {
 	struct fake *f = fw->ctx;
+	if (f->now < f->hands_off)
+		return POD_KEY_NONE;
 	while (f->at < f->len) {
 		uint32_t k = f->script[f->at];
+		if (k >= DO_PART) {
+			f->at++;
+			return k - DO_PART;
+		}
 		if (k >= DO_SERIAL)
 			return POD_KEY_NONE;
 		if (k >= DO_WAIT) {
@@ -526,14 +534,20 @@ static uint32_t fake_get_key(struct pod_fw *fw)
 			f->look(f, k - DO_SHOT);
 			continue;
 		}
+		if (k == POD_KEY_ESC) /* pressed alone */
+			f->hands_off = f->now + (fw->terminal_keys ? 900 : 300);
 		return k;
 	}
 	/* the script is over: leave through the action list (its last entry but one), whatever page is shown */
-	if (++f->overruns > 40) {
+	static const uint32_t leave[] = {POD_KEY_ENTER, POD_KEY_ESC, POD_KEY_ESC, ':', '3'};
+	if (++f->overruns > 50) {
 		fprintf(stderr, "the menu does not end\n");
 		abort();
 	}
-	return f->overruns % 4 == 0 ? '3' : f->overruns % 4 == 3 ? ':' : POD_KEY_ESC;
+	uint32_t k = leave[f->overruns % POD_ARRAY_LEN(leave)];
+	if (k == POD_KEY_ESC)
+		f->hands_off = f->now + (fw->terminal_keys ? 900 : 300);
+	return k;
 }
 
 static uint64_t fake_millis(struct pod_fw *fw)

@@ -423,10 +423,11 @@ TEST(a_choice_that_is_gone_or_cannot_be_cleared)
 TEST(restart_and_the_list_of_actions)
 {
 	small_stick(NULL);
-	RUN(POD_KEY_ESC, SHOT(0), '1', SHOT(1), ' ', POD_KEY_ESC, POD_KEY_DOWN, POD_KEY_ENTER, ' ');
+	RUN(POD_KEY_ESC, SHOT(0), '2', SHOT(2), '1', POD_KEY_ENTER, SHOT(1), ' ', POD_KEY_ESC, POD_KEY_DOWN, POD_KEY_ENTER, ' ');
 	HAS(0, "1  Restart the computer");
 	HAS(0, "2  Power off");
 	LACKS(0, "Firmware setup");
+	HAS(2, "What next?"); /* a digit alone does nothing */
 	HAS(1, "The firmware did not carry this out.");
 	CHECK_EQ(fake.reboots, 2);
 	stick_free(&stick);

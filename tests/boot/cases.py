@@ -246,9 +246,9 @@ case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)
 case("uefi-ntfs", "uefi", "ntfs", "efionly", timeout=120)
 
 # By hand: through the serial port, and on the keyboard; by typing to search.
-case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120)
+case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120, forbid="What next")
 case("bios-keyboard", "bios", "main", "ipxe", "keys", timeout=120)
-case("uefi-serial-keys", "uefi", "main", "efionly", "serial", timeout=150)
+case("uefi-serial-keys", "uefi", "main", "efionly", "serial", timeout=150, forbid="What next")
 case("uefi-keyboard", "uefi", "main", "memtest", "keys", timeout=180)
 
 # Folders without end and images that keep a reader busy.

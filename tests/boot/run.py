@@ -45,6 +45,10 @@ def choose_by_hand(vm, case, name):
     vm.mark()
     time.sleep(1)
     if case.choose == "serial":
+        # Keys that mean nothing here, as terminals send them, whole and in pieces: no part of them counts.
+        for part in (b"\x1b[3~", b"\x1b[20~", b"\x1b", b"[2", b"4", b"~", b"\x1b[1;5D"):
+            vm.send_raw(part)
+            time.sleep(0.2)
         vm.type(name, delay=0.15)
         time.sleep(2)
         vm.send_raw(b"\r")

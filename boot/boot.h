@@ -65,6 +65,8 @@ struct pod_fw {
 	uint32_t text_cols, text_rows; /* of the text console; 0 = none at all */
 	/* Draws one cell of the text console: cp is a Unicode code point the port maps as well as it can; attr as VGA. */
 	void (*text_put)(struct pod_fw *fw, uint32_t col, uint32_t row, uint32_t cp, uint8_t attr);
+	/* Is this code point in the text console's font? NULL: all are. */
+	bool (*text_has)(struct pod_fw *fw, uint32_t cp);
 	/* First serial port; NULL if there is none. */
 	void (*serial_write)(struct pod_fw *fw, const char *s, size_t len);
 	/* Next byte from the serial port if the port delivers raw bytes, or -1. May be NULL (keys come through get_key). */

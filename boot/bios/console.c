@@ -65,6 +65,12 @@ static void text_put(struct pod_fw *fw, uint32_t col, uint32_t row, uint32_t cp,
 	bios_text_put(col, row, cp, attr);
 }
 
+static bool text_has(struct pod_fw *fw, uint32_t cp)
+{
+	(void)fw;
+	return cp == '?' || bios_cp437(cp) != '?';
+}
+
 /* --- keyboard ------------------------------------------------------------------------------------------ */
 
 static uint32_t key_of_scan_code(uint8_t scan)
@@ -180,6 +186,7 @@ void bios_console_init(struct pod_fw *fw)
 	fw->text_cols = TEXT_COLUMNS;
 	fw->text_rows = TEXT_ROWS;
 	fw->text_put = text_put;
+	fw->text_has = text_has;
 	fw->get_key = get_key;
 	if (serial.port) {
 		fw->serial_write = serial_write;

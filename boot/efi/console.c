@@ -172,6 +172,11 @@ static CHAR16 text_char(struct pod_efi *e, uint32_t cp)
 	return EFI_ERROR(e->st->ConOut->TestString(e->st->ConOut, s)) ? u'?' : s[0];
 }
 
+static bool text_has(struct pod_fw *fw, uint32_t cp)
+{
+	return cp == '?' || text_char(pod_efi_of(fw), cp) != u'?';
+}
+
 /* Cells are collected into runs of one row and attribute: one call per cell makes a serial or remote console crawl. */
 static void text_put(struct pod_fw *fw, uint32_t col, uint32_t row, uint32_t cp, uint8_t attr)
 {
@@ -198,6 +203,7 @@ void pod_efi_console_take(struct pod_efi *e)
 	memset(&e->fw.fb, 0, sizeof(e->fw.fb));
 	e->fw.text_cols = e->fw.text_rows = 0;
 	e->fw.text_put = text_put;
+	e->fw.text_has = text_has;
 	e->gop = NULL;
 	e->run_len = 0;
 	if (out && out->Mode) {

@@ -140,7 +140,7 @@ void view_key(struct menu *m, uint32_t key)
 		break;
 	case POD_KEY_F3:
 	case '|':
-		m->fw->language = m->fw->language == POD_LANG_EN ? POD_LANG_ZH_CN : POD_LANG_EN;
+		language_change(m);
 		break;
 	case POD_KEY_F4:
 	case '*':

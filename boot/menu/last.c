@@ -16,7 +16,7 @@ void story_load(struct menu *m, uint32_t boot)
 
 void story_note(struct menu *m)
 {
-	struct pod_verdict *v = m->before && !m->note[0] ? pod_zalloc(m->alloc, 1, sizeof *v) : NULL;
+	struct pod_verdict *v = m->before ? pod_zalloc(m->alloc, 1, sizeof *v) : NULL;
 	if (!v)
 		return;
 	const char *name = m->before->has_image ? m->before->image.path : "?";
@@ -24,7 +24,13 @@ void story_note(struct menu *m)
 		if (*p == '/')
 			name = p + 1;
 	pod_verdict_make(m->before, NULL, v);
-	if (pod_verdict_alarm(v))
+	if (pod_verdict_alarm(v)) {
+		size_t image =
+			m->before->has_image ? scan_find(&m->stick, m->before->image.path, m->path, sizeof m->path) : SIZE_MAX;
+		if (image != SIZE_MAX && !m->stick.image[image].hidden)
+			view_select_image(m, image);
+	}
+	if (pod_verdict_alarm(v) && !m->note[0])
 		pod_snprintf(m->note, sizeof m->note, T("F5 tells why the last start did not finish: %s"), name);
 	pod_free(m->alloc, v);
 }

@@ -15,7 +15,6 @@ static void read_conf(struct menu *m)
 	if (text && pod_fs_read(&s->data, &s->conf_node, 0, text, n) == POD_OK)
 		pod_conf_parse(m->conf, text, n);
 	pod_free(m->alloc, text);
-	m->fw->language = m->conf->language;
 	m->view.flat = m->conf->view == POD_VIEW_FLAT;
 }
 
@@ -156,12 +155,15 @@ static enum pod_status prepare(struct menu *m)
 	}
 	POD_TRY(st);
 	read_conf(m);
+	bool shown = language_open(m);
 	m->view.row = pod_zalloc(m->alloc, s->image_count + s->folder_count + 1, sizeof *m->view.row);
 	if (!m->view.row)
 		return POD_E_NOMEM;
 	view_build(m);
 	note_scan(m);
 	record_open(m);
+	if (!shown)
+		language_say_english(m);
 	return POD_OK;
 }
 

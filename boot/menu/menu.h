@@ -67,6 +67,13 @@ static inline const char *menu_status(const struct menu *m, enum pod_status st)
 	return menu_status_text(m->fw->language, st);
 }
 
+/* The language at the start, and F3 (language.c). False: the screen cannot show it, and English is used. */
+bool language_open(struct menu *m);
+void language_change(struct menu *m);
+/* Notes that, where there is nothing else to note. */
+void language_say_english(struct menu *m);
+bool language_shows_chinese(const struct menu *m);
+
 /* From now on reading the stick has an end, and ends with Esc (keys.c). */
 void menu_budget_start(struct menu *m, uint64_t steps, uint64_t bytes);
 void menu_budget_end(struct menu *m);

@@ -259,7 +259,9 @@ static void draw_row(struct menu *m, struct menu_screen *s, const struct columns
 		mark_alike(s, row, sel, f->name);
 		uint32_t used = screen_name(s, 2, row, c->name - 1, sel ? text : STYLE_FOLDER, f->name);
 		screen_put(s, 2 + used, row, '/', sel ? text : STYLE_FOLDER);
-		pod_snprintf(t, sizeof t, "%u", f->images);
+		pod_snprintf(t, sizeof t, "%s", T("1 image"));
+		if (f->images != 1)
+			pod_snprintf(t, sizeof t, T("%zu images"), (size_t)f->images);
 		put_right(s, s->cols - 3, row, dim, t);
 		return;
 	}
@@ -352,6 +354,35 @@ static void draw_full_path(struct menu *m, struct menu_screen *s, uint32_t row)
 	screen_name(s, 2, row, s->cols - 4, STYLE_DIM, m->path);
 }
 
+/* Only what does something where one stands. */
+static void draw_what_keys_do(struct menu *m, struct menu_screen *s)
+{
+	const struct menu_view *v = &m->view;
+	const char *item[8];
+	size_t n = 0;
+	bool folder = v->count && v->row[v->selected] & ROW_FOLDER;
+	if (v->count)
+		item[n++] = folder ? T("Enter\topen") : T("Enter\tstart");
+	if (v->count && !folder)
+		item[n++] = T("Tab\tdetails");
+	item[n++] = T("F1\thelp");
+	if (m->fw->language != POD_LANG_EN)
+		item[n++] = PLAIN_("F3\tEnglish");
+	else if (language_shows_chinese(m))
+		item[n++] = "F3\t简体中文";
+	if (m->stick.image_count)
+		item[n++] = v->flat ? T("F4\tfolders") : T("F4\tall images");
+	if (v->search[0])
+		item[n++] = T("Esc\tclear");
+	else
+		item[n++] = !v->flat && v->folder ? T("Esc\tup") : T("Esc\trestart ...");
+	if (m->before)
+		item[n++] = T("F5\tlast start");
+	if (v->count && !v->search[0])
+		item[n++] = T("a-z\tsearch");
+	draw_keys(s, item, n);
+}
+
 void view_draw(struct menu *m, struct menu_screen *s)
 {
 	struct menu_view *v = &m->view;
@@ -375,15 +406,7 @@ void view_draw(struct menu *m, struct menu_screen *s)
 	} else {
 		draw_full_path(m, s, row);
 	}
-	const char *items[] = {T("Enter\tstart"),
-			       T("Tab\tdetails"),
-			       T("F1\thelp"),
-			       m->fw->language == POD_LANG_EN ? "F3\t简体中文" : PLAIN_("F3\tEnglish"),
-			       v->flat ? T("F4\tfolders") : T("F4\tall images"),
-			       T("Esc\trestart ..."),
-			       T("a-z\tsearch"),
-			       T("F5\tlast start")};
-	draw_keys(s, items, POD_ARRAY_LEN(items) - (m->before ? 0 : 1));
+	draw_what_keys_do(m, s);
 }
 
 void view_busy(struct menu *m, const char *text)

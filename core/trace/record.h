@@ -5,7 +5,8 @@
  *
  *   +0x02000  36 boot slots of 4096 bytes: boot number N is in slot N mod 36
  *   +0x26000   6 log slots of 16384 bytes: the kernel log that boot number N saved is in slot N mod 6
- *   +0x3E000  reserved, zero
+ *   +0x3E000  the language of the menu (state.h)
+ *   +0x3E200  reserved, zero
  *
  * A boot slot is eight sectors of 512 bytes; each is a record of its own, with its own checksum, and is written by one write of
  * one sector. A sector counts only with magic, checksum and kind right, and belongs to the boot whose number it bears. So a torn

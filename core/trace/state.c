@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The one-shot choice in the state file; its layout is told in state.h. */
+/* The one-shot choice and the language in the state file; their layout is told in state.h. */
 #include "core/trace/state.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
@@ -108,4 +108,38 @@ enum pod_status pod_state_next_set(struct pod_dev *state, struct pod_alloc *a, c
 	}
 	pod_free(a, buf);
 	return st;
+}
+
+static const char language_magic[8] = "ISOPODL1";
+
+enum { LANGUAGE_SECTOR = 512, OFF_CHOSEN = 12, OFF_CONF = 16 };
+
+static void language_sector(uint8_t *b, uint32_t chosen, uint32_t conf)
+{
+	memset(b, 0, LANGUAGE_SECTOR);
+	memcpy(b, language_magic, sizeof language_magic);
+	pod_put_le32(b + OFF_CHOSEN, chosen);
+	pod_put_le32(b + OFF_CONF, conf);
+	pod_put_le32(b + OFF_CRC, pod_crc32(0, b, LANGUAGE_SECTOR));
+}
+
+enum pod_conf_language pod_state_language_get(struct pod_dev *state, enum pod_conf_language conf)
+{
+	uint8_t have[LANGUAGE_SECTOR], want[LANGUAGE_SECTOR];
+	if (pod_dev_read(state, POD_STATE_LANGUAGE, have, sizeof have) != POD_OK)
+		return conf;
+	uint32_t chosen = pod_get_le32(have + OFF_CHOSEN);
+	if (chosen >= POD_LANG_COUNT)
+		return conf;
+	/* there is one sector that says so, to the byte */
+	language_sector(want, chosen, (uint32_t)conf);
+	return memcmp(have, want, sizeof have) == 0 ? (enum pod_conf_language)chosen : conf;
+}
+
+enum pod_status pod_state_language_set(struct pod_dev *state, enum pod_conf_language chosen, enum pod_conf_language conf)
+{
+	uint8_t b[LANGUAGE_SECTOR];
+	language_sector(b, (uint32_t)chosen, (uint32_t)conf);
+	POD_TRY(pod_dev_write(state, POD_STATE_LANGUAGE, b, sizeof b));
+	return pod_dev_flush(state);
 }

@@ -10,21 +10,34 @@
  *   +0x00C  4  sequence number
  *   +0x010  4  length of the path in bytes; 0 = nothing chosen
  *   +0x014     path on the data partition, UTF-8, not terminated, at most 3072 bytes
+ *
+ * Language: one sector at file offset 0x3E000, behind the flight recorder's ring and logs.
+ *   +0x000  8  magic "ISOPODL1"
+ *   +0x008  4  CRC-32 of the 512 bytes with this field zero
+ *   +0x00C  4  enum pod_conf_language that was chosen in the menu
+ *   +0x010  4  that of isopod.conf at the time: if it says another now, that is the later choice
  */
 #ifndef POD_TRACE_STATE_H
 #define POD_TRACE_STATE_H
 
 #include "core/disk/dev.h"
+#include "core/rules/conf.h"
 
 #define POD_STATE_FILE	   "ISOPOD/STATE.BIN"
 #define POD_STATE_SIZE	   (256u << 10)
 #define POD_STATE_SLOT	   4096u
 #define POD_STATE_NEXT_MAX 3072u
+#define POD_STATE_LANGUAGE 0x3E000u
 
 /* `state` is a device (window) over the state file's contiguous bytes. */
 /* Reads the choice into path (size bytes); "" when none or when both slots are damaged. */
 enum pod_status POD_MUST_USE pod_state_next_get(struct pod_dev *state, struct pod_alloc *a, char *path, size_t size);
 /* Writes it; NULL or "" clears. Flushes. */
 enum pod_status POD_MUST_USE pod_state_next_set(struct pod_dev *state, struct pod_alloc *a, const char *path);
+
+/* The language to use, given that of isopod.conf: the one chosen in the menu since, or the given one. */
+enum pod_conf_language pod_state_language_get(struct pod_dev *state, enum pod_conf_language conf);
+/* Notes what was chosen, and flushes. */
+enum pod_status POD_MUST_USE pod_state_language_set(struct pod_dev *state, enum pod_conf_language chosen, enum pod_conf_language conf);
 
 #endif

@@ -11,7 +11,7 @@ import sys
 LAYERS = [
     ["font"],
     ["gfx", "escape", "serial", "screen", "keys"],
-    ["stick", "scan", "store"],
+    ["stick", "scan", "store", "language"],
     ["view", "box", "pager"],
     ["last", "journal", "start", "launch", "images", "pages", "story", "browse"],
     ["main"],

@@ -297,6 +297,21 @@ TEST(the_story_of_the_last_start)
 	stick_free(&stick);
 }
 
+/* The image whose start did not finish is the selected one, also in a folder. */
+TEST(what_failed_is_selected)
+{
+	one_image("view = folders\n");
+	RUN(SHOT(0), POD_KEY_ENTER, POD_KEY_ENTER);
+	LACKS(0, "> debian.iso");
+	struct pod_rec_progress p = {.reads = 9, .last_off = 20 * 2048, .last_len = 2048, .errors = 1, .error_status = POD_E_IO};
+	leave_progress(1, &p);
+	power_on();
+	RUN(SHOT(0));
+	HAS(0, "F5 tells why the last start did not finish: debian.iso");
+	HAS(0, "> debian.iso");
+	stick_free(&stick);
+}
+
 /* No false alarm: a program that took over and is never heard of again; a menu that was left; a loader that ended well. */
 TEST(sound_starts_raise_no_alarm)
 {

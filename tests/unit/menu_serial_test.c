@@ -134,11 +134,16 @@ static const struct {
 	const char *bytes; /* behind ESC */
 	const char *seen;
 } sequence[] = {
-	{"[11~", "Isopod starts the images"}, {"OP", "Isopod starts the images"},
-	{"[12~", "81920 bytes"},	      {"[15~", "The last start"},
-	{"[13~", "> debian-9.ISO"},	      {"[24~", "4 images"},
-	{"[3~", "4 images"},		      {"[1;5C", "4 images"},
-	{"[200~", "4 images"},		      {"[[E", "The last start"},
+	{"[11~", "Isopod starts the images"},
+	{"OP", "Isopod starts the images"},
+	{"[12~", "81920 bytes"},
+	{"[15~", "The last start"},
+	{"[13~", "> debian-9.ISO"},
+	{"[24~", "4 images"},
+	{"[3~", "4 images"},
+	{"[1;5C", "4 images"},
+	{"[200~", "4 images"},
+	{"[[E", "The last start"},
 };
 
 /* In one piece, and in pieces: bytes and keystrokes 200 ms apart, as over a network. */

@@ -744,3 +744,66 @@ TEST(lines_wrap_at_spaces_and_between_ideographs)
 	/* a character wider than the line still makes progress */
 	CHECK(text_wrap("中", 1, &skip) > 0);
 }
+
+static bool latin_only(struct pod_fw *fw, uint32_t cp)
+{
+	(void)fw;
+	return cp < 0x100;
+}
+
+/* F3 lasts; a later change of isopod.conf counts more. */
+TEST(the_language_is_remembered)
+{
+	small_stick(NULL);
+	RUN(POD_KEY_F3, SHOT(0));
+	HAS(0, "全 部 映 像");
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(1), POD_KEY_F3, SHOT(2));
+	HAS(1, "全 部 映 像");
+	HAS(2, "All images");
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(3), POD_KEY_F3);
+	HAS(3, "All images");
+	stick_free(&stick);
+	small_stick("language = zh_CN\n");
+	RUN(SHOT(0), POD_KEY_F3);
+	HAS(0, "全 部 映 像");
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(1));
+	HAS(1, "All images");
+	stick_free(&stick);
+}
+
+/* Not a screen full of question marks. */
+TEST(a_screen_without_chinese_shows_english)
+{
+	small_stick("language = zh_CN\n");
+	fake.fw.text_has = latin_only;
+	RUN(SHOT(0), POD_KEY_F3, SHOT(1));
+	for (unsigned i = 0; i < 2; i++) {
+		HAS(i, "All images");
+		HAS(i, "This screen has no Chinese characters");
+		LACKS(i, "F3");
+	}
+	/* and that was no choice */
+	fake_init(&fake, &stick, 80, 25);
+	RUN(SHOT(2));
+	HAS(2, "全 部 映 像");
+	stick_free(&stick);
+}
+
+TEST(the_key_line_tells_what_keys_do_here)
+{
+	small_stick("view = folders\n");
+	RUN(SHOT(0), POD_KEY_ENTER, SHOT(1), 'd', SHOT(2), POD_KEY_ESC, POD_KEY_ESC, 'q', 'q', 'q', SHOT(3));
+	HAS(0, "Enter open");
+	LACKS(0, "Tab");
+	HAS(0, "Esc restart");
+	HAS(0, "3 images");
+	HAS(1, "1 image\n");
+	HAS(1, "Esc up");
+	HAS(2, "Tab details");
+	HAS(2, "Esc clear");
+	LACKS(3, "Enter");
+	stick_free(&stick);
+}

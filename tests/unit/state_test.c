@@ -166,3 +166,29 @@ TEST(write_protected_and_short_devices)
 	CHECK_EQ(set("/a"), POD_E_NOMEM);
 	test_alloc_fail_at = 0;
 }
+
+/* Whatever the sector holds, a language comes out, and only what was written counts as a choice. */
+TEST(language)
+{
+	static uint8_t whole[POD_STATE_SIZE];
+	struct pod_memdev m;
+	pod_memdev_init(&m, whole, sizeof whole, 512, false);
+	memset(whole, 0, sizeof whole);
+	CHECK_EQ(pod_state_language_get(&m.dev, POD_LANG_ZH_CN), POD_LANG_ZH_CN);
+	CHECK_EQ(pod_state_language_set(&m.dev, POD_LANG_ZH_CN, POD_LANG_EN), POD_OK);
+	CHECK_EQ(pod_state_language_get(&m.dev, POD_LANG_EN), POD_LANG_ZH_CN);
+	/* isopod.conf was changed since, to and fro */
+	CHECK_EQ(pod_state_language_set(&m.dev, POD_LANG_EN, POD_LANG_EN), POD_OK);
+	CHECK_EQ(pod_state_language_get(&m.dev, POD_LANG_ZH_CN), POD_LANG_ZH_CN);
+	CHECK_EQ(pod_state_language_get(&m.dev, POD_LANG_EN), POD_LANG_EN);
+	CHECK_EQ(pod_state_language_set(&m.dev, POD_LANG_ZH_CN, POD_LANG_EN), POD_OK);
+	for (unsigned i = 0; i < 512; i++) {
+		whole[POD_STATE_LANGUAGE + i] ^= 0x41;
+		CHECK_EQ(pod_state_language_get(&m.dev, POD_LANG_EN), POD_LANG_EN);
+		whole[POD_STATE_LANGUAGE + i] ^= 0x41;
+	}
+	/* a state file of an earlier version may be shorter */
+	fresh();
+	CHECK_EQ(pod_state_language_get(&dev, POD_LANG_ZH_CN), POD_LANG_ZH_CN);
+	CHECK(pod_state_language_set(&dev, POD_LANG_EN, POD_LANG_ZH_CN) != POD_OK);
+}

@@ -3,18 +3,23 @@
 #include "boot/menu/pages.h"
 #include "core/base/text.h"
 
+bool plan_starts_here(const struct menu *m, const struct pod_plan *p)
+{
+	unsigned bit = 0;
+	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
+		bit++;
+	return (bit == 0 ? p->bios_entry : p->efi_entry[bit]) != POD_ENTRY_NONE;
+}
+
 /* Is there anything for this firmware to start? If not, says what would. */
 static bool startable(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
 {
 	static const char *const fw_name[4] = {"BIOS", "UEFI x64", "UEFI ia32", "UEFI aa64"};
-	unsigned bit = 0;
-	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
-		bit++;
 	if (p->image.kind == POD_IMAGE_UNKNOWN) {
 		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, T("no known structure found"));
 		return false;
 	}
-	if (bit == 0 ? p->bios_entry != POD_ENTRY_NONE : p->efi_entry[bit] != POD_ENTRY_NONE)
+	if (plan_starts_here(m, p))
 		return true;
 	char can[64];
 	size_t at = 0;

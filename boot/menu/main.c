@@ -84,6 +84,17 @@ static void draw(struct menu *m)
 	record_stage(m, POD_STAGE_MENU, 0);
 }
 
+/* The next key; what takes a while is done until it comes. */
+static uint32_t key_of_list(struct menu *m)
+{
+	uint32_t k = menu_wait_key(m, m->fw->millis(m->fw) + MENU_IDLE_MS);
+	while (k == POD_KEY_NONE && probe_next(m)) {
+		draw(m);
+		k = menu_wait_key(m, m->fw->millis(m->fw) + 1);
+	}
+	return k == POD_KEY_NONE ? menu_wait_key(m, 0) : k;
+}
+
 /* Counts down to the default image. Returns a key that stopped it, or POD_KEY_NONE when the time is over. */
 static uint32_t countdown(struct menu *m)
 {
@@ -188,7 +199,7 @@ void pod_boot_main(struct pod_fw *fw)
 	}
 	while (!m->leave) {
 		draw(m);
-		view_key(m, menu_wait_key(m, 0));
+		view_key(m, key_of_list(m));
 	}
 	fw->recorder = NULL;
 	fw->disk->budget = NULL;

@@ -24,6 +24,8 @@
 /* What the scan and the plan of an image may take, beyond what sound ones need (POD_BUDGET_UNTIMED). */
 #define MENU_SCAN_STEPS (UINT64_C(1) << 20)
 #define MENU_MS		4000u
+/* So long nobody presses a key: the images on the screen are looked at meanwhile. */
+#define MENU_IDLE_MS 400u
 /* Who presses Esc that soon did not mean this. */
 #define MENU_ESC_AFTER_MS 800u
 
@@ -45,6 +47,7 @@ struct menu {
 	bool font_tried;
 	uint32_t plain_row;
 	struct menu_view view;
+	bool probing_off;	  /* the stick does not like to be read */
 	struct pod_dirent *entry; /* scratch */
 	char path[POD_PATH_MAX];  /* scratch */
 	uint32_t wim_image;	  /* for the next plan: which image of a WIM starts; 0: isopod.conf, or the WIM, says so */

@@ -29,9 +29,14 @@ void story_note(struct menu *m);
 /* Plans an image; on failure `text` holds the sentence. */
 enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text,
 					size_t size);
+/* Has it an entry for this firmware? */
+bool plan_starts_here(const struct menu *m, const struct pod_plan *p);
 void start_image(struct menu *m, size_t image, enum start_choice by);
 /* The same, but the user chooses which image of the WIM in it starts. */
 void start_choosing(struct menu *m, size_t image);
+
+/* Looks at the next image on the screen that was not looked at yet (probe.c); false: there is none. */
+bool probe_next(struct menu *m);
 
 /* --- pages (pages.c, story.c), the list's keys (browse.c) ----------------------------------------------------------- */
 

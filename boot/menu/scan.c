@@ -4,8 +4,7 @@
 
 #define CHUNK_SIZE (32u << 10)
 
-/* A copy of `name` that lives as long as the stick, or NULL. */
-static const char *keep_name(struct menu *m, const char *name)
+const char *stick_keep(struct menu *m, const char *name)
 {
 	struct menu_stick *s = &m->stick;
 	size_t n = pod_strlen(name) + 1;
@@ -57,7 +56,7 @@ static enum pod_status add_folder(struct menu *m, uint32_t parent, const char *n
 			 SCAN_FOLDER_LIMIT));
 	s->folder = v;
 	struct menu_folder *f = &s->folder[s->folder_count];
-	*f = (struct menu_folder){keep_name(m, name), parent, depth, 0, *node};
+	*f = (struct menu_folder){stick_keep(m, name), parent, depth, 0, *node};
 	if (!f->name)
 		return POD_E_NOMEM;
 	s->folder_count++;
@@ -75,7 +74,7 @@ static enum pod_status add_image(struct menu *m, uint32_t folder, const char *na
 	POD_TRY(pod_grow(m->alloc, &v, s->image_count, &s->image_cap, s->image_count + 1, sizeof *s->image, SCAN_IMAGE_LIMIT));
 	s->image = v;
 	struct menu_image *im = &s->image[s->image_count];
-	*im = (struct menu_image){.name = keep_name(m, name), .folder = folder, .node = *node};
+	*im = (struct menu_image){.name = stick_keep(m, name), .folder = folder, .node = *node};
 	if (!im->name)
 		return POD_E_NOMEM;
 	s->image_count++;

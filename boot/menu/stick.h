@@ -17,6 +17,10 @@ struct menu_image {
 	const char *name;
 	uint32_t folder;
 	bool hidden; /* a layer of a store that is not the current one: not listed */
+	/* Found out by the way (probe.c): */
+	bool seen, not_here; /* was looked at; nothing in it starts on this firmware */
+	enum pod_image_kind kind;
+	const char *label; /* of its volume, or NULL */
 	struct pod_node node;
 };
 
@@ -84,6 +88,8 @@ void stick_font(struct menu *m);
 enum pod_status stick_shim(void *menu, enum pod_machine machine, struct pod_shim *out);
 /* The helper for Windows PE, read from the ESP. */
 enum pod_status stick_helper(void *menu, enum pod_machine machine, struct pod_alloc *a, uint8_t **data, size_t *len);
+/* A copy that lives as long as the stick, or NULL. */
+const char *stick_keep(struct menu *m, const char *name);
 /* Walks the data partition. */
 enum pod_status POD_MUST_USE scan_run(struct menu *m);
 /* Full path of an image or folder; cut if `size` does not suffice. */

@@ -58,13 +58,14 @@ static int search_rank(const char *name, const char *search)
 	return dot == name + n ? 2 : 1;
 }
 
-/* The selection goes to the best answer, the first of equals. */
+/* The selection goes to the best answer: of equals to the first that is not known to start elsewhere only. */
 static void select_best(struct menu *m)
 {
 	struct menu_view *v = &m->view;
 	int best = -1;
 	for (size_t i = 0; i < v->count; i++) {
-		int rank = search_rank(m->stick.image[v->row[i]].name, v->search);
+		const struct menu_image *im = &m->stick.image[v->row[i]];
+		int rank = search_rank(im->name, v->search) * 2 + !im->not_here;
 		if (rank > best) {
 			best = rank;
 			v->selected = i;
@@ -266,7 +267,9 @@ static void draw_row(struct menu *m, struct menu_screen *s, const struct columns
 		return;
 	}
 	const struct menu_image *im = &st->image[r];
-	screen_name(s, 2, row, c->name, text, im->name);
+	screen_name(s, 2, row, c->name, im->not_here ? dim : text, im->name);
+	if (im->not_here)
+		screen_put(s, 1, row, 'x', sel ? STYLE_SELECTED : STYLE_WARN);
 	mark_alike(s, row, sel, im->name);
 	if (c->folder) {
 		scan_folder_path(st, im->folder, m->path, sizeof m->path);
@@ -339,19 +342,29 @@ static void draw_keys(struct menu_screen *s, const char *const *item, size_t n)
 	}
 }
 
-/* The whole path of the selected image, where its row had to cut it. */
-static void draw_full_path(struct menu *m, struct menu_screen *s, uint32_t row)
+/* The whole path of the selected image, where its row had to cut it; else what it is. */
+static void draw_selected(struct menu *m, struct menu_screen *s, uint32_t row)
 {
 	struct menu_view *v = &m->view;
+	char t[300];
 	if (!v->count || v->row[v->selected] & ROW_FOLDER)
 		return;
 	const struct menu_image *im = &m->stick.image[v->row[v->selected]];
 	struct columns c = layout(m, s);
-	scan_folder_path(&m->stick, im->folder, m->path, sizeof m->path);
-	if (text_width(im->name) <= c.name && (!c.folder || text_width(m->path) <= c.folder))
+	if (im->not_here) {
+		pod_snprintf(t, sizeof t, T("Does not start on %s; Enter tells why."), m->fw->name);
+		screen_text(s, 2, row, s->cols - 4, STYLE_WARN, t);
 		return;
-	scan_image_path(&m->stick, v->row[v->selected], m->path, sizeof m->path);
-	screen_name(s, 2, row, s->cols - 4, STYLE_DIM, m->path);
+	}
+	scan_folder_path(&m->stick, im->folder, m->path, sizeof m->path);
+	if (text_width(im->name) > c.name || (c.folder && text_width(m->path) > c.folder)) {
+		scan_image_path(&m->stick, v->row[v->selected], m->path, sizeof m->path);
+		screen_name(s, 2, row, s->cols - 4, STYLE_DIM, m->path);
+	} else if (im->seen && im->kind != POD_IMAGE_UNKNOWN) {
+		pod_snprintf(t, sizeof t, "%s%s%s", FT(m->fw, pod_image_kind_text(im->kind)), im->label ? "  " : "",
+			     im->label ? im->label : "");
+		screen_text(s, 2, row, s->cols - 4, STYLE_DIM, t);
+	}
 }
 
 /* Only what does something where one stands. */
@@ -404,7 +417,7 @@ void view_draw(struct menu *m, struct menu_screen *s)
 	} else if (m->note[0]) {
 		screen_text(s, 2, row, s->cols - 4, STYLE_WARN, m->note);
 	} else {
-		draw_full_path(m, s, row);
+		draw_selected(m, s, row);
 	}
 	draw_what_keys_do(m, s);
 }

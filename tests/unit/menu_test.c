@@ -807,3 +807,43 @@ TEST(the_key_line_tells_what_keys_do_here)
 	LACKS(3, "Enter");
 	stick_free(&stick);
 }
+
+/* While nobody presses a key it is found out what starts here; an image that does not says so in its row, and why when it is tried. */
+TEST(what_does_not_start_here_is_marked)
+{
+	small_stick(NULL);
+	RUN(SHOT(0), WAIT(3000), SHOT(1), POD_KEY_ENTER, SHOT(2));
+	LACKS(0, "xdebian-12.iso");
+	HAS(1, " xdebian-12.iso");
+	HAS(1, " xZeta.iso");
+	HAS(1, "Does not start on UEFI x64; Enter tells why.");
+	HAS(2, "nothing in this image starts on UEFI x64");
+	CHECK_EQ(fake.starts, 0);
+	stick_free(&stick);
+	small_stick(NULL);
+	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
+	RUN(WAIT(3000), SHOT(0));
+	LACKS(0, "xdebian");
+	HAS(0, " xZeta.iso");
+	HAS(0, "iso  DEBIAN");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
+/* A stick that fails is left alone: from the first look on every read fails. */
+static void then_fail(struct fake *f, unsigned n)
+{
+	keep(f, n);
+	stick.fail_at = 0;
+	stick.fail_len = stick.size;
+	stick.reads = n ? stick.reads : 0;
+}
+
+TEST(a_failing_stick_is_not_read_for_marks)
+{
+	small_stick(NULL);
+	RUN_LOOKING(then_fail, SHOT(0), WAIT(5000), SHOT(1));
+	LACKS(1, "xdebian");
+	CHECK(stick.reads && stick.reads < 10);
+	stick_free(&stick);
+}

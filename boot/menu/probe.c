@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which images of the list cannot start here, and what the others are: found out for those on the screen while nobody presses a
+ * key, because on a slow stick it takes a while.
+ */
+#include "boot/menu/pages.h"
+
+/* Of an image's own structures; a sound one needs some hundred. */
+#define PROBE_STEPS 2048u
+#define PROBE_BYTES (4u << 20)
+
+struct file_dev {
+	struct pod_dev dev;
+	struct menu *m;
+	const struct pod_node *node;
+};
+
+static enum pod_status file_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	const struct file_dev *f = d->ctx;
+	return pod_fs_read(&f->m->stick.data, f->node, off, buf, len);
+}
+
+/* What it is by its own structures. */
+static enum pod_status examine(struct menu *m, const struct menu_image *im, struct pod_image *out)
+{
+	struct file_dev f = {.dev = {.size_bytes = im->node.size_bytes,
+				     .sector_size = m->fw->disk->sector_size,
+				     .read_only = true,
+				     .read = file_read,
+				     .budget = &m->budget},
+			     .m = m,
+			     .node = &im->node};
+	f.dev.ctx = &f;
+	menu_budget_start(m, PROBE_STEPS, PROBE_BYTES);
+	enum pod_status st = pod_image_probe(&f.dev, im->name, m->alloc, out, NULL);
+	menu_budget_end(m);
+	return st;
+}
+
+/* Nothing in the image itself starts here; but what the plan makes of it may: it has the last word. */
+static bool plan_starts(struct menu *m, size_t image)
+{
+	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
+	char text[256];
+	size_t extents;
+	bool starts = true; /* unless it is known */
+	if (!plan)
+		return true;
+	enum pod_status st = start_plan(m, image, plan, &extents, text, sizeof text);
+	if (st == POD_OK) {
+		starts = plan_starts_here(m, plan);
+		pod_plan_free(plan);
+	} else if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED) {
+		starts = false;
+	}
+	pod_free(m->alloc, plan);
+	return starts;
+}
+
+static void look_at(struct menu *m, size_t image)
+{
+	struct menu_image *im = &m->stick.image[image];
+	struct pod_image *p = pod_zalloc(m->alloc, 1, sizeof *p);
+	im->seen = true;
+	if (!p)
+		return;
+	enum pod_status st = examine(m, im, p);
+	if (st == POD_E_IO || st == POD_E_CHANGED) {
+		m->probing_off = true; /* each further try may take seconds */
+	} else if (st == POD_E_CANCELLED) {
+		im->seen = false;
+	} else if (st != POD_E_NOMEM && st != POD_E_BUDGET) {
+		bool here = st == POD_OK && (p->firmware & m->fw->firmware_bit) != 0;
+		im->label = p->label[0] ? stick_keep(m, p->label) : NULL;
+		im->kind = st == POD_OK ? p->kind : POD_IMAGE_UNKNOWN;
+		im->not_here = !here && !plan_starts(m, image);
+	}
+	pod_free(m->alloc, p);
+}
+
+bool probe_next(struct menu *m)
+{
+	const struct menu_view *v = &m->view;
+	const struct menu_screen *s = &m->screen[0];
+	if (m->probing_off || !m->screens)
+		return false;
+	for (size_t i = s->top; i < v->count && i - s->top < view_page_rows(s); i++) {
+		if (v->row[i] & ROW_FOLDER || m->stick.image[v->row[i]].seen)
+			continue;
+		look_at(m, v->row[i]);
+		return true;
+	}
+	return false;
+}

@@ -109,7 +109,7 @@ static void *read_all(void *arg)
 /* --- writing -------------------------------------------------------------------------------------------- */
 
 /* Writes a piece but for grains of zeros. */
-static enum pod_status write_sparse(struct pod_chain *to, uint64_t off, const uint8_t *p, size_t len)
+static enum pod_status write_sparse(struct pod_dev *to, uint64_t off, const uint8_t *p, size_t len)
 {
 	for (size_t at = 0; at < len;) {
 		size_t n = len - at < GRAIN ? len - at : GRAIN, from = at;
@@ -121,20 +121,18 @@ static enum pod_status write_sparse(struct pod_chain *to, uint64_t off, const ui
 				break;
 		}
 		if (!zero)
-			POD_TRY(pod_dev_write(&to->dev, off + from, p + from, at - from));
+			POD_TRY(pod_dev_write(to, off + from, p + from, at - from));
 	}
 	return POD_OK;
 }
 
 /* Begins to write back what went through the page cache after all. */
-static void write_back(const struct pod_chain *to)
+static void write_back(const struct disk_file *f)
 {
-	const struct disk_file *f = (const struct disk_file *)to->member[0]->file;
-
 	(void)!sync_file_range(f->dev.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-static enum pod_status write_all(struct copying *c, struct pod_chain *to, struct cli_progress *bar)
+static enum pod_status write_all(struct copying *c, struct pod_dev *to, const struct disk_file *f, struct cli_progress *bar)
 {
 	enum pod_status st = POD_OK;
 	uint64_t pending = 0;
@@ -153,7 +151,7 @@ static enum pod_status write_all(struct copying *c, struct pod_chain *to, struct
 			break;
 		pending += p->len;
 		if (pending >= WRITE_BACK) {
-			write_back(to);
+			write_back(f);
 			pending = 0;
 		}
 		cli_progress_update(bar, p->off + p->len);
@@ -169,10 +167,9 @@ static enum pod_status write_all(struct copying *c, struct pod_chain *to, struct
 	return st;
 }
 
-enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label)
+enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct disk_file *f, uint64_t base, const char *label)
 {
 	struct copying c = {.from = from, .base = base, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-	struct disk_file *f = (struct disk_file *)to->member[0]->file;
 	enum pod_status st = POD_E_NOMEM;
 	struct cli_progress bar;
 	pthread_t reader;
@@ -185,7 +182,7 @@ enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t
 		c.ring[i].buf = memory + (size_t)i * PIECE;
 	if (memory && pthread_create(&reader, NULL, read_all, &c) == 0) {
 		cli_progress_start(&bar, label, from->dev.size_bytes);
-		st = write_all(&c, to, &bar);
+		st = write_all(&c, to, f, &bar);
 		pthread_join(reader, NULL);
 		cli_progress_end(&bar);
 		if (st == POD_OK && !cli_interrupted)
@@ -193,4 +190,9 @@ enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t
 	}
 	free(memory);
 	return st;
+}
+
+enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label)
+{
+	return disk_copy_to(from, &to->dev, (struct disk_file *)to->member[0]->file, base, label);
 }

@@ -11,6 +11,7 @@
 #include "cli/host/tempfile.h"
 #include "core/base/str.h"
 #include "core/layer/index.h"
+#include "core/vhd/qcow2_write.h"
 
 /* Fills in what a child takes over from its parent. */
 static int look_at_parent(const char *path, struct disk_create *c, struct pod_parent_spec *spec, struct fault *fault)
@@ -217,18 +218,15 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 /* --- convert -------------------------------------------------------------------------------------------- */
 
-/* What is converted: an open disk, or a container of another program. */
-struct source {
-	struct disk *disk;	 /* NULL: a container */
-	struct pod_dev *dev;	 /* the disk, or the container's bytes */
-	enum pod_diskfile bytes; /* what `dev` shows: POD_DISKFILE_RAW for a disk */
-	uint64_t size_bytes;
-	bool large_sectors;
-};
+static int copied(enum pod_status st, const char *shown, struct fault *fault)
+{
+	if (st != POD_OK)
+		return disk_fail(shown, _("cannot copy"), st, NULL, NULL, fault);
+	return cli_interrupted ? fault_set(fault, _("%s: interrupted; nothing was changed"), shown) : CLI_OK;
+}
 
 /* Into a file that was just made and is open. */
-static int copy_into(const struct source *from, enum pod_member_kind kind, struct disk_file *f, const char *shown,
-		     struct fault *fault)
+static int copy_into(struct disk *from, enum pod_member_kind kind, struct disk_file *f, const char *shown, struct fault *fault)
 {
 	static const enum pod_diskfile format[] = {
 		[POD_MEMBER_RAW] = POD_DISKFILE_RAW, [POD_MEMBER_VHD] = POD_DISKFILE_VHD, [POD_MEMBER_VHDX] = POD_DISKFILE_VHDX};
@@ -236,57 +234,53 @@ static int copy_into(const struct source *from, enum pod_member_kind kind, struc
 	struct pod_chain to;
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_chain_open(&to, &f->vf, &cli_alloc, NULL, &opt, &diag), closed;
-	int rc = CLI_OK;
 
 	if (st != POD_OK)
 		return disk_fail(shown, _("cannot open the image"), st, &diag, NULL, fault);
-	if (from->disk)
-		st = disk_copy(&from->disk->chain, &to, 0, shown);
-	else
-		rc = disk_foreign_read(from->dev, from->bytes, &to, shown, fault);
+	st = disk_copy(&from->chain, &to, 0, shown);
 	closed = pod_chain_close(&to);
-	if (st == POD_OK)
-		st = closed;
-	if (rc != CLI_OK)
-		return rc;
-	if (st != POD_OK)
-		return disk_fail(shown, _("cannot copy"), st, NULL, NULL, fault);
-	return cli_interrupted ? fault_set(fault, _("%s: interrupted; nothing was changed"), shown) : CLI_OK;
+	return copied(st == POD_OK ? closed : st, shown, fault);
 }
 
-static int convert(const struct source *from, const char *tmp, const char *dst, struct options *o, struct fault *fault)
+static int copy_into_qcow2(struct disk *from, struct disk_file *f, const char *shown, struct fault *fault)
+{
+	struct pod_qcow2_how how = {.size_bytes = pod_align_up(from->chain.dev.size_bytes, 512)};
+	struct pod_qcow2 to;
+	struct pod_diag diag = {0};
+	enum pod_status st = pod_qcow2_begin(&to, &f->vf, &cli_alloc, &how, &diag);
+
+	if (st != POD_OK)
+		return disk_fail(shown, _("cannot make the image"), st, &diag, NULL, fault);
+	st = disk_copy_to(&from->chain, &to.dev, f, 0, shown);
+	if (st == POD_OK && !cli_interrupted)
+		st = pod_qcow2_finish(&to);
+	pod_qcow2_end(&to);
+	return copied(st, shown, fault);
+}
+
+static int convert(struct disk *from, const char *tmp, const char *dst, struct options *o, struct fault *fault)
 {
 	struct disk_file f;
 	int rc;
 
-	o->c.size_bytes = from->size_bytes;
-	if (!o->c.sector_size && from->large_sectors)
+	o->c.size_bytes = from->chain.dev.size_bytes;
+	if (!o->c.sector_size && from->chain.member[0]->sector_size == 4096)
 		o->c.sector_size = 4096;
 	/* The formats count whole sectors; a raw image need not. */
 	if (o->c.kind != POD_MEMBER_RAW)
 		o->c.size_bytes = pod_align_up(o->c.size_bytes, o->c.sector_size == 4096 ? 4096 : 512);
-	rc = disk_create(tmp, &o->c, &f, fault);
+	if (o->qcow2)
+		rc = disk_file_create(&f, tmp, fault) ? CLI_OK : CLI_FAILED;
+	else
+		rc = disk_create(tmp, &o->c, &f, fault);
 	if (rc != CLI_OK)
 		return rc;
-	rc = copy_into(from, o->c.kind, &f, dst, fault);
+	rc = o->qcow2 ? copy_into_qcow2(from, &f, dst, fault) : copy_into(from, o->c.kind, &f, dst, fault);
 	if (rc == CLI_OK && !disk_file_sync(&f, fault))
 		rc = CLI_FAILED;
 	disk_file_close(&f);
 	if (rc != CLI_OK)
 		unlink(tmp);
-	return rc;
-}
-
-static int convert_to_qcow2(const struct source *from, const char *tmp, const char *dst, struct fault *fault)
-{
-	struct disk_file f;
-	int rc = disk_foreign_write(from->dev, from->bytes, tmp, dst, fault);
-
-	if (rc != CLI_OK || !disk_file_open(&f, tmp, true, fault))
-		return CLI_FAILED;
-	if (!disk_file_sync(&f, fault))
-		rc = CLI_FAILED;
-	disk_file_close(&f);
 	return rc;
 }
 
@@ -312,19 +306,13 @@ static int may_replace(const char *path, struct fault *fault)
 }
 
 /* Under another name first: what has the name is whole. */
-static int convert_to(const struct source *from, const char *dst, struct options *o, struct fault *fault)
+static int convert_to(struct disk *from, const char *dst, struct options *o, struct fault *fault)
 {
-	char *tmp = o->qcow2 ? tempfile_make(dst, fault) : tempfile_name(dst);
-	int rc = CLI_FAILED;
+	char *tmp = tempfile_name(dst);
+	int rc;
 
 	cli_catch_signals();
-	if (tmp && o->qcow2) {
-		rc = convert_to_qcow2(from, tmp, dst, fault);
-		if (rc != CLI_OK)
-			unlink(tmp);
-	} else if (tmp) {
-		rc = convert(from, tmp, dst, o, fault);
-	}
+	rc = convert(from, tmp, dst, o, fault);
 	if (rc == CLI_OK &&
 	    ((o->replace && may_replace(dst, fault) != CLI_OK) || !tempfile_commit(tmp, dst, o->replace, fault))) {
 		unlink(tmp);
@@ -332,15 +320,6 @@ static int convert_to(const struct source *from, const char *dst, struct options
 	}
 	free(tmp);
 	return rc;
-}
-
-static struct source whole_disk(struct disk *d)
-{
-	return (struct source){.disk = d,
-			       .dev = &d->chain.dev,
-			       .bytes = POD_DISKFILE_RAW,
-			       .size_bytes = d->chain.dev.size_bytes,
-			       .large_sectors = d->chain.member[0]->sector_size == 4096};
 }
 
 /* What can be known before anything is read: `dst` is free, and of a kind that is written. */
@@ -358,21 +337,12 @@ static int prepare(struct options *o, const char *dst, struct fault *fault)
 int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)
 {
 	struct options o = {.c.kind = POD_MEMBER_VHDX, .replace = replace};
-	struct source s = whole_disk(from);
 	int rc;
 
 	if (format && !(o.format_given = disk_parse_format(format, &o.c.kind, &o.qcow2)))
 		return fault_set(fault, _("'%s' is not valid here"), format);
 	rc = prepare(&o, dst, fault);
-	return rc == CLI_OK ? convert_to(&s, dst, &o, fault) : rc;
-}
-
-static int convert_foreign(struct disk_file *f, enum pod_diskfile format, const char *dst, struct options *o, struct fault *fault)
-{
-	struct source s = {.dev = f->vf.dev, .bytes = format};
-	int rc = disk_foreign_size(f, format, &s.size_bytes, fault);
-
-	return rc == CLI_OK ? convert_to(&s, dst, o, fault) : rc;
+	return rc == CLI_OK ? convert_to(from, dst, &o, fault) : rc;
 }
 
 static int convert_disk(const char *src, const char *dst, struct options *o, struct fault *fault)
@@ -381,31 +351,13 @@ static int convert_disk(const char *src, const char *dst, struct options *o, str
 	int rc = disk_open(d, src, o->input, o->use, fault);
 
 	if (rc == CLI_OK) {
-		struct source s = whole_disk(d);
-
 		rc = disk_must_be_sound(d, fault);
 		if (rc == CLI_OK)
-			rc = convert_to(&s, dst, o, fault);
+			rc = convert_to(d, dst, o, fault);
 		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}
 	free(d);
-	return rc;
-}
-
-static int convert_file(const char *src, const char *dst, struct options *o, struct fault *fault)
-{
-	struct disk_file f;
-	int rc;
-
-	if (!disk_file_open(&f, src, o->use, fault))
-		return CLI_FAILED;
-	rc = disk_decide(&f, o->input, &o->input, fault);
-	if (rc == CLI_OK && pod_diskfile_is_foreign(o->input) && !pod_member_reads(o->input))
-		rc = convert_foreign(&f, o->input, dst, o, fault);
-	else if (rc == CLI_OK)
-		rc = convert_disk(src, dst, o, fault);
-	disk_file_close(&f);
 	return rc;
 }
 
@@ -421,5 +373,5 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struc
 	rc = prepare(&o, argv[optind + 1], fault);
 	if (rc == CLI_OK)
 		rc = sectors_apply(cmd, &o, fault);
-	return rc == CLI_OK ? convert_file(argv[optind], argv[optind + 1], &o, fault) : rc;
+	return rc == CLI_OK ? convert_disk(argv[optind], argv[optind + 1], &o, fault) : rc;
 }

@@ -53,7 +53,7 @@ struct disk {
 bool disk_parse_input(const char *text, enum pod_diskfile *said);
 /* How a file holds its disk: what was said, what is in it, its name. CLI_OK, or CLI_FAILED, and has said why. */
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
-/* CLI_FAILED: a container of another program, which is only read here. */
+/* CLI_FAILED: a container of another program, which is only read here, or not even that. */
 int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fault);
 /* CLI_FAILED: its name or the user says a format whose signature it has not. */
 int disk_not_one(const char *path, enum pod_diskfile format, struct fault *fault);
@@ -102,6 +102,8 @@ struct disk_create {
 int disk_create(const char *path, const struct disk_create *c, struct disk_file *f, struct fault *fault);
 /* Copies all of `from` to byte `base` of `to`, which reads as zeros yet; zeros are left out. */
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label);
+/* The same to a disk that a file is being made of. */
+enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct disk_file *f, uint64_t base, const char *label);
 
 /* How a child is told who its parent is. */
 struct disk_relink {
@@ -125,16 +127,6 @@ int disk_rebase_run(struct pod_chain_rebase *r, struct pod_parent_spec *spec, co
 bool disk_room(const struct disk_file *f, uint64_t need, struct fault *fault);
 /* At most so many bytes of its volume does that take. */
 uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r);
-
-/* --- containers of other programs: qemu-img reads and writes them ------------------------------------------- */
-
-/* Can it be read, and does it need no other file? CLI_OK with the disk's size, or CLI_FAILED, and has said why. */
-int disk_foreign_size(struct disk_file *f, enum pod_diskfile format, uint64_t *size_bytes, struct fault *fault);
-/* Reads `from`, bytes in `format`, into `to`, a disk of zeros. */
-int disk_foreign_read(struct pod_dev *from, enum pod_diskfile format, struct pod_chain *to, const char *shown,
-		      struct fault *fault);
-/* Writes `from`, bytes in `format` (raw: the disk itself), as a qcow2 file over `path`. */
-int disk_foreign_write(struct pod_dev *from, enum pod_diskfile format, const char *path, const char *shown, struct fault *fault);
 
 /* CLI_FAILED, and has said why, if the tables of a file of the chain are damaged: what is read would be another block's. */
 int disk_must_be_sound(struct disk *d, struct fault *fault);

@@ -12,6 +12,12 @@
 #include "cli/host/identity.h"
 #include "cli/host/lock.h"
 
+/* What the core says of containers, so that the catalogue holds it. */
+static const char *const names_text[] __attribute__((unused)) = {
+	N_("backing file"),
+	N_("extent files"),
+};
+
 static void env_random(const struct pod_vhd_env *env, void *buf, size_t len)
 {
 	(void)env;
@@ -262,6 +268,9 @@ int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *
 
 int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fault)
 {
+	if (!pod_member_reads(format))
+		return fault_set(fault, _("%s: is a %s image, which cannot be read here; make a raw image of it first ('%s')"),
+				 path, pod_diskfile_text(format), format == POD_DISKFILE_EWF ? "ewfexport" : "qemu-img convert");
 	return fault_set(fault, _("%s: is a %s image; make a VHDX of it first ('isopod disk convert')"), path,
 			 pod_diskfile_text(format));
 }

@@ -68,14 +68,3 @@ bool tempfile_commit(const char *name, const char *path, bool replace, struct fa
 	fault_set(fault, _("%s: cannot give the new file its name: %s"), path, strerror(errno));
 	return false;
 }
-
-char *tempfile_folder(struct fault *fault)
-{
-	char *path = cli_xstrdup("/tmp/isopod-XXXXXX");
-
-	if (mkdtemp(path))
-		return path;
-	fault_set(fault, _("%s: cannot make a folder there: %s"), "/tmp", strerror(errno));
-	free(path);
-	return NULL;
-}

@@ -18,7 +18,5 @@ char *tempfile_name(const char *path);
 char *tempfile_make(const char *path, struct fault *fault);
 /* Gives `name` the name `path`; what is there is replaced only if `replace`. On failure, which is said, `name` stays. */
 bool tempfile_commit(const char *name, const char *path, bool replace, struct fault *fault);
-/* An empty folder of our own below /tmp (a socket's path is short, so $TMPDIR does not count). NULL, and said. */
-char *tempfile_folder(struct fault *fault);
 
 #endif

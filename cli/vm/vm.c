@@ -14,13 +14,13 @@
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/disk/disk.h"
-#include "cli/disk/qemu_img.h"
 #include "cli/vm/console.h"
 #include "cli/vm/machine.h"
 #include "cli/vm/qmp.h"
 #include "cli/stick/target.h"
 #include "core/base/str.h"
 #include "core/trace/state.h"
+#include "core/vhd/qcow2_write.h"
 
 #define DEFAULT_MEMORY	   (1024u << 20)
 #define EXPECT_SECONDS	   300 /* how long to wait for a text if not said */
@@ -48,44 +48,32 @@ struct vm {
 };
 
 /* The one-shot choice as `next` would write it, computed on a copy of the state file in memory, then laid into the overlay. */
-static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *path, struct fault *fault)
+static bool choose_in_overlay(struct vm *vm, struct cli_target *t, const char *path, struct pod_dev *overlay, struct fault *fault)
 {
 	struct pod_window state;
 	struct pod_memdev mem;
-	struct cli_args a = {0};
 	uint64_t start;
-	char *file = cli_xasprintf("%s/state", vm->folder), *bytes = cli_xmalloc(POD_STATE_SIZE);
-	FILE *f = NULL;
-	bool ok;
+	char *bytes = cli_xmalloc(POD_STATE_SIZE);
+	enum pod_status st;
+	bool ok = cli_target_state(t, &state, &start, fault);
 
-	ok = cli_target_state(t, &state, &start, fault) && pod_dev_read(&state.dev, 0, bytes, POD_STATE_SIZE) == POD_OK;
 	if (ok) {
+		st = pod_dev_read(&state.dev, 0, bytes, POD_STATE_SIZE);
 		pod_memdev_init(&mem, bytes, POD_STATE_SIZE, 512, false);
-		ok = pod_state_next_set(&mem.dev, &cli_alloc, path) == POD_OK;
-		f = ok ? fopen(file, "we") : NULL;
-		ok = f && fwrite(bytes, 1, POD_STATE_SIZE, f) == POD_STATE_SIZE;
-		if (f && fclose(f) != 0)
-			ok = false;
+		if (st == POD_OK)
+			st = pod_state_next_set(&mem.dev, &cli_alloc, path);
+		if (st == POD_OK)
+			st = pod_dev_write(overlay, start, bytes, POD_STATE_SIZE);
+		ok = st == POD_OK;
 		if (!ok)
-			fault_set(fault, _("%s: cannot write the choice for this run"), file);
-	}
-	if (ok) {
-		cli_args_add(&a, "qemu-io");
-		cli_args_add(&a, "-f");
-		cli_args_add(&a, "qcow2");
-		cli_args_add(&a, "-c");
-		cli_args_addf(&a, "write -s %s %llu %u", file, (unsigned long long)start, POD_STATE_SIZE);
-		cli_args_add(&a, vm->overlay);
-		ok = cli_proc_run(&a, fault);
-		cli_args_free(&a);
+			fault_status(fault, vm->opt->target, _("cannot write the choice for this run"), st, NULL);
 	}
 	free(bytes);
-	unlink(file);
-	free(file);
 	return ok;
 }
 
-static bool choose(struct vm *vm, struct fault *fault)
+/* `overlay` NULL: the choice is TARGET's. */
+static bool choose(struct vm *vm, struct pod_dev *overlay, struct fault *fault)
 {
 	struct cli_target *t = cli_target_open(vm->opt->target, vm->opt->write, fault);
 	char *path = t ? cli_target_path(vm->opt->boot, fault) : NULL;
@@ -93,8 +81,8 @@ static bool choose(struct vm *vm, struct fault *fault)
 	struct pod_node node;
 	bool ok = path && cli_target_find(t, path, &node, fault);
 
-	if (ok && !vm->opt->write) {
-		ok = choose_in_overlay(vm, t, path, fault);
+	if (ok && overlay) {
+		ok = choose_in_overlay(vm, t, path, overlay, fault);
 	} else if (ok && (ok = cli_target_state(t, &state, NULL, fault))) {
 		enum pod_status st = pod_state_next_set(&state.dev, &cli_alloc, path);
 
@@ -107,33 +95,41 @@ static bool choose(struct vm *vm, struct fault *fault)
 	return ok;
 }
 
-/* qemu-img is told how large the drive is, so that it need not open it. */
+/* What is below it is the drive, which is read only where the choice changes a part of a cluster. */
+static bool fill_overlay(struct vm *vm, struct disk_file *f, struct cli_dev *drive, struct fault *fault)
+{
+	struct pod_qcow2_how how = {
+		.size_bytes = pod_align_up(vm->size_bytes, 512), .backing_path = vm->disk, .backing = &drive->dev};
+	struct pod_qcow2 q;
+	struct pod_diag diag = {0};
+	enum pod_status st = pod_qcow2_begin(&q, &f->vf, &cli_alloc, &how, &diag);
+	bool chosen = true;
+
+	if (st == POD_OK && vm->opt->boot)
+		chosen = choose(vm, &q.dev, fault);
+	if (st == POD_OK && chosen)
+		st = pod_qcow2_finish(&q);
+	pod_qcow2_end(&q);
+	if (st != POD_OK && chosen)
+		disk_fail(vm->overlay, _("cannot make the image"), st, &diag, NULL, fault);
+	return st == POD_OK && chosen;
+}
+
 static bool make_overlay(struct vm *vm, struct fault *fault)
 {
-	struct qemu_img q = {.about = vm->opt->target};
-	struct cli_args a = {0};
+	struct disk_file f;
+	struct cli_dev drive;
 	bool ok;
 
 	vm->overlay = cli_xasprintf("%s/overlay.qcow2", vm->folder);
-	q.out = open(vm->overlay, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (q.out < 0) {
-		fault_set(fault, "%s: %s", vm->overlay, strerror(errno));
+	if (!cli_dev_open(&drive, vm->opt->target, false, fault))
 		return false;
+	ok = disk_file_create(&f, vm->overlay, fault);
+	if (ok) {
+		ok = fill_overlay(vm, &f, &drive, fault);
+		disk_file_close(&f);
 	}
-	cli_args_add(&a, "create");
-	cli_args_add(&a, "-q");
-	cli_args_add(&a, "-u");
-	cli_args_add(&a, "-f");
-	cli_args_add(&a, "qcow2");
-	cli_args_add(&a, "-F");
-	cli_args_add(&a, "raw");
-	cli_args_add(&a, "-b");
-	cli_args_add(&a, vm->disk);
-	cli_args_add(&a, QEMU_IMG_OUT);
-	cli_args_addf(&a, "%llu", (unsigned long long)pod_align_up(vm->size_bytes, 512));
-	ok = qemu_img_run(&q, NULL, &a, fault);
-	close(q.out);
-	cli_args_free(&a);
+	cli_dev_close(&drive);
 	return ok;
 }
 
@@ -267,7 +263,7 @@ static bool stop(struct vm *vm)
 
 static void remove_folder(struct vm *vm)
 {
-	static const char *const names[] = {"overlay.qcow2", "vars.fd", "qmp", "state"};
+	static const char *const names[] = {"overlay.qcow2", "vars.fd", "qmp"};
 
 	for (size_t i = 0; i < POD_ARRAY_LEN(names); i++) {
 		char *p = cli_xasprintf("%s/%s", vm->folder, names[i]);
@@ -284,7 +280,7 @@ static int run_vm(struct vm *vm, struct fault *fault)
 
 	if (!o->write && !make_overlay(vm, fault))
 		return CLI_FAILED;
-	if (o->boot && !choose(vm, fault))
+	if (o->write && o->boot && !choose(vm, NULL, fault))
 		return CLI_FAILED;
 	if (o->serial) {
 		/* a terminal obeys what it is sent; a file holds it as it came */
@@ -307,9 +303,8 @@ static int set_up(const struct options *o, struct fault *fault)
 
 	vm->opt = o;
 	vm->out_fd = -1;
-	/* A socket's path is short, so a long TMPDIR cannot be used; nor one with blanks, at which qemu-io splits its commands.
-	 */
-	if (!tmp || strlen(tmp) > 40 || strpbrk(tmp, " \t\"'\\"))
+	/* A socket's path is short, so a long TMPDIR cannot be used. */
+	if (!tmp || strlen(tmp) > 40)
 		tmp = "/tmp";
 	snprintf(vm->folder, sizeof vm->folder, "%s/isopod-vm.XXXXXX", tmp);
 	/* What cannot be a drive is refused in our words: QEMU would wait for a FIFO, and speaks in several lines. */

@@ -50,10 +50,4 @@ enum pod_status POD_MUST_USE pod_diskfile_probe(struct pod_dev *d, enum pod_disk
 enum pod_status POD_MUST_USE pod_diskfile_decide(struct pod_dev *d, enum pod_diskfile said, enum pod_diskfile named,
 						 enum pod_diskfile *out, struct pod_diag *diag);
 
-/* Does a qcow, QED or Parallels file hold all of its disk itself? POD_OK with the disk's size. POD_E_UNSUPPORTED, with what it names
- * in `diag` ("backing file"): whoever opens it would read files that nobody asked for. POD_E_CORRUPT. POD_E_NOT_FOUND: its signature
- * is not there. POD_E_FORMAT: another format. */
-enum pod_status POD_MUST_USE pod_diskfile_alone(struct pod_dev *d, enum pod_diskfile f, uint64_t *size_bytes,
-						struct pod_diag *diag);
-
 #endif

@@ -12,7 +12,7 @@
 #include "core/base/str.h"
 #include "core/vhd/chain.h"
 
-enum { PAGE_SHIFT = 9, SLOTS = 256, SLOTS_OF_MANY = 16, MANY = 8, CELLS_PER_RUN = 4096 };
+enum { NAME_LEN_MAX = 1023, PAGE_SHIFT = 9, SLOTS = 256, SLOTS_OF_MANY = 16, MANY = 8, CELLS_PER_RUN = 4096 };
 #define CHECKED_MAX (UINT64_C(1) << 25)
 
 /* --- parts ---------------------------------------------------------------------------------------------- */
@@ -58,6 +58,24 @@ enum pod_status foreign_entry(struct pod_foreign_part *p, uint64_t off, unsigned
 	return POD_OK;
 }
 
+enum pod_status foreign_second(struct pod_foreign_part *p, uint64_t cluster, unsigned bytes, const uint8_t **e,
+			       struct pod_cell *c)
+{
+	uint64_t index = cluster & ((1ull << p->second_shift) - 1), top = p->top_bytes + (cluster >> p->second_shift) * 8;
+	POD_TRY(foreign_entry(p, top, 8, e));
+	uint64_t table = (p->little_endian ? pod_get_le64(*e) : pod_get_be64(*e)) & p->table_mask;
+	if (!table) {
+		c->units = ((1ull << p->second_shift) - index) << (p->cluster_shift - p->unit_shift);
+		*e = NULL;
+		return POD_OK;
+	}
+	if (table & (p->table_align - 1))
+		return foreign_bad(p, "L2 table is not at a cluster's beginning", top);
+	if (table >= p->file->dev->size_bytes)
+		return foreign_bad(p, "table beyond the end of the file", table);
+	return foreign_entry(p, table + index * bytes, bytes, e);
+}
+
 enum pod_status foreign_bad(struct pod_foreign_part *p, const char *what, uint64_t off)
 {
 	p->bad = what;
@@ -86,6 +104,39 @@ enum pod_parent_path pod_foreign_path_kind(const char *path)
 	return path[0] == '/' || path[0] == '\\' || drive ? POD_PARENT_ABSOLUTE : POD_PARENT_RELATIVE;
 }
 
+enum pod_status foreign_backing(struct pod_foreign *x, uint64_t at, uint32_t len, uint64_t end, struct pod_diag *diag)
+{
+	if (!at)
+		return POD_OK;
+	if (!len || len > NAME_LEN_MAX || !pod_in_range(at, len, end))
+		return pod_fail(diag, POD_E_CORRUPT, "name of the backing file", at, NAME_LEN_MAX, len);
+	x->parent_path = pod_zalloc(x->alloc, len + 1, 1);
+	if (!x->parent_path)
+		return POD_E_NOMEM;
+	POD_TRY(pod_dev_read(x->file->dev, at, x->parent_path, len));
+	return *x->parent_path ? POD_OK : pod_fail(diag, POD_E_CORRUPT, "name of the backing file", at, 1, 0);
+}
+
+static enum pod_status open_format(struct pod_foreign *x, const struct pod_foreign_options *opt, struct pod_diag *diag)
+{
+	switch (x->format) {
+	case POD_DISKFILE_QCOW2:
+		return foreign_open_qcow2(x, opt, diag);
+	case POD_DISKFILE_VMDK:
+		return foreign_open_vmdk(x, opt, diag);
+	case POD_DISKFILE_VDI:
+		return foreign_open_vdi(x, diag);
+	case POD_DISKFILE_QCOW:
+		return foreign_open_qcow(x, diag);
+	case POD_DISKFILE_QED:
+		return foreign_open_qed(x, diag);
+	case POD_DISKFILE_PARALLELS:
+		return foreign_open_parallels(x, diag);
+	default:
+		return POD_E_FORMAT;
+	}
+}
+
 static enum pod_status dev_read(struct pod_dev *d, uint64_t off, void *buf, size_t len);
 
 enum pod_status pod_foreign_open(struct pod_foreign *x, struct pod_vfile *file, struct pod_alloc *a, enum pod_diskfile format,
@@ -96,9 +147,7 @@ enum pod_status pod_foreign_open(struct pod_foreign *x, struct pod_vfile *file, 
 	x->alloc = a;
 	x->format = format;
 	x->page_slots = opt->cache_pages ? opt->cache_pages : SLOTS;
-	enum pod_status st = format == POD_DISKFILE_QCOW2  ? foreign_open_qcow2(x, opt, diag)
-			     : format == POD_DISKFILE_VMDK ? foreign_open_vmdk(x, opt, diag)
-							   : foreign_open_vdi(x, diag);
+	enum pod_status st = open_format(x, opt, diag);
 	if (st == POD_OK && !x->parts)
 		st = pod_fail(diag, POD_E_CORRUPT, "disk size", 0, 1, 0);
 	if (st == POD_OK && x->parent_path && !opt->follow)

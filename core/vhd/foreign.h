@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disk images of other programs, as members that are only read: qcow2 (QEMU), VMDK (VMware), VDI (VirtualBox). Use core/vhd/chain.h to
- * read a disk.
+ * Disk images of other programs, as members that are only read: qcow2, qcow and QED (QEMU), VMDK (VMware), VDI (VirtualBox), Parallels.
+ * Use core/vhd/chain.h to read a disk.
  *
  * What they have in common is a table of clusters, one or two levels deep; each format has a file of its own that finds a cluster
- * (qcow2.c, vmdk.c, vdi.c), and foreign.c makes runs of them. A VMDK may lie in several files, each with tables of its own: parts.
+ * (qcow2.c, qcow.c, qed.c, vmdk.c, vdi.c, parallels.c), and foreign.c makes runs of them. A VMDK may lie in several files, each with tables of its own: parts.
  */
 #ifndef POD_VHD_FOREIGN_H
 #define POD_VHD_FOREIGN_H
@@ -49,9 +49,12 @@ struct pod_foreign_part {
 	uint32_t unit_shift, cluster_shift; /* a unit is what is looked up: a cluster, or a part of one */
 	uint64_t top_bytes, top_entries;    /* the first table */
 	uint32_t second_shift;		    /* entries of a table of the second level */
-	uint64_t data_bytes, stride_bytes;  /* VDI: the first block, and from one to the next */
-	bool zero_cells, packed, markers;   /* VMDK: flags of the header; qcow2: zero clusters exist */
-	const char *bad;		    /* what was wrong when `lookup` said POD_E_CORRUPT */
+	uint64_t table_mask, table_align;   /* where in an entry of the first table it is; its alignment */
+	bool little_endian;		    /* so are these entries */
+	uint64_t data_bytes,
+		stride_bytes; /* VDI: the first block, and from one to the next; Parallels: what an entry counts, a cluster */
+	bool zero_cells, packed, markers; /* VMDK: flags of the header; qcow2: zero clusters exist */
+	const char *bad;		  /* what was wrong when `lookup` said POD_E_CORRUPT */
 	uint64_t bad_bytes;
 };
 

@@ -2,10 +2,21 @@
 #include "core/vhd/member.h"
 #include "core/base/mem.h"
 
+static const enum pod_diskfile diskfile[] = {
+	[POD_MEMBER_RAW] = POD_DISKFILE_RAW,
+	[POD_MEMBER_VHD] = POD_DISKFILE_VHD,
+	[POD_MEMBER_VHDX] = POD_DISKFILE_VHDX,
+	[POD_MEMBER_QCOW2] = POD_DISKFILE_QCOW2,
+	[POD_MEMBER_VMDK] = POD_DISKFILE_VMDK,
+	[POD_MEMBER_VDI] = POD_DISKFILE_VDI,
+	[POD_MEMBER_QCOW] = POD_DISKFILE_QCOW,
+	[POD_MEMBER_QED] = POD_DISKFILE_QED,
+	[POD_MEMBER_PARALLELS] = POD_DISKFILE_PARALLELS,
+};
+
 const char *pod_member_kind_name(enum pod_member_kind kind)
 {
-	static const char *const name[] = {"raw", "vhd", "vhdx", "qcow2", "vmdk", "vdi"};
-	return name[kind];
+	return pod_diskfile_text(diskfile[kind]);
 }
 
 /* A file that is to be one and has not its signature is damaged, not of another format. */
@@ -60,7 +71,9 @@ static enum pod_status open_foreign(struct pod_member *l, struct pod_alloc *a, e
 	enum pod_status st = pod_foreign_open(x, l->file, a, f, &o, diag);
 	if (st != POD_OK)
 		return named_but(st, "signature", diag);
-	l->kind = f == POD_DISKFILE_QCOW2 ? POD_MEMBER_QCOW2 : f == POD_DISKFILE_VMDK ? POD_MEMBER_VMDK : POD_MEMBER_VDI;
+	l->kind = POD_MEMBER_QCOW2;
+	while (diskfile[l->kind] != f)
+		l->kind++;
 	l->opener = opt->opener;
 	l->dev = &x->dev;
 	l->size_bytes = x->size_bytes;
@@ -111,6 +124,9 @@ enum pod_status pod_member_close(struct pod_member *l)
 	case POD_MEMBER_QCOW2:
 	case POD_MEMBER_VMDK:
 	case POD_MEMBER_VDI:
+	case POD_MEMBER_QCOW:
+	case POD_MEMBER_QED:
+	case POD_MEMBER_PARALLELS:
 		pod_foreign_close(&l->u.foreign, l->opener);
 		return POD_OK;
 	default:
@@ -128,6 +144,9 @@ enum pod_status pod_member_run(struct pod_member *l, uint64_t off, uint64_t len,
 	case POD_MEMBER_QCOW2:
 	case POD_MEMBER_VMDK:
 	case POD_MEMBER_VDI:
+	case POD_MEMBER_QCOW:
+	case POD_MEMBER_QED:
+	case POD_MEMBER_PARALLELS:
 		return pod_foreign_run(&l->u.foreign, off, len, run);
 	default:
 		if (!len || !pod_in_range(off, len, l->size_bytes))
@@ -261,7 +280,7 @@ enum pod_status pod_member_can_stand_on(const struct pod_member *child, const st
 	return POD_OK;
 }
 
-/* A qcow2 stands on anything, and says nothing that would tell one file from another. */
+/* A qcow2, qcow or QED stands on anything, and says nothing that would tell one file from another. */
 static enum pod_status foreign_linked(const struct pod_member *child, const struct pod_member *parent, struct pod_diag *diag)
 {
 	if (child->kind != POD_MEMBER_VMDK)

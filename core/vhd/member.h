@@ -16,6 +16,9 @@ enum pod_member_kind {
 	POD_MEMBER_QCOW2 = 3,
 	POD_MEMBER_VMDK = 4,
 	POD_MEMBER_VDI = 5,
+	POD_MEMBER_QCOW = 6,
+	POD_MEMBER_QED = 7,
+	POD_MEMBER_PARALLELS = 8,
 };
 static inline bool pod_member_is_foreign(enum pod_member_kind k)
 {
@@ -24,7 +27,7 @@ static inline bool pod_member_is_foreign(enum pod_member_kind k)
 /* Containers of other programs that can be opened as a member. */
 static inline bool pod_member_reads(enum pod_diskfile f)
 {
-	return f == POD_DISKFILE_QCOW2 || f == POD_DISKFILE_VMDK || f == POD_DISKFILE_VDI;
+	return f >= POD_DISKFILE_QCOW && f <= POD_DISKFILE_PARALLELS;
 }
 
 struct pod_member {
@@ -86,7 +89,7 @@ enum pod_status POD_MUST_USE pod_member_linked(const struct pod_member *child, c
  * was last written to). True: the parent's file has another one, so it was written to since the child was made, or only copied. False:
  * it has not, or that is not known. */
 bool pod_member_time_differs(const struct pod_member *child, const struct pod_member *parent);
-/* "raw", "vhd", "vhdx", "qcow2", "vmdk", "vdi" */
+/* "raw", "vhd", "vhdx", "qcow2", "vmdk" ... as pod_diskfile_text has them. */
 const char *pod_member_kind_name(enum pod_member_kind kind);
 
 #endif

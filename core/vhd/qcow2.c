@@ -19,25 +19,8 @@
 #include "core/vhd/foreign_int.h"
 
 #define OFFSET_MASK UINT64_C(0x00fffffffffffe00)
-enum { HEADER = 112, NAME_MAX = 1023, EXTENSIONS_MAX = 64, SUBCLUSTER_BITS = 5 };
+enum { HEADER = 112, EXTENSIONS_MAX = 64, SUBCLUSTER_BITS = 5 };
 enum { DIRTY = 1, CORRUPT = 2, DATA_FILE = 4, COMPRESSION = 8, EXTENDED_L2 = 16 };
-
-/* The entry of the second level for a cluster, or none: then for how many. */
-static enum pod_status find_entry(struct pod_foreign_part *p, uint64_t cluster, unsigned bytes, const uint8_t **e,
-				  struct pod_cell *c)
-{
-	uint64_t index = cluster & ((1ull << p->second_shift) - 1), top = p->top_bytes + (cluster >> p->second_shift) * 8;
-	POD_TRY(foreign_entry(p, top, 8, e));
-	uint64_t table = pod_get_be64(*e) & OFFSET_MASK;
-	if (!table) {
-		c->units = ((1ull << p->second_shift) - index) << (p->cluster_shift - p->unit_shift);
-		*e = NULL;
-		return POD_OK;
-	}
-	if (table & ((1ull << p->cluster_shift) - 1))
-		return foreign_bad(p, "L2 table is not at a cluster's beginning", top);
-	return foreign_entry(p, table + index * bytes, bytes, e);
-}
 
 static void packed_cell(const struct pod_foreign_part *p, uint64_t entry, struct pod_cell *c)
 {
@@ -53,7 +36,7 @@ static enum pod_status lookup(struct pod_foreign_part *p, uint64_t unit, struct 
 	bool extended = p->unit_shift != p->cluster_shift;
 	unsigned sub = extended ? (unsigned)unit & 31 : 0, bytes = extended ? 16 : 8;
 	const uint8_t *e;
-	POD_TRY(find_entry(p, extended ? unit >> SUBCLUSTER_BITS : unit, bytes, &e, c));
+	POD_TRY(foreign_second(p, extended ? unit >> SUBCLUSTER_BITS : unit, bytes, &e, c));
 	c->kind = POD_RUN_PARENT;
 	if (!e) {
 		c->units -= sub;
@@ -95,21 +78,6 @@ static enum pod_status read_features(struct pod_foreign *x, const uint8_t *h, bo
 	return POD_OK;
 }
 
-static enum pod_status read_backing(struct pod_foreign *x, const uint8_t *h, uint32_t cluster, struct pod_diag *diag)
-{
-	uint64_t at = pod_get_be64(h + 8);
-	uint32_t len = pod_get_be32(h + 16);
-	if (!at || !len)
-		return at ? pod_fail(diag, POD_E_CORRUPT, "name of the backing file", 16, 1, len) : POD_OK;
-	if (len > NAME_MAX || !pod_in_range(at, len, pod_min_u64(x->file->dev->size_bytes, cluster)))
-		return pod_fail(diag, POD_E_CORRUPT, "name of the backing file", 8, NAME_MAX, len);
-	x->parent_path = pod_zalloc(x->alloc, len + 1, 1);
-	if (!x->parent_path)
-		return POD_E_NOMEM;
-	POD_TRY(pod_dev_read(x->file->dev, at, x->parent_path, len));
-	return *x->parent_path ? POD_OK : pod_fail(diag, POD_E_CORRUPT, "name of the backing file", at, 1, 0);
-}
-
 /* Only what the backing file is. QEMU's word for VHD is "vpc". */
 static enum pod_status read_extensions(struct pod_foreign *x, uint64_t at, uint64_t end)
 {
@@ -134,7 +102,7 @@ static enum pod_status read_extensions(struct pod_foreign *x, uint64_t at, uint6
 enum pod_status foreign_open_qcow2(struct pod_foreign *x, const struct pod_foreign_options *opt, struct pod_diag *diag)
 {
 	uint8_t h[HEADER] = {0};
-	struct pod_foreign_part p = {.file = x->file, .lookup = lookup};
+	struct pod_foreign_part p = {.file = x->file, .lookup = lookup, .table_mask = OFFSET_MASK};
 	uint64_t file = x->file->dev->size_bytes;
 	bool extended = false;
 	(void)opt;
@@ -156,6 +124,7 @@ enum pod_status foreign_open_qcow2(struct pod_foreign *x, const struct pod_forei
 	p.top_bytes = pod_get_be64(h + 40);
 	p.top_entries = pod_get_be32(h + 36);
 	p.cluster_shift = bits;
+	p.table_align = 1ull << bits;
 	p.unit_shift = extended ? bits - SUBCLUSTER_BITS : bits;
 	p.second_shift = bits - (extended ? 4 : 3);
 	p.zero_cells = version == 3;
@@ -168,7 +137,7 @@ enum pod_status foreign_open_qcow2(struct pod_foreign *x, const struct pod_forei
 	if (p.top_bytes & ((1ull << bits) - 1) || !foreign_table_fits(x->file, p.top_bytes, p.top_entries, 8))
 		return pod_fail(diag, POD_E_CORRUPT, "L1 table", 40, file, p.top_bytes);
 	x->snapshots = pod_get_be32(h + 60);
-	POD_TRY(read_backing(x, h, 1u << bits, diag));
+	POD_TRY(foreign_backing(x, pod_get_be64(h + 8), pod_get_be32(h + 16), pod_min_u64(file, 1u << bits), diag));
 	uint32_t header = version == 3 ? pod_get_be32(h + 100) : 72;
 	if (x->parent_path)
 		POD_TRY(read_extensions(x, header, pod_min_u64(pod_get_be64(h + 8), file)));

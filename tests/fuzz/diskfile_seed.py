@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Headers of foreign containers, alone and with names of other files; what is left of a VHDX."""
+"""Headers of foreign containers; what is left of a VHDX."""
 import os, struct, sys
 
 out = sys.argv[1]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Images of other programs read by the core: qcow2, VMDK and VDI as qemu-img and qemu-io make them, bit-exact, in every command that
+"""Images of other programs read by the core: qcow2, qcow, QED, VMDK, VDI and Parallels as qemu-img and qemu-io make them, bit-exact, in every command that
 reads; what is not read is said in a sentence; damaged ones never crash and never hang."""
 import json, os, random, shutil, struct, subprocess, time
 
@@ -160,6 +160,65 @@ def vdi():
     clean()
 
 
+def others():
+    """qcow, QED, Parallels."""
+    pattern("p.raw")
+    for fmt, options in (("qcow", ()), ("qcow", ("-c",)), ("qed", ()), ("qed", ("-o", "cluster_size=4k,table_size=2")), ("qed", ("-o", "cluster_size=1M,table_size=16")),
+                         ("parallels", ()), ("parallels", ("-o", "cluster_size=64k"))):
+        name, what = "x." + fmt, " ".join((fmt,) + options)
+        if "-c" in options:  # whole clusters only, and QEMU 7.2 ends with status 1 though it has done it
+            run("qemu-img", "convert", "-f", "raw", "-O", fmt, "-c", pattern("whole.raw", 6 * MIB), name)
+        else:
+            convert(fmt, "p.raw", name, *options)
+        scribble(name, fmt, 31, size=6 * MIB)
+        same(name, fmt, what + ", written to")
+        check("0 faults" in must("disk", "check", name).out, what + ": check")
+        must("disk", "map", name)
+    pattern("base.raw", 4 * MIB)
+    for fmt in ("qcow", "qed"):
+        run("qemu-img", "create", "-q", "-f", fmt, "-F", "raw", "-b", "base.raw", "t." + fmt, str(SIZE), check=True)
+        scribble("t." + fmt, fmt, 32)
+        one_line(isopod("disk", "info", "t." + fmt), 3, fmt + " with a backing file", "names other files (backing file)", "--follow")
+        same("t." + fmt, fmt, fmt + " with a backing file", "--follow")
+    # what old programs wrote: sectors are counted, and clusters are no power of two
+    for magic, unit in ((b"WithoutFreeSpace", 1), (b"WithouFreSpacExt", 504)):
+        head = magic + struct.pack("<IIIIIQIIIQ", 2, 16, 9, 504, 5, 5 * 504 - 3, 0x746f6e59, 504, 0, 0)
+        with open("o.parallels", "wb") as f:
+            f.write((head + struct.pack("<5I", 2 * (504 // unit), 0, 504 // unit, 0, 3 * (504 // unit))).ljust(504 * 512, b"\0"))
+            f.write(random.Random(33).randbytes(3 * 504 * 512))
+        same("o.parallels", "parallels", "clusters of 504 sectors, entries count %d" % unit)
+        check("not closed cleanly" in must("disk", "info", "o.parallels").out, "in use")
+    clean()
+
+
+def written():
+    """What we write as qcow2 is sound, the same disk, and has its holes; a large one costs what is in it."""
+    pattern("p.raw")
+    with open("one.raw", "wb") as f:
+        f.truncate(512)
+    with open("big.raw", "wb") as f:
+        f.truncate((3 << 40) + 512)
+        for at in (0, (1 << 40) + 70000, (3 << 40) - 3000):
+            f.seek(at)
+            f.write(random.Random(at).randbytes(3512))
+    with open("full.raw", "wb") as f:
+        f.write(random.Random(3).randbytes(40 * MIB))
+    for name, most in (("p.raw", 7 * MIB), ("one.raw", MIB), ("big.raw", MIB), ("full.raw", 41 * MIB)):
+        must("disk", "convert", name, "out.qcow2", "--replace")
+        r = run("qemu-img", "check", "-f", "qcow2", "out.qcow2")
+        check(r.returncode == 0 and "No errors" in r.stdout, name + ": qemu-img check: " + r.stdout)
+        r = run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", name, "out.qcow2")
+        check(r.returncode == 0, name + ": " + r.stdout)
+        check(os.stat("out.qcow2").st_size <= most, "%s: %d bytes" % (name, os.stat("out.qcow2").st_size))
+        if name != "full.raw":
+            check(os.stat("out.qcow2").st_blocks <= os.stat(name).st_blocks + 1024, "%s: holes: %d blocks" % (name, os.stat("out.qcow2").st_blocks))
+    scribble("out.qcow2", "qcow2", 41, size=40 * MIB)
+    r = run("qemu-img", "check", "-f", "qcow2", "out.qcow2")
+    check(r.returncode == 0, "written to by QEMU: " + r.stdout)
+    same("out.qcow2", "qcow2", "written to by QEMU")
+    clean()
+
+
 def chains():
     """Backing files are opened when they are asked for."""
     pattern("base.raw", 4 * MIB)
@@ -218,7 +277,7 @@ def not_read():
 def everywhere():
     """Whatever reads a disk reads these."""
     pattern("p.raw", 6 * MIB)
-    for fmt in ("qcow2", "vmdk", "vdi"):
+    for fmt in ("qcow2", "vmdk", "vdi", "qed"):
         convert(fmt, "p.raw", "x." + fmt)
         must("layer", "create", "st", "--from", "x." + fmt)
         must("layer", "export", "st", "out.raw")
@@ -290,7 +349,8 @@ def mutations():
     """One sentence or a good end, in time: bytes of headers and tables changed, files cut off."""
     pattern("p.raw", 2 * MIB)
     made = [convert("qcow2", "p.raw", "a.qcow2", "-o", "cluster_size=4096"), convert("qcow2", "p.raw", "b.qcow2", "-c"),
-            convert("vmdk", "p.raw", "a.vmdk"), convert("vmdk", "p.raw", "b.vmdk", "-o", "subformat=streamOptimized"), convert("vdi", "p.raw", "a.vdi")]
+            convert("vmdk", "p.raw", "a.vmdk"), convert("vmdk", "p.raw", "b.vmdk", "-o", "subformat=streamOptimized"), convert("vdi", "p.raw", "a.vdi"), convert("qcow", "p.raw", "a.qcow"),
+            convert("qed", "p.raw", "a.qed"), convert("parallels", "p.raw", "a.parallels")]
     r = random.Random(11)
     for src in made:
         with open(src, "rb") as f:
@@ -329,7 +389,7 @@ def samples():
     clean()
 
 
-for part in (samples, qcow2, vmdk, vdi, chains, not_read, everywhere, on_a_stick, mutations):
+for part in (samples, qcow2, vmdk, vdi, others, written, chains, not_read, everywhere, on_a_stick, mutations):
     with workdir():
         began = time.time()
         part()

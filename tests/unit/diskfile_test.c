@@ -114,7 +114,7 @@ TEST(diskfile_vhdx_without_its_beginning)
 	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){.format = POD_DISKFILE_VHD}, &diag),
 		 POD_E_CORRUPT);
 	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){0}, &diag), POD_E_FORMAT);
-	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){.format = POD_DISKFILE_QED}, &diag),
+	CHECK_EQ(pod_member_open(&l, &vf, &test_alloc, &(struct pod_member_options){.format = POD_DISKFILE_BOCHS}, &diag),
 		 POD_E_UNSUPPORTED);
 	CHECK_EQ(test_alloc_live, 0);
 	free(file);
@@ -160,67 +160,6 @@ TEST(diskfile_and_the_image_probe)
 		CHECK_EQ(pod_image_probe(&mem.dev, is[i].name, &test_alloc, &im, NULL), POD_OK);
 		CHECK_EQ(im.kind, is[i].kind);
 	}
-	free(file);
-	file = NULL;
-}
-
-/* --- other files ---------------------------------------------------------------------------------------- */
-
-static enum pod_status alone(enum pod_diskfile f, uint64_t want_size)
-{
-	uint64_t size = 0;
-	enum pod_status st = pod_diskfile_alone(&mem.dev, f, &size, &diag);
-	if (st == POD_OK)
-		CHECK_EQ(size, want_size);
-	CHECK_EQ(test_alloc_live, 0);
-	return st;
-}
-
-TEST(diskfile_alone_qcow)
-{
-	blank(0);
-	memcpy(file, "QFI\xfb\0\0\0\1", 8);
-	pod_put_be64(file + 24, 1 << 20);
-	CHECK_EQ(alone(POD_DISKFILE_QCOW, 1 << 20), POD_OK);
-	pod_put_be64(file + 8, 0x200);
-	CHECK_EQ(alone(POD_DISKFILE_QCOW, 0), POD_E_UNSUPPORTED);
-	CHECK_STR(diag.what, "backing file");
-	pod_put_be64(file + 8, 0);
-	pod_put_be64(file + 24, 0);
-	CHECK_EQ(alone(POD_DISKFILE_QCOW, 0), POD_E_CORRUPT);
-	CHECK_EQ(alone(POD_DISKFILE_QED, 0), POD_E_NOT_FOUND);
-	CHECK_EQ(alone(POD_DISKFILE_QCOW2, 0), POD_E_FORMAT);
-	mem.dev.size_bytes = 20;
-	CHECK_EQ(alone(POD_DISKFILE_QCOW, 0), POD_E_CORRUPT);
-	free(file);
-	file = NULL;
-}
-
-TEST(diskfile_alone_others)
-{
-	blank(0);
-	memcpy(file, "QED", 4);
-	pod_put_le64(file + 48, 4096);
-	CHECK_EQ(alone(POD_DISKFILE_QED, 4096), POD_OK);
-	file[16] = 2;
-	CHECK_EQ(alone(POD_DISKFILE_QED, 4096), POD_OK);
-	file[16] = 1;
-	CHECK_EQ(alone(POD_DISKFILE_QED, 0), POD_E_UNSUPPORTED);
-	file[16] = 0;
-	pod_put_le32(file + 60, 9);
-	CHECK_EQ(alone(POD_DISKFILE_QED, 0), POD_E_UNSUPPORTED);
-
-	blank(0);
-	memcpy(file, "WithouFreSpacExt", 16);
-	pod_put_le64(file + 36, 5);
-	CHECK_EQ(alone(POD_DISKFILE_PARALLELS, 2560), POD_OK);
-	pod_put_le64(file + 36, UINT64_MAX);
-	CHECK_EQ(alone(POD_DISKFILE_PARALLELS, 0), POD_E_CORRUPT);
-
-	blank(0);
-	memcpy(file + SIZE - 512, "koly", 4);
-	/* Has no signature at its beginning, and is not damaged for that. */
-	CHECK_EQ(alone(POD_DISKFILE_DMG, 0), POD_E_FORMAT);
 	free(file);
 	file = NULL;
 }

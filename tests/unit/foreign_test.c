@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* qcow2, VMDK and VDI laid out by hand: where each byte is shown from, as a device and as a map, and what is refused. */
+/* qcow2, qcow, QED, VMDK, VDI and Parallels laid out by hand: where each byte is shown from, as a device and as a map, and what is refused. */
 #include "core/base/bytes.h"
+#include "core/vhd/qcow2_write.h"
 #include "tests/unit/vhd_util.h"
 
 #define C 512u /* a cluster of the qcow2 */
@@ -222,5 +223,173 @@ TEST(foreign_vdi_blocks)
 	pod_put_le32(d + 76, 4);
 	CHECK_EQ(opens(&c, POD_DISKFILE_VDI, false), POD_E_UNSUPPORTED);
 	CHECK_STR(diag.what, "differencing image");
+	drop();
+}
+
+TEST(foreign_qcow)
+{
+	uint8_t *d = fresh(&top, "a.qcow", 6 * C);
+	struct pod_chain c;
+	struct pod_chain_run r;
+	memcpy(d, "QFI\xfb\0\0\0\1", 8);
+	pod_put_be64(d + 24, 100 * C);
+	d[32] = 9;
+	d[33] = 6;
+	pod_put_be64(d + 40, C);
+	pod_put_be64(d + C + 8, 2 * C); /* clusters 64 to 127 */
+	pod_put_be64(d + 2 * C, 3 * C);
+	pod_put_be64(d + 2 * C + 8, 1ull << 63 | 5ull << (63 - 9) | (4 * C + 7));
+	memset(d + 3 * C, 3, C);
+	/* deflate: one stored block of nothing is too short for a cluster */
+	memcpy(d + 4 * C + 7, "\1\0\0\xff\xff", 5);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW, false), POD_OK);
+	CHECK(byte_at(&c, 0) == 0 && byte_at(&c, 64 * C) == 3 && byte_at(&c, 66 * C) == 0);
+	CHECK_EQ(pod_chain_run(&c, 0, 100 * C, &r), POD_OK);
+	CHECK(r.kind == POD_RUN_ZERO && r.len == 64 * C);
+	CHECK_EQ(pod_dev_read(&c.dev, 65 * C, d + 5 * C, C), POD_E_CORRUPT);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	d[33] = 5;
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW, false), POD_E_CORRUPT);
+	d[33] = 6;
+	pod_put_be32(d + 36, 1);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW, false), POD_E_UNSUPPORTED);
+	pod_put_be32(d + 36, 0);
+	pod_put_be64(d + 8, 100);
+	pod_put_be32(d + 16, 4);
+	memcpy(d + 100, "base", 4);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW, false), POD_E_UNSUPPORTED);
+	CHECK_STR(diag.what, POD_FOREIGN_BACKING);
+	drop();
+}
+
+TEST(foreign_qed)
+{
+	enum { Q = 4096 };
+	uint8_t *d = fresh(&top, "a.qed", 5 * Q);
+	struct pod_chain c;
+	memcpy(d, "QED", 4);
+	pod_put_le32(d + 4, Q);
+	pod_put_le32(d + 8, 1);
+	pod_put_le64(d + 40, Q);
+	pod_put_le64(d + 48, 4 * Q);
+	pod_put_le64(d + Q, 2 * Q);
+	pod_put_le64(d + 2 * Q, 3 * Q);
+	pod_put_le64(d + 2 * Q + 8, 1);
+	pod_put_le64(d + 2 * Q + 24, 4 * Q + 512);
+	memset(d + 3 * Q, 3, Q);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QED, false), POD_OK);
+	CHECK(byte_at(&c, Q - 1) == 3 && byte_at(&c, Q) == 0 && byte_at(&c, 2 * Q) == 0);
+	CHECK_EQ(pod_dev_read(&c.dev, 3 * Q, d, 1), POD_E_CORRUPT);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	d[16] = 1 | 4;
+	pod_put_le32(d + 56, 64);
+	pod_put_le32(d + 60, 4);
+	memcpy(d + 64, "base", 4);
+	memset(fresh(&side, "base", 3 * Q), 7, 3 * Q);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QED, false), POD_E_UNSUPPORTED);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QED, true), POD_OK);
+	/* zeros are the child's, what is not there the parent's */
+	CHECK(byte_at(&c, Q) == 0 && byte_at(&c, 2 * Q) == 7);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	d[16] = 8;
+	CHECK_EQ(opens(&c, POD_DISKFILE_QED, true), POD_E_UNSUPPORTED);
+	d[16] = 0;
+	pod_put_le32(d + 8, 3);
+	CHECK_EQ(opens(&c, POD_DISKFILE_QED, true), POD_E_CORRUPT);
+	pod_put_le32(d + 8, 1);
+	pod_put_le64(d + 48, (1ull << 30) + 1); /* more than the tables can say */
+	CHECK_EQ(opens(&c, POD_DISKFILE_QED, true), POD_E_CORRUPT);
+	drop();
+}
+
+TEST(foreign_parallels)
+{
+	uint8_t *d = fresh(&top, "a.hds", 20 * C);
+	struct pod_chain c;
+	memcpy(d, "WithoutFreeSpace", 16);
+	pod_put_le32(d + 16, 2);
+	pod_put_le32(d + 28, 6); /* no power of two */
+	pod_put_le32(d + 32, 3);
+	pod_put_le64(d + 36, 0xffffffff00000000u | 16);
+	pod_put_le32(d + 64, 8);
+	pod_put_le32(d + 72, 14);
+	memset(d + 8 * C, 1, 6 * C);
+	memset(d + 14 * C, 2, 6 * C);
+	CHECK_EQ(opens(&c, POD_DISKFILE_PARALLELS, false), POD_OK);
+	CHECK_EQ(c.dev.size_bytes, 16 * C);
+	CHECK(byte_at(&c, 6 * C - 1) == 1 && byte_at(&c, 6 * C) == 0 && byte_at(&c, 12 * C) == 2 && byte_at(&c, 16 * C - 1) == 2);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	/* the newer form counts in clusters, and in 64 bits */
+	memcpy(d, "WithouFreSpacExt", 16);
+	CHECK_EQ(opens(&c, POD_DISKFILE_PARALLELS, false), POD_E_CORRUPT);
+	pod_put_le64(d + 36, 24);
+	pod_put_le32(d + 64, 1);
+	pod_put_le32(d + 72, 3);
+	memset(d + 6 * C, 9, 1);
+	CHECK_EQ(opens(&c, POD_DISKFILE_PARALLELS, false), POD_OK);
+	CHECK(byte_at(&c, 0) == 9 && byte_at(&c, 18 * C) == 0); /* the table says nothing of its last cluster */
+	CHECK_EQ(pod_dev_read(&c.dev, 14 * C, d, 1), POD_E_CORRUPT);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+	drop();
+}
+
+/* --- a qcow2 of ours ------------------------------------------------------------------------------------ */
+
+enum { OURS = 1 << 16 };
+
+static void read_back(uint64_t off, uint8_t want)
+{
+	struct pod_chain c;
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_OK);
+	CHECK_EQ(byte_at(&c, off), want);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
+}
+
+TEST(qcow2_written)
+{
+	static uint8_t data[3 * OURS];
+	struct pod_qcow2_how how = {.size_bytes = (1ull << 40) + 512};
+	struct pod_qcow2 q;
+	struct pod_chain c;
+	memset(data, 5, sizeof data);
+	mem_new(&top, "w.qcow2");
+	CHECK_EQ(pod_qcow2_begin(&q, &top.vf, &test_alloc, &how, &diag), POD_OK);
+	CHECK_EQ(pod_dev_write(&q.dev, (1ull << 40) - 100, data, 612), POD_OK);
+	CHECK_EQ(pod_dev_write(&q.dev, OURS + 7, data, 2 * OURS), POD_OK);
+	CHECK_EQ(pod_dev_write(&q.dev, how.size_bytes, data, 1), POD_E_RANGE);
+	/* no qcow2 before it is finished */
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_E_CORRUPT);
+	CHECK_EQ(pod_qcow2_finish(&q), POD_OK);
+	pod_qcow2_end(&q);
+	/* header, 5 clusters, 3 + 1 tables, counts and their table */
+	CHECK_EQ(top.dev.size_bytes, 12ull * OURS);
+	read_back(OURS + 6, 0);
+	read_back(OURS + 7, 5);
+	read_back(3 * OURS + 6, 5);
+	read_back(3 * OURS + 7, 0);
+	read_back((1ull << 40) - 101, 0);
+	read_back(how.size_bytes - 1, 5);
+	drop();
+	how.size_bytes = POD_QCOW2_SIZE_MAX + 1;
+	CHECK_EQ(pod_qcow2_begin(&q, &top.vf, &test_alloc, &how, &diag), POD_E_LIMIT);
+	CHECK_EQ(test_alloc_live, 0);
+}
+
+TEST(qcow2_written_over_a_drive)
+{
+	struct pod_qcow2_how how = {.size_bytes = 3 * OURS, .backing_path = "base"};
+	struct pod_qcow2 q;
+	memset(fresh(&side, "base", 2 * OURS - 512), 7, 2 * OURS - 512);
+	mem_new(&top, "w.qcow2");
+	how.backing = &side.dev;
+	CHECK_EQ(pod_qcow2_begin(&q, &top.vf, &test_alloc, &how, &diag), POD_OK);
+	CHECK_EQ(pod_dev_write(&q.dev, OURS + 1024, "xyz", 3), POD_OK);
+	CHECK_EQ(pod_qcow2_finish(&q), POD_OK);
+	pod_qcow2_end(&q);
+	read_back(0, 7);
+	read_back(OURS + 1023, 7);
+	read_back(OURS + 1025, 'y');
+	read_back(OURS + 1027, 7);
+	read_back(2 * OURS - 512, 0);
 	drop();
 }

@@ -55,8 +55,6 @@ bool disk_parse_input(const char *text, enum pod_diskfile *said);
 int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *out, struct fault *fault);
 /* CLI_FAILED: a container of another program, which is only read here, or not even that. */
 int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fault);
-/* CLI_FAILED: its name or the user says a format whose signature it has not. */
-int disk_not_one(const char *path, enum pod_diskfile format, struct fault *fault);
 int disk_cannot_be_parent(const char *path, const struct pod_member *l, struct fault *fault);
 /* The same of an open file; CLI_OK if it is none. */
 int disk_is_ours(struct disk_file *f, struct fault *fault);

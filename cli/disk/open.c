@@ -275,7 +275,8 @@ int disk_only_read(const char *path, enum pod_diskfile format, struct fault *fau
 			 pod_diskfile_text(format));
 }
 
-int disk_not_one(const char *path, enum pod_diskfile format, struct fault *fault)
+/* Its name or the user says a format whose signature it has not. */
+static int not_one(const char *path, enum pod_diskfile format, struct fault *fault)
 {
 	return fault_set(fault, _("%s: is not a %s image, though its name says so; if it is raw, say --input-format raw"), path,
 			 pod_diskfile_text(format));
@@ -359,7 +360,7 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 		return CLI_OK;
 	}
 	if (pod_member_reads(opt.top.format) && d->st == POD_E_CORRUPT && strcmp(d->diag.what, "signature") == 0)
-		disk_not_one(path, opt.top.format, fault);
+		not_one(path, opt.top.format, fault);
 	else
 		disk_broken(d, path, fault);
 	disk_file_close(&d->file);

@@ -25,9 +25,4 @@ void cli_nbd_serve(int fd, const struct cli_nbd_export *ex);
  * serves until a signal or, with `once`, until the last client has left. Returns an exit status, errors said. */
 int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once, struct fault *fault);
 
-/* The same in the background, without a word, for a child process of ours. NULL: failed, and said. */
-struct cli_nbd_server;
-struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char *path, struct fault *fault);
-void cli_nbd_stop(struct cli_nbd_server *s);
-
 #endif

@@ -28,8 +28,6 @@ struct cli_nbd_server {
 	struct cli_nbd_export ex;
 	char *path;
 	int listener;
-	pthread_t thread; /* in the background */
-	bool background, stop;
 	struct client client[CLIENT_MAX];
 	pthread_mutex_t lock;
 	int wake[2]; /* a client thread that ends writes a byte */
@@ -162,18 +160,6 @@ static int listen_at(const char *path, struct fault *fault)
 	return fd;
 }
 
-static bool stopped(struct cli_nbd_server *s)
-{
-	bool stop;
-
-	if (!s->background)
-		return cli_interrupted;
-	pthread_mutex_lock(&s->lock);
-	stop = s->stop;
-	pthread_mutex_unlock(&s->lock);
-	return stop;
-}
-
 static int serve(struct cli_nbd_server *s, bool once, struct fault *fault)
 {
 	struct pollfd p[2] = {{.fd = s->listener, .events = POLLIN}, {.fd = s->wake[0], .events = POLLIN}};
@@ -186,10 +172,10 @@ static int serve(struct cli_nbd_server *s, bool once, struct fault *fault)
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &blocked, &normal);
-	while (!stopped(s)) {
+	while (!cli_interrupted) {
 		char sink[64];
 
-		if (ppoll(p, 2, NULL, s->background ? NULL : &normal) < 0) {
+		if (ppoll(p, 2, NULL, &normal) < 0) {
 			if (errno == EINTR)
 				continue;
 			return fault_set(fault, _("cannot wait for clients: %s"), strerror(errno));
@@ -259,34 +245,4 @@ int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *
 		rc = serve(s, once, fault);
 	server_close(s);
 	return rc;
-}
-
-static void *background_main(void *arg)
-{
-	(void)serve(arg, false, NULL);
-	return NULL;
-}
-
-struct cli_nbd_server *cli_nbd_start(const struct cli_nbd_export *ex, const char *path, struct fault *fault)
-{
-	struct cli_nbd_server *s = server_open(ex, path, fault);
-
-	if (!s)
-		return NULL;
-	s->background = true;
-	if (pthread_create(&s->thread, NULL, background_main, s) == 0)
-		return s;
-	server_close(s);
-	fault_set(fault, "%s", _("out of memory"));
-	return NULL;
-}
-
-void cli_nbd_stop(struct cli_nbd_server *s)
-{
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_mutex_unlock(&s->lock);
-	(void)!write(s->wake[1], "", 1);
-	pthread_join(s->thread, NULL);
-	server_close(s);
 }

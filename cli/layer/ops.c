@@ -167,10 +167,19 @@ static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bo
 	return CLI_OK;
 }
 
+/* What is written to it from now on is the user's, whatever it was made for. */
+static int go_on_with(struct layer_store *ls, struct pod_stored *cur, struct fault *fault)
+{
+	if (!(cur->flags & POD_STORED_PASSING))
+		return CLI_OK;
+	cur->flags &= ~(uint32_t)POD_STORED_PASSING;
+	return layer_store_save(ls, fault);
+}
+
 int layer_store_rollback(struct layer_store *ls, const char *name, bool discard, struct fault *fault)
 {
 	struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current), *to;
-	bool untouched = false;
+	bool untouched = false, lost = false;
 	int rc = CLI_OK;
 
 	if (name)
@@ -190,15 +199,19 @@ int layer_store_rollback(struct layer_store *ls, const char *name, bool discard,
 	/* Both must be at rest: a machine that still runs on the current layer would go on writing to it. */
 	if (!(to->flags & POD_STORED_FROZEN))
 		rc = layer_store_settle(ls, to, fault);
-	if (rc == CLI_OK && cur && is_lost(ls, cur)) {
+	lost = cur && is_lost(ls, cur);
+	if (rc == CLI_OK && lost) {
 		fault_warn(fault, _("%s: %s, the file of the current layer, is lost, and what was written to it with it"),
 			   ls->dir.shown, cur->file);
-		untouched = true;
 	} else if (rc == CLI_OK && cur) {
 		rc = at_rest(ls, cur, &untouched, fault);
 	}
-	discard |= untouched;
-	return rc == CLI_OK ? switch_to(ls, to->id, 0, discard, fault) : rc;
+	if (rc != CLI_OK)
+		return rc;
+	/* Nobody has written to the current layer since it was made on the very layer to go back to: it is the fresh one. */
+	if (untouched && cur->parent == to->id)
+		return go_on_with(ls, cur, fault);
+	return switch_to(ls, to->id, 0, discard || untouched || lost, fault);
 }
 
 /* Nobody has the layer's file open; one that is missing nobody has. */

@@ -87,6 +87,31 @@ def lost_current():
         equal((content(s, cur), isopod("layer", "check", s).rc, len(layers(s))), (two, 0, 4), "a fresh layer after " + command[0])
 
 
+def stays():
+    """What nobody has written to since it was made is what a rollback would make: nothing changes, on the disk neither."""
+    s = store("stays")
+    two, path = content(s, "two"), must("layer", "path", s).out
+    before = {n: (os.stat(os.path.join(s, n)).st_ino, sha256(os.path.join(s, n))) for n in os.listdir(s)}
+    for command in (("rollback", s), ("rollback", s, "two"), ("rollback", s, "two", "--discard")):
+        must("layer", *command)
+    equal({n: (os.stat(os.path.join(s, n)).st_ino, sha256(os.path.join(s, n))) for n in os.listdir(s)}, before, "files of the store")
+    # what a kiosk would have thrown away is the user's, as in any other layer
+    must("layer", "lock", s)
+    must("layer", "rollback", s)
+    must("layer", "lock", s, "--off")
+    equal(must("layer", "path", s).out, path, "the same file still")
+    # to another layer, or after a write: another file
+    must("layer", "rollback", s, "one")
+    check(must("layer", "path", s).out != path, "to another layer")
+    must("layer", "rollback", s, "two")
+    path = must("layer", "path", s).out
+    write(path.strip(), 7, "3M")
+    must("layer", "rollback", s, "--discard")
+    cur = [n for n, l in layers(s).items() if l["current"]][0]
+    check(must("layer", "path", s).out != path and not os.path.exists(path.strip()), "after a write")
+    equal((content(s, cur), isopod("layer", "check", s).rc), (two, 0), "the content of two")
+
+
 def hashes():
     s = store("h")
     write(file(s, "two"), 9, "5M", "--orphan-children")
@@ -176,6 +201,7 @@ if os.path.isdir("/dev/shm"):
 with workdir():
     changed_base()
     lost_current()
+    stays()
     hashes()
     refused()
     prune()

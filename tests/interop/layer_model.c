@@ -244,7 +244,13 @@ static void do_rollback(struct layer_store *ls)
 		return;
 	if (!check(layer_store_rollback(ls, name_of(ls, to), discard, &fault) == CLI_OK, "rollback"))
 		return;
-	/* A delta that nobody wrote to goes by itself; one that shows anything of its own does not. */
+	/* A delta that nobody wrote to stays where it is made, or goes by itself; one that shows anything of its own does neither. */
+	if (ls->s.current == old) {
+		struct model *m = find(old), *p = find(m->parent);
+
+		check(m->parent == to && memcmp(m->bytes, p->bytes, SIZE) == 0, "what goes on being written to is fresh");
+		return;
+	}
 	if (!pod_store_find(&ls->s, old)) {
 		struct model *m = find(old), *p = find(m->parent);
 

@@ -175,6 +175,7 @@ void pod_foreign_close(struct pod_foreign *x, struct pod_chain_opener *opener)
 		pod_free(x->alloc, x->part);
 		pod_free(x->alloc, x->parent_path);
 		pod_free(x->alloc, x->inflate);
+		pod_free(x->alloc, x->unzstd);
 		pod_free(x->alloc, x->packed);
 		pod_free(x->alloc, x->plain);
 	}
@@ -278,13 +279,22 @@ static enum pod_status unpack_buffers(struct pod_foreign *x)
 	for (size_t i = 0; i < x->parts; i++)
 		if (x->part[i].lookup && x->part[i].cluster_shift > shift)
 			shift = x->part[i].cluster_shift;
-	if (!x->inflate)
+	if (x->zstd && !x->unzstd)
+		x->unzstd = x->alloc->alloc(x->alloc, sizeof *x->unzstd);
+	if (!x->zstd && !x->inflate)
 		x->inflate = x->alloc->alloc(x->alloc, sizeof *x->inflate);
 	if (!x->plain)
 		x->plain = x->alloc->alloc(x->alloc, (size_t)1 << shift);
 	if (!x->packed)
 		x->packed = x->alloc->alloc(x->alloc, (size_t)2 << shift);
-	return x->inflate && x->plain && x->packed ? POD_OK : POD_E_NOMEM;
+	return (x->zstd ? (void *)x->unzstd : (void *)x->inflate) && x->plain && x->packed ? POD_OK : POD_E_NOMEM;
+}
+
+static enum pod_status unpack_bytes(struct pod_foreign *x, const uint8_t *in, size_t len, size_t max, size_t *got)
+{
+	if (x->zstd)
+		return pod_zstd_unpack(x->unzstd, in, len, x->plain, max, got);
+	return (x->format == POD_DISKFILE_VMDK ? pod_inflate_zlib : pod_inflate_raw)(x->inflate, in, len, x->plain, max, got);
 }
 
 /* The cluster that byte `in` of the part is in, as x->plain. */
@@ -310,8 +320,7 @@ static enum pod_status unpack(struct pod_foreign *x, struct pod_foreign_part *p,
 		skip = 12;
 		len = 12 + pod_get_le32(x->packed + 8);
 	}
-	enum pod_status st = (x->format == POD_DISKFILE_VMDK ? pod_inflate_zlib : pod_inflate_raw)(
-		x->inflate, x->packed + skip, len - skip, x->plain, (size_t)size, &got);
+	enum pod_status st = unpack_bytes(x, x->packed + skip, len - skip, (size_t)size, &got);
 	/* qcow2 packs whole clusters; the last grain of a VMDK ends with the disk. */
 	if (st != POD_OK || got < want)
 		return foreign_bad(p, "compressed cluster", c.off);

@@ -10,6 +10,7 @@
 #define POD_VHD_FOREIGN_H
 
 #include "core/base/inflate.h"
+#include "core/base/zstd.h"
 #include "core/disk/diskfile.h"
 #include "core/vhd/vfile.h"
 #include "core/vhd/vhdx.h"
@@ -65,6 +66,7 @@ struct pod_foreign {
 	uint64_t size_bytes;
 	struct pod_dev dev; /* what run offsets are offsets in */
 	bool fixed;
+	bool zstd; /* what is compressed is so; else by deflate */
 	/* The parent: its path as the file has it, NULL for none; its format if the file says so; VMDK: its content identifier. */
 	char *parent_path;
 	enum pod_diskfile parent_format;
@@ -77,6 +79,7 @@ struct pod_foreign {
 	uint32_t page_slots;
 	/* The cluster that was unpacked last, allocated when the first one is needed. */
 	struct pod_inflate *inflate;
+	struct pod_zstd *unzstd;
 	uint8_t *packed, *plain;
 	uint64_t plain_at; /* of the disk, + 1; 0: none */
 };

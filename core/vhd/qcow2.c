@@ -4,7 +4,8 @@
  *
  *   0 4 "QFI" FBh   4 4 version   8 8, 16 4 where the backing file's name is, its length   20 4 cluster bits   24 8 size
  *   32 4 encryption   36 4, 40 8 entries and place of the L1 table   60 4 snapshots   from version 3 on: 72 8 incompatible features
- *   (0 dirty, 1 corrupt, 2 data file, 3 compression type, 4 extended L2)   100 4 header length   104 1 compression type
+ *   (0 dirty, 1 corrupt, 2 data file, 3 compression type, 4 extended L2)   100 4 header length
+ *   104 1 compression type (0 deflate, 1 zstd)
  *   behind the header: extensions (type 4, length 4, data in eights); E2792ACAh is the format of the backing file
  *
  *   L1 entry: bits 9 to 55 an L2 table; 0: none.   L2 entry: bit 62 compressed, bits 9 to 55 a cluster, bit 0 zeros (version 3)
@@ -72,9 +73,11 @@ static enum pod_status read_features(struct pod_foreign *x, const uint8_t *h, bo
 		return pod_fail(diag, POD_E_UNSUPPORTED, "external data file", 72, 0, features);
 	if (features & ~known)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "incompatible features", 72, known, features);
-	if (features & COMPRESSION && pod_get_be32(h + 100) > 104 && h[104])
-		return pod_fail(diag, POD_E_UNSUPPORTED, h[104] == 1 ? "compression with zstd" : "compression type", 104, 0,
-				h[104]);
+	if (features & COMPRESSION && pod_get_be32(h + 100) > 104) {
+		if (h[104] > 1)
+			return pod_fail(diag, POD_E_UNSUPPORTED, "compression type", 104, 1, h[104]);
+		x->zstd = h[104];
+	}
 	return POD_OK;
 }
 

@@ -14,3 +14,7 @@ s.put(out, "extended", s.qcow2(bits=14, size=1 << 17, features=16, extended=True
 s.put(out, "large", s.qcow2(bits=12, size=1 << 50))
 s.put(out, "nowhere", s.qcow2(entries=[1 << 40, 1 << 50 | 512, 1 << 62 | 1 << 50, 513 << 9, 1536, 1536]))
 s.put(out, "itself", s.qcow2(entries=[0, 512, 1024, 512]))
+b = bytearray(s.qcow2(features=8))
+b[100:105] = struct.pack(">IB", 112, 1)
+b[5 * 512 + 20:6 * 512] = bytes.fromhex("28b52ffd0000031000").ljust(492, b"z")
+s.put(out, "zstd", bytes(b))

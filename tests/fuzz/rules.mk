@@ -20,6 +20,7 @@ FUZZ_CLI_nbd := cli/nbd/nbd.c cli/ui/memory.c
 FUZZ_LIBS_lzx := -lwim
 FUZZ_LIBS_xpress := -lwim
 FUZZ_LIBS_inflate := -lz
+FUZZ_LIBS_zstd := -lzstd
 FUZZ_CLI_procfs := linux/observe.c linux/settle.c linux/util.c
 FUZZ_CLI_ntfs_journal := cli/stick/ntfs_journal.c cli/ui/memory.c
 FUZZ_CLI_qmp := cli/vm/qmp.c cli/ui/fault.c cli/ui/json.c cli/ui/memory.c cli/ui/message.c cli/ui/signal.c

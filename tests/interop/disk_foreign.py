@@ -72,6 +72,15 @@ def qcow2():
         scribble("c.qcow2", "qcow2", 50)
         same("c.qcow2", "qcow2", "compressed, written to, " + options)
         must("disk", "check", "c.qcow2")
+    with open("t.raw", "wb") as f:  # text, in which zstd finds all that it knows
+        for i in range(40000):
+            f.write(b"line %d of a log: %x\n" % (i, i * i * 7919 % 65537))
+        f.truncate(SIZE)
+    for src, options in (("p.raw", ""), ("t.raw", ""), ("t.raw", ",cluster_size=2M"), ("t.raw", ",cluster_size=4k")):
+        convert("qcow2", src, "z.qcow2", "-c", "-o", "compression_type=zstd" + options)
+        scribble("z.qcow2", "qcow2", 51)
+        same("z.qcow2", "qcow2", "zstd" + options)
+        must("disk", "check", "z.qcow2")
     check("compressed" in must("disk", "map", "c.qcow2").out, "the map says what is compressed")
     # snapshots: what was written since is shown, what they keep is not
     convert("qcow2", "p.raw", "s.qcow2")
@@ -252,7 +261,6 @@ def not_read():
     pattern("p.raw", 2 * MIB)
     for what, args, words in (
             ("encryption", (), ("encryption",)),
-            ("zstd", ("-o", "compression_type=zstd", "-c"), ("zstd",)),
             ("a data file", ("-o", "data_file=data.raw"), ("data file",))):
         r = run("qemu-img", "create", "-q", "-f", "qcow2", *[a for a in args if a != "-c"], "x.qcow2", "2M")
         if not check(r.returncode == 0, "%s: qemu-img: %s" % (what, r.stdout)):
@@ -349,6 +357,7 @@ def mutations():
     """One sentence or a good end, in time: bytes of headers and tables changed, files cut off."""
     pattern("p.raw", 2 * MIB)
     made = [convert("qcow2", "p.raw", "a.qcow2", "-o", "cluster_size=4096"), convert("qcow2", "p.raw", "b.qcow2", "-c"),
+            convert("qcow2", "p.raw", "z.qcow2", "-c", "-o", "compression_type=zstd"),
             convert("vmdk", "p.raw", "a.vmdk"), convert("vmdk", "p.raw", "b.vmdk", "-o", "subformat=streamOptimized"), convert("vdi", "p.raw", "a.vdi"), convert("qcow", "p.raw", "a.qcow"),
             convert("qed", "p.raw", "a.qed"), convert("parallels", "p.raw", "a.parallels")]
     r = random.Random(11)

@@ -115,12 +115,34 @@ TEST(foreign_qcow2_refused)
 	pod_put_be32(d + 32, 0);
 	d[79] = 8;
 	pod_put_be32(d + 100, 112);
-	d[104] = 1;
+	d[104] = 2;
 	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_E_UNSUPPORTED);
-	CHECK_STR(diag.what, "compression with zstd");
+	CHECK_STR(diag.what, "compression type");
 	d[79] = 0;
 	pod_put_be64(d + 40, UINT64_MAX - 511);
 	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, true), POD_E_CORRUPT);
+	drop();
+}
+
+/* A frame with a block of one byte 512 times, and one that says too little. */
+TEST(foreign_qcow2_zstd)
+{
+	static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0, 3, 0x10, 0, 'z'};
+	uint8_t *d = qcow2();
+	struct pod_chain c;
+	d[79] = 8;
+	pod_put_be32(d + 100, 112);
+	d[104] = 1;
+	pod_put_be64(d + 2 * C, 1ull << 62 | (3 * C + 5));
+	pod_put_be64(d + 2 * C + 8, 1ull << 62 | 4 * C);
+	memcpy(d + 3 * C + 5, frame, sizeof frame);
+	memcpy(d + 4 * C, frame, sizeof frame);
+	d[4 * C + 8] = 1 << 3;
+	d[4 * C + 7] &= 7;
+	CHECK_EQ(opens(&c, POD_DISKFILE_QCOW2, false), POD_OK);
+	CHECK(byte_at(&c, 0) == 'z' && byte_at(&c, C - 1) == 'z');
+	CHECK_EQ(pod_dev_read(&c.dev, C, d + 5 * C, 1), POD_E_CORRUPT);
+	CHECK_EQ(pod_chain_close(&c), POD_OK);
 	drop();
 }
 

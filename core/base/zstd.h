@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One Zstandard frame (RFC 8878) from memory to memory. No dictionaries, no skippable frames; a sum of the content is not looked at. */
+#ifndef POD_BASE_ZSTD_H
+#define POD_BASE_ZSTD_H
+
+#include "core/base/status.h"
+
+#define POD_ZSTD_BLOCK	  (128u << 10)
+#define POD_ZSTD_HUF_BITS 11u
+
+struct pod_zstd_cell {
+	uint16_t base; /* of the next state */
+	uint8_t symbol, bits;
+};
+
+/* A table of finite state entropy codes. */
+struct pod_zstd_fse {
+	struct pod_zstd_cell cell[512];
+	uint8_t log;
+	bool known;
+};
+
+/* What unpacking needs beside its buffers. */
+struct pod_zstd {
+	struct pod_zstd_fse lit, off, match, weight; /* `weight`: of the literals' Huffman codes */
+	struct {
+		uint8_t symbol, bits;
+	} huf[1u << POD_ZSTD_HUF_BITS];
+	uint8_t huf_bits; /* 0: there is no such table yet */
+	uint32_t repeat[3];
+	uint8_t literals[POD_ZSTD_BLOCK];
+};
+
+/* Unpacks the frame at the beginning of `in`; what is behind it is not looked at. *out_len: how many bytes. POD_E_CORRUPT: no such
+ * frame, cut short, or longer than `max`; `out` may hold a part of it then. */
+enum pod_status POD_MUST_USE pod_zstd_unpack(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+					     size_t *out_len);
+
+#endif

@@ -10,7 +10,7 @@ static const struct {
 } verbs[] = {
 	{"info", disk_cmd_info}, {"create", disk_cmd_create}, {"convert", disk_cmd_convert}, {"check", disk_cmd_check},
 	{"map", disk_cmd_map},	 {"merge", disk_cmd_merge},   {"rebase", disk_cmd_rebase},   {"compact", disk_cmd_compact},
-	{"grow", disk_cmd_grow}, {"serve", disk_cmd_serve},
+	{"grow", disk_cmd_grow}, {"shrink", disk_cmd_shrink}, {"serve", disk_cmd_serve},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -19,8 +19,9 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	int rc;
 
 	if (argc < 2)
-		return cli_usage(fault, cmd, "%s",
-				 _("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, serve"));
+		return cli_usage(
+			fault, cmd, "%s",
+			_("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, shrink, serve"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[1]) == 0) {
 			verb = argv[1];
@@ -35,7 +36,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_disk = {
 	.name = "disk",
-	.arguments = "info|create|convert|check|map|merge|rebase|compact|grow|serve FILE ...",
+	.arguments = "info|create|convert|check|map|merge|rebase|compact|grow|shrink|serve FILE ...",
 	.summary = N_("make, read, check and change virtual disks (VHD, VHDX, raw), chains of them included"),
 	.help = N_(
 		"  info FILE [--json]              what it is, and what it is made of\n"
@@ -51,6 +52,7 @@ const struct cli_command cli_disk = {
 		"  rebase FILE --flatten           take in what the parents hold, and need none\n"
 		"  compact FILE                    give back blocks of zeros, cut the file\n"
 		"  grow FILE --size N [--orphan-children]   a larger disk\n"
+		"  shrink FILE --size N [--dry-run]   a smaller disk, if no partition is in the way\n"
 		"  serve FILE --nbd SOCKET [--write [--orphan-children]] [--once]   to any NBD client\n"
 		"A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"
 		"Files that a qcow2 or VMDK names (backing file, extents) are opened with --follow; files that another\n"

@@ -106,7 +106,7 @@ static int grow(const char *path, enum pod_diskfile said, uint64_t size, bool or
 	if (rc != CLI_OK || size == old)
 		return rc;
 	if (size < old)
-		return fault_set(fault, _("%s: has %llu bytes already; a disk cannot be made smaller"), path,
+		return fault_set(fault, _("%s: has %llu bytes already; 'isopod disk shrink' makes a disk smaller"), path,
 				 (unsigned long long)old);
 	cli_identity_bytes(NULL, next, sizeof next);
 	disk_kin_find(&k, path);

@@ -381,3 +381,15 @@ enum pod_status pod_chain_grow(struct pod_chain *c, uint64_t size)
 	c->dev.size_bytes = size;
 	return POD_OK;
 }
+
+enum pod_status pod_chain_shrink(struct pod_chain *c, uint64_t size)
+{
+	if (c->dev.read_only)
+		return POD_E_READONLY;
+	if (c->depth > 1)
+		return POD_E_INVALID;
+	POD_TRY(pod_dev_flush(&c->dev));
+	POD_TRY(pod_member_shrink(c->member[0], size));
+	c->dev.size_bytes = size;
+	return POD_OK;
+}

@@ -70,6 +70,8 @@ enum pod_status POD_MUST_USE pod_chain_run_below(struct pod_chain *c, unsigned f
 /* The range reads as zeros afterwards; whole blocks are given back. Any alignment. */
 enum pod_status POD_MUST_USE pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len);
 enum pod_status POD_MUST_USE pod_chain_grow(struct pod_chain *c, uint64_t size_bytes);
+/* What is behind the new end is gone. POD_E_INVALID: the disk stands on a parent, or is not that long. */
+enum pod_status POD_MUST_USE pod_chain_shrink(struct pod_chain *c, uint64_t size_bytes);
 
 /* The disk as a map of the stick that the files lie on: each file's `extents` must be set. At most POD_MAP_SEG_LIMIT segments. */
 enum pod_status POD_MUST_USE pod_chain_map(struct pod_chain *c, struct pod_map *out);

@@ -217,6 +217,22 @@ enum pod_status pod_member_grow(struct pod_member *l, uint64_t size)
 	return st;
 }
 
+enum pod_status pod_member_shrink(struct pod_member *l, uint64_t size)
+{
+	enum pod_status st;
+	if (l->kind == POD_MEMBER_VHDX)
+		st = pod_vhdx_shrink(&l->u.vhdx, size);
+	else if (l->kind == POD_MEMBER_VHD)
+		st = pod_vhd_shrink(&l->u.vhd, size);
+	else if (!l->writable)
+		st = POD_E_READONLY;
+	else
+		st = !size || size > l->size_bytes ? POD_E_INVALID : pod_vfile_resize(l->file, size);
+	if (st == POD_OK)
+		l->size_bytes = size;
+	return st;
+}
+
 enum pod_status pod_member_set_parent(struct pod_member *l, const struct pod_parent_spec *p)
 {
 	switch (l->kind) {

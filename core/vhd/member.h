@@ -66,6 +66,8 @@ enum pod_status POD_MUST_USE pod_member_write(struct pod_member *l, uint64_t off
 enum pod_status POD_MUST_USE pod_member_trim(struct pod_member *l, uint64_t off, uint64_t len);
 enum pod_status POD_MUST_USE pod_member_flush(struct pod_member *l);
 enum pod_status POD_MUST_USE pod_member_grow(struct pod_member *l, uint64_t size_bytes);
+/* A smaller disk. POD_E_INVALID: it has a parent, or is not that long. */
+enum pod_status POD_MUST_USE pod_member_shrink(struct pod_member *l, uint64_t size_bytes);
 /* Gives back what shows nothing, closes gaps, cuts the file. POD_E_INVALID for a fixed disk, POD_E_UNSUPPORTED for a raw one. */
 enum pod_status POD_MUST_USE pod_member_compact(struct pod_member *l, void (*progress)(void *ctx, uint64_t done, uint64_t total),
 						void *ctx);

@@ -69,6 +69,8 @@ enum pod_status POD_MUST_USE pod_vhd_write(struct pod_vhd *v, uint64_t off, cons
 enum pod_status POD_MUST_USE pod_vhd_trim(struct pod_vhd *v, uint64_t off, uint64_t len);
 enum pod_status POD_MUST_USE pod_vhd_flush(struct pod_vhd *v);
 enum pod_status POD_MUST_USE pod_vhd_grow(struct pod_vhd *v, uint64_t size_bytes);
+/* A smaller disk: what is behind the new end is gone (compacting gains its space). POD_E_INVALID: it has a parent. */
+enum pod_status POD_MUST_USE pod_vhd_shrink(struct pod_vhd *v, uint64_t size_bytes);
 /* Blocks that show nothing (dynamic: only zeros; differencing: no sector of their own) are given back, those at the end moved to
  * the front, the file cut. POD_E_INVALID for a fixed disk. */
 enum pod_status POD_MUST_USE pod_vhd_compact(struct pod_vhd *v, void (*progress)(void *ctx, uint64_t done, uint64_t total),

@@ -307,6 +307,51 @@ enum pod_status pod_vhd_grow(struct pod_vhd *v, uint64_t size)
 	return st;
 }
 
+/* The footer in the middle of what is given up counts when the file ends behind it. */
+static enum pod_status shrink_fixed(struct pod_vhd *v, uint64_t size)
+{
+	put_size(v->footer, size);
+	POD_TRY(vhd_footer_at(v, size));
+	POD_TRY(vhd_file_flush(v));
+	POD_TRY(pod_vfile_resize(v->file, size + 512));
+	v->size_bytes = size;
+	return vhd_file_flush(v);
+}
+
+static enum pod_status shrink_sparse(struct pod_vhd *v, uint64_t size, uint8_t *buf)
+{
+	uint64_t blocks = (size + ((1ull << v->block_shift) - 1)) >> v->block_shift;
+	for (uint64_t b = blocks; b < v->entries; b++)
+		POD_TRY(vhd_entry_set(v, b, 0xffffffffu));
+	POD_TRY(pod_vhd_flush(v));
+	if (blocks < v->entries) {
+		POD_TRY(pod_dev_read(v->file->dev, v->header_off, buf, 1024));
+		POD_TRY(move_header(v, buf, NULL, v->bat_off, (uint32_t)blocks));
+	}
+	put_size(v->footer, size);
+	POD_TRY(switch_footer(v));
+	v->size_bytes = size;
+	return POD_OK;
+}
+
+enum pod_status pod_vhd_shrink(struct pod_vhd *v, uint64_t size)
+{
+	if (!v->writable)
+		return POD_E_READONLY;
+	if (!size || size > v->size_bytes || size & 511 || v->type == POD_VHD_DIFFERENCING)
+		return POD_E_INVALID;
+	if (size == v->size_bytes)
+		return POD_OK;
+	POD_TRY(pod_vhd_flush(v));
+	uint8_t *buf = v->alloc->alloc(v->alloc, 1024);
+	if (!buf)
+		return POD_E_NOMEM;
+	enum pod_status st = v->type == POD_VHD_FIXED ? shrink_fixed(v, size) : shrink_sparse(v, size, buf);
+	v->failed = st != POD_OK;
+	pod_free(v->alloc, buf);
+	return st;
+}
+
 enum pod_status pod_vhd_set_parent(struct pod_vhd *v, const struct pod_parent_spec *p)
 {
 	if (!v->writable)

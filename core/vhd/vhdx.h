@@ -120,6 +120,8 @@ enum pod_status POD_MUST_USE pod_vhdx_trim(struct pod_vhdx *x, uint64_t off, uin
 enum pod_status POD_MUST_USE pod_vhdx_flush(struct pod_vhdx *x);
 /* A larger disk; the new part reads as zeros (in a child too, as long as the parent is not longer). */
 enum pod_status POD_MUST_USE pod_vhdx_grow(struct pod_vhdx *x, uint64_t size_bytes);
+/* A smaller disk: what is behind the new end is gone, and its space given back. POD_E_INVALID: it has a parent. */
+enum pod_status POD_MUST_USE pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size_bytes);
 /* Another parent, or another path to it. Atomic. */
 enum pod_status POD_MUST_USE pod_vhdx_set_parent(struct pod_vhdx *x, const struct pod_parent_spec *p);
 /* The child becomes a disk of its own: only right when no block needs the parent any more (POD_E_INVALID if one does). */

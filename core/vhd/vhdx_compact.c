@@ -132,7 +132,7 @@ static enum pod_status move_blocks(struct job *j)
 	return POD_OK;
 }
 
-static enum pod_status cut(struct pod_vhdx *x)
+enum pod_status vhdx_cut(struct pod_vhdx *x)
 {
 	/* A log entry tells how long the file must be: none may be left. */
 	POD_TRY(vhdx_log_end(x));
@@ -162,7 +162,7 @@ enum pod_status pod_vhdx_compact(struct pod_vhdx *x, void (*progress)(void *ctx,
 			st = move_blocks(&j);
 	}
 	if (st == POD_OK)
-		st = cut(x);
+		st = vhdx_cut(x);
 	pod_free(x->alloc, j.block);
 	pod_free(x->alloc, j.buf);
 	return st;

@@ -147,6 +147,45 @@ enum pod_status pod_vhdx_grow(struct pod_vhdx *x, uint64_t size)
 	return POD_OK;
 }
 
+/* --- shrinking ------------------------------------------------------------------------------------------ */
+
+/* The blocks behind the end go after the size has changed, if not at once with it: nobody looks at entries there. */
+static enum pod_status drop_entries(struct pod_vhdx *x, uint64_t from, uint64_t to)
+{
+	for (uint64_t b = from; b < to; b++) {
+		uint64_t e, index = pod_vhdx_bat_index(x, b);
+		POD_TRY(pod_vhdx_bat_get(x, index, &e));
+		if (!e)
+			continue;
+		POD_TRY(vhdx_entry_set(x, index, 0));
+		if (VHDX_STATE(e) >= POD_VHDX_FULL)
+			vhdx_space_give(x, VHDX_PLACE(e), 1ull << x->block_shift);
+	}
+	return POD_OK;
+}
+
+enum pod_status pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size)
+{
+	uint32_t index, off, len;
+	uint8_t b[8];
+	if (!x->writable)
+		return POD_E_READONLY;
+	if (!size || size > x->size_bytes || size & ((1u << x->sector_shift) - 1) || x->has_parent)
+		return POD_E_INVALID;
+	if (size == x->size_bytes)
+		return POD_OK;
+	uint64_t old_blocks = pod_vhdx_blocks(x), blocks = (size + ((1ull << x->block_shift) - 1)) >> x->block_shift;
+	POD_TRY(pod_vhdx_begin_data(x));
+	POD_TRY(vhdx_commit(x));
+	POD_TRY(vhdx_item_find(x, VHDX_DISK_SIZE, &index, &off, &len));
+	pod_put_le64(b, size);
+	POD_TRY(meta_write(x, off, b, 8));
+	POD_TRY(drop_entries(x, blocks, old_blocks));
+	POD_TRY(vhdx_commit(x));
+	x->size_bytes = size;
+	return vhdx_cut(x);
+}
+
 /* --- the parent ----------------------------------------------------------------------------------------- */
 
 /* Where in the metadata region a locator of `len` bytes can lie: where the old one is, else behind everything. */

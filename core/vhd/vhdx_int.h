@@ -73,6 +73,8 @@ uint64_t vhdx_space_find(struct pod_vhdx *x, uint64_t mib);
 enum pod_status vhdx_entry_set(struct pod_vhdx *x, uint64_t index, uint64_t entry);
 enum pod_status vhdx_space_take(struct pod_vhdx *x, uint64_t len, bool clean, uint64_t *off);
 void vhdx_space_give(struct pod_vhdx *x, uint64_t off, uint64_t len);
+/* Ends the file behind what is used of it. */
+enum pod_status vhdx_cut(struct pod_vhdx *x);
 bool vhdx_space_used(const struct pod_vhdx *x, uint64_t mib);
 void vhdx_space_mark(struct pod_vhdx *x, uint64_t off, uint64_t len, bool used);
 

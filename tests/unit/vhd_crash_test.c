@@ -373,6 +373,32 @@ TEST(vhd_grow)
 	end(s, &c);
 }
 
+static void shrinks(const char *what, enum pod_member_kind kind, uint32_t block)
+{
+	struct pod_chain c;
+	struct scene *s = begin(what, kind, block, false, &c);
+	uint64_t before = c.member[0]->file->dev->size_bytes;
+	CHECK(write_versions(s, &c, 4096, 3000, false));
+	CHECK(flush(s, &c));
+	CHECK(write_versions(s, &c, 5000, 3192, true));
+	CHECK(pod_chain_shrink(&c, 5000 * 512) == POD_OK);
+	CHECK(write_versions(s, &c, 4900, 100, false));
+	CHECK(kind == POD_MEMBER_VHD || c.member[0]->file->dev->size_bytes < before);
+	/* what comes back was not there */
+	CHECK(pod_chain_grow(&c, 8192 * 512) == POD_OK);
+	end(s, &c);
+}
+
+TEST(vhdx_shrink)
+{
+	shrinks("vhdx shrink", POD_MEMBER_VHDX, 1u << 20);
+}
+
+TEST(vhd_shrink)
+{
+	shrinks("vhd shrink", POD_MEMBER_VHD, 65536);
+}
+
 TEST(vhdx_flatten)
 {
 	struct pod_chain c;

@@ -222,6 +222,13 @@ static enum pod_status read_chunks(struct reading *r, uint64_t off, uint8_t *buf
 	return POD_OK;
 }
 
+static enum pod_status in_file(const struct pod_wim *w, const struct pod_wim_res *res, const char *what, struct pod_diag *diag)
+{
+	return pod_in_range(res->offset_bytes, res->stored_bytes, w->dev->size_bytes)
+		       ? POD_OK
+		       : pod_fail(diag, POD_E_CORRUPT, what, res->offset_bytes, w->dev->size_bytes, res->stored_bytes);
+}
+
 enum pod_status pod_wim_read_res(struct pod_wim *w, const struct pod_wim_res *res, uint64_t off, void *buf, size_t len,
 				 struct pod_diag *diag)
 {
@@ -232,9 +239,7 @@ enum pod_status pod_wim_read_res(struct pod_wim *w, const struct pod_wim_res *re
 		return POD_OK;
 	if (res->flags & POD_WIM_RES_SOLID)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "solid", res->offset_bytes, 0, res->flags);
-	if (!pod_in_range(res->offset_bytes, res->stored_bytes, w->dev->size_bytes))
-		return pod_fail(diag, POD_E_CORRUPT, "end of a resource", res->offset_bytes, w->dev->size_bytes,
-				res->stored_bytes);
+	POD_TRY(in_file(w, res, "end of a resource", diag));
 	if (!(res->flags & POD_WIM_RES_COMPRESSED)) {
 		if (res->stored_bytes != res->size_bytes)
 			return pod_fail(diag, POD_E_CORRUPT, "size of a resource", res->offset_bytes, res->stored_bytes,
@@ -254,14 +259,23 @@ enum pod_status pod_wim_read_res(struct pod_wim *w, const struct pod_wim_res *re
 	return read_chunks(&r, off, buf, len);
 }
 
+enum pod_status wim_check_plain(const struct pod_wim *w, const struct pod_wim_res *res, size_t max, const char *what,
+				struct pod_diag *diag)
+{
+	if (res->size_bytes > max)
+		return pod_fail(diag, POD_E_LIMIT, what, res->offset_bytes, max, res->size_bytes);
+	if (res->stored_bytes != res->size_bytes)
+		return pod_fail(diag, POD_E_CORRUPT, "size of a resource", res->offset_bytes, res->stored_bytes, res->size_bytes);
+	return in_file(w, res, what, diag);
+}
+
 enum pod_status wim_load(struct pod_wim *w, const struct pod_wim_res *res, size_t max, const char *what, uint8_t **out,
 			 struct pod_diag *diag)
 {
 	/* Directory entries compress to a tenth; what would become much larger is no reason to ask for the memory. */
 	if (res->size_bytes > max || res->size_bytes >> RATIO_SHIFT > res->stored_bytes + SMALL)
 		return pod_fail(diag, POD_E_LIMIT, what, res->offset_bytes, max, res->size_bytes);
-	if (!pod_in_range(res->offset_bytes, res->stored_bytes, w->dev->size_bytes))
-		return pod_fail(diag, POD_E_CORRUPT, what, res->offset_bytes, w->dev->size_bytes, res->stored_bytes);
+	POD_TRY(in_file(w, res, what, diag));
 	uint8_t *p = w->alloc->alloc(w->alloc, (size_t)res->size_bytes + 1);
 	if (!p)
 		return POD_E_NOMEM;

@@ -14,6 +14,25 @@ static enum pod_status grow(struct wim_patch *p, void *array, size_t n, size_t *
 	return pod_grow(p->w->alloc, out, n, cap, n + 1, elem, (size_t)CHANGES_MAX * 4);
 }
 
+enum pod_status wim_edit_of(struct wim_patch *p, uint32_t entry, struct wim_edit **out)
+{
+	const uint8_t *raw;
+	void *array;
+	for (size_t i = 0; i < p->edit_count; i++)
+		if (p->edit[i].entry == entry) {
+			*out = &p->edit[i];
+			return POD_OK;
+		}
+	POD_TRY(wim_table_entry(p->w, entry, &raw));
+	POD_TRY(grow(p, p->edit, p->edit_count, &p->edit_cap, sizeof *p->edit, &array));
+	p->edit = array;
+	*out = &p->edit[p->edit_count++];
+	(*out)->entry = entry;
+	(*out)->dropped = false;
+	memcpy((*out)->raw, raw, WIM_BLOB);
+	return POD_OK;
+}
+
 /* --- blobs ------------------------------------------------------------------------------------------------ */
 
 static struct wim_blob *find_blob(const struct wim_patch *p, const uint8_t *sha1)
@@ -24,29 +43,30 @@ static struct wim_blob *find_blob(const struct wim_patch *p, const uint8_t *sha1
 	return NULL;
 }
 
-/* One more name has this content. `source`: where it comes from if it is not there yet; NULL: it must be. */
+static enum pod_status reference_entry(struct wim_patch *p, uint32_t entry)
+{
+	struct wim_edit *e;
+	POD_TRY(wim_edit_of(p, entry, &e));
+	uint32_t n = pod_get_le32(e->raw + 26);
+	pod_put_le32(e->raw + 26, n + (n != UINT32_MAX));
+	e->dropped = false;
+	return POD_OK;
+}
+
+/* One more name has this content. `source`: where it comes from; NULL: it is there. What comes is not searched in the table, all of which
+ * would have to be read to know that it is new: a second entry of the same content does no harm. */
 static enum pod_status add_reference(struct wim_patch *p, const uint8_t *sha1, const struct pod_wim_change *source)
 {
 	uint32_t no;
 	void *array;
 	if (pod_all_zero(sha1, 20))
 		return POD_OK;
-	enum pod_status st = wim_table_find(p->w, sha1, &no);
-	if (st == POD_OK) {
-		uint8_t *e = p->table + (size_t)no * WIM_BLOB;
-		uint32_t n = pod_get_le32(e + 26);
-		if (source && pod_get_le64(e + 16) != source->len)
-			return POD_E_CORRUPT; /* the same hash, another length */
-		pod_put_le32(e + 26, n + (n != UINT32_MAX));
-		p->dropped[no] = 0;
-		return POD_OK;
-	}
-	if (st != POD_E_NOT_FOUND)
-		return st;
 	struct wim_blob *b = find_blob(p, sha1);
+	if (!b && !source) {
+		POD_TRY(wim_table_find(p->w, sha1, &no));
+		return reference_entry(p, no);
+	}
 	if (!b) {
-		if (!source)
-			return POD_E_NOT_FOUND;
 		POD_TRY(grow(p, p->blob, p->blob_count, &p->blob_cap, sizeof *p->blob, &array));
 		p->blob = array;
 		b = &p->blob[p->blob_count++];
@@ -71,11 +91,12 @@ static enum pod_status drop_reference(struct wim_patch *p, const uint8_t *sha1, 
 	enum pod_status st = wim_table_find(p->w, sha1, &no);
 	if (st != POD_OK)
 		return st == POD_E_NOT_FOUND ? POD_OK : st;
-	uint8_t *e = p->table + (size_t)no * WIM_BLOB;
-	uint32_t n = pod_get_le32(e + 26);
+	struct wim_edit *e;
+	POD_TRY(wim_edit_of(p, no, &e));
+	uint32_t n = pod_get_le32(e->raw + 26);
 	if (n > 1 || (n && !linked))
-		pod_put_le32(e + 26, n - 1);
-	p->dropped[no] = n == 1 && !linked;
+		pod_put_le32(e->raw + 26, n - 1);
+	e->dropped = n == 1 && !linked;
 	return POD_OK;
 }
 
@@ -246,12 +267,6 @@ static enum pod_status do_change(struct wim_patch *p, const struct pod_wim_chang
 
 static enum pod_status collect(struct wim_patch *p, const struct pod_wim_change *change, size_t n)
 {
-	size_t len = (size_t)p->w->table->count * WIM_BLOB;
-	p->table = p->w->alloc->alloc(p->w->alloc, len + 1);
-	p->dropped = pod_zalloc(p->w->alloc, p->w->table->count + 1u, 1);
-	if (!p->table || !p->dropped)
-		return POD_E_NOMEM;
-	memcpy(p->table, p->w->table->raw, len);
 	for (size_t i = 0; i < n; i++) {
 		enum pod_status st = do_change(p, &change[i]);
 		if (st != POD_OK)
@@ -279,8 +294,7 @@ enum pod_status pod_wim_patch(struct pod_wim *w, const struct pod_map *original,
 	pod_free(w->alloc, p.redirect);
 	pod_free(w->alloc, p.blob);
 	pod_free(w->alloc, p.list);
-	pod_free(w->alloc, p.table);
-	pod_free(w->alloc, p.dropped);
+	pod_free(w->alloc, p.edit);
 	if (st != POD_OK)
 		pod_map_fini(out);
 	return st;

@@ -2,9 +2,10 @@
 /*
  * A changed WIM as a map over the original: not a byte of it moves, only its header's are changed.
  *
- *   [original, its header changed] [zeros to 2048] [new blobs] [metadata, uncompressed] [blob table, uncompressed]
+ *   [original, its header changed] [zeros to 2048] [new blobs] [metadata, uncompressed]
+ *   [sectors with the blob table, uncompressed]
  *
- * The boundaries of all segments but the last are multiples of 2048, so that the file can be served in sectors.
+ * The boundaries of all segments are multiples of 2048, so that the file can be served in sectors.
  */
 #ifndef POD_WIM_PATCH_H
 #define POD_WIM_PATCH_H

@@ -2,6 +2,9 @@
 /*
  * The changed WIM. Of the metadata nothing moves: the list of a directory that gets new children is copied to the end, the children
  * are appended, and the directory's entry leads to the copy. What was in the old list and is changed, is changed in the copy.
+ *
+ * The blob table shows the original's bytes once more, where that is stored uncompressed, so that it need not be read: only sectors with
+ * an entry that changes are in memory.
  */
 #include "core/wim/patch_int.h"
 #include "core/base/bytes.h"
@@ -13,10 +16,11 @@ enum { SECTOR = 2048, PART_ONE = 1 };
 
 struct build {
 	struct wim_patch *p;
-	/* In bytes; the three follow one another in memory. */
-	size_t blobs_len, meta_len, table_len;
-	uint64_t mem;  /* where they lie in the map's blob */
-	uint64_t file; /* where they begin in the file */
+	size_t blobs_len, meta_len; /* in bytes; the two follow one another in memory */
+	uint64_t mem;		    /* where they lie in the map's blob */
+	uint64_t file;		    /* where they begin in the file */
+	uint64_t table_file;	    /* where the blob table begins there */
+	uint32_t entries;	    /* of the blob table */
 	uint8_t *meta;
 	uint64_t time;
 };
@@ -85,18 +89,13 @@ static enum pod_status measure(struct build *b)
 {
 	struct wim_patch *p = b->p;
 	uint64_t blobs = 0;
-	uint32_t entries = 0;
 	for (size_t i = 0; i < p->blob_count; i++) {
 		if (in_memory(&p->blob[i]))
 			blobs += pod_align_up(p->blob[i].source->len, 8);
-		entries += p->blob[i].references > 0;
 	}
 	if (blobs > POD_MAP_MEM_LIMIT)
 		return POD_E_LIMIT;
-	for (uint32_t i = 0; i < p->w->table->count; i++)
-		entries += !p->dropped[i];
 	b->blobs_len = (size_t)blobs;
-	b->table_len = (size_t)entries * WIM_BLOB;
 	return measure_meta(b);
 }
 
@@ -234,46 +233,135 @@ static struct pod_wim_res meta_res(const struct build *b)
 	return (struct pod_wim_res){b->file + b->blobs_len, b->meta_len, b->meta_len, POD_WIM_RES_METADATA};
 }
 
-/* The blob table, behind the metadata. */
-static enum pod_status put_table(const struct build *b)
+/* --- the blob table --------------------------------------------------------------------------------------- */
+
+/* The original's, with room for `more` entries behind it; in sectors, of which the first and the last are not all the table's. */
+static enum pod_status put_old_table(struct build *b, uint32_t more)
+{
+	struct wim_patch *p = b->p;
+	const struct pod_wim_table *t = p->w->table;
+	uint64_t len = (uint64_t)t->count * WIM_BLOB, start = t->whole ? 0 : p->w->blob_table.offset_bytes,
+		 before = start & (SECTOR - 1), at;
+	b->table_file = p->out->size_bytes + before;
+	if (t->whole) {
+		POD_TRY(pod_map_mem(p->out, t->raw, (size_t)len, &at));
+		POD_TRY(pod_map_append(p->out, POD_SEG_MEM, at, len));
+	} else {
+		POD_TRY(put_slice(p, p->original, start - before, before + len));
+	}
+	uint64_t end = b->table_file + len + (uint64_t)more * WIM_BLOB;
+	if (end <= p->out->size_bytes)
+		return POD_OK;
+	size_t room = (size_t)(pod_align_up(end, SECTOR) - p->out->size_bytes);
+	POD_TRY(pod_map_mem(p->out, NULL, room, &at));
+	return pod_map_append(p->out, POD_SEG_MEM, at, room);
+}
+
+static enum pod_status put_blob_entry(const struct build *b, uint32_t entry, const uint8_t raw[WIM_BLOB])
+{
+	return pod_map_patch(b->p->out, b->p->stick, b->table_file + (uint64_t)entry * WIM_BLOB, raw, WIM_BLOB, SECTOR);
+}
+
+static struct wim_edit *find_gap(const struct wim_patch *p)
+{
+	struct wim_edit *first = NULL;
+	for (size_t i = 0; i < p->edit_count; i++)
+		if (p->edit[i].dropped && (!first || p->edit[i].entry < first->entry))
+			first = &p->edit[i];
+	return first;
+}
+
+/* New blobs: in the place of what was dropped, else at the end. */
+static enum pod_status put_new_entries(struct build *b)
 {
 	const struct wim_patch *p = b->p;
-	uint8_t *to = b->meta + b->meta_len;
-	struct pod_wim_res res = meta_res(b);
-	struct pod_sha1 s;
-	uint32_t no;
-	POD_TRY(wim_table_metadata(p->w, p->w->image, &no));
-	wim_put_res(p->table + (size_t)no * WIM_BLOB, &res);
-	pod_sha1_init(&s);
-	pod_sha1_update(&s, b->meta, b->meta_len);
-	pod_sha1_final(&s, p->table + (size_t)no * WIM_BLOB + 30);
-	for (uint32_t i = 0; i < p->w->table->count; i++) {
-		if (p->dropped[i])
-			continue;
-		memcpy(to, p->table + (size_t)i * WIM_BLOB, WIM_BLOB);
-		to += WIM_BLOB;
-	}
 	for (size_t i = 0; i < p->blob_count; i++) {
 		const struct wim_blob *l = &p->blob[i];
 		if (l->references <= 0)
 			continue;
-		res = (struct pod_wim_res){l->offset_bytes, l->source->len, l->source->len, 0};
-		wim_put_res(to, &res);
-		pod_put_le16(to + 24, PART_ONE);
-		pod_put_le32(to + 26, (uint32_t)l->references);
-		memcpy(to + 30, l->sha1, 20);
-		to += WIM_BLOB;
+		struct pod_wim_res res = {l->offset_bytes, l->source->len, l->source->len, 0};
+		struct wim_edit *gap = find_gap(p);
+		uint8_t raw[WIM_BLOB];
+		wim_put_res(raw, &res);
+		pod_put_le16(raw + 24, PART_ONE);
+		pod_put_le32(raw + 26, (uint32_t)l->references);
+		memcpy(raw + 30, l->sha1, 20);
+		if (!gap) {
+			POD_TRY(put_blob_entry(b, b->entries++, raw));
+			continue;
+		}
+		memcpy(gap->raw, raw, WIM_BLOB);
+		gap->dropped = false;
 	}
 	return POD_OK;
+}
+
+static const struct wim_edit *edit_at(const struct wim_patch *p, uint32_t entry)
+{
+	for (size_t i = 0; i < p->edit_count; i++)
+		if (p->edit[i].entry == entry)
+			return &p->edit[i];
+	return NULL;
+}
+
+/* More was dropped than came: all behind the first gap moves up, for the order of the images' metadata counts. */
+static enum pod_status close_gaps(struct build *b)
+{
+	struct wim_patch *p = b->p;
+	const struct wim_edit *gap = find_gap(p);
+	if (!gap)
+		return POD_OK;
+	uint32_t to = gap->entry;
+	for (uint32_t from = to + 1; from < p->w->table->count; from++) {
+		const struct wim_edit *e = edit_at(p, from);
+		const uint8_t *raw = e ? e->raw : NULL;
+		if (e && e->dropped)
+			continue;
+		if (!e)
+			POD_TRY(wim_table_entry(p->w, from, &raw));
+		POD_TRY(wim_tick(p->w));
+		POD_TRY(put_blob_entry(b, to++, raw));
+	}
+	b->entries = to;
+	return POD_OK;
+}
+
+static enum pod_status edit_meta_entry(const struct build *b)
+{
+	struct wim_patch *p = b->p;
+	struct pod_wim_res res = meta_res(b);
+	struct wim_edit *e;
+	struct pod_sha1 s;
+	uint32_t no;
+	POD_TRY(wim_table_metadata(p->w, p->w->image, &no));
+	POD_TRY(wim_edit_of(p, no, &e));
+	wim_put_res(e->raw, &res);
+	pod_sha1_init(&s);
+	pod_sha1_update(&s, b->meta, b->meta_len);
+	pod_sha1_final(&s, e->raw + 30);
+	return POD_OK;
+}
+
+static enum pod_status put_table(struct build *b)
+{
+	const struct wim_patch *p = b->p;
+	POD_TRY(edit_meta_entry(b));
+	b->entries = p->w->table->count;
+	POD_TRY(put_old_table(b, (uint32_t)p->blob_count));
+	POD_TRY(put_new_entries(b));
+	for (size_t i = 0; i < p->edit_count; i++)
+		POD_TRY(put_blob_entry(b, p->edit[i].entry, p->edit[i].raw));
+	return close_gaps(b);
 }
 
 static enum pod_status put_header(const struct build *b, uint32_t boot_index)
 {
 	const struct wim_patch *p = b->p;
-	const struct pod_wim *w = p->w;
+	struct pod_wim *w = p->w;
 	uint8_t h[POD_WIM_HEADER];
-	struct pod_wim_res res = {b->file + b->blobs_len + b->meta_len, b->table_len, b->table_len,
-				  w->blob_table.flags & (uint8_t)~POD_WIM_RES_COMPRESSED};
+	uint64_t table_len = (uint64_t)b->entries * WIM_BLOB;
+	struct pod_wim_res res = {b->table_file, table_len, table_len, w->blob_table.flags & (uint8_t)~POD_WIM_RES_COMPRESSED};
+	const uint8_t *e;
 	uint32_t no, boot = boot_index ? boot_index : w->boot_index;
 	POD_TRY(pod_map_read(p->out, p->stick, 0, h, sizeof h));
 	wim_put_res(h + WIM_AT_TABLE, &res);
@@ -283,7 +371,8 @@ static enum pod_status put_header(const struct build *b, uint32_t boot_index)
 		wim_put_res(h + WIM_AT_BOOT, &res);
 	} else if (boot_index) {
 		POD_TRY(wim_table_metadata(w, boot, &no));
-		memcpy(h + WIM_AT_BOOT, w->table->raw + (size_t)no * WIM_BLOB, WIM_RES_HEADER);
+		POD_TRY(wim_table_entry(w, no, &e));
+		memcpy(h + WIM_AT_BOOT, e, WIM_RES_HEADER);
 	}
 	pod_put_le32(h + WIM_AT_BOOT_INDEX, boot);
 	return pod_map_patch(p->out, p->stick, 0, h, sizeof h, SECTOR);
@@ -296,7 +385,7 @@ enum pod_status wim_patch_build(struct wim_patch *p, uint32_t boot_index)
 		b.time = SOME_TIME;
 	POD_TRY(measure(&b));
 	POD_TRY(put_original(p));
-	size_t all = b.blobs_len + b.meta_len + b.table_len;
+	size_t all = (size_t)pod_align_up(b.blobs_len + b.meta_len, SECTOR);
 	b.file = p->out->size_bytes;
 	POD_TRY(pod_map_mem(p->out, NULL, all, &b.mem));
 	POD_TRY(pod_map_append(p->out, POD_SEG_MEM, b.mem, all));

@@ -35,6 +35,13 @@ struct wim_blob {
 	uint64_t offset_bytes; /* in the new file */
 };
 
+/* An entry of the blob table, as it will be. */
+struct wim_edit {
+	uint32_t entry;
+	uint8_t raw[WIM_BLOB];
+	bool dropped; /* nobody refers to it any more */
+};
+
 /* A directory of the original that gets further children: its list is written anew. */
 struct wim_list {
 	size_t dir;	   /* its entry */
@@ -56,10 +63,12 @@ struct wim_patch {
 	size_t blob_count, blob_cap;
 	struct wim_list *list;
 	size_t list_count, list_cap;
-	uint8_t *table;	  /* a copy of the blob table, its references as they will be */
-	uint8_t *dropped; /* for each of its entries: not 0 if nobody refers to it any more */
+	struct wim_edit *edit;
+	size_t edit_count, edit_cap;
 };
 
+/* The edited form of an entry, which is the original's until it is changed; valid until the next call. */
+enum pod_status wim_edit_of(struct wim_patch *p, uint32_t entry, struct wim_edit **out);
 /* Writes p->out. */
 enum pod_status wim_patch_build(struct wim_patch *p, uint32_t boot_index);
 

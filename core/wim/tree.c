@@ -60,6 +60,7 @@ size_t wim_entry_sha1(const struct pod_wim *w, const struct wim_entry *e)
 enum pod_status wim_node_get(struct pod_wim *w, const struct wim_entry *e, struct pod_wim_node *out)
 {
 	const uint8_t *p = w->meta + e->at;
+	const uint8_t *blob;
 	uint32_t no;
 	*out = (struct pod_wim_node){.entry = e->at};
 	out->attributes = pod_get_le32(p + WIM_DE_ATTRIBUTES);
@@ -77,7 +78,8 @@ enum pod_status wim_node_get(struct pod_wim *w, const struct wim_entry *e, struc
 	enum pod_status st = wim_table_find(w, out->sha1, &no);
 	if (st != POD_OK)
 		return st == POD_E_NOT_FOUND ? POD_OK : st;
-	wim_get_res(w->table->raw + (size_t)no * WIM_BLOB, &out->res);
+	POD_TRY(wim_table_entry(w, no, &blob));
+	wim_get_res(blob, &out->res);
 	out->has_res = true;
 	out->size_bytes = out->res.size_bytes;
 	return POD_OK;

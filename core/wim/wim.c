@@ -97,6 +97,7 @@ static enum pod_status find_root(struct pod_wim *w, struct pod_diag *diag)
 
 enum pod_status pod_wim_select(struct pod_wim *w, uint32_t image, struct pod_diag *diag)
 {
+	const uint8_t *blob;
 	uint32_t no;
 	if (w->image && w->image == image)
 		return POD_OK;
@@ -106,12 +107,15 @@ enum pod_status pod_wim_select(struct pod_wim *w, uint32_t image, struct pod_dia
 	if (w->parts > 1 || w->flags & POD_WIM_SPANNED)
 		return pod_fail(diag, POD_E_UNSUPPORTED, "split WIM", 40, 1, w->parts);
 	POD_TRY(wim_table_load(w, diag));
-	if (wim_table_metadata(w, image, &no) != POD_OK)
+	enum pod_status st = wim_table_metadata(w, image, &no);
+	if (st == POD_E_NOT_FOUND)
 		return pod_fail(diag, POD_E_CORRUPT, "metadata of an image", w->blob_table.offset_bytes, w->image_count, image);
-	wim_get_res(w->table->raw + (size_t)no * WIM_BLOB, &w->meta_res);
+	POD_TRY(st);
+	POD_TRY(wim_table_entry(w, no, &blob));
+	wim_get_res(blob, &w->meta_res);
 	POD_TRY(wim_load(w, &w->meta_res, POD_WIM_METADATA_MAX, "metadata", &w->meta, diag));
 	w->meta_len = (size_t)w->meta_res.size_bytes;
-	enum pod_status st = find_root(w, diag);
+	st = find_root(w, diag);
 	if (st == POD_OK)
 		w->image = image;
 	else

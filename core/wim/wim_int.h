@@ -23,6 +23,9 @@ enum {
 /* --- chunks.c --------------------------------------------------------------------------------------------- */
 
 void wim_chunks_free(struct pod_wim *w);
+/* Of a resource that is stored as it is: that it lies in the file, and has no more than `max` bytes. */
+enum pod_status wim_check_plain(const struct pod_wim *w, const struct pod_wim_res *res, size_t max, const char *what,
+				struct pod_diag *diag);
 /* All of a resource in fresh memory; POD_E_LIMIT, diag->what = `what`, if it is larger than `max`. */
 enum pod_status wim_load(struct pod_wim *w, const struct pod_wim_res *res, size_t max, const char *what, uint8_t **out,
 			 struct pod_diag *diag);
@@ -32,18 +35,23 @@ enum pod_status wim_load(struct pod_wim *w, const struct pod_wim_res *res, size_
 /* +0 resource header, +24 2 part, +26 4 references, +30 20 SHA-1 */
 #define WIM_BLOB 50u
 struct pod_wim_table {
-	uint8_t *raw;
+	uint8_t *raw; /* filled as far as `have` says; see wim_table_entry */
 	uint32_t count;
+	bool whole; /* it was stored compressed, and is all there */
+	uint8_t *have;
 	/* The first four bytes of a SHA-1 and the number of the entry, sorted; made when many are asked for. */
 	uint64_t *index;
 	uint32_t asked;
 };
+/* Makes ready to look into it. */
 enum pod_status wim_table_load(struct pod_wim *w, struct pod_diag *diag);
 void wim_table_free(struct pod_wim *w);
+/* Its bytes, read now unless they are there already; `entry` < count. */
+enum pod_status wim_table_entry(struct pod_wim *w, uint32_t entry, const uint8_t **out);
 /* The number of a file's entry; POD_E_NOT_FOUND. */
 enum pod_status wim_table_find(struct pod_wim *w, const uint8_t *sha1, uint32_t *entry);
 /* The entry of an image's metadata. */
-enum pod_status wim_table_metadata(const struct pod_wim *w, uint32_t image, uint32_t *entry);
+enum pod_status wim_table_metadata(struct pod_wim *w, uint32_t image, uint32_t *entry);
 
 /* --- tree.c: directory entries ---------------------------------------------------------------------------- */
 

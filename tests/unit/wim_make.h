@@ -14,7 +14,7 @@
 struct wim_make {
 	uint8_t file[WM_FILE];
 	size_t len;
-	uint8_t table[50 * 64];
+	uint8_t table[50 * 3072];
 	size_t entries;
 	uint8_t meta[WM_META];
 	size_t meta_len;

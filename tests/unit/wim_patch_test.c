@@ -241,6 +241,61 @@ TEST(content_on_the_stick)
 	stop(f);
 }
 
+/* Names that nobody has any more leave the table, and what is behind them moves up, in order. */
+TEST(entries_leave_the_table)
+{
+	struct fixture *f = start();
+	struct pod_wim_change c[] = {put(POD_WIM_REDIRECT, "PE/shell.exe", ""), put(POD_WIM_REDIRECT, "PE/wpe.ini", "")};
+	uint64_t before = f->w.blob_table.size_bytes;
+	REQUIRE(patch(f, c, 2, 2) == POD_OK);
+	CHECK_EQ(f->patched.blob_table.size_bytes, before - 2 * 50);
+	CHECK(!table_entry(f, f->shell) && !table_entry(f, f->ini));
+	CHECK_STR(content(f, "setup.exe"), "setup program");
+	CHECK_STR(content(f, "streams"), "stream");
+	CHECK_STR(content(f, "PE/shell.exe"), "");
+	CHECK_EQ(pod_wim_select(&f->patched, 1, NULL), POD_OK);
+	CHECK_STR(content(f, "setup.exe"), "not found");
+	stop(f);
+}
+
+/* Of a large table only those parts are read where something is: the files at its front, the metadata at its end. */
+TEST(large_table)
+{
+	enum { MANY = 2900 };
+	struct fixture *f = calloc(1, sizeof *f);
+	struct wim_make *m = &f->m;
+	struct pod_budget budget = {0};
+	struct pod_wim_change c[] = {put(POD_WIM_REDIRECT, "shell.exe", "the helper"), alias("isopod/shell.exe", "shell.exe")};
+	wm_init(m);
+	wm_blob(m, "shell", 5, f->shell);
+	for (uint32_t i = 0; i < MANY; i++)
+		wm_blob(m, &i, sizeof i, f->ini);
+	wm_children(m, wm_root(m));
+	wm_dentry(m, 0x20, "shell.exe", f->shell, 0);
+	wm_dentry(m, 0x20, "last", f->ini, 0);
+	wm_end(m);
+	wm_image(m);
+	wm_header(m, "");
+	memcpy(m->file + 96, m->table + (m->entries - 1) * 50, 24);
+	m->file[120] = 1;
+	pod_budget_start(&budget, 1 << 20, 1 << 24, 0);
+	m->dev.dev.budget = &budget;
+	pod_map_init(&f->original, &test_alloc);
+	CHECK_EQ(pod_map_append(&f->original, POD_SEG_DEV, 0, m->len), POD_OK);
+	REQUIRE(pod_wim_open(&f->w, &m->dev.dev, &test_alloc, NULL) == POD_OK && pod_wim_select(&f->w, 1, NULL) == POD_OK);
+	REQUIRE(pod_wim_patch(&f->w, &f->original, &m->dev.dev, c, 2, 1, &f->out, NULL) == POD_OK);
+	CHECK((1 << 24) - budget.bytes_left < 50 * MANY * 3 / 4);
+	pod_mapdev_init(&f->dev, &f->out, &m->dev.dev, 512);
+	REQUIRE(pod_wim_open(&f->patched, &f->dev.dev, &test_alloc, NULL) == POD_OK &&
+		pod_wim_select(&f->patched, 1, NULL) == POD_OK);
+	CHECK_STR(content(f, "shell.exe"), "the helper");
+	CHECK_STR(content(f, "isopod/shell.exe"), "shell");
+	CHECK_EQ(references(f, f->shell), 1);
+	CHECK_EQ(references(f, f->ini), 1);
+	CHECK_EQ(f->patched.blob_table.size_bytes, 50 * (MANY + 3));
+	stop(f);
+}
+
 TEST(boot_index)
 {
 	struct fixture *f = start();

@@ -16,6 +16,7 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/disk/keep.h"
 
 #if defined(__x86_64__)
 #define LOADER	    u"\\EFI\\BOOT\\BOOTX64.EFI"
@@ -30,6 +31,8 @@
 
 /* An EFI program on the stick is read into memory whole. */
 #define PROGRAM_LIMIT (256u << 20)
+/* What is read first is kept: loaders and what they show their menus with are read several times. */
+#define KEEP_BYTES (8u << 20)
 
 /* The hardware device path node of our virtual disks (clause 10.3.2.3): this GUID and a number. */
 static const EFI_GUID guid_vdisk = {0x7d1c0a4e, 0x3b52, 0x4c8e, {0x9f, 0x1d, 0x49, 0x73, 0x6f, 0x70, 0x6f, 0x64}};
@@ -40,6 +43,8 @@ struct starting {
 	char *msg;
 	size_t msg_size;
 	struct pod_efi_vdisk *disk, *part;
+	struct pod_keep keep;
+	struct pod_dev *stick; /* what the disks are read from: the stick, through `keep` if there is memory for it */
 	struct pod_mapdev mapdev;
 	struct pod_window window;
 	struct pod_efi_sfs *sfs;
@@ -153,7 +158,7 @@ static EFI_STATUS put_disk(struct starting *s)
 	uint8_t data[20];
 	struct pod_efi_vdisk_args args = {
 		.map = &s->plan->map,
-		.stick = e->fw.disk,
+		.stick = s->stick,
 		.fw = e->fw.state_disk ? &e->fw : NULL,
 		.size_bytes = s->plan->map.size_bytes,
 		.block_size = s->plan->sector_size,
@@ -175,7 +180,7 @@ static EFI_STATUS put_partition(struct starting *s, uint32_t index, uint64_t sta
 	uint8_t data[20];
 	struct pod_efi_vdisk_args args = {
 		.map = &s->plan->map,
-		.stick = e->fw.disk,
+		.stick = s->stick,
 		.fw = e->fw.state_disk ? &e->fw : NULL,
 		.base_bytes = start,
 		.size_bytes = length,
@@ -198,7 +203,7 @@ static EFI_HANDLE put_sfs(struct starting *s, struct pod_efi_vdisk *v, uint64_t 
 {
 	struct pod_efi *e = s->e;
 
-	pod_mapdev_init(&s->mapdev, &s->plan->map, e->fw.disk, s->plan->sector_size);
+	pod_mapdev_init(&s->mapdev, &s->plan->map, s->stick, s->plan->sector_size);
 	if (pod_window_init(&s->window, &s->mapdev.dev, start, length) != POD_OK)
 		return NULL;
 	s->sfs = pod_efi_sfs_install(e->bs, &e->alloc, v->handle, &s->window.dev);
@@ -413,6 +418,7 @@ static enum pod_status start_disk(struct starting *s)
 		say(s, N_("The image has nothing that this firmware can start."));
 		return POD_E_UNSUPPORTED;
 	}
+	s->stick = pod_keep_init(&s->keep, s->e->fw.disk, &s->e->alloc, KEEP_BYTES) == POD_OK ? &s->keep.dev : s->e->fw.disk;
 	st = put_disk(s);
 	if (!s->disk) {
 		char text[48];
@@ -466,6 +472,7 @@ enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const ch
 	pod_efi_sfs_remove(s->sfs);
 	pod_efi_vdisk_remove(s->part);
 	pod_efi_vdisk_remove(s->disk);
+	pod_keep_fini(&s->keep);
 	pod_free(&e->alloc, s->program);
 	pod_free(&e->alloc, s);
 	return st;

@@ -3,8 +3,8 @@
  * The blob table: one entry for each file's content, and for each image's metadata, the images in order.
  *
  * Of a large WIM it has most of a MiB, and a start looks up a handful of files: it is read in parts, as far as a search comes. Files are
- * searched from the front. The metadata of the image that the header calls bootable is known by its place, and searched from the end, where
- * writers that append put it. Only where nothing is found all is read.
+ * searched from the front. The metadata of the image that the header calls bootable is known by its place, and searched at the front, where
+ * wimlib puts it, then from the end, where it comes by appending. Only where nothing is found all is read.
  */
 #include "core/base/bytes.h"
 #include "core/base/sort.h"
@@ -165,8 +165,10 @@ static bool is_boot_metadata(const struct pod_wim *w, const uint8_t *e)
 static enum pod_status find_boot_metadata(struct pod_wim *w, uint32_t *entry)
 {
 	const uint8_t *e;
-	for (uint32_t part = part_count(w->table); part; part--) {
-		uint32_t first = (part - 1) * PART, end = w->table->count - first < PART ? w->table->count : first + PART;
+	uint32_t parts = part_count(w->table);
+	for (uint32_t n = 0; n < parts; n++) {
+		uint32_t first = (n ? parts - n : 0) * PART,
+			 end = w->table->count - first < PART ? w->table->count : first + PART;
 		POD_TRY(pod_budget_spend(w->dev->budget, PART / 256, 0));
 		for (uint32_t i = first; i < end; i++) {
 			POD_TRY(wim_table_entry(w, i, &e));

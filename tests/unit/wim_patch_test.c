@@ -258,7 +258,7 @@ TEST(entries_leave_the_table)
 	stop(f);
 }
 
-/* Of a large table only those parts are read where something is: the files at its front, the metadata at its end. */
+/* Of a large table only those parts are read where something is: the file at its front, the metadata at its end. */
 TEST(large_table)
 {
 	enum { MANY = 2900 };

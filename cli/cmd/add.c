@@ -35,8 +35,8 @@ static void warn_unsound(const char *name, enum pod_status st, const struct pod_
 			   cli_status_text(st));
 }
 
-/* What starts the disk in a VHD or VHDX; false: that cannot be told, and was said. */
-static bool look_inside(const char *path, const char *name, uint32_t *firmware, struct fault *fault)
+/* What starts the disk in a VHD or VHDX, or Windows from a WIM, and what the plan warns of; false: that cannot be told, and was said. */
+static bool look_inside(const char *path, const char *name, const char *fs, uint32_t *firmware, struct fault *fault)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
@@ -44,10 +44,14 @@ static bool look_inside(const char *path, const char *name, uint32_t *firmware, 
 	enum pod_status st = POD_E_IO;
 
 	if (cli_image_open(&im, path, fault)) {
+		im.fs = fs;
 		st = cli_image_plan(&im, plan, &diag, NULL);
 		cli_image_close(&im);
 	}
 	*firmware = plan->image.firmware;
+	for (uint32_t i = 0; st == POD_OK && i < plan->warning_count; i++)
+		if (i < plan->about_image.first || i >= plan->about_image.end)
+			fault_warn(fault, "%s: %s", name, plan->warning[i]);
 	if (st == POD_OK)
 		pod_plan_free(plan);
 	else if (*plan->parent)
@@ -61,7 +65,7 @@ static bool look_inside(const char *path, const char *name, uint32_t *firmware, 
 }
 
 /* Says what is odd about an image before it is copied; odd is not wrong. */
-static void warn_about(struct cli_dev *src, const char *name, struct fault *fault)
+static void warn_about(struct cli_dev *src, const char *name, const char *fs, struct fault *fault)
 {
 	struct pod_image *im = cli_xzalloc(sizeof *im);
 	struct pod_diag diag = {0};
@@ -72,8 +76,8 @@ static void warn_about(struct cli_dev *src, const char *name, struct fault *faul
 	else if (im->truncated)
 		fault_warn(fault, _("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
 			   (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
-	else if ((pod_image_is_disk_file(im->kind) || im->kind == POD_IMAGE_WIM) &&
-		 !look_inside(src->path, name, &im->firmware, fault))
+	else if ((pod_image_is_disk_file(im->kind) || cli_image_has_windows(&src->dev, im)) &&
+		 !look_inside(src->path, name, fs, &im->firmware, fault))
 		;
 	else if (im->firmware == 0)
 		fault_warn(fault, _("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));
@@ -216,7 +220,7 @@ static int add_one(struct cli_volume *v, const struct options *o, const char *fo
 	else if (fstat(src.fd, &st) != 0)
 		fault_set(fault, _("%s: cannot open: %s"), file, strerror(errno));
 	else {
-		warn_about(&src, file, fault);
+		warn_about(&src, file, v->t->data.ops->name, fault);
 		fault_print(fault);
 		rc = copy_in(v, o, &src, path, st.st_mtime, fault);
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "cli/cmd/list.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/hashlist.h"
 #include "cli/stick/image.h"
@@ -16,6 +17,7 @@ struct listing {
 	struct fault *fault;
 	struct cli_walk walk;
 	struct cli_allowance allowance;
+	struct list_store store;
 	bool failed;
 };
 
@@ -47,9 +49,20 @@ struct probed {
 	char problem[160];  /* "" if none */
 	uint32_t wim_image; /* that starts; 0: none, or not known */
 	char wim_name[128];
+	/* The plan's, of what Windows is started from. */
+	uint32_t warnings;
+	char warning[POD_PLAN_WARNING_MAX][sizeof((struct pod_plan *)0)->warning[0]];
 };
 
-/* What the disk in a VHD or VHDX starts, whose parents may be missing, or Windows PE in a WIM. */
+/* What the plan warns of, but for what is told of every image (cut off). */
+static void keep_warnings(const struct pod_plan *plan, struct probed *out)
+{
+	for (uint32_t i = 0; i < plan->warning_count; i++)
+		if (i < plan->about_image.first || i >= plan->about_image.end)
+			pod_strlcpy(out->warning[out->warnings++], plan->warning[i], sizeof out->warning[0]);
+}
+
+/* What the disk in a VHD or VHDX starts, whose parents may be missing, or Windows from a WIM. */
 static void look_inside(struct cli_target *t, const struct cli_entry *e, struct probed *out)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
@@ -66,6 +79,7 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 		pod_strlcpy(out->image.label, plan->image.label, sizeof out->image.label);
 		out->wim_image = plan->windows.count ? plan->windows.wim_image : 0;
 		pod_strlcpy(out->wim_name, plan->windows.wim_name, sizeof out->wim_name);
+		keep_warnings(plan, out);
 		pod_plan_free(plan);
 	} else if (*plan->parent) {
 		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing or was changed"), plan->parent);
@@ -109,12 +123,26 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	else if (out->image.truncated)
 		snprintf(out->problem, sizeof out->problem, _("truncated: %llu of %llu bytes"),
 			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
-	if (st == POD_OK && (pod_image_is_disk_file(out->image.kind) || out->image.kind == POD_IMAGE_WIM))
+	if (st == POD_OK && (pod_image_is_disk_file(out->image.kind) || cli_image_has_windows(&md.dev, &out->image)))
 		look_inside(t, e, out);
 	if (!cli_allowance_end(&l->allowance, &t->file))
 		pod_strlcpy(out->problem, _("not looked at completely: it would take too long"), sizeof out->problem);
 	pod_map_fini(&map);
 	pod_free(&cli_alloc, ext);
+}
+
+/* A layer, and whether the menu shows it. */
+static void layer_json(struct listing *l, struct cli_json *j, const char *path)
+{
+	const struct pod_stored *layer = list_layer(&l->store, l->walk.t, path);
+
+	if (!layer)
+		return;
+	cli_json_open(j, "layer", '{');
+	cli_json_str(j, "name", layer->name);
+	cli_json_bool(j, "current", layer == l->store.current);
+	cli_json_bool(j, "in_menu", layer == l->store.current);
+	cli_json_close(j, '}');
 }
 
 static void name_json(struct cli_json *j, unsigned problems)
@@ -165,6 +193,13 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 		}
 		if (*p->problem)
 			cli_json_str(&j, "problem", p->problem);
+		if (p->warnings) {
+			cli_json_open(&j, "warnings", '[');
+			for (uint32_t k = 0; k < p->warnings; k++)
+				cli_json_str(&j, NULL, p->warning[k]);
+			cli_json_close(&j, ']');
+		}
+		layer_json(l, &j, e->path);
 		name_json(&j, cli_name_problems(e->path));
 		cli_json_close(&j, '}');
 	}
@@ -195,7 +230,7 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 	for (size_t i = 0; i < l->walk.count; i++) {
 		const struct cli_entry *e = &l->walk.entry[i];
 		const struct cli_hash *h = cli_hashlist_get(hashes, e->path, &e->node);
-
+		const struct pod_stored *layer = list_layer(&l->store, l->walk.t, e->path);
 		unsigned odd = cli_name_problems(e->path);
 
 		probe(l, e, p);
@@ -217,8 +252,16 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 		if (odd & CLI_NAME_ALIKE)
 			cli_print("%s", _(", the name can be taken for another"));
 		cli_print("\n");
+		if (layer && layer == l->store.current)
+			cli_print(_("    the current layer of its store: in the menu it stands for all of them\n"));
+		else if (layer)
+			cli_print(_("    a layer below or beside the current one of its store: not in the menu\n"));
 		if (h)
 			cli_print(_("    sha256 %s, recorded on %s\n"), h->hex, date_of(h->recorded, date));
+		for (uint32_t k = 0; k < p->warnings; k++) {
+			cli_print("    ");
+			cli_print(_("Warning: %s\n"), p->warning[k]);
+		}
 	}
 	free(p);
 	return cli_flush(fault);
@@ -247,6 +290,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (l.failed)
 		rc = CLI_FAILED;
 
+	list_store_free(&l.store);
 	cli_hashlist_free(&hashes);
 	cli_walk_free(&l.walk);
 	cli_target_close(l.walk.t);

@@ -130,6 +130,29 @@ bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapde
 	return true;
 }
 
+bool cli_image_has_windows(struct pod_dev *bytes, const struct pod_image *image)
+{
+	static const char *const mark[] = {"sources/boot.wim", "efi/microsoft/boot/bcd", "boot/bcd"};
+	struct pod_dirent *scratch;
+	struct pod_node n;
+	struct pod_fs fs = {0};
+	bool found = false;
+
+	if (image->kind == POD_IMAGE_WIM)
+		return true;
+	/* UDF is what Windows reads where both are there. */
+	if (image->kind != POD_IMAGE_ISO ||
+	    ((!image->udf || pod_fs_open_as(&fs, &pod_fs_udf, bytes, &cli_alloc, NULL) != POD_OK) &&
+	     pod_image_open_tree(&fs, bytes, &cli_alloc, NULL) != POD_OK))
+		return false;
+	scratch = cli_xzalloc(sizeof *scratch);
+	for (size_t i = 0; i < POD_ARRAY_LEN(mark) && !found; i++)
+		found = pod_fs_lookup(&fs, mark[i], &n, scratch) == POD_OK && !n.is_dir;
+	free(scratch);
+	pod_fs_close(&fs);
+	return found;
+}
+
 static enum pod_status shim_on_esp(struct cli_target *t, const char *path, struct pod_shim *out)
 {
 	struct pod_node node;
@@ -267,7 +290,7 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 			     : conf	   ? conf->windows_image
 					   : 0,
 		.wim_images = im->wim_images,
-		.volume_fs = im->target ? im->target->data.ops->name : NULL,
+		.volume_fs = im->target ? im->target->data.ops->name : im->fs,
 		.volume_free = im->target && im->target->data.ops == &pod_fs_ntfs ? free_space : NULL,
 		.volume_free_ctx = im,
 	};

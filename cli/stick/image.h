@@ -20,6 +20,8 @@ struct cli_image {
 	size_t shim_len[POD_MACHINE_COUNT];
 	uint32_t wim_image; /* of a WIM: the image to start; 0: as isopod.conf or the WIM says */
 	bool wim_images;    /* look at all of them */
+	const char
+		*fs; /* of a file of the host: the filesystem it is going to lie on, for the plan's warnings; NULL: not known */
 };
 /* A file on a stick that is open already; it stays open after cli_image_close. */
 enum pod_status POD_MUST_USE cli_image_on_target(struct cli_image *im, struct cli_target *t, const char *path,
@@ -29,6 +31,8 @@ bool cli_image_open(struct cli_image *im, const char *arg, struct fault *fault);
 void cli_image_close(struct cli_image *im);
 /* The image's own bytes as a device. `map` is storage for it. */
 bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out, struct fault *fault);
+/* Is it a WIM, or an ISO with what Windows is started by? Then the plan says what will not start. `bytes`: the image's own. */
+bool cli_image_has_windows(struct pod_dev *bytes, const struct pod_image *image);
 /* What is read of it: the stick, or the file of the host. */
 struct cli_dev *cli_image_file(struct cli_image *im);
 /* The plan of an open image. */

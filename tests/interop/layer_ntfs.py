@@ -125,10 +125,13 @@ def everyday(rng):
     os.unlink("big.raw")
     sound("s.img", "no space")
     r = must("list", "s.img", "--json")
-    check(STORE in r.out, "list: " + r.out)
+    marked = {i["path"]: i["layer"] for i in json.loads(r.out) if i["path"].startswith(STORE)}
+    text = must("list", "s.img").out
+    check("stands for all of them" in text and ("not in the menu" in text) == (len(marked) > 1), "list as text: " + text)
     for l in json.loads(must("layer", "list", s, "--json").out)["layers"]:
         r = isopod("plan", s + "/" + l["file"])
         equal("not the current layer" in r.err, not l["current"], "plan of %s: %s" % (l["file"], r.err))
+        equal(marked[STORE + "/" + l["file"]], {"name": l["name"], "current": l["current"], "in_menu": l["current"]}, "list: " + l["file"])
 
 
 def chain(rng):

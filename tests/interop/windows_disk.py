@@ -400,6 +400,14 @@ def other_machine():
     p = plan(windows_media.iso("win32", "win32.iso"))
     equal(starts(p), ["bios", "uefi-ia32"], "a 32-bit Windows PE")
     check(any("another processor than x64" in w for w in p["warnings"]), "and why: %s" % p["warnings"])
+    # Who puts it onto a stick, or lists what is there, is told in the same words.
+    isopod("create", "warned.img", "--size", "200M", "--yes")
+    told = isopod("add", "warned.img", "win32.iso").err
+    check(all("win32.iso: " + w in told for w in p["warnings"]), "add: %s" % told)
+    listed = json.loads(isopod("list", "warned.img", "--json").out)[0]
+    equal(listed["warnings"], p["warnings"], "list")
+    check("Warning: " + p["warnings"][0] in isopod("list", "warned.img").out, "list as text")
+    os.unlink("warned.img")
 
 
 def remove_helpers():

@@ -359,7 +359,7 @@ struct request {
 	const char *explain_id, *inventory, *save;
 };
 
-enum { OPT_ONLY = 256, OPT_SKIP, OPT_EXPLAIN, OPT_PROBE, OPT_INVENTORY, OPT_ACPI, OPT_SAVE, OPT_NO_MACHINE };
+enum { OPT_ONLY = 256, OPT_SKIP, OPT_EXPLAIN, OPT_PROBE, OPT_INVENTORY, OPT_ACPI, OPT_SAVE, OPT_NO_MACHINE, OPT_DRIVERS };
 
 static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"full", no_argument, NULL, 'f'},
@@ -370,6 +370,7 @@ static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"skip", required_argument, NULL, OPT_SKIP},
 					{"explain", optional_argument, NULL, OPT_EXPLAIN},
 					{"acpi", required_argument, NULL, OPT_ACPI},
+					{"drivers", required_argument, NULL, OPT_DRIVERS},
 					{"inventory", required_argument, NULL, OPT_INVENTORY},
 					{"save-inventory", required_argument, NULL, OPT_SAVE},
 					{"no-machine", no_argument, NULL, OPT_NO_MACHINE},
@@ -413,6 +414,9 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c, 
 		break;
 	case OPT_ACPI:
 		r->d.acpi = optarg;
+		break;
+	case OPT_DRIVERS:
+		r->d.drivers = optarg;
 		break;
 	case OPT_SAVE:
 		r->save = optarg;
@@ -466,6 +470,8 @@ static int check_usage(const struct cli_command *cmd, const struct request *r, i
 		return cli_usage(fault, cmd, "%s", _("--acpi cannot be used with --no-machine"));
 	if (r->d.acpi && access(r->d.acpi, R_OK) != 0)
 		return fault_set(fault, "%s: %s", r->d.acpi, strerror(errno));
+	if (r->d.drivers && access(r->d.drivers, R_OK | X_OK) != 0)
+		return fault_set(fault, "%s: %s", r->d.drivers, strerror(errno));
 	if ((r->d.probe || r->d.benchmark) && left == 0)
 		return cli_usage(fault, cmd, "%s", _("--probe and --benchmark need a TARGET"));
 	return CLI_OK;
@@ -503,6 +509,7 @@ const struct cli_command cli_doctor = {
 		   "  --inventory FILE    check for the machine described there, not for this one\n"
 		   "  --acpi PATH         ACPI tables saved with acpidump (a file, or a folder of tables), instead of the "
 		   "machine's\n"
+		   "  --drivers DIR       drivers for Windows (INF files): name the folder that a medium lacks\n"
 		   "  --save-inventory FILE  write the description of this machine\n"
 		   "  --no-machine        leave the machine out\n"
 		   "  --only LIST, --skip LIST  checks or hazards (1..6) to run or to leave out\n"

@@ -62,6 +62,7 @@ struct doctor {
 	enum doctor_probe probe;
 	const struct doctor_machine *machine; /* NULL: --no-machine */
 	const char *acpi;		      /* --acpi: a dump of ACPI tables that counts instead of the machine's; NULL */
+	const char *drivers;		      /* --drivers: a folder with drivers for Windows that can be added; NULL */
 	struct cli_target *target;	      /* the stick, or NULL: a file of the host, or the machine alone */
 	struct cli_hashlist *hashes;	      /* of the stick; NULL without one */
 	const char *arg;		      /* TARGET, FILE or TARGET:PATH as given; NULL: the machine alone */

@@ -32,6 +32,10 @@ const char *inf_match(const struct inf_set *s, const struct device *dev);
 /* Is it on a bus whose ids are known here? */
 bool inf_knows_bus(const struct device *dev);
 
+/* drivers_vendor.c: takes in the INF files below a folder of the host, or of the stick's /drivers. What cannot be read is left out. */
+void inf_read_folder(struct inf_set *s, const char *folder);
+void inf_read_stick(struct inf_set *s, struct cli_target *t);
+
 /* drivers_wim.c, with libwim: takes in the INF files of the image that the WIM starts (or the last one). `wim` is open; `about`
  * is what to call it. NULL, or a sentence: why not (the caller frees); *hostile: because libwim came to grief on it. */
 char *wim_read_inf(int wim, const char *about, struct inf_set *out, bool *hostile);

@@ -22,8 +22,9 @@ const struct doctor_check drivers_check_windows = {
 		"hardware ids of the driver files (INF) in it. Without a driver for the disk controller Setup shows no disk to "
 		"install to, or an installed Windows stops with INACCESSIBLE_BOOT_DEVICE (0x7B); without one for the USB "
 		"controller "
-		"it asks for a missing media driver. Have the vendor's driver (the folder with the .inf file) on the stick and "
-		"load it in Setup, or choose AHCI instead of RAID or VMD in the firmware's setup."),
+		"it asks for a missing media driver. 'isopod drivers add' puts the vendor's driver (the folder with the .inf file) "
+		"onto the stick, from where it is loaded before Setup starts; --drivers DIR names the folder below DIR that has it. Or "
+		"choose AHCI instead of RAID or VMD in the firmware's setup."),
 };
 
 /* A copy of what is in an image, or is not to be opened again by the child, in a file of `folder`. -1: *why. */
@@ -82,35 +83,86 @@ char *wim_read_inf(int wim, const char *about, struct inf_set *out, bool *hostil
 }
 #endif
 
+/* --- what is missing ------------------------------------------------------------------------------------------------------- */
+
+/* Drivers that somebody has, read when the first one is missing. */
+struct offered {
+	bool read;
+	struct inf_set stick, given;
+};
+
+static void read_offered(struct offered *o, const struct doctor *d, const struct doctor_image *im)
+{
+	if (o->read)
+		return;
+	o->read = true;
+	/* The helper looks there; without it in the WIM nobody does. */
+	if (d->target && im->plan->windows.replaced[0])
+		inf_read_stick(&o->stick, d->target);
+	if (d->drivers)
+		inf_read_folder(&o->given, d->drivers);
+}
+
+static const char *missing_text(enum device_kind kind)
+{
+	return kind == DEVICE_STORAGE ? _("no driver in Windows Setup for disk controller %s")
+	       : kind == DEVICE_USB   ? _("no driver in Windows Setup for USB controller %s")
+				      : _("no driver in Windows Setup for network controller %s");
+}
+
+static void report_missing(struct doctor *d, const struct doctor_image *im, const struct device *dev, struct offered *o)
+{
+	const char *stick = d->target ? d->target->file.path : "TARGET", *inf;
+	char *what = cli_xasprintf(missing_text(dev->kind), dev->name), *fix;
+	bool minor = dev->kind == DEVICE_NETWORK || dev->minor;
+
+	read_offered(o, d, im);
+	if ((inf = inf_match(&o->stick, dev)) != NULL) {
+		doctor_reportf(d, &drivers_check_windows, DOCTOR_NOTE, im->subject, NULL,
+			       _("%s; %s on the stick names it, and is loaded before Setup starts"), what, inf);
+		free(what);
+		return;
+	}
+	if ((inf = inf_match(&o->given, dev)) != NULL)
+		fix = cli_xasprintf(_("%s names it: isopod drivers add %s %.*s"), inf, stick, (int)(strrchr(inf, '/') - inf),
+				    inf);
+	else if (d->drivers)
+		fix = cli_xasprintf(
+			_("nothing in %s names it; unpack the vendor's driver (the folder with the .inf file), then: isopod drivers "
+			  "add %s FOLDER"),
+			d->drivers, stick);
+	else
+		fix = cli_xasprintf(
+			_("unpack the vendor's driver (the folder with the .inf file), then: isopod drivers add %s FOLDER; "
+			  "--drivers DIR looks for it in DIR"),
+			stick);
+	doctor_report(d, &drivers_check_windows, minor ? DOCTOR_WARN : DOCTOR_BAD, im->subject, what, fix);
+	free(fix);
+	free(what);
+}
+
 static void judge(struct doctor *d, const struct doctor_image *im, const struct inf_set *infs, const struct devices *devices)
 {
+	struct offered offered = {0};
 	size_t total = 0, fine = 0;
 
 	for (size_t i = 0; i < devices->n; i++) {
 		const struct device *dev = &devices->v[i];
-		const char *file;
 
 		if (!inf_knows_bus(dev))
 			continue;
 		total++;
-		file = inf_match(infs, dev);
-		fine += file != NULL;
-		if (!file)
-			doctor_reportf(d, &drivers_check_windows,
-				       dev->kind == DEVICE_NETWORK || dev->minor ? DOCTOR_WARN : DOCTOR_BAD, im->subject,
-				       dev->kind == DEVICE_NETWORK
-					       ? _("have the vendor's driver on the stick and install it after Setup")
-					       : _("put the vendor's driver (folder with the .inf file) on the stick and load it "
-						   "in Setup"),
-				       dev->kind == DEVICE_STORAGE ? _("no driver in Windows Setup for disk controller %s")
-				       : dev->kind == DEVICE_USB   ? _("no driver in Windows Setup for USB controller %s")
-								   : _("no driver in Windows Setup for network controller %s"),
-				       dev->name);
+		if (inf_match(infs, dev))
+			fine++;
+		else
+			report_missing(d, im, dev, &offered);
 	}
 	if (fine == total)
 		doctor_reportf(d, &drivers_check_windows, DOCTOR_GOOD, im->subject, NULL,
 			       _("Windows Setup (%zu driver files) knows all %zu controllers of %s"), infs->files, total,
 			       doctor_machine_name(d->machine));
+	inf_free(&offered.stick);
+	inf_free(&offered.given);
 }
 
 /* `fs` NULL: the image is a WIM. */

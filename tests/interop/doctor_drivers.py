@@ -5,6 +5,7 @@ images by mksquashfs, WIMs by wimlib, a real live medium, a made-up /sys."""
 import gzip, json, os, random, re, shutil, struct, subprocess
 
 from cli_common import B, FAULTS, check, equal, finish, isopod, loop_device, loop_release, make_data, must, one_line, run, skip, workdir
+import windows_media
 from doctor_machine import AHCI, E1000E, QEMU, XHCI, inventory, pci
 
 MEDIA = os.environ.get("ISOPOD_MEDIA", os.path.expanduser("~/.cache/isopod/media"))
@@ -378,6 +379,34 @@ def readme_only(name):
     return name
 
 
+def offered_drivers(odd):
+    """What the medium lacks, in a folder of the host, and then on the stick."""
+    os.makedirs("vendor/disk/x64")
+    with open("vendor/disk/x64/odd.INF", "wb") as f:
+        f.write('[Odd]\r\n"Odd controller" = Odd, PCI\\VEN_DEAD&DEV_BEEF\r\n'.encode("utf-16"))
+    with open("vendor/other.inf", "w") as f:
+        f.write("[Other]\nx = y, PCI\\VEN_8086&DEV_0001\n")
+    tell = lambda *a: {f["level"]: (f["evidence"], f.get("fix") or "") for f in findings(doctor("--inventory", odd, *a), "drivers.windows")}
+    found = tell("w.iso")
+    check("drivers add TARGET FOLDER" in found["problem"][1] and "--drivers DIR" in found["problem"][1], "what to do: %r" % found)
+    found = tell("--drivers", "vendor", "w.iso")
+    check("vendor/disk/x64/odd.INF names it: isopod drivers add TARGET vendor/disk/x64" in found["problem"][1], "the folder: %r" % found)
+    check("nothing in vendor names it" in found["warning"][1], "and of what is in none: %r" % found)
+    r = isopod("doctor", "--drivers", "nowhere", "w.iso")
+    check(r.rc == 3 and "nowhere" in r.err, "no such folder: %d %s" % (r.rc, r.err))
+    # On the stick its helper loads it, if it is put into the WIM at all: that takes a program to stand in front of.
+    windows_media.pe_tree("pe")
+    wim("pe.wim", "lzx", ["Windows/INF", "Windows/INF"],
+        [(os.path.relpath(os.path.join(d, n), "pe"), open(os.path.join(d, n), "rb").read()) for d, _, names in os.walk("pe") for n in names])
+    must("create", "helped.img", "--size", "200M", "--yes")
+    must("add", "helped.img", "pe.wim")
+    found = tell("helped.img:/images/pe.wim")
+    check("drivers add helped.img FOLDER" in found["problem"][1], "a stick without drivers: %r" % found)
+    must("drivers", "add", "helped.img", "vendor/disk")
+    found = tell("helped.img:/images/pe.wim")
+    check("problem" not in found and "odd.INF on the stick names it" in found["note"][0], "a stick with it: %r" % found)
+
+
 def windows():
     folders = ["Windows/INF", "Windows/System32/DriverStore/FileRepository/net1.inf_amd64_0"]
     few = inventory("few.inv", [XHCI, AHCI, E1000E])
@@ -397,6 +426,7 @@ def windows():
             # dead:beef stands in a comment of an INF file only
             check(r.rc == 1 and set(found) == {"problem", "warning"} and "dead:beef" in found["problem"] and "dead:bee0" in found["warning"],
                   "Windows %s and controllers that nobody knows: %r" % (what, found))
+    offered_drivers(odd)
     entries = sum(len(names) + len(folders) for _, folders, names in os.walk("iso"))
     r = isopod("doctor", "--json", "--only", "image.files", "u.iso")
     found = findings(r, "image.files")

@@ -88,6 +88,7 @@ core: $(foreach t,$(TARGETS),$(B)/$(t)/libpod.a)
 -include tests/unit/rules.mk
 -include tests/fuzz/rules.mk
 -include tests/interop/rules.mk
+-include tests/faults/rules.mk
 -include tests/media/rules.mk
 -include tests/boot/rules.mk
 -include tests/windows/rules.mk

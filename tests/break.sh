@@ -24,7 +24,7 @@ wrong() {
 # Whatever is a test by itself, by its name in break.txt.
 tests() {
 	git ls-files 'tests/unit/*_test.c' 'tests/fuzz/*_fuzz.c' | sed 's,^tests/,,; s,_\(test\|fuzz\)\.c$,,'
-	git ls-files -s 'tests/interop' 'tests/build' 'tests/boot' | sed -n 's,^100755.*\ttests/,,p'
+	git ls-files -s 'tests/interop' 'tests/build' 'tests/boot' 'tests/faults/run.py' | sed -n 's,^100755.*\ttests/,,p'
 }
 
 # FILE, EXPRESSION and TEST of each line.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # `make check` runs every bounded suite, even after one failed, and ends with the sum.
-CHECK_SUITES      := lint unit fuzz interop build bios boot
-CHECK_LONG_SUITES := unit fuzz-long interop build bios break boot-long
+CHECK_SUITES      := lint unit fuzz interop faults-quick build bios boot
+CHECK_LONG_SUITES := unit fuzz-long interop faults build bios break boot-long
 
 .PHONY: check check-long check-build
 

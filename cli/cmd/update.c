@@ -7,6 +7,7 @@
 #include "cli/stick/esp.h"
 #include "cli/host/identity.h"
 #include "cli/stick/target.h"
+#include "core/trace/state.h"
 
 /* A filesystem that cannot be opened in the ESP of a stick whose boot code is ours. A drive that only fails to answer, or a
  * foreign one, is left alone. */
@@ -22,6 +23,38 @@ static bool esp_is_lost(struct cli_target *t)
 	return st == POD_E_FORMAT || st == POD_E_CORRUPT;
 }
 
+/* Its state file is there, or its boot code is ours. */
+static bool is_ours(struct cli_target *t)
+{
+	struct pod_node node;
+
+	return cli_bootcode_present(&t->file.dev) || pod_fs_lookup(&t->esp, POD_STATE_FILE, &node, &t->scratch) == POD_OK;
+}
+
+/* Makes it anew: what was on it beside our files is gone. */
+static enum pod_status remake_esp(struct cli_target *t, const struct cli_esp_files *files, struct fault *fault,
+				  struct pod_diag *diag)
+{
+	fault_warn(fault, _("%s: the ESP was damaged; it is rewritten, the images are not touched"), t->file.path);
+	return cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(NULL), t->esp_part->start_bytes, diag);
+}
+
+static enum pod_status update_esp(struct cli_target *t, const struct cli_esp_files *files, bool *changed, struct fault *fault,
+				  struct pod_diag *diag)
+{
+	enum pod_status st = POD_E_CORRUPT;
+
+	if (t->esp.ops)
+		st = cli_esp_update(&t->esp_win.dev, files, changed, diag);
+	/* Folders or chains that lead nowhere: nothing but a new volume helps. One that holds an interrupted change of the NTFS
+	 * volume is kept. */
+	if (st == POD_E_CORRUPT && (!t->esp.ops || (is_ours(t) && t->journal == POD_E_NOT_FOUND))) {
+		*changed = true;
+		st = remake_esp(t, files, fault, diag);
+	}
+	return st;
+}
+
 /* The ESP first: the stick boots with new files and old boot code, each reads only its own. */
 static int update(struct cli_target *t, const struct cli_bootcode *boot, const struct cli_esp_files *files, struct fault *fault)
 {
@@ -32,13 +65,7 @@ static int update(struct cli_target *t, const struct cli_bootcode *boot, const s
 	if (!t->esp_part || (!t->esp.ops && !esp_is_lost(t)))
 		return fault_set(fault, _("%s: no readable ESP, so not an Isopod stick; 'isopod create' makes one"),
 				 t->file.path);
-	if (t->esp.ops) {
-		st = cli_esp_update(&t->esp_win.dev, files, &esp_changed, &diag);
-	} else {
-		fault_warn(fault, _("%s: the ESP was damaged; it is rewritten, the images are not touched"), t->file.path);
-		st = cli_esp_create(&t->esp_win.dev, files, cli_identity_u32(NULL), t->esp_part->start_bytes, &diag);
-		esp_changed = true;
-	}
+	st = update_esp(t, files, &esp_changed, fault, &diag);
 	if (st != POD_OK)
 		return fault_status(fault, t->file.path, _("cannot update the ESP"), st, &diag);
 	if (cli_bootcode_fits(&t->file.dev)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/doctor/report.h"
+#include "cli/doctor/sticks.h"
 #include "cli/stick/hashlist.h"
 #include "cli/stick/walk.h"
 
@@ -33,8 +34,9 @@ static const struct doctor_check *const own_checks[] = {&open_check, &folder_che
 static const struct doctor_module own_module = {.check = own_checks, .count = POD_ARRAY_LEN(own_checks)};
 
 const struct doctor_module *const doctor_modules[] = {
-	&own_module,	    &doctor_mod_image,	  &doctor_mod_drivers, &doctor_mod_rules,
-	&doctor_mod_memory, &doctor_mod_firmware, &doctor_mod_drive,   NULL,
+	&own_module,	   &doctor_mod_image,  &doctor_mod_drivers,
+	&doctor_mod_rules, &doctor_mod_memory, &doctor_mod_firmware,
+	&doctor_mod_drive, &doctor_mod_stick,  NULL,
 };
 
 static bool wants_module(const struct doctor *d, const struct doctor_module *m)
@@ -195,20 +197,8 @@ static void examine_images(struct doctor *d, struct fault *fault)
 
 static void run_stick_hooks(struct doctor *d)
 {
-	const char *bad = d->target->esp.ops ? cli_target_bad_shim(d->target) : NULL;
-	const char *bad_helper = d->target->esp.ops ? cli_target_bad_helper(d->target) : NULL;
-
-	if (bad)
-		doctor_reportf(d, &open_check, DOCTOR_BAD, d->arg,
-			       _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"),
-			       _("%s on the ESP is missing or damaged: no Linux starts without it"), bad);
-	else if (bad_helper)
-		doctor_reportf(d, &open_check, DOCTOR_WARN, d->arg,
-			       _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"),
-			       _("%s on the ESP is missing or damaged: Windows does not find its image without it"), bad_helper);
-	else if (!d->target->esp.ops)
-		doctor_report(d, &open_check, DOCTOR_BAD, d->arg, _("there is no ESP that can be read: the stick does not boot"),
-			      _("'isopod update' rewrites the ESP of an Isopod stick and keeps all images"));
+	if (!d->target->esp.ops)
+		doctor_no_esp(d, &open_check);
 	else
 		doctor_reportf(d, &open_check, DOCTOR_GOOD, d->arg, NULL, _("%s, data partition %u (%s), ESP"),
 			       d->target->id.gpt ? "GPT" : "MBR", d->target->data_part->number, d->target->data.ops->name);
@@ -222,7 +212,7 @@ static struct cli_target *open_target(struct doctor *d, const char *path)
 	struct fault why = {0};
 	struct cli_target *t = cli_target_open(path, false, &why);
 
-	if (!t)
+	if (!t && !doctor_unopened(d, &open_check, path))
 		doctor_report(d, &open_check, DOCTOR_BAD, path, fault_text(&why), _("see 'isopod doctor --explain drive.open'"));
 	fault_free(&why);
 	return t;

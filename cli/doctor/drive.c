@@ -91,6 +91,15 @@ static const struct doctor_check *const checks[] = {
 
 /* --- table ----------------------------------------------------------------------------------------------------------------- */
 
+static bool has_backup(struct pod_dev *dev)
+{
+	struct pod_parttab *t = cli_xzalloc(sizeof *t);
+	bool has = pod_parttab_read_gpt(dev, &cli_alloc, dev->sector_size, true, t, NULL) == POD_OK;
+
+	free(t);
+	return has;
+}
+
 static void check_table(struct doctor *d)
 {
 	const struct pod_parttab *t = &d->target->table;
@@ -113,6 +122,12 @@ static void check_table(struct doctor *d)
 		doctor_report(d, &table_check, DOCTOR_BAD, d->arg,
 			      _("the first copy of the GPT is damaged, the second one was read"),
 			      _("repair it with 'sgdisk -e' or gdisk, before the second copy is damaged too"));
+	}
+	if (t->kind == POD_PARTTAB_GPT && !t->used_backup && !has_backup(&d->target->file.dev)) {
+		wrong++;
+		doctor_report(d, &table_check, DOCTOR_WARN, "GPT",
+			      _("the second copy of the GPT, at the drive's end, is damaged or wiped"),
+			      _("repair it with 'sgdisk -e' or gdisk, before the first copy is damaged too"));
 	}
 	if (!wrong)
 		doctor_reportf(d, &table_check, DOCTOR_GOOD, d->arg, NULL, _("%u partitions, aligned to 1 MiB"), t->count);
@@ -148,6 +163,21 @@ static void report_space(struct doctor *d, const struct pod_exfat_space *s)
 		       pod_format_size(total, s->total_bytes), pod_format_size(run, s->largest_run_bytes));
 }
 
+/* exFAT 1.00, 3.1: VolumeFlags and PercentInUse of the copy may be stale. */
+static bool copy_is_same(struct pod_dev *dev, const struct pod_exfat_geom *g)
+{
+	size_t len = (size_t)POD_EXFAT_BOOT_SECTORS << g->sector_shift;
+	uint8_t *main = cli_xmalloc(len), *copy = cli_xmalloc(len);
+	bool same = pod_dev_read(dev, 0, main, len) == POD_OK && pod_dev_read(dev, len, copy, len) == POD_OK;
+
+	memcpy(copy + 0x6A, main + 0x6A, 2);
+	copy[0x70] = main[0x70];
+	same = same && memcmp(main, copy, len) == 0;
+	free(main);
+	free(copy);
+	return same;
+}
+
 static void check_exfat(struct doctor *d)
 {
 	struct doctor_volume *v = cli_xzalloc(sizeof *v);
@@ -164,6 +194,10 @@ static void check_exfat(struct doctor *d)
 		return;
 	}
 	report_repair(d, v);
+	if (!v->geom.from_backup && !copy_is_same(&d->target->data_win.dev, &v->geom))
+		doctor_report(d, &volume_check, DOCTOR_WARN, d->arg,
+			      _("the copy of the boot region differs from it, or is damaged"),
+			      _("let fsck.exfat look at it (Windows: chkdsk)"));
 	if (v->geom.from_backup)
 		doctor_report(d, &volume_check, DOCTOR_BAD, d->arg, _("the main boot region is damaged, its copy was read"),
 			      _("let fsck.exfat look at it (Windows: chkdsk)"));

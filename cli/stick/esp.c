@@ -5,38 +5,82 @@
 #include <time.h>
 #include "cli/ui/ui.h"
 #include "cli/stick/esp.h"
+#include "cli/stick/manifest.h"
 #include "cli/stick/stickfiles.h"
 #include "core/fs/fat_write.h"
-#include "core/trace/state.h"
+#include "core/trace/health.h"
 
 enum folder { EFI_BOOT, ISOPOD, FOLDERS };
 
 static const char *const folder_path[FOLDERS] = {[EFI_BOOT] = "EFI/BOOT", [ISOPOD] = "ISOPOD"};
 
-/* Every file here is also the name of a stick file; the last has no source: it begins as zeros, and is the boot manager's own
- * from then on. */
+/* The name behind the folder is also that of a stick file; the last two have no source: the list is made, and the state file begins as zeros
+ * and is the boot manager's own from then on. */
 static const struct {
 	enum folder folder;
-	const char *name;
+	const char *path;
 } file[CLI_ESP_FILES] = {
-	{EFI_BOOT, "BOOTX64.EFI"}, {EFI_BOOT, "BOOTIA32.EFI"}, {EFI_BOOT, "BOOTAA64.EFI"}, {ISOPOD, "SHIMX64"},
-	{ISOPOD, "SHIMIA32"},	   {ISOPOD, "SHIMAA64"},       {ISOPOD, "WINX64.EXE"},	   {ISOPOD, "WINIA32.EXE"},
-	{ISOPOD, "WINAA64.EXE"},   {ISOPOD, "FONT.BIN"},       {ISOPOD, "STATE.BIN"},
+	{EFI_BOOT, "EFI/BOOT/BOOTX64.EFI"},
+	{EFI_BOOT, "EFI/BOOT/BOOTIA32.EFI"},
+	{EFI_BOOT, "EFI/BOOT/BOOTAA64.EFI"},
+	{ISOPOD, "ISOPOD/SHIMX64"},
+	{ISOPOD, "ISOPOD/SHIMIA32"},
+	{ISOPOD, "ISOPOD/SHIMAA64"},
+	{ISOPOD, "ISOPOD/WINX64.EXE"},
+	{ISOPOD, "ISOPOD/WINIA32.EXE"},
+	{ISOPOD, "ISOPOD/WINAA64.EXE"},
+	{ISOPOD, "ISOPOD/FONT.BIN"},
+	[CLI_ESP_MANIFEST] = {ISOPOD, CLI_MANIFEST_FILE},
+	[CLI_ESP_STATE] = {ISOPOD, POD_STATE_FILE},
 };
-#define STATE_INDEX (CLI_ESP_FILES - 1)
+
+const char *cli_esp_path(size_t i)
+{
+	return file[i].path;
+}
+
+static const char *name_of(size_t i)
+{
+	return strrchr(file[i].path, '/') + 1;
+}
+
+/* The boot code is no file on the stick, but it is of the same version. */
+static bool list_bootcode(struct cli_manifest *m, struct fault *fault)
+{
+	static const char *const name[] = {CLI_MANIFEST_MBR, CLI_MANIFEST_STAGE2};
+
+	for (size_t i = 0; i < POD_ARRAY_LEN(name); i++) {
+		size_t len;
+		void *data = cli_stickfile_read(name[i], &len, fault);
+
+		if (!data)
+			return false;
+		cli_manifest_add(m, name[i], data, len);
+		free(data);
+	}
+	return true;
+}
 
 bool cli_esp_load(struct cli_esp_files *f, int64_t time_unix, struct fault *fault)
 {
+	struct cli_manifest list = {.version = ISOPOD_VERSION};
+
 	memset(f, 0, sizeof *f);
 	f->time_unix = time_unix;
-	for (size_t i = 0; i < STATE_INDEX; i++) {
-		f->data[i] = cli_stickfile_read(file[i].name, &f->len[i], fault);
+	for (size_t i = 0; i < CLI_ESP_MANIFEST; i++) {
+		f->data[i] = cli_stickfile_read(name_of(i), &f->len[i], fault);
 		if (!f->data[i]) {
 			cli_esp_free(f);
 			return false;
 		}
+		cli_manifest_add(&list, file[i].path, f->data[i], f->len[i]);
 	}
-	f->len[STATE_INDEX] = POD_STATE_SIZE;
+	if (!list_bootcode(&list, fault)) {
+		cli_esp_free(f);
+		return false;
+	}
+	f->data[CLI_ESP_MANIFEST] = cli_manifest_text(&list, &f->len[CLI_ESP_MANIFEST]);
+	f->len[CLI_ESP_STATE] = POD_STATE_SIZE;
 	return true;
 }
 
@@ -61,18 +105,43 @@ static void fat_time(int64_t time_unix, uint16_t *date, uint16_t *when)
 	*when = (uint16_t)(tm.tm_hour << 11 | tm.tm_min << 5 | tm.tm_sec / 2);
 }
 
-/* True if the file is on the ESP as it should be. The state file's content is not ours, only its length. */
+/* The boot manager hands shims on and writes to the state file without the filesystem. */
+static bool in_one_piece(struct pod_fatw *w, const struct pod_node *node, uint64_t *start_bytes)
+{
+	struct pod_extent *e = NULL;
+	size_t n = 0;
+	bool ok = pod_fs_extents(&w->fs, node, &cli_alloc, &e, &n) == POD_OK && n == 1 && !e[0].hole;
+
+	*start_bytes = ok ? e[0].dev_bytes : 0;
+	pod_free(&cli_alloc, e);
+	return ok;
+}
+
+/* Not so damaged that nothing can be recorded in it. */
+static bool state_is_usable(struct pod_fatw *w, uint64_t start_bytes)
+{
+	struct pod_state_health health;
+	struct pod_window state;
+
+	return pod_window_init(&state, w->fs.dev, start_bytes, POD_STATE_SIZE) == POD_OK &&
+	       pod_state_look(&state.dev, &cli_alloc, &health) == POD_OK && !pod_state_is_garbage(&health);
+}
+
+/* True if the file is on the ESP as it should be. The state file's content is the boot manager's, as long as it is one. */
 static bool is_current(struct pod_fatw *w, const struct cli_esp_files *f, size_t i)
 {
 	struct pod_dirent *scratch = cli_xmalloc(sizeof *scratch);
-	char path[32], *now;
 	struct pod_node node;
+	uint64_t start;
+	char *now;
 	bool same;
 
-	snprintf(path, sizeof path, "%s/%s", folder_path[file[i].folder], file[i].name);
-	same = pod_fs_lookup(&w->fs, path, &node, scratch) == POD_OK && !node.is_dir && node.size_bytes == f->len[i];
+	same = pod_fs_lookup(&w->fs, file[i].path, &node, scratch) == POD_OK && !node.is_dir && node.size_bytes == f->len[i];
 	free(scratch);
-	if (!same || i == STATE_INDEX)
+	same = same && in_one_piece(w, &node, &start);
+	if (same && i == CLI_ESP_STATE)
+		same = state_is_usable(w, start);
+	if (!same || i == CLI_ESP_STATE)
 		return same;
 	now = cli_xmalloc(f->len[i]);
 	same = pod_fs_read(&w->fs, &node, 0, now, f->len[i]) == POD_OK && memcmp(now, f->data[i], f->len[i]) == 0;
@@ -88,7 +157,7 @@ static enum pod_status put_folder(struct pod_fatw *w, const struct cli_esp_files
 
 	for (size_t i = 0; i < CLI_ESP_FILES; i++)
 		if (file[i].folder == folder && !is_current(w, f, i))
-			put[n++] = (struct pod_fatw_file){file[i].name, f->data[i], (uint32_t)f->len[i]};
+			put[n++] = (struct pod_fatw_file){name_of(i), f->data[i], (uint32_t)f->len[i]};
 	if (n == 0)
 		return POD_OK;
 	*changed = true;

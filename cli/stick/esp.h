@@ -6,13 +6,19 @@
 #include "cli/ui/fault.h"
 #include "core/disk/dev.h"
 
-#define CLI_ESP_FILES 11
+#define CLI_ESP_FILES 12
+/* Behind those that are installed: the list of what there is (cli/stick/manifest.h), and the state file, whose content is not ours. */
+#define CLI_ESP_MANIFEST (CLI_ESP_FILES - 2)
+#define CLI_ESP_STATE	 (CLI_ESP_FILES - 1)
 
 struct cli_esp_files {
 	void *data[CLI_ESP_FILES];
 	size_t len[CLI_ESP_FILES];
 	int64_t time_unix; /* what is written is stamped with it */
 };
+
+/* "EFI/BOOT/BOOTX64.EFI": where it lies on the ESP. */
+const char *cli_esp_path(size_t i);
 
 /* Reads them from where they are installed; says what is missing and returns false. */
 bool cli_esp_load(struct cli_esp_files *f, int64_t time_unix, struct fault *fault);

@@ -163,29 +163,17 @@ static enum pod_status shim_on_esp(struct cli_target *t, const char *path, struc
 	return pod_shim_by_reference(&t->esp, t->esp_win.start_bytes, &node, out);
 }
 
-/* Helpers are made to the same measure. */
-static const char *first_bad(struct cli_target *t, const char *const path[POD_MACHINE_COUNT])
+const char *cli_target_bad_shim(struct cli_target *t)
 {
+	static const char *const path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/SHIMX64",
+							    [POD_MACHINE_IA32] = "ISOPOD/SHIMIA32",
+							    [POD_MACHINE_AA64] = "ISOPOD/SHIMAA64"};
 	struct pod_shim shim;
 
 	for (size_t m = 0; m < POD_MACHINE_COUNT; m++)
 		if (shim_on_esp(t, path[m], &shim) != POD_OK)
 			return path[m];
 	return NULL;
-}
-
-const char *cli_target_bad_shim(struct cli_target *t)
-{
-	static const char *const path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/SHIMX64",
-							    [POD_MACHINE_IA32] = "ISOPOD/SHIMIA32",
-							    [POD_MACHINE_AA64] = "ISOPOD/SHIMAA64"};
-
-	return first_bad(t, path);
-}
-
-const char *cli_target_bad_helper(struct cli_target *t)
-{
-	return first_bad(t, pod_helper_path);
 }
 
 /* The shim from where the boot manager would take it: the stick's own ESP, or for a host file the installed one. */

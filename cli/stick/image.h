@@ -49,7 +49,5 @@ void cli_image_close_plan(struct cli_image *im, struct pod_plan *plan);
 
 /* Are the shims on the ESP what `isopod create` wrote? NULL, or the path of the first one that is not. */
 const char *cli_target_bad_shim(struct cli_target *t);
-/* The same for the helpers for Windows PE. */
-const char *cli_target_bad_helper(struct cli_target *t);
 
 #endif

@@ -7,7 +7,10 @@
 #include "cli/ui/ui.h"
 #include "cli/host/safety.h"
 #include "cli/stick/target.h"
+#include "core/base/bytes.h"
 #include "core/trace/state.h"
+
+#define DATA_START (1ull << 20)
 
 static bool is_esp(const struct pod_parttab *t, const struct pod_part *p)
 {
@@ -144,12 +147,26 @@ struct cli_target *cli_target_open(const char *path, bool writable, struct fault
 	return t;
 }
 
+/* A first sector without a table, and where a stick has its data partition a volume that says it begins there: exFAT's PartitionOffset is in
+ * sectors, NTFS' hidden sectors are. */
+static bool lost_its_table(struct pod_dev *dev)
+{
+	uint8_t first[512], data[512];
+
+	if (dev->size_bytes < DATA_START + sizeof data || pod_dev_read(dev, 0, first, sizeof first) != POD_OK ||
+	    pod_dev_read(dev, DATA_START, data, sizeof data) != POD_OK || pod_get_le16(first + 510) == 0xAA55)
+		return false;
+	if (memcmp(data + 3, "EXFAT   ", 8) == 0)
+		return pod_get_le64(data + 64) << (data[108] & 15) == DATA_START;
+	return memcmp(data + 3, "NTFS    ", 8) == 0 && (uint64_t)pod_get_le32(data + 28) * dev->sector_size == DATA_START;
+}
+
 /* An ESP that holds our state file, or our boot code: a stick rather than an image. */
 static bool looks_like_stick(struct pod_dev *dev)
 {
 	struct pod_parttab *t = cli_xzalloc(sizeof *t);
 	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
-	bool found = cli_bootcode_present(dev);
+	bool found = cli_bootcode_present(dev) || lost_its_table(dev);
 
 	if (!found && pod_parttab_read(dev, &cli_alloc, t, NULL) == POD_OK)
 		for (uint32_t i = 0; i < t->count && !found; i++) {

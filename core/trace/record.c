@@ -9,7 +9,7 @@
 
 static const char magic[8] = "ISOPODR1";
 
-enum { OFF_CRC = 0x08, OFF_BOOT = 0x0c, OFF_KIND = 0x10, OFF_UPDATE = 0x14, EVENT_SIZE = 12, SLOW_SIZE = 12 };
+enum { OFF_CRC = 0x08, OFF_BOOT = 0x0c, OFF_KIND = POD_REC_KIND_OFF, OFF_UPDATE = 0x14, EVENT_SIZE = 12, SLOW_SIZE = 12 };
 
 /* --- header ----------------------------------------------------------------------------------------------------- */
 

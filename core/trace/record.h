@@ -141,6 +141,7 @@
 #include "core/trace/state.h"
 
 #define POD_REC_SECTOR	  512u
+#define POD_REC_KIND_OFF  0x10u
 #define POD_REC_BOOTS	  36u
 #define POD_REC_BOOT_SIZE 4096u
 #define POD_REC_BOOT_OFF  0x2000u

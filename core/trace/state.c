@@ -10,8 +10,7 @@ static const char magic[8] = "ISOPODN1";
 
 enum { OFF_CRC = 8, OFF_SEQ = 12, OFF_LEN = 16, OFF_PATH = 20 };
 
-/* Is this a whole slot, with a path a filesystem could hold? */
-static bool slot_valid(uint8_t *slot)
+bool pod_state_slot_valid(uint8_t *slot)
 {
 	if (memcmp(slot, magic, sizeof magic) != 0)
 		return false;
@@ -48,7 +47,7 @@ static enum pod_status read_slots(struct pod_dev *state, uint8_t *buf, int *curr
 			unread++;
 			continue;
 		}
-		if (!slot_valid(slot))
+		if (!pod_state_slot_valid(slot))
 			continue;
 		if (*current < 0 || later(pod_get_le32(slot + OFF_SEQ), pod_get_le32(buf + OFF_SEQ)))
 			*current = i;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a fault is. Each file of this folder but case.py and run.py holds a list FAULTS of Fault, and one SOUND of Sound (either may be
+"""What a fault is. Each file of this folder but case.py, run.py and volumes.py holds a list FAULTS of Fault, and one SOUND of Sound (either may be
 missing); run.py finds the files by itself. A Fault says how it is made from something sound, and what is true of it: the hazard, the file
 that the finding has to name, words that have to be in the same finding. What is judged is what `isopod doctor --json` finds, or what another
 `look` returns."""
@@ -82,6 +82,7 @@ class Workshop:
     def __init__(self):
         self.made = {}
         self.serial = 0
+        self.loops = []
 
     def fresh(self, ending=""):
         """A name that nobody has."""
@@ -100,6 +101,22 @@ class Workshop:
         out = self.fresh(ending)
         run("cp", "--sparse=always", path, out, check=True)
         return out
+
+    def block(self, path):
+        """A block device over a file, until the fault is judged; None where there are none."""
+        dev = doctor_common.loop_device(path)
+        if not dev:
+            raise OSError("no loop devices: run as root")
+        self.loops.append((dev, path))
+        return dev
+
+    def clean(self):
+        """Takes away what a fault has left; on a machine with little room hundreds of sticks do not lie side by side."""
+        while self.loops:
+            doctor_common.loop_release(*self.loops.pop())
+        for n in os.listdir("."):
+            if re.fullmatch(r"t\d+.*", n) and os.path.isfile(n):
+                os.unlink(n)
 
     def iso(self):
         """A live medium of 10 MB that starts on BIOS and UEFI."""

@@ -16,19 +16,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def modules():
-    names = sorted(n[:-3] for n in os.listdir(HERE) if n.endswith(".py") and n not in ("run.py", "case.py"))
+    names = sorted(n[:-3] for n in os.listdir(HERE) if n.endswith(".py") and n not in ("run.py", "case.py", "volumes.py"))
     return [(n, importlib.import_module(n)) for n in names]
 
 
 def arguments(made):
     return made if isinstance(made, tuple) else (made,)
-
-
-def clean(keep):
-    """What a fault has left; on a machine with little room hundreds of sticks do not lie side by side."""
-    for n in os.listdir("."):
-        if re.fullmatch(r"t\d+.*", n) and n not in keep and os.path.isfile(n):
-            os.unlink(n)
 
 
 def try_fault(f, w):
@@ -54,7 +47,7 @@ def run_faults(name, faults, w, verbose):
     count = dict.fromkeys(OUTCOMES, 0)
     for f in faults:
         outcome, why = guarded(try_fault, f, w)
-        clean(())
+        w.clean()
         count[outcome] += 1
         expected = f.gap or "named"
         ok = outcome != "wrong" and OUTCOMES.index(outcome) <= OUTCOMES.index(expected)
@@ -75,7 +68,7 @@ def run_sound(name, sound, w):
     alarms = 0
     for s in sound:
         outcome, why = guarded(try_sound, s, w)
-        clean(())
+        w.clean()
         alarms += outcome == "wrong"
         common.check(outcome != "wrong", "%s: %s is sound: %s" % (name, s.name, why))
     return alarms

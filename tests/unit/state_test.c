@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "core/trace/state.h"
+#include "core/trace/health.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "tests/unit/test.h"
@@ -191,4 +191,39 @@ TEST(language)
 	fresh();
 	CHECK_EQ(pod_state_language_get(&dev, POD_LANG_ZH_CN), POD_LANG_ZH_CN);
 	CHECK(pod_state_language_set(&dev, POD_LANG_EN, POD_LANG_ZH_CN) != POD_OK);
+}
+
+TEST(what_is_in_a_state_file)
+{
+	static uint8_t whole[POD_STATE_SIZE];
+	static struct pod_memdev all;
+	const struct pod_rec_message m = {.text = "x"};
+	struct pod_state_health h;
+
+	pod_memdev_init(&all, whole, sizeof whole, 512, false);
+	CHECK_EQ(pod_state_look(&all.dev, &test_alloc, &h), POD_OK);
+	CHECK(!h.choices_bad && !h.records && !h.records_bad && !pod_state_is_garbage(&h));
+	CHECK_EQ(pod_state_next_set(&all.dev, &test_alloc, "/a"), POD_OK);
+	uint8_t *s = whole + pod_rec_offset(3, POD_REC_AT_MESSAGE);
+	pod_rec_put_message(s, &m);
+	pod_rec_seal(s, 3, 1);
+	CHECK_EQ(pod_state_look(&all.dev, &test_alloc, &h), POD_OK);
+	CHECK(!h.choices_bad && h.records == 1 && !h.records_bad);
+	/* a torn record, and a torn choice: nothing to worry about */
+	s[100] ^= 1;
+	whole[30] ^= 1;
+	CHECK_EQ(pod_state_look(&all.dev, &test_alloc, &h), POD_OK);
+	CHECK(h.choices_bad == 1 && !h.records && h.records_bad == 1 && !pod_state_is_garbage(&h));
+	whole[POD_STATE_SLOT] = 1;
+	CHECK_EQ(pod_state_look(&all.dev, &test_alloc, &h), POD_OK);
+	CHECK(pod_state_is_garbage(&h));
+	memset(whole, 0x5a, sizeof whole);
+	memset(whole, 0, 2 * POD_STATE_SLOT);
+	CHECK_EQ(pod_state_look(&all.dev, &test_alloc, &h), POD_OK);
+	CHECK(h.records_bad == POD_REC_BOOTS * POD_REC_SECTORS + POD_REC_LOGS && pod_state_is_garbage(&h));
+	test_alloc_count = 0;
+	test_alloc_fail_at = 1;
+	CHECK_EQ(pod_state_look(&all.dev, &test_alloc, &h), POD_E_NOMEM);
+	test_alloc_fail_at = 0;
+	CHECK_EQ(test_alloc_live, 0);
 }

@@ -34,9 +34,8 @@ static const struct doctor_check *const own_checks[] = {&open_check, &folder_che
 static const struct doctor_module own_module = {.check = own_checks, .count = POD_ARRAY_LEN(own_checks)};
 
 const struct doctor_module *const doctor_modules[] = {
-	&own_module,	   &doctor_mod_image,  &doctor_mod_drivers,
-	&doctor_mod_rules, &doctor_mod_memory, &doctor_mod_firmware,
-	&doctor_mod_drive, &doctor_mod_stick,  NULL,
+	&own_module,	    &doctor_mod_image,	  &doctor_mod_menus, &doctor_mod_drivers, &doctor_mod_rules,
+	&doctor_mod_memory, &doctor_mod_firmware, &doctor_mod_drive, &doctor_mod_stick,	  NULL,
 };
 
 static bool wants_module(const struct doctor *d, const struct doctor_module *m)
@@ -49,12 +48,12 @@ static bool wants_module(const struct doctor *d, const struct doctor_module *m)
 
 /* --- images ---------------------------------------------------------------------------------------------------------------- */
 
-/* Unpacking initrds takes a fraction of a second for each image: on a stick with many, some have to do without. */
+/* Unpacking initrds and adding up kernels takes a fraction of a second for each image: on a stick with many, some have to do without. */
 #define COSTLY_MS 3000u
 
 static bool is_costly(const struct doctor_module *m)
 {
-	return m == &doctor_mod_drivers;
+	return m == &doctor_mod_drivers || m == &doctor_mod_menus;
 }
 
 static bool has_time(const struct doctor *d)

@@ -98,8 +98,8 @@ struct doctor_module {
 };
 
 /* In the order of the hazards; doctor.c lists them. */
-extern const struct doctor_module doctor_mod_image, doctor_mod_drivers, doctor_mod_rules, doctor_mod_memory, doctor_mod_firmware,
-	doctor_mod_drive, doctor_mod_stick;
+extern const struct doctor_module doctor_mod_image, doctor_mod_menus, doctor_mod_drivers, doctor_mod_rules, doctor_mod_memory,
+	doctor_mod_firmware, doctor_mod_drive, doctor_mod_stick;
 
 /* --- reporting ------------------------------------------------------------------------------------------------------------- */
 

@@ -66,6 +66,8 @@ struct loader;
 struct loaders;
 /* Does dbx hold its digest (`by` is ""), or a certificate that it is signed with? */
 bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_X509_NAME_MAX]);
+/* An EFI program elsewhere in the image, a kernel: is it still what was signed? False: nobody knows. */
+bool firmware_signature_of(struct doctor *d, const struct doctor_image *im, const char *path, uint8_t *data, size_t len);
 void firmware_signed_image(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s);
 
 /* --- EFI programs of an image (firmware_loaders.c) ---------------------------------------------------------------------------
@@ -89,6 +91,8 @@ struct loaders {
 /* Of the image, and of the disk that is served in its place. Takes libcrypto (cli_digest_missing): without it there are none. */
 void loaders_read(struct loaders *out, const struct doctor_image *im);
 void loaders_free(struct loaders *l);
+/* Digest and headers of a program in memory, which stays the caller's; false: it is none, or there is no libcrypto. */
+bool loader_take(struct loader *out, char *path, uint8_t *data, size_t len);
 /* The digest of a program by another algorithm of OpenSSL's; the number of bytes, 0 if it cannot be computed. */
 size_t loader_digest(const struct loader *l, const char *algorithm, uint8_t out[64]);
 

@@ -36,17 +36,20 @@ static bool digest(struct loader *l)
 	return ok;
 }
 
+bool loader_take(struct loader *out, char *path, uint8_t *data, size_t len)
+{
+	*out = (struct loader){.path = path, .data = data, .len = len};
+	return pod_pe_read(data, len, &out->pe, NULL) == POD_OK && digest(out);
+}
+
 /* Takes path and data over. */
 static void add(struct loaders *list, char *path, uint8_t *data, size_t len)
 {
-	struct loader l = {.path = path, .data = data, .len = len};
+	struct loader l;
 	void *v = list->v;
-	bool known = false;
+	bool known = !loader_take(&l, path, data, len);
 
-	if (pod_pe_read(data, len, &l.pe, NULL) != POD_OK || !digest(&l)) {
-		list->unreadable++;
-		known = true;
-	}
+	list->unreadable += known;
 	/* The same program lies in the tree and in the FAT image of most media. */
 	for (size_t i = 0; i < list->n && !known; i++)
 		known = memcmp(list->v[i].digest, l.digest, sizeof l.digest) == 0 && list->v[i].pe.cert_len == l.pe.cert_len;

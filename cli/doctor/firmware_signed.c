@@ -193,6 +193,21 @@ static void report_signature(struct doctor *d, const struct doctor_image *im, co
 			       _("%s: signed by \"%s\", unchanged since"), l->path, f->issuer);
 }
 
+bool firmware_signature_of(struct doctor *d, const struct doctor_image *im, const char *path, uint8_t *data, size_t len)
+{
+	char *name = cli_xstrdup(path);
+	const struct secure nobody = {.state = SECURE_UNKNOWN};
+	struct loader l;
+	struct facts f = {0};
+
+	if (!cli_digest_missing() && loader_take(&l, name, data, len)) {
+		read_facts(&f, &l, &nobody);
+		report_signature(d, im, &l, &f);
+	}
+	free(name);
+	return f.broken || f.fitting || f.differing;
+}
+
 /* --- to this machine -------------------------------------------------------------------------------------------------------- */
 
 /* What to do about a signature that the machine does not accept. */

@@ -36,7 +36,8 @@ bool doctor_sum_find(struct doctor *d, const struct doctor_image *im, struct doc
 
 extern const struct doctor_check doctor_check_label, doctor_check_sought, doctor_check_catalogue, doctor_check_hybrid,
 	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name,
-	doctor_check_wim, doctor_check_windows, doctor_check_limits;
+	doctor_check_wim, doctor_check_windows, doctor_check_limits, doctor_check_menus, doctor_check_bootfiles,
+	doctor_check_isolinux, doctor_check_roots;
 
 void doctor_name(struct doctor *d, const struct doctor_image *im);	/* name.c */
 void doctor_label(struct doctor *d, const struct doctor_image *im);	/* label.c */

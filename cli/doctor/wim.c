@@ -2,6 +2,7 @@
 /* The images of a WIM, or of the WIM that a Windows medium starts: can Windows' boot manager read and start them? */
 #include <stdlib.h>
 #include "cli/doctor/images.h"
+#include "cli/doctor/infile.h"
 #include "cli/stick/wim.h"
 
 const struct doctor_check doctor_check_wim = {
@@ -70,26 +71,13 @@ static void examine_in(struct doctor *d, const struct doctor_image *im, struct p
 {
 	struct pod_dirent *scratch = cli_xzalloc(sizeof *scratch);
 	char *about = cli_xasprintf("%s: ", path);
-	struct pod_extent *extent = NULL;
-	struct pod_mapdev file;
+	struct doctor_infile f;
 	struct pod_node node;
-	struct pod_map map;
-	size_t n = 0;
 
-	pod_map_init(&map, &cli_alloc);
-	if (pod_fs_lookup(fs, path, &node, scratch) == POD_OK && !node.is_dir &&
-	    pod_fs_extents(fs, &node, &cli_alloc, &extent, &n) == POD_OK) {
-		enum pod_status st = POD_OK;
-
-		for (size_t i = 0; i < n && st == POD_OK; i++)
-			st = pod_map_append(&map, extent[i].hole ? POD_SEG_ZERO : POD_SEG_DEV, extent[i].dev_bytes,
-					    extent[i].length_bytes);
-		pod_mapdev_init(&file, &map, im->bytes, 512);
-		if (st == POD_OK)
-			examine(d, im->subject, about, starts, &file.dev);
+	if (pod_fs_lookup(fs, path, &node, scratch) == POD_OK && !node.is_dir && doctor_infile_open(&f, fs, &node) == POD_OK) {
+		examine(d, im->subject, about, starts, &f.file.dev);
+		doctor_infile_close(&f);
 	}
-	pod_free(&cli_alloc, extent);
-	pod_map_fini(&map);
 	free(about);
 	free(scratch);
 }

@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/fs/iso9660.h"
+#include "core/plan/menu.h"
 
 enum {
 	DEPTH_MAX = 5,
@@ -272,7 +273,7 @@ void pod_scan_free(struct pod_scan *s)
 /* --- which candidates are initrds ----------------------------------------------------------------------- */
 
 /* The compressions the kernel knows (lib/decompress.c) and cpio "newc" and "crc". */
-static bool initrd_content(const uint8_t *p)
+bool pod_menu_initrd_content(const uint8_t *p)
 {
 	static const struct {
 		uint8_t len;
@@ -427,7 +428,7 @@ enum pod_status pod_scan_initrds(struct pod_scan *s,
 			twice = s->initrd[j].start_bytes == f->start_bytes;
 		if (twice || f->node.size_bytes < sizeof head || f->start_bytes == UINT64_MAX)
 			continue;
-		if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK || !initrd_content(head))
+		if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK || !pod_menu_initrd_content(head))
 			continue;
 		st = cb(ctx, f, s->by && s->by[i] ? s->by[i] : "content");
 	}

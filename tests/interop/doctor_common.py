@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests of the doctor share: its findings as data, ISOs made by xorriso."""
-import gzip, json, os, struct
+import gzip, json, os, struct, zlib
 
 from cli_common import *
 
@@ -69,18 +69,60 @@ def cpio(files):
     return out
 
 
+def bzimage(version="6.1.0-9-isopod", size=100000, seed=1, protocol=0x20F):
+    """A kernel that starts nowhere, with the header of one (Linux, Documentation/arch/x86/boot.rst) and its CRC-32 at the end."""
+    k = bytearray(random.Random(seed).randbytes(size // 16 * 16))
+    k[0:2] = b"\xeb\xfe"
+    k[0x1F1] = 4
+    setup = 5 * 512
+    struct.pack_into("<I", k, 0x1F4, (len(k) - setup) // 16)
+    k[0x1FE:0x206] = b"\x55\xaa\xeb\x66HdrS"
+    struct.pack_into("<HIHH", k, 0x206, protocol, 0, 0, 0x800)
+    k[0x800:0x840] = (version.encode() + b" (isopod)").ljust(0x40, b"\0")
+    struct.pack_into("<H", k, 0x20E, 0x600)
+    struct.pack_into("<H", k, 0x236, 3)
+    struct.pack_into("<II", k, 0x248, 0x100, 0x1000)
+    struct.pack_into("<I", k, len(k) - 4, zlib.crc32(k[:-4]) ^ 0xFFFFFFFF)
+    return bytes(k)
+
+
+def squashfs_like(size, seed=1):
+    """Noise with a squashfs around it, whose tables are empty: of no use but to be looked at."""
+    block = b"\x04\x80abcd"
+    data = random.Random(seed).randbytes(size - 96 - 3 * len(block) - 8)
+    inodes = 96 + len(data)
+    dirs, ids = inodes + len(block), inodes + 2 * len(block)
+    head = b"hsqs" + struct.pack("<IIIIHHHHHHQQQQQQQQ", 1, 0, 131072, 0, 1, 17, 0, 1, 4, 0, 0, size, ids + len(block), 2**64 - 1, inodes, dirs,
+                                 2**64 - 1, 2**64 - 1)
+    return head + data + 3 * block + struct.pack("<Q", ids)
+
+
+def efi_program(seed=7):
+    """Headers of an EFI program for x64 with one section, and noise in it."""
+    pe = bytearray(4096)
+    pe[0:2] = b"MZ"
+    struct.pack_into("<I", pe, 0x3C, 0x80)
+    pe[0x80:0x84] = b"PE\0\0"
+    struct.pack_into("<HHIIIHH", pe, 0x84, 0x8664, 1, 0, 0, 0, 0xF0, 0x22E)
+    struct.pack_into("<H", pe, 0x98, 0x20B)
+    struct.pack_into("<IIIHHHHHHIIIIH", pe, 0x98 + 16, 0x1000, 0x1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10)
+    struct.pack_into("<II", pe, 0x98 + 32, 0x1000, 0x200)
+    struct.pack_into("<II", pe, 0x98 + 56, 0x2000, 0x200)
+    struct.pack_into("<H", pe, 0x98 + 68, 10)
+    struct.pack_into("<I", pe, 0x98 + 108, 16)
+    struct.pack_into("<8sIIIIIIHHI", pe, 0x98 + 0xF0, b".text", 0xE00, 0x1000, 0xE00, 0x200, 0, 0, 0, 0, 0x60000020)
+    pe[0x200:] = random.Random(seed).randbytes(len(pe) - 0x200)
+    return bytes(pe)
+
+
 def tree(folder, menu="linux /live/vmlinuz boot=live\ninitrd /live/initrd.img\n", squashfs=6 * MIB, seed=1, initrd=200000):
     """A live system's files, of no use but to be looked at."""
     os.makedirs(folder + "/live")
     os.makedirs(folder + "/boot/grub")
-    noise(folder + "/live/filesystem.squashfs", squashfs, seed)
-    kernel = bytearray(random.Random(seed).randbytes(100000))
-    kernel[0x1FE:0x200] = b"\x55\xaa"
-    kernel[0x202:0x206] = b"HdrS"
-    struct.pack_into("<H", kernel, 0x206, 0x20f)
-    struct.pack_into("<H", kernel, 0x236, 3)
+    with open(folder + "/live/filesystem.squashfs", "wb") as f:
+        f.write(squashfs_like(squashfs, seed))
     with open(folder + "/live/vmlinuz", "wb") as f:
-        f.write(kernel)
+        f.write(bzimage(seed=seed))
     with open(folder + "/live/initrd.img", "wb") as f:
         f.write(gzip.compress(cpio({"init": b"#!/bin/sh\n" + random.Random(seed).randbytes(initrd)}), mtime=0))
     with open(folder + "/boot/grub/grub.cfg", "w") as f:
@@ -95,15 +137,8 @@ def iso(out, folder, label="PODTEST", *more):
     run("truncate", "-s", "4M", out + ".esp", check=True)
     run("mkfs.fat", "-n", "EFI", out + ".esp", check=True)
     run("mmd", "-i", out + ".esp", "::EFI", "::EFI/BOOT", check=True)
-    pe = bytearray(noise_bytes(4096))
-    pe[0:2] = b"MZ"
-    struct.pack_into("<I", pe, 0x3C, 0x80)
-    pe[0x80:0x84] = b"PE\0\0"
-    struct.pack_into("<H", pe, 0x84, 0x8664)
-    struct.pack_into("<H", pe, 0x98, 0x20b)
-    struct.pack_into("<H", pe, 0x98 + 68, 10)
     with open(out + ".pe", "wb") as f:
-        f.write(pe)
+        f.write(efi_program())
     run("mcopy", "-i", out + ".esp", out + ".pe", "::EFI/BOOT/BOOTX64.EFI", check=True)
     run("xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-R", "-J", "-b", "boot.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4",
         "-eltorito-alt-boot", "-append_partition", "2", "0xef", out + ".esp", "-appended_part_as_gpt", "-e", "--interval:appended_partition_2:all::",

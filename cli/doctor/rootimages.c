@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The images that a live system has its root in, squashfs and erofs, as far as their superblocks and tables say. */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/doctor/infile.h"
+#include "cli/doctor/menus.h"
+#include "core/base/bytes.h"
+#include "core/base/str.h"
+#include "core/image/bootfile.h"
+
+const struct doctor_check doctor_check_roots = {
+	.id = "image.roots",
+	.hazard = POD_HAZARD_IMAGE,
+	.title = N_("root images"),
+	.explain = N_(
+		"A live system has its files in an image of its own, squashfs or erofs. Its superblock says how long it is and "
+		"where its tables lie; these are followed without unpacking anything. If that fails, the kernel cannot "
+		"mount it, and the start ends with a medium that is not found or a shell. With --full each is unpacked to "
+		"its end. Download the image again and compare its hash."),
+};
+
+#define AGAIN	    _("download or copy the image again, and compare its hash with the publisher's")
+#define ENTRIES_MAX 4096u
+#define DEPTH_MAX   4u
+#define SIZE_MIN    4096u
+
+struct roots {
+	struct menus *m;
+	unsigned seen, images, wrong;
+};
+
+static bool is_named_squashfs(const char *name)
+{
+	static const char *const ending[] = {".squashfs", ".sfs", "squashfs.img", ".sqfs"};
+
+	for (size_t i = 0; i < POD_ARRAY_LEN(ending); i++)
+		if (pod_ends_with_nocase(name, ending[i]))
+			return true;
+	return false;
+}
+
+static void report(struct roots *r, const char *path, enum pod_status st, const struct pod_diag *g)
+{
+	r->wrong++;
+	if (st == POD_E_FORMAT)
+		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_BAD, r->m->im->subject, AGAIN,
+			       _("%s has the name of a squashfs, but is none: its beginning is damaged"), path);
+	else if (st == POD_E_RANGE)
+		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_BAD, r->m->im->subject, AGAIN,
+			       _("%s is cut off: %llu of %llu bytes are there"), path, (unsigned long long)g->got,
+			       (unsigned long long)g->expected);
+	else
+		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_BAD, r->m->im->subject, AGAIN,
+			       _("%s is damaged: %s at its offset %llu: expected %llu, found %llu"), path,
+			       g->what ? g->what : "-", (unsigned long long)g->offset_bytes, (unsigned long long)g->expected,
+			       (unsigned long long)g->got);
+}
+
+static void consider(struct roots *r, const char *path, const struct pod_node *node)
+{
+	struct doctor_infile f;
+	struct pod_diag g = {0};
+	enum pod_status st;
+
+	if (node->size_bytes < SIZE_MIN || doctor_infile_open(&f, &r->m->volume[0].fs, node) != POD_OK)
+		return; /* image.files tells of what lies outside */
+	st = pod_squashfs_check(&f.file.dev, &g);
+	if (st == POD_E_FORMAT && !is_named_squashfs(path))
+		st = pod_erofs_check(&f.file.dev, &g);
+	r->images += st == POD_OK;
+	if (st == POD_E_CORRUPT || st == POD_E_RANGE || (st == POD_E_FORMAT && is_named_squashfs(path)))
+		report(r, path, st, &g);
+	doctor_infile_close(&f);
+}
+
+static void scan(struct roots *r, const struct pod_node *folder, const char *path, unsigned depth) // NOLINT(misc-no-recursion)
+{
+	struct pod_dir *dir = cli_xzalloc(sizeof *dir);
+	struct pod_dirent *e = cli_xzalloc(sizeof *e);
+
+	if (pod_dir_open(dir, &r->m->volume[0].fs, folder) == POD_OK)
+		while (r->seen++ < ENTRIES_MAX && pod_dir_next(dir, e) == POD_OK) {
+			char *full = cli_xasprintf("%s%s%s", path, *path ? "/" : "", e->name);
+
+			if (e->node.is_dir && depth < DEPTH_MAX)
+				scan(r, &e->node, full, depth + 1);
+			else if (!e->node.is_dir)
+				consider(r, full, &e->node);
+			free(full);
+		}
+	free(e);
+	free(dir);
+}
+
+void menus_rootimages(struct menus *m)
+{
+	struct roots r = {.m = m};
+	struct pod_node root;
+
+	if (m->im->image->kind != POD_IMAGE_ISO || !m->volumes || m->volume[0].fs.ops->root(&m->volume[0].fs, &root) != POD_OK)
+		return;
+	scan(&r, &root, "", 0);
+	if (r.images && !r.wrong)
+		doctor_reportf(m->d, &doctor_check_roots, DOCTOR_GOOD, m->im->subject, NULL,
+			       _("%u, superblocks and tables are in order"), r.images);
+}

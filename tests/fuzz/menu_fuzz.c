@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Boot menus: whatever the text holds, what is named is short, on a line of it, and the walk ends. The first byte says which loader. */
+#include "tests/fuzz/fuzz.h"
+#include "core/base/str.h"
+#include "core/plan/menu.h"
+
+struct bounds {
+	uint32_t lines, line, entry;
+	size_t items;
+};
+
+static void inside(void *ctx, const struct pod_menu_item *i)
+{
+	struct bounds *b = ctx;
+	FUZZ_REQUIRE(i->line >= 1 && i->line <= b->lines && i->text[0]);
+	FUZZ_REQUIRE(pod_strlen(i->text) < POD_MENU_NAME_MAX);
+	FUZZ_REQUIRE(i->firmware && !(i->firmware & ~(uint32_t)(POD_FW_BIOS | POD_FW_X64)));
+	FUZZ_REQUIRE(i->kind <= POD_MENU_ARCH);
+	b->items++;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bounds b = {.lines = 1};
+	if (!size)
+		return 0;
+	struct pod_menu_vars *vars = calloc(1, sizeof *vars);
+	char *text = malloc(size);
+	FUZZ_REQUIRE(vars && text);
+	memcpy(text, data + 1, size - 1);
+	for (size_t i = 1; i < size; i++)
+		b.lines += data[i] == '\n';
+	pod_menu_set(vars, "prefix", "/boot/grub");
+	if (data[0] % 3 == 0)
+		pod_menu_grub(text, size - 1, vars, inside, &b);
+	else if (data[0] % 3 == 1)
+		pod_menu_syslinux(text, size - 1, inside, &b);
+	else
+		pod_menu_bls(text, size - 1, inside, &b);
+	/* no word is named more than a few times */
+	FUZZ_REQUIRE(b.items <= 2 * size && vars->count <= POD_MENU_VARS_MAX);
+	free(text);
+	free(vars);
+	return 0;
+}

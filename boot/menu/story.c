@@ -31,6 +31,7 @@ struct story {
 	struct pod_plan plan;
 	bool planned;
 	struct pod_where last, error, slowest;
+	char missing[256];
 	struct pod_verdict verdict;
 	struct pod_verdict_facts facts;
 	char text[2048];
@@ -47,6 +48,17 @@ static const struct pod_where *look_up(struct menu *m, struct story *s, uint64_t
 	return st == POD_OK ? w : NULL;
 }
 
+/* What may have been looked for in the folder that was read last. */
+static void find_missing(struct menu *m, struct story *s)
+{
+	if (!s->facts.last || s->last.kind != POD_WHERE_DIRECTORY)
+		return;
+	menu_budget_start(m, POD_PLAN_STEPS, POD_PLAN_BYTES);
+	if (pod_plan_missing(&s->plan, m->fw->disk, s->last.path, m->alloc, s->missing) == POD_OK)
+		s->facts.missing_file = s->missing;
+	menu_budget_end(m);
+}
+
 /* Which files the places in the record are, from the plan made again; the kernel's log; and what follows from it all. */
 static void judge(struct menu *m, struct story *s, size_t image)
 {
@@ -61,6 +73,9 @@ static void judge(struct menu *m, struct story *s, size_t image)
 		s->facts.error = look_up(m, s, r->error_off, &s->error);
 	if (r->slow[0].ms)
 		s->facts.slowest = look_up(m, s, r->slow[0].off_bytes, &s->slowest);
+	find_missing(m, s);
+	if (s->planned && b->has_machine)
+		s->facts.other_mode = pod_plan_other_mode(&s->plan, b->machine.firmware) ? POD_YES : POD_NO;
 	for (size_t i = 0; s->planned && i < s->plan.initrd_count; i++)
 		if (s->plan.initrd[i].length_bytes > s->facts.initrd_bytes)
 			s->facts.initrd_bytes = s->plan.initrd[i].length_bytes;
@@ -87,13 +102,16 @@ static void add_verdict(struct menu *m, struct menu_pager *p, const struct pod_v
 	bool alarm = pod_verdict_alarm(v);
 	const struct pod_stop_code *code;
 	add_sentence(m, p, alarm ? MARK_WARN : MARK_HEAD, &v->headline);
+	if (alarm && !v->hazard)
+		pager_add(m, p, T("The cause is unknown."));
 	for (unsigned i = 0; i < v->evidence_count && i < POD_EVIDENCE_MAX; i++)
 		add_sentence(m, p, 0, &v->evidence[i]);
-	if (!v->remedy.message)
+	if (!v->remedy_count)
 		return;
 	pager_add(m, p, "");
 	pager_add_marked(m, p, MARK_HEAD, T("What to do"));
-	add_sentence(m, p, 0, &v->remedy);
+	for (unsigned i = 0; i < v->remedy_count; i++)
+		add_sentence(m, p, 0, &v->remedy[i]);
 	for (unsigned i = 0; v->stop_codes && (code = pod_stop_code(i)) != NULL; i++)
 		pager_add_pair(m, p, code->code, menu_translate(m->fw->language, code->cause));
 	if (alarm && pod_retry_text(v->retry)[0])
@@ -111,6 +129,25 @@ static void add_machine(struct menu *m, struct menu_pager *p)
 	for (unsigned i = 0; i < 4; i++)
 		if (r->firmware == 1u << i)
 			pager_add_pair(m, p, T("Firmware"), fw_name[i]);
+}
+
+static void add_screen(struct menu *m, struct menu_pager *p)
+{
+	const char *text = m->before->screen.text;
+	char line[100];
+	if (!m->before->has_screen || !*text)
+		return;
+	pager_add(m, p, "");
+	pager_add_marked(m, p, MARK_HEAD, T("The screen said"));
+	while (*text) {
+		size_t n = 0;
+		while (text[n] && text[n] != '\n' && n < sizeof line - 1)
+			n++;
+		memcpy(line, text, n);
+		line[n] = 0;
+		pager_add(m, p, line);
+		text += n + (text[n] == '\n');
+	}
 }
 
 static void add_course(struct menu *m, struct menu_pager *p)
@@ -168,6 +205,7 @@ void page_story(struct menu *m)
 		add_verdict(m, &p, &s->verdict);
 	}
 	pod_free(m->alloc, s);
+	add_screen(m, &p);
 	add_course(m, &p);
 	uint32_t key = pager_run(m, T("The last start"), &p,
 				 image == SIZE_MAX ? T("Arrow and page keys scroll, any other key goes back.")

@@ -98,6 +98,19 @@ static void look_into_initrds(struct trace *t, struct trace_boot *b, struct faul
 		read_initrd(t, b, &t->plan->initrd[i], fault);
 }
 
+/* What it may have looked for in the folder that it read last. */
+static void find_missing(struct trace *t, struct trace_boot *b)
+{
+	struct cli_dev *file = cli_image_file(&t->image);
+
+	if (!b->facts.last || b->last.kind != POD_WHERE_DIRECTORY)
+		return;
+	cli_dev_limit(file, POD_PLAN_STEPS, 0);
+	if (pod_plan_missing(t->plan, t->image.disk, b->last.path, &cli_alloc, b->missing) == POD_OK)
+		b->facts.missing_file = b->missing;
+	cli_dev_unlimited(file);
+}
+
 void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault)
 {
 	const struct pod_rec_progress *p = &b->rec.progress;
@@ -107,11 +120,14 @@ void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
 		if (t->plan->initrd[i].length_bytes > b->facts.initrd_bytes)
 			b->facts.initrd_bytes = t->plan->initrd[i].length_bytes;
+	if (b->rec.has_machine)
+		b->facts.other_mode = pod_plan_other_mode(t->plan, b->rec.machine.firmware) ? POD_YES : POD_NO;
 	look_into_initrds(t, b, fault);
 	if (!b->rec.has_progress)
 		return;
 	if (p->reads || (p->flags & POD_REC_P_READING))
 		b->facts.last = find(t, p->last_off + (p->last_len ? p->last_len - 1 : 0), &b->last);
+	find_missing(t, b);
 	if (p->errors)
 		b->facts.error = find(t, p->error_off, &b->error);
 	if (p->slow[0].ms)

@@ -201,12 +201,17 @@ static void verdict(struct trace_writer *w, const struct trace_boot *b)
 	cli_json_bool(&w->j, "alarm", pod_verdict_alarm(v));
 	cli_json_str(&w->j, "verdict", v->id);
 	cli_json_u64(&w->j, "hazard", v->hazard);
+	cli_json_bool(&w->j, "unknown", pod_verdict_alarm(v) && !v->hazard);
 	put_sentence(w, "headline", &v->headline, path);
 	cli_json_open(&w->j, "evidence", '[');
 	for (unsigned i = 0; i < v->evidence_count; i++)
 		put_sentence(w, NULL, &v->evidence[i], path);
 	cli_json_close(&w->j, ']');
-	put_sentence(w, "remedy", &v->remedy, path);
+	put_sentence(w, "remedy", &v->remedy[0], path);
+	cli_json_open(&w->j, "steps", '[');
+	for (unsigned i = 0; i < v->remedy_count; i++)
+		put_sentence(w, NULL, &v->remedy[i], path);
+	cli_json_close(&w->j, ']');
 	cli_json_str(&w->j, "retry", v->retry ? _(pod_retry_text(v->retry)) : NULL);
 	if (v->stop_codes)
 		stop_codes(w);
@@ -240,6 +245,8 @@ static void one(struct trace_writer *w, const struct trace_boot *b)
 		s.arg[0].text = r->message.text;
 		put_sentence(w, "message", &s, r->image.path);
 	}
+	if (r->has_screen)
+		put(w, "screen", r->screen.text);
 	cli_json_u64(&w->j, "log_bytes", b->log_len);
 	if (w->with_log && b->log)
 		put(w, "log", b->log);

@@ -104,6 +104,17 @@ static void raw_message(const uint8_t *s)
 	cli_print("    status %u '%s'\n", m.status, m.text);
 }
 
+static void raw_screen(const uint8_t *s)
+{
+	struct pod_rec_screen r;
+
+	pod_rec_get_screen(s, &r);
+	for (char *p = r.text; *p; p++)
+		if (*p == '\n')
+			*p = '|';
+	cli_print("    ms %u '%s'\n", r.ms, r.text);
+}
+
 static void raw_sector(const uint8_t *s, uint32_t at, uint32_t boot)
 {
 	static const struct {
@@ -112,7 +123,8 @@ static void raw_sector(const uint8_t *s, uint32_t at, uint32_t boot)
 		void (*show)(const uint8_t *s);
 	} kinds[] = {{POD_REC_MACHINE, "MACHINE", raw_machine},	   {POD_REC_IMAGE, "IMAGE", raw_image},
 		     {POD_REC_PROGRESS, "PROGRESS", raw_progress}, {POD_REC_LINUX, "LINUX", raw_linux},
-		     {POD_REC_WINDOWS, "WINDOWS", raw_windows},	   {POD_REC_MESSAGE, "MESSAGE", raw_message}};
+		     {POD_REC_WINDOWS, "WINDOWS", raw_windows},	   {POD_REC_MESSAGE, "MESSAGE", raw_message},
+		     {POD_REC_SCREEN, "SCREEN", raw_screen}};
 	static const uint8_t zero[POD_REC_SECTOR];
 
 	for (size_t i = 0; i < POD_ARRAY_LEN(kinds); i++) {

@@ -16,7 +16,7 @@ static const char *outcome_word(const struct pod_verdict *v)
 	case POD_OUTCOME_NOTHING_CHOSEN:
 		return _("menu only");
 	case POD_OUTCOME_STOPPED:
-		return _("STOPPED");
+		return v->hazard ? _("STOPPED") : _("UNKNOWN");
 	default:
 		return _("FAILED");
 	}
@@ -71,12 +71,14 @@ static void verdict(const struct pod_verdict *v)
 	free(headline);
 	if (v->hazard)
 		cli_print(_("  Hazard %u: %s [%s]\n"), v->hazard, _(pod_hazard_text(v->hazard)), v->id);
+	else if (pod_verdict_alarm(v))
+		cli_print(_("  The cause is unknown [%s]\n"), v->id);
 	for (unsigned i = 0; i < v->evidence_count; i++)
 		sentence("    ", &v->evidence[i]);
-	if (v->remedy.message) {
+	if (v->remedy_count)
 		cli_print("  %s\n", _("What to do:"));
-		sentence("    ", &v->remedy);
-	}
+	for (unsigned i = 0; i < v->remedy_count; i++)
+		sentence("    ", &v->remedy[i]);
 	for (unsigned i = 0; v->stop_codes && (code = pod_stop_code(i)) != NULL; i++)
 		cli_print("    %s  %s [%s]\n", code->code, _(code->cause), _(code->source));
 	if (v->retry)
@@ -135,11 +137,9 @@ static void story(const struct trace_boot *b)
 		cli_print(_("  %d of the record's sectors are damaged.\n"), __builtin_popcount(r->damaged));
 }
 
-static void log_lines(const struct trace_boot *b)
+static void lines(const char *heading, const char *p)
 {
-	const char *p = b->log;
-
-	cli_print("  %s\n", _("The end of the kernel's log:"));
+	cli_print("  %s\n", heading);
 	while (*p) {
 		int n = (int)strcspn(p, "\n");
 
@@ -160,8 +160,10 @@ int trace_text(const struct trace *t, bool with_log, struct fault *fault)
 		heading(&b->rec);
 		verdict(&b->verdict);
 		story(b);
+		if (b->rec.has_screen && *b->rec.screen.text)
+			lines(_("The screen said:"), b->rec.screen.text);
 		if (with_log && b->log)
-			log_lines(b);
+			lines(_("The end of the kernel's log:"), b->log);
 		else if (b->log)
 			cli_print(_("  A kernel log was saved: 'isopod trace %s --boot %u' shows it.\n"), t->target->file.path,
 				  b->rec.number);

@@ -15,6 +15,7 @@ struct trace_boot {
 	char *log; /* NULL: none was saved */
 	size_t log_len;
 	char *initrd; /* what facts.damaged_file points to */
+	char missing[256];
 };
 
 struct trace {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Initrd names in loaders' configuration texts: GRUB (`initrd`, `initrdefi`, `initrd16`, several files behind it),
- * isolinux/syslinux (`INITRD a,b` and `initrd=a,b` inside APPEND or a kernel line), systemd-boot (`initrd /path`).
+ * Names of initrds and kernels in loaders' configuration texts: GRUB (`initrd`, `initrdefi`, `initrd16`, several files behind it),
+ * isolinux/syslinux (`INITRD a,b` and `initrd=a,b` inside APPEND or a kernel line), systemd-boot (`initrd /path`); kernels
+ * by `linux`, `kernel`, `multiboot` and their kin, what Xen is given by `module`.
  * The texts are read word by word, without their grammar: a name that is none simply is not found in the tree.
  */
 #include "core/plan/internal.h"
@@ -67,6 +68,37 @@ static void give_list(const char *p, size_t len, void (*cb)(void *, const char *
 	}
 }
 
+/* To the next line. */
+static void end_line(struct words *w)
+{
+	while (w->p < w->end && !is_eol(*w->p))
+		w->p++;
+	if (w->p < w->end)
+		w->p++;
+}
+
+void pod_config_kernels(const char *text, size_t len, void (*cb)(void *, const char *, size_t), void *ctx)
+{
+	static const char *const command[] = {"linux",	   "linuxefi",	 "linux16", "kernel",
+					      "multiboot", "multiboot2", "module",  "module2"};
+	struct words w = {text, text + len};
+	while (w.p < w.end) {
+		const char *word;
+		size_t n;
+		bool names = false;
+		if (next_word(&w, &word, &n))
+			for (size_t i = 0; i < POD_ARRAY_LEN(command); i++)
+				names = names || word_is(word, n, command[i]);
+		while (names && next_word(&w, &word, &n)) {
+			if (n > 1 && word[0] == '-') /* --nounzip */
+				continue;
+			give(word, n, cb, ctx);
+			break;
+		}
+		end_line(&w);
+	}
+}
+
 void pod_config_initrds(const char *text, size_t len, void (*cb)(void *, const char *, size_t), void *ctx)
 {
 	struct words w = {text, text + len};
@@ -86,9 +118,6 @@ void pod_config_initrds(const char *text, size_t len, void (*cb)(void *, const c
 				give_list(word + 7, n - 7, cb, ctx);
 			first = false;
 		}
-		while (w.p < w.end && !is_eol(*w.p))
-			w.p++;
-		if (w.p < w.end)
-			w.p++;
+		end_line(&w);
 	}
 }

@@ -52,8 +52,18 @@ void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s,
 					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
 					      void *ctx);
-/* Calls `cb` for each initrd path in a loader's configuration text. */
+/* Calls `cb` with the text of each configuration file that was found, as far as it is read; where the budget ends, the rest is left
+ * out. */
+enum pod_status POD_MUST_USE pod_scan_each_config(
+	struct pod_scan *s, enum pod_status (*cb)(void *ctx, const char *config, const char *text, size_t len), void *ctx);
+/* Looks for what a configuration names: relative names count from its own folder (isolinux), else from the root. f->path is where
+ * it was found, or should have been. POD_E_NOT_FOUND: it is not there. */
+enum pod_status POD_MUST_USE pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len,
+					    struct pod_found *f);
+
+/* Calls `cb` for each initrd path in a loader's configuration text, or for each kernel. */
 void pod_config_initrds(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
+void pod_config_kernels(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
 
 /* Which Linux lies beside the initrd at `path`? */
 enum pod_machine pod_kernel_machine(struct pod_scan *s, const char *path, uint32_t firmware);

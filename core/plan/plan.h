@@ -232,6 +232,12 @@ struct pod_plan {
 enum pod_status POD_MUST_USE pod_plan_make(const struct pod_plan_request *rq, struct pod_alloc *a, struct pod_plan *out,
 					   struct pod_diag *diag);
 void pod_plan_free(struct pod_plan *p);
+/* The first kernel or initrd that a loader's configuration in the image names and that is not there, the last folder on the way to it that
+ * is there being `folder`. POD_E_NOT_FOUND: there is none. `disk` is the device the plan was made on. */
+enum pod_status POD_MUST_USE pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk, const char *folder,
+					      struct pod_alloc *a, char out[256]);
+/* Has the image something for the other of a firmware's modes, BIOS or UEFI? `firmware`: POD_FW_*, the mode it ran in. */
+bool pod_plan_other_mode(const struct pod_plan *p, uint32_t firmware);
 
 /* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start that of 2023?
  */

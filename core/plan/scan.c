@@ -325,42 +325,57 @@ static void normalise(char *path)
 	path[out] = 0;
 }
 
-/* A configuration names `path`: relative names count from the configuration's own folder (isolinux) or from the root. */
+/* "dir/path" without doubled, leading and backward slashes. */
+static void spell(char out[256], const char *dir, size_t dir_len, const char *path, size_t len)
+{
+	size_t at = 0, skip = 0;
+	if (dir_len && dir_len + 1 + len < 256) {
+		memcpy(out, dir, dir_len);
+		out[dir_len] = '/';
+		at = dir_len + 1;
+	}
+	while (skip < len && (path[skip] == '/' || path[skip] == '\\'))
+		skip++;
+	for (size_t i = skip; i < len && at < 255; i++)
+		out[at++] = path[i] == '\\' ? '/' : path[i];
+	out[at] = 0;
+	normalise(out);
+}
+
+enum pod_status pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len, struct pod_found *f)
+{
+	size_t dir_len;
+	*f = (struct pod_found){.start_bytes = UINT64_MAX};
+	if (!len)
+		return POD_E_NOT_FOUND;
+	bool absolute = path[0] == '/' || path[0] == '\\';
+	base_dir(config, &dir_len);
+	for (int from_root = absolute; from_root < 2; from_root++) {
+		spell(f->path, config, from_root ? 0 : dir_len, path, len);
+		enum pod_status st = pod_fs_lookup(s->fs, f->path, &f->node, s->entry);
+		if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED)
+			return st;
+		if (st == POD_OK && !f->node.is_dir && f->node.size_bytes)
+			return POD_OK;
+	}
+	spell(f->path, config, absolute ? 0 : dir_len, path, len);
+	return POD_E_NOT_FOUND;
+}
+
+/* A configuration names `path` as an initrd. */
 static void name_initrd(void *ctx, const char *path, size_t len)
 {
 	struct named *n = ctx;
 	struct pod_scan *s = n->s;
-	struct pod_found f = {.start_bytes = UINT64_MAX};
-	size_t dir_len;
+	struct pod_found f;
 	if (n->st != POD_OK)
 		return;
-	bool absolute = path[0] == '/' || path[0] == '\\';
-	base_dir(n->config, &dir_len);
-	for (int attempt = absolute; attempt < 2; attempt++) {
-		size_t at = 0;
-		if (attempt == 0 && dir_len && dir_len + 1 + len < sizeof f.path) {
-			memcpy(f.path, n->config, dir_len);
-			f.path[dir_len] = '/';
-			at = dir_len + 1;
-		}
-		size_t skip = 0;
-		while (skip < len && (path[skip] == '/' || path[skip] == '\\'))
-			skip++;
-		for (size_t i = skip; i < len && at < sizeof f.path - 1; i++)
-			f.path[at++] = path[i] == '\\' ? '/' : path[i];
-		f.path[at] = 0;
-		normalise(f.path);
-		enum pod_status st = pod_fs_lookup(s->fs, f.path, &f.node, s->entry);
-		if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED) {
-			n->st = st;
-			return;
-		}
-		if (st == POD_OK && !f.node.is_dir && f.node.size_bytes)
-			break;
-		if (attempt == 1)
-			return;
+	enum pod_status st = pod_scan_named(s, n->config, path, len, &f);
+	if (st != POD_OK) {
+		n->st = st == POD_E_NOT_FOUND ? POD_OK : st;
+		return;
 	}
-	enum pod_status st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
+	st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
 	if (st != POD_OK && st != POD_END)
 		return;
 	for (size_t i = 0; i < s->initrd_count; i++) {
@@ -381,31 +396,43 @@ static void name_initrd(void *ctx, const char *path, size_t len)
 	}
 }
 
-static enum pod_status read_configs(struct named *n)
+static enum pod_status read_configs(struct pod_scan *s, char *text,
+				    enum pod_status (*cb)(void *, const char *, const char *, size_t), void *ctx)
 {
-	struct pod_scan *s = n->s;
+	enum pod_status st = POD_OK;
 	uint64_t total = 0;
-	char *text = s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX);
-	if (!text)
-		return POD_E_NOMEM;
 	size_t i = 0;
-	for (; n->st == POD_OK && i < s->config_count && total < CONFIGS_BYTES_MAX; i++) {
+	for (; st == POD_OK && i < s->config_count && total < CONFIGS_BYTES_MAX; i++) {
 		s->cut_short |= s->config[i].node.size_bytes > CONFIG_BYTES_MAX;
 		size_t len = (size_t)pod_min_u64(s->config[i].node.size_bytes, CONFIG_BYTES_MAX);
 		total += len;
 		if (pod_fs_read(s->fs, &s->config[i].node, 0, text, len) != POD_OK)
 			continue; /* the loader will meet the same error, and say so */
-		n->config = s->config[i].path;
-		pod_config_initrds(text, len, name_initrd, n);
+		st = cb(ctx, s->config[i].path, text, len);
 	}
-	pod_free(s->alloc, text);
 	s->cut_short |= i < s->config_count;
-	if (n->st == POD_OK) /* of a configuration as well that could not be read */
-		n->st = pod_budget_status(s->fs->dev->budget);
-	if (n->st == POD_E_BUDGET) { /* what was named so far can still boot */
-		s->cut_short = true;
-		n->st = POD_OK;
-	}
+	return st == POD_OK ? pod_budget_status(s->fs->dev->budget) : st; /* of a configuration as well that could not be read */
+}
+
+enum pod_status pod_scan_each_config(struct pod_scan *s, enum pod_status (*cb)(void *, const char *, const char *, size_t),
+				     void *ctx)
+{
+	char *text = s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX);
+	if (!text)
+		return POD_E_NOMEM;
+	enum pod_status st = read_configs(s, text, cb, ctx);
+	pod_free(s->alloc, text);
+	if (st != POD_E_BUDGET)
+		return st;
+	s->cut_short = true; /* what was named so far can still boot */
+	return POD_OK;
+}
+
+static enum pod_status name_initrds(void *ctx, const char *config, const char *text, size_t len)
+{
+	struct named *n = ctx;
+	n->config = config;
+	pod_config_initrds(text, len, name_initrd, n);
 	return n->st;
 }
 
@@ -413,7 +440,7 @@ enum pod_status pod_scan_configs(struct pod_scan *s)
 {
 	struct named n = {.s = s};
 	s->by = pod_zalloc(s->alloc, FOUND_MAX, sizeof *s->by);
-	return s->by ? read_configs(&n) : POD_E_NOMEM;
+	return s->by ? pod_scan_each_config(s, name_initrds, &n) : POD_E_NOMEM;
 }
 
 enum pod_status pod_scan_initrds(struct pod_scan *s,

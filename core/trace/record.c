@@ -343,6 +343,24 @@ void pod_rec_get_message(const uint8_t s[POD_REC_SECTOR], struct pod_rec_message
 	get_text(r->text, s + 0x20, n < POD_REC_MESSAGE_MAX ? n : POD_REC_MESSAGE_MAX);
 }
 
+void pod_rec_put_screen(uint8_t s[POD_REC_SECTOR], const struct pod_rec_screen *r)
+{
+	begin(s, POD_REC_SCREEN);
+	pod_put_le32(s + 0x18, r->ms);
+	put_text(s + 0x20, POD_REC_SCREEN_MAX, r->text);
+	size_t n = pod_strlen(r->text);
+	pod_put_le32(s + 0x1c, (uint32_t)(n < POD_REC_SCREEN_MAX ? n : POD_REC_SCREEN_MAX));
+}
+
+void pod_rec_get_screen(const uint8_t s[POD_REC_SECTOR], struct pod_rec_screen *r)
+{
+	uint32_t n = pod_get_le32(s + 0x1c);
+	memset(r, 0, sizeof *r);
+	r->ms = pod_get_le32(s + 0x18);
+	get_path(r->text, s + 0x20, n < POD_REC_SCREEN_MAX ? n : POD_REC_SCREEN_MAX);
+	(void)pod_text_disarm(r->text, "\n");
+}
+
 /* --- the ring --------------------------------------------------------------------------------------------------- */
 
 enum pod_status pod_rec_latest(struct pod_dev *state, uint32_t *boot)
@@ -367,12 +385,12 @@ enum pod_status pod_rec_latest(struct pod_dev *state, uint32_t *boot)
 	return unread == POD_REC_BOOTS ? bad : POD_OK;
 }
 
-/* A record in that sector of a slot. The last one is reserved. */
+/* A record in that sector of a slot. */
 static bool valid_at(const uint8_t *s, unsigned sector)
 {
 	static const uint8_t kind[POD_REC_SECTORS] = {POD_REC_MACHINE, POD_REC_IMAGE, POD_REC_PROGRESS, POD_REC_PROGRESS,
-						      POD_REC_LINUX,   POD_REC_LINUX, POD_REC_MESSAGE,	0};
-	return (kind[sector] && pod_rec_valid(s, (enum pod_rec_kind)kind[sector])) ||
+						      POD_REC_LINUX,   POD_REC_LINUX, POD_REC_MESSAGE,	POD_REC_SCREEN};
+	return pod_rec_valid(s, (enum pod_rec_kind)kind[sector]) ||
 	       (kind[sector] == POD_REC_LINUX && pod_rec_valid(s, POD_REC_WINDOWS));
 }
 
@@ -478,6 +496,9 @@ static void decode(const uint8_t *slot, struct pod_rec_boot *out)
 	if ((s = only_of(slot, out, POD_REC_AT_MESSAGE)) != NULL)
 		pod_rec_get_message(s, &out->message);
 	out->has_message = s != NULL;
+	if ((s = only_of(slot, out, POD_REC_AT_SCREEN)) != NULL)
+		pod_rec_get_screen(s, &out->screen);
+	out->has_screen = s != NULL;
 	if ((s = newer_of(slot, out, POD_REC_AT_PROGRESS)) != NULL) {
 		pod_rec_get_progress(s, &out->progress);
 		out->progress_update = pod_rec_update_of(s);
@@ -509,7 +530,7 @@ enum pod_status pod_rec_read(struct pod_dev *state, struct pod_alloc *a, uint32_
 		decode(slot, out);
 		out->damaged |= unread;
 		if (!out->has_machine && !out->has_image && !out->has_progress && !out->has_linux && !out->has_windows &&
-		    !out->has_message)
+		    !out->has_message && !out->has_screen)
 			st = POD_E_NOT_FOUND;
 	}
 	pod_free(a, slot);

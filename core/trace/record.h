@@ -19,7 +19,7 @@
  *   sectors 4, 5  POD_REC_LINUX     stages inside the live system, written by the shim, in turn; or
  *                 POD_REC_WINDOWS   stages inside Windows PE, written by the helper, in turn
  *   sector 6  POD_REC_MESSAGE   the last sentence the boot manager showed or the loader returned with
- *   sector 7  reserved
+ *   sector 7  POD_REC_SCREEN    what the loader printed
  *
  * Every sector starts with
  *   +0x00  8  magic "ISOPODR1"
@@ -134,6 +134,11 @@
  *   +0x18  4  enum pod_status
  *   +0x1C  4  length of the text, at most 480
  *   +0x20     the text, UTF-8, in the language of the menu
+ *
+ * POD_REC_SCREEN
+ *   +0x18  4  milliseconds since the boot manager started, when this was written
+ *   +0x1C  4  length of the text, at most 480
+ *   +0x20     the text, lines ended by 0Ah; lines that tell of an error may stand before their place
  */
 #ifndef POD_TRACE_RECORD_H
 #define POD_TRACE_RECORD_H
@@ -158,6 +163,7 @@ enum pod_rec_kind {
 	POD_REC_MESSAGE = 5,
 	POD_REC_LOG = 6, /* +0x18 4 length of the text, +0x1C 4 CRC-32 of the text; the text is written first, this header last */
 	POD_REC_WINDOWS = 7,
+	POD_REC_SCREEN = 8,
 };
 
 /* What happened, in this order in a boot that goes well. Values are on disk. */
@@ -178,10 +184,11 @@ enum pod_stage {
 	POD_STAGE_SHOWN = 35,	       /* the image is a device now; arg: enum pod_use of linux/attach.h */
 	POD_STAGE_MEDIUM_MOUNTED = 36, /* somebody mounted that device */
 	POD_STAGE_ROOT_SWITCHED = 37,
-	POD_STAGE_NOT_SHOWN = 38,    /* the image could not be shown; arg: enum pod_status */
-	POD_STAGE_RESCUE_SHELL = 39, /* the initramfs gave up and opened a shell */
-	POD_STAGE_LOG_SAVED = 40,    /* arg: bytes of kernel log saved */
-	POD_STAGE_WATCH_ENDED = 41,  /* the watcher ended without a change of root */
+	POD_STAGE_NOT_SHOWN = 38,	/* the image could not be shown; arg: enum pod_status */
+	POD_STAGE_RESCUE_SHELL = 39,	/* the initramfs gave up and opened a shell */
+	POD_STAGE_LOG_SAVED = 40,	/* arg: bytes of kernel log saved */
+	POD_STAGE_WATCH_ENDED = 41,	/* the watcher ended without a change of root */
+	POD_STAGE_LIVES_IN_INITRD = 42, /* init went on to a shell or a service of its own, the root being as it was */
 
 	/* Windows PE; arg of a failure: Windows' error code */
 	POD_STAGE_HELPER_STARTED = 48,
@@ -214,6 +221,7 @@ enum {
 	POD_REC_AT_PROGRESS = 2, /* and 3 */
 	POD_REC_AT_SYSTEM = 4,	 /* and 5: LINUX or WINDOWS */
 	POD_REC_AT_MESSAGE = 6,
+	POD_REC_AT_SCREEN = 7,
 	POD_REC_SECTORS = 8,
 };
 
@@ -310,18 +318,26 @@ struct pod_rec_message {
 	char text[POD_REC_MESSAGE_MAX + 1];
 };
 
+#define POD_REC_SCREEN_MAX 480u
+struct pod_rec_screen {
+	uint32_t ms;
+	char text[POD_REC_SCREEN_MAX + 1]; /* may hold '\n' */
+};
+
 /* One boot as read back. has_*: that sector is valid and of this boot. */
 struct pod_rec_boot {
 	uint32_t number;  /* 0: nothing here */
 	uint32_t damaged; /* bit n: sector n is neither zero, nor a record; or could not be read */
 	uint32_t stale;	  /* bit n: sector n is a record of another boot */
-	bool has_machine, has_image, has_progress, has_linux, has_windows, has_message; /* has_linux or has_windows, not both */
+	bool has_machine, has_image, has_progress, has_message, has_screen;
+	bool has_linux, has_windows; /* not both */
 	struct pod_rec_machine machine;
 	struct pod_rec_image image;
 	struct pod_rec_progress progress;
 	struct pod_rec_linux linux_;
 	struct pod_rec_windows windows;
 	struct pod_rec_message message;
+	struct pod_rec_screen screen;
 	uint32_t progress_update, system_update; /* update numbers of the sectors that count */
 };
 
@@ -354,6 +370,7 @@ void pod_rec_put_progress(uint8_t s[POD_REC_SECTOR], const struct pod_rec_progre
 void pod_rec_put_linux(uint8_t s[POD_REC_SECTOR], const struct pod_rec_linux *r);
 void pod_rec_put_windows(uint8_t s[POD_REC_SECTOR], const struct pod_rec_windows *r);
 void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message *r);
+void pod_rec_put_screen(uint8_t s[POD_REC_SECTOR], const struct pod_rec_screen *r);
 void pod_rec_seal(uint8_t s[POD_REC_SECTOR], uint32_t boot, uint32_t update);
 /* Magic, checksum, kind and numbers right? */
 bool pod_rec_valid(const uint8_t s[POD_REC_SECTOR], enum pod_rec_kind kind);
@@ -366,6 +383,7 @@ void pod_rec_get_progress(const uint8_t s[POD_REC_SECTOR], struct pod_rec_progre
 void pod_rec_get_linux(const uint8_t s[POD_REC_SECTOR], struct pod_rec_linux *r);
 void pod_rec_get_windows(const uint8_t s[POD_REC_SECTOR], struct pod_rec_windows *r);
 void pod_rec_get_message(const uint8_t s[POD_REC_SECTOR], struct pod_rec_message *r);
+void pod_rec_get_screen(const uint8_t s[POD_REC_SECTOR], struct pod_rec_screen *r);
 
 /* Adds an event; a stage that is there already, and a full table, change nothing. Returns whether it was added. */
 bool pod_stages_add(struct pod_stages *t, enum pod_stage stage, uint32_t ms, uint32_t arg);

@@ -3,6 +3,10 @@
  * What a recorded boot tells: how it ended, which of the six hazards is to blame, the evidence, what to do. Pure: the menu, the
  * command and the tests ask the same function.
  *
+ * A hazard is blamed on evidence of its own: a read that failed, a status, a file that is damaged or missing, a line of the log or of
+ * the screen. Where a start merely stopped, `hazard` is none, the headline says that the cause is unknown and where it stopped, and
+ * up to three steps say what is worth trying.
+ *
  * It must not cry wolf. A program that is no Linux with a patched initrd takes the machine over and records nothing more, and
  * that is how a sound boot of it looks: POD_OUTCOME_TAKEN_OVER. The Debian Installer neither mounts its medium nor changes its
  * root. A machine switched off while a loader's menu waits looks like a loader that hangs: the sentences tell what was seen, not
@@ -57,22 +61,27 @@ struct pod_verdict_facts {
 	const char *log;		 /* the kernel log that was saved */
 	size_t log_len;
 	enum pod_known usb_storage; /* the image's initrds hold usb-storage, or the kernel has it built in */
+	enum pod_known other_mode;  /* the image has something for the firmware's other mode, BIOS or UEFI */
 	const char *damaged_file;   /* a file of the image whose own checksum or sum is wrong */
+	const char *missing_file;   /* what the loader's configuration names in the folder that was read last, and is not there */
 	uint64_t initrd_bytes;	    /* of the largest initrd */
 	bool image_changed;	    /* by now another file has that path */
 };
 
 #define POD_EVIDENCE_MAX 8
+#define POD_REMEDY_MAX	 3
 struct pod_verdict {
 	enum pod_outcome outcome;
-	enum pod_hazard hazard; /* may be set in a boot that went well, as a hint */
-	const char *id;		/* "read-error"...; "finished", "taken-over", "nothing-chosen" where nothing is wrong. Stable */
+	enum pod_hazard
+		hazard; /* may be set in a boot that went well, as a hint; none in one that did not: the cause is unknown */
+	const char *id; /* "read-error"...; "finished", "taken-over", "nothing-chosen" where nothing is wrong. Stable */
 	struct pod_sentence headline;
 	struct pod_sentence evidence[POD_EVIDENCE_MAX];
 	unsigned evidence_count;
-	struct pod_sentence remedy; /* message NULL: nothing to do */
+	struct pod_sentence remedy[POD_REMEDY_MAX]; /* the most useful first */
+	unsigned remedy_count;			    /* 0: nothing to do */
 	enum pod_retry retry;
-	char line[200];	 /* quoted from the kernel log */
+	char line[200];	 /* quoted from the kernel log or the screen */
 	bool stop_codes; /* Windows may have stopped with a code: what the usual ones mean is worth showing */
 };
 

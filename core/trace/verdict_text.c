@@ -92,6 +92,7 @@ static const struct {
 	{POD_STAGE_RESCUE_SHELL, "rescue-shell", N_("a rescue shell was opened")},
 	{POD_STAGE_LOG_SAVED, "log-saved", N_("the kernel's log was saved")},
 	{POD_STAGE_WATCH_ENDED, "watch-ended", N_("the recording ended")},
+	{POD_STAGE_LIVES_IN_INITRD, "lives-in-initrd", N_("the system stays in its initrd")},
 	{POD_STAGE_HELPER_STARTED, "helper-started", N_("Windows PE runs Isopod's helper")},
 	{POD_STAGE_DRIVERS_LOADED, "drivers-loaded", N_("drivers were loaded")},
 	{POD_STAGE_VOLUME_FOUND, "volume-found", N_("Windows sees the stick")},

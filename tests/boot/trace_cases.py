@@ -292,20 +292,20 @@ def add_to(case):
         case("trace-" + name, firmware, "plain", f.medium, "plain", group=group, timeout=timeout, memory=memory, fault=f)
 
     login = r"podlive login:"
-    fault("loader-error", "uefi", Fault("loader-returned", 1, "nosquash", failing_loader, "Back in Isopod|error 1|Load", "Loading|Linux version"), timeout=120)
-    fault("loader-loops", "uefi", Fault("loader-hang", 1, "nosquash", looping_loader, settle=60), timeout=150)
+    fault("loader-error", "uefi", Fault("loader-returned", 0, "nosquash", failing_loader, "Back in Isopod|error 1|Load", "Loading|Linux version"), timeout=120)
+    fault("loader-loops", "uefi", Fault("loader-hang", 0, "nosquash", looping_loader, settle=60), timeout=150)
     fault("bad-initrd", "bios", Fault("damaged-image", 1, "nosquash", damage_initrd, PANIC, 80, says="live/initrd.img is damaged"), timeout=150)
     fault("little-memory", "bios", Fault("memory", 4, "nosquash", None, PANIC, 80, memory=128), timeout=150)
     fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says=FAILED_READ), timeout=90)
     # Nothing can be written once the stick is gone: the last record is from before.
-    fault("pulled", "uefi", Fault("stopped-while-reading", 6, "nosquash", None, "", act=pull_while_reading, settle=8, stage="loader-started",
+    fault("pulled", "uefi", Fault("stopped-while-reading", 0, "nosquash", None, "", act=pull_while_reading, settle=8, stage="loader-started",
                                   file=r"live/(vmlinuz|initrd\.img)"), timeout=90)
     fault("truncated", "bios", Fault("truncated-image", 1, "live", truncate, settle=15), timeout=60)
     fault("bad-squashfs", "uefi", Fault("damaged-image", 1, "live", damage_squashfs, SHELL, login, 8), "long", 420)
     fault("usb1", "bios", Fault("slow-stick", 6, "live", None, login, settle=12, says="USB 1 speed", bus="usb1"), "long", 600)
     fault("no-usb-storage", "bios", Fault("never-reached-stick", 2, "nosquash", without_usb_storage, r"has not appeared within", 80, says="no driver for USB storage"), "long", 240)
-    fault("label", "uefi", Fault("medium-not-found", 1, "dracut", other_label, r"emergency mode|Generating .*rdsosreport", r"poddracut login:", 8), "long", 600)
+    fault("label", "uefi", Fault("medium-not-found", 0, "dracut", other_label, r"emergency mode|Generating .*rdsosreport", r"poddracut login:", 8), "long", 600)
     # OVMF repeats a failed USB read for more than a quarter of an hour, and the timer waits: the record is from the second before, made
     # between two reads or during one. Where the loader is in that second cannot be chosen, as it can when the stick is pulled.
-    fault("read-error-uefi", "uefi", Fault("stopped-while-reading|read-hang", 6, "nosquash", None, "", drive=unreadable_initrd, act=wait_failed_read, settle=8,
+    fault("read-error-uefi", "uefi", Fault("stopped-while-reading|read-hang", 0, "nosquash", None, "", drive=unreadable_initrd, act=wait_failed_read, settle=8,
                                            stage="loader-started", file=r"live/initrd\.img"), "long", 120)

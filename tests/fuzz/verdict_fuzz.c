@@ -4,12 +4,14 @@
  * (fuzz_record.h). The log is classified by itself, then every boot that the file holds gets its verdict, with the log and
  * without.
  *
- *   +0  what is known: bit 0 a last read, 1 a failed one, 2 a slow one, 3 a damaged file, 4 the image has changed
+ *   +0  what is known: bit 0 a last read, 1 a failed one, 2 a slow one, 3 a damaged file, 4 the image has changed, 5 a missing file,
+ *       6 and 7 the firmware's other mode
  *   +1  kind of the places, +2 usb-storage, +3 percent of the file in which the last read was, +4 u32 size of the largest initrd
  */
 #include "tests/fuzz/fuzz_record.h"
 #include "core/base/str.h"
 #include "core/trace/klog.h"
+#include "core/trace/screen.h"
 #include "core/trace/verdict.h"
 
 #define FACTS 8
@@ -54,11 +56,12 @@ static void verdict_is_sound(const struct pod_rec_boot *b, const struct pod_verd
 	FUZZ_REQUIRE(v.outcome < POD_OUTCOME_COUNT && v.hazard <= POD_HAZARD_COUNT && v.retry < POD_RETRY_COUNT);
 	FUZZ_REQUIRE(v.id && *v.id && v.headline.message && v.evidence_count <= POD_EVIDENCE_MAX);
 	FUZZ_REQUIRE(*pod_outcome_text(v.outcome) && (!v.retry || *pod_retry_text(v.retry)));
-	/* who raises an alarm names the hazard and what to do */
-	FUZZ_REQUIRE(!pod_verdict_alarm(&v) || (v.hazard && v.remedy.message));
+	/* who raises an alarm says what to do */
+	FUZZ_REQUIRE(v.remedy_count <= POD_REMEDY_MAX && (!pod_verdict_alarm(&v) || v.remedy_count));
 	FUZZ_REQUIRE(strlen(v.line) < sizeof v.line);
 	sentence_is_sound(&v.headline);
-	sentence_is_sound(&v.remedy);
+	for (unsigned i = 0; i < v.remedy_count; i++)
+		sentence_is_sound(&v.remedy[i]);
 	for (unsigned i = 0; i < v.evidence_count; i++)
 		sentence_is_sound(&v.evidence[i]);
 }
@@ -79,8 +82,28 @@ static void facts(struct pod_verdict_facts *f, struct pod_where w[3], const uint
 	f->slowest = p[0] & 4 ? &w[2] : NULL;
 	f->damaged_file = p[0] & 8 ? "live/vmlinuz" : NULL;
 	f->image_changed = p[0] & 16;
+	f->missing_file = p[0] & 32 ? "live/vmlinuz" : NULL;
+	f->other_mode = (enum pod_known)(p[0] >> 6 & 3);
 	f->usb_storage = (enum pod_known)(p[2] % 3);
 	f->initrd_bytes = pod_get_le32(p + 4);
+}
+
+/* The log as if it had been on the screen: brought down, and looked through. */
+static void screen_is_sound(const char *text, size_t len)
+{
+	static struct pod_screen s;
+	struct pod_screen_finding f;
+	char out[POD_REC_SCREEN_MAX + 1];
+
+	memset(&s, 0, sizeof s);
+	for (size_t i = 0; i < len; i++)
+		pod_screen_put(&s, (uint8_t)text[i] | (i % 7 == 0 ? (uint32_t)(uint8_t)text[len - 1 - i] << 8 : 0));
+	FUZZ_REQUIRE(s.len <= sizeof s.text && (!len || len > s.len / 4));
+	size_t n = pod_screen_condense(s.text, s.len, out);
+	FUZZ_REQUIRE(n <= POD_REC_SCREEN_MAX && !out[n]);
+	if (pod_screen_classify(out, n, &f))
+		FUZZ_REQUIRE(f.id && *f.id && f.evidence && f.line >= out && f.line + f.line_len <= out + n &&
+			     f.hazard <= POD_HAZARD_COUNT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -104,6 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(log);
 	memcpy(log, data + FACTS + 2, log_len);
 	finding_is_sound(log, log_len);
+	screen_is_sound(log, log_len);
 	fuzz_strew(file, data + FACTS + 2 + log_len, e.len - FACTS - 2 - log_len);
 	pod_memdev_init(&m, file, sizeof file, 512, false);
 	if (pod_rec_list(&m.dev, &e.alloc, number, &count) == POD_OK) {

@@ -50,7 +50,7 @@ def write_windows(name, image_flags, menu, events):
 MENU = {"menu": (1, 2), "chosen": (1, 2, 3), "plan": (1, 2, 3, 4), "loader": (1, 2, 3, 4, 5), "back": (1, 2, 3, 4, 5, 6), "exit": (1, 2, 3, 4, 5, 7),
         "failed": (1, 2, 3, 4, 8)}
 LINUX = {"shim": (32,), "found": (32, 33, 34), "shown": (32, 33, 34, 35), "mounted": (32, 33, 34, 35, 36), "root": (32, 33, 34, 35, 36, 37),
-         "not-shown": (32, 33, 34, 38), "shell": (32, 33, 34, 35, 39), "mounted-shell": (32, 33, 34, 35, 36, 39), "ended": (32, 33, 34, 35, 41)}
+         "not-shown": (32, 33, 34, 38), "shell": (32, 33, 34, 35, 39), "mounted-shell": (32, 33, 34, 35, 36, 39), "ended": (32, 33, 34, 35, 41), "lives": (32, 33, 34, 35, 36, 42)}
 for n, (name, menu) in enumerate(MENU.items()):
     for flags in (0, 1, 2, 3):
         write("%s-%d" % (name, flags), bytes([n * 3 % 32, n, n % 3, 99 if flags & 1 else 30]) + struct.pack("<I", 40 << 20), LOGS[n % len(LOGS)],
@@ -61,4 +61,5 @@ WINDOWS = {"silent": (), "found": (48, 50), "good": (48, 49, 50, 51, 52), "late"
            "no-program": (48, 50, 51, 55), "ended": (48, 50, 51, 52, 57), "driver": (48, 56)}
 for name, events in WINDOWS.items():
     write_windows("windows-" + name, 16, MENU["exit"], events)
+write("missing", bytes([33, 4, 1, 50, 0, 0, 0, 16]), b"error: file `/live/vmlinux' not found.\nKernel panic - not syncing\n", 8, 2, 0, MENU["loader"])
 write_windows("windows-bios", 16, MENU["loader"], ())

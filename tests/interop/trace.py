@@ -79,6 +79,31 @@ def places(stick, files, size, crc):
     check(b["reads"]["last"]["what"] is None and any("Another file" in e for e in b["evidence"]), "a changed image is taken for the recorded one")
 
 
+def missing(stick):
+    """A folder was read last, the loader waits: what its configuration names there is told by name."""
+    root = "root"
+    with open(root + "/isolinux/isolinux.cfg", "w") as f:
+        f.write("LABEL x\nKERNEL /live/vmlinuz\nAPPEND initrd=/live/initrd.img\nLABEL y\nLINUX ../live/vmlinuz-2 quiet\nINITRD /live/initrd.img\n")
+    run("xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "OUTLINE", "-b", "isolinux/boot.bin", "-no-emul-boot", "-boot-load-size", "4",
+        "-c", "isolinux/boot.cat", "-o", "missing.iso", root)
+    must("add", stick.path, "missing.iso", "--to", "/images")
+    with open("missing.iso", "rb") as f:
+        data = f.read()
+    # ECMA-119 9.1: the folder's own record, which begins with its place; found by that of its parent
+    at = data.index(b"\x04LIVE") - 32
+    lba = struct.unpack_from("<I", data, at + 2)[0]
+    for name, sentence in (("missing.iso", "names live/vmlinuz-2, and the image has no such file"), ("live.iso", "read was in the folder live")):
+        path = "/images/" + name
+        state = bytearray(tf.SIZE)
+        tf.put_boot(state, 5, tf.machine(5), tf.image(5, path, os.path.getsize(name), crc=volume_crc(name), flags=HANDOVER),
+                    tf.progress(5, 1, 30000, LOADER, TIMER, 1, 1, (lba * 2048, 2048), 9000))
+        stick.put(state)
+        b = stick.boots(rc=1)[0]
+        equal((b["verdict"], b["hazard"]), ("file-not-found", name == "missing.iso"), f"{name}: {b['evidence']}")
+        check(any(sentence in e for e in b["evidence"]), f"{name}: {b['evidence']}")
+        check("in the folder live." in b["headline"], b["headline"])
+
+
 def verdicts(stick, size, crc):
     """From the oldest to the newest; (sectors, verdict, hazard, alarm)."""
     def im(n, flags=HANDOVER, **kw):
@@ -96,13 +121,16 @@ def verdicts(stick, size, crc):
          "finished", 0, False),
         (lambda n: [im(n), exit_(n), tf.linux(n, 1, 30000, SHOWN)], "taken-over", 0, False),
         (lambda n: [im(n, 0), exit_(n)], "taken-over", 0, False),
-        (lambda n: [im(n), exit_(n)], "never-reached-stick", 2, True),
-        (lambda n: [im(n), exit_(n), tf.linux(n, 2, 30000, SHOWN + [("rescue-shell", 9000, 0)])], "medium-not-found", 1, True),
-        (lambda n: [im(n), returned(n, 0x80000001)], "loader-returned", 1, True),
+        (lambda n: [im(n), exit_(n)], "never-reached-stick", 0, True),
+        (lambda n: [im(n), exit_(n), tf.linux(n, 2, 30000, SHOWN + [("rescue-shell", 9000, 0)])], "medium-not-found", 0, True),
+        (lambda n: [im(n), returned(n, 0x80000001)], "loader-returned", 0, True),
         (lambda n: [im(n), returned(n, 0x80000009)], "memory", 4, True),
-        (lambda n: [im(n), tf.progress(n, 2, 300000, LOADER, TIMER, 9, 9, (0, 1), 5000)], "loader-hang", 1, True),
+        (lambda n: [im(n), tf.progress(n, 2, 300000, LOADER, TIMER, 9, 9, (0, 1), 5000)], "loader-hang", 0, True),
         (lambda n: [im(n), tf.progress(n, 2, 9000, LOADER, TIMER, 9, 9, (0, 1), 8000, errors=2, error=(2048, 2, 7))], "read-error", 6, True),
         (lambda n: [im(n, HANDOVER | TRUNCATED), exit_(n)], "truncated-image", 1, True),
+        (lambda n: [im(n), tf.progress(n, 2, 9000, LOADER, TIMER, 9, 9, (0, 1), 8000), tf.screen(n, "Welcome to GRUB!\nerror: file `/live/vmlinux' not found.\n")],
+         "file-not-found", 1, True),
+        (lambda n: [im(n), exit_(n), tf.linux(n, 1, 30000, SHOWN + [("lives-in-initrd", 20000, 0)], mount="/mnt/stick")], "taken-over", 0, False),
         (lambda n: [im(n), tf.progress(n, 1, 5000, LOADER[:4] + [("start-failed", 4800, 3)]), tf.message(n, 3, "Cannot start /images/live.iso: why")],
          "memory", 4, True),
     ]
@@ -118,11 +146,17 @@ def verdicts(stick, size, crc):
     for b, (_, verdict, hazard, alarm) in zip(reversed(boots), stories):
         equal((b["verdict"], b["hazard"], b["alarm"]), (verdict, hazard, alarm), f"boot {b['boot']}")
         check(bool(b["remedy"]) == alarm, f"boot {b['boot']}: remedy {b['remedy']}")
+        equal(b["unknown"], alarm and not hazard, f"boot {b['boot']}: unknown")
+        check(b["steps"][:1] == ([b["remedy"]] if alarm else []) and len(b["steps"]) <= 3, f"boot {b['boot']}: steps {b['steps']}")
     equal(boots[0]["message"], "Cannot start /images/live.iso: why", "the message")
+    equal(boots[2]["screen"], "Welcome to GRUB!\nerror: file `/live/vmlinux' not found.\n", "the screen")
     equal(boots[0]["machine"]["vendor"] + boots[0]["machine"]["product"], "MakerModel 1", "the machine")
     equal([s["stage"] for s in boots[-2]["linux"]["stages"]][-1], "root-switched", "stages in Linux")
     text = stick.trace()
     check(text.rc == 1 and text.out.count("Boot ") >= len(stories) and text.out.index("Boot 41") < text.out.index("Boot 30"), "the story")
+    check("  The screen said:\n    Welcome to GRUB!\n    error: file" in text.out and "The cause is unknown [loader-hang]" in text.out and
+          "UNKNOWN: It stopped" in text.out, "what the screen said, and what is unknown")
+    check("nowhere" not in text.out and "in no file of the image" not in text.out, "a place that is none")
     check("I/O error, dev sda, sector 2048" in text.out and "kernel log was saved" in text.out, "the log's line is quoted")
     one = stick.boots("--boot", 35, rc=1)
     check(len(one) == 1 and one[0]["log"] == log, "one boot with its log")
@@ -133,7 +167,7 @@ def verdicts(stick, size, crc):
     check("MACHINE boot 31" in raw and "stage 37 root-switched ms 20000" in raw, "raw records")
     # Chinese has a sentence for each.
     zh = stick.trace(env={"LC_ALL": "C.UTF-8", "LANGUAGE": "zh_CN", "ISOPOD_LOCALEDIR": os.path.join(B, "locale")})
-    for english in ("STOPPED", "Hazard", "The kernel was started", "Reads that failed", "the boot manager started", "What to do"):
+    for english in ("STOPPED", "Hazard", "It stopped while", "The screen said", "The cause is unknown", "UNKNOWN", "Reads that failed", "the boot manager started", "What to do"):
         check(english not in zh.out, f"not translated: {english}")
     check("隐患" in zh.out and zh.rc == 1, "no Chinese")
     return state
@@ -141,7 +175,8 @@ def verdicts(stick, size, crc):
 
 def export(stick, state):
     p = "/people/Jane Doe/live.iso"
-    tf.put_boot(state, 50, tf.machine(50), tf.image(50, p), tf.progress(50, 1, 900, LOADER[:4] + [("start-failed", 4800, 3)]), tf.message(50, 3, f"Cannot start {p}: x"))
+    tf.put_boot(state, 50, tf.machine(50), tf.image(50, p), tf.progress(50, 1, 900, LOADER[:4] + [("start-failed", 4800, 3)]), tf.message(50, 3, f"Cannot start {p}: x"),
+                tf.screen(50, "hello /home/jane/y, serial: ABC123\n"))
     tf.put_log(state, 50, "usb 1-1: SerialNumber: ABC123\neth0: 52:54:00:12:34:56 up\nroot=UUID=0a1b2c3d-1111-2222-3333-0123456789ab\nread /home/jane/x, "
                "12:34:56 and 52:54:00:12\n")
     stick.put(state)
@@ -178,14 +213,14 @@ def hostile(stick, state):
     # fields that break every rule, with right checksums
     s = bytearray(tf.SIZE)
     wild = {0x18: r.randbytes(512 - 0x18)}
-    tf.put_boot(s, 9, *[tf.sector(k, 9, 1, wild) for k in (tf.MACHINE, tf.IMAGE, tf.PROGRESS, tf.LINUX, tf.MESSAGE)])
+    tf.put_boot(s, 9, *[tf.sector(k, 9, 1, wild) for k in (tf.MACHINE, tf.IMAGE, tf.PROGRESS, tf.LINUX, tf.MESSAGE, tf.SCREEN)])
     stick.put(s)
     for args in ((), ("--json",), ("--raw",), ("--boot", 9)):
         out = stick.trace(*args)
         check(out.rc in (0, 1), f"{args}: status {out.rc}: {out.err[:200]}")
         check("\x1b" not in out.out and "\0" not in out.out, f"{args}: control characters")
     # an escape sequence in a log
-    tf.put_boot(s, 10, tf.machine(10, maker="\x1b[31mred"), tf.image(10, "/x\x1b[2J.iso"))
+    tf.put_boot(s, 10, tf.machine(10, maker="\x1b[31mred"), tf.image(10, "/x\x1b[2J.iso"), tf.screen(10, "a\x1b[2Jb\x9b1m\r\n"))
     tf.put_log(s, 10, "\x1b[2Jcleared\n")
     stick.put(s)
     check("\x1b" not in stick.trace("--boot", 10).out, "an escape sequence comes through")
@@ -209,6 +244,7 @@ def main():
         stick = Stick("s.img")
         size, crc = os.path.getsize("live.iso"), volume_crc("live.iso")
         places(stick, files, size, crc)
+        missing(stick)
         state = verdicts(stick, size, crc)
         export(stick, state)
         hostile(stick, state)

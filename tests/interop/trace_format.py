@@ -6,10 +6,10 @@ import struct
 
 SIZE, SECTOR, BOOTS, LOGS = 262144, 512, 36, 6
 BOOT_OFF, LOG_OFF, LOG_SIZE = 0x2000, 0x26000, 16384
-MACHINE, IMAGE, PROGRESS, LINUX, MESSAGE, LOG, WINDOWS = 1, 2, 3, 4, 5, 6, 7
+MACHINE, IMAGE, PROGRESS, LINUX, MESSAGE, LOG, WINDOWS, SCREEN = 1, 2, 3, 4, 5, 6, 7, 8
 STAGE = {"started": 1, "menu": 2, "chosen": 3, "planned": 4, "loader-started": 5, "loader-returned": 6, "exit-boot-services": 7,
          "start-failed": 8, "shim-started": 32, "init-executed": 33, "stick-found": 34, "shown": 35, "medium-mounted": 36,
-         "root-switched": 37, "not-shown": 38, "rescue-shell": 39, "log-saved": 40, "watch-ended": 41, "helper-started": 48, "drivers-loaded": 49,
+         "root-switched": 37, "not-shown": 38, "rescue-shell": 39, "log-saved": 40, "watch-ended": 41, "lives-in-initrd": 42, "helper-started": 48, "drivers-loaded": 49,
          "volume-found": 50, "iso-attached": 51, "handed-over": 52, "volume-missing": 53, "iso-not-attached": 54, "program-failed": 55,
          "driver-failed": 56, "program-ended": 57}
 NAME = {v: k for k, v in STAGE.items()}
@@ -88,9 +88,14 @@ def message(boot, status, text):
     return sector(MESSAGE, boot, 1, {0x18: u32(status), 0x1c: u32(len(t)), 0x20: t})
 
 
+def screen(boot, text, ms=5000):
+    t = text.encode()
+    return sector(SCREEN, boot, 1, {0x18: u32(ms), 0x1c: u32(len(t)), 0x20: t})
+
+
 def put_boot(state, n, *sectors):
     """Puts each sector to its place in the boot's slot."""
-    place = {MACHINE: 0, IMAGE: 1, MESSAGE: 6}
+    place = {MACHINE: 0, IMAGE: 1, MESSAGE: 6, SCREEN: 7}
     for s in sectors:
         kind, update = s[0x10], struct.unpack_from("<I", s, 0x14)[0]
         at = place.get(kind, {PROGRESS: 2, LINUX: 4, WINDOWS: 4}.get(kind, 0) + (update - 1) % 2)

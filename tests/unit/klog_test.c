@@ -37,7 +37,7 @@ TEST(klog_one_line_each)
 		{"<3>[    3.0] usb 1-1: device descriptor read/64, error -71", "usb-trouble", 6},
 		{"<3>[    3.0] usb usb1-port1: unable to enumerate USB device", "usb-trouble", 6},
 		{"<3>[    3.0] usb usb1-port2: over-current condition", "over-current", 6},
-		{"<6>[    8.0] usb 1-1: USB disconnect, device number 2", "stick-pulled", 6},
+		{"<6>[    8.0] usb 1-1: USB disconnect, device number 2", "usb-trouble", 6},
 		{"<6>[    8.0] sd 2:0:0:0: rejecting I/O to offline device", "stick-pulled", 6},
 		{"<3>[   61.0] isopod: the stick with /images/x.iso has not appeared within 60 seconds (no driver for its "
 		 "port, or unplugged?)",

@@ -76,16 +76,21 @@ static void log_text(const char *text)
 static void print_all(void)
 {
 	char buf[400];
-	const struct pod_sentence *s[POD_EVIDENCE_MAX + 2] = {&v.headline, &v.remedy};
+	const struct pod_sentence *s[POD_EVIDENCE_MAX + POD_REMEDY_MAX + 1] = {&v.headline};
+	unsigned n = 1;
 	for (unsigned i = 0; i < v.evidence_count; i++)
-		s[2 + i] = &v.evidence[i];
-	for (unsigned i = 0; i < 2 + v.evidence_count; i++) {
+		s[n++] = &v.evidence[i];
+	for (unsigned i = 0; i < v.remedy_count; i++)
+		s[n++] = &v.remedy[i];
+	for (unsigned i = 0; i < n; i++) {
 		pod_sentence_fill(s[i], NULL, buf, sizeof buf);
 		if (s[i]->message && (strstr(buf, "?") || strlen(buf) < 10 || strlen(buf) > 390))
 			test_fail(__FILE__, __LINE__, buf);
 	}
 	CHECK(v.id && v.headline.message);
-	CHECK(!pod_verdict_alarm(&v) || (v.remedy.message && v.hazard >= 1 && v.hazard <= 6));
+	/* what is unknown has several steps; what is known has one */
+	CHECK(!pod_verdict_alarm(&v) || v.remedy_count >= 1);
+	CHECK(v.hazard <= 6);
 }
 
 #define EXPECT(outcome_, id_, hazard_)                                                                                           \
@@ -193,7 +198,8 @@ TEST(verdict_start_failed)
 		unsigned hazard;
 	} t[] = {{POD_E_NOMEM, "memory", 4},	      {POD_E_IO, "read-error", 6},
 		 {POD_E_CORRUPT, "damaged-image", 1}, {POD_E_NOT_FOUND, "nothing-to-start", 5},
-		 {POD_E_CHANGED, "stick-pulled", 6},  {POD_E_LIMIT, "start-failed", 1}};
+		 {POD_E_CHANGED, "stick-pulled", 6},  {POD_E_LIMIT, "start-failed", 0},
+		 {POD_E_RANGE, "start-failed", 0}};
 	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
 		fresh(POD_REC_I_HANDOVER);
 		menu(POD_STAGE_START_FAILED, t[i].st);
@@ -213,10 +219,10 @@ TEST(verdict_loader_returned)
 		uint32_t code;
 		const char *id;
 		unsigned hazard;
-	} t[] = {{1, "loader-returned", 1},
+	} t[] = {{1, "loader-returned", 0},
 		 {9, "memory", 4},
 		 {12, "stick-pulled", 6},
-		 {14, "loader-returned", 1},
+		 {14, "loader-returned", 0},
 		 {26, "secure-boot", 5}};
 	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
 		fresh(0);
@@ -225,7 +231,7 @@ TEST(verdict_loader_returned)
 	}
 	fresh(0);
 	menu(POD_STAGE_LOADER_RETURNED, 0x80000000u | 15);
-	EXPECT("failed", "loader-returned", 1);
+	EXPECT("failed", "loader-returned", 0);
 	b.machine.secure_boot = POD_SB_ON;
 	EXPECT("failed", "secure-boot", 5);
 }
@@ -234,13 +240,16 @@ TEST(verdict_stopped_in_the_loader)
 {
 	fresh(POD_REC_I_HANDOVER);
 	read_in("live/initrd.img", POD_WHERE_INITRD, 43 << 20, 100 << 20);
-	EXPECT("stopped", "stopped-while-reading", 6);
+	EXPECT("stopped", "stopped-while-reading", 0);
 	CHECK(says("live/initrd.img") && says("43%"));
 	b.progress.ms = 200000;
-	EXPECT("stopped", "loader-hang", 1);
+	EXPECT("stopped", "loader-hang", 0);
 	b.progress.flags = 0; /* BIOS: the clock stands still with the reads */
-	EXPECT("stopped", "stopped-while-reading", 6);
+	EXPECT("stopped", "stopped-while-reading", 0);
 	b.progress.flags = POD_REC_P_READING;
+	b.progress.ms = 9000;
+	EXPECT("stopped", "read-hang", 0); /* any read that was being made when the machine was switched off */
+	b.progress.ms = 20000;
 	EXPECT("stopped", "read-hang", 6);
 	b.progress.errors = 3;
 	b.progress.error_status = POD_E_IO;
@@ -268,36 +277,37 @@ TEST(verdict_stopped_in_the_loader)
 	fresh(POD_REC_I_HANDOVER);
 	b.progress.flags = 0;
 	read_in("live/initrd.img", POD_WHERE_INITRD, (100 << 20) - 2048, 100 << 20);
-	EXPECT("stopped", "never-reached-stick", 2);
+	EXPECT("stopped", "never-reached-stick", 0);
 	/* or may have been, within the time the record is behind */
 	read_in("live/initrd.img", POD_WHERE_INITRD, 90 << 20, 100 << 20);
 	b.progress.bytes = 90 << 20;
 	b.progress.read_ms = 9000;
-	EXPECT("stopped", "never-reached-stick", 2);
+	EXPECT("stopped", "never-reached-stick", 0);
 	b.progress.read_ms = 90000;
-	EXPECT("stopped", "stopped-while-reading", 6);
+	EXPECT("stopped", "stopped-while-reading", 0);
 	/* before the loader */
 	fresh(0);
 	b.progress.stages.count = 3;
-	EXPECT("stopped", "stopped-in-menu", 6);
+	EXPECT("stopped", "stopped-in-menu", 0);
 }
 
 TEST(verdict_never_reached)
 {
 	fresh(POD_REC_I_HANDOVER);
 	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
-	EXPECT("stopped", "never-reached-stick", 2);
+	EXPECT("stopped", "never-reached-stick", 0);
+	CHECK_EQ(v.remedy_count, 3);
 	f.usb_storage = POD_NO;
 	EXPECT("stopped", "never-reached-stick", 2);
 	CHECK(says("no driver for USB storage"));
 	f.usb_storage = POD_YES;
-	EXPECT("stopped", "never-reached-stick", 2);
+	EXPECT("stopped", "never-reached-stick", 0);
 	CHECK(says("has a driver for USB storage"));
 	f.damaged_file = "live/initrd.img";
 	EXPECT("stopped", "damaged-image", 1);
 	f.damaged_file = NULL;
 	f.initrd_bytes = 40 << 20;
-	EXPECT("stopped", "never-reached-stick", 2);
+	EXPECT("stopped", "never-reached-stick", 0);
 	b.machine.memory_bytes = 256 << 20;
 	EXPECT("stopped", "memory", 4);
 	CHECK(says("256 MiB"));
@@ -310,7 +320,7 @@ TEST(verdict_in_linux)
 	fresh(POD_REC_I_HANDOVER);
 	shown();
 	in_linux(POD_STAGE_RESCUE_SHELL);
-	EXPECT("failed", "medium-not-found", 1);
+	EXPECT("failed", "medium-not-found", 0);
 	log_text("<3>[  9.0] I/O error, dev sda, sector 2048 op 0x0:(READ)\n");
 	EXPECT("failed", "read-error", 6);
 	CHECK(says("I/O error, dev sda, sector 2048"));
@@ -318,9 +328,9 @@ TEST(verdict_in_linux)
 	EXPECT("failed", "memory", 4);
 	log_text("");
 	in_linux(POD_STAGE_MEDIUM_MOUNTED);
-	EXPECT("failed", "medium-not-found", 1);
+	EXPECT("failed", "medium-not-found", 0);
 	strcpy(b.linux_.mount, "/run/live/medium");
-	EXPECT("failed", "root-not-found", 1);
+	EXPECT("failed", "root-not-found", 0);
 	log_text("<3>[  9.0] SQUASHFS error: xz decompression failed, data probably corrupt\n");
 	EXPECT("failed", "damaged-image", 1);
 	b.image.flags |= POD_REC_I_TRUNCATED;
@@ -330,7 +340,7 @@ TEST(verdict_in_linux)
 	shown();
 	in_linux(POD_STAGE_MEDIUM_MOUNTED);
 	strcpy(b.linux_.mount, "/run/live/medium");
-	EXPECT("stopped", "root-not-switched", 1);
+	EXPECT("stopped", "root-not-switched", 0);
 	/* not even that, but the log knows */
 	fresh(POD_REC_I_HANDOVER);
 	shown();
@@ -338,11 +348,114 @@ TEST(verdict_in_linux)
 	EXPECT("stopped", "stick-pulled", 6);
 	fresh(POD_REC_I_HANDOVER);
 	in_linux(POD_STAGE_STICK_FOUND);
-	EXPECT("stopped", "stopped-at-stick", 6);
+	EXPECT("stopped", "stopped-at-stick", 0);
 	in_linux(POD_STAGE_NOT_SHOWN);
-	EXPECT("failed", "not-shown", 2);
+	EXPECT("failed", "not-shown", 0);
 	b.image.flags |= POD_REC_I_FRAGMENTED;
 	EXPECT("failed", "fragmented-image", 6);
+}
+
+static void screen(const char *text)
+{
+	b.has_screen = true;
+	strcpy(b.screen.text, text);
+}
+
+TEST(verdict_missing_files)
+{
+	/* GRUB read the folder and no file in it, and waits */
+	fresh(POD_REC_I_HANDOVER);
+	read_in("live", POD_WHERE_DIRECTORY, 100, 2048);
+	b.progress.ms = 20000;
+	EXPECT("stopped", "file-not-found", 0);
+	CHECK(strstr(v.headline.arg[0].text, "live") && says("the folder live"));
+	f.missing_file = "live/vmlinuz-6.1";
+	EXPECT("stopped", "file-not-found", 1);
+	CHECK(says("live/vmlinuz-6.1") && v.remedy_count == 1);
+	/* between two reads a folder is nothing special */
+	f.missing_file = NULL;
+	b.progress.ms = 9000;
+	EXPECT("stopped", "stopped-while-reading", 0);
+	/* the screen says it: no question where the last read was, nor how long ago */
+	screen("  Booting `Live'\n\nerror: file `/live/vmlinux' not found.\nerror: you need to load the kernel first.\n");
+	EXPECT("stopped", "file-not-found", 1);
+	CHECK(says("The screen said: error: file `/live/vmlinux' not found."));
+	fresh(0); /* also of what is no Linux */
+	screen("Loading /live/vmlinuz... failed: No such file or directory\nboot:");
+	EXPECT("stopped", "file-not-found", 1);
+}
+
+TEST(verdict_what_the_screen_said)
+{
+	static const struct {
+		const char *text, *id;
+		unsigned hazard;
+	} t[] = {{"!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!\n", "crashed", 0},
+		 {"error: ../../grub-core/disk/efi/efidisk.c:612:failure reading sector 0x4c0 from `cd0'.\n", "read-error", 6},
+		 {"isolinux: Image checksum error, sorry...\n", "damaged-image", 1},
+		 {"error: out of memory.\n", "memory", 4},
+		 {"error: bad shim signature.\n", "secure-boot", 5},
+		 {"Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", "kernel-panic", 0}};
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
+		fresh(POD_REC_I_HANDOVER);
+		screen(t[i].text);
+		EXPECT("stopped", t[i].id, t[i].hazard);
+		CHECK(says("The screen said: "));
+	}
+	/* what a loader goes on from */
+	fresh(POD_REC_I_HANDOVER);
+	screen("error: file `/boot/grub/fonts/unicode.pf2' not found.\nerror: no suitable video mode found.\n");
+	EXPECT("stopped", "stopped-while-reading", 0);
+	screen("Failed to open \\EFI\\BOOT\\mmx64.efi - Not Found\n");
+	EXPECT("stopped", "file-not-found", 1);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	EXPECT("stopped", "never-reached-stick", 0);
+	/* and a start that went well */
+	in_linux(POD_STAGE_ROOT_SWITCHED);
+	EXPECT("finished", "finished", 0);
+}
+
+TEST(verdict_other_mode_only_if_there_is_one)
+{
+	fresh(POD_REC_I_HANDOVER);
+	b.progress.ms = 200000;
+	for (int k = POD_UNKNOWN; k <= POD_YES; k++) {
+		bool told = false;
+		f.other_mode = (enum pod_known)k;
+		EXPECT("stopped", "loader-hang", 0);
+		for (unsigned i = 0; i < v.remedy_count; i++)
+			told = told || strstr(v.remedy[i].message, "other mode");
+		CHECK_EQ(told, k == POD_YES);
+		CHECK_EQ(v.remedy_count, k == POD_YES ? 3 : 2);
+	}
+	fresh(0);
+	b.image.entry = -2;
+	menu(POD_STAGE_START_FAILED, POD_E_UNSUPPORTED);
+	EXPECT("failed", "nothing-to-start", 5);
+	CHECK(!strstr(v.remedy[0].message, "other mode") && v.retry == POD_RETRY_NONE);
+	f.other_mode = POD_YES;
+	EXPECT("failed", "nothing-to-start", 5);
+	CHECK(strstr(v.remedy[0].message, "other mode") && v.retry == POD_RETRY_OTHER_FIRMWARE);
+	b.image.entry = 0;
+	EXPECT("failed", "start-failed", 0);
+}
+
+TEST(verdict_systems_in_their_initrd)
+{
+	/* without the stage a grave line of the log counts, with it none does */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	log_text("<3>[  9.0] Buffer I/O error on dev sdb, logical block 0, async page read\n");
+	EXPECT("stopped", "read-error", 6);
+	log_text("<6>[    8.0] usb 1-2: USB disconnect, device number 2\n");
+	EXPECT("taken-over", "taken-over", 0);
+	log_text("<3>[  9.0] Buffer I/O error on dev sdb, logical block 0, async page read\n");
+	in_linux(POD_STAGE_MEDIUM_MOUNTED);
+	strcpy(b.linux_.mount, "/mnt/stick");
+	in_linux(POD_STAGE_LIVES_IN_INITRD);
+	EXPECT("taken-over", "taken-over", 0);
+	in_linux(POD_STAGE_RESCUE_SHELL);
+	EXPECT("failed", "read-error", 6);
 }
 
 static void in_windows(enum pod_stage s, uint32_t arg)
@@ -369,13 +482,13 @@ TEST(verdict_windows)
 	CHECK(!v.stop_codes);
 	fresh(POD_REC_I_HELPER);
 	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
-	EXPECT("stopped", "helper-not-reached", 2);
+	EXPECT("stopped", "helper-not-reached", 0);
 	CHECK(v.stop_codes);
 	/* a BIOS does not tell that it was left: boot.wim read to its end does */
 	fresh(POD_REC_I_HELPER);
 	b.progress.flags = 0;
 	read_in("sources/boot.wim", POD_WHERE_FILE, (500u << 20) - 100, 500u << 20);
-	EXPECT("stopped", "helper-not-reached", 2);
+	EXPECT("stopped", "helper-not-reached", 0);
 	read_in("sources/boot.wim", POD_WHERE_FILE, 100u << 20, 500u << 20);
 	EXPECT("taken-over", "taken-over", 0);
 	fresh(POD_REC_I_HELPER);
@@ -385,7 +498,7 @@ TEST(verdict_windows)
 	CHECK(!v.stop_codes);
 
 	helper();
-	EXPECT("stopped", "stopped-in-helper", 6);
+	EXPECT("stopped", "stopped-in-helper", 0);
 	in_windows(POD_STAGE_ISO_ATTACHED, 0);
 	b.windows.letter = 'E';
 	in_windows(POD_STAGE_HANDED_OVER, 0);
@@ -396,17 +509,15 @@ TEST(verdict_windows)
 	CHECK(says("no drive letter"));
 	b.windows.letter = 'E';
 	in_windows(POD_STAGE_PROGRAM_FAILED, 0x80070002);
-	EXPECT("failed", "program-failed", 1);
+	EXPECT("failed", "program-failed", 0);
 	CHECK(says("0x80070002") && says("drive E:"));
 
 	static const struct {
 		uint32_t code;
 		const char *id;
 		unsigned hazard;
-	} table[] = {{126, "no-iso-provider", 2},
-		     {0xc03a0014, "no-iso-provider", 2},
-		     {1005, "volume-unreadable", 2},
-		     {1117, "iso-not-attached", 1}};
+	} table[] = {{126, "no-iso-provider", 2}, {0xc03a0014, "no-iso-provider", 2}, {1005, "volume-unreadable", 2},
+		     {1117, "read-error", 6},	  {1392, "damaged-image", 1},	      {50, "iso-not-attached", 0}};
 	for (size_t i = 0; i < POD_ARRAY_LEN(table); i++) {
 		helper();
 		in_windows(POD_STAGE_VOLUME_MISSING, 2);

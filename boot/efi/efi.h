@@ -173,6 +173,11 @@ bool pod_efi_wants_2023(struct pod_fw *fw);
 void pod_efi_record_begin(struct pod_efi *e);
 void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);
 
+/* listen.c: keeps what is printed to the console from begin to end. */
+void pod_efi_listen_begin(struct pod_efi *e);
+struct pod_screen *pod_efi_listen_screen(void);
+void pod_efi_listen_end(void);
+
 /* start.c: does the volume, as the firmware reads it, hold this file? */
 bool pod_efi_has_file(struct pod_efi *e, EFI_HANDLE volume, const CHAR16 *name);
 

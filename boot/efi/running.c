@@ -3,7 +3,7 @@
  * What the flight recorder notes while a loader runs.
  *
  * A timer at TPL_CALLBACK, where Block I/O may still be used (UEFI 2.10 clause 7.1, table of TPL restrictions), writes what
- * reading has done since, so that after a hang the record is right.
+ * reading has done since, and what the loader printed (listen.c), so that after a hang the record is right.
  *
  * The end of boot services is noted in front of ExitBootServices() itself. Its own event group is too late: the functions
  * notified then may neither use timers nor change the memory map (clause 7.1.1), which a USB driver does; and the earlier event
@@ -48,10 +48,12 @@ static EFI_STATUS exit_boot_services(EFI_HANDLE ImageHandle, UINTN MapKey)
 		e->bs->RestoreTPL(tpl);
 		running.e = NULL;
 		unhook(e->bs);
+		pod_efi_listen_end();
 		if (running.timer)
 			(void)e->bs->SetTimer(running.timer, TimerCancel, 0);
 		if (tpl <= TPL_CALLBACK && e->fw.recorder) {
 			tpl = e->bs->RaiseTPL(TPL_CALLBACK);
+			pod_recorder_screen(e->fw.recorder, pod_efi_listen_screen(), pod_fw_ms(&e->fw), true);
 			pod_recorder_stage(e->fw.recorder, POD_STAGE_EXIT_BOOT_SERVICES, pod_fw_ms(&e->fw), 0);
 			e->bs->RestoreTPL(tpl);
 		}
@@ -64,8 +66,10 @@ static void tick(EFI_EVENT event, void *context)
 	struct pod_efi *e = context;
 
 	(void)event;
-	if (e->fw.recorder)
-		pod_recorder_tick(e->fw.recorder, pod_fw_ms(&e->fw));
+	if (!e->fw.recorder)
+		return;
+	pod_recorder_tick(e->fw.recorder, pod_fw_ms(&e->fw));
+	pod_recorder_screen(e->fw.recorder, pod_efi_listen_screen(), pod_fw_ms(&e->fw), false);
 }
 
 void pod_efi_record_begin(struct pod_efi *e)
@@ -75,6 +79,7 @@ void pod_efi_record_begin(struct pod_efi *e)
 	pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_STARTED, pod_fw_ms(&e->fw), 0);
 	running.e = e;
 	running.timer = NULL;
+	pod_efi_listen_begin(e);
 	if (EFI_ERROR(e->bs->CreateEvent(EVT_TIMER | EVT_NOTIFY_SIGNAL, TPL_CALLBACK, tick, e, &running.timer)))
 		running.timer = NULL;
 	else
@@ -95,6 +100,9 @@ void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st)
 	running.e = NULL;
 	if (running.exit_before)
 		unhook(e->bs);
-	if (e->fw.recorder)
-		pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_RETURNED, pod_fw_ms(&e->fw), arg);
+	pod_efi_listen_end();
+	if (!e->fw.recorder)
+		return;
+	pod_recorder_screen(e->fw.recorder, pod_efi_listen_screen(), pod_fw_ms(&e->fw), true);
+	pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_RETURNED, pod_fw_ms(&e->fw), arg);
 }

@@ -5,6 +5,7 @@
 
 #define QUIET_MAX_MS 64000u
 #define SELDOM_MS    16000u
+#define SCREENS_MAX  32u
 
 static void write_sector(struct pod_recorder *r, unsigned at, const uint8_t *s)
 {
@@ -95,7 +96,7 @@ void pod_recorder_again(struct pod_recorder *r, struct pod_alloc *a)
 		return;
 	}
 	clear_progress(r);
-	r->update = r->written = 0;
+	r->update = r->written = r->screens = 0;
 	write_machine(r);
 	for (unsigned stage = POD_STAGE_STARTED; stage <= POD_STAGE_MENU; stage++) {
 		const struct pod_stage_event *e = pod_stages_find(&was.stages, (enum pod_stage)stage);
@@ -195,6 +196,24 @@ void pod_recorder_tick(struct pod_recorder *r, uint32_t ms)
 	}
 	write_reading(r, ms);
 	r->pace.last = ms;
+}
+
+void pod_recorder_screen(struct pod_recorder *r, struct pod_screen *scr, uint32_t ms, bool at_once)
+{
+	uint8_t s[POD_REC_SECTOR];
+	struct pod_rec_screen rec = {.ms = ms};
+	bool still = scr->seen == scr->printed;
+	scr->seen = scr->printed;
+	if (!r->state || !r->boot || scr->noted == scr->printed || r->screens >= SCREENS_MAX)
+		return;
+	if (!at_once && !still && ms - r->screen_ms < SELDOM_MS)
+		return;
+	(void)pod_screen_condense(scr->text, scr->len, rec.text);
+	scr->noted = scr->printed;
+	r->screen_ms = ms;
+	pod_rec_put_screen(s, &rec);
+	pod_rec_seal(s, r->boot, ++r->screens);
+	write_sector(r, POD_REC_AT_SCREEN, s);
 }
 
 void pod_recorder_template(const struct pod_recorder *r, uint8_t s[POD_REC_SECTOR])

@@ -9,6 +9,7 @@
 #define POD_TRACE_RECORDER_H
 
 #include "core/trace/progress.h"
+#include "core/trace/screen.h"
 
 #define POD_RECORDER_INTERVAL_MS 250u
 #define POD_RECORDER_STALE_MS	 1000u
@@ -21,9 +22,11 @@ struct pod_recorder {
 	uint32_t written;      /* sectors */
 	enum pod_status status;
 	struct pod_pace pace;
-	uint32_t last_ms;  /* of the last write of PROGRESS */
-	uint32_t quiet_ms; /* a timer's next write when nothing is read */
-	bool dirty;	   /* PROGRESS has changed since */
+	uint32_t last_ms;   /* of the last write of PROGRESS */
+	uint32_t quiet_ms;  /* a timer's next write when nothing is read */
+	bool dirty;	    /* PROGRESS has changed since */
+	uint32_t screens;   /* SCREEN sectors written in this boot */
+	uint32_t screen_ms; /* of the last one */
 	uint8_t machine[POD_REC_SECTOR];
 	uint8_t progress[POD_REC_SECTOR];
 };
@@ -48,6 +51,9 @@ void pod_recorder_outside(struct pod_recorder *r, uint64_t off, uint32_t ms);
 /* Once a second from a timer: writes what is not on the stick yet; when nothing happens, at growing distances, so that the record
  * tells how long. */
 void pod_recorder_tick(struct pod_recorder *r, uint32_t ms);
+/* Brings what a loader printed to the stick: once it stands still from one call to the next (a timer's), or at once; seldom what never
+ * does, and only so often in one start. */
+void pod_recorder_screen(struct pod_recorder *r, struct pod_screen *s, uint32_t ms, bool at_once);
 /* The sector as it would be written next, for a server that goes on with it. */
 void pod_recorder_template(const struct pod_recorder *r, uint8_t s[POD_REC_SECTOR]);
 

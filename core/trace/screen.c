@@ -13,6 +13,12 @@
 
 /* --- keeping it ----------------------------------------------------------------------------------------------------- */
 
+void pod_screen_clear(struct pod_screen *s)
+{
+	s->len = s->printed = s->noted = s->seen = 0;
+	s->blank = false;
+}
+
 static void put_byte(struct pod_screen *s, char c)
 {
 	if (s->len == sizeof s->text) {
@@ -27,9 +33,25 @@ static char last_byte(const struct pod_screen *s)
 	return s->len ? s->text[s->len - 1] : '\n';
 }
 
+/* The line that begins at `from` is the same as the one before it: a menu that is drawn again. */
+static bool repeats(const struct pod_screen *s, uint32_t from)
+{
+	uint32_t n = s->len - from, i = 0;
+	if (!n || from < n + 1)
+		return false;
+	while (i < n && s->text[from - n - 1 + i] == s->text[from + i])
+		i++;
+	return i == n && (from == n + 1 || s->text[from - n - 2] == '\n');
+}
+
 void pod_screen_break(struct pod_screen *s)
 {
+	uint32_t from = s->len;
 	s->blank = false;
+	while (from && s->text[from - 1] != '\n')
+		from--;
+	if (repeats(s, from))
+		s->len = from;
 	if (last_byte(s) != '\n')
 		put_byte(s, '\n');
 }

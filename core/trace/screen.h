@@ -21,6 +21,7 @@ struct pod_screen {
 	char text[2 * POD_SCREEN_KEPT];
 };
 
+void pod_screen_clear(struct pod_screen *s);
 /* A printed character: frames of menus count as blanks, blanks in a row as one, those at a line's end as none. */
 void pod_screen_put(struct pod_screen *s, uint32_t cp);
 /* The cursor went elsewhere. */

@@ -130,6 +130,31 @@ def without_usb_storage(env, iso, work):
     os.replace(iso + ".new", iso)
 
 
+def replace_file(iso, work, name, change):
+    """The medium with one file changed by change(its bytes)."""
+    at, length = place(iso, name)
+    with open(iso, "rb") as f:
+        f.seek(at)
+        data = f.read(length)
+    new = os.path.join(work, os.path.basename(name))
+    with open(new, "wb") as f:
+        f.write(change(data))
+    subprocess.run(["xorriso", "-indev", iso, "-outdev", iso + ".new", "-boot_image", "any", "replay", "-map", new, name], check=True, capture_output=True)
+    os.replace(iso + ".new", iso)
+
+
+def name_missing_kernel(env, iso, work):
+    """Both menus name a kernel that the medium has not."""
+    for name in ("/boot/grub/grub.cfg", "/isolinux/isolinux.cfg"):
+        replace_file(iso, work, name, lambda data: data.replace(b"/live/vmlinuz", b"/live/vmlinuz-lost"))
+
+
+def damage_kernel(env, iso, work):
+    """In the middle of what the kernel unpacks itself from."""
+    at, length = place(iso, "/live/vmlinuz")
+    overwrite(iso, at + length // 2, os.urandom(4096))
+
+
 def other_label(env, iso, work):
     """The volume's name, in both descriptors, is no more the one that the kernel arguments look for."""
     with open(iso, "r+b") as f:
@@ -297,6 +322,8 @@ def add_to(case):
     fault("bad-initrd", "bios", Fault("damaged-image", 1, "nosquash", damage_initrd, PANIC, 80, says="live/initrd.img is damaged"), timeout=150)
     fault("little-memory", "bios", Fault("memory", 4, "nosquash", None, PANIC, 80, memory=128), timeout=150)
     fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says=FAILED_READ), timeout=90)
+    fault("no-kernel-uefi", "uefi", Fault("file-not-found", 1, "nosquash", name_missing_kernel, "", says=r"names live/vmlinuz-lost.*|The screen said: error: file `/live/vmlinuz-lost' not found"), timeout=90)
+    fault("no-kernel-bios", "bios", Fault("file-not-found", 1, "nosquash", name_missing_kernel, "", says=r"vmlinuz-lost"), timeout=90)
     # Nothing can be written once the stick is gone: the last record is from before.
     fault("pulled", "uefi", Fault("stopped-while-reading", 0, "nosquash", None, "", act=pull_while_reading, settle=8, stage="loader-started",
                                   file=r"live/(vmlinuz|initrd\.img)"), timeout=90)

@@ -4,6 +4,7 @@
 #include "tests/unit/test.h"
 #include "boot/efi/machine.c"
 #include "boot/efi/running.c"
+#include "boot/efi/listen.c"
 #include "core/base/bytes.h"
 
 /* --- a firmware --- */
@@ -133,6 +134,36 @@ static uint64_t millis(struct pod_fw *fw)
 	return now;
 }
 
+/* --- its console */
+
+static SIMPLE_TEXT_OUTPUT_MODE mode;
+static unsigned printed, moved, cleared;
+
+static EFI_STATUS firmwares_output(EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL *This, const CHAR16 *s)
+{
+	(void)This;
+	while (*s++)
+		printed++;
+	return EFI_SUCCESS;
+}
+
+static EFI_STATUS firmwares_clear(EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL *This)
+{
+	(void)This;
+	cleared++;
+	return EFI_DEVICE_ERROR; /* what is passed on comes back */
+}
+
+static EFI_STATUS firmwares_move(EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL *This, UINTN col, UINTN row)
+{
+	moved++;
+	This->Mode->CursorColumn = (int32_t)col;
+	This->Mode->CursorRow = (int32_t)row;
+	return EFI_SUCCESS;
+}
+
+static EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL con;
+
 static bool table_is_sound(void)
 {
 	EFI_BOOT_SERVICES copy = bs;
@@ -158,6 +189,12 @@ static void power_on(void)
 	bs.Hdr.CRC32 = pod_crc32(0, &bs, sizeof(bs));
 	rt = (EFI_RUNTIME_SERVICES){.GetVariable = get_variable, .GetTime = get_time};
 	st = (EFI_SYSTEM_TABLE){.RuntimeServices = &rt, .BootServices = &bs, .FirmwareRevision = 0x10000};
+	con = (EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL){.OutputString = firmwares_output,
+						.ClearScreen = firmwares_clear,
+						.SetCursorPosition = firmwares_move,
+						.Mode = &mode};
+	printed = moved = cleared = 0;
+	st.ConOut = &con;
 	memset(&efi, 0, sizeof(efi));
 	efi.bs = &bs;
 	efi.st = &st;
@@ -294,6 +331,81 @@ TEST(without_a_recorder_nothing_is_touched)
 	pod_efi_record_begin(&efi);
 	CHECK(memcmp(&before, &bs, sizeof(bs)) == 0);
 	CHECK_EQ(events, 0);
+}
+
+/* --- what it prints --- */
+
+static const char *screen(void)
+{
+	return pod_rec_read(&state_dev.dev, &test_alloc, 1, &boot) == POD_OK && boot.has_screen ? boot.screen.text : "";
+}
+
+TEST(what_a_loader_prints_is_kept)
+{
+	EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL before;
+
+	power_on();
+	before = con;
+	pod_efi_record_begin(&efi);
+	CHECK(con.OutputString(&con, u"Booting\r\n") == EFI_SUCCESS);
+	CHECK(con.SetCursorPosition(&con, 0, 7) == EFI_SUCCESS);
+	CHECK(con.OutputString(&con, u"error: file `/x' not found.") == EFI_SUCCESS);
+	CHECK(con.ClearScreen(&con) == EFI_DEVICE_ERROR);
+	CHECK(printed == 36 && moved == 1 && cleared == 1);
+	notify(&events, notify_context); /* it may go on printing */
+	CHECK_STR(screen(), "");
+	now += 1000;
+	notify(&events, notify_context);
+	CHECK_STR(screen(), "Booting\nerror: file `/x' not found.\n");
+	uint32_t written = rec.screens;
+	for (int i = 0; i < 100; i++, now += 1000)
+		notify(&events, notify_context);
+	CHECK_EQ(rec.screens, written);
+	CHECK(con.OutputString(&con, u"bye\n") == EFI_SUCCESS);
+	CHECK(bs.ExitBootServices(&st, 99) == EFI_SUCCESS);
+	CHECK_STR(screen(), "Booting\nerror: file `/x' not found.\nbye\n");
+	CHECK(memcmp(&before, &con, sizeof(con)) == 0);
+	CHECK(stage(POD_STAGE_EXIT_BOOT_SERVICES) != NULL);
+	pod_efi_record_end(&efi, EFI_SUCCESS);
+}
+
+TEST(a_loader_that_never_stops_printing)
+{
+	power_on();
+	pod_efi_record_begin(&efi);
+	for (int i = 0; i < 2000; i++, now += 1000) {
+		CHECK(con.OutputString(&con, i & 1 ? u"tick\n" : u"tack\n") == EFI_SUCCESS);
+		notify(&events, notify_context);
+	}
+	CHECK_EQ(rec.screens, 32); /* the stick is not worn out */
+	pod_efi_record_end(&efi, EFI_NOT_FOUND);
+	CHECK_EQ(rec.screens, 32);
+}
+
+static EFI_STATUS (*con_under)(EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL *, const CHAR16 *);
+static EFI_STATUS somebodys_output(EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL *This, const CHAR16 *s)
+{
+	return con_under(This, s);
+}
+
+TEST(a_console_hook_on_top_of_ours)
+{
+	power_on();
+	pod_efi_record_begin(&efi);
+	con_under = con.OutputString;
+	con.OutputString = somebodys_output;
+	CHECK(con.OutputString(&con, u"one\n") == EFI_SUCCESS);
+	pod_efi_record_end(&efi, EFI_NOT_FOUND);
+	CHECK_STR(screen(), "one\n");
+	CHECK(con.OutputString == somebodys_output && con.ClearScreen == firmwares_clear);
+	CHECK(con.OutputString(&con, u"two\n") == EFI_SUCCESS);
+	CHECK_EQ(printed, 8);
+	/* and a machine without a console */
+	power_on();
+	st.ConOut = NULL;
+	pod_efi_record_begin(&efi);
+	pod_efi_record_end(&efi, EFI_SUCCESS);
+	CHECK_STR(screen(), "");
 }
 
 /* --- the machine --- */

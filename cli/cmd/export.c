@@ -5,6 +5,18 @@
 #include "cli/nbd/nbd.h"
 #include "cli/stick/image.h"
 
+/* Where the map has zeros; what it has of the stick or of memory is data. */
+static enum pod_status extent(void *ctx, unsigned context, uint64_t off, uint64_t len, struct cli_nbd_extent *out)
+{
+	const struct pod_map *m = ctx;
+	const struct pod_seg *s = &m->seg[pod_map_find(m, off)];
+
+	(void)context;
+	out->len = pod_min_u64(len, s->length_bytes - (off - s->start_bytes));
+	out->flags = s->kind == POD_SEG_ZERO ? CLI_NBD_HOLE | CLI_NBD_ZERO : CLI_NBD_DATA;
+	return POD_OK;
+}
+
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
 	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
@@ -38,7 +50,11 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return rc;
 
 	pod_mapdev_init(&md, &plan->map, im.disk, plan->sector_size);
-	rc = cli_nbd_run(&(struct cli_nbd_export){.dev = &md.dev, .name = im.path + 1, .description = "isopod virtual disk"},
+	rc = cli_nbd_run(&(struct cli_nbd_export){.dev = &md.dev,
+						  .name = im.path + 1,
+						  .description = "isopod virtual disk",
+						  .extent = extent,
+						  .ctx = &plan->map},
 			 im.path, path, once, fault);
 	cli_image_close_plan(&im, plan);
 	return rc;

@@ -3,33 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include "cli/disk/kin.h"
-#include "cli/nbd/nbd.h"
-
-struct served {
-	struct pod_chain *chain;
-	const char *path;
-	uint64_t failures;
-};
-
-static enum pod_status zero(void *ctx, uint64_t off, uint64_t len)
-{
-	struct served *s = ctx;
-
-	return pod_chain_trim(s->chain, off, len);
-}
-
-/* Said at once, as a server runs for days: clients know what failed, the people in front of this one do not. */
-static void failed(void *ctx, enum pod_status st)
-{
-	struct served *s = ctx;
-	struct fault now = {0};
-
-	if (s->failures++)
-		return;
-	fault_status(&now, s->path, _("a client's write failed"), st, NULL);
-	fault_print(&now);
-	fault_free(&now);
-}
+#include "cli/disk/served.h"
 
 int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
@@ -41,13 +15,11 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 						DISK_UNSAFE_OPTION,
 						DISK_FOLLOW_OPTION,
 						{NULL, 0, NULL, 0}};
-	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct cli_nbd_export ex = {.name = "disk", .description = "isopod virtual disk", .lock = &lock};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
 	const char *path = NULL;
 	enum disk_use use = DISK_READ;
 	bool once = false, write, orphan = false;
-	struct served s = {0};
+	struct disk_served s;
 	struct disk *d;
 	int c, rc;
 
@@ -77,21 +49,14 @@ int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct 
 	d = cli_xzalloc(sizeof *d);
 	rc = disk_open(d, argv[optind], said, use, fault);
 	if (rc == CLI_OK) {
-		ex.dev = &d->chain.dev;
-		ex.zero = write ? zero : NULL;
-		ex.failed = failed;
-		ex.ctx = &s;
-		s.chain = &d->chain;
-		s.path = argv[optind];
-		rc = cli_nbd_run(&ex, argv[optind], path, once, fault);
+		disk_served_begin(&s, &d->chain, write, argv[optind]);
+		s.ex.zero_is_fast = !d->file.dev.is_block;
+		rc = cli_nbd_run(&s.ex, argv[optind], path, once, fault);
 		if (disk_close(d, fault) != CLI_OK)
 			rc = CLI_FAILED;
-		else if (s.failures)
-			fault_warn(
-				fault,
-				_("%s: %llu writes of clients failed, and they were told so; all that was confirmed to them is on "
-				  "the disk"),
-				argv[optind], (unsigned long long)s.failures);
+		else
+			disk_served_warn(&s, fault);
+		disk_served_end(&s);
 	}
 	free(d);
 	return rc;

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Network Block Device, server side (the NBD project's doc/proto.md): fixed newstyle negotiation, simple replies. All numbers are
- * big-endian.
+ * Network Block Device, server side (the NBD project's doc/proto.md); all numbers are big-endian. How a connection begins is in
+ * negotiate.c; here is what follows.
  *
- *   greeting       +0 8 "NBDMAGIC"  +8 8 "IHAVEOPT"  +16 2 handshake flags
- *   client flags   +0 4
- *   option         +0 8 "IHAVEOPT"  +8 4 option  +12 4 length  then data
- *   option reply   +0 8 0003E889045565A9h  +8 4 option  +12 4 type  +16 4 length  then data
  *   request        +0 4 25609513h  +4 2 flags  +6 2 type  +8 8 cookie  +16 8 offset  +24 4 length
  *   simple reply   +0 4 67446698h  +4 4 error  +8 8 cookie  then data
+ *   chunk          +0 4 668E33EFh  +4 2 flags  +6 2 type  +8 8 cookie  +16 4 length  then data
  *
- * There is one disk: every export name leads to it. A client that breaks the framing is cut off; one that asks for what we do not
- * do gets an error and may go on.
+ * Reads and block status are answered in chunks once the client has asked for structured replies, all else simply.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,44 +15,29 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include "cli/ui/ui.h"
-#include "cli/nbd/nbd.h"
+#include "cli/nbd/wire.h"
 #include "core/base/bytes.h"
 
-#define OPTION_MAGIC	   0x49484156454f5054ull /* "IHAVEOPT" */
-#define OPTION_REPLY_MAGIC 0x0003e889045565a9ull
-#define REQUEST_MAGIC	   0x25609513u
-#define REPLY_MAGIC	   0x67446698u
-
-#define OPTION_DATA_MAX	  4096u
-#define OPTION_COUNT_MAX  64u
-#define READ_MAX	  (32u << 20)
+#define REQUEST_MAGIC	  0x25609513u
+#define REPLY_MAGIC	  0x67446698u
+#define CHUNK_MAGIC	  0x668e33efu
 #define HANDSHAKE_SECONDS 30
+#define ZEROS_PIECE	  (1u << 20)
 
-enum { FLAG_FIXED_NEWSTYLE = 1, FLAG_NO_ZEROES = 2 };
-enum { OPT_EXPORT_NAME = 1, OPT_ABORT = 2, OPT_LIST = 3, OPT_INFO = 6, OPT_GO = 7 };
-enum { REP_ACK = 1, REP_SERVER = 2, REP_INFO = 3 };
-#define REP_ERR_UNSUP	0x80000001u
-#define REP_ERR_INVALID 0x80000003u
-#define REP_ERR_TOO_BIG 0x80000009u
-enum { INFO_EXPORT = 0, INFO_NAME = 1, INFO_DESCRIPTION = 2, INFO_BLOCK_SIZE = 3 };
-enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2, CMD_FLUSH = 3, CMD_TRIM = 4, CMD_WRITE_ZEROES = 6 };
-enum { CMD_FLAG_FUA = 1, CMD_FLAG_NO_HOLE = 2 };
-/* has flags, read-only, flush is harmless, several connections see the same */
-enum { FLAGS_READ_ONLY = 1 | 2 | 4 | 256 };
-/* has flags, flush, FUA, trim, write zeroes, several connections see the same */
-enum { FLAGS_WRITABLE = 1 | 4 | 8 | 32 | 64 | 256 };
-enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_ENOMEM = 12, NBD_EINVAL = 22, NBD_ENOSPC = 28 };
+enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2, CMD_FLUSH = 3, CMD_TRIM = 4, CMD_WRITE_ZEROES = 6, CMD_BLOCK_STATUS = 7 };
+enum { FLAG_FUA = 1, FLAG_NO_HOLE = 2, FLAG_DF = 4, FLAG_REQ_ONE = 8, FLAG_FAST_ZERO = 16 };
+enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_ENOMEM = 12, NBD_EINVAL = 22, NBD_ENOSPC = 28, NBD_ENOTSUP = 95 };
 
-struct connection {
-	int fd;
-	const struct cli_nbd_export *ex;
-	bool no_zeroes;
-	uint8_t *buf; /* reply header and data of a read; grown on demand */
-	size_t buf_size;
-	uint8_t option[OPTION_DATA_MAX];
+struct request {
+	uint16_t flags, type;
+	uint64_t off;
+	uint32_t len;
+	uint8_t cookie[8];
 };
 
-static bool receive(int fd, void *buf, size_t len)
+/* --- the wire ------------------------------------------------------------------------------------------- */
+
+bool nbd_receive(int fd, void *buf, size_t len)
 {
 	char *p = buf;
 
@@ -73,7 +54,7 @@ static bool receive(int fd, void *buf, size_t len)
 	return true;
 }
 
-static bool transmit(int fd, const void *buf, size_t len)
+bool nbd_transmit(int fd, const void *buf, size_t len)
 {
 	const char *p = buf;
 
@@ -90,172 +71,21 @@ static bool transmit(int fd, const void *buf, size_t len)
 	return true;
 }
 
-static bool discard(int fd, uint64_t len)
+bool nbd_discard(int fd, uint64_t len)
 {
 	char sink[1024];
 
 	while (len) {
 		size_t n = len < sizeof sink ? (size_t)len : sizeof sink;
 
-		if (!receive(fd, sink, n))
+		if (!nbd_receive(fd, sink, n))
 			return false;
 		len -= n;
 	}
 	return true;
 }
 
-static bool reply_option(struct connection *c, uint32_t option, uint32_t type, const void *data, uint32_t len)
-{
-	uint8_t h[20];
-
-	pod_put_be32(h, (uint32_t)(OPTION_REPLY_MAGIC >> 32));
-	pod_put_be32(h + 4, (uint32_t)OPTION_REPLY_MAGIC);
-	pod_put_be32(h + 8, option);
-	pod_put_be32(h + 12, type);
-	pod_put_be32(h + 16, len);
-	return transmit(c->fd, h, sizeof h) && (len == 0 || transmit(c->fd, data, len));
-}
-
-static uint16_t transmission_flags(const struct connection *c)
-{
-	return c->ex->zero ? FLAGS_WRITABLE : FLAGS_READ_ONLY;
-}
-
-static bool send_list(struct connection *c)
-{
-	uint8_t data[260];
-	size_t n = strnlen(c->ex->name, 255);
-
-	pod_put_be32(data, (uint32_t)n);
-	memcpy(data + 4, c->ex->name, n);
-	return reply_option(c, OPT_LIST, REP_SERVER, data, (uint32_t)(4 + n)) && reply_option(c, OPT_LIST, REP_ACK, NULL, 0);
-}
-
-static bool send_text_info(struct connection *c, uint32_t option, uint16_t type, const char *text)
-{
-	uint8_t data[258];
-	size_t n = strnlen(text, 256);
-
-	pod_put_be16(data, type);
-	memcpy(data + 2, text, n);
-	return reply_option(c, option, REP_INFO, data, (uint32_t)(2 + n));
-}
-
-/* OPT_INFO and OPT_GO: +0 4 name length, name, 2 count of requests, 2 each. */
-static bool send_info(struct connection *c, uint32_t option, const uint8_t *data, uint32_t len, bool *bad)
-{
-	uint8_t info[14];
-	uint32_t name_len = len >= 4 ? pod_get_be32(data) : 0, count;
-
-	*bad = len < 6 || name_len > len - 6;
-	if (!*bad) {
-		count = pod_get_be16(data + 4 + name_len);
-		*bad = len != 6 + name_len + 2 * count;
-	}
-	if (*bad)
-		return reply_option(c, option, REP_ERR_INVALID, NULL, 0);
-
-	pod_put_be16(info, INFO_EXPORT);
-	pod_put_be64(info + 2, c->ex->dev->size_bytes);
-	pod_put_be16(info + 10, transmission_flags(c));
-	if (!reply_option(c, option, REP_INFO, info, 12))
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		uint16_t want = pod_get_be16(data + 4 + name_len + 2 + 2 * i);
-
-		if (want == INFO_BLOCK_SIZE) {
-			pod_put_be16(info, INFO_BLOCK_SIZE);
-			pod_put_be32(info + 2, 1);
-			pod_put_be32(info + 6, 4096);
-			pod_put_be32(info + 10, READ_MAX);
-			if (!reply_option(c, option, REP_INFO, info, 14))
-				return false;
-		} else if (want == INFO_NAME && !send_text_info(c, option, INFO_NAME, c->ex->name)) {
-			return false;
-		} else if (want == INFO_DESCRIPTION && !send_text_info(c, option, INFO_DESCRIPTION, c->ex->description)) {
-			return false;
-		}
-	}
-	return reply_option(c, option, REP_ACK, NULL, 0);
-}
-
-/* The old way into transmission: no reply header, and 124 zeros unless both sides waived them. */
-static bool send_export(struct connection *c)
-{
-	uint8_t out[10 + 124] = {0};
-
-	pod_put_be64(out, c->ex->dev->size_bytes);
-	pod_put_be16(out + 8, transmission_flags(c));
-	return transmit(c->fd, out, c->no_zeroes ? 10 : sizeof out);
-}
-
-/* True when transmission begins. */
-static bool negotiate(struct connection *c)
-{
-	uint8_t h[18];
-	uint32_t flags;
-
-	memcpy(h, "NBDMAGICIHAVEOPT", 16);
-	pod_put_be16(h + 16, FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES);
-	if (!transmit(c->fd, h, sizeof h) || !receive(c->fd, h, 4))
-		return false;
-	flags = pod_get_be32(h);
-	if (flags & ~(uint32_t)(FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES))
-		return false;
-	c->no_zeroes = flags & FLAG_NO_ZEROES;
-
-	for (unsigned round = 0; round < OPTION_COUNT_MAX; round++) {
-		uint32_t option, len;
-		bool bad;
-
-		if (!receive(c->fd, h, 16) || pod_get_be64(h) != OPTION_MAGIC)
-			return false;
-		option = pod_get_be32(h + 8);
-		len = pod_get_be32(h + 12);
-		if (len > sizeof c->option) {
-			if (option == OPT_EXPORT_NAME || len > READ_MAX || !discard(c->fd, len) ||
-			    !reply_option(c, option, REP_ERR_TOO_BIG, NULL, 0))
-				return false;
-			continue;
-		}
-		if (!receive(c->fd, c->option, len))
-			return false;
-		switch (option) {
-		case OPT_EXPORT_NAME:
-			return send_export(c);
-		case OPT_ABORT:
-			(void)!reply_option(c, option, REP_ACK, NULL, 0);
-			return false;
-		case OPT_LIST:
-			if (len ? !reply_option(c, option, REP_ERR_INVALID, NULL, 0) : !send_list(c))
-				return false;
-			break;
-		case OPT_INFO:
-		case OPT_GO:
-			if (!send_info(c, option, c->option, len, &bad))
-				return false;
-			if (option == OPT_GO && !bad)
-				return true;
-			break;
-		default:
-			if (!reply_option(c, option, REP_ERR_UNSUP, NULL, 0))
-				return false;
-		}
-	}
-	return false;
-}
-
-static bool reply(struct connection *c, const uint8_t *cookie, uint32_t error)
-{
-	uint8_t h[16];
-
-	pod_put_be32(h, REPLY_MAGIC);
-	pod_put_be32(h + 4, error);
-	memcpy(h + 8, cookie, 8);
-	return transmit(c->fd, h, sizeof h);
-}
-
-static bool make_room(struct connection *c, size_t need)
+bool nbd_make_room(struct nbd_connection *c, size_t need)
 {
 	uint8_t *p;
 
@@ -269,42 +99,60 @@ static bool make_room(struct connection *c, size_t need)
 	return true;
 }
 
-static void enter(struct connection *c)
+void nbd_enter(const struct cli_nbd_export *ex, enum nbd_what what)
 {
-	if (c->ex->lock)
-		pthread_mutex_lock(c->ex->lock);
+	if (ex->gate && what == NBD_CHANGES)
+		pthread_rwlock_wrlock(ex->gate);
+	else if (ex->gate)
+		pthread_rwlock_rdlock(ex->gate);
+	if (ex->lock)
+		pthread_mutex_lock(ex->lock);
 }
 
-static void leave(struct connection *c)
+void nbd_leave(const struct cli_nbd_export *ex)
 {
-	if (c->ex->lock)
-		pthread_mutex_unlock(c->ex->lock);
+	if (ex->lock)
+		pthread_mutex_unlock(ex->lock);
+	if (ex->gate)
+		pthread_rwlock_unlock(ex->gate);
 }
 
-static void tell(struct connection *c, enum pod_status st)
+/* --- replies -------------------------------------------------------------------------------------------- */
+
+static void put_simple(uint8_t h[16], const uint8_t *cookie, uint32_t error)
 {
-	if (st != POD_OK && c->ex->failed)
-		c->ex->failed(c->ex->ctx, st);
+	pod_put_be32(h, REPLY_MAGIC);
+	pod_put_be32(h + 4, error);
+	memcpy(h + 8, cookie, 8);
 }
 
-static bool serve_read(struct connection *c, const uint8_t *cookie, uint64_t off, uint32_t len)
+void nbd_put_chunk(uint8_t h[NBD_CHUNK_HEAD], uint16_t flags, uint16_t type, const uint8_t *cookie, uint32_t len)
 {
-	size_t need = (size_t)len + 16;
-	enum pod_status st;
+	pod_put_be32(h, CHUNK_MAGIC);
+	pod_put_be16(h + 4, flags);
+	pod_put_be16(h + 6, type);
+	memcpy(h + 8, cookie, 8);
+	pod_put_be32(h + 16, len);
+}
 
-	if (len == 0 || len > READ_MAX || !pod_in_range(off, len, c->ex->dev->size_bytes))
-		return reply(c, cookie, NBD_EINVAL);
-	if (!make_room(c, need))
-		return reply(c, cookie, NBD_ENOMEM);
-	enter(c);
-	st = pod_dev_read(c->ex->dev, off, c->buf + 16, len);
-	leave(c);
-	if (st != POD_OK)
-		return reply(c, cookie, NBD_EIO);
-	pod_put_be32(c->buf, REPLY_MAGIC);
-	pod_put_be32(c->buf + 4, 0);
-	memcpy(c->buf + 8, cookie, 8);
-	return transmit(c->fd, c->buf, need);
+static bool reply(struct nbd_connection *c, const struct request *r, uint32_t error)
+{
+	uint8_t h[16];
+
+	put_simple(h, r->cookie, error);
+	return nbd_transmit(c->fd, h, sizeof h);
+}
+
+/* The same to a request whose answer would have come in chunks. */
+static bool reply_error(struct nbd_connection *c, const struct request *r, uint32_t error)
+{
+	uint8_t h[NBD_CHUNK_HEAD + 6] = {0};
+
+	if (!c->structured)
+		return reply(c, r, error);
+	nbd_put_chunk(h, NBD_CHUNK_DONE, NBD_CHUNK_ERROR, r->cookie, 6);
+	pod_put_be32(h + NBD_CHUNK_HEAD, error);
+	return nbd_transmit(c->fd, h, sizeof h);
 }
 
 static uint32_t nbd_error(enum pod_status st)
@@ -323,97 +171,219 @@ static uint32_t nbd_error(enum pod_status st)
 	}
 }
 
+/* --- requests ------------------------------------------------------------------------------------------- */
+
+static enum pod_status read_some(const struct cli_nbd_export *ex, uint64_t off, void *buf, size_t len)
+{
+	enum pod_status st;
+
+	nbd_enter(ex, NBD_LOOKS);
+	st = pod_dev_read(ex->dev, off, buf, len);
+	nbd_leave(ex);
+	return st;
+}
+
+static bool in_export(const struct nbd_connection *c, const struct request *r)
+{
+	return pod_in_range(r->off, r->len, c->ex->dev->size_bytes);
+}
+
+static bool serve_read(struct nbd_connection *c, const struct request *r)
+{
+	size_t head = c->structured ? NBD_CHUNK_HEAD + 8 : 16;
+	enum pod_status st;
+
+	if (r->len == 0 || r->len > NBD_READ_MAX || !in_export(c, r) || r->flags & ~(c->structured ? FLAG_DF : 0))
+		return reply_error(c, r, NBD_EINVAL);
+	if (!nbd_make_room(c, head + r->len))
+		return reply_error(c, r, NBD_ENOMEM);
+	st = read_some(c->ex, r->off, c->buf + head, r->len);
+	if (st != POD_OK)
+		return reply_error(c, r, NBD_EIO);
+	if (c->structured) {
+		nbd_put_chunk(c->buf, NBD_CHUNK_DONE, NBD_CHUNK_DATA, r->cookie, 8 + r->len);
+		pod_put_be64(c->buf + NBD_CHUNK_HEAD, r->off);
+	} else {
+		put_simple(c->buf, r->cookie, 0);
+	}
+	return nbd_transmit(c->fd, c->buf, head + r->len);
+}
+
+static bool serve_status(struct nbd_connection *c, const struct request *r)
+{
+	enum pod_status st;
+	size_t len;
+
+	if (!c->contexts || !r->len || !in_export(c, r) || r->flags & ~FLAG_REQ_ONE)
+		return reply_error(c, r, NBD_EINVAL);
+	st = nbd_block_status(c, r->cookie, r->off, r->len, r->flags & FLAG_REQ_ONE, &len);
+	return st == POD_OK ? nbd_transmit(c->fd, c->buf, len) : reply_error(c, r, nbd_error(st));
+}
+
+/* Zeros that have a place of their own in the file afterwards: they are written. */
+static enum pod_status write_zeros(struct nbd_connection *c, uint64_t off, uint64_t len)
+{
+	if (!nbd_make_room(c, ZEROS_PIECE))
+		return POD_E_NOMEM;
+	memset(c->buf, 0, ZEROS_PIECE);
+	while (len) {
+		size_t n = (size_t)pod_min_u64(len, ZEROS_PIECE);
+		enum pod_status st;
+
+		nbd_enter(c->ex, NBD_CHANGES);
+		st = pod_dev_write(c->ex->dev, off, c->buf, n);
+		nbd_leave(c->ex);
+		if (st != POD_OK)
+			return st;
+		off += n, len -= n;
+	}
+	return POD_OK;
+}
+
+/* Within the lock. */
+static enum pod_status change(struct nbd_connection *c, const struct request *r)
+{
+	if (!r->len)
+		return POD_OK;
+	if (r->type == CMD_WRITE)
+		return pod_dev_write(c->ex->dev, r->off, c->buf, r->len);
+	return c->ex->zero(c->ex->ctx, r->off, r->len);
+}
+
+static uint16_t flags_of(uint16_t type)
+{
+	return FLAG_FUA | (type == CMD_WRITE_ZEROES ? FLAG_NO_HOLE | FLAG_FAST_ZERO : 0);
+}
+
 /* A write, trim, or write of zeros; its data, if any, are in the buffer. */
-static bool serve_change(struct connection *c, uint16_t type, uint16_t flags, const uint8_t *cookie, uint64_t off, uint32_t len)
+static bool serve_change(struct nbd_connection *c, const struct request *r)
 {
 	enum pod_status st = POD_OK;
 
 	if (!c->ex->zero)
-		return reply(c, cookie, NBD_EPERM);
-	if (!pod_in_range(off, len, c->ex->dev->size_bytes) || flags & ~(CMD_FLAG_FUA | CMD_FLAG_NO_HOLE))
-		return reply(c, cookie, off > c->ex->dev->size_bytes - len ? NBD_ENOSPC : NBD_EINVAL);
-	enter(c);
-	if (len)
-		st = type == CMD_WRITE ? pod_dev_write(c->ex->dev, off, c->buf, len) : c->ex->zero(c->ex->ctx, off, len);
-	if (st == POD_OK && flags & CMD_FLAG_FUA)
+		return reply(c, r, NBD_EPERM);
+	if (r->flags & ~flags_of(r->type))
+		return reply(c, r, NBD_EINVAL);
+	if (!in_export(c, r))
+		return reply(c, r, r->type == CMD_TRIM ? NBD_EINVAL : NBD_ENOSPC);
+	if (r->flags & FLAG_FAST_ZERO && (r->flags & FLAG_NO_HOLE || !c->ex->zero_is_fast))
+		return reply(c, r, NBD_ENOTSUP);
+	if (r->flags & FLAG_NO_HOLE)
+		st = write_zeros(c, r->off, r->len);
+	nbd_enter(c->ex, NBD_CHANGES);
+	if (!(r->flags & FLAG_NO_HOLE))
+		st = change(c, r);
+	if (st == POD_OK && r->flags & FLAG_FUA)
 		st = pod_dev_flush(c->ex->dev);
-	tell(c, st);
-	leave(c);
-	return reply(c, cookie, nbd_error(st));
+	if (st != POD_OK && c->ex->failed)
+		c->ex->failed(c->ex->ctx, st);
+	nbd_leave(c->ex);
+	return reply(c, r, nbd_error(st));
 }
 
-static bool serve_write(struct connection *c, uint16_t flags, const uint8_t *cookie, uint64_t off, uint32_t len)
+static bool serve_write(struct nbd_connection *c, const struct request *r)
 {
-	if (len > READ_MAX)
+	if (r->len > NBD_READ_MAX)
 		return false; /* its data follow, and must be taken off the stream: too much */
-	if (!c->ex->zero || !make_room(c, len))
-		return discard(c->fd, len) && reply(c, cookie, c->ex->zero ? NBD_ENOMEM : NBD_EPERM);
-	return receive(c->fd, c->buf, len) && serve_change(c, CMD_WRITE, flags, cookie, off, len);
+	if (!c->ex->zero || !nbd_make_room(c, r->len))
+		return nbd_discard(c->fd, r->len) && reply(c, r, c->ex->zero ? NBD_ENOMEM : NBD_EPERM);
+	return nbd_receive(c->fd, c->buf, r->len) && serve_change(c, r);
 }
 
-static bool serve_flush(struct connection *c, const uint8_t *cookie)
+static bool serve_flush(struct nbd_connection *c, const struct request *r)
 {
 	enum pod_status st = POD_OK;
 
-	enter(c);
-	if (c->ex->zero)
-		st = pod_dev_flush(c->ex->dev);
-	tell(c, st);
-	leave(c);
-	return reply(c, cookie, nbd_error(st));
+	if (!c->ex->zero)
+		return reply(c, r, 0);
+	nbd_enter(c->ex, NBD_CHANGES);
+	st = pod_dev_flush(c->ex->dev);
+	if (st != POD_OK && c->ex->failed)
+		c->ex->failed(c->ex->ctx, st);
+	nbd_leave(c->ex);
+	return reply(c, r, nbd_error(st));
 }
 
-static void transmission(struct connection *c)
+/* False: the connection ends. */
+static bool serve_request(struct nbd_connection *c, const struct request *r)
 {
-	uint8_t h[28];
-
-	while (receive(c->fd, h, sizeof h) && pod_get_be32(h) == REQUEST_MAGIC) {
-		uint16_t flags = pod_get_be16(h + 4), type = pod_get_be16(h + 6);
-		uint64_t off = pod_get_be64(h + 16);
-		uint32_t len = pod_get_be32(h + 24);
-		const uint8_t *cookie = h + 8;
-		bool ok;
-
-		switch (type) {
-		case CMD_READ:
-			ok = serve_read(c, cookie, off, len);
-			break;
-		case CMD_WRITE:
-			ok = serve_write(c, flags, cookie, off, len);
-			break;
-		case CMD_DISC:
-			return;
-		case CMD_FLUSH:
-			ok = serve_flush(c, cookie);
-			break;
-		case CMD_TRIM:
-		case CMD_WRITE_ZEROES:
-			ok = c->ex->zero ? serve_change(c, type, flags, cookie, off, len) : reply(c, cookie, NBD_EINVAL);
-			break;
-		default:
-			ok = reply(c, cookie, NBD_EINVAL);
-		}
-		if (!ok)
-			return;
+	switch (r->type) {
+	case CMD_READ:
+		return serve_read(c, r);
+	case CMD_WRITE:
+		return serve_write(c, r);
+	case CMD_DISC:
+		return false;
+	case CMD_FLUSH:
+		return serve_flush(c, r);
+	case CMD_TRIM:
+	case CMD_WRITE_ZEROES:
+		return serve_change(c, r);
+	case CMD_BLOCK_STATUS:
+		return serve_status(c, r);
+	default:
+		return reply(c, r, NBD_EINVAL);
 	}
 }
 
-void cli_nbd_serve(int fd, const struct cli_nbd_export *ex)
+static void transmission(struct nbd_connection *c)
 {
-	struct connection *c = calloc(1, sizeof *c);
+	uint8_t h[28];
+	struct request r;
+
+	do {
+		if (!nbd_receive(c->fd, h, sizeof h) || pod_get_be32(h) != REQUEST_MAGIC)
+			return;
+		r = (struct request){.flags = pod_get_be16(h + 4),
+				     .type = pod_get_be16(h + 6),
+				     .off = pod_get_be64(h + 16),
+				     .len = pod_get_be32(h + 24)};
+		memcpy(r.cookie, h + 8, 8);
+	} while (serve_request(c, &r));
+}
+
+void cli_nbd_serve(int fd, const struct cli_nbd_source *source)
+{
+	struct nbd_connection *c = calloc(1, sizeof *c);
 	struct timeval tv = {.tv_sec = HANDSHAKE_SECONDS};
 
 	if (!c)
 		return;
 	c->fd = fd;
-	c->ex = ex;
+	c->source = source;
 	/* A client may sit idle once it is in, but not at the door. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
-	if (negotiate(c)) {
+	if (nbd_negotiate(c)) {
 		tv.tv_sec = 0;
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
 		transmission(c);
 	}
+	if (c->ex)
+		source->close(source->ctx, c->ex);
 	free(c->buf);
 	free(c);
+}
+
+/* --- a source with one export --------------------------------------------------------------------------- */
+
+static void list_one(void *ctx, bool (*cb)(void *arg, const char *name), void *arg)
+{
+	(void)cb(arg, ((const struct cli_nbd_export *)ctx)->name);
+}
+
+static const struct cli_nbd_export *open_one(void *ctx, const char *name)
+{
+	(void)name;
+	return ctx;
+}
+
+static void close_one(void *ctx, const struct cli_nbd_export *ex)
+{
+	(void)ctx;
+	(void)ex;
+}
+
+struct cli_nbd_source cli_nbd_one(struct cli_nbd_export *ex)
+{
+	return (struct cli_nbd_source){.list = list_one, .open = open_one, .close = close_one, .ctx = ex};
 }

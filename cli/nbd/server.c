@@ -25,7 +25,9 @@ struct client {
 };
 
 struct cli_nbd_server {
-	struct cli_nbd_export ex;
+	struct cli_nbd_export ex;  /* for one that is served alone, */
+	struct cli_nbd_source one; /* the source of it */
+	struct cli_nbd_run run;
 	char *path;
 	int listener;
 	struct client client[CLIENT_MAX];
@@ -37,7 +39,7 @@ static void *client_main(void *arg)
 {
 	struct client *c = arg;
 
-	cli_nbd_serve(c->fd, &c->server->ex);
+	cli_nbd_serve(c->fd, c->server->run.source);
 	pthread_mutex_lock(&c->server->lock);
 	c->done = true;
 	pthread_mutex_unlock(&c->server->lock);
@@ -160,11 +162,27 @@ static int listen_at(const char *path, struct fault *fault)
 	return fd;
 }
 
-static int serve(struct cli_nbd_server *s, bool once, struct fault *fault)
+/* Whoever has come, by one door or the other. False: the server is to end. */
+static bool let_in(struct cli_nbd_server *s, int listener, bool *had_one)
 {
-	struct pollfd p[2] = {{.fd = s->listener, .events = POLLIN}, {.fd = s->wake[0], .events = POLLIN}};
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return true;
+	if (listener != s->listener)
+		return s->run.also(s->run.ctx, fd);
+	admit(s, fd);
+	*had_one = true;
+	return true;
+}
+
+static int serve(struct cli_nbd_server *s, struct fault *fault)
+{
+	struct pollfd p[3] = {{.fd = s->listener, .events = POLLIN},
+			      {.fd = s->wake[0], .events = POLLIN},
+			      {.fd = s->run.also_fd, .events = POLLIN}};
 	sigset_t blocked, normal;
-	bool had_one = false;
+	bool had_one = false, go_on = true;
 
 	/* A signal is delivered only while we wait: none is missed between the test and the wait. */
 	sigemptyset(&blocked);
@@ -172,44 +190,45 @@ static int serve(struct cli_nbd_server *s, bool once, struct fault *fault)
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &blocked, &normal);
-	while (!cli_interrupted) {
+	while (go_on && !cli_interrupted) {
 		char sink[64];
 
-		if (ppoll(p, 2, NULL, &normal) < 0) {
+		if (ppoll(p, POD_ARRAY_LEN(p), NULL, &normal) < 0) {
 			if (errno == EINTR)
 				continue;
 			return fault_set(fault, _("cannot wait for clients: %s"), strerror(errno));
 		}
 		if (p[1].revents)
 			(void)!read(s->wake[0], sink, sizeof sink);
-		if (p[0].revents) {
-			int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-
-			if (fd >= 0) {
-				admit(s, fd);
-				had_one = true;
-			}
-		}
-		if (reap(s, false) == 0 && had_one && once)
+		for (size_t i = 0; go_on && i < POD_ARRAY_LEN(p); i += 2)
+			if (p[i].revents)
+				go_on = let_in(s, p[i].fd, &had_one);
+		if (reap(s, false) == 0 && had_one && s->run.once)
 			break;
 	}
 	return CLI_OK;
 }
 
-static struct cli_nbd_server *server_open(const struct cli_nbd_export *ex, const char *path, struct fault *fault)
+/* `ex`: alone; else all of `run`. */
+static struct cli_nbd_server *server_open(const struct cli_nbd_export *ex, const struct cli_nbd_run *run, struct fault *fault)
 {
 	struct cli_nbd_server *s = cli_xzalloc(sizeof *s);
 
 	for (size_t i = 0; i < CLIENT_MAX; i++)
 		s->client[i].fd = -1;
-	s->ex = *ex;
-	s->path = cli_xstrdup(path);
+	s->run = *run;
+	if (ex) {
+		s->ex = *ex;
+		s->one = cli_nbd_one(&s->ex);
+		s->run.source = &s->one;
+	}
+	s->path = cli_xstrdup(run->path);
 	pthread_mutex_init(&s->lock, NULL);
-	s->listener = listen_at(path, fault);
+	s->listener = listen_at(s->path, fault);
 	if (s->listener >= 0 && pipe(s->wake) == 0)
 		return s;
 	if (s->listener >= 0) {
-		unlink(path);
+		unlink(s->path);
 		close(s->listener);
 	}
 	pthread_mutex_destroy(&s->lock);
@@ -230,19 +249,27 @@ static void server_close(struct cli_nbd_server *s)
 	free(s);
 }
 
-int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once, struct fault *fault)
+static int run(const struct cli_nbd_export *ex, const struct cli_nbd_run *r, struct fault *fault)
 {
 	struct cli_nbd_server *s;
 	int rc;
 
 	cli_catch_signals();
-	s = server_open(ex, path, fault);
+	s = server_open(ex, r, fault);
 	if (!s)
 		return CLI_FAILED;
-	cli_print(_("Serving %s (%llu bytes) at nbd+unix:///?socket=%s\n"), shown, (unsigned long long)ex->dev->size_bytes, path);
+	cli_print(_("Serving %s (%llu bytes) at nbd+unix:///?socket=%s\n"), r->shown, (unsigned long long)r->size_bytes, r->path);
 	rc = cli_flush(fault);
 	if (rc == CLI_OK)
-		rc = serve(s, once, fault);
+		rc = serve(s, fault);
 	server_close(s);
 	return rc;
+}
+
+int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once, struct fault *fault)
+{
+	return run(ex,
+		   &(struct cli_nbd_run){
+			   .shown = shown, .path = path, .size_bytes = ex->dev->size_bytes, .once = once, .also_fd = -1},
+		   fault);
 }

@@ -264,6 +264,26 @@ enum pod_status pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_
 	return POD_OK;
 }
 
+enum pod_status pod_chain_changed(struct pod_chain *c, unsigned since, uint64_t off, uint64_t len, bool *changed, uint64_t *out)
+{
+	if (!len || !pod_in_range(off, len, c->dev.size_bytes) || since >= c->depth)
+		return POD_E_RANGE;
+	*changed = false;
+	for (unsigned i = 0; i < since && !*changed; i++) {
+		struct pod_member *l = c->member[i];
+		struct pod_run r;
+		if (off >= l->size_bytes) { /* zeros from here on, whatever is below */
+			*changed = off < c->member[since]->size_bytes;
+			break;
+		}
+		POD_TRY(pod_member_run(l, off, pod_min_u64(len, l->size_bytes - off), &r));
+		len = r.len;
+		*changed = r.kind != POD_RUN_PARENT;
+	}
+	*out = len;
+	return POD_OK;
+}
+
 enum pod_status pod_chain_run(struct pod_chain *c, uint64_t off, uint64_t len, struct pod_chain_run *out)
 {
 	uint8_t who;

@@ -67,6 +67,10 @@ enum pod_status POD_MUST_USE pod_chain_run(struct pod_chain *c, uint64_t off, ui
 /* The same as if the members above `first` were not there: behind the end of member `first` zeros. */
 enum pod_status POD_MUST_USE pod_chain_run_below(struct pod_chain *c, unsigned first, uint64_t off, uint64_t len,
 						 struct pod_chain_run *run);
+/* Whether the members above `since` say anything about what is at `off` (or hide what it says), and for how many bytes, at most `len`,
+ * that is so. What does not is as member `since` has it. */
+enum pod_status POD_MUST_USE pod_chain_changed(struct pod_chain *c, unsigned since, uint64_t off, uint64_t len, bool *changed,
+					       uint64_t *out);
 /* The range reads as zeros afterwards; whole blocks are given back. Any alignment. */
 enum pod_status POD_MUST_USE pod_chain_trim(struct pod_chain *c, uint64_t off, uint64_t len);
 enum pod_status POD_MUST_USE pod_chain_grow(struct pod_chain *c, uint64_t size_bytes);

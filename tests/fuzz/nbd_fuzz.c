@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an NBD client may send. The first byte: bit 0 the export can be written, bit 1 each seventh access to the disk fails; the
- * rest is what comes through the socket, after which the client is silent. The server leaves, asks the disk for nothing outside
- * it, does not write what is not to be written, and said its greeting.
+ * What an NBD client may send. The first byte: bit 0 the export can be written, bit 1 each seventh access to the disk fails, bit 2
+ * zeros are fast; the rest is what comes through the socket, after which the client is silent. The server leaves, asks the disk for nothing outside
+ * it, does not write what is not to be written, said its greeting, and closes what it opened.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,9 +13,10 @@
 #include "cli/ui/ui.h"
 #include "cli/nbd/nbd.h"
 
-#define DISK (192u << 10)
+#define DISK   (192u << 10)
+#define LAYERS 3u
 /* What a client of at most 256 KiB can get out of the server: each 28 bytes may ask for the whole disk. */
-#define ANSWER_MAX ((262144ull / 28 + 1) * (DISK + 16) + 65536)
+#define ANSWER_MAX ((262144ull / 28 + 1) * (DISK + 28) + 65536)
 
 struct disk {
 	uint8_t data[DISK];
@@ -63,16 +64,62 @@ static enum pod_status disk_zero(void *ctx, uint64_t off, uint64_t len)
 	return POD_OK;
 }
 
+static enum pod_status disk_extent(void *ctx, unsigned context, uint64_t off, uint64_t len, struct cli_nbd_extent *out)
+{
+	struct disk *d = ctx;
+
+	FUZZ_REQUIRE(context <= LAYERS && len > 0);
+	POD_TRY(access_disk(d, off, len));
+	out->len = pod_min_u64(len, 4096 - (off & 4095));
+	out->flags = d->data[off] ? CLI_NBD_DATA : CLI_NBD_HOLE | CLI_NBD_ZERO;
+	return POD_OK;
+}
+
+static const char *disk_since(void *ctx, unsigned n)
+{
+	static const char *const name[LAYERS] = {"base", "one", "two"};
+
+	(void)ctx;
+	return n <= LAYERS ? name[n - 1] : NULL;
+}
+
 struct server {
 	struct cli_nbd_export ex;
+	struct cli_nbd_source source;
+	unsigned open;
 	int fd;
 };
+
+static void list(void *ctx, bool (*cb)(void *arg, const char *name), void *arg)
+{
+	(void)ctx;
+	if (cb(arg, "disk"))
+		(void)cb(arg, "again");
+}
+
+static const struct cli_nbd_export *open_export(void *ctx, const char *name)
+{
+	struct server *s = ctx;
+
+	if (strcmp(name, "none") == 0)
+		return NULL;
+	s->open++;
+	return &s->ex;
+}
+
+static void close_export(void *ctx, const struct cli_nbd_export *ex)
+{
+	struct server *s = ctx;
+
+	FUZZ_REQUIRE(ex == &s->ex && s->open-- > 0);
+}
 
 static void *serve(void *arg)
 {
 	struct server *s = arg;
 
-	cli_nbd_serve(s->fd, &s->ex);
+	cli_nbd_serve(s->fd, &s->source);
+	FUZZ_REQUIRE(s->open == 0);
 	shutdown(s->fd, SHUT_RDWR);
 	return NULL;
 }
@@ -119,7 +166,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			      .write = disk_write,
 			      .flush = disk_flush,
 			      .ctx = &disk};
-	struct server s = {.ex = {.dev = &dev, .name = "disk", .description = "a disk", .ctx = &disk}};
+	pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+	struct server s = {.ex = {.dev = &dev,
+				  .name = "disk",
+				  .description = "a disk",
+				  .gate = &gate,
+				  .extent = disk_extent,
+				  .since = disk_since,
+				  .ctx = &disk},
+			   .source = {.list = list, .open = open_export, .close = close_export, .ctx = &s}};
 	pthread_t thread;
 	int pair[2];
 
@@ -130,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	disk.fails = data[0] & 2;
 	dev.read_only = !disk.writable;
 	s.ex.zero = disk.writable ? disk_zero : NULL;
+	s.ex.zero_is_fast = data[0] & 4;
 	FUZZ_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
 	s.fd = pair[0];
 	FUZZ_REQUIRE(pthread_create(&thread, NULL, serve, &s) == 0);

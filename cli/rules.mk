@@ -32,6 +32,12 @@ ifeq ($(EXT),yes)
 CLI_FLAGS += -DISOPOD_WITH_EXT
 CLI_LAZY  += ext2fs
 endif
+# `isopod disk mount`, `isopod layer mount`. FUSE=no leaves it out.
+FUSE      ?= $(if $(wildcard /usr/include/fuse3/fuse_lowlevel.h),yes,no)
+ifeq ($(FUSE),yes)
+CLI_FLAGS += -DISOPOD_WITH_FUSE
+CLI_LAZY  += fuse3
+endif
 CLI_PO    := $(sort $(wildcard po/isopod/*.po))
 CLI_MO    := $(patsubst po/isopod/%.po,$(B)/locale/%/LC_MESSAGES/isopod.mo,$(CLI_PO))
 CLI_MAN   := $(sort $(wildcard doc/man/*.1))
@@ -112,7 +118,7 @@ install: all $(STICK_FILES)
 
 # The files that load libraries, linked with them as usual: from these dpkg-shlibdeps learns what the package depends on. What not
 # every user of the command has to have is recommended.
-CLI_RECOMMENDS := $(filter $(CLI_SRC),cli/doctor/drivers_wim.c cli/layer/diff_ntfs.c cli/stick/ntfs_lib.c \
+CLI_RECOMMENDS := $(filter $(CLI_SRC),cli/doctor/drivers_wim.c cli/layer/diff_ntfs.c cli/mount/serve.c cli/stick/ntfs_lib.c \
 				       cli/togo/drivers_wim.c cli/togo/volume.c cli/togo/wim.c)
 CLI_DEPENDS    := $(filter-out $(CLI_RECOMMENDS),$(shell grep -l '^LAZY_LIBRARY' $(CLI_SRC)))
 $(B)/direct/%.o: %.c

@@ -3,14 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/disk/disk.h"
+#include "cli/mount/mount.h"
 
 static const struct {
 	const char *name;
 	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
-	{"info", disk_cmd_info}, {"create", disk_cmd_create}, {"convert", disk_cmd_convert}, {"check", disk_cmd_check},
-	{"map", disk_cmd_map},	 {"merge", disk_cmd_merge},   {"rebase", disk_cmd_rebase},   {"compact", disk_cmd_compact},
-	{"grow", disk_cmd_grow}, {"shrink", disk_cmd_shrink}, {"serve", disk_cmd_serve},
+	{"info", disk_cmd_info},	 {"create", disk_cmd_create},	{"convert", disk_cmd_convert},
+	{"check", disk_cmd_check},	 {"map", disk_cmd_map},		{"merge", disk_cmd_merge},
+	{"rebase", disk_cmd_rebase},	 {"compact", disk_cmd_compact}, {"grow", disk_cmd_grow},
+	{"shrink", disk_cmd_shrink},	 {"serve", disk_cmd_serve},	{"mount", disk_cmd_mount},
+	{"unmount", cli_mount_cmd_undo},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -21,7 +24,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (argc < 2)
 		return cli_usage(
 			fault, cmd, "%s",
-			_("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, shrink, serve"));
+			_("say what to do: info, create, convert, check, map, merge, rebase, compact, grow, shrink, serve, mount, unmount"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[1]) == 0) {
 			verb = argv[1];
@@ -36,7 +39,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_disk = {
 	.name = "disk",
-	.arguments = "info|create|convert|check|map|merge|rebase|compact|grow|shrink|serve FILE ...",
+	.arguments = "info|create|convert|check|map|merge|rebase|compact|grow|shrink|serve|mount|unmount FILE ...",
 	.summary = N_("make, read, check and change virtual disks (VHD, VHDX, raw), chains of them included"),
 	.help = N_(
 		"  info FILE [--json]              what it is, and what it is made of\n"
@@ -54,6 +57,9 @@ const struct cli_command cli_disk = {
 		"  grow FILE --size N [--orphan-children]   a larger disk\n"
 		"  shrink FILE --size N [--dry-run]   a smaller disk, if no partition is in the way\n"
 		"  serve FILE --nbd SOCKET [--write [--orphan-children]] [--once]   to any NBD client\n"
+		"  mount FILE DIR [--foreground] [--allow-other]\n"
+		"                                  the disk, its partitions and their files in an empty folder, read-only\n"
+		"  unmount DIR\n"
 		"A file is taken for what is in it, else for what its name says; --input-format raw|vhd|vhdx|... says it.\n"
 		"Files that a qcow2 or VMDK names (backing file, extents) are opened with --follow; files that another\n"
 		"program writes to, with --unsafe-read.\n"),

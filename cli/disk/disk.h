@@ -145,6 +145,7 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct
 int disk_cmd_compact(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int disk_cmd_grow(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int disk_cmd_shrink(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int disk_cmd_mount(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int disk_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 
 #endif

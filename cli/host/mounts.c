@@ -9,7 +9,7 @@
 
 /* clang-format off */
 #define FUNCTIONS(X) \
-	X(mnt_free_iter) X(mnt_fs_get_devno) X(mnt_fs_get_options) X(mnt_fs_get_source) X(mnt_fs_get_target) X(mnt_fs_get_vfs_options) \
+	X(mnt_free_iter) X(mnt_fs_get_devno) X(mnt_fs_get_fstype) X(mnt_fs_get_options) X(mnt_fs_get_source) X(mnt_fs_get_target) X(mnt_fs_get_vfs_options) \
 	X(mnt_new_iter) X(mnt_new_table) X(mnt_new_table_from_file) X(mnt_table_next_fs) \
 	X(mnt_optstr_get_option) X(mnt_table_parse_swaps) X(mnt_unref_table)
 /* clang-format on */
@@ -60,6 +60,7 @@ static bool walk(struct libmnt_table *table, bool (*visit)(void *ctx, const stru
 		end = visit(ctx, &(struct cli_mount){.device = lib.mnt_fs_get_devno(fs),
 						     .source = lib.mnt_fs_get_source(fs),
 						     .point = lib.mnt_fs_get_target(fs),
+						     .type = lib.mnt_fs_get_fstype(fs),
 						     .options = lib.mnt_fs_get_vfs_options(fs),
 						     .sync = has_option(fs, "sync"),
 						     .noatime = has_option(fs, "noatime")});

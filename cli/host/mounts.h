@@ -8,7 +8,7 @@
 
 struct cli_mount {
 	dev_t device; /* a btrfs has an anonymous one: its source tells more */
-	const char *source, *point;
+	const char *source, *point, *type;
 	const char *options; /* of this mount: "rw,relatime" */
 	bool sync, noatime;  /* of this mount or of the filesystem */
 };

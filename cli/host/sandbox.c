@@ -303,7 +303,7 @@ static void listen_to(struct run *r)
 	uint64_t now;
 	bool more = true;
 
-	r->end_ms = cli_millis() + (uint64_t)r->s->seconds * 1000;
+	r->end_ms = r->s->seconds ? cli_millis() + (uint64_t)r->s->seconds * 1000 : UINT64_MAX;
 	while (more && !cli_interrupted) {
 		struct pollfd p = {.fd = r->answers, .events = POLLIN};
 

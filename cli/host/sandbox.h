@@ -28,7 +28,7 @@ struct sandbox {
 	const char *about; /* what it is let loose on: "/sources/boot.wim" */
 	const char
 		*program; /* that `work` starts, by its whole path (cli_proc_find): /usr and the like can be seen; NULL: none */
-	unsigned seconds; /* of real and of CPU time */
+	unsigned seconds; /* of real and of CPU time; 0: until it ends by itself, or a signal ends us */
 	uint64_t memory_bytes; /* 0: 1 GiB; 4 GiB of addresses for a program */
 	uint64_t disk_bytes;   /* of the folder it works in, which is its only one; 0: 64 MiB */
 	unsigned files_max;    /* in there; 0: 4096 */

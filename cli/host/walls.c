@@ -382,7 +382,8 @@ static void limits(const struct walls *w)
 	for (unsigned i = 0; i < w->s->inputs; i++)
 		writes |= (fcntl(w->s->input[i], F_GETFL) & O_ACCMODE) != O_RDONLY;
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_CPU, w->s->seconds + 1);
+	if (w->s->seconds)
+		limit(RLIMIT_CPU, w->s->seconds + 1);
 	limit(RLIMIT_FSIZE, writes ? RLIM_INFINITY : w->s->disk_bytes);
 	limit(RLIMIT_NOFILE, 256);
 	limit(RLIMIT_MEMLOCK, 64u << 10);

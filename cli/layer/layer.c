@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/layer/layer.h"
+#include "cli/mount/mount.h"
 
 /* Opens the store for writing, does it, closes. */
 static int with_store(const char *arg,
@@ -165,8 +166,11 @@ static const struct {
 	const char *name;
 	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
-	{"create", layer_cmd_create}, {"list", layer_cmd_list}, {"check", layer_cmd_check}, {"export", layer_cmd_export},
-	{"diff", layer_cmd_diff},     {"path", cmd_path},	{"start", cmd_start},	    {"prune", layer_cmd_prune},
+	{"create", layer_cmd_create}, {"list", layer_cmd_list},
+	{"check", layer_cmd_check},   {"export", layer_cmd_export},
+	{"diff", layer_cmd_diff},     {"path", cmd_path},
+	{"start", cmd_start},	      {"prune", layer_cmd_prune},
+	{"mount", layer_cmd_mount},   {"unmount", cli_mount_cmd_undo},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -179,7 +183,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return cli_usage(
 			fault, cmd, "%s",
 			_("say what to do: create, snapshot, rollback, path, start, list, diff, commit, flatten, rebase, "
-			  "prune, delete, rename, lock, check, export"));
+			  "prune, delete, rename, lock, check, export, mount, unmount"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0)
 			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
@@ -201,26 +205,30 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 const struct cli_command cli_layer = {
 	.name = "layer",
 	.arguments =
-		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export STORE ...",
+		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export|mount|unmount STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
-	.help = N_("STORE is a folder, or TARGET:/folder on a stick.\n"
-		   "  create STORE --size N | --from FILE [--input-format F] [--follow] [--name NAME]\n"
-		   "                                   a base, and a layer on it to write to\n"
-		   "  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
-		   "  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
-		   "  path STORE                       the file to boot or to serve now\n"
-		   "  start STORE                      the same for a boot that begins; of a locked store a fresh one\n"
-		   "  list STORE [--json]              the tree of layers\n"
-		   "  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
-		   "  commit STORE [NAME]              a layer's content into the one below it\n"
-		   "  flatten STORE [NAME]             make a layer independent of those below it\n"
-		   "  rebase STORE NAME ONTO           give a layer another parent; its content stays the same\n"
-		   "  prune STORE --keep N | --keep-daily N | --keep-weekly N ... [--dry-run]\n"
-		   "                                   delete other snapshots; layers that stay show what they showed\n"
-		   "  delete STORE NAME                remove a layer that no other one is based on\n"
-		   "  rename STORE NAME NEW\n"
-		   "  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"
-		   "  check STORE [--repair] [--hash] [--json]\n"
-		   "  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace]\n"),
+	.help = N_(
+		"STORE is a folder, or TARGET:/folder on a stick.\n"
+		"  create STORE --size N | --from FILE [--input-format F] [--follow] [--name NAME]\n"
+		"                                   a base, and a layer on it to write to\n"
+		"  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
+		"  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
+		"  path STORE                       the file to boot or to serve now\n"
+		"  start STORE                      the same for a boot that begins; of a locked store a fresh one\n"
+		"  list STORE [--json]              the tree of layers\n"
+		"  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
+		"  commit STORE [NAME]              a layer's content into the one below it\n"
+		"  flatten STORE [NAME]             make a layer independent of those below it\n"
+		"  rebase STORE NAME ONTO           give a layer another parent; its content stays the same\n"
+		"  prune STORE --keep N | --keep-daily N | --keep-weekly N ... [--dry-run]\n"
+		"                                   delete other snapshots; layers that stay show what they showed\n"
+		"  delete STORE NAME                remove a layer that no other one is based on\n"
+		"  rename STORE NAME NEW\n"
+		"  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"
+		"  check STORE [--repair] [--hash] [--json]\n"
+		"  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace]\n"
+		"  mount STORE[:LAYER] DIR [--foreground] [--allow-other]\n"
+		"                                   the layer's disk, its partitions and their files in an empty folder, read-only\n"
+		"  unmount DIR\n"),
 	.run = run,
 };

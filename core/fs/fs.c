@@ -93,9 +93,14 @@ static enum pod_status next_of_any_kind(struct pod_dir *dir, bool (*wanted)(cons
 	return POD_OK;
 }
 
-static enum pod_status complete(struct pod_fs *fs, struct pod_node *node)
+enum pod_status pod_fs_complete(struct pod_fs *fs, struct pod_node *node)
 {
 	return fs->ops->complete ? fs->ops->complete(fs, node) : POD_OK;
+}
+
+enum pod_status pod_dir_next_listed(struct pod_dir *dir, struct pod_dirent *out)
+{
+	return next_of_any_kind(dir, NULL, out);
 }
 
 enum pod_status pod_dir_next(struct pod_dir *dir, struct pod_dirent *out)
@@ -108,7 +113,7 @@ enum pod_status pod_dir_next_wanted(struct pod_dir *dir, bool (*wanted)(const ch
 	enum pod_status st;
 	do {
 		POD_TRY(next_of_any_kind(dir, wanted, out));
-		st = complete(dir->fs, &out->node);
+		st = pod_fs_complete(dir->fs, &out->node);
 		/* One bad node hides itself, not its neighbours. */
 		dir->damaged += st == POD_E_CORRUPT;
 		if (st != POD_OK && st != POD_E_CORRUPT && st != POD_E_UNSUPPORTED)
@@ -132,7 +137,7 @@ static enum pod_status find(struct pod_fs *fs, const struct pod_node *node, cons
 			continue;
 		if (memcmp(scratch->name, name, len) == 0 || !fs->ops->case_sensitive) {
 			*out = scratch->node;
-			return complete(fs, out);
+			return pod_fs_complete(fs, out);
 		}
 		if (!have_folded)
 			folded = scratch->node;
@@ -143,7 +148,7 @@ static enum pod_status find(struct pod_fs *fs, const struct pod_node *node, cons
 	if (!have_folded)
 		return POD_E_NOT_FOUND;
 	*out = folded;
-	return complete(fs, out);
+	return pod_fs_complete(fs, out);
 }
 
 /* Where a walk came upon a symbolic link: the path component [start, end). */

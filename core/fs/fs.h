@@ -129,6 +129,9 @@ enum pod_status POD_MUST_USE pod_dir_open(struct pod_dir *dir, struct pod_fs *fs
 /* Symbolic links are not reported; pod_fs_lookup follows them. Neither are entries whose own node is damaged: dir->damaged counts
  * them. */
 enum pod_status POD_MUST_USE pod_dir_next(struct pod_dir *dir, struct pod_dirent *out);
+/* The next one, symbolic links and damaged ones too, as the directory itself tells of it: pod_fs_complete it before it is used. */
+enum pod_status POD_MUST_USE pod_dir_next_listed(struct pod_dir *dir, struct pod_dirent *out);
+enum pod_status POD_MUST_USE pod_fs_complete(struct pod_fs *fs, struct pod_node *node);
 /* The next one whose name is `wanted` (NULL: any is). Of the others nothing but the name is read. */
 enum pod_status POD_MUST_USE pod_dir_next_wanted(struct pod_dir *dir, bool (*wanted)(const char *name), struct pod_dirent *out);
 

@@ -16,6 +16,7 @@ FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/initrd_walk.c cli/doctor/modu
 FUZZ_LIBS_initrd := -larchive
 FUZZ_CLI_diff := cli/layer/diff_core.c $(sort $(wildcard cli/ui/*.c))
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/host/identity.c cli/ui/memory.c cli/ui/number.c
+FUZZ_CLI_mount := cli/mount/tree.c cli/mount/list.c cli/mount/about.c $(sort $(wildcard cli/ui/*.c))
 FUZZ_CLI_nbd := cli/nbd/nbd.c cli/nbd/negotiate.c cli/nbd/status.c cli/ui/memory.c
 FUZZ_LIBS_lzx := -lwim
 FUZZ_LIBS_xpress := -lwim

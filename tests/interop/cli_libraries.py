@@ -178,6 +178,10 @@ def ntfs(hidden):
     check(hidden.run(("list", "@ntfs-stick.img")).rc == 0, "list of NTFS, " + hidden.why)
 
 
+def fuse(hidden):
+    unchanged(hidden, "disk mount", "d.vhdx", "disk", "mount", "@d.vhdx", "folder")
+
+
 def make():
     shims("data")
     must("create", "ntfs-stick.img", "--size", "80M", "--fs", "ntfs")
@@ -204,7 +208,7 @@ def make():
     changed_store("ext4", "mke2fs", "-q", "-t", "ext4", "-F")
 
 
-CASES = [("crypto", crypto), ("blkid", blkid), ("mount", mount), ("archive", archive), ("wim", windows), ("ntfs-3g", ntfs), ("ext2fs", volume("ext4"))]
+CASES = [("crypto", crypto), ("blkid", blkid), ("mount", mount), ("archive", archive), ("wim", windows), ("ntfs-3g", ntfs), ("ext2fs", volume("ext4")), ("fuse3", fuse)]
 
 
 

@@ -66,7 +66,7 @@ if $have; then
 		is "holds $f" cmp "$B/stick/$f" "$work/root/usr/share/isopod/$f"
 	done
 	# the binary names libc only; the package names what it loads as well
-	for f in "Depends libssl3" "Depends libblkid1" "Depends libmount1" "Depends libarchive13" "Depends libext2fs2 ext2fs" "Depends libc6" "Recommends libwim15 wim" \
+	for f in "Depends libssl3" "Depends libblkid1" "Depends libmount1" "Depends libarchive13" "Depends libext2fs2 ext2fs" "Recommends libfuse3-3 fuse3" "Depends libc6" "Recommends libwim15 wim" \
 		"Recommends libntfs-3g89 ntfs_3g"; do
 		# shellcheck disable=SC2086
 		set -- $f

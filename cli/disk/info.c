@@ -116,6 +116,8 @@ static void json_member(struct cli_json *j, const struct pod_member *l, const st
 		cli_json_u64(j, "physical_sector_size", x->physical_sector_size);
 		cli_json_str(j, "creator", x->creator);
 		cli_json_bool(j, "log_dirty", x->log_replayed);
+		if (x->merging)
+			cli_json_bool(j, "merge_interrupted", true);
 		pod_guid_text(x->disk_id, id);
 		cli_json_str(j, "disk_id", id);
 	} else if (l->kind == POD_MEMBER_VHD) {
@@ -166,6 +168,8 @@ static void print_member(const struct pod_member *l, unsigned depth)
 		cli_print(_(", sectors of %u"), l->sector_size);
 	if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.log_replayed)
 		cli_print("%s", _(", log not empty (replayed in memory)"));
+	if (l->kind == POD_MEMBER_VHDX && l->u.vhdx.merging)
+		cli_print(", %s", _("a merge into it was interrupted"));
 	if (pod_member_is_foreign(l->kind) && l->u.foreign.snapshots)
 		cli_print(_(", %u snapshots (not shown)"), l->u.foreign.snapshots);
 	if (pod_member_is_foreign(l->kind) && l->u.foreign.dirty)

@@ -193,6 +193,12 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 
 	if (st == POD_E_CANCELLED)
 		return fault_set(fault, _("%s: interrupted"), path);
+	if (st == POD_E_CORRUPT && diag && diag->what && strcmp(diag->what, POD_HALF_MERGED) == 0)
+		return fault_set(
+			fault,
+			_("%s: a merge into it was interrupted, and what it holds is neither old nor new; finish it with 'isopod "
+			  "disk merge' of the image that was being merged, in a layer store with 'isopod layer commit --resume'"),
+			of);
 	if (st == POD_E_UNSUPPORTED && diag && diag->what &&
 	    (strcmp(diag->what, POD_FOREIGN_BACKING) == 0 || strcmp(diag->what, POD_FOREIGN_EXTENTS) == 0))
 		return fault_set(
@@ -340,6 +346,7 @@ static int open_chain(struct disk *d, const char *path, enum pod_diskfile said, 
 	bool writable = (use & DISK_USE) == DISK_WRITE;
 	struct pod_chain_options opt = {.top = {.writable = writable, .env = &disk_env, .follow = use & DISK_FOLLOW},
 					.partial = partial,
+					.half_merged = partial,
 					.failed_path = d->failed,
 					.failed_path_size = sizeof d->failed};
 

@@ -248,6 +248,42 @@ static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *
 		found(k, k->file, _("the file has changed since its hash was taken"));
 }
 
+/* Which layers a commit that was interrupted concerns, and what is to be done about it. */
+static void check_commit(struct check *k)
+{
+	const struct pod_stored *e = layer_store_merging(&k->ls->s);
+	char *text;
+
+	if (!e)
+		return;
+	text = cli_xasprintf(
+		_("its commit into %s was interrupted; 'isopod layer commit --resume' finishes it, '--undo' takes it back"),
+		pod_store_find(&k->ls->s, e->parent)->name);
+	warn(k, e->name, text);
+	free(text);
+}
+
+/* The mark in a file without a layer that is being committed into it: an older Isopod has finished the commit, or that layer is lost. */
+static void check_mark(struct check *k, const struct pod_stored *e, struct fault *fault)
+{
+	struct pod_member_options opt = {.writable = true, .env = &disk_env};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	struct disk_file *f = k->repair ? layer_store_edit_file(k->ls, e, fault) : NULL;
+	enum pod_status st = f ? pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) : POD_E_IO, closed = POD_OK;
+
+	if (st == POD_OK)
+		st = pod_vhdx_mark(&l->u.vhdx, false);
+	if (f)
+		closed = pod_member_close(l);
+	if (st == POD_OK && closed == POD_OK)
+		repaired(k, k->file, _("a commit into it was interrupted; it counts as complete now, as its layer is gone"));
+	else
+		found(k, k->file, _("a commit into it was interrupted, and its layer is gone"));
+	k->ls->dir.ops->close(&k->ls->dir, f, fault);
+	k->ls->dir.ops->protect(&k->ls->dir, e->file, e->id != k->ls->s.current, fault);
+	free(l);
+}
+
 static void check_layer(struct check *k, struct pod_stored *e, struct fault *fault)
 {
 	char *file = layer_store_file(k->ls, e, fault);
@@ -258,6 +294,7 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 	struct pod_vhd_check c;
 	uint64_t before = k->faults;
 	enum pod_status st;
+	bool marked = false;
 
 	k->file = e->name;
 	if (!f && file) {
@@ -282,10 +319,13 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 			if (e->frozen && k->hash && (k->faults == before || e->flags & POD_STORED_HASHED))
 				check_hash(k, e, f, fault);
 		}
+		marked = st == POD_OK && l->kind == POD_MEMBER_VHDX && l->u.vhdx.merging;
 		if (pod_member_close(l) != POD_OK)
 			found(k, file, cli_status_text(POD_E_IO));
 	}
 	k->ls->dir.ops->close(&k->ls->dir, f, fault);
+	if (marked && !being_merged_into(&k->ls->s, e))
+		check_mark(k, e, fault);
 	free(l);
 	free(file);
 }
@@ -320,6 +360,16 @@ struct folder {
 	uint64_t current_bytes;
 };
 
+/* What takes a commit back that is not under way any more. */
+static bool is_old_undo(const struct pod_store *s, const char *name)
+{
+	const struct pod_stored *e = layer_store_merging(s);
+	char mine[POD_STORE_FILE_MAX];
+
+	layer_store_undo_name(e ? e->id : 0, mine);
+	return strlen(name) == strlen(mine) && pod_ends_with_nocase(name, LAYER_UNDO) && strcmp(name, mine) != 0;
+}
+
 static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
 {
 	struct folder *fo = ctx;
@@ -332,7 +382,8 @@ static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mti
 		fo->current_bytes = size;
 	if (e && read_only != (e->id != s->current))
 		keep(read_only ? &fo->read_only : &fo->writable, name);
-	if (!e && (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0))
+	if (!e &&
+	    (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0 || is_old_undo(s, name)))
 		keep(&fo->strangers, name);
 }
 
@@ -464,6 +515,7 @@ static int check_store(struct check *k, struct fault *fault)
 	for (size_t i = 0; i < ls->s.count && !cli_interrupted; i++)
 		if (!(ls->s.layer[i].flags & POD_STORED_FLAT))
 			check_layer(k, &ls->s.layer[i], fault);
+	check_commit(k);
 	say_what_opens(k);
 	free(k->unreadable);
 	if (!pod_store_find(&ls->s, ls->s.current))

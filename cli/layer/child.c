@@ -5,8 +5,8 @@
 #include "cli/host/identity.h"
 #include "cli/layer/tree.h"
 
-/* What a fresh child takes: headers, regions, log, metadata, and its table of blocks. */
-static uint64_t child_bytes(uint64_t disk_size)
+/* Headers, regions, log, metadata, and its table of blocks. */
+uint64_t layer_store_child_bytes(uint64_t disk_size)
 {
 	return (8u << 20) + disk_size / (1u << 17);
 }
@@ -42,8 +42,8 @@ static int make_child(struct layer_store *ls, const struct pod_stored *parent, s
 	enum pod_status st, closed;
 	int rc = CLI_FAILED;
 
-	if (p && layer_store_room(ls, child_bytes(parent->size_bytes), fault))
-		f = ls->dir.ops->create(&ls->dir, e->file, child_bytes(parent->size_bytes), fault);
+	if (p && layer_store_room(ls, layer_store_child_bytes(parent->size_bytes), fault))
+		f = ls->dir.ops->create(&ls->dir, e->file, layer_store_child_bytes(parent->size_bytes), fault);
 	if (f) {
 		st = pod_member_open(l, &p->vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {

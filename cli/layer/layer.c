@@ -83,13 +83,6 @@ static int act_lock(struct layer_store *ls, const char *a, const char *b, bool o
 	return off ? layer_store_unlock(ls, fault) : layer_store_lock(ls, a, fault);
 }
 
-static int act_commit(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
-{
-	(void)b;
-	(void)flag;
-	return layer_store_commit(ls, a, fault);
-}
-
 static int act_flatten(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault)
 {
 	(void)b;
@@ -112,8 +105,8 @@ static const struct {
 } actions[] = {
 	{"snapshot", NULL, act_snapshot, 0, 1}, {"rollback", "discard", act_rollback, 0, 1},
 	{"delete", NULL, act_delete, 1, 1},	{"rename", NULL, act_rename, 2, 2},
-	{"lock", "off", act_lock, 0, 1},	{"commit", NULL, act_commit, 0, 1},
-	{"flatten", NULL, act_flatten, 0, 1},	{"rebase", NULL, act_rebase, 2, 2},
+	{"lock", "off", act_lock, 0, 1},	{"flatten", NULL, act_flatten, 0, 1},
+	{"rebase", NULL, act_rebase, 2, 2},
 };
 
 static int print_path(const char *arg, struct fault *fault)
@@ -162,14 +155,48 @@ static int cmd_start(const struct cli_command *cmd, int argc, char **argv, struc
 	return rc == CLI_OK ? cli_flush(fault) : rc;
 }
 
+/* An interrupted commit is decided about on a store that is opened as it is. */
+static int commit(const char *arg, const char *name, int decided, struct fault *fault)
+{
+	struct layer_store *ls = cli_xzalloc(sizeof *ls);
+	int rc = decided ? layer_store_load(ls, arg, true, fault) : layer_store_open(ls, arg, true, fault);
+
+	if (rc == CLI_OK)
+		rc = !decided	      ? layer_store_commit(ls, name, fault)
+		     : decided == 'r' ? layer_store_resume_commit(ls, fault)
+				      : layer_store_undo_commit(ls, fault);
+	if (layer_store_close(ls, fault) != CLI_OK)
+		rc = CLI_FAILED;
+	free(ls);
+	return rc;
+}
+
+static int cmd_commit(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	static const struct option options[] = {
+		{"resume", no_argument, NULL, 'r'}, {"undo", no_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+	int c, decided = 0;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return cli_bad_option(fault, cmd, argv);
+		if (decided && decided != c)
+			return cli_usage(fault, cmd, "%s", _("say --resume or --undo, not both"));
+		decided = c;
+	}
+	if (argc - optind < 1 || argc - optind > (decided ? 1 : 2))
+		return cli_usage(fault, cmd, "%s", decided ? _("name one STORE") : _("name one STORE, and at most one layer"));
+	cli_catch_signals();
+	return commit(argv[optind], argv[optind + 1], decided, fault);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 } verbs[] = {
-	{"create", layer_cmd_create}, {"list", layer_cmd_list},
-	{"check", layer_cmd_check},   {"export", layer_cmd_export},
-	{"diff", layer_cmd_diff},     {"path", cmd_path},
-	{"start", cmd_start},	      {"prune", layer_cmd_prune},
+	{"create", layer_cmd_create}, {"list", layer_cmd_list},	       {"check", layer_cmd_check},
+	{"export", layer_cmd_export}, {"diff", layer_cmd_diff},	       {"path", cmd_path},
+	{"start", cmd_start},	      {"prune", layer_cmd_prune},      {"commit", cmd_commit},
 	{"mount", layer_cmd_mount},   {"unmount", cli_mount_cmd_undo},
 };
 
@@ -218,6 +245,7 @@ const struct cli_command cli_layer = {
 		"  list STORE [--json]              the tree of layers\n"
 		"  diff STORE A [B] [--json]        files added, changed, removed between two layers\n"
 		"  commit STORE [NAME]              a layer's content into the one below it\n"
+		"  commit STORE --resume | --undo   one that was interrupted: finish it, or take it back\n"
 		"  flatten STORE [NAME]             make a layer independent of those below it\n"
 		"  rebase STORE NAME ONTO           give a layer another parent; its content stays the same\n"
 		"  prune STORE --keep N | --keep-daily N | --keep-weekly N ... [--dry-run]\n"

@@ -4,6 +4,11 @@
 #include <string.h>
 #include "cli/layer/tree.h"
 
+void layer_store_undo_name(uint32_t id, char out[POD_STORE_FILE_MAX])
+{
+	snprintf(out, POD_STORE_FILE_MAX, "%08x" LAYER_UNDO, (unsigned)id);
+}
+
 uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_member *l)
 {
 	const char *name = NULL;

@@ -47,7 +47,9 @@ static void show_tree(struct layer_store *ls, uint32_t parent, unsigned depth)
 		cli_print("%c %-36s %s  %10s  %08x%s%s\n", e->id == ls->s.current ? '*' : ' ', name, made,
 			  pod_format_size(size, e->file_bytes), (unsigned)e->id,
 			  e->id == ls->s.locked ? _("  each boot starts here") : "",
-			  e->flags & POD_STORED_UNDER_WAY ? _("  interrupted") : "");
+			  e->flags & POD_STORED_MERGING	    ? _("  commit interrupted")
+			  : e->flags & POD_STORED_UNDER_WAY ? _("  interrupted")
+							    : "");
 		free(name);
 		/* Children of a layer that is a long chain: the index is sorted, and has at most 4096. */
 		show_tree(ls, e->id, depth + 1);

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opening a store: its index, and before anything is written the rest of what power has interrupted. */
+/* Opening a store: its index, and before anything is written the rest of what power has interrupted, unless that is a commit. */
 #include <stdlib.h>
 #include "cli/layer/ops.h"
 
+/* Whether the commit was meant, nobody knows but the user. */
+static int refuse(const struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
+{
+	return fault_set(
+		fault,
+		_("%s: the commit of %s into %s was interrupted; 'isopod layer commit --resume' finishes it, 'isopod layer "
+		  "commit --undo' takes it back"),
+		ls->dir.shown, e->name, pod_store_find(&ls->s, e->parent)->name);
+}
+
 static int finish(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
-	bool flat = e->flags & POD_STORED_FLAT;
 	char *name;
 	int rc;
 
+	if (e->flags & POD_STORED_MERGING)
+		return refuse(ls, e, fault);
 	if (e->flags & POD_STORED_REBASING)
 		return layer_store_finish_rebase(ls, e->id, fault);
 	/* The layer that is meant goes by the way. */
-	name = cli_xstrdup(flat ? pod_store_find(&ls->s, e->parent)->name : e->name);
-	rc = flat ? layer_store_finish_flatten(ls, e->id, fault) : layer_store_finish_commit(ls, e->id, fault);
+	name = cli_xstrdup(pod_store_find(&ls->s, e->parent)->name);
+	rc = layer_store_finish_flatten(ls, e->id, fault);
 	if (rc == CLI_OK)
-		fault_warn(fault,
-			   flat ? _("%s: flattening layer %s was interrupted; it is complete now")
-				: _("%s: the commit of layer %s was interrupted; it is complete now"),
-			   ls->dir.shown, name);
+		fault_warn(fault, _("%s: flattening layer %s was interrupted; it is complete now"), ls->dir.shown, name);
 	free(name);
 	return rc;
 }

@@ -25,7 +25,8 @@ struct layer_base {
 /* CLI_OK, or CLI_FAILED and has said why. */
 int layer_store_create(const char *store, const struct layer_base *b, struct fault *fault);
 
-/* Opens a store; for writing, takes the lock and finishes what was interrupted. CLI_OK, or CLI_FAILED and has said why. */
+/* Opens a store; for writing, takes the lock and finishes what was interrupted, but for a commit: that is for the user to decide, and
+ * refused (layer_store_load opens it). CLI_OK, or CLI_FAILED and has said why. */
 int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault);
 
 int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault *fault);
@@ -38,12 +39,14 @@ int layer_store_unlock(struct layer_store *ls, struct fault *fault);
 /* A boot of a locked store begins: a fresh delta becomes current, the last one goes. */
 int layer_store_fresh(struct layer_store *ls, struct fault *fault);
 int layer_store_commit(struct layer_store *ls, const char *name, struct fault *fault);
+/* The rest of a commit that was interrupted, or back to before it. */
+int layer_store_resume_commit(struct layer_store *ls, struct fault *fault);
+int layer_store_undo_commit(struct layer_store *ls, struct fault *fault);
 int layer_store_flatten(struct layer_store *ls, const char *name, struct fault *fault);
 /* `onto` is the parent of `name` afterwards, which shows what it showed. */
 int layer_store_rebase(struct layer_store *ls, const char *name, const char *onto, struct fault *fault);
 
 /* The rest of an operation on layer `id` that power has interrupted. */
-int layer_store_finish_commit(struct layer_store *ls, uint32_t id, struct fault *fault);
 int layer_store_finish_flatten(struct layer_store *ls, uint32_t id, struct fault *fault);
 int layer_store_finish_rebase(struct layer_store *ls, uint32_t id, struct fault *fault);
 

@@ -13,8 +13,8 @@
 struct piece {
 	struct pod_stored e;
 	uint8_t linkage[2][16];
-	char parent_file[POD_STORE_FILE_MAX]; /* "": none */
-	bool child, read_only, placed;
+	char parent_file[POD_STORE_FILE_MAX];	/* "": none */
+	bool child, read_only, placed, merging; /* merging: another one was being committed into it */
 };
 
 struct pieces {
@@ -65,6 +65,7 @@ static bool read_piece(struct layer_store *ls, struct piece *p, struct fault *fa
 		memcpy(p->e.data_guid, x->data_write_guid, 16);
 		p->e.size_bytes = l->size_bytes;
 		p->child = l->has_parent;
+		p->merging = x->merging;
 		memcpy(p->linkage[0], x->parent.linkage, 16);
 		memcpy(p->linkage[1], x->parent.linkage2, 16);
 		for (unsigned k = 0; k < POD_PARENT_PATHS && !path; k++)
@@ -146,6 +147,20 @@ static int enter_all(struct pieces *ps, struct fault *fault)
 	return CLI_OK;
 }
 
+/* Only the layer that is being committed still fits its parent. */
+static void find_commit(struct pieces *ps)
+{
+	struct pod_store *s = &ps->ls->s;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		if (!ps->v[i].merging || pod_store_children(s, ps->v[i].e.id) != 1)
+			continue;
+		for (size_t k = 0; k < s->count; k++)
+			if (s->layer[k].parent == ps->v[i].e.id && !layer_store_merging(s))
+				s->layer[k].flags |= POD_STORED_MERGING;
+	}
+}
+
 /* Of the layers on which nothing stands: one that can be written to, the newest. */
 static void choose_current(struct pieces *ps)
 {
@@ -208,8 +223,10 @@ int layer_store_rebuild(struct layer_store *ls, struct fault *fault)
 		if (ps.v[i].placed)
 			find_parent(&ps, &ps.v[i], fault);
 	rc = enter_all(&ps, fault);
-	if (rc == CLI_OK)
+	if (rc == CLI_OK) {
 		choose_current(&ps);
+		find_commit(&ps);
+	}
 	free(ps.v);
 	if (rc == CLI_OK && !ls->s.current)
 		rc = make_current(ls, fault);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "cli/layer/tree.h"
 #include "core/base/str.h"
+#include "core/vhd/undo.h"
 
 #define ROOM_TO_SPARE (1u << 20)
 
@@ -78,7 +79,7 @@ static enum pod_status count_run(struct growth *g, uint64_t off, const struct po
 	return POD_OK;
 }
 
-int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault)
+int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, uint64_t *undo, struct fault *fault)
 {
 	struct disk *d = cli_xzalloc(sizeof *d);
 	struct growth g = {.chunk = UINT64_MAX};
@@ -90,6 +91,9 @@ int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint6
 		enum pod_status st = d->chain.depth > 1 && d->chain.member[1]->kind == POD_MEMBER_VHDX ? POD_OK : POD_E_FORMAT;
 		struct pod_run r;
 
+		*undo = 0;
+		if (st == POD_OK)
+			st = pod_undo_measure(from, d->chain.member[1], undo);
 		if (st == POD_OK)
 			st = pod_member_merge_bytes(from, d->chain.member[1], &holes);
 		if (st == POD_OK)

@@ -176,6 +176,13 @@ static enum pod_status file_resize(struct pod_vfile *vf, uint64_t size)
 	return POD_OK;
 }
 
+static enum pod_status file_reserve(struct pod_vfile *vf, uint64_t off, uint64_t len)
+{
+	struct stick_file *s = (struct stick_file *)vf;
+
+	return off + len > s->file.room_bytes ? cli_volume_file_reserve(s->vol, &s->file, off + len) : POD_OK;
+}
+
 static enum pod_status file_zero(struct pod_vfile *vf, uint64_t off, uint64_t len)
 {
 	const struct stick_file *s = (struct stick_file *)vf;
@@ -222,6 +229,7 @@ static enum pod_status open_to_change(struct store_dir *d, struct stick_file *s)
 	s->view.flush = view_flush;
 	s->f.vf.resize = file_resize;
 	s->f.vf.zero = file_zero;
+	s->f.vf.reserve = file_reserve;
 	return POD_OK;
 }
 

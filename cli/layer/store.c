@@ -73,10 +73,20 @@ static void close_parent(struct pod_chain_opener *o, struct pod_vfile *f)
 	ls->dir.ops->close(&ls->dir, (struct disk_file *)f, ls->fault);
 }
 
+/* A layer that another one is being committed into is neither old nor new; that one shows what it is to become. */
+static const struct pod_stored *stand_in(const struct pod_store *s, const struct pod_stored *e)
+{
+	const struct pod_stored *m = layer_store_merging(s);
+
+	return m && m->parent == e->id ? m : e;
+}
+
 static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool writable, struct disk *d, struct fault *fault)
 {
-	struct pod_chain_options opt = {
-		.top = {.env = &disk_env, .writable = writable}, .failed_path = d->failed, .failed_path_size = sizeof d->failed};
+	struct pod_chain_options opt = {.top = {.env = &disk_env, .writable = writable},
+					.half_merged = writable,
+					.failed_path = d->failed,
+					.failed_path_size = sizeof d->failed};
 	struct pod_diag diag = {0};
 	struct disk_file *f;
 	enum pod_status st;
@@ -103,7 +113,7 @@ static int open_disk(struct layer_store *ls, const struct pod_stored *e, bool wr
 
 int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d, struct fault *fault)
 {
-	return open_disk(ls, e, false, d, fault);
+	return open_disk(ls, stand_in(&ls->s, e), false, d, fault);
 }
 
 int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d, struct fault *fault)
@@ -352,6 +362,14 @@ struct pod_stored *layer_store_get(struct layer_store *ls, const char *name, str
 	if (!e)
 		fault_set(fault, _("%s: there is no layer '%s'; 'isopod layer list' shows what there is"), ls->dir.shown, name);
 	return e;
+}
+
+const struct pod_stored *layer_store_merging(const struct pod_store *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if ((s->layer[i].flags & POD_STORED_MERGING) && s->layer[i].parent)
+			return &s->layer[i];
+	return NULL;
 }
 
 struct pod_stored *layer_store_current(struct layer_store *ls, struct fault *fault)

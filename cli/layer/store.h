@@ -32,7 +32,9 @@ struct pod_stored *layer_store_get(struct layer_store *ls, const char *name, str
 struct pod_stored *layer_store_current(struct layer_store *ls, struct fault *fault);
 /* The name of a layer's file as it is in the folder now. NULL: it is missing, and has said so. The caller frees. */
 char *layer_store_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
-/* A layer and those below it, as a disk. layer_store_close_disk in any case. */
+/* The layer whose commit into its parent was interrupted, or is under way; NULL: none. */
+const struct pod_stored *layer_store_merging(const struct pod_store *s);
+/* A layer and those below it, as a disk; one that is being committed into shows the new content. layer_store_close_disk in any case. */
 int layer_store_open_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d, struct fault *fault);
 /* The same for writing to the layer's file. */
 int layer_store_edit_disk(struct layer_store *ls, const struct pod_stored *e, struct disk *d, struct fault *fault);

@@ -9,6 +9,8 @@
 uint32_t layer_store_new_id(const struct layer_store *ls);
 /* Makes an empty child of `parent` and enters it in the index in memory. *id: the new layer. */
 int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault);
+/* What a fresh child takes. */
+uint64_t layer_store_child_bytes(uint64_t disk_size);
 /* How many layers a layer is read through: itself and all below it. */
 unsigned layer_store_depth(const struct pod_store *s, uint32_t id);
 /* False, and has said so, if a chain of `depth` layers could not be opened. */
@@ -21,11 +23,16 @@ uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_me
 /* The children of layer `from` become children of `to`, which reads the same. Their files only. */
 int layer_store_relink_children(struct layer_store *ls, uint32_t from, const struct pod_stored *to, struct fault *fault);
 
+/* The file that takes back the commit of layer `id`: "0123abcd.undo". */
+#define LAYER_UNDO ".undo"
+void layer_store_undo_name(uint32_t id, char out[POD_STORE_FILE_MAX]);
+
 /* False, and has said so, if the volume has not `need` bytes and a little. */
 bool layer_store_room(struct layer_store *ls, uint64_t need, struct fault *fault);
 /* How much of the disk the files of a layer and of those below it say something about. */
 int layer_store_own_bytes(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault);
-/* By how much its parent's file grows at most when it takes in a layer; where files have holes, by what is written. */
-int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, struct fault *fault);
+/* By how much its parent's file grows at most when it takes in a layer; where files have holes, by what is written. *undo: the length
+ * of a file that takes that back. */
+int layer_store_growth(struct layer_store *ls, const struct pod_stored *e, uint64_t *out, uint64_t *undo, struct fault *fault);
 
 #endif

@@ -187,6 +187,9 @@ enum pod_status pod_chain_open(struct pod_chain *c, struct pod_vfile *file, stru
 	first.failed_path = opt->failed_path;
 	first.failed_path_size = opt->failed_path_size;
 	enum pod_status st = open_member(c, file, &first, diag);
+	/* Further down it is hidden by the child that was being merged. */
+	if (st == POD_OK && !opt->half_merged && c->member[0]->kind == POD_MEMBER_VHDX && c->member[0]->u.vhdx.merging)
+		st = pod_fail(diag, POD_E_CORRUPT, POD_HALF_MERGED, c->member[0]->u.vhdx.meta_off, 0, 1);
 	while (st == POD_OK && c->broken == POD_OK && c->member[c->depth - 1]->has_parent) {
 		st = open_parent(c, opt, diag);
 		if (opt->partial && st != POD_E_NOMEM && st != POD_E_CANCELLED) {

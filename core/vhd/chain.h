@@ -13,6 +13,8 @@
 
 #include "core/vhd/member.h"
 
+/* What the diag of pod_chain_open says then. */
+#define POD_HALF_MERGED "a merge into it was interrupted"
 /* More files on top of each other than this are refused (POD_E_LIMIT). */
 #define POD_CHAIN_DEPTH_MAX 256u
 
@@ -27,8 +29,9 @@ struct pod_chain_opener {
 
 struct pod_chain_options {
 	struct pod_member_options
-		top;	   /* parents are opened with the same cache_pages, not writable; their bytes tell the format */
-	bool partial;	   /* a parent that cannot be opened ends the chain (pod_chain.broken): to be looked at, not read */
+		top;	  /* parents are opened with the same cache_pages, not writable; their bytes tell the format */
+	bool half_merged; /* a top file is opened although a merge into it was interrupted; else POD_E_CORRUPT, POD_HALF_MERGED */
+	bool partial;	  /* a parent that cannot be opened ends the chain (pod_chain.broken): to be looked at, not read */
 	char *failed_path; /* on failure: the parent's path that could not be used, or "" for the top file; NULL: don't */
 	size_t failed_path_size;
 };

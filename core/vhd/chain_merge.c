@@ -2,7 +2,7 @@
 /* A child into its parent, in place; and a child made whole, so that it needs none. */
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
-#include "core/vhd/chain.h"
+#include "core/vhd/merge_int.h"
 
 #define PIECE (4u << 20)
 
@@ -13,24 +13,26 @@ struct merge {
 	void *ctx;
 };
 
-/* Whichever of the two identifiers the parent bears when power goes, the child is right. A VHD's stays the same when it is written
- * to. */
-static enum pod_status announce(struct merge *m, const struct pod_vhd_env *env)
+/* A VHD's identifier stays the same when it is written to, and it has no place for a mark. */
+enum pod_status merge_announce(struct pod_member *child, struct pod_member *parent, const struct pod_vhd_env *env)
 {
 	uint8_t next[16];
-	if (m->child->kind != POD_MEMBER_VHDX)
+	if (child->kind != POD_MEMBER_VHDX)
 		return POD_OK;
 	env->random(env, next, 16);
-	POD_TRY(pod_member_relink(m->child, m->parent, next));
-	POD_TRY(pod_member_flush(m->child));
-	pod_vhdx_next_data_guid(&m->parent->u.vhdx, next);
-	return pod_vhdx_begin_data(&m->parent->u.vhdx);
+	POD_TRY(pod_member_relink(child, parent, next));
+	POD_TRY(pod_member_flush(child));
+	POD_TRY(pod_vhdx_mark(&parent->u.vhdx, true));
+	pod_vhdx_next_data_guid(&parent->u.vhdx, next);
+	return pod_vhdx_begin_data(&parent->u.vhdx);
 }
 
-/* Only the parent's identifier of now counts from here on. */
-static enum pod_status settle(struct merge *m)
+enum pod_status merge_settle(struct pod_member *child, struct pod_member *parent)
 {
-	return m->child->kind == POD_MEMBER_VHDX ? pod_member_relink(m->child, m->parent, NULL) : POD_OK;
+	if (child->kind != POD_MEMBER_VHDX)
+		return POD_OK;
+	POD_TRY(pod_vhdx_mark(&parent->u.vhdx, false));
+	return pod_member_relink(child, parent, NULL);
 }
 
 /* --- was it done before? -------------------------------------------------------------------------------- */
@@ -129,13 +131,13 @@ static enum pod_status run_merge(struct merge *m, const struct pod_vhd_env *env,
 	POD_TRY(all_held(m, &held));
 	if (held) {
 		POD_TRY(pod_dev_flush(m->parent->file->dev));
-		return settle(m);
+		return merge_settle(m->child, m->parent);
 	}
-	POD_TRY(announce(m, env));
+	POD_TRY(merge_announce(m->child, m->parent, env));
 	if (m->child->size_bytes > m->parent->size_bytes)
 		POD_TRY(pod_member_grow(m->parent, m->child->size_bytes));
 	POD_TRY(copy_all(m));
-	return settle(m);
+	return merge_settle(m->child, m->parent);
 }
 
 static enum pod_status first_failure(enum pod_status a, enum pod_status b)

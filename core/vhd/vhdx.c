@@ -23,6 +23,7 @@ const uint8_t vhdx_item_guid[VHDX_ITEMS][16] = {
 	{0x1d, 0xbf, 0x41, 0x81, 0x6f, 0xa9, 0x09, 0x47, 0xba, 0x47, 0xf2, 0x33, 0xa8, 0xfa, 0xab, 0x5f},
 	{0xc7, 0x48, 0xa3, 0xcd, 0x5d, 0x44, 0x71, 0x44, 0x9c, 0xc9, 0xe9, 0x88, 0x52, 0x51, 0xc5, 0x56},
 	{0x2d, 0x5f, 0xd3, 0xa8, 0x0b, 0xb3, 0x4d, 0x45, 0xab, 0xf7, 0xd3, 0xd8, 0x48, 0x34, 0xab, 0x0c},
+	{0x8e, 0x41, 0xc6, 0x5b, 0x72, 0x3d, 0x0f, 0x4c, 0x9a, 0x15, 0xe2, 0x07, 0xd4, 0x68, 0x31, 0xbf},
 };
 
 uint32_t vhdx_checksum(const uint8_t *p, size_t len)
@@ -177,7 +178,7 @@ enum pod_status vhdx_item_find(struct pod_vhdx *x, enum vhdx_item item, uint32_t
 		return POD_E_CORRUPT;
 	for (uint32_t i = 0; i < count; i++) {
 		POD_TRY(meta_read(x, 32 + 32ull * i, e, 32));
-		if (memcmp(e, vhdx_item_guid[item], 16) != 0 || pod_get_le32(e + 24) & 1)
+		if (memcmp(e, vhdx_item_guid[item], 16) != 0 || (pod_get_le32(e + 24) & 1) != (item == VHDX_MERGING))
 			continue;
 		*index = i;
 		*off = pod_get_le32(e + 16);
@@ -252,6 +253,10 @@ static enum pod_status read_metadata(struct pod_vhdx *x, struct pod_diag *diag)
 	enum pod_status st = item(x, VHDX_DISK_ID, "Virtual Disk ID", x->disk_id, 16, NULL);
 	if (st != POD_OK && st != POD_E_CORRUPT)
 		return st;
+	st = item(x, VHDX_MERGING, "merge mark", s, 4, NULL);
+	if (st != POD_OK && st != POD_E_CORRUPT)
+		return st;
+	x->merging = st == POD_OK;
 	x->chunk_shift = 23 + x->sector_shift - x->block_shift;
 	uint64_t entries = pod_vhdx_bat_entries(x->size_bytes, x->block_shift, x->chunk_shift, x->has_parent);
 	if (entries > x->bat_len / 8)

@@ -47,6 +47,7 @@ struct pod_vhdx {
 	uint32_t block_shift, sector_shift, physical_sector_size;
 	uint32_t chunk_shift; /* payload blocks per sector bitmap block, as a power of two */
 	bool leave_allocated; /* a fixed disk */
+	bool merging;	      /* a child is being merged into it: what it shows is neither old nor new (pod_vhdx_mark) */
 	bool has_parent;
 	struct pod_vhdx_parent parent;
 	char creator[64];
@@ -120,8 +121,10 @@ enum pod_status POD_MUST_USE pod_vhdx_trim(struct pod_vhdx *x, uint64_t off, uin
 enum pod_status POD_MUST_USE pod_vhdx_flush(struct pod_vhdx *x);
 /* A larger disk; the new part reads as zeros (in a child too, as long as the parent is not longer). */
 enum pod_status POD_MUST_USE pod_vhdx_grow(struct pod_vhdx *x, uint64_t size_bytes);
-/* A smaller disk: what is behind the new end is gone, and its space given back. POD_E_INVALID: it has a parent. */
+/* A smaller disk: what is behind the new end is gone, and its space given back. Of a child the same; the parent may go on being longer. */
 enum pod_status POD_MUST_USE pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size_bytes);
+/* The mark "a merge into it is under way", or no mark. Other readers pass over it. Atomic, and on disk afterwards. */
+enum pod_status POD_MUST_USE pod_vhdx_mark(struct pod_vhdx *x, bool merging);
 /* Another parent, or another path to it. Atomic. */
 enum pod_status POD_MUST_USE pod_vhdx_set_parent(struct pod_vhdx *x, const struct pod_parent_spec *p);
 /* The child becomes a disk of its own: only right when no block needs the parent any more (POD_E_INVALID if one does). */

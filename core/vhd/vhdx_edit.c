@@ -149,17 +149,26 @@ enum pod_status pod_vhdx_grow(struct pod_vhdx *x, uint64_t size)
 
 /* --- shrinking ------------------------------------------------------------------------------------------ */
 
-/* The blocks behind the end go after the size has changed, if not at once with it: nobody looks at entries there. */
-static enum pod_status drop_entries(struct pod_vhdx *x, uint64_t from, uint64_t to)
+/* What is behind the end goes after the size has changed, if not at once with it: nobody looks at entries there. Blocks, and the
+ * bitmaps of chunks that have none left. */
+static enum pod_status drop_entries(struct pod_vhdx *x, uint64_t blocks, uint64_t old_blocks)
 {
-	for (uint64_t b = from; b < to; b++) {
-		uint64_t e, index = pod_vhdx_bat_index(x, b);
+	uint64_t e, round = (1ull << x->chunk_shift) - 1;
+	for (uint64_t b = blocks; b < old_blocks; b++) {
+		uint64_t index = pod_vhdx_bat_index(x, b);
 		POD_TRY(pod_vhdx_bat_get(x, index, &e));
-		if (!e)
-			continue;
-		POD_TRY(vhdx_entry_set(x, index, 0));
+		if (e)
+			POD_TRY(vhdx_entry_set(x, index, 0));
 		if (VHDX_STATE(e) >= POD_VHDX_FULL)
 			vhdx_space_give(x, VHDX_PLACE(e), 1ull << x->block_shift);
+	}
+	for (uint64_t c = (blocks + round) >> x->chunk_shift; x->has_parent && c < (old_blocks + round) >> x->chunk_shift; c++) {
+		uint64_t index = pod_vhdx_bitmap_index(x, c);
+		POD_TRY(pod_vhdx_bat_get(x, index, &e));
+		if (e)
+			POD_TRY(vhdx_entry_set(x, index, 0));
+		if (VHDX_STATE(e) == POD_VHDX_FULL)
+			vhdx_space_give(x, VHDX_PLACE(e), VHDX_MIB);
 	}
 	return POD_OK;
 }
@@ -170,7 +179,7 @@ enum pod_status pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size)
 	uint8_t b[8];
 	if (!x->writable)
 		return POD_E_READONLY;
-	if (!size || size > x->size_bytes || size & ((1u << x->sector_shift) - 1) || x->has_parent)
+	if (!size || size > x->size_bytes || size & ((1u << x->sector_shift) - 1))
 		return POD_E_INVALID;
 	if (size == x->size_bytes)
 		return POD_OK;
@@ -188,8 +197,8 @@ enum pod_status pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size)
 
 /* --- the parent ----------------------------------------------------------------------------------------- */
 
-/* Where in the metadata region a locator of `len` bytes can lie: where the old one is, else behind everything. */
-static enum pod_status locator_room(struct pod_vhdx *x, uint32_t old_off, uint32_t old_len, uint32_t len, uint32_t *off)
+/* Where in the metadata region an item of `len` bytes can lie: where the old one is, else behind everything. */
+static enum pod_status item_room(struct pod_vhdx *x, uint32_t old_off, uint32_t old_len, uint32_t len, uint32_t *off)
 {
 	uint8_t e[32];
 	uint32_t end = 65536, count;
@@ -218,7 +227,7 @@ static enum pod_status put_locator(struct pod_vhdx *x, const struct pod_parent_s
 	size_t len;
 	POD_TRY(vhdx_item_find(x, VHDX_PARENT_LOCATOR, &index, &old_off, &old_len));
 	POD_TRY(vhdx_locator_build(p, buf, size, &len));
-	POD_TRY(locator_room(x, old_off, old_len, (uint32_t)len, &off));
+	POD_TRY(item_room(x, old_off, old_len, (uint32_t)len, &off));
 	POD_TRY(vhdx_commit(x));
 	POD_TRY(meta_write(x, off, buf, len));
 	pod_put_le32(e, off);
@@ -302,5 +311,46 @@ enum pod_status pod_vhdx_drop_parent(struct pod_vhdx *x)
 	POD_TRY(vhdx_commit(x));
 	x->has_parent = false;
 	vhdx_parent_free(x);
+	return POD_OK;
+}
+
+/* --- the mark of a merge -------------------------------------------------------------------------------- */
+
+static enum pod_status add_mark(struct pod_vhdx *x)
+{
+	uint8_t head[32], e[32] = {0}, version[8] = {1};
+	uint32_t off;
+	POD_TRY(meta_get(x, 0, head, 32));
+	uint32_t count = pod_get_le16(head + 10);
+	if (count >= VHDX_ITEMS_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(item_room(x, 0, 0, sizeof version, &off));
+	memcpy(e, vhdx_item_guid[VHDX_MERGING], 16);
+	pod_put_le32(e + 16, off);
+	pod_put_le32(e + 20, sizeof version);
+	pod_put_le32(e + 24, 1); /* IsUser; not IsRequired: the child must be readable by everybody */
+	POD_TRY(meta_write(x, off, version, sizeof version));
+	POD_TRY(meta_write(x, 32 + 32 * count, e, 32));
+	pod_put_le16(head + 10, (uint16_t)(count + 1));
+	return meta_write(x, 0, head, 32);
+}
+
+enum pod_status pod_vhdx_mark(struct pod_vhdx *x, bool merging)
+{
+	uint32_t index, off, len;
+	if (!x->writable)
+		return POD_E_READONLY;
+	if (x->merging == merging)
+		return POD_OK;
+	POD_TRY(vhdx_commit(x));
+	POD_TRY(vhdx_begin_file(x));
+	if (merging) {
+		POD_TRY(add_mark(x));
+	} else {
+		POD_TRY(vhdx_item_find(x, VHDX_MERGING, &index, &off, &len));
+		POD_TRY(drop_item(x, index));
+	}
+	POD_TRY(vhdx_commit(x));
+	x->merging = merging;
 	return POD_OK;
 }

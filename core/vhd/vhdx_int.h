@@ -31,6 +31,7 @@ enum vhdx_item {
 	VHDX_LOGICAL_SECTOR,
 	VHDX_PHYSICAL_SECTOR,
 	VHDX_PARENT_LOCATOR,
+	VHDX_MERGING, /* our own (doc/FORMATS/vhdx.md), and a user's, not the system's */
 	VHDX_ITEMS
 };
 extern const uint8_t vhdx_item_guid[VHDX_ITEMS][16];

@@ -82,6 +82,7 @@ static inline void dm_init(struct disk_mem *m, const char *name)
 
 static inline void dm_keep(struct disk_mem *m)
 {
+	free(m->sound);
 	m->sound = malloc(DISK_CAP);
 	memcpy(m->sound, m->data, DISK_CAP);
 	m->sound_size = m->dev.size_bytes;

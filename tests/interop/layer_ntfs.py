@@ -200,6 +200,10 @@ def power(name, stick, args, rng, most):
             check(now in (old, new), "%s: neither as before nor as after: %r" % (what, now))
         seen.add("under way" if under_way else "new" if now == new else "old")
         shutil.copyfile(state, "then.img")
+        if "commit interrupted" in must("layer", "list", store("then.img")).out:
+            how = rng.choice(["--resume", "--undo"])
+            r = isopod("layer", "commit", store("then.img"), how)
+            check(r.rc == 0 and look(store("then.img")) == (new if how == "--resume" else old), "%s, %s: %d %s" % (what, how, r.rc, r.err))
         r = isopod("layer", "check", store("then.img"), "--repair")
         check(r.rc == 0, "%s: repair: %s%s" % (what, r.out, r.err))
         after = look(store("then.img"))

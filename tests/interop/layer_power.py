@@ -42,6 +42,22 @@ def interrupted(store):
     return any(l.get("interrupted") for l in t["layers"])
 
 
+def commit_interrupted(store):
+    return "commit interrupted" in isopod("layer", "list", store).out
+
+
+def decide(what, store, old, new, rng):
+    """A commit that was interrupted: each layer reads as before or as after, nothing else is done, and the user says how it ends."""
+    layers = lambda t: {n: l[3] for n, l in t["layers"].items()}
+    for n, d in layers(look(store)).items():
+        check(d in (layers(old).get(n), layers(new).get(n)), "%s: %s reads neither as before nor as after: %s" % (what, n, d))
+    r = isopod("layer", "snapshot", store)
+    check(r.rc == 3 and "commit --resume" in r.err and "--undo" in r.err, "%s: the next command: %d %s" % (what, r.rc, r.err))
+    how = rng.choice(["--resume", "--undo"])
+    r = isopod("layer", "commit", store, how)
+    check(r.rc == 0 and look(store) == (new if how == "--resume" else old), "%s: %s: %d %s" % (what, how, r.rc, r.err))
+
+
 def operation(name, before, args, rng, content_of_current=None):
     """Runs it on a copy of `before`; tries every state."""
     global states
@@ -75,11 +91,13 @@ def operation(name, before, args, rng, content_of_current=None):
             seen.add("old" if now == old else "new")
             check(now in (old, new), "%s: neither as before nor as after: %r\nold %r\nnew %r" % (what, now, old, new))
         else:
-            # a commit, flatten or rebase under way: what is current reads the same all the while, and the next writer finishes it
-            # or, a rebase, may take it back
+            # a commit, flatten or rebase under way: what is current reads the same all the while, and the next writer finishes it,
+            # a rebase may take it back, a commit asks
             seen.add("under way")
             cur = [n for n, l in old["layers"].items() if l[1]][0]
             check(digest("state") == old["layers"][cur][3], "%s: the current layer reads differently" % what)
+        if commit_interrupted("state"):
+            decide(what, "state", old, new, rng)
         # A repair finishes what was under way and takes leftovers away; the store is then one of the two, and takes the next step.
         r = isopod("layer", "check", "state", "--repair")
         check(r.rc == 0, "%s: repair: %s%s" % (what, r.out, r.err))
@@ -130,12 +148,14 @@ def volume_sound(what, chain, old, new):
     check(r.returncode == 0, "%s: fsck.exfat, after its own repair: %s" % (what, r.stdout))
     shutil.copyfile("state.img", "mended.img")
     run("dd", "if=part.data", "of=mended.img", "bs=1M", "oflag=seek_bytes", "seek=%d" % start, "conv=notrunc,sparse", "status=none", check=True)
+    if commit_interrupted("mended.img:/vm/win"):
+        must("layer", "commit", "mended.img:/vm/win", "--resume")
     r = isopod("layer", "check", "mended.img:/vm/win", "--repair")
     check(r.rc == 0 and look("mended.img:/vm/win") in (old, new), "%s, repaired by fsck.exfat: %s%s" % (what, r.out, r.err))
     return True
 
 
-def stick_state(what, chain, old, new, current):
+def stick_state(what, chain, old, new, current, rng):
     """One state of a stick: sound, one of the two, and ready for the next step. Says which of the two, and whether a chain was long."""
     store = "state.img:/vm/win"
     long_chain = volume_sound(what, chain, old, new)
@@ -145,6 +165,8 @@ def stick_state(what, chain, old, new, current):
     if now not in (old, new):
         check(interrupted(store), "%s: neither as before nor as after: %r" % (what, now))
         check(digest(store) == current, "%s: the current layer reads differently" % what)
+    if commit_interrupted(store):
+        decide(what, store, old, new, rng)
     r = isopod("layer", "check", store, "--repair")
     check(r.rc == 0 and look(store) in (old, new), "%s: repaired: %s%s" % (what, r.out, r.err))
     r = isopod("layer", "snapshot", store, "next step")
@@ -192,13 +214,13 @@ def stick_operation(name, args, rng, chain=False, image="stick.img"):
     for i, e in enumerate(events + [None]):
         # a chain is long between two flushes: none of them is left out
         flushed = chain and i and events[i - 1][0] == "F" and not stick.pending
-        if e is None or LONG or flushed or i >= len(events) - 6 or rng.random() < 14 / len(events):
+        if e is None or LONG or flushed or i >= len(events) - 6 or rng.random() < (9 if args[0] == "commit" else 14) / len(events):
             for how in rng.sample(["none", "torn", "some"], 1) + ["all"] if stick.pending else ["all"]:
                 states += 1
                 with open("state.img", "wb") as f:
                     f.write(stick.render(how, rng))
                 what = "%s, event %d of %d, writes: %s" % (name, i, len(events), how)
-                is_new, long_chain = stick_state(what, chain, old, new, current)
+                is_new, long_chain = stick_state(what, chain, old, new, current, rng)
                 seen.add(is_new)
                 long_chains += long_chain
         if e and e[0] == "F":

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/host/proc.h"
@@ -76,6 +77,31 @@ pid_t cli_proc_start(const struct cli_args *a, int out_fd, struct fault *fault)
 	if (pid < 0)
 		fault_set(fault, _("cannot start %s: %s"), a->v[0], strerror(errno));
 	return pid;
+}
+
+bool cli_proc_run(const struct cli_args *a, struct fault *fault)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), status = 0;
+	pid_t pid = cli_proc_start(a, null, fault), got = -1;
+
+	if (null >= 0)
+		close(null);
+	if (pid < 0)
+		return false;
+	do {
+		got = waitpid(pid, &status, 0);
+		/* It has a group of its own, so that Ctrl-C has not reached it. */
+		if (got < 0 && errno == EINTR && cli_interrupted)
+			kill(pid, SIGKILL);
+	} while (got < 0 && errno == EINTR);
+	if (cli_interrupted) {
+		fault_set(fault, _("%s: interrupted"), a->v[0]);
+		return false;
+	}
+	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	fault_set(fault, _("%s failed (status %d)"), a->v[0], WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+	return false;
 }
 
 char *cli_proc_find(const char *name)

@@ -19,6 +19,8 @@ void cli_args_free(struct cli_args *a);
 /* Starts a program found on PATH; its standard input is /dev/null, its output `out_fd` (-1: ours). It dies with us. -1, and has
  * said so, if it cannot be started. */
 pid_t cli_proc_start(const struct cli_args *a, int out_fd, struct fault *fault);
+/* Runs one to its end, quietly unless it fails. True on exit status 0. */
+bool cli_proc_run(const struct cli_args *a, struct fault *fault);
 /* The whole path of the program of this name on PATH, which the caller frees; NULL if there is none. */
 char *cli_proc_find(const char *name);
 bool cli_proc_on_path(const char *name);

@@ -36,6 +36,8 @@ struct sandbox {
 	/* Open files that it can open again, as "in0", "in1" ... in its folder. What is open for writing can be written to. */
 	int input[SANDBOX_INPUTS];
 	unsigned inputs;
+	int keep[SANDBOX_INPUTS]; /* open files that keep their number, a program's too: sockets */
+	unsigned keeps;
 	void (*work)(struct sandbox_child *c, void *ctx);
 	void *ctx;
 	/* In our own process. False: no answer that `work` would give, and the end of it. NULL: there are none. */

@@ -397,6 +397,9 @@ static void limits(const struct walls *w)
 
 static bool is_handed_over(const struct walls *w, int fd)
 {
+	for (unsigned i = 0; i < w->s->keeps; i++)
+		if (w->s->keep[i] == fd)
+			return true;
 	for (unsigned i = 0; i < w->s->inputs; i++)
 		if (w->s->input[i] == fd)
 			return true;
@@ -417,6 +420,8 @@ static void close_files(const struct walls *w)
 		    ((flags & O_ACCMODE) != O_RDONLY || fstat(fd, &st) != 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))))
 			close(fd);
 	}
+	for (unsigned i = 0; i < w->s->keeps; i++)
+		(void)fcntl(w->s->keep[i], F_SETFD, 0);
 }
 
 static void clean_environment(void)

@@ -34,8 +34,17 @@ static const struct doctor_check *const own_checks[] = {&open_check, &folder_che
 static const struct doctor_module own_module = {.check = own_checks, .count = POD_ARRAY_LEN(own_checks)};
 
 const struct doctor_module *const doctor_modules[] = {
-	&own_module,	    &doctor_mod_image,	  &doctor_mod_menus, &doctor_mod_drivers, &doctor_mod_rules,
-	&doctor_mod_memory, &doctor_mod_firmware, &doctor_mod_drive, &doctor_mod_stick,	  NULL,
+	&own_module,
+	&doctor_mod_image,
+	&doctor_mod_menus,
+	&doctor_mod_drivers,
+	&doctor_mod_rules,
+	&doctor_mod_memory,
+	&doctor_mod_firmware,
+	&doctor_mod_drive,
+	&doctor_mod_stick,
+	&doctor_mod_kernel,
+	NULL,
 };
 
 static bool wants_module(const struct doctor *d, const struct doctor_module *m)
@@ -348,7 +357,18 @@ struct request {
 	const char *explain_id, *inventory, *save;
 };
 
-enum { OPT_ONLY = 256, OPT_SKIP, OPT_EXPLAIN, OPT_PROBE, OPT_INVENTORY, OPT_ACPI, OPT_SAVE, OPT_NO_MACHINE, OPT_DRIVERS };
+enum {
+	OPT_ONLY = 256,
+	OPT_SKIP,
+	OPT_EXPLAIN,
+	OPT_PROBE,
+	OPT_INVENTORY,
+	OPT_ACPI,
+	OPT_LOG,
+	OPT_SAVE,
+	OPT_NO_MACHINE,
+	OPT_DRIVERS
+};
 
 static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"full", no_argument, NULL, 'f'},
@@ -360,6 +380,7 @@ static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"explain", optional_argument, NULL, OPT_EXPLAIN},
 					{"acpi", required_argument, NULL, OPT_ACPI},
 					{"drivers", required_argument, NULL, OPT_DRIVERS},
+					{"log", required_argument, NULL, OPT_LOG},
 					{"inventory", required_argument, NULL, OPT_INVENTORY},
 					{"save-inventory", required_argument, NULL, OPT_SAVE},
 					{"no-machine", no_argument, NULL, OPT_NO_MACHINE},
@@ -406,6 +427,9 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c, 
 		break;
 	case OPT_DRIVERS:
 		r->d.drivers = optarg;
+		return 0;
+	case OPT_LOG:
+		r->d.log = optarg;
 		break;
 	case OPT_SAVE:
 		r->save = optarg;
@@ -457,6 +481,10 @@ static int check_usage(const struct cli_command *cmd, const struct request *r, i
 		return cli_usage(fault, cmd, "%s", _("--no-machine needs a TARGET or FILE, and cannot be used with --inventory"));
 	if (r->no_machine && r->d.acpi)
 		return cli_usage(fault, cmd, "%s", _("--acpi cannot be used with --no-machine"));
+	if (r->no_machine && r->d.log)
+		return cli_usage(fault, cmd, "%s", _("--log cannot be used with --no-machine"));
+	if (r->d.log && access(r->d.log, R_OK) != 0)
+		return fault_set(fault, "%s: %s", r->d.log, strerror(errno));
 	if (r->d.acpi && access(r->d.acpi, R_OK) != 0)
 		return fault_set(fault, "%s: %s", r->d.acpi, strerror(errno));
 	if (r->d.drivers && access(r->d.drivers, R_OK | X_OK) != 0)
@@ -499,6 +527,7 @@ const struct cli_command cli_doctor = {
 		   "  --acpi PATH         ACPI tables saved with acpidump (a file, or a folder of tables), instead of the "
 		   "machine's\n"
 		   "  --drivers DIR       drivers for Windows (INF files): name the folder that a medium lacks\n"
+		   "  --log FILE          a kernel's log (dmesg >FILE), instead of the machine's\n"
 		   "  --save-inventory FILE  write the description of this machine\n"
 		   "  --no-machine        leave the machine out\n"
 		   "  --only LIST, --skip LIST  checks or hazards (1..6) to run or to leave out\n"

@@ -63,6 +63,7 @@ struct doctor {
 	const struct doctor_machine *machine; /* NULL: --no-machine */
 	const char *acpi;		      /* --acpi: a dump of ACPI tables that counts instead of the machine's; NULL */
 	const char *drivers;		      /* --drivers: a folder with drivers for Windows that can be added; NULL */
+	const char *log;		      /* --log: a kernel's log that counts instead of the machine's; NULL */
 	struct cli_target *target;	      /* the stick, or NULL: a file of the host, or the machine alone */
 	struct cli_hashlist *hashes;	      /* of the stick; NULL without one */
 	const char *arg;		      /* TARGET, FILE or TARGET:PATH as given; NULL: the machine alone */
@@ -99,7 +100,7 @@ struct doctor_module {
 
 /* In the order of the hazards; doctor.c lists them. */
 extern const struct doctor_module doctor_mod_image, doctor_mod_menus, doctor_mod_drivers, doctor_mod_rules, doctor_mod_memory,
-	doctor_mod_firmware, doctor_mod_drive, doctor_mod_stick;
+	doctor_mod_firmware, doctor_mod_drive, doctor_mod_stick, doctor_mod_kernel;
 
 /* --- reporting ------------------------------------------------------------------------------------------------------------- */
 

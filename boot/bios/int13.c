@@ -49,6 +49,9 @@ _Static_assert(offsetof(struct i13_state, e801_bx) == I13_E801_BX, "e801_bx");
 _Static_assert(offsetof(struct i13_state, ah88) == I13_AH88, "ah88");
 _Static_assert(offsetof(struct i13_state, boot_ip) == I13_BOOT_ENTRY, "boot_ip");
 _Static_assert(offsetof(struct i13_state, boot_drive) == I13_BOOT_DRIVE, "boot_drive");
+_Static_assert(offsetof(struct i13_state, old16) == I13_OLD16, "old16");
+_Static_assert(offsetof(struct i13_state, old10) == I13_OLD10, "old10");
+_Static_assert(offsetof(struct i13_state, int16_entry) == I13_ENTRIES, "int16_entry");
 _Static_assert(sizeof(struct i13_state) <= I13_STATE_SIZE, "state size");
 #endif
 /* What the BIOS is handed: the packet of AH=42h, and the descriptors of INT 15h AH=87h. */
@@ -288,7 +291,7 @@ static uint8_t read_map(uint64_t off, uint32_t len, uint32_t linear, uint32_t *d
 
 /* --- the flight recorder -------------------------------------------------------------------------------- */
 
-static uint32_t bios_ticks(void)
+uint32_t i13_ticks(void)
 {
 	uint8_t b[4];
 	i13_get(b, BDA_TICKS, sizeof b);
@@ -296,7 +299,7 @@ static uint32_t bios_ticks(void)
 }
 
 /* Ticks of 54.925 ms as the recorder's milliseconds. */
-static uint32_t rec_ms(uint32_t ticks)
+uint32_t i13_rec_ms(uint32_t ticks)
 {
 	uint32_t n = ticks - i13.rec_ticks;
 	if (ticks < i13.rec_ticks)
@@ -305,33 +308,40 @@ static uint32_t rec_ms(uint32_t ticks)
 }
 
 /* core/base has a table for this, which is too large to be resident. */
-static uint32_t rec_crc(void)
+static uint32_t rec_crc(const uint8_t *s)
 {
 	uint32_t crc = ~0u;
 	for (uint32_t i = 0; i < POD_REC_SECTOR; i++) {
-		crc ^= i13.rec[i];
+		crc ^= s[i];
 		for (uint32_t k = 0; k < 8; k++)
 			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
 	}
 	return ~crc;
 }
 
-/* Writes the sector. A stick that refuses is left alone from then on; the read that is being served goes its way. */
-static void rec_write(uint32_t ticks)
+/* A stick that refuses is left alone from then on; the read that is being served goes its way. */
+bool i13_rec_write(uint8_t s[POD_REC_SECTOR], uint64_t sector)
+{
+	uint32_t n = 1;
+	pod_put_le32(s + POD_PR_CRC, 0);
+	pod_put_le32(s + POD_PR_CRC, rec_crc(s));
+	i13_put(i13.bounce, s, POD_REC_SECTOR);
+	if (move_once(1, sector, &n, i13.bounce) == OK) {
+		pod_progress_count(i13.rec + POD_PR_WRITTEN, 1);
+		return true;
+	}
+	i13.rec_sector = 0;
+	reset_stick();
+	return false;
+}
+
+void i13_rec_note(uint32_t ticks)
 {
 	uint8_t *s = i13.rec;
-	uint32_t update = pod_get_le32(s + POD_PR_UPDATE) + 1, n = 1;
+	uint32_t update = pod_get_le32(s + POD_PR_UPDATE) + 1;
 	pod_put_le32(s + POD_PR_UPDATE, update);
-	pod_put_le32(s + POD_PR_MS, rec_ms(ticks));
-	pod_put_le32(s + POD_PR_CRC, 0);
-	pod_put_le32(s + POD_PR_CRC, rec_crc());
-	i13_put(i13.bounce, s, POD_REC_SECTOR);
-	if (move_once(1, i13.rec_sector + (update & 1), &n, i13.bounce) != OK) {
-		i13.rec_sector = 0;
-		reset_stick();
-		return;
-	}
-	pod_progress_count(s + POD_PR_WRITTEN, 1);
+	pod_put_le32(s + POD_PR_MS, i13_rec_ms(ticks));
+	(void)i13_rec_write(s, i13.rec_sector + (update & 1));
 }
 
 /* Before the read: it may never come back. After a note another one follows when it has, as no timer would do it later. */
@@ -340,24 +350,26 @@ static void rec_read(uint64_t off, uint32_t len, bool last)
 	i13.rec_noted = 0;
 	if (!i13.rec_sector)
 		return;
-	uint32_t t = bios_ticks();
-	bool jump = pod_progress_begin(i13.rec, off, len, rec_ms(t));
+	uint32_t t = i13_ticks();
+	bool jump = pod_progress_begin(i13.rec, off, len, i13_rec_ms(t));
 	bool seldom = pod_get_le32(i13.rec + POD_PR_WRITTEN) >= POD_RECORDER_BUDGET;
 	i13.rec_noted = pod_pace_due(&i13.rec_pace, t, jump && !seldom, REC_INTERVAL, seldom ? 16 * REC_STALE : REC_STALE);
 	/* The last bytes of the disk are the end of a served initrd: the kernel comes next, and nobody will be asked again. */
 	i13.rec_noted |= last && !seldom;
 	if (i13.rec_noted)
-		rec_write(t);
+		i13_rec_note(t);
+	if (last)
+		i13_note_screen(t, true);
 }
 
 static void rec_read_done(uint32_t done, uint8_t status)
 {
 	if (!i13.rec_sector)
 		return;
-	uint32_t t = bios_ticks(), st = status == OK ? POD_OK : status == SECTOR_NOT_FOUND ? POD_E_RANGE : POD_E_IO;
-	pod_progress_end(i13.rec, done, st, POD_REC_CODE_INT13 | status, rec_ms(t));
+	uint32_t t = i13_ticks(), st = status == OK ? POD_OK : status == SECTOR_NOT_FOUND ? POD_E_RANGE : POD_E_IO;
+	pod_progress_end(i13.rec, done, st, POD_REC_CODE_INT13 | status, i13_rec_ms(t));
 	if (i13.rec_sector && (i13.rec_noted || (st != POD_OK && pod_get_le32(i13.rec + POD_PR_ERRORS) <= REC_ERRORS)))
-		rec_write(t);
+		i13_rec_note(t);
 }
 
 static void rec_outside(uint64_t off)
@@ -366,7 +378,7 @@ static void rec_outside(uint64_t off)
 		return;
 	pod_progress_outside(i13.rec, off);
 	if (pod_get_le32(i13.rec + POD_PR_OUTSIDE) == 1)
-		rec_write(bios_ticks());
+		i13_rec_note(i13_ticks());
 }
 
 /* --- requests ------------------------------------------------------------------------------------------- */

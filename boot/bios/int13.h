@@ -21,6 +21,9 @@
 #define I13_AH88	0x1e
 #define I13_BOOT_ENTRY	0x20
 #define I13_BOOT_DRIVE	0x24
+#define I13_OLD16	0x34
+#define I13_OLD10	0x38
+#define I13_ENTRIES	0x3c
 #define I13_STATE_SIZE	0x7d0
 
 #define I13_NO_DRIVE  0x7e /* matches no request */
@@ -82,6 +85,8 @@ struct i13_state {
 	uint16_t boot_ip, boot_cs; /* of what launch jumps to */
 	uint8_t boot_drive, pad1[3];
 	uint32_t boot_source, boot_target, boot_length; /* physical; launch copies */
+	uint32_t old16, old10;				/* far pointers */
+	uint16_t int16_entry, int10_entry;		/* offsets; from the image */
 
 	/* The stick. */
 	uint8_t stick_drive, stick_edd, stick_shift, pad2;
@@ -124,6 +129,15 @@ struct i13_regs {
 extern struct i13_state i13;
 /* One request for one of our drives, or for a shifted one. r->flags bit 0 is the carry to return. */
 void i13_serve(struct i13_regs *r);
+/* idle.c: a loader asks whether there is a key, or waits for one. */
+void i13_idle(bool waits);
+/* The screen goes into the record: at once, or if it stands still since the last call. */
+void i13_note_screen(uint32_t ticks, bool at_once);
+/* int13.c: the BIOS's ticks; what they are in the recorder's time; PROGRESS, or a sector of another kind, to the stick. */
+uint32_t i13_ticks(void);
+uint32_t i13_rec_ms(uint32_t ticks);
+void i13_rec_note(uint32_t ticks);
+bool i13_rec_write(uint8_t s[POD_REC_SECTOR], uint64_t sector);
 /* Brings the boot image to its place, just before the jump; in real mode. False if it cannot: then nothing was touched. */
 bool i13_launch(void);
 
@@ -141,6 +155,9 @@ bool i13_flat_copy(uint32_t to, uint32_t from, uint32_t len);
 /* True if the processor runs us in virtual-8086 mode. */
 bool i13_in_v86(void);
 uint16_t i13_segment(void);
+/* What was printed by INT 10h AH=0Eh last, round the end. */
+extern uint8_t i13_tty[512];
+extern uint16_t i13_tty_at;
 /* The EDD packet for the stick and the table of a block move, in near memory. */
 extern uint8_t i13_packet[16], i13_move_table[48];
 #endif

@@ -18,6 +18,8 @@
 	.globl	i13
 i13:
 	.word	int13_entry, int15_entry, launch, i13_stack_top
+	.org	I13_ENTRIES
+	.word	int16_entry, int10_entry
 	.org	I13_STATE_SIZE
 
 	.section .text16, "awx"
@@ -107,6 +109,62 @@ return_carry:
 	orb	$1, 6(%bp)
 	popw	%bp
 	iretw
+
+/* --- INT 16h: a loader that waits for a key ------------------------------------------------------------------------------ */
+int16_entry:
+	testb	$0xee, %ah	/* 00h, 01h, 10h, 11h */
+	jnz	chain16
+	cli
+	cmpb	$0, %cs:I13_BUSY
+	jne	chain16
+	movb	$1, %cs:I13_BUSY
+	movl	%eax, %cs:caller_eax
+	movl	%esp, %cs:caller_esp
+	movw	%ss, %cs:caller_ss
+	movw	%cs, %ax
+	movw	%ax, %ss
+	movl	$i13_stack_top, %esp
+	movl	%cs:caller_eax, %eax
+	pushfw
+	pushw	%gs
+	pushw	%fs
+	pushw	%es
+	pushw	%ds
+	pushal
+	movw	%cs, %bx
+	movw	%bx, %ds
+	movw	%bx, %es
+	cld
+	sti
+	movzbl	%ah, %eax
+	notl	%eax
+	andl	$1, %eax
+	calll	i13_idle
+	cli
+	popal
+	popw	%ds
+	popw	%es
+	popw	%fs
+	popw	%gs
+	popfw
+	movw	%cs:caller_ss, %ss
+	movl	%cs:caller_esp, %esp
+	movb	$0, %cs:I13_BUSY
+chain16:
+	ljmpw	*%cs:I13_OLD16
+
+/* --- INT 10h: what is printed ------------------------------------------------------------------------------------------ */
+int10_entry:
+	cmpb	$0x0e, %ah
+	jne	chain10
+	pushw	%bx
+	movw	%cs:i13_tty_at, %bx
+	andw	$511, %bx
+	movb	%al, %cs:i13_tty(%bx)
+	incw	%cs:i13_tty_at
+	popw	%bx
+chain10:
+	ljmpw	*%cs:I13_OLD10
 
 /* --- INT 15h: memory sizes without what is ours --------------------------------------------------------- */
 int15_entry:
@@ -502,6 +560,10 @@ gdt_pointer:
 gdt_saved:
 	.word	0
 	.long	0
+	.balign	4
+	.globl	i13_tty, i13_tty_at
+i13_tty:	.fill	512
+i13_tty_at:	.word	0
 	.balign	4
 caller_eax:	.long	0
 caller_esp:	.long	0

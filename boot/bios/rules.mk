@@ -21,7 +21,7 @@ $(B)/bios16/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BIOS16_FLAGS) -MMD -MP -c $< -o $@
 
-BIOS_RESIDENT_OBJ := $(B)/bios/boot/bios/resident.o $(B)/bios16/boot/bios/int13.o
+BIOS_RESIDENT_OBJ := $(B)/bios/boot/bios/resident.o $(B)/bios16/boot/bios/int13.o $(B)/bios16/boot/bios/idle.o
 $(B)/bios/resident.bin: $(BIOS_RESIDENT_OBJ) boot/bios/resident.ld
 	$(Q)$(BIOS_LD) --gc-sections -T boot/bios/resident.ld -o $(B)/bios/resident.elf $(BIOS_RESIDENT_OBJ)
 	$(Q)$(BIOS_OBJCOPY) $(B)/bios/resident.elf $@
@@ -47,7 +47,7 @@ bios: $(B)/stick/mbr.bin $(B)/stick/stage2.bin
 all: bios
 
 # The server's own test compiles it in.
-$(B)/unit/int13_test: boot/bios/int13.c boot/bios/int13.h
+$(B)/unit/int13_test: boot/bios/int13.c boot/bios/idle.c boot/bios/int13.h
 
 # The server asked from inside the machine, in QEMU.
 .PHONY: check-bios

@@ -387,11 +387,13 @@ static enum pod_status set_memory_map(struct job *j)
 
 #define VECTOR_DISK	0x13u
 #define VECTOR_SYSTEM	0x15u
+#define VECTOR_KEYBOARD 0x16u
+#define VECTOR_VIDEO	0x10u
 #define VECTOR_DISKETTE 0x1eu
 
 /* What is the BIOS's own, and the server changes. */
 struct bios_data {
-	uint32_t vector_disk, vector_system, vector_diskette;
+	uint32_t vector_disk, vector_system, vector_diskette, vector_keyboard, vector_video;
 	uint16_t memory_kib;
 	uint8_t equipment, disk_count;
 };
@@ -402,6 +404,8 @@ static struct bios_data get_bios_data(void)
 		.vector_disk = bios_peek32(4 * VECTOR_DISK),
 		.vector_system = bios_peek32(4 * VECTOR_SYSTEM),
 		.vector_diskette = bios_peek32(4 * VECTOR_DISKETTE),
+		.vector_keyboard = bios_peek32(4 * VECTOR_KEYBOARD),
+		.vector_video = bios_peek32(4 * VECTOR_VIDEO),
 		.memory_kib = bios_peek16(BDA_MEMORY_KIB),
 		.equipment = bios_ptr(BDA_EQUIPMENT)[0],
 		.disk_count = bios_ptr(BDA_DISK_COUNT)[0],
@@ -413,6 +417,8 @@ static void set_bios_data(const struct bios_data *d)
 	pod_put_le32(bios_ptr(4 * VECTOR_DISK), d->vector_disk);
 	pod_put_le32(bios_ptr(4 * VECTOR_SYSTEM), d->vector_system);
 	pod_put_le32(bios_ptr(4 * VECTOR_DISKETTE), d->vector_diskette);
+	pod_put_le32(bios_ptr(4 * VECTOR_KEYBOARD), d->vector_keyboard);
+	pod_put_le32(bios_ptr(4 * VECTOR_VIDEO), d->vector_video);
 	pod_put_le16(bios_ptr(BDA_MEMORY_KIB), d->memory_kib);
 	bios_ptr(BDA_EQUIPMENT)[0] = d->equipment;
 	bios_ptr(BDA_DISK_COUNT)[0] = d->disk_count;
@@ -427,6 +433,10 @@ static struct bios_data served(const struct job *j, const struct bios_data *befo
 	d.memory_kib = (uint16_t)(j->resident_start >> 10);
 	d.vector_disk = segment | s->int13_entry;
 	d.vector_system = segment | s->int15_entry;
+	if (s->rec_sector) {
+		d.vector_keyboard = segment | s->int16_entry;
+		d.vector_video = segment | s->int10_entry;
+	}
 	if (s->unit[0].kind == I13_FLOPPY) {
 		if (!(d.equipment & 1))
 			d.equipment = (uint8_t)((d.equipment & 0x3e) | 1);
@@ -458,11 +468,13 @@ static enum pod_status install_and_go(struct job *j)
 {
 	struct i13_state *s = j->state;
 	uint8_t *to = bios_ptr(j->resident_start);
+	hand_recorder_over(j->fw, s);
 	struct bios_data before = get_bios_data(), after = served(j, &before);
 	s->old13 = before.vector_disk;
 	s->old15 = before.vector_system;
+	s->old16 = before.vector_keyboard;
+	s->old10 = before.vector_video;
 	s->boot_drive = s->drive[0];
-	hand_recorder_over(j->fw, s);
 	bios_video_text();
 	memset(to, 0, j->resident_size);
 	memcpy(to, bios_resident_image, (size_t)((uintptr_t)bios_resident_end - (uintptr_t)bios_resident_image));

@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "boot/bios/int13.c"
+#include "boot/bios/idle.c"
 
 /* Up to FFFF:FFFF, and what a packet there reaches. */
 #define LOW_SIZE    0x110040u
@@ -20,6 +21,8 @@
 #define VIRTUAL_MAX (3u << 20)
 
 struct i13_state i13;
+uint8_t i13_tty[512];
+uint16_t i13_tty_at;
 static uint8_t low[LOW_SIZE], low_fill[LOW_SIZE], high[HIGH_SIZE], stick[STICK_SIZE], want_disk[VIRTUAL_MAX];
 static bool v86, a20_stuck;
 static uint32_t violations, bios_calls, resets, flaky;

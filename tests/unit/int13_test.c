@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The resident INT 13h server: what it answers, and what it records. */
 #include "tests/unit/test.h"
+#include <stdio.h>
 #include "tests/unit/int13_machine.h"
 
 static uint8_t before[LOW_SIZE];
@@ -358,6 +359,129 @@ TEST(reads_are_recorded)
 	CHECK_EQ(violations, 0);
 }
 
+/* --- a loader that waits for a key --- */
+
+static void show(const char *text, unsigned row)
+{
+	for (unsigned i = 0; text[i]; i++)
+		low[0xb8000 + (row * 80 + i) * 2] = (uint8_t)text[i];
+}
+
+static void clear_text_screen(void)
+{
+	memset(&idle, 0, sizeof idle);
+	memset(low + 0xb8000, 0, 80 * 25 * 2);
+	low[BDA_VIDEO_MODE] = 3;
+	pod_put_le16(low + BDA_COLUMNS, 80);
+	pod_put_le16(low + BDA_PAGE_START, 0);
+	low[BDA_ROWS] = 24;
+}
+
+static const char *screen_recorded(void)
+{
+	static struct pod_rec_screen s;
+	const uint8_t *at = stick + (size_t)(REC_AT + 5) * 512;
+	memset(&s, 0, sizeof s);
+	if (pod_rec_valid(at, POD_REC_SCREEN) && pod_rec_boot_of(at) == 7)
+		pod_rec_get_screen(at, &s);
+	return s.text;
+}
+
+static void ask_for_a_key(uint32_t ticks, bool waits)
+{
+	set_ticks(ticks);
+	i13_idle(waits);
+}
+
+TEST(the_screen_is_recorded_when_it_stands_still)
+{
+	record_from(1000);
+	clear_text_screen();
+	show("ISOLINUX 6.04   \xb3 menu \xb3", 0);
+	show("  Loading /live/vmlinuz... ", 2);
+	ask_for_a_key(1010, false);
+	CHECK_STR(screen_recorded(), "");
+	show("failed: No such file or directory", 3);
+	ask_for_a_key(1020, false);
+	CHECK_STR(screen_recorded(), "");
+	ask_for_a_key(1025, false); /* too soon to look again */
+	CHECK_STR(screen_recorded(), "");
+	ask_for_a_key(1030, false);
+	CHECK_STR(screen_recorded(), "ISOLINUX 6.04 menu\nLoading /live/vmlinuz...\nfailed: No such file or directory\n");
+	/* the menu comes back: what told of an error stays, until another does */
+	uint32_t count = writes;
+	clear_text_screen();
+	idle.pinned = true;
+	show("menu", 1);
+	ask_for_a_key(1100, true);
+	CHECK(strstr(screen_recorded(), "failed") != NULL);
+	show("error: file not found", 2);
+	ask_for_a_key(1101, true); /* the loader waits: nothing more will come */
+	CHECK_STR(screen_recorded(), "menu\nerror: file not found\n");
+	CHECK(writes > count);
+}
+
+TEST(a_full_screen_keeps_its_lower_end)
+{
+	record_from(1000);
+	clear_text_screen();
+	for (unsigned row = 0; row < 25; row++)
+		show("0123456789012345678901234567890123456789012345678901234567890123456789", row);
+	show("last                                                                  ", 24);
+	ask_for_a_key(1010, true);
+	CHECK_EQ(strlen(screen_recorded()), 6 * 71 + 5);
+	CHECK(strstr(screen_recorded(), "\nlast\n") != NULL);
+}
+
+TEST(what_is_printed_in_a_graphics_mode)
+{
+	static const char text[] = "old\r\nLoading...\r\nNot found\r\n";
+	record_from(1000);
+	clear_text_screen();
+	show("not this", 0);
+	low[BDA_VIDEO_MODE] = 0x12;
+	memset(i13_tty, 0, sizeof i13_tty);
+	i13_tty_at = 500; /* round the end */
+	for (unsigned i = 0; text[i]; i++)
+		i13_tty[i13_tty_at++ % sizeof i13_tty] = (uint8_t)text[i];
+	ask_for_a_key(1010, true);
+	CHECK_STR(screen_recorded(), "old\nLoading...\nNot found\n");
+}
+
+TEST(a_quiet_loader_wears_nothing_out)
+{
+	record_from(1000);
+	clear_text_screen();
+	CHECK_EQ(read_cd(16, 1), 0);
+	uint32_t before = writes;
+	for (uint32_t t = 1000; t < 80000; t += 3) {
+		char spinner[2] = {(char)('a' + t / 9 % 5), 0};
+		show(spinner, 5);
+		ask_for_a_key(t, false);
+	}
+	CHECK(writes - before <= 9); /* 1, 2, 4 ... 64 s */
+	CHECK(recorded().ms - recorded().last_read_ms > 60000);
+	CHECK(recorded().flags & POD_REC_P_TIMER);
+	/* changing text is written so many times, and not for ever */
+	for (uint32_t t = 2000; t < 6000; t += 20) {
+		char text[12];
+		snprintf(text, sizeof text, "%u", t);
+		show(text, 5);
+		ask_for_a_key(t, true);
+	}
+	CHECK_EQ(idle.screens, SCREENS_MAX);
+	/* under a V86 monitor, and without a recorder, nothing is done */
+	clear_text_screen();
+	show("x", 0);
+	before = writes;
+	v86 = true;
+	ask_for_a_key(7000, true);
+	v86 = false;
+	i13.rec_sector = 0;
+	ask_for_a_key(7000, true);
+	CHECK_EQ(writes, before);
+}
+
 TEST(without_a_recorder_nothing_is_written)
 {
 	record_from(1000);
@@ -389,7 +513,7 @@ TEST(recording_is_paced)
 		CHECK_EQ(read_cd(rnd(1000), 1), OK);
 	}
 	CHECK(writes <= 512);
-	CHECK(rec_ms(1000 + 13000) - recorded().ms < 17000);
+	CHECK(i13_rec_ms(1000 + 13000) - recorded().ms < 17000);
 	/* reading on and on: once a second */
 	record_from(1000);
 	for (uint32_t t = 0; t < 900; t++) {

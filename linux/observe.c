@@ -124,6 +124,24 @@ bool pod_is_rescue_shell(const char *cmdline, size_t len)
 	return false;
 }
 
+/* The kernel's name for it, and an interpreter's ("/bin/busybox sh /init") first. */
+bool pod_is_still_init(const char *cmdline, size_t len)
+{
+	if (!len || cmdline[len - 1])
+		return true; /* not known */
+	size_t at = 0;
+	for (unsigned i = 0; i < 4 && at < len; i++, at += pod_strlen(cmdline + at) + 1)
+		if (pod_streq(cmdline + at, "/init"))
+			return true;
+	return false;
+}
+
+bool pod_is_login_service(const char *cmdline, size_t len)
+{
+	static const char *const services[] = {"getty", "agetty", "mingetty", "login"};
+	return len && !cmdline[len - 1] && is_one_of(base_name(cmdline), services, POD_ARRAY_LEN(services));
+}
+
 uint32_t pod_usb_speed_kbit(const char *text)
 {
 	uint32_t whole;

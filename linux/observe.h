@@ -17,6 +17,10 @@ bool pod_find_mount(const char *text, uint32_t major, uint32_t minor, struct pod
  *   mkinitcpio, archiso                 "sh -i"
  * A shell that somebody has at hand on another console, as in the Debian Installer, is not asked to be interactive. */
 bool pod_is_rescue_shell(const char *cmdline, size_t len);
+/* The words of PID 1: is it still what the kernel started, "/init" or a script of that name with its interpreter in front? */
+bool pod_is_still_init(const char *cmdline, size_t len);
+/* Does this process stand for a system that is up: one that lets people log in? An initramfs that looks for its root has none. */
+bool pod_is_login_service(const char *cmdline, size_t len);
 /* "480" or "1.5" (Mbit/s) of a USB device's attribute `speed`; kbit/s. */
 uint32_t pod_usb_speed_kbit(const char *text);
 /* The number behind "MemTotal:" in /proc/meminfo; 0 if it is not there. */

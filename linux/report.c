@@ -17,7 +17,8 @@
 #define NOT_SWITCHED_MS 180000u /* from there until the root is changed */
 #define LOOK_EVERY_MS	1000u
 #define SHELLS_EVERY_MS 3000u
-#define MOUNTS_TOLD	8u /* how often a mount that comes and goes is worth a write */
+#define INIT_GONE_MS	10000u /* PID 1 is another program since, and the root the same */
+#define MOUNTS_TOLD	8u     /* how often a mount that comes and goes is worth a write */
 #define TEXT_MAX	16384u
 
 #define SYSLOG_READ_ALL 3
@@ -33,7 +34,8 @@ static struct recorder {
 	int mounts; /* PID 1's mountinfo */
 	bool on, have_disk, unwritten;
 	uint32_t shown_ms, looked_ms, shells_ms;
-	unsigned logs; /* saved */
+	uint32_t init_ms; /* PID 1 was last seen to be the initramfs' own init */
+	unsigned logs;	  /* saved */
 	unsigned mounts_told;
 } rec = {.fd = -1, .mounts = -1};
 
@@ -248,27 +250,55 @@ void pod_record_save_log(void)
 
 /* --- what is looked at while the distribution works -------------------------------------------------------------- */
 
-static bool look_at_process(void *ctx, const char *name)
+struct processes {
+	bool rescue_shell, login_service;
+};
+
+/* The words of a process; how many bytes, 0 or less if there are none. */
+static long words_of(const char *pid, char *words, size_t size)
 {
-	char path[64], words[256];
-	bool *shell = ctx;
-	if (name[0] < '0' || name[0] > '9' || pod_strlen(name) > 10)
-		return true;
-	(void)pod_snprintf(path, sizeof path, POD_PROC_DIR "/%s/cmdline", name);
+	char path[64];
+	(void)pod_snprintf(path, sizeof path, POD_PROC_DIR "/%s/cmdline", pid);
 	long fd = pod_sys_open(path, SYS_O_RDONLY);
 	if (fd < 0)
-		return true;
-	long n = pod_sys_read((int)fd, words, sizeof words);
+		return fd;
+	long n = pod_sys_read((int)fd, words, size);
 	pod_sys_close((int)fd);
-	*shell = n > 0 && pod_is_rescue_shell(words, (size_t)n);
-	return !*shell;
+	return n;
 }
 
-static bool rescue_shell(void)
+static bool look_at_process(void *ctx, const char *name)
 {
-	bool shell = false;
-	(void)pod_each_name(POD_PROC_DIR, look_at_process, &shell);
-	return shell;
+	char words[256];
+	struct processes *p = ctx;
+	if (name[0] < '0' || name[0] > '9' || pod_strlen(name) > 10)
+		return true;
+	long n = words_of(name, words, sizeof words);
+	p->rescue_shell = n > 0 && pod_is_rescue_shell(words, (size_t)n);
+	p->login_service = p->login_service || (n > 0 && pod_is_login_service(words, (size_t)n));
+	return !p->rescue_shell;
+}
+
+/* The system is up, and the root is the initramfs still: it looks for no other. */
+static bool lives_in_initrd(const struct processes *p, uint32_t now)
+{
+	char words[256];
+	long n = words_of("1", words, sizeof words);
+	if (n <= 0 || pod_is_still_init(words, (size_t)n))
+		rec.init_ms = now;
+	return p->login_service || now - rec.init_ms >= INIT_GONE_MS;
+}
+
+static void look_at_processes(uint32_t now)
+{
+	struct processes p = {0};
+	(void)pod_each_name(POD_PROC_DIR, look_at_process, &p);
+	if (p.rescue_shell) {
+		pod_record_stage(POD_STAGE_RESCUE_SHELL, 0);
+		pod_record_save_log(); /* once more, if it was: now the reason is in it */
+	} else if (lives_in_initrd(&p, now)) {
+		pod_record_stage(POD_STAGE_LIVES_IN_INITRD, 0);
+	}
 }
 
 /* Where the image is mounted now. What looks for a medium mounts a device, looks, and lets go: then `mount` is empty again. */
@@ -309,6 +339,8 @@ static bool log_is_due(void)
 		return false;
 	if (has_stage(POD_STAGE_NOT_SHOWN) || has_stage(POD_STAGE_RESCUE_SHELL))
 		return true;
+	if (has_stage(POD_STAGE_LIVES_IN_INITRD))
+		return false;
 	if (!rec.r.mount[0])
 		return shown && now - shown->ms >= NOT_MOUNTED_MS;
 	return mounted && now - mounted->ms >= NOT_SWITCHED_MS;
@@ -324,10 +356,7 @@ void pod_record_look(void)
 	look_at_mounts();
 	if (!has_stage(POD_STAGE_RESCUE_SHELL) && now - rec.shells_ms >= SHELLS_EVERY_MS) {
 		rec.shells_ms = now;
-		if (rescue_shell()) {
-			pod_record_stage(POD_STAGE_RESCUE_SHELL, 0);
-			pod_record_save_log(); /* once more, if it was: now the reason is in it */
-		}
+		look_at_processes(now);
 	}
 	if (log_is_due())
 		pod_record_save_log();

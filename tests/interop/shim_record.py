@@ -40,6 +40,9 @@ END
 	umount /sys /dev; umount /proc
 	[ -z "$gone" ] || rm -rf /isopod # what systemd does of itself a moment after the change
 	exec switch_root /new /next ;;
+service) # a system that lives in its initramfs
+	printf 'sleep 17\npoweroff -f\n' >/service
+	exec /bin/busybox sh /service ;;
 shell)
 	echo "pod: no such label here" >/dev/kmsg
 	setsid sh -c 'PS1="(initramfs) " sh -i' </dev/console >/dev/console 2>&1 & ;;
@@ -135,6 +138,13 @@ class Tests(sb.Tests):
         sb.Machine(self.work, self.kernel, initrd, [s], "t.mount=1 t.then=plain t.sleep=12").finish()
         r = tf.read_linux(self.after(s), BOOT)
         self.check(r and r["stages"][-1] == "medium-mounted", str(r))
+
+    def case_lives_in_initrd(self):
+        """/init goes on to something of its own, with the root as it was: told, and no log is saved for it."""
+        s = self.recording()
+        self.start(s, "t.mount=1 t.then=service t.sleep=0").finish()
+        r = tf.read_linux(self.after(s), BOOT)
+        self.check(r and r["stages"][-1] == "lives-in-initrd" and not r["log"], str(r))
 
     def case_slot_of_another_boot(self):
         for number in (None, BOOT + tf.BOOTS):

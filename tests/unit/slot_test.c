@@ -136,6 +136,32 @@ TEST(mountinfo)
 	CHECK(!pod_find_mount("35 1 8:1 / /x ro - iso9660", 8, 1, &m));
 }
 
+TEST(what_pid_1_became)
+{
+	static const struct {
+		const char *words;
+		size_t len;
+		bool init, login;
+	} t[] = {
+		{"/init", 6, true, false},
+		{"/bin/sh\0/init", 14, true, false},
+		{"/bin/busybox\0sh\0/init", 22, true, false},
+		{"/init\0--switched-root", 21, true, false}, /* cut or not: the first word tells */
+		{"init", 5, false, false},
+		{"/sbin/init", 11, false, false},
+		{"/bin/bash\0-l", 13, false, false},
+		{"/usr/lib/systemd/systemd\0--system", 34, false, false},
+		{"/sbin/agetty\0tty1", 18, false, true},
+		{"getty\0-L\0ttyS0", 15, false, true},
+		{"/bin/login\0--", 14, false, true},
+		{"", 0, true, false},
+	};
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++)
+		if (pod_is_still_init(t[i].words, t[i].len) != t[i].init ||
+		    pod_is_login_service(t[i].words, t[i].len) != t[i].login)
+			test_fail(__FILE__, __LINE__, t[i].words);
+}
+
 TEST(rescue_shells)
 {
 	static const struct {

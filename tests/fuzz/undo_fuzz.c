@@ -102,13 +102,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(undo, data, e.len);
 	if (!(undo[e.len - 1] & 1))
 		mend(undo, e.len);
-	struct fuzz_env on = e;
-	fuzz_init(&on, undo, e.len, 512, 0, 0);
+	e.data = undo;
 	FUZZ_REQUIRE(open_as(&c, PARENT, true) == POD_OK);
 	child = calloc(1, sizeof *child);
 	FUZZ_REQUIRE(pod_member_open(child, &file[CHILD].vf, &plain, &opt, NULL) == POD_OK);
 	uint64_t length = file[PARENT].dev.size_bytes, before = c.dev.size_bytes;
-	st = pod_undo_apply(child, &c, &on.dev, &fuzz_vhd_env, NULL, NULL, NULL);
+	st = pod_undo_apply(child, &c, &e.dev, &fuzz_vhd_env, NULL, NULL, NULL);
 	if (st == POD_E_CORRUPT || st == POD_E_FORMAT)
 		FUZZ_REQUIRE(file[PARENT].dev.size_bytes == length && !c.member[0]->u.vhdx.data_armed);
 	before = pod_min_u64(before, c.member[0]->u.vhdx.size_bytes);

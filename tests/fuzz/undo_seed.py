@@ -20,7 +20,7 @@ for name, data in {
     "parent": undo((4096, 71680, 0)),
     "zeros": undo((8192, 4096, 1), (12288, 512, 0)),
     "data": undo((4096, 512, 2, b"o" * 512), (4608, 1024, 2, b"p" * 1024), (5632, 70144, 1)),
-    "outside": undo((0, 8192, 1)),
+    "outside": undo((0, 4096, 2, b"x" * 4096)),
     "longer": undo((4096, 4096, 0), size=END),
     "shorter": undo((4096, 4096, 0), size=1 << 20),
     "cut": undo((4096, 512, 2, b"o" * 512))[:-9],

@@ -15,7 +15,7 @@ strip --remove-section=.comment --remove-section=.note "$root/usr/bin/isopod"
 
 # Which libraries at which version it needs. The binary itself names only libc: the others it loads (cli/host/lazy.h), and these two stand
 # for it. Without dpkg-dev: those it was made for, all of them.
-recommends="ntfs-3g, qemu-system-x86, ovmf"
+recommends="fuse3, ntfs-3g, qemu-system-x86, ovmf"
 if command -v dpkg-shlibdeps >/dev/null; then
 	printf 'Source: isopod\n\nPackage: isopod\nArchitecture: any\n' >"$B/deb/debian/control"
 	(cd "$B/deb" && dpkg-shlibdeps -O -dDepends root/usr/bin/isopod ../direct/depends.so -dRecommends ../direct/recommends.so) \

@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cli/layer/diff.h"
+#include "cli/layer/diff_export.h"
 #include "cli/layer/layer.h"
 #include "core/base/str.h"
 #include "core/disk/parttab.h"
@@ -194,6 +194,7 @@ static int by_id(const void *a, const void *b)
 
 struct report {
 	struct cli_json *json;
+	struct diff_export *export;
 	const char *format;
 	uint64_t added, changed, removed, renamed;
 };
@@ -225,6 +226,8 @@ static void show(struct report *r, const char *change, const struct diff_entry *
 	const char *mark = !before ? "+" : !after ? "-" : *change == 'r' ? ">" : "*";
 	char size[16], *shown;
 
+	if (r->export)
+		diff_export_note(r->export, before, after);
 	if (r->json) {
 		cli_json_open(r->json, NULL, '{');
 		cli_json_str(r->json, "change", change);
@@ -319,9 +322,9 @@ static void compare_lists(struct volume *v, struct report *r)
 	free(come);
 }
 
-static void report_volume(struct volume *v, struct cli_json *json)
+static void report_volume(struct volume *v, struct cli_json *json, struct diff_export *export)
 {
-	struct report r = {.json = json, .format = v->reader ? v->reader->name : ""};
+	struct report r = {.json = json, .export = export, .format = v->reader ? v->reader->name : ""};
 	char size[16], *name = v->number ? cli_xasprintf(_("partition %u"), (unsigned)v->number) : cli_xstrdup(_("whole disk"));
 	const char *note = NULL, *problem = v->files[0].problem ? v->files[0].problem : v->files[1].problem;
 
@@ -345,6 +348,8 @@ static void report_volume(struct volume *v, struct cli_json *json)
 		cli_print(_("%s (%s): %s changed%s%s\n"), name, v->reader ? v->reader->name : _("no known filesystem"),
 			  pod_format_size(size, v->changed.bytes), note ? "; " : "", note ? note : "");
 	}
+	if (export && note)
+		diff_export_unread(export, v->number, note);
 	/* without one of the lists all files would seem to have come or gone */
 	if (!problem && (v->status[0] != POD_E_FORMAT || v->status[1] != POD_E_FORMAT))
 		compare_lists(v, &r);
@@ -358,13 +363,24 @@ static void report_volume(struct volume *v, struct cli_json *json)
 	free(name);
 }
 
-static void volume_done(struct pod_dev *const disk[2], struct volume *v, const struct diff_map *changed, struct cli_json *json)
+static void export_volume(struct diff_export *x, const struct volume *v, struct pod_dev *disk)
+{
+	struct pod_window w;
+
+	if (pod_window_init(&w, disk, v->start, v->length) == POD_OK)
+		diff_export_volume(x, v->number, &w.dev, v->reader);
+}
+
+static void volume_done(struct pod_dev *const disk[2], struct volume *v, const struct diff_map *changed, struct cli_json *json,
+			struct diff_export *export)
 {
 	diff_map_window(changed, v->start, v->length, &v->changed);
 	if (v->changed.bytes) {
 		for (int i = 0; i < 2; i++)
 			read_volume(v, disk[i], i);
-		report_volume(v, json);
+		report_volume(v, json, export);
+		if (export)
+			export_volume(export, v, disk[1]);
 	}
 	for (int i = 0; i < 2; i++)
 		diff_list_free(&v->files[i]);
@@ -372,7 +388,8 @@ static void volume_done(struct pod_dev *const disk[2], struct volume *v, const s
 }
 
 /* The partitions of the later layer; without a table, or one that is none of ours, the disk as one volume. */
-static void compare_volumes(struct pod_dev *const disk[2], const struct diff_map *changed, struct cli_json *json)
+static void compare_volumes(struct pod_dev *const disk[2], const struct diff_map *changed, struct cli_json *json,
+			    struct diff_export *export)
 {
 	struct pod_parttab *t = cli_xzalloc(sizeof *t);
 	bool table = pod_parttab_read(disk[1], &cli_alloc, t, NULL) == POD_OK && t->kind != POD_PARTTAB_NONE && t->count;
@@ -381,17 +398,18 @@ static void compare_volumes(struct pod_dev *const disk[2], const struct diff_map
 		struct volume v = {
 			.start = t->part[i].start_bytes, .length = t->part[i].length_bytes, .number = t->part[i].number};
 
-		volume_done(disk, &v, changed, json);
+		volume_done(disk, &v, changed, json, export);
 	}
 	if (!table) {
 		struct volume v = {.length = disk[1]->size_bytes};
 
-		volume_done(disk, &v, changed, json);
+		volume_done(disk, &v, changed, json, export);
 	}
 	free(t);
 }
 
-static int report_disks(const struct layer_store *ls, const struct diff_map *changed, struct cli_json *json, struct fault *fault)
+static int report_disks(const struct layer_store *ls, const struct diff_map *changed, struct cli_json *json,
+			struct diff_export *export, struct fault *fault)
 {
 	char size[16];
 
@@ -402,7 +420,7 @@ static int report_disks(const struct layer_store *ls, const struct diff_map *cha
 		cli_json_u64(json, "changed_ranges", changed->n);
 		cli_json_open(json, "volumes", '[');
 	}
-	compare_volumes(changed->disk, changed, json);
+	compare_volumes(changed->disk, changed, json, export);
 	if (cli_interrupted)
 		return fault_set(fault, _("%s: interrupted: the list is not complete"), ls->dir.shown);
 	if (json) {
@@ -414,13 +432,21 @@ static int report_disks(const struct layer_store *ls, const struct diff_map *cha
 	return cli_flush(fault);
 }
 
-static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json, struct fault *fault)
+static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json, const char *dir,
+		      struct fault *fault)
 {
 	uint8_t *pieces = cli_xmalloc(2 * PIECE);
 	struct diff_map changed = {.disk = {&a->chain.dev, &b->chain.dev}, .pieces = pieces};
-	enum pod_status st = compare_runs(&a->chain, &b->chain, &changed);
-	int rc = st == POD_OK ? report_disks(ls, &changed, json, fault)
-			      : disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL, fault);
+	struct diff_export *export = dir ? diff_export_begin(dir, fault) : NULL;
+	enum pod_status st = dir && !export ? POD_E_EXISTS : compare_runs(&a->chain, &b->chain, &changed);
+	int rc = CLI_FAILED;
+
+	if (st == POD_OK)
+		rc = report_disks(ls, &changed, json, export, fault);
+	else if (!dir || export)
+		disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL, fault);
+	if (export && diff_export_end(export, rc == CLI_OK, fault) != CLI_OK)
+		rc = CLI_FAILED;
 
 	diff_map_free(&changed);
 	free(pieces);
@@ -429,7 +455,9 @@ static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, st
 
 int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"export", required_argument, NULL, 'e'}, {NULL, 0, NULL, 0}};
+	const char *dir = NULL;
 	struct layer_store *ls;
 	struct disk *a, *b;
 	struct pod_stored *from, *to;
@@ -437,9 +465,12 @@ int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct 
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		if (c == 'e')
+			dir = optarg;
+		else if (c == 'j')
+			json = &j;
+		else
 			return cli_bad_option(fault, cmd, argv);
-		json = &j;
 	}
 	if (argc - optind < 2 || argc - optind > 3)
 		return cli_usage(fault, cmd, "%s", _("name one STORE, and one or two layers"));
@@ -457,7 +488,7 @@ int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct 
 		if (rc == CLI_OK) {
 			rc = layer_store_open_disk(ls, to, b, fault);
 			if (rc == CLI_OK) {
-				rc = diff_disks(ls, a, b, json, fault);
+				rc = diff_disks(ls, a, b, json, dir, fault);
 				if (layer_store_close_disk(ls, b, fault) != CLI_OK)
 					rc = CLI_FAILED;
 			}

@@ -51,12 +51,15 @@ static inline uint64_t diff_fold(uint64_t h, uint64_t v)
 	return (h ^ v) * 1099511628211ull;
 }
 
+struct diff_export;
 struct diff_reader {
 	const char *name;
 	/* Lists at least the files and folders of which a record or data lie in `changed` (ranges of the volume). POD_E_FORMAT:
 	 * another filesystem; POD_E_UNSUPPORTED: it is this one, and `missing` tells what it takes to read it. */
 	enum pod_status (*list)(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out);
 	const char *(*missing)(void); /* in a sentence; NULL: nothing ever is */
+	/* Writes the files that are wanted (diff_export.h). */
+	void (*contents)(struct diff_export *x, struct pod_dev *volume);
 };
 /* In the order in which they are tried. */
 extern const struct diff_reader diff_ntfs, diff_ext, diff_core;

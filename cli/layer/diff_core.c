@@ -2,7 +2,7 @@
 /* FAT and exFAT, by the core's readers: the whole tree. */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/layer/diff.h"
+#include "cli/layer/diff_export.h"
 #include "core/fs/fs.h"
 
 /* Folders that lead to each other make a tree without end, of long names: what the list may take in memory. */
@@ -13,6 +13,7 @@ struct walk {
 	const struct diff_map *changed;
 	struct diff_list *out;
 	size_t bytes_left;
+	enum pod_status damage; /* of a file; the others are listed all the same */
 };
 
 /* False: there is no room for one more entry. */
@@ -61,6 +62,10 @@ static enum pod_status walk(struct walk *w, const struct pod_node *dir, const ch
 			st = POD_E_LIMIT;
 		else if (!e.is_dir)
 			st = w->fs->ops->extents(w->fs, &node, look, ctx);
+		if (!e.is_dir && st == POD_E_CORRUPT) {
+			w->damage = st;
+			st = POD_OK;
+		}
 		sub = cli_xstrdup(e.path);
 		diff_list_add(w->out, &e);
 		if (st == POD_OK && node.is_dir)
@@ -85,8 +90,10 @@ static enum pod_status list(struct pod_dev *volume, const struct diff_map *chang
 	st = fs.ops->root(&fs, &root);
 	if (st == POD_OK)
 		st = walk(&w, &root, "", 0);
+	if (st == POD_OK)
+		st = w.damage;
 	pod_fs_close(&fs);
 	return st;
 }
 
-const struct diff_reader diff_core = {.name = "fat", .list = list};
+const struct diff_reader diff_core = {.name = "fat", .list = list, .contents = diff_export_contents};

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ext2, ext3 and ext4, through libext2fs. Build with EXT=no to leave it out. */
 #include "cli/layer/diff_call.h"
+#include "cli/layer/diff_export.h"
 #include "cli/host/lazy.h"
+#include "cli/host/sandbox.h"
 #include "core/base/bytes.h"
 
 #ifdef ISOPOD_WITH_EXT
@@ -11,8 +13,9 @@
 
 /* clang-format off */
 #define FUNCTIONS(X) \
-	X(ext2fs_block_iterate3) X(ext2fs_close_free) X(ext2fs_close_inode_scan) X(ext2fs_dir_iterate2) \
+	X(ext2fs_block_iterate3) X(ext2fs_bmap2) X(ext2fs_close_free) X(ext2fs_close_inode_scan) X(ext2fs_dir_iterate2) \
 	X(ext2fs_get_next_inode) X(ext2fs_inode_has_valid_blocks2) X(ext2fs_inode_table_loc) X(ext2fs_open) \
+	X(ext2fs_file_close) X(ext2fs_file_open) X(ext2fs_file_read) X(ext2fs_namei) \
 	X(ext2fs_open_inode_scan) X(ext2fs_read_inode)
 /* clang-format on */
 LAZY_LIBRARY(lib, ext2fs, FUNCTIONS);
@@ -322,7 +325,197 @@ static const char *missing(void)
 	return lazy_load(&lib_library);
 }
 
+/* --- contents ------------------------------------------------------------------------------------------- */
+
+/* Records of the child, each with the number of a file: its size and kind; bytes, behind their place; the end, with a status. */
+enum { FILE_BEGINS = 1, FILE_DATA, FILE_LINK, FILE_ENDS };
+struct head {
+	uint64_t file, value;
+};
+#define SECONDS_MAX 7200u
+#define BLOCK_MAX   65536u
+
+struct sender {
+	struct sandbox_child *child;
+	ext2_filsys fs;
+	uint64_t file;
+	struct {
+		struct head head;
+		uint8_t data[BLOCK_MAX];
+	} record;
+};
+
+static void send_record(struct sender *s, unsigned kind, uint64_t value, size_t len)
+{
+	s->record.head = (struct head){s->file, value};
+	sandbox_send(s->child, kind, &s->record, sizeof s->record.head + len);
+}
+
+/* Block by block, without those that are not there or were never written. */
+static enum pod_status send_blocks(struct sender *s, ext2_ino_t ino, struct ext2_inode *in, uint64_t size)
+{
+	unsigned bs = s->fs->blocksize;
+
+	for (uint64_t at = 0; at < size; at += bs) {
+		int flags = 0;
+		blk64_t where = 0;
+
+		if (lib.ext2fs_bmap2(s->fs, ino, in, NULL, 0, at / bs, &flags, &where) != 0)
+			return POD_E_CORRUPT;
+		if (!where || (flags & BMAP_RET_UNINIT))
+			continue;
+		if (io_read64(s->fs->io, where, 1, s->record.data) != 0)
+			return POD_E_IO;
+		send_record(s, FILE_DATA, at, (size_t)pod_min_u64(bs, size - at));
+	}
+	return POD_OK;
+}
+
+/* What lies in the inode itself, or a link's target. */
+static enum pod_status send_whole(struct sender *s, ext2_ino_t ino, uint64_t size, unsigned kind)
+{
+	ext2_file_t f;
+	unsigned got = 0;
+	errcode_t err = size < BLOCK_MAX ? lib.ext2fs_file_open(s->fs, ino, 0, &f) : EXT2_ET_FILE_TOO_BIG;
+
+	if (err)
+		return POD_E_CORRUPT;
+	err = lib.ext2fs_file_read(f, s->record.data, (unsigned)size, &got);
+	lib.ext2fs_file_close(f);
+	if (err || got != size)
+		return POD_E_CORRUPT;
+	send_record(s, kind, 0, got);
+	return POD_OK;
+}
+
+static enum pod_status send_link(struct sender *s, ext2_ino_t ino, struct ext2_inode *in, uint64_t size)
+{
+	/* a short one lies where else the blocks are named */
+	if (lib.ext2fs_inode_has_valid_blocks2(s->fs, in) || (in->i_flags & EXT4_INLINE_DATA_FL))
+		return send_whole(s, ino, size, FILE_LINK);
+	if (size >= sizeof in->i_block)
+		return POD_E_CORRUPT;
+	memcpy(s->record.data, in->i_block, (size_t)size);
+	send_record(s, FILE_LINK, 0, (size_t)size);
+	return POD_OK;
+}
+
+static enum pod_status send_file(struct sender *s, const char *path)
+{
+	struct ext2_inode in;
+	ext2_ino_t ino;
+	uint64_t size;
+
+	if (lib.ext2fs_namei(s->fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino) != 0 || lib.ext2fs_read_inode(s->fs, ino, &in) != 0)
+		return POD_E_NOT_FOUND;
+	size = EXT2_I_SIZE(&in);
+	if (LINUX_S_ISLNK(in.i_mode))
+		return send_link(s, ino, &in, size);
+	if (!LINUX_S_ISREG(in.i_mode))
+		return POD_E_UNSUPPORTED;
+	send_record(s, FILE_BEGINS, size, 0);
+	return (in.i_flags & EXT4_INLINE_DATA_FL) ? send_whole(s, ino, size, FILE_DATA) : send_blocks(s, ino, &in, size);
+}
+
+struct fetch {
+	struct diff_export *x;
+	struct pod_dev *volume;
+	const struct diff_want *want;
+	size_t n, next; /* `next`: the one that comes, or is under way */
+	bool open;
+};
+
+static void send_files(struct sandbox_child *c, void *ctx)
+{
+	const struct fetch *f = ctx;
+	struct sender *s = cli_xzalloc(sizeof *s);
+
+	s->child = c;
+	opening = f->volume;
+	if (lib.ext2fs_open("layer", EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS, 0, 0, &manager, &s->fs) != 0 ||
+	    s->fs->blocksize > BLOCK_MAX)
+		return;
+	for (; s->file < f->n; s->file++) {
+		enum pod_status st = f->want[s->file].is_dir ? POD_OK : send_file(s, f->want[s->file].path);
+
+		send_record(s, FILE_ENDS, (uint64_t)st, 0);
+	}
+	lib.ext2fs_close_free(&s->fs);
+	free(s);
+}
+
+static void end_file(struct fetch *f, enum pod_status st, const char *why)
+{
+	if (f->open)
+		diff_export_close(f->x, f->next, st);
+	else if (st != POD_OK)
+		diff_export_miss(f->x, f->next, why);
+	f->open = false;
+	f->next++;
+}
+
+static bool take(void *ctx, unsigned kind, const uint8_t *data, size_t len)
+{
+	struct fetch *f = ctx;
+	struct head h;
+	bool link = kind == FILE_LINK;
+
+	if (len < sizeof h || f->next >= f->n)
+		return false;
+	memcpy(&h, data, sizeof h);
+	len -= sizeof h;
+	if (h.file != f->next || (f->want[f->next].is_dir && kind != FILE_ENDS))
+		return false;
+	if (kind == FILE_ENDS && h.value < POD_STATUS_COUNT && !len) {
+		end_file(f, (enum pod_status)h.value, cli_status_text((enum pod_status)h.value));
+	} else if (kind == FILE_BEGINS && !f->open && !len) {
+		f->open = diff_export_open(f->x, f->next, h.value);
+	} else if (kind == FILE_DATA && f->open) {
+		return diff_export_data(f->x, h.value, data + sizeof h, len) == POD_OK;
+	} else if (link && !f->open && len && len < 4096 && !memchr(data + sizeof h, 0, len)) {
+		char *target = cli_xzalloc(len + 1);
+
+		memcpy(target, data + sizeof h, len);
+		diff_export_link(f->x, f->next, target);
+		free(target);
+	} else {
+		return kind == FILE_DATA; /* of a file that could not be made */
+	}
+	return true;
+}
+
+static void contents(struct diff_export *x, struct pod_dev *volume)
+{
+	struct fetch f = {.x = x, .volume = volume};
+	struct sandbox s = {.who = "libext2fs",
+			    .about = _("the volume"),
+			    .seconds = SECONDS_MAX,
+			    .answer_bytes = UINT64_MAX,
+			    .work = send_files,
+			    .ctx = &f,
+			    .take = take,
+			    .take_ctx = &f};
+	struct fault why = {0};
+
+	f.want = diff_export_wanted(x, &f.n);
+	(void)sandbox_run(&s, &why);
+	while (f.next < f.n)
+		end_file(&f, f.want[f.next].is_dir ? POD_OK : POD_E_CORRUPT,
+			 fault_is_set(&why) ? fault_text(&why) : cli_status_text(POD_E_CORRUPT));
+	fault_free(&why);
+}
+
 #else
+
+static void contents(struct diff_export *x, struct pod_dev *volume)
+{
+	size_t n;
+
+	(void)volume;
+	(void)diff_export_wanted(x, &n);
+	for (size_t i = 0; i < n; i++)
+		diff_export_miss(x, i, cli_status_text(POD_E_UNSUPPORTED));
+}
 
 static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
@@ -341,4 +534,4 @@ static const char *missing(void)
 }
 #endif
 
-const struct diff_reader diff_ext = {.name = "ext4", .list = list, .missing = missing};
+const struct diff_reader diff_ext = {.name = "ext4", .list = list, .missing = missing, .contents = contents};

@@ -4,6 +4,7 @@
  * Build with NTFS=no to leave it out.
  */
 #include "cli/layer/diff_call.h"
+#include "cli/layer/diff_export.h"
 #include "cli/host/lazy.h"
 
 #ifdef ISOPOD_WITH_NTFS
@@ -344,4 +345,4 @@ static const char *missing(void)
 }
 #endif
 
-const struct diff_reader diff_ntfs = {.name = "ntfs", .list = list, .missing = missing};
+const struct diff_reader diff_ntfs = {.name = "ntfs", .list = list, .missing = missing, .contents = diff_export_contents};

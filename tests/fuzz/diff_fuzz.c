@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(f);
 	cli_json_init(&j, f);
 	cli_json_open(&j, NULL, '[');
-	compare_volumes(disk, &changed, &j);
+	compare_volumes(disk, &changed, &j, NULL);
 	cli_json_close(&j, ']');
 	FUZZ_REQUIRE(fclose(f) == 0);
 	check_report(text, text_len);

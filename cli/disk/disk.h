@@ -7,11 +7,13 @@
 #include "cli/host/dev.h"
 #include "core/vhd/chain.h"
 
-/* A file of the host that a virtual disk lives in. Points into itself once it is open: not to be copied. */
+struct disk_elsewhere;
+/* A file that a virtual disk lives in: of the host or, for reading, TARGET:/path. Points into itself once it is open: not to be copied. */
 struct disk_file {
 	struct pod_vfile vf; /* first */
 	struct cli_dev dev;
-	bool unsafe; /* read although somebody may be writing to it; its parents are read so too */
+	struct disk_elsewhere *elsewhere; /* elsewhere.h; NULL: a file of the host */
+	bool unsafe;			  /* read although somebody may be writing to it; its parents are read so too */
 };
 /* What a disk is opened for. The files of a reader, and the parents of a writer, are locked against writers; what is written to,
  * against readers too (cli/host/lock.h). */

@@ -55,9 +55,12 @@ static const char *path_of(const struct pod_member *l)
 
 static uint64_t bytes_on_disk(const struct pod_member *l)
 {
+	const struct disk_file *f = (const struct disk_file *)l->file;
 	struct stat st;
 
-	return fstat(((const struct disk_file *)l->file)->dev.fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	if (f->elsewhere) /* its blocks take their full size there */
+		return f->dev.dev.size_bytes;
+	return fstat(f->dev.fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
 static const char *type_of(const struct pod_member *l)

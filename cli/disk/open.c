@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "cli/disk/disk.h"
+#include "cli/disk/elsewhere.h"
 #include "cli/host/identity.h"
 #include "cli/host/lock.h"
 
@@ -72,10 +72,36 @@ static void attach(struct disk_file *f, bool writable)
 		f->vf.zero = file_zero;
 }
 
+/* POD_E_NOT_FOUND as disk_elsewhere_open has it. */
+static enum pod_status open_elsewhere(struct disk_file *f, const char *path, bool unsafe, struct fault *fault)
+{
+	struct disk_file *there;
+
+	memset(f, 0, sizeof *f);
+	POD_TRY(disk_elsewhere_open(path, !unsafe, &f->elsewhere, &there, fault));
+	f->unsafe = unsafe;
+	f->dev = (struct cli_dev){.fd = -1, .lock_fd = -1, .direct_fd = -1, .is_block = true, .path = cli_xstrdup(path)};
+	f->dev.dev = *there->vf.dev;
+	f->dev.dev.budget = &f->dev.budget;
+	f->vf = there->vf;
+	f->vf.dev = &f->dev.dev;
+	cli_dev_unlimited(&f->dev);
+	return POD_OK;
+}
+
 bool disk_file_open(struct disk_file *f, const char *path, enum disk_use use, struct fault *fault)
 {
 	memset(f, 0, sizeof *f);
 	use &= DISK_USE;
+	if (disk_elsewhere_is(path)) {
+		if (use == DISK_WRITE)
+			fault_set(fault, _("%s: on a stick that is not mounted it is only read; mount the stick"), path);
+		else if (open_elsewhere(f, path, use == DISK_READ_UNSAFE, fault) == POD_OK)
+			return true;
+		else if (!fault_is_set(fault))
+			fault_set(fault, _("%s: cannot open: %s"), path, strerror(ENOENT));
+		return false;
+	}
 	f->unsafe = use == DISK_READ_UNSAFE;
 	if (!cli_dev_open(&f->dev, path, use == DISK_WRITE, fault))
 		return false;
@@ -98,6 +124,8 @@ bool disk_file_create(struct disk_file *f, const char *path, struct fault *fault
 
 void disk_file_close(struct disk_file *f)
 {
+	disk_elsewhere_close(f->elsewhere);
+	f->elsewhere = NULL;
 	cli_dev_close(&f->dev);
 }
 
@@ -151,6 +179,26 @@ char *disk_parent_place(const char *child, enum pod_parent_path kind, const char
 	return out;
 }
 
+static enum pod_status open_on_stick(const struct disk_file *child, const char *name, struct pod_vfile **out, struct fault *fault)
+{
+	struct disk_file *f = cli_xzalloc(sizeof *f);
+	struct fault why = {0};
+	enum pod_status st = POD_E_NOT_FOUND;
+
+	if (disk_elsewhere_is(name))
+		st = open_elsewhere(f, name, child->unsafe, &why);
+	if (st == POD_OK) {
+		f->dev.dev.budget = child->dev.dev.budget;
+		*out = &f->vf;
+	} else {
+		free(f);
+	}
+	if (st != POD_OK && st != POD_E_NOT_FOUND) /* another path may be right */
+		fault_move(fault, &why);
+	fault_free(&why);
+	return st;
+}
+
 static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind,
 				   const char *path, struct pod_vfile **out)
 {
@@ -159,6 +207,12 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 	struct disk_file *f;
 	struct stat st;
 
+	if (c->elsewhere) {
+		enum pod_status there = open_on_stick(c, name, out, o->ctx);
+
+		free(name);
+		return there;
+	}
 	if (stat(name, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
 		free(name);
 		return POD_E_NOT_FOUND;
@@ -266,7 +320,7 @@ int disk_decide(struct disk_file *f, enum pod_diskfile said, enum pod_diskfile *
 {
 	struct pod_diag diag = {0};
 	/* A drive has no name that tells: what nothing in it speaks against is raw. */
-	enum pod_diskfile named = f->dev.is_block ? POD_DISKFILE_RAW : pod_diskfile_of_name(f->dev.path);
+	enum pod_diskfile named = f->dev.is_block && !f->elsewhere ? POD_DISKFILE_RAW : pod_diskfile_of_name(f->dev.path);
 	enum pod_status st = pod_diskfile_decide(f->vf.dev, said, named, out, &diag);
 
 	return st == POD_OK ? CLI_OK : undecided(f->dev.path, st, &diag, fault);

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "cli/host/lock.h"
 #include "cli/layer/dir.h"
 
-/* "TARGET:/folder": the part in front of the first ":/" is a file or a drive, and the whole is no folder. */
 static char *target_of(const char *arg, const char **folder)
 {
 	const char *colon = strstr(arg, ":/");
@@ -22,6 +22,15 @@ static char *target_of(const char *arg, const char **folder)
 	}
 	free(target);
 	return NULL;
+}
+
+bool store_dir_is_on_stick(const char *arg)
+{
+	const char *folder;
+	char *target = target_of(arg, &folder);
+
+	free(target);
+	return target != NULL;
 }
 
 bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make, struct fault *fault)
@@ -66,6 +75,11 @@ bool store_dir_close(struct store_dir *d, struct fault *fault)
 	memset(d, 0, sizeof *d);
 	d->fd = -1;
 	return ok;
+}
+
+bool store_dir_lock(struct store_dir *d, struct fault *fault)
+{
+	return !d->target || cli_lock_take(d->target->file.fd, false, d->target->file.path, fault);
 }
 
 char *store_dir_name(const struct store_dir *d, const char *name)

@@ -43,11 +43,15 @@ struct store_dir {
 	struct cli_target *target; /* stick, for reading */
 };
 
+/* "TARGET:/folder", or a file in one: the part in front of the first ":/" is a file or a drive, and the whole is nothing of the host. */
+bool store_dir_is_on_stick(const char *arg);
 /* STORE as the user names it. `make`: the folder is made if it is not there. False, and has said why. */
 bool store_dir_open(struct store_dir *d, const char *arg, bool writable, bool make, struct fault *fault);
 bool store_dir_close(struct store_dir *d, struct fault *fault);
 bool store_host_open(struct store_dir *d, bool make, struct fault *fault);
 bool store_stick_open(struct store_dir *d, const char *target, bool make, struct fault *fault);
+/* For a reader that stays: a stick is locked against writers until it is closed; in a folder of the host each file is, by itself. */
+bool store_dir_lock(struct store_dir *d, struct fault *fault);
 /* What to show for a file of the store. The caller frees. */
 char *store_dir_name(const struct store_dir *d, const char *name);
 

@@ -62,6 +62,8 @@ int layer_cmd_mount(const struct cli_command *cmd, int argc, char **argv, struct
 	name = layer_of(store);
 	rc = layer_store_open(ls, store, false, fault);
 	if (rc == CLI_OK)
+		rc = store_dir_lock(&ls->dir, fault) ? CLI_OK : CLI_FAILED;
+	if (rc == CLI_OK)
 		rc = mount_layer(ls, name, argv[optind + 1], &how, fault);
 	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;

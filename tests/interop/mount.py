@@ -199,6 +199,39 @@ def together():
     p.wait(60)
 
 
+def stick():
+    """TARGET:/path, on a stick that nobody has mounted, a store there and what `layer path` prints."""
+    make_data("data", 1)
+    must("create", "stick.img", "--size", "320M", "--uuid-seed", "3")
+    must("add", "stick.img", "rr.iso")
+    with at("stick.img:/images/rr.iso") as m:
+        check(filecmp.cmp("rr.iso", m + "/disk.raw", False) and os.path.exists(m + "/disk/readme.txt"), "an ISO on a stick")
+        one_line(isopod("add", "stick.img", "joliet.iso"), 3, "add to a stick while a file of it is mounted", "in use")
+    must("add", "stick.img", "joliet.iso")
+    must("layer", "create", "stick.img:/vm", "--from", "d.raw")
+    must("layer", "snapshot", "stick.img:/vm", "one")
+    path = must("layer", "path", "stick.img:/vm").out.strip()
+    check(path.startswith("stick.img:/vm/"), "layer path: " + path)
+    for verb, name in (("disk", path), ("layer", "stick.img:/vm"), ("layer", "stick.img:/vm:one")):
+        with at(name, verb=verb) as m:
+            check(filecmp.cmp("d.raw", m + "/disk.raw", False), name)
+            equal(seen(m + "/p1"), SUMS, "files of " + name)
+            one_line(isopod("layer", "snapshot", "stick.img:/vm"), 3, "snapshot on a stick while a layer is mounted", "in use")
+    info = json.loads(must("disk", "info", path, "--json").out)
+    equal((info["complete"], [os.path.basename(c["path"]).split(".")[0] for c in info["chain"]][1:]), (True, ["one", "base"]), "disk info")
+    must("disk", "convert", path, "stick.raw")
+    check(filecmp.cmp("d.raw", "stick.raw", False), "disk convert")
+    sock = os.path.abspath("s")
+    p = subprocess.Popen([ISOPOD, "disk", "serve", path, "--nbd", sock, "--once"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    r = run("qemu-img", "compare", "-f", "raw", "-F", "raw", "d.raw", "nbd+unix:///disk?socket=" + sock)
+    check(r.returncode == 0 and p.wait(60) == 0, "disk serve: " + r.stdout)
+    one_line(isopod("disk", "serve", path, "--nbd", sock, "--write"), 3, "for writing", "only read")
+    one_line(isopod("disk", "info", "stick.img:/vm/none.vhdx"), 3, "a file that is not there", "No such file")
+    one_line(isopod("disk", "info", "stick.img:/none/x.vhdx"), 3, "a folder that is not there", "not found")
+    one_line(isopod("disk", "info", "none.img:/vm/x.vhdx"), 3, "no stick", "No such file")
+
+
 def ends():
     """SIGINT and SIGTERM in the foreground and in the background; a busy folder; a keeper that was killed."""
     for sig in (signal.SIGINT, signal.SIGTERM):
@@ -279,6 +312,7 @@ with workdir():
         refused()
         together()
         layers()
+        stick()
         ends()
         hostile()
     finally:

@@ -2,9 +2,10 @@
 /*
  * The content of one virtual disk into another that is empty yet.
  *
- * Two threads: one reads pieces of the source into a ring of buffers, the other leaves out zeros and writes. Large writes go past
- * the page cache (cli_dev_direct): filling the cache costs more than the disk does, and the flush at the end has nothing left to
- * wait for.
+ * One thread reads pieces of the source into a ring of buffers, others leave out zeros and write: several of them if the target is a raw
+ * file, as then what is written where does not depend on what was written before, and drives do more at a time; else one. Large writes
+ * go past the page cache (cli_dev_direct): filling the cache costs more than the disk does, and the flush at the end has nothing left
+ * to wait for.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,25 +16,32 @@
 #include "core/base/bytes.h"
 
 #define PIECE	   (4u << 20)
-#define RING	   4u
+#define RING	   8u
+#define WRITERS	   4u
 #define WRITE_BACK (64u << 20)
 #define GRAIN	   4096u /* zeros are left out in units of this; buffers are aligned to it */
 
 struct piece {
 	uint64_t off;
-	size_t len; /* 0: there are no more pieces */
+	size_t len;
+	bool full; /* read, and not written yet */
 	uint8_t *buf;
 };
 
 struct copying {
 	struct pod_chain *from;
-	uint64_t base; /* where the source begins in what is written */
+	struct pod_dev *to;
+	const struct disk_file *file; /* that `to` lies in */
+	uint64_t base;		      /* where the source begins in what is written */
+	struct cli_progress *bar;
+	/* What follows is looked at and changed with the lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct piece ring[RING];
-	unsigned read, written; /* pieces, so far; read - written <= RING */
-	bool stop;		/* the writer has given up */
-	enum pod_status st;	/* of reading; settled before the last piece is there */
+	unsigned read, taken; /* pieces, so far */
+	uint64_t pending;     /* bytes since writing back was begun */
+	bool ended;	      /* there are no more pieces */
+	enum pod_status st;   /* the first failure: nobody goes on */
 };
 
 /* --- reading -------------------------------------------------------------------------------------------- */
@@ -76,33 +84,39 @@ static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, struct 
 	return POD_OK;
 }
 
+static void fail(struct copying *c, enum pod_status st)
+{
+	if (c->st == POD_OK)
+		c->st = st;
+	pthread_cond_broadcast(&c->changed);
+}
+
 static void *read_all(void *arg)
 {
 	struct copying *c = arg;
-	enum pod_status st = POD_OK;
 	uint64_t off = 0;
-	bool more = true;
 
-	while (more) {
+	pthread_mutex_lock(&c->lock);
+	while (!c->ended && c->st == POD_OK) {
 		struct piece *p = &c->ring[c->read % RING];
+		enum pod_status st;
 
-		pthread_mutex_lock(&c->lock);
-		while (c->read - c->written == RING && !c->stop)
+		if (p->full) {
 			pthread_cond_wait(&c->changed, &c->lock);
-		more = !c->stop;
+			continue;
+		}
 		pthread_mutex_unlock(&c->lock);
-		if (!more)
-			break;
-		st = read_piece(c->from, &off, p);
-		if (st != POD_OK)
-			p->len = 0;
-		more = p->len != 0;
+		p->len = 0;
+		st = cli_interrupted ? POD_OK : read_piece(c->from, &off, p);
 		pthread_mutex_lock(&c->lock);
-		c->st = st;
-		c->read++;
-		pthread_cond_signal(&c->changed);
-		pthread_mutex_unlock(&c->lock);
+		if (st != POD_OK)
+			fail(c, st);
+		c->ended = !p->len;
+		p->full = p->len != 0;
+		c->read += p->full;
+		pthread_cond_broadcast(&c->changed);
 	}
+	pthread_mutex_unlock(&c->lock);
 	return NULL;
 }
 
@@ -132,47 +146,70 @@ static void write_back(const struct disk_file *f)
 	(void)!sync_file_range(f->dev.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-static enum pod_status write_all(struct copying *c, struct pod_dev *to, const struct disk_file *f, struct cli_progress *bar)
+/* The next piece, or NULL. With the lock. */
+static struct piece *take_piece(struct copying *c)
 {
-	enum pod_status st = POD_OK;
-	uint64_t pending = 0;
+	while (c->taken == c->read && !c->ended && c->st == POD_OK)
+		pthread_cond_wait(&c->changed, &c->lock);
+	return c->st == POD_OK && c->taken != c->read ? &c->ring[c->taken++ % RING] : NULL;
+}
 
-	for (;;) {
-		struct piece *p = &c->ring[c->written % RING];
+static void *write_all(void *arg)
+{
+	struct copying *c = arg;
+	struct piece *p;
 
-		pthread_mutex_lock(&c->lock);
-		while (c->read == c->written)
-			pthread_cond_wait(&c->changed, &c->lock);
-		pthread_mutex_unlock(&c->lock);
-		if (!p->len || cli_interrupted)
-			break;
-		st = write_sparse(to, c->base + p->off, p->buf, p->len);
-		if (st != POD_OK)
-			break;
-		pending += p->len;
-		if (pending >= WRITE_BACK) {
-			write_back(f);
-			pending = 0;
-		}
-		cli_progress_update(bar, p->off + p->len);
-		pthread_mutex_lock(&c->lock);
-		c->written++;
-		pthread_cond_signal(&c->changed);
-		pthread_mutex_unlock(&c->lock);
-	}
 	pthread_mutex_lock(&c->lock);
-	c->stop = true;
-	pthread_cond_signal(&c->changed);
+	while ((p = take_piece(c))) {
+		enum pod_status st;
+		bool back;
+
+		c->pending += p->len;
+		back = c->pending >= WRITE_BACK;
+		if (back)
+			c->pending = 0;
+		pthread_mutex_unlock(&c->lock);
+		st = write_sparse(c->to, c->base + p->off, p->buf, p->len);
+		if (back)
+			write_back(c->file);
+		pthread_mutex_lock(&c->lock);
+		if (st != POD_OK)
+			fail(c, st);
+		cli_progress_update(c->bar, p->off + p->len);
+		p->full = false;
+		pthread_cond_broadcast(&c->changed);
+	}
 	pthread_mutex_unlock(&c->lock);
-	return st;
+	return NULL;
+}
+
+/* `writers` of them, one of which we are. */
+static enum pod_status run(struct copying *c, unsigned writers)
+{
+	pthread_t thread[WRITERS];
+	unsigned n = 0;
+
+	if (pthread_create(&thread[n], NULL, read_all, c) != 0)
+		return POD_E_NOMEM;
+	for (n = 1; n < writers && pthread_create(&thread[n], NULL, write_all, c) == 0;)
+		n++;
+	write_all(c);
+	while (n)
+		pthread_join(thread[--n], NULL);
+	return c->st;
 }
 
 enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct disk_file *f, uint64_t base, const char *label)
 {
-	struct copying c = {.from = from, .base = base, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-	enum pod_status st = POD_E_NOMEM;
 	struct cli_progress bar;
-	pthread_t reader;
+	struct copying c = {.from = from,
+			    .to = to,
+			    .file = f,
+			    .base = base,
+			    .bar = &bar,
+			    .lock = PTHREAD_MUTEX_INITIALIZER,
+			    .changed = PTHREAD_COND_INITIALIZER};
+	enum pod_status st = POD_E_NOMEM;
 	uint8_t *memory = aligned_alloc(GRAIN, (size_t)PIECE * RING);
 
 	cli_dev_direct(&f->dev);
@@ -180,13 +217,10 @@ enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct 
 		cli_dev_direct(&((struct disk_file *)from->member[i]->file)->dev);
 	for (unsigned i = 0; memory && i < RING; i++)
 		c.ring[i].buf = memory + (size_t)i * PIECE;
-	if (memory && pthread_create(&reader, NULL, read_all, &c) == 0) {
+	if (memory) {
 		cli_progress_start(&bar, label, from->dev.size_bytes);
-		st = write_all(&c, to, f, &bar);
-		pthread_join(reader, NULL);
+		st = run(&c, to == &f->dev.dev ? WRITERS : 1);
 		cli_progress_end(&bar);
-		if (st == POD_OK && !cli_interrupted)
-			st = c.st;
 	}
 	free(memory);
 	return st;
@@ -194,5 +228,7 @@ enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct 
 
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label)
 {
-	return disk_copy_to(from, &to->dev, (struct disk_file *)to->member[0]->file, base, label);
+	struct disk_file *f = (struct disk_file *)to->member[0]->file;
+
+	return disk_copy_to(from, to->member[0]->kind == POD_MEMBER_RAW ? &f->dev.dev : &to->dev, f, base, label);
 }

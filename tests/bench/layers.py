@@ -229,7 +229,7 @@ def converting():
             ours.append(timed(ISOPOD, "disk", "convert", source, "a." + ext, "--format", ext))
             sh("cat", source, stdout=subprocess.DEVNULL)
             t = time.monotonic()
-            sh("qemu-img", "convert", "-f", source.split(".")[1], "-O", ext, source, "b." + ext)
+            sh("qemu-img", "convert", "-W", "-t", "none", "-f", source.split(".")[1], "-O", ext, source, "b." + ext)
             sh("sync", "b." + ext)
             peer.append(time.monotonic() - t)
     row("raw %d MiB to VHDX" % (size // MIB), to, peer_to, 0.8, "s")

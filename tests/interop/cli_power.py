@@ -70,27 +70,6 @@ def volume_operation(name, stick, args, touched, before, after, rng, data="data"
     check(count > 3, "%s: only %d states" % (name, count))
 
 
-def boots(stick, old, new):
-    """BIOS: the sector's fields lead to a whole stage 2 of the one or the other version. UEFI: every loader is whole."""
-    sector = open(stick, "rb").read(512)
-    lba, n, version, total = struct.unpack_from("<IHHI", sector, 0x1A0)
-    with open(stick, "rb") as f:
-        f.seek(lba * 512)
-        stage2 = f.read(n * 512)
-    words = sum(struct.unpack("<%dI" % (len(stage2) // 4), stage2)) & 0xFFFFFFFF
-    if version != 1 or words != total:
-        return "stage 2 at LBA %d is not whole" % lba
-    which = set()
-    for name in STICK_FILES:
-        have = esp_file(stick, ESP_PATH[name])
-        a, b = (open(d + "/" + name, "rb").read() for d in (old, new))
-        if have not in (a, b):
-            return "%s is neither old nor new" % name
-        if name.startswith("BOOT"):
-            which.add(have == b)
-    return "loaders of two versions" if len(which) > 1 else ""
-
-
 def update_operation(stick, rng):
     global states
     writes = record(stick, "update", stick, data="data2")

@@ -67,16 +67,21 @@ def record(stick, *args, data="data"):
     return writes
 
 
-def record_store(stick, store, *args):
-    """The same of an operation on a layer store of the stick; writes to files of the host are left out."""
+def record_file(stick, *args):
+    """The same of that file alone: what goes to temporary files of the host is left out."""
     shutil.copyfile(stick, "rec.img")
     if os.path.exists("log"):
         os.unlink("log")
-    r = isopod("layer", args[0], "rec.img:" + store, *args[1:], program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
+    r = isopod(*args, program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
     check(r.rc == 0, "%r: %d %s" % (args, r.rc, r.err))
-    events = [e for e in parse("log") if e[1] == "rec.img"]
+    events = [e for e in parse("log") if e[1] == "rec.img" and e[0] != "T"]
     check({e[0] for e in events} == {"W", "F"}, "%r writes and flushes" % (args,))
     return [None if e[0] == "F" else (e[2], e[3]) for e in events]
+
+
+def record_store(stick, store, *args):
+    """Of an operation on a layer store of the stick."""
+    return record_file(stick, "layer", args[0], "rec.img:" + store, *args[1:])
 
 
 def apply(path, writes):
@@ -143,3 +148,24 @@ class Content:
     def holds(self, stick, path):
         """The stick's bytes where this file lay are still this file's."""
         return self.digest(stick, self.files[path][1]) == self.files[path][2]
+
+
+def boots(stick, old, new):
+    """BIOS: the sector's fields lead to a whole stage 2 of the one or the other version. UEFI: every loader is whole."""
+    sector = open(stick, "rb").read(512)
+    lba, n, version, total = struct.unpack_from("<IHHI", sector, 0x1A0)
+    with open(stick, "rb") as f:
+        f.seek(lba * 512)
+        stage2 = f.read(n * 512)
+    words = sum(struct.unpack("<%dI" % (len(stage2) // 4), stage2)) & 0xFFFFFFFF
+    if version != 1 or words != total:
+        return "stage 2 at LBA %d is not whole" % lba
+    which = set()
+    for name in STICK_FILES:
+        have = esp_file(stick, ESP_PATH[name])
+        a, b = (open(d + "/" + name, "rb").read() for d in (old, new))
+        if have not in (a, b):
+            return "%s is neither old nor new" % name
+        if name.startswith("BOOT"):
+            which.add(have == b)
+    return "loaders of two versions" if len(which) > 1 else ""

@@ -393,6 +393,21 @@ def stores():
         check(any("/EFI/Microsoft/Boot/BCD of this medium is damaged" in w for w in p["warnings"]), "and told: %s" % p["warnings"])
 
 
+def beyond_4gib():
+    """What starts lies behind an install.wim of more than 4 GiB: in UDF, since ISO 9660 has no such files in one piece. LONG=1 only: it is
+    written whole."""
+    made = windows_media.tree("far")
+    with open("far/sources/install.wim", "r+b") as f:
+        f.truncate((4 << 30) + 5 * MIB)
+    with open("far.sort", "w") as f:
+        f.write("far/sources/install.wim 9\n")
+    windows_media.iso("far", "far.iso", "-udf", "-allow-limited-size", "-J", "-R", "-sort", "far.sort")
+    p = look_at("far.iso", {x: made[x] for x in SHOWN}, "beyond 4 GiB")
+    equal(starts(p), ["bios", "uefi", "uefi-aa64", "uefi-ia32"], "what starts beyond 4 GiB")
+    check(max(s["source"] for s in p["map"]["segments"] if s["kind"] == "image") > 4 << 30, "it does lie there")
+    os.unlink("far.iso")
+
+
 def other_machine():
     windows_media.pe_tree("pe32", machine=windows_media.IA32, boot=False)
     windows_media.tree("win32")
@@ -437,6 +452,8 @@ def main():
         stores()
         settings()
         other_machine()
+        if os.environ.get("LONG") == "1":
+            beyond_4gib()
         without_helper()
     finish()
 

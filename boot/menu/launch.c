@@ -16,7 +16,8 @@ static bool startable(struct menu *m, const struct pod_plan *p, const char *name
 {
 	static const char *const fw_name[4] = {"BIOS", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	if (p->image.kind == POD_IMAGE_UNKNOWN) {
-		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, T("no known structure found"));
+		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name,
+			     p->image.instead ? FT(m->fw, pod_instead_text(p->image.instead)) : T("no known structure found"));
 		return false;
 	}
 	if (plan_starts_here(m, p))

@@ -10,12 +10,17 @@ static void read_conf(struct menu *m)
 	pod_conf_init(m->conf);
 	if (!s->has_conf || !s->conf_node.size_bytes)
 		return;
+	const char *encoding = NULL;
 	size_t n = (size_t)pod_min_u64(s->conf_node.size_bytes, POD_CONF_SIZE_MAX);
 	char *text = m->alloc->alloc(m->alloc, n);
-	if (text && pod_fs_read(&s->data, &s->conf_node, 0, text, n) == POD_OK)
+	if (text && pod_fs_read(&s->data, &s->conf_node, 0, text, n) == POD_OK) {
 		pod_conf_parse(m->conf, text, n);
+		encoding = pod_conf_encoding(text, n);
+	}
 	pod_free(m->alloc, text);
 	m->view.flat = m->conf->view == POD_VIEW_FLAT;
+	if (encoding)
+		pod_snprintf(m->note, sizeof m->note, "isopod.conf: %s", T(encoding));
 }
 
 /* What the scan has to say, on the line above the keys. */

@@ -73,6 +73,8 @@ static void warn_about(struct cli_dev *src, const char *name, const char *fs, st
 
 	if (st != POD_OK)
 		warn_unsound(name, st, &diag, fault);
+	else if (im->instead)
+		fault_warn(fault, _("%s: it is %s; %s"), name, _(pod_instead_text(im->instead)), _(pod_instead_fix(im->instead)));
 	else if (im->truncated)
 		fault_warn(fault, _("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
 			   (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);

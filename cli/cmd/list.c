@@ -9,6 +9,8 @@
 #include "cli/stick/hashlist.h"
 #include "cli/stick/image.h"
 #include "cli/stick/name.h"
+#include "cli/stick/rules.h"
+#include "cli/stick/stray.h"
 #include "cli/stick/walk.h"
 #include "cli/stick/ntfs.h"
 #include "core/base/str.h"
@@ -43,10 +45,33 @@ static bool unreadable(void *ctx, const char *folder, enum pod_status st)
 	return true;
 }
 
+static void other(void *ctx, const char *path)
+{
+	const struct listing *l = ctx;
+	enum cli_stray s = cli_stray_of(path);
+
+	if (s != CLI_STRAY_NONE)
+		fault_warn(l->fault, "%s: %s; %s", path, cli_stray_text(s), cli_stray_fix(s));
+}
+
+/* Lines that the menu cannot read: what they should do, it does not. */
+static void warn_of_conf(struct cli_target *t, struct fault *fault)
+{
+	struct cli_rules r;
+	const char *encoding;
+
+	if (cli_rules_read_target(&r, t) != POD_OK)
+		return;
+	encoding = r.text ? pod_conf_encoding(r.text, r.len) : NULL;
+	if (encoding)
+		fault_warn(fault, "/%s: %s", POD_CONF_FILE, _(encoding));
+	cli_rules_free(&r);
+}
+
 struct probed {
 	struct pod_image image;
 	size_t extents;
-	char problem[160];  /* "" if none */
+	char problem[256];  /* "" if none */
 	uint32_t wim_image; /* that starts; 0: none, or not known */
 	char wim_name[128];
 	/* The plan's, of what Windows is started from. */
@@ -120,6 +145,9 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 			 (unsigned long long)diag.offset_bytes);
 	else if (st != POD_OK)
 		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
+	else if (out->image.instead)
+		snprintf(out->problem, sizeof out->problem, _("it is %s; %s"), _(pod_instead_text(out->image.instead)),
+			 _(pod_instead_fix(out->image.instead)));
 	else if (out->image.truncated)
 		snprintf(out->problem, sizeof out->problem, _("truncated: %llu of %llu bytes"),
 			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
@@ -279,11 +307,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	l.fault = fault;
-	l.walk = (struct cli_walk){.t = cli_target_open(argv[optind], false, fault), .problem = unreadable, .ctx = &l};
+	l.walk = (struct cli_walk){
+		.t = cli_target_open(argv[optind], false, fault), .problem = unreadable, .other = other, .ctx = &l};
 	if (!l.walk.t)
 		return CLI_FAILED;
 
 	cli_ntfs_warn(l.walk.t, fault);
+	warn_of_conf(l.walk.t, fault);
 	cli_walk_images(&l.walk);
 	cli_hashlist_load(&hashes, l.walk.t);
 	rc = json ? report_json(&l, &hashes, fault) : report_text(&l, &hashes, fault);

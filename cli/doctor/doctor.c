@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/doctor/images.h"
 #include "cli/doctor/report.h"
 #include "cli/doctor/sticks.h"
 #include "cli/stick/hashlist.h"
@@ -175,7 +176,7 @@ static bool folder_problem(void *ctx, const char *folder, enum pod_status st)
 
 static void examine_images(struct doctor *d, struct fault *fault)
 {
-	struct cli_walk w = {.t = d->target, .problem = folder_problem, .ctx = d};
+	struct cli_walk w = {.t = d->target, .problem = folder_problem, .other = doctor_stray, .ctx = d};
 	size_t before = d->state->count;
 
 	cli_walk_images(&w);

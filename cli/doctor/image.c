@@ -2,7 +2,9 @@
 /* Hazard 1: is the image whole, what it says it is, and made so that machines can start it? */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/doctor/images.h"
+#include "cli/stick/stray.h"
 #include "cli/ui/bootmode.h"
 #include "core/base/str.h"
 #include "core/fs/iso9660.h"
@@ -58,11 +60,25 @@ static const struct doctor_check files_check = {
 };
 
 static const struct doctor_check *const checks[] = {
-	&structure_check,      &kind_check,	     &boot_check,	   &truncated_check,
-	&files_check,	       &doctor_check_label,  &doctor_check_sought, &doctor_check_catalogue,
-	&doctor_check_hybrid,  &doctor_check_zeros,  &doctor_check_md5,	   &doctor_check_sums,
-	&doctor_check_copied,  &doctor_check_read,   &doctor_check_name,   &doctor_check_wim,
-	&doctor_check_windows, &doctor_check_limits,
+	&structure_check,
+	&kind_check,
+	&boot_check,
+	&truncated_check,
+	&files_check,
+	&doctor_check_label,
+	&doctor_check_sought,
+	&doctor_check_catalogue,
+	&doctor_check_hybrid,
+	&doctor_check_zeros,
+	&doctor_check_md5,
+	&doctor_check_sums,
+	&doctor_check_copied,
+	&doctor_check_read,
+	&doctor_check_name,
+	&doctor_check_wim,
+	&doctor_check_windows,
+	&doctor_check_limits,
+	&doctor_check_unlisted,
 };
 
 #define AGAIN _("download or copy the image again, and compare its hash with the publisher's")
@@ -212,12 +228,27 @@ static void check_files(struct doctor *d, const struct doctor_image *im)
 
 /* --- what it is ------------------------------------------------------------------------------------------------------------ */
 
+static enum pod_instead instead_of(const struct doctor_image *im)
+{
+	return im->image ? im->image->instead : POD_INSTEAD_NONE;
+}
+
+/* A kernel starts as an EFI program; a download may have its old name by mistake. */
+static enum doctor_level level_of_instead(const struct doctor_image *im)
+{
+	if (im->image->kind == POD_IMAGE_UNKNOWN)
+		return DOCTOR_BAD;
+	return instead_of(im) == POD_INSTEAD_KERNEL && pod_image_kind_of_name(im->path) == POD_IMAGE_EFI ? DOCTOR_NOTE
+													 : DOCTOR_WARN;
+}
+
 static void check_structure(struct doctor *d, const struct doctor_image *im)
 {
 	const struct pod_diag *g = im->plan_diag;
 
-	if (im->size_bytes == 0) {
-		doctor_report(d, &structure_check, DOCTOR_BAD, im->subject, _("the file is empty"), AGAIN);
+	if (instead_of(im) != POD_INSTEAD_NONE) {
+		doctor_reportf(d, &structure_check, level_of_instead(im), im->subject, _(pod_instead_fix(instead_of(im))),
+			       _("it is %s"), _(pod_instead_text(instead_of(im))));
 	} else if (!im->plan && *im->parent && im->plan_status == POD_E_NOT_FOUND) {
 		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("copy the parent into the same folder"),
 			       _("it holds only what differs from its parent %s, which is not there"), im->parent);
@@ -255,6 +286,17 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 	for (uint32_t i = 0; im->plan && i < im->plan->warning_count; i++)
 		if (i < im->plan->about_image.first || i >= im->plan->about_image.end)
 			doctor_report(d, &structure_check, DOCTOR_NOTE, im->subject, im->plan->warning[i], NULL);
+}
+
+/* aria2's file is beside it as long as the download goes on; on a stick the walk tells of it. */
+static void check_beside(struct doctor *d, const struct doctor_image *im)
+{
+	char *path = im->host_path ? cli_xasprintf("%s.aria2", im->host_path) : NULL;
+
+	if (path && access(path, F_OK) == 0)
+		doctor_reportf(d, &doctor_check_unlisted, DOCTOR_WARN, im->subject, cli_stray_fix(CLI_STRAY_CONTROL), "%s: %s",
+			       path, cli_stray_text(CLI_STRAY_CONTROL));
+	free(path);
 }
 
 static void check_kind(struct doctor *d, const struct doctor_image *im)
@@ -347,6 +389,7 @@ static void check_length(struct doctor *d, const struct doctor_image *im)
 static void run_image(struct doctor *d, const struct doctor_image *im)
 {
 	check_structure(d, im);
+	check_beside(d, im);
 	doctor_name(d, im);
 	if (im->image) {
 		check_kind(d, im);

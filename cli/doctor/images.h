@@ -34,10 +34,13 @@ struct doctor_sum {
 /* The strongest one found in the folder of the image. */
 bool doctor_sum_find(struct doctor *d, const struct doctor_image *im, struct doctor_sum *out);
 
+/* stray.c: a file of the data partition that is no image by its name. `ctx`: the doctor. */
+void doctor_stray(void *ctx, const char *path);
+
 extern const struct doctor_check doctor_check_label, doctor_check_sought, doctor_check_catalogue, doctor_check_hybrid,
 	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name,
 	doctor_check_wim, doctor_check_windows, doctor_check_limits, doctor_check_menus, doctor_check_bootfiles,
-	doctor_check_isolinux, doctor_check_roots;
+	doctor_check_isolinux, doctor_check_roots, doctor_check_unlisted, doctor_check_rules;
 
 void doctor_name(struct doctor *d, const struct doctor_image *im);	/* name.c */
 void doctor_label(struct doctor *d, const struct doctor_image *im);	/* label.c */

@@ -18,6 +18,8 @@ static const char *const lint_text[] __attribute__((unused)) = {
 	N_("names no image on this stick"),
 	N_("has no effect without a default"),
 	N_("the file is longer than 64 KiB: the rest is not read"),
+	N_("it is in UTF-16, and nothing in it applies: save it as UTF-8"),
+	N_("its lines end in CR alone, and nothing in it applies: save it with LF or CR LF"),
 };
 
 const char *cli_rules_problem(enum pod_conf_problem p)
@@ -37,6 +39,8 @@ const char *cli_rules_problem(enum pod_conf_problem p)
 		return "no-effect";
 	case POD_CONF_TOO_LONG:
 		return "too-long";
+	case POD_CONF_ENCODING:
+		return "encoding";
 	}
 	return "other";
 }

@@ -68,6 +68,14 @@ static void add_folder(struct cli_walk *w, struct folders *f, size_t in, char *p
 	free(path);
 }
 
+static void tell_other(struct cli_walk *w, const char *folder, const char *name)
+{
+	char *path = cli_xasprintf("%s/%s", folder, name);
+
+	w->other(w->ctx, path);
+	free(path);
+}
+
 static enum pod_status read_folder(struct cli_walk *w, struct folders *f, size_t i, struct pod_dir *dir, struct pod_dirent *e)
 {
 	const char *folder = f->v[i].path;
@@ -76,6 +84,8 @@ static enum pod_status read_folder(struct cli_walk *w, struct folders *f, size_t
 	while (st == POD_OK && !w->stop && (st = pod_dir_next(dir, e)) == POD_OK) {
 		bool image = pod_image_kind_of_name(e->name) != POD_IMAGE_UNKNOWN;
 
+		if (!e->node.is_dir && !image && w->other)
+			tell_other(w, folder, e->name);
 		if (e->node.is_dir ? is_system_folder(e->name) : !image)
 			continue;
 		if (e->node.is_dir)

@@ -33,6 +33,8 @@ struct cli_walk {
 	 * "" the walk ends: more than CLI_WALK_MAX images, more folders and files than can be read in reasonable time. False:
 	 * stop. */
 	bool (*problem)(void *ctx, const char *folder, enum pod_status st);
+	/* A file that is no image by its name; may be NULL. */
+	void (*other)(void *ctx, const char *path);
 	void *ctx;
 	struct cli_entry *entry;
 	size_t count, cap;

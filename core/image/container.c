@@ -83,9 +83,21 @@ static enum pod_status look_at_vhd(struct probe *p)
 	return POD_OK;
 }
 
+/* What has the name of a container and nothing of one may be a web page or an archive: that says more. */
+static bool is_something_else(struct probe *p)
+{
+	enum pod_diskfile f;
+	enum pod_instead is;
+	if (pod_diskfile_decide(p->dev, POD_DISKFILE_NONE, POD_DISKFILE_NONE, &f, NULL) == POD_OK && f != POD_DISKFILE_RAW)
+		return false;
+	return pod_instead_look(p->dev, NULL, &is) == POD_OK && is != POD_INSTEAD_NONE && is != POD_INSTEAD_ZEROS;
+}
+
 enum pod_status image_probe_diskfile(struct probe *p)
 {
 	enum pod_diskfile f;
+	if (p->named != POD_DISKFILE_NONE && is_something_else(p))
+		return POD_E_FORMAT;
 	enum pod_status st = pod_diskfile_decide(p->dev, POD_DISKFILE_NONE, p->named, &f, p->diag);
 	if (st == POD_E_UNSUPPORTED)
 		return POD_OK; /* of two kinds at once: of none that we start */
@@ -96,5 +108,7 @@ enum pod_status image_probe_diskfile(struct probe *p)
 								      [POD_DISKFILE_VMDK] = POD_IMAGE_VMDK,
 								      [POD_DISKFILE_VDI] = POD_IMAGE_VDI};
 	p->out->kind = kinds[f]; /* else of a kind that is not known here */
+	if (f == POD_DISKFILE_QCOW || f == POD_DISKFILE_QED || f == POD_DISKFILE_PARALLELS)
+		p->out->instead = POD_INSTEAD_OTHER_DISK;
 	return f == POD_DISKFILE_VHD ? look_at_vhd(p) : POD_OK;
 }

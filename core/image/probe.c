@@ -172,8 +172,13 @@ enum pod_status pod_image_probe(struct pod_dev *image, const char *name, struct 
 		st = POD_E_FORMAT;
 		for (size_t i = 0; i < POD_ARRAY_LEN(probes) && st == POD_E_FORMAT; i++)
 			st = probes[i](p);
-		if (st == POD_E_FORMAT)
-			st = POD_OK; /* of no known kind */
+		if (st == POD_E_FORMAT ||
+		    (st == POD_OK && out->kind == POD_IMAGE_UNKNOWN && !out->instead)) /* of no known kind */
+			st = pod_instead_look(image, name, &out->instead);
+		else if (name && pod_instead_unfinished_name(name))
+			out->instead = POD_INSTEAD_UNFINISHED;
+		else if (out->kind == POD_IMAGE_EFI && pod_instead_is_kernel(p->head))
+			out->instead = POD_INSTEAD_KERNEL;
 	}
 	pod_free(a, p);
 	return st;

@@ -107,7 +107,9 @@ static void warn_about_image(struct pod_plan *p)
 	if (im->truncated)
 		pod_plan_warn(p, "The file holds %s, its volume says %s: it was not copied completely.",
 			      pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
-	if (!im->firmware)
+	if (im->instead)
+		pod_plan_warn(p, "This is %s: %s.", pod_instead_text(im->instead), pod_instead_fix(im->instead));
+	if (!im->firmware && !(im->instead && im->kind == POD_IMAGE_UNKNOWN))
 		pod_plan_warn(p, "Nothing in this image starts on any firmware: it has no boot entry that is known.");
 	p->about_image.end = p->warning_count;
 }

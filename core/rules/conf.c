@@ -65,6 +65,33 @@ static void reader_init(struct reader *r, const char *text, size_t len)
 		r->p += 3;
 }
 
+/* Every other byte of the beginning is zero: ASCII in UTF-16, whatever stands in front. */
+static bool is_utf16(const char *text, size_t len)
+{
+	enum { UNITS_MAX = 16 };
+	size_t units = len / 2 < UNITS_MAX ? len / 2 : UNITS_MAX, low = 0, high = 0;
+	if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+		return true;
+	for (size_t i = 0; i < units; i++) {
+		low += text[2 * i] && !text[2 * i + 1];
+		high += !text[2 * i] && text[2 * i + 1];
+	}
+	return units >= 4 && (low == units || high == units);
+}
+
+const char *pod_conf_encoding(const char *text, size_t len)
+{
+	bool cr = false;
+	if (is_utf16(text, len))
+		return "it is in UTF-16, and nothing in it applies: save it as UTF-8";
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n')
+			return NULL;
+		cr |= text[i] == '\r' && i + 1 < len;
+	}
+	return cr ? "its lines end in CR alone, and nothing in it applies: save it with LF or CR LF" : NULL;
+}
+
 static bool next_line(struct reader *r, struct line *out)
 {
 	if (r->p == r->end)
@@ -226,6 +253,8 @@ void pod_conf_parse(struct pod_conf *c, const char *text, size_t len)
 	struct line l;
 	enum key k;
 	pod_conf_init(c);
+	if (pod_conf_encoding(text, len))
+		return;
 	reader_init(&r, text, len);
 	while (next_line(&r, &l))
 		if (!l.empty)
@@ -256,6 +285,11 @@ uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t l
 	if (len > POD_CONF_SIZE_MAX)
 		report(&run, POD_CONF_TOO_LONG, 0, "the file is longer than 64 KiB: the rest is not read", (struct span){"", 0},
 		       0);
+	const char *encoding = pod_conf_encoding(text, len);
+	if (encoding) {
+		report(&run, POD_CONF_ENCODING, 1, encoding, (struct span){"", 0}, 0);
+		return run.count;
+	}
 	reader_init(&r, text, len);
 	while (next_line(&r, &ln)) {
 		if (ln.empty)

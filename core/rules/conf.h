@@ -50,6 +50,9 @@ void pod_conf_init(struct pod_conf *c);
 /* Fills `c` from `len` bytes of text (all values not named get their defaults). Only the first POD_CONF_SIZE_MAX bytes count. */
 void pod_conf_parse(struct pod_conf *c, const char *text, size_t len);
 
+/* Why no line of a file counts: a static English sentence about its encoding; NULL: it is a text as it should be. */
+const char *pod_conf_encoding(const char *text, size_t len);
+
 enum pod_conf_problem {
 	POD_CONF_LINE,	    /* no key and value in it */
 	POD_CONF_UNKNOWN,   /* no such key */
@@ -58,6 +61,7 @@ enum pod_conf_problem {
 	POD_CONF_DEAD,	    /* names what is not there */
 	POD_CONF_NO_EFFECT, /* needs another key */
 	POD_CONF_TOO_LONG,  /* of the file */
+	POD_CONF_ENCODING,  /* of the file: no line of it is read */
 };
 
 /* One finding; `line` is 1-based, `what` a static English sentence, `key` the key's text as written (not terminated). */

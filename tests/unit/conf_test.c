@@ -242,3 +242,19 @@ TEST(finds_the_line_that_counts)
 	CHECK(keys >= 4);
 	CHECK(!pod_conf_find(t, strlen(t), keys, &c, &p));
 }
+
+TEST(encodings_that_are_not_read)
+{
+	static const char le[] = "\xff\xfev\0i\0e\0w\0", plain[] = "v\0i\0e\0w\0", be[] = "\0v\0i\0e\0w";
+	CHECK(pod_conf_encoding(le, sizeof le - 1) != NULL);
+	CHECK(pod_conf_encoding(plain, 8) != NULL);
+	CHECK(pod_conf_encoding(be, 8) != NULL);
+	CHECK(pod_conf_encoding("view = flat\rtimeout = 5\r", 25) != NULL);
+	CHECK(pod_conf_encoding("view = flat\r\ntimeout = 5\r\n", 27) == NULL);
+	CHECK(pod_conf_encoding("view = flat\r", 12) == NULL);
+	CHECK(pod_conf_encoding("view = flat", 11) == NULL);
+	CHECK(pod_conf_encoding("", 0) == NULL && pod_conf_encoding("\xff", 1) == NULL);
+	struct pod_conf c;
+	pod_conf_parse(&c, "view = folders\rview = folders", 29);
+	CHECK_EQ(c.view, POD_VIEW_FLAT);
+}

@@ -176,7 +176,9 @@ static void check_font(const struct boot *b)
 {
 	uint8_t head[12] = {0};
 
-	if (pod_ends_with_nocase(b->w->path, ".pf2") && pod_dev_read(b->file, 0, head, sizeof head) == POD_OK &&
+	size_t n = (size_t)pod_min_u64(sizeof head, b->file->size_bytes);
+
+	if (pod_ends_with_nocase(b->w->path, ".pf2") && pod_dev_read(b->file, 0, head, n) == POD_OK &&
 	    memcmp(head, "FILE\0\0\0\4PFF2", sizeof head) != 0)
 		doctor_reportf(b->m->d, &doctor_check_bootfiles, DOCTOR_NOTE, b->m->im->subject, NULL,
 			       _("%s is no font of GRUB: its menu appears as plain text"), b->name);

@@ -17,6 +17,16 @@ const struct doctor_check drivers_check_stick = {
 		   "medium that is not found. Only somebody who can make the initrd anew can add a driver (initramfs-tools: "
 		   "MODULES=most; dracut: --add-drivers); otherwise take another image, or write this one to a drive by itself."),
 };
+/* Not a matter of drivers, but seen here, where they are unpacked. */
+static const struct doctor_check initrds_check = {
+	.id = "image.initrds",
+	.hazard = POD_HAZARD_IMAGE,
+	.title = N_("initrds can be unpacked"),
+	.explain =
+		N_("Each initrd is unpacked to its end, as the kernel does it. If that fails, the kernel stops with 'Initramfs "
+		   "unpacking failed' or starts with half of its files. The file is damaged, or was cut off: download or copy "
+		   "the image again, and compare its hash with the publisher's."),
+};
 const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 	[DEVICE_USB] =
 		{
@@ -56,6 +66,7 @@ const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 };
 
 static const struct doctor_check *const checks[] = {
+	&initrds_check,
 	&drivers_check_stick,
 	&drivers_check_kind[DEVICE_USB],
 	&drivers_check_kind[DEVICE_STORAGE],
@@ -288,6 +299,10 @@ static void read_initrds(struct linux_image *x)
 		if (in->unread) {
 			doctor_reportf(x->d, &drivers_check_stick, DOCTOR_SKIPPED, x->im->subject, NULL,
 				       _("%s was not looked at: %s"), r->path, in->problem);
+		} else if (in->seen) {
+			doctor_reportf(x->d, &initrds_check, DOCTOR_BAD, x->im->subject,
+				       _("download or copy the image again, and compare its hash with the publisher's"),
+				       _("%s: %s"), r->path, in->problem);
 		} else if (in->problem) {
 			doctor_reportf(x->d, &drivers_check_stick, DOCTOR_WARN, x->im->subject,
 				       _("compare the image with its publisher's checksum, and copy it again if it differs"),
@@ -309,6 +324,9 @@ static void linux_image(struct doctor *d, const struct doctor_image *im, const s
 	x->d = d;
 	x->im = im;
 	read_initrds(x);
+	if (im->plan->initrd_count && !x->broken)
+		doctor_reportf(d, &initrds_check, DOCTOR_GOOD, im->subject, NULL, _("%zu, unpacked to the end"),
+			       im->plan->initrd_count);
 	if (x->count && !cli_interrupted) {
 		modules_root_read(&x->root, d, im);
 		if (x->root.hostile)

@@ -86,7 +86,8 @@ struct loader {
 struct loaders {
 	struct loader *v;
 	size_t n, cap;
-	unsigned unreadable; /* programs that are no PE files or could not be read */
+	char *bad[8]; /* paths of programs that are no PE files or could not be read; of more, the rest is left out */
+	size_t bad_count;
 };
 /* Of the image, and of the disk that is served in its place. Takes libcrypto (cli_digest_missing): without it there are none. */
 void loaders_read(struct loaders *out, const struct doctor_image *im);

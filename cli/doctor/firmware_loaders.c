@@ -42,14 +42,27 @@ bool loader_take(struct loader *out, char *path, uint8_t *data, size_t len)
 	return pod_pe_read(data, len, &out->pe, NULL) == POD_OK && digest(out);
 }
 
+/* Takes the path over. */
+static void note_bad(struct loaders *list, char *path)
+{
+	if (list->bad_count < POD_ARRAY_LEN(list->bad))
+		list->bad[list->bad_count++] = path;
+	else
+		free(path);
+}
+
 /* Takes path and data over. */
 static void add(struct loaders *list, char *path, uint8_t *data, size_t len)
 {
 	struct loader l;
 	void *v = list->v;
-	bool known = !loader_take(&l, path, data, len);
+	bool known = false;
 
-	list->unreadable += known;
+	if (!loader_take(&l, path, data, len)) {
+		note_bad(list, path);
+		free(data);
+		return;
+	}
 	/* The same program lies in the tree and in the FAT image of most media. */
 	for (size_t i = 0; i < list->n && !known; i++)
 		known = memcmp(list->v[i].digest, l.digest, sizeof l.digest) == 0 && list->v[i].pe.cert_len == l.pe.cert_len;
@@ -73,11 +86,11 @@ static void take(struct walk *w, const char *path, const struct pod_node *node)
 {
 	uint8_t *data;
 
-	if (node->size_bytes < 512 || node->size_bytes > LOADER_SIZE_MAX || w->out->n >= LOADERS_MAX)
+	if (!node->size_bytes || node->size_bytes > LOADER_SIZE_MAX || w->out->n >= LOADERS_MAX)
 		return;
 	data = cli_xmalloc((size_t)node->size_bytes);
 	if (pod_fs_read(w->fs, node, 0, data, (size_t)node->size_bytes) != POD_OK) {
-		w->out->unreadable++;
+		note_bad(w->out, cli_xasprintf("%s%s", w->volume, path));
 		free(data);
 		return;
 	}
@@ -182,6 +195,8 @@ void loaders_free(struct loaders *l)
 		free(l->v[i].path);
 		free(l->v[i].data);
 	}
+	for (size_t i = 0; i < l->bad_count; i++)
+		free(l->bad[i]);
 	pod_free(&cli_alloc, l->v);
 	memset(l, 0, sizeof *l);
 }

@@ -134,6 +134,7 @@ struct facts {
 	unsigned signatures, fitting, differing;
 	bool broken;			/* the certificate table cannot be read to its end */
 	bool trusted;			/* by one of the signatures, or by its digest */
+	bool by_itself;			/* the first signer's certificate is its own issuer */
 	char issuer[POD_X509_NAME_MAX]; /* of the first signer's certificate, "" */
 	char ca[POD_X509_NAME_MAX];	/* whom the machine trusts or has revoked */
 };
@@ -169,8 +170,10 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 		f->signatures++;
 		f->fitting += fits == 1;
 		f->differing += fits == 0;
-		if (!*f->issuer)
+		if (!*f->issuer) {
 			pod_x509_name(sig->signer_issuer, f->issuer);
+			f->by_itself = sig->signer >= 0 && pod_x509_issued_by(&sig->cert[sig->signer], &sig->cert[sig->signer]);
+		}
 		if (!f->trusted && fits != 0)
 			f->trusted = lists_chain(&db, sig, f->ca);
 	}
@@ -188,6 +191,11 @@ static void report_signature(struct doctor *d, const struct doctor_image *im, co
 	else if (f->differing && !f->fitting)
 		doctor_reportf(d, &firmware_check_signature, DOCTOR_BAD, im->subject, again,
 			       _("%s is not what was signed: damaged, or changed since (signed by \"%s\")"), l->path, f->issuer);
+	else if (f->by_itself)
+		doctor_reportf(
+			d, &firmware_check_signature, DOCTOR_NOTE, im->subject, NULL,
+			_("%s: signed by \"%s\" with a certificate of its own: with Secure Boot on it starts only where that is enrolled"),
+			l->path, f->issuer);
 	else if (f->signatures)
 		doctor_reportf(d, &firmware_check_signature, DOCTOR_GOOD, im->subject, NULL,
 			       _("%s: signed by \"%s\", unchanged since"), l->path, f->issuer);
@@ -265,6 +273,66 @@ static void report_signed(struct doctor *d, const struct doctor_image *im, const
 	free(why);
 }
 
+/* --- programs that start nothing -------------------------------------------------------------------------------------------- */
+
+static bool in_boot_folder(const char *path)
+{
+	return pod_strcasestr(path, "EFI/BOOT/") != NULL;
+}
+
+static void report_bad(struct doctor *d, const struct doctor_image *im, const struct loaders *l)
+{
+	for (size_t i = 0; i < l->bad_count; i++)
+		doctor_reportf(d, &firmware_check_signature, in_boot_folder(l->bad[i]) ? DOCTOR_BAD : DOCTOR_NOTE, im->subject,
+			       _("download or copy the image again, and compare its hash with the publisher's"),
+			       _("%s is no EFI program, or it is damaged or cut off: UEFI does not start it"), l->bad[i]);
+}
+
+/* shim starts the program of this name in its own folder. */
+static const char *second_stage(const struct loader *l)
+{
+	static const char *const names[] = {"grubx64.efi", "grubia32.efi", "grubaa64.efi"};
+	const uint8_t *sbat;
+	size_t n;
+
+	if (pod_pe_section(l->data, l->len, &l->pe, ".sbat", &sbat, &n) != POD_OK || !memmem(sbat, n, "\nshim,", 6))
+		return NULL;
+	for (size_t i = 0; i < POD_ARRAY_LEN(names); i++) {
+		char wide[32] = "";
+
+		for (size_t k = 0; names[i][k]; k++)
+			wide[2 * k] = names[i][k];
+		if (memmem(l->data, l->len, wide, 2 * strlen(names[i])))
+			return names[i];
+	}
+	return NULL;
+}
+
+static bool has_program(const struct loaders *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (pod_ends_with_nocase(l->v[i].path, name))
+			return true;
+	for (size_t i = 0; i < l->bad_count; i++)
+		if (pod_ends_with_nocase(l->bad[i], name))
+			return true;
+	return l->n == LOADERS_MAX;
+}
+
+static void report_second_stage(struct doctor *d, const struct doctor_image *im, const struct loaders *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const char *name = in_boot_folder(l->v[i].path) && pod_strcasestr(l->v[i].path, "/BOOT/BOOT")
+					   ? second_stage(&l->v[i])
+					   : NULL;
+
+		if (name && !has_program(l, name))
+			doctor_reportf(d, &firmware_check_signature, DOCTOR_BAD, im->subject,
+				       _("take the original image; or make it anew with this file beside shim"),
+				       _("%s is missing: %s (shim) starts nothing without it"), name, l->v[i].path);
+	}
+}
+
 /* "EFI/BOOT/BOOTX64.EFI", in whichever volume: what the firmware starts by itself. Of Windows' media a boot image of El Torito is
  * not started: it would only ask for a key. */
 static bool is_started(const struct doctor_image *im, const struct loader *l, const char *want)
@@ -279,6 +347,8 @@ void firmware_signed_image(struct doctor *d, const struct doctor_image *im, cons
 	const char *want = s->firmware ? pod_efi_loader_path(s->firmware) : NULL;
 	bool known = s->state == SECURE_ON || s->state == SECURE_OFF;
 
+	report_bad(d, im, l);
+	report_second_stage(d, im, l);
 	for (size_t i = 0; i < l->n && !cli_interrupted; i++) {
 		struct facts f;
 

@@ -70,7 +70,7 @@ static void conclude(struct initrd *r, const struct initrd_found *f)
 	r->has_init = f->has_init;
 	r->has_squashfs = f->has_squashfs;
 	r->unread = f->problem == INITRD_NO_LIBRARY;
-	r->damaged = f->problem == INITRD_BREAKS_OFF;
+	r->damaged = r->seen = f->problem == INITRD_BREAKS_OFF || f->problem == INITRD_WRONG_SUM;
 	switch ((enum initrd_problem)f->problem) {
 	case INITRD_READ_ERROR:
 		r->problem = cli_xstrdup(_("read error"));
@@ -79,7 +79,13 @@ static void conclude(struct initrd *r, const struct initrd_found *f)
 		r->problem = cli_xstrdup(_("a compression that is not known here"));
 		break;
 	case INITRD_BREAKS_OFF:
-		r->problem = cli_xasprintf(_("it is cut off or damaged after %zu files"), r->files);
+		r->problem = cli_xasprintf(_("it is cut off or damaged at its offset %llu, after %zu files"),
+					   (unsigned long long)f->stopped_at, r->files);
+		break;
+	case INITRD_WRONG_SUM:
+		r->problem =
+			cli_xasprintf(_("what begins at its offset %llu has another CRC-32 than its end says: it is damaged"),
+				      (unsigned long long)f->stopped_at);
 		break;
 	case INITRD_NO_LIBRARY:
 		r->problem = cli_xstrdup(initrd_library());

@@ -17,6 +17,7 @@ struct initrd {
 	char *problem;	     /* NULL, or a sentence: why it could not be read to its end */
 	bool unread;	     /* the problem is not the initrd's: the library is missing, or could not be started */
 	bool damaged;	     /* the problem is in the initrd, and not that it could not be read or is of an unknown kind */
+	bool seen;	     /* ... as its own structures show it, and not by a crash of what reads it */
 	uint64_t read_bytes; /* unpacked */
 };
 

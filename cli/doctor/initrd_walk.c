@@ -15,6 +15,8 @@
 #include "cli/doctor/initrd.h"
 #include "cli/doctor/initrd_walk.h"
 #include "cli/host/lazy.h"
+#include "core/base/bytes.h"
+#include "core/base/hash.h"
 
 /* clang-format off */
 #define FUNCTIONS(X) \
@@ -35,6 +37,8 @@ struct source {
 	struct pod_dev *dev;
 	uint64_t at, end; /* on the device */
 	struct archive *unpack;
+	uint32_t crc; /* of what was unpacked */
+	uint64_t unpacked;
 	uint8_t *buf; /* PIECE bytes: what libarchive was given last, or what was read ahead */
 	uint64_t buf_at;
 	size_t buf_len;
@@ -88,8 +92,10 @@ static ssize_t source_read(struct source *s, void *buf, size_t len)
 			return -1;
 		if (got == 0)
 			break;
+		s->crc = pod_crc32(s->crc, (char *)buf + n, (size_t)got);
 		n += (size_t)got;
 	}
+	s->unpacked += n;
 	return (ssize_t)n;
 }
 
@@ -119,11 +125,13 @@ struct walker {
 	uint64_t pos;  /* of the stream, for the padding */
 };
 
-/* The first one counts. */
-static void problem(struct walker *w, enum initrd_problem what)
+/* The first one counts; `at`: on the device. */
+static void problem(struct walker *w, enum initrd_problem what, uint64_t at)
 {
-	if (!w->found.problem)
-		w->found.problem = what;
+	if (w->found.problem)
+		return;
+	w->found.problem = what;
+	w->found.stopped_at = at - w->q->start_bytes;
 }
 
 static bool hex8(const char *p, uint32_t *out)
@@ -344,6 +352,32 @@ static bool walk_stream(struct walker *w, struct source *s, uint64_t *used)
 	return ok;
 }
 
+/* Compressions that libarchive knows for sure: what begins so and cannot be unpacked is damaged. */
+static bool is_known(struct pod_dev *dev, uint64_t at, uint64_t end)
+{
+	static const uint8_t magic[][4] = {{0x1f, 0x8b, 8, 0}, {0xfd, '7', 'z', 'X'}, {0x28, 0xb5, 0x2f, 0xfd}};
+	uint8_t b[4] = {0};
+
+	if (end - at < sizeof b || pod_dev_read(dev, at, b, sizeof b) != POD_OK)
+		return false;
+	for (size_t i = 0; i < POD_ARRAY_LEN(magic); i++)
+		if (memcmp(b, magic[i], i ? 4 : 3) == 0)
+			return true;
+	return false;
+}
+
+/* gzip (RFC 1952) ends in CRC-32 and length, which libarchive does not look at. Of several streams behind each other the length is not
+ * that of all, and the sum is not known. */
+static bool gzip_differs(const struct source *s, struct pod_dev *dev, uint64_t at, uint64_t used)
+{
+	uint8_t head[2], tail[8];
+
+	if (used < 18 || pod_dev_read(dev, at, head, sizeof head) != POD_OK || head[0] != 0x1f || head[1] != 0x8b ||
+	    pod_dev_read(dev, at + used - sizeof tail, tail, sizeof tail) != POD_OK)
+		return false;
+	return pod_get_le32(tail + 4) == (uint32_t)s->unpacked && pod_get_le32(tail) != s->crc;
+}
+
 /* A compressed part at `at`; returns where it ends, or 0 (has said why). */
 static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_t end)
 {
@@ -352,7 +386,7 @@ static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, 
 	bool ok;
 
 	if (w->q->missing) {
-		problem(w, INITRD_NO_LIBRARY);
+		problem(w, INITRD_NO_LIBRARY, at);
 		return 0;
 	}
 	s.buf = cli_xmalloc(PIECE);
@@ -365,9 +399,17 @@ static uint64_t walk_packed(struct walker *w, struct pod_dev *dev, uint64_t at, 
 		ok = walk_stream(w, &s, &used);
 	}
 	free(s.buf);
+	if (ok && used && gzip_differs(&s, dev, at, used)) {
+		problem(w, INITRD_WRONG_SUM, at);
+		return 0;
+	}
 	if (ok && used)
 		return at + used;
-	problem(w, s.io_error ? INITRD_READ_ERROR : used ? INITRD_BREAKS_OFF : INITRD_UNKNOWN);
+	problem(w,
+		s.io_error			 ? INITRD_READ_ERROR
+		: used || is_known(dev, at, end) ? INITRD_BREAKS_OFF
+						 : INITRD_UNKNOWN,
+		at + used);
 	return 0;
 }
 
@@ -381,7 +423,7 @@ static void walk_all(struct walker *w, struct pod_dev *dev, uint64_t at, uint64_
 		size_t n = 0;
 
 		if (!walk_archives(w, &s, head, &n)) {
-			problem(w, s.io_error ? INITRD_READ_ERROR : INITRD_BREAKS_OFF);
+			problem(w, s.io_error ? INITRD_READ_ERROR : INITRD_BREAKS_OFF, s.at);
 			break;
 		}
 		if (!n)

@@ -12,6 +12,7 @@ enum initrd_problem {
 	INITRD_READ_ERROR,
 	INITRD_UNKNOWN,	   /* a compression that libarchive does not know */
 	INITRD_BREAKS_OFF, /* or is damaged */
+	INITRD_WRONG_SUM,
 	INITRD_NO_LIBRARY,
 	INITRD_PROBLEM_COUNT,
 };
@@ -32,6 +33,7 @@ enum {
 
 struct initrd_found {
 	uint64_t files, read_bytes;
+	uint64_t stopped_at; /* of the initrd: where the problem is, or behind it */
 	uint32_t problem;
 	uint16_t has_init, has_squashfs;
 };

@@ -20,11 +20,13 @@ const struct doctor_check doctor_check_menus = {
 
 #define ORIGINAL _("take the original image; or make it anew with the file that its menu names")
 
-/* Does nothing else start what this entry starts? */
-static bool is_last(const struct menus *m, const struct menus_want *w)
+/* Does nothing else start what this entry starts? *nothing: nothing at all starts. */
+static bool is_last(const struct menus *m, const struct menus_want *w, bool *nothing)
 {
 	const struct menus_entry *own = &m->entry[w->entry];
 	bool all = true, same = true;
+
+	*nothing = true;
 
 	for (uint32_t i = 0; i < m->entries; i++) {
 		const struct menus_entry *e = &m->entry[i];
@@ -32,6 +34,7 @@ static bool is_last(const struct menus *m, const struct menus_want *w)
 		if (e->root != own->root || !e->starts || e->foreign)
 			continue;
 		if (!e->broken) {
+			*nothing = false;
 			all &= e->optional;
 			same &= !e->kernel || !own->kernel || strcmp(e->kernel, own->kernel) != 0;
 		}
@@ -43,14 +46,15 @@ static bool is_last(const struct menus *m, const struct menus_want *w)
 static enum doctor_level level_in_entry(const struct menus *m, const struct menus_want *w)
 {
 	const struct menus_entry *e = &m->entry[w->entry];
+	bool nothing, last = is_last(m, w, &nothing);
 
 	if (e->foreign || w->unsure || w->kind == POD_MENU_CONFIG || w->kind == POD_MENU_FONT)
 		return DOCTOR_NOTE;
-	if (e->is_default)
+	if (e->is_default || nothing)
 		return DOCTOR_BAD;
 	if (e->optional || menus_is_optional(w->text))
 		return DOCTOR_NOTE;
-	if (is_last(m, w))
+	if (last)
 		return DOCTOR_BAD;
 	return w->kind == POD_MENU_KERNEL || w->kind == POD_MENU_MULTIBOOT ? DOCTOR_WARN : DOCTOR_NOTE;
 }
@@ -203,6 +207,26 @@ static bool has_label(const struct menus *m, uint32_t root, const char *label)
 	return false;
 }
 
+/* A configuration without entries may wait for what is typed; then it says so. */
+static bool asks(struct menus *m, const struct menus_root *r)
+{
+	static const char *const word[] = {"prompt", "display", "say"};
+	char text[1024];
+	struct pod_node node;
+	size_t n;
+
+	if (!menus_lookup(m, r->volume, r->path, &node))
+		return false;
+	n = (size_t)pod_min_u64(node.size_bytes, sizeof text - 1);
+	if (n && pod_fs_read(&m->volume[r->volume].fs, &node, 0, text, n) != POD_OK)
+		return true; /* image.files and --full tell of it */
+	text[n] = 0;
+	for (size_t i = 0; i < POD_ARRAY_LEN(word); i++)
+		if (pod_strcasestr(text, word[i]))
+			return true;
+	return false;
+}
+
 static void check_default(struct menus *m, uint32_t root)
 {
 	const struct menus_root *r = &m->root[root];
@@ -212,6 +236,11 @@ static void check_default(struct menus *m, uint32_t root)
 
 	if (r->loader != MENUS_SYSLINUX || r->ui)
 		return;
+	if (!r->by_default && !has_entries(m, root) && !asks(m, r)) {
+		doctor_reportf(m->d, &doctor_check_menus, DOCTOR_BAD, m->im->subject, ORIGINAL,
+			       _("%s names neither a menu nor anything to start"), r->path);
+		return;
+	}
 	if (!r->by_default) {
 		doctor_reportf(m->d, &doctor_check_menus, DOCTOR_NOTE, m->im->subject, NULL,
 			       _("%s names neither a menu nor what to start: it waits for a label to be typed"), r->path);

@@ -49,6 +49,13 @@ enum pod_status pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, st
 		return pod_fail(diag, POD_E_CORRUPT, "NumberOfSections", pe + 6, POD_PE_SECTIONS_MAX, out->section_count);
 	if (out->headers_len > len || out->headers_len < out->sections_bytes + out->section_count * 40u)
 		return pod_fail(diag, POD_E_CORRUPT, "SizeOfHeaders", opt + 60, len, out->headers_len);
+	for (uint32_t i = 0; i < out->section_count; i++) {
+		const uint8_t *s = p + out->sections_bytes + i * 40u;
+		uint64_t end = (uint64_t)pod_get_le32(s + 16) + pod_get_le32(s + 20);
+		/* What is written only in memory may state any place. */
+		if (pod_get_le32(s + 16) && pod_get_le32(s + 20) && end > len)
+			return pod_fail(diag, POD_E_RANGE, "section", out->sections_bytes + i * 40u, end, len);
+	}
 	return POD_OK;
 }
 

@@ -27,7 +27,8 @@ struct pod_pe {
 	uint16_t section_count;
 };
 
-/* The whole file. POD_E_FORMAT if it is no PE file, POD_E_CORRUPT if its headers lead out of it. */
+/* The whole file. POD_E_FORMAT if it is no PE file, POD_E_CORRUPT if its headers lead out of it, POD_E_RANGE if a section does:
+ * diag->expected bytes it should have. */
 enum pod_status POD_MUST_USE pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, struct pod_diag *diag);
 /* A section's bytes in the file (VirtualSize or SizeOfRawData, whichever is less). POD_E_NOT_FOUND. */
 enum pod_status POD_MUST_USE pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe *pe, const char *name,

@@ -127,7 +127,7 @@ def media(old, new):
     loader = open("old.efi", "rb").read()
     windows_media.pe_tree("pe", programs={"Windows/Boot/EFI/bootmgfw.efi": loader})
     windows_media.wim("pe", "bare.wim", "--boot", "--compress=LZX")
-    windows_media.tree("medium", {"efi/boot/bootx64.efi": loader, "sources/boot.wim": open("bare.wim", "rb").read()})
+    windows_media.tree("medium", {"efi/boot/bootx64.efi": loader, "efi/boot/bootia32.efi": open(PROGRAM, "rb").read(), "efi/boot/bootaa64.efi": open(PROGRAM, "rb").read(), "sources/boot.wim": open("bare.wim", "rb").read()})
     for image in (windows_media.iso("medium", "win.iso", "-udf", "-J"), "bare.wim"):
         no_alarm(look(image, secure=1, db=old), image)
         expect(look(image, secure=1, db=new), "firmware.signed", "problem", "BOOTX64.EFI" if image == "bare.wim" else "bootx64.efi", PCA2011)

@@ -11,9 +11,9 @@
 
 /* Conventional memory that stage 2 uses; see stage2.ld. */
 #define BIOS_IMAGE	 0x10000u /* stage 2 itself */
-#define BIOS_BOUNCE	 0x70000u /* 64 KiB, on a 64 KiB boundary: DMA never crosses one */
+#define BIOS_BOUNCE	 0x80000u /* 64 KiB, on a 64 KiB boundary: DMA never crosses one */
 #define BIOS_BOUNCE_SIZE 0x10000u
-#define BIOS_LOW_END	 0x80000u /* stage 2 uses nothing from here on */
+#define BIOS_LOW_END	 0x90000u /* stage 2 uses nothing from here on */
 
 /* --- real mode (stage2.S) ----------------------------------------------------------------------------- */
 struct bios_regs {

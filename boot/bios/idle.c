@@ -6,6 +6,7 @@
  * there by INT 10h AH=0Eh.
  */
 #include "boot/bios/int13.h"
+#include "boot/text/text.h"
 #include "core/base/bytes.h"
 
 #define BDA_VIDEO_MODE 0x449u
@@ -132,7 +133,7 @@ static uint32_t read_screen(bool *error)
 		sum = (sum ^ text[i]) * 16777619u;
 	}
 	pod_put_le32(idle.sector + SCREEN_LEN, len);
-	*error = holds(text, len, "rror") || holds(text, len, "ot found") || holds(text, len, "o such file") ||
+	*error = holds(text, len, "rror") || holds(text, len, PLAIN_("ot found")) || holds(text, len, PLAIN_("o such file")) ||
 		 holds(text, len, "orrupt");
 	return len ? sum : 0;
 }

@@ -42,6 +42,23 @@ TEST(config_syslinux_and_systemd_boot)
 		  "/arch/initramfs.img ");
 }
 
+static const char *kernels_in(const char *text)
+{
+	seen[0] = 0;
+	pod_config_kernels(text, strlen(text), note, NULL);
+	return seen;
+}
+
+TEST(config_kernels)
+{
+	CHECK_STR(kernels_in("menuentry 'x' {\n\tlinux /live/vmlinuz boot=live initrd=/no\n\tinitrd /live/initrd.img\n}\n"),
+		  "/live/vmlinuz ");
+	CHECK_STR(kernels_in("multiboot2 /boot/xen.gz console=com1\nmodule2 --nounzip ($root)/vmlinuz quiet\nmodule2 /initrd\n"),
+		  "/boot/xen.gz /vmlinuz /initrd ");
+	CHECK_STR(kernels_in("LABEL l\n  KERNEL ../vmlinuz\n  APPEND linux=1\n# kernel /no\n"), "../vmlinuz ");
+	CHECK_STR(kernels_in("linux $kernel\nlinux\nmodule2 --nounzip\nlinux16 \"/a b\" c"), "/a b ");
+}
+
 TEST(config_hostile_text_ends)
 {
 	char big[5000];

@@ -68,7 +68,7 @@ def sound():
 def command_line():
     got = findings("s.img", "--only", "3,drive.space")
     equal({f[0] for f in got}, {"rules.conf", "drive.space"}, "--only")
-    got = findings("s.img", "--skip", "image,drive,4,2,5")
+    got = findings("s.img", "--skip", "image,drive,kernel,4,2,5")
     equal({f[0] for f in got}, {"rules.conf"}, "--skip")
     for args in (("--only", "nonsense"), ("--probe=some", "s.img"), ("--probe",), ("a", "b"), ("--no-machine",), ("--explain", "nonsense"),
                  ("--save-inventory", "x", "s.img")):

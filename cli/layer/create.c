@@ -133,6 +133,17 @@ static void any_layer(void *ctx, const char *name, uint64_t size, int64_t mtime,
 		*any = true;
 }
 
+/* Without an index nobody knows of what was made: it goes, so that the same command can be given again. */
+static void clear_away(struct layer_store *ls, const char *base, struct fault *fault)
+{
+	if (ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX))
+		return;
+	for (size_t i = 0; i < ls->s.count; i++)
+		if (strcmp(ls->s.layer[i].file, base) != 0)
+			layer_store_leave_file(ls, ls->s.layer[i].file, fault);
+	layer_store_leave_file(ls, base, fault);
+}
+
 static int fill_store(struct layer_store *ls, const struct layer_base *b, struct disk *from, struct fault *fault)
 {
 	struct pod_stored e = {.flags = POD_STORED_FROZEN, .created = cli_identity_time(NULL)};
@@ -150,16 +161,17 @@ static int fill_store(struct layer_store *ls, const struct layer_base *b, struct
 	pod_strlcpy(e.name, b->name, sizeof e.name);
 	pod_store_file_name(e.file, e.name, e.id);
 	rc = make_base(ls, b, from, &e, fault);
-	if (rc != CLI_OK)
-		return rc;
-	st = pod_store_add(&ls->s, &e);
+	st = rc == CLI_OK ? pod_store_add(&ls->s, &e) : POD_OK;
 	if (st != POD_OK)
-		return fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
-	rc = layer_store_child(ls, e.id, 0, &ls->s.current, fault);
+		rc = fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
+	if (rc == CLI_OK)
+		rc = layer_store_child(ls, e.id, 0, &ls->s.current, fault);
 	if (rc == CLI_OK)
 		rc = layer_store_save_new(ls, fault);
 	if (rc == CLI_OK)
 		ls->dir.ops->protect(&ls->dir, e.file, true, fault);
+	else
+		clear_away(ls, e.file, fault);
 	return rc;
 }
 

@@ -7,6 +7,9 @@
  *   ISOPOD_TEST_CUT=N      the process kills itself before the Nth write (1-based); writes before it are done
  *   ISOPOD_TEST_SIGNAL=N   the process gets SIGINT before the Nth write, once
  *   ISOPOD_TEST_FAIL=N     the Nth write and all later ones go to a closed file: the command sees errors
+ *   ISOPOD_TEST_FULL=N     no space from the Nth write on: nothing more is written, no file gets longer
+ *   ISOPOD_TEST_EIO=N      the Nth write fails, and it alone
+ *   ISOPOD_TEST_NO_FLUSH=N the Nth flush fails, and it alone: whether what was written is there, the command cannot know
  *   ISOPOD_TEST_SLOW=MS     sleeps before each write of 1 MiB and more
  *   ISOPOD_TEST_WRAP=N      TARGET really has N bytes: what lies behind lands on it again, a counterfeit drive
  *   ISOPOD_TEST_LOSE=N      TARGET really has N bytes: what is written behind is gone, zeros are read there
@@ -16,6 +19,7 @@
  *   ISOPOD_TEST_STORE=FILE  appends what happens to the files of a layer store, by name: "W path\noffset length\n" and the data,
  *                           "Z path\noffset length\n" a hole, "F path\n" flush, "T path\nsize\n"; names: store_faults.c
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <pthread.h>
@@ -29,7 +33,7 @@
 #include "core/base/bytes.h"
 
 static unsigned long long wrap_at, lose_at, bad_read;
-static long cut_at, fail_at, signal_at, slow_ms, flip_at, count;
+static long cut_at, fail_at, signal_at, slow_ms, flip_at, full_at, eio_at, no_flush_at, count, flushes;
 static int log_fd = -1;
 static bool flipped;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -88,6 +92,18 @@ static void change(const struct cli_dev *d)
 		pull_out(d);
 }
 
+/* After change(): why this one fails; 0: it does not. */
+static int refusal(void)
+{
+	return full_at && count >= full_at ? ENOSPC : eio_at && count == eio_at ? EIO : 0;
+}
+
+static int fails(int why)
+{
+	errno = why;
+	return -1;
+}
+
 static void put_record(uint64_t off_bytes, const void *buf, size_t len)
 {
 	uint8_t head[16];
@@ -138,6 +154,10 @@ static ssize_t fault_write(struct cli_dev *d, const void *buf, size_t len, uint6
 		usleep((useconds_t)slow_ms * 1000);
 	pthread_mutex_lock(&lock);
 	change(d);
+	if (refusal()) {
+		pthread_mutex_unlock(&lock);
+		return fails(refusal());
+	}
 	put_record(off_bytes, buf, len);
 	if (store_log) {
 		fprintf(store_log, "W %s\n%llu %zu\n", d->path, (unsigned long long)off_bytes, len);
@@ -160,6 +180,10 @@ static int fault_flush(struct cli_dev *d)
 		fprintf(store_log, "F %s\n", d->path);
 		fflush(store_log);
 	}
+	if (++flushes == no_flush_at) {
+		pthread_mutex_unlock(&lock);
+		return fails(EIO);
+	}
 	pthread_mutex_unlock(&lock);
 	return host->flush(d);
 }
@@ -167,6 +191,10 @@ static int fault_flush(struct cli_dev *d)
 static int fault_resize(struct cli_dev *d, uint64_t size_bytes)
 {
 	pthread_mutex_lock(&lock);
+	if (full_at && count + 1 >= full_at && size_bytes > d->dev.size_bytes) {
+		pthread_mutex_unlock(&lock);
+		return fails(ENOSPC);
+	}
 	if (store_log) {
 		fprintf(store_log, "T %s\n%llu\n", d->path, (unsigned long long)size_bytes);
 		fflush(store_log);
@@ -194,7 +222,7 @@ static int fault_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes
 /* Changes nothing that a reader sees, so there is nothing to record. */
 static int fault_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes)
 {
-	return host->reserve(d, off_bytes, len_bytes);
+	return full_at && count + 1 >= full_at ? fails(ENOSPC) : host->reserve(d, off_bytes, len_bytes);
 }
 
 const struct cli_dev_ops *cli_dev_stack(const struct cli_dev_ops *below)
@@ -220,6 +248,12 @@ __attribute__((constructor)) static void arm(void)
 		cut_at = atol(s);
 	if ((s = getenv("ISOPOD_TEST_FAIL")))
 		fail_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_FULL")))
+		full_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_EIO")))
+		eio_at = atol(s);
+	if ((s = getenv("ISOPOD_TEST_NO_FLUSH")))
+		no_flush_at = atol(s);
 	if ((s = getenv("ISOPOD_TEST_LOG")))
 		log_fd = open(s, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if ((s = getenv("ISOPOD_TEST_ROOT")))

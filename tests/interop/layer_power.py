@@ -112,6 +112,39 @@ def operation(name, before, args, rng, content_of_current=None):
     check("new" in seen and len(seen) > 1, "%s: both the old and the new state were seen: %r" % (name, seen))
 
 
+def decisions(name, before, args, rng):
+    """A commit is killed in its middle; then power is lost at every write of what finishes it, or takes it back."""
+    global states
+    if os.environ.get("ONLY", "") not in name:
+        return
+    old = look(before)
+    shutil.rmtree("half", ignore_errors=True)
+    subprocess.run(["cp", "-a", before, "half"], check=True)
+    isopod("layer", "commit", "half", *args, program=FAULTS, env={"ISOPOD_TEST_CUT": "24"})
+    check(commit_interrupted("half"), name + ": it was interrupted")
+    ends = {}
+    for how in ("--resume", "--undo"):
+        shutil.rmtree("run", ignore_errors=True)
+        subprocess.run(["cp", "-a", "half", "run"], check=True)
+        if os.path.exists("log"):
+            os.unlink("log")
+        r = isopod("layer", "commit", "run", how, program=FAULTS, env={"ISOPOD_TEST_STORE": os.path.abspath("log")})
+        check(r.rc == 0, "%s %s: %d %s" % (name, how, r.rc, r.err))
+        ends[how] = (look("run"), parse("log"))
+    new = ends["--resume"][0]
+    check(ends["--undo"][0] == old and new != old, "%s: taken back: %r, want %r" % (name, ends["--undo"][0], old))
+    for how, (end, events) in ends.items():
+        for what in folder_states("half", events, rng):
+            states += 1
+            what = "%s %s, %s" % (name, how, what)
+            r = isopod("layer", "check", "state")
+            check(r.rc == 0 and " 0 faults" in r.out, "%s: check: %s%s" % (what, r.out, r.err))
+            if commit_interrupted("state"):
+                decide(what, "state", old, new, rng)
+            else:
+                check(look("state") == end, "%s: it says that it is done" % what)
+
+
 def write(store, off, data):
     """Into the current layer."""
     write_disk(must("layer", "path", store).out.strip(), off, data)
@@ -279,6 +312,7 @@ with workdir():
     write("s2", 2 * MIB, rng.randbytes(4096))
     operation("rollback by name", "s2", ["rollback", "good"], rng)
     operation("commit in the middle", "s2", ["commit", "better"], rng)
+    decisions("commit in the middle, interrupted,", "s2", ["better"], rng)
     operation("flatten in the middle", "s2", ["flatten", "better"], rng)
     operation("rebase the current layer", "s2", ["rebase", "layer-3", "good"], rng)
     operation("rebase in the middle", "s2", ["rebase", "better", "base"], rng)

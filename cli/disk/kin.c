@@ -275,3 +275,19 @@ int disk_kin_guard_name(const char *path, struct fault *fault)
 	disk_kin_free(&k);
 	return rc;
 }
+
+int disk_kin_guard_place(const char *path, struct fault *fault)
+{
+	struct disk_kin k;
+	int rc = CLI_OK;
+
+	disk_kin_find(&k, path);
+	if (k.store)
+		rc = fault_set(
+			fault,
+			_("%s: is a layer of the store %s, whose index says what it is based on; give it another parent with "
+			  "'isopod layer rebase' or 'isopod layer flatten'"),
+			path, k.store);
+	disk_kin_free(&k);
+	return rc;
+}

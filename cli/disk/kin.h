@@ -27,6 +27,9 @@ int disk_kin_guard(const char *path, const char *but, struct fault *fault);
 /* The same before another file takes its name: nor may it be a layer of a store, the current one included. */
 int disk_kin_guard_name(const char *path, struct fault *fault);
 
+/* The same before it gets another parent, which a store's index would not know of. */
+int disk_kin_guard_place(const char *path, struct fault *fault);
+
 /* The user says that whoever reads through the image may be lost. */
 #define DISK_ORPHAN_OPTION                                                                                                       \
 	{                                                                                                                        \

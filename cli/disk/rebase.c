@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include "cli/disk/disk.h"
+#include "cli/disk/kin.h"
 #include "core/base/str.h"
 
 #define ROOM_TO_SPARE (1u << 20)
@@ -203,6 +203,8 @@ int disk_cmd_rebase(const struct cli_command *cmd, int argc, char **argv, struct
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --parent FILE, --onto FILE or --flatten"));
 	if (parent)
 		return relink(argv[optind], parent, any_identity, fault);
+	if (disk_kin_guard_place(argv[optind], fault) != CLI_OK)
+		return CLI_FAILED;
 	if (onto)
 		return no_loop(argv[optind], onto, fault) == CLI_OK ? move_onto(argv[optind], onto, fault) : CLI_FAILED;
 	d = cli_xzalloc(sizeof *d);

@@ -69,6 +69,9 @@ def inner_layers():
         os.chmod("st/" + f, 0o644)
     layers = {l["name"]: "st/" + l["file"] for l in json.loads(must("layer", "list", "st", "--json").out)["layers"]}
     for name in ("base", "one", "two"):
+        if name != "base":
+            for args in (("--onto", layers["base"]), ("--flatten",)):
+                one_line(isopod("disk", "rebase", layers[name], *args), 3, "rebase of layer %s" % name, "is a layer of the store", "isopod layer rebase")
         refused("layer " + name, "disk", "serve", layers[name], "--nbd", "s", "--write", words=("is a layer of the store", "--orphan-children"))
     write(must("layer", "path", "st").out.strip(), 2)
     must("layer", "rollback", "st", "one")

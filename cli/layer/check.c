@@ -593,10 +593,12 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"repair", no_argument, NULL, 'r'},
 						{"hash", no_argument, NULL, 'h'},
+						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
 	struct layer_store *ls = cli_xzalloc(sizeof *ls);
 	struct check k = {.ls = ls};
 	struct cli_json j;
+	bool unsafe = false;
 	int c, rc;
 
 	cli_json_init(&j, stdout);
@@ -608,10 +610,13 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct
 		k.json = c == 'j' ? &j : k.json;
 		k.repair |= c == 'r';
 		k.hash |= c == 'h';
+		unsafe |= c == 'U';
 	}
-	if (argc - optind != 1) {
+	if (argc - optind != 1 || (unsafe && (k.repair || k.hash))) {
 		free(ls);
-		return cli_usage(fault, cmd, "%s", _("name one STORE"));
+		return cli_usage(fault, cmd, "%s",
+				 argc - optind != 1 ? _("name one STORE")
+						    : _("--unsafe-read goes neither with --repair nor with --hash"));
 	}
 	if (k.hash && !cli_digest_ready(fault)) {
 		free(ls);
@@ -624,6 +629,7 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct
 	}
 	rc = k.repair ? open_or_rebuild(&k, argv[optind], fault) : layer_store_open(ls, argv[optind], k.hash, fault);
 	if (rc == CLI_OK) {
+		ls->dir.unsafe = unsafe;
 		rc = check_store(&k, fault);
 		if (rc == CLI_OK)
 			rc = report(&k, fault);

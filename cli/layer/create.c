@@ -232,10 +232,11 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struc
 	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
 						{"layer", required_argument, NULL, 'l'},
 						{"replace", no_argument, NULL, 'r'},
+						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
 	struct layer_store *ls;
 	const char *layer = NULL, *format = NULL;
-	bool replace = false;
+	bool replace = false, unsafe = false;
 	struct pod_stored *e;
 	int c, rc;
 
@@ -246,6 +247,8 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struc
 			layer = optarg;
 		else if (c == 'r')
 			replace = true;
+		else if (c == 'U')
+			unsafe = true;
 		else
 			return cli_bad_option(fault, cmd, argv);
 	}
@@ -256,6 +259,7 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struc
 	if (rc == CLI_OK) {
 		struct disk *d = cli_xzalloc(sizeof *d);
 
+		ls->dir.unsafe = unsafe;
 		e = layer ? layer_store_get(ls, layer, fault) : layer_store_current(ls, fault);
 		rc = e ? layer_store_open_disk(ls, e, d, fault) : CLI_FAILED;
 		if (rc == CLI_OK) {

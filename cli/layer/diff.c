@@ -455,18 +455,23 @@ static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, st
 
 int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"export", required_argument, NULL, 'e'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"export", required_argument, NULL, 'e'},
+						DISK_UNSAFE_OPTION,
+						{NULL, 0, NULL, 0}};
 	const char *dir = NULL;
 	struct layer_store *ls;
 	struct disk *a, *b;
 	struct pod_stored *from, *to;
 	struct cli_json j, *json = NULL;
+	bool unsafe = false;
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'e')
 			dir = optarg;
+		else if (c == 'U')
+			unsafe = true;
 		else if (c == 'j')
 			json = &j;
 		else
@@ -480,6 +485,7 @@ int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct 
 	cli_catch_signals();
 	rc = layer_store_open(ls, argv[optind], false, fault);
 	if (rc == CLI_OK) {
+		ls->dir.unsafe = unsafe;
 		from = layer_store_get(ls, argv[optind + 1], fault);
 		to = !from		  ? NULL
 		     : argc - optind == 3 ? layer_store_get(ls, argv[optind + 2], fault)

@@ -38,6 +38,7 @@ struct store_dir {
 	char *shown; /* FOLDER or TARGET:/folder */
 	char *path;  /* the folder, on the host or on the stick */
 	bool writable;
+	bool unsafe;		   /* files are read although somebody may be writing to them: set by whoever opened it */
 	int fd;			   /* host: the folder */
 	struct cli_volume volume;  /* stick, for writing */
 	struct cli_target *target; /* stick, for reading */

@@ -22,7 +22,8 @@ static struct disk_file *host_open(struct store_dir *d, const char *name, bool w
 	struct host_file *h = cli_xzalloc(sizeof *h);
 	char *path = store_dir_name(d, name);
 	/* Readers of the index need no lock: its slots are written in turn. */
-	enum disk_use use = writable ? DISK_WRITE : strcmp(name, POD_STORE_INDEX) == 0 ? DISK_READ_UNSAFE : DISK_READ;
+	bool unsafe = d->unsafe || strcmp(name, POD_STORE_INDEX) == 0;
+	enum disk_use use = writable ? DISK_WRITE : unsafe ? DISK_READ_UNSAFE : DISK_READ;
 	bool ok = disk_file_open(&h->f, path, use, fault);
 
 	free(path);

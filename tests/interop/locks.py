@@ -108,6 +108,10 @@ def snapshots():
         refused("layer", "snapshot", "st")
         refused("layer", "lock", "st")
         if more:
+            for args in (("export", "st", "u.raw", "--replace"), ("diff", "st", "base"), ("check", "st")):
+                refused("layer", *args)
+                must("layer", *args, "--unsafe-read")
+            check(isopod("layer", "check", "st", "--hash", "--unsafe-read").rc == 2, "--unsafe-read notes no hashes")
             refused("layer", "export", "st", "e.raw")
         end(p)
     must("layer", "rollback", "st", "layer-1")

@@ -2,9 +2,9 @@
 /* ext2, ext3 and ext4, through libext2fs. Build with EXT=no to leave it out. */
 #include "cli/layer/diff_call.h"
 #include "cli/layer/diff_export.h"
+#include "cli/host/ext_device.h"
 #include "cli/host/lazy.h"
 #include "cli/host/sandbox.h"
-#include "core/base/bytes.h"
 
 #ifdef ISOPOD_WITH_EXT
 #include <ext2fs/ext2fs.h>
@@ -22,93 +22,6 @@ LAZY_LIBRARY(lib, ext2fs, FUNCTIONS);
 
 #define DEPTH_MAX 128u
 enum { RECORD = 1, DATA = 2, NAMED = 4 };
-
-/* --- the volume as libext2fs sees a device -------------------------------------------------------------- */
-
-static struct pod_dev *opening; /* open() is given a name only */
-
-static errcode_t io_open(const char *name, int flags, io_channel *out);
-
-static errcode_t io_close(io_channel c)
-{
-	free(c->name);
-	free(c);
-	return 0;
-}
-
-static errcode_t io_set_blksize(io_channel c, int size)
-{
-	c->block_size = size;
-	return 0;
-}
-
-static errcode_t io_read64(io_channel c, unsigned long long block, int count, void *data)
-{
-	struct pod_dev *d = c->private_data;
-	uint64_t len, size = (unsigned)c->block_size;
-
-	/* Bytes if it is negative, blocks else. */
-	if (count < 0)
-		len = 0u - (unsigned)count;
-	else
-		len = (unsigned)count * size;
-	if (block > d->size_bytes / size)
-		return EXT2_ET_SHORT_READ;
-	return pod_dev_read(d, block * size, data, (size_t)len) == POD_OK ? 0 : EXT2_ET_SHORT_READ;
-}
-
-static errcode_t io_read(io_channel c, unsigned long block, int count, void *data)
-{
-	return io_read64(c, (unsigned long long)block, count, data);
-}
-
-static errcode_t io_write64(io_channel c, unsigned long long block, int count, const void *data)
-{
-	(void)c;
-	(void)block;
-	(void)count;
-	(void)data;
-	return EXT2_ET_RO_FILSYS;
-}
-
-static errcode_t io_write(io_channel c, unsigned long block, int count, const void *data)
-{
-	return io_write64(c, block, count, data);
-}
-
-static errcode_t io_flush(io_channel c)
-{
-	(void)c;
-	return 0;
-}
-
-static struct struct_io_manager manager = {
-	.magic = EXT2_ET_MAGIC_IO_MANAGER,
-	.name = "isopod layer",
-	.open = io_open,
-	.close = io_close,
-	.set_blksize = io_set_blksize,
-	.read_blk = io_read,
-	.write_blk = io_write,
-	.flush = io_flush,
-	.read_blk64 = io_read64,
-	.write_blk64 = io_write64,
-};
-
-static errcode_t io_open(const char *name, int flags, io_channel *out)
-{
-	io_channel c = cli_xzalloc(sizeof *c);
-
-	(void)flags;
-	c->magic = EXT2_ET_MAGIC_IO_CHANNEL;
-	c->manager = &manager;
-	c->name = cli_xstrdup(name);
-	c->block_size = 1024;
-	c->refcount = 1;
-	c->private_data = opening;
-	*out = c;
-	return 0;
-}
 
 /* --- which inodes are concerned ------------------------------------------------------------------------- */
 
@@ -298,9 +211,8 @@ static enum pod_status list_inside(struct pod_dev *volume, const struct diff_map
 	struct scan s = {.changed = changed, .out = out};
 	enum pod_status st = POD_E_CORRUPT;
 
-	opening = volume;
 	/* An inode table as large as the volume says must fit into it. */
-	if (lib.ext2fs_open("layer", EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS, 0, 0, &manager, &s.fs) != 0)
+	if (lib.ext2fs_open("layer", EXT_DEVICE_FLAGS, 0, 0, ext_device(volume), &s.fs) != 0)
 		return POD_E_CORRUPT;
 	if ((uint64_t)s.fs->super->s_inodes_count * EXT2_INODE_SIZE(s.fs->super) <= volume->size_bytes)
 		st = list_volume(&s);
@@ -310,10 +222,7 @@ static enum pod_status list_inside(struct pod_dev *volume, const struct diff_map
 
 static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
-	uint8_t magic[2];
-
-	/* s_magic in the superblock at 1024. */
-	if (volume->size_bytes < 2048 || pod_dev_read(volume, 1024 + 56, magic, 2) != POD_OK || pod_get_le16(magic) != 0xef53)
+	if (!ext_device_is(volume))
 		return POD_E_FORMAT;
 	if (lazy_load(&lib_library))
 		return POD_E_UNSUPPORTED;
@@ -338,6 +247,7 @@ struct head {
 struct sender {
 	struct sandbox_child *child;
 	ext2_filsys fs;
+	struct pod_dev *volume;
 	uint64_t file;
 	struct {
 		struct head head;
@@ -364,7 +274,7 @@ static enum pod_status send_blocks(struct sender *s, ext2_ino_t ino, struct ext2
 			return POD_E_CORRUPT;
 		if (!where || (flags & BMAP_RET_UNINIT))
 			continue;
-		if (io_read64(s->fs->io, where, 1, s->record.data) != 0)
+		if (where > s->volume->size_bytes / bs || pod_dev_read(s->volume, where * bs, s->record.data, bs) != POD_OK)
 			return POD_E_IO;
 		send_record(s, FILE_DATA, at, (size_t)pod_min_u64(bs, size - at));
 	}
@@ -409,9 +319,9 @@ static enum pod_status send_file(struct sender *s, const char *path)
 	if (lib.ext2fs_namei(s->fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino) != 0 || lib.ext2fs_read_inode(s->fs, ino, &in) != 0)
 		return POD_E_NOT_FOUND;
 	size = EXT2_I_SIZE(&in);
-	if (LINUX_S_ISLNK(in.i_mode))
+	if (LINUX_S_ISLNK(in.i_mode) && !(in.i_flags & EXT4_ENCRYPT_FL))
 		return send_link(s, ino, &in, size);
-	if (!LINUX_S_ISREG(in.i_mode))
+	if (!LINUX_S_ISREG(in.i_mode) || (in.i_flags & EXT4_ENCRYPT_FL))
 		return POD_E_UNSUPPORTED;
 	send_record(s, FILE_BEGINS, size, 0);
 	return (in.i_flags & EXT4_INLINE_DATA_FL) ? send_whole(s, ino, size, FILE_DATA) : send_blocks(s, ino, &in, size);
@@ -431,9 +341,8 @@ static void send_files(struct sandbox_child *c, void *ctx)
 	struct sender *s = cli_xzalloc(sizeof *s);
 
 	s->child = c;
-	opening = f->volume;
-	if (lib.ext2fs_open("layer", EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS, 0, 0, &manager, &s->fs) != 0 ||
-	    s->fs->blocksize > BLOCK_MAX)
+	s->volume = f->volume;
+	if (lib.ext2fs_open("layer", EXT_DEVICE_FLAGS, 0, 0, ext_device(f->volume), &s->fs) != 0 || s->fs->blocksize > BLOCK_MAX)
 		return;
 	for (; s->file < f->n; s->file++) {
 		enum pod_status st = f->want[s->file].is_dir ? POD_OK : send_file(s, f->want[s->file].path);
@@ -519,13 +428,9 @@ static void contents(struct diff_export *x, struct pod_dev *volume)
 
 static enum pod_status list(struct pod_dev *volume, const struct diff_map *changed, struct diff_list *out)
 {
-	uint8_t magic[2];
-
 	(void)changed;
 	(void)out;
-	if (volume->size_bytes < 2048 || pod_dev_read(volume, 1024 + 56, magic, 2) != POD_OK || pod_get_le16(magic) != 0xef53)
-		return POD_E_FORMAT;
-	return POD_E_UNSUPPORTED;
+	return ext_device_is(volume) ? POD_E_UNSUPPORTED : POD_E_FORMAT;
 }
 
 static const char *missing(void)

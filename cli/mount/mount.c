@@ -18,6 +18,7 @@
 #include "cli/host/mounts.h"
 #include "cli/host/sandbox.h"
 #include "cli/mount/about.h"
+#include "cli/mount/ext.h"
 #include "cli/mount/serve.h"
 
 #define ABOUT_MAX  (64u << 10)
@@ -247,7 +248,9 @@ int cli_mount_run(struct pod_dev *disk, const char *dir, const struct mount_how 
 	path = check_folder(dir, fault);
 	if (!path)
 		return CLI_FAILED;
-	(void)cli_status_text(POD_E_IO); /* behind walls the translations cannot be opened any more */
+	/* behind walls neither a library nor the translations can be opened any more */
+	mount_ext_prepare();
+	(void)cli_status_text(POD_E_IO);
 	cli_catch_signals();
 	m.serve.ctx = &m;
 	if (serve_open(&m.serve, path, how, fault))

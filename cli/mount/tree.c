@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdlib.h>
 #include <string.h>
+#include "cli/mount/ext.h"
 #include "cli/mount/list.h"
 #include "core/base/str.h"
 #include "core/disk/parttab.h"
@@ -130,6 +131,8 @@ static void open_volume(struct tree *t, uint32_t number, uint64_t start, uint64_
 	if (t->still && pod_cache_init(&v->cache, d, &cli_alloc, CACHE_LINES, CACHE_LINE_SIZE) == POD_OK)
 		d = &v->cache.dev;
 	v->shown.status = pod_image_open_tree(&v->fs, d, &cli_alloc, NULL);
+	if (v->shown.status == POD_E_FORMAT && pod_fs_open_as(&v->fs, &mount_ext, d, &cli_alloc, NULL) == POD_OK)
+		v->shown.status = POD_OK;
 	if (v->shown.status != POD_OK) {
 		if (d == &v->cache.dev)
 			pod_cache_fini(&v->cache, &cli_alloc);

@@ -11,6 +11,11 @@ common.sbin()
 FILES = {"readme.txt": b"hello\n", "folder/deep/x.bin": random.Random(1).randbytes(300000), "folder/empty": b"", "a longer name.txt": b"u"}
 
 
+def with_ext():
+    with open(os.path.join(B, "gen/libraries.h")) as f:
+        return "SONAME_ext2fs" in f.read()
+
+
 def can_mount():
     if not os.path.exists("/dev/fuse") or not shutil.which("fusermount3"):
         return "no /dev/fuse or fusermount3 here"
@@ -85,8 +90,12 @@ def volume(kind, path):
         run("ntfscp", "-q", path, "src/folder/deep/x.bin", "x.bin", check=True)
     elif kind == "exfat":
         run("mkfs.exfat", "-n", "EX", path, check=True)
+    elif kind == "swap":
+        run("mkswap", path, check=True)
     else:
-        run("mke2fs", "-q", "-t", "ext4", "-F", path, check=True)
+        run("mke2fs", "-q", "-t", "ext4", "-O", "inline_data", "-L", "EXT", "-F", path, check=True)
+        run("debugfs", "-w", "-f", "-", path, input="write src/readme.txt tiny\nmkdir folder\ncd folder\nwrite src/folder/deep/x.bin big\n"
+            "symlink abs /etc/passwd\nsymlink up ../../tiny\nmknod null c 1 3\nwrite src-sparse sparse\n", check=True)
 
 
 def make_disk(path, kinds):
@@ -100,9 +109,9 @@ def make_disk(path, kinds):
 
 def content():
     with at("d.raw") as m:
-        equal(sorted(os.listdir(m)), ["about.txt", "disk.raw", "p1", "p1.raw", "p2", "p2.raw", "p3", "p3.raw", "p4.raw"], "what a disk shows")
+        equal(sorted(os.listdir(m)), sorted(["about.txt", "disk.raw", "p1", "p1.raw", "p2", "p2.raw", "p3", "p3.raw", "p4.raw", "p5.raw"] + ["p4"] * with_ext()), "what a disk shows")
         check(filecmp.cmp("d.raw", m + "/disk.raw", False), "disk.raw")
-        for i, kind in enumerate(("fat", "ntfs", "exfat", "ext4")):
+        for i, kind in enumerate(("fat", "ntfs", "exfat", "ext4", "swap")):
             check(filecmp.cmp("v." + kind, m + "/p%d.raw" % (i + 1), False), "the bytes of p%d" % (i + 1))
         equal(seen(m + "/p1"), SUMS, "FAT")
         data = subprocess.run(["ntfscat", m + "/p2.raw", "x.bin"], stdout=subprocess.PIPE).stdout
@@ -112,7 +121,7 @@ def content():
         equal(run("mtype", "-i", m + "/p1.raw", "::/readme.txt").stdout, "hello\n", "mtools read through the mount")
         with open(m + "/about.txt", encoding="utf-8") as f:
             about = f.read()
-        check("ext4: not read here" in about and "fat 'HELLO': files in p1/" in about, "about.txt: " + about)
+        check("swap: not read here" in about and "fat 'HELLO': files in p1/" in about, "about.txt: " + about)
         s = os.stat(m + "/p1/readme.txt")
         equal((stat.S_IMODE(s.st_mode), s.st_size, s.st_uid), (0o444, 6, os.getuid()), "a file's mode, size and owner")
         check(abs(s.st_mtime - os.stat("src/readme.txt").st_mtime) < 86400 * 2, "a file's time: %d" % s.st_mtime)
@@ -121,11 +130,19 @@ def content():
         with open("/proc/self/mountinfo") as f:
             line = next(l for l in f if "fuse.isopod" in l and os.path.realpath(m) in l)
         check(all(w in line for w in ("nosuid", "nodev", "noexec", "d.raw")), "mount options: " + line)
+        if not with_ext():
+            return skip("ext4", "built without libext2fs")
+        e = m + "/p4/"
+        equal(sorted(os.listdir(e)), ["folder", "lost+found", "tiny"], "ext4")
+        equal(sorted(os.listdir(e + "folder")), ["abs", "big", "sparse", "up"], "ext4, without a device")
+        equal([sha256(e + n) for n in ("tiny", "folder/big", "folder/sparse", "folder/up")],
+              [sha256(n) for n in ("src/readme.txt", "src/folder/deep/x.bin", "src-sparse", "src/readme.txt")], "files of ext4")
+        equal(os.readlink(e + "folder/abs"), "../etc/passwd", "a link of ext4 stays inside")
 
 
 def containers():
     """Whatever `disk` opens: a chain, qcow2, VMDK, VDI."""
-    must("disk", "create", "base.vhdx", "--size", "98M")
+    must("disk", "create", "base.vhdx", "--size", "122M")
     must("disk", "convert", "d.raw", "base.vhdx", "--replace")
     must("disk", "create", "child.vhdx", "--parent", "base.vhdx")
     for kind in ("qcow2", "vmdk", "vdi"):
@@ -202,7 +219,7 @@ def together():
 def stick():
     """TARGET:/path, on a stick that nobody has mounted, a store there and what `layer path` prints."""
     make_data("data", 1)
-    must("create", "stick.img", "--size", "320M", "--uuid-seed", "3")
+    must("create", "stick.img", "--size", "400M", "--uuid-seed", "3")
     must("add", "stick.img", "rr.iso")
     with at("stick.img:/images/rr.iso") as m:
         check(filecmp.cmp("rr.iso", m + "/disk.raw", False) and os.path.exists(m + "/disk/readme.txt"), "an ISO on a stick")
@@ -303,7 +320,9 @@ with workdir():
     if why:
         skip("disk mount, layer mount", why)
         finish()
-    make_disk("d.raw", ("fat", "ntfs", "exfat", "ext4"))
+    with open("src-sparse", "wb") as f:
+        f.write(b"begin" + bytes(3 * MIB) + b"end")
+    make_disk("d.raw", ("fat", "ntfs", "exfat", "ext4", "swap"))
     try:
         content()
         containers()

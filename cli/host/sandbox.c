@@ -311,8 +311,9 @@ static void listen_to(struct run *r)
 		r->late = now >= r->end_ms;
 		if (r->late)
 			break;
-		/* A signal between the test and the wait is soon seen; so is a folder without a tmpfs that fills up. */
-		if (poll(&p, 1, (int)pod_min_u64(r->end_ms - now, 100)) > 0)
+		/* A signal between the test and the wait is soon seen; so is a folder without a tmpfs that fills up. What runs for
+		 * days is not woken that often. */
+		if (poll(&p, 1, (int)pod_min_u64(r->end_ms - now, r->s->seconds ? 100 : 1000)) > 0)
 			more = receive(r);
 		else if (r->started && !(r->walls & 1u << WALL_MOUNT))
 			r->too_large = folder_bytes(r->folder, false) > r->s->disk_bytes;

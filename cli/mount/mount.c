@@ -295,27 +295,32 @@ static bool is_it(void *ctx, const struct cli_mount *m)
 	return false;
 }
 
+static int not_unmounted(const char *dir, int err, struct fault *fault)
+{
+	return fault_set(fault,
+			 err == EBUSY ? _("%s: cannot be unmounted: %s; end the programs that use it ('fuser -m' finds them)")
+				      : _("%s: cannot be unmounted: %s"),
+			 dir, strerror(err));
+}
+
 static int unmount(const char *dir, const char *point, struct fault *fault)
 {
+	static const char *const words[] = {"fusermount3", "-q", "-u", "--"};
 	struct cli_args a = {0};
 	bool ok;
 
-	if (geteuid() == 0) {
-		if (umount2(point, UMOUNT_NOFOLLOW) == 0)
-			return CLI_OK;
-		return fault_set(fault,
-				 errno == EBUSY
-					 ? _("%s: cannot be unmounted: %s; end the programs that use it ('fuser -m' finds them)")
-					 : _("%s: cannot be unmounted: %s"),
-				 dir, strerror(errno));
-	}
-	cli_args_add(&a, "fusermount3");
-	cli_args_add(&a, "-u");
-	cli_args_add(&a, "--");
+	if (geteuid() == 0)
+		return umount2(point, UMOUNT_NOFOLLOW) == 0 ? CLI_OK : not_unmounted(dir, errno, fault);
+	if (!cli_proc_on_path(words[0]))
+		return fault_set(fault, _("%s: cannot be unmounted: %s"), dir,
+				 _("fusermount3 (Debian package fuse3) is not there"));
+	for (size_t i = 0; i < POD_ARRAY_LEN(words); i++)
+		cli_args_add(&a, words[i]);
 	cli_args_add(&a, point);
-	ok = cli_proc_run(&a, fault);
+	ok = cli_proc_run(&a, NULL);
 	cli_args_free(&a);
-	return ok ? CLI_OK : CLI_FAILED;
+	/* it does not say why; somebody else's mount has another error before */
+	return ok ? CLI_OK : not_unmounted(dir, EBUSY, fault);
 }
 
 int cli_mount_undo(const char *dir, struct fault *fault)

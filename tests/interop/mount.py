@@ -311,7 +311,8 @@ def hostile():
         check("0" not in status["Uid"].split() or os.getuid() != 0, "the child's user: " + status["Uid"])
 
 
-with workdir():
+with workdir() as here:
+    os.environ["TMPDIR"] = here  # what a killed keeper leaves goes with it
     os.mkdir("src")
     tree("src")
     os.mkdir("probe")

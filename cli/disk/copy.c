@@ -29,11 +29,7 @@ struct piece {
 };
 
 struct copying {
-	struct pod_chain *from;
-	struct pod_dev *to;
-	const struct disk_file *file; /* that `to` lies in */
-	uint64_t base;		      /* where the source begins in what is written */
-	struct cli_progress *bar;
+	const struct disk_copy_job *job;
 	/* What follows is looked at and changed with the lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -62,16 +58,14 @@ static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run 
 }
 
 /* The next piece that may hold something else than zeros; p->len is 0 behind the last one. */
-static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, struct piece *p)
+static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, uint64_t end, struct piece *p)
 {
-	uint64_t size = from->dev.size_bytes;
-
 	p->len = 0;
-	while (*off < size) {
+	while (*off < end) {
 		struct pod_chain_run r;
 		uint64_t n;
 
-		POD_TRY(pod_chain_run(from, *off, size - *off, &r));
+		POD_TRY(pod_chain_run(from, *off, end - *off, &r));
 		n = r.kind == POD_RUN_ZERO ? r.len : skip_hole(from, &r);
 		if (!n) {
 			p->off = *off;
@@ -94,7 +88,7 @@ static void fail(struct copying *c, enum pod_status st)
 static void *read_all(void *arg)
 {
 	struct copying *c = arg;
-	uint64_t off = 0;
+	uint64_t off = c->job->start;
 
 	pthread_mutex_lock(&c->lock);
 	while (!c->ended && c->st == POD_OK) {
@@ -107,7 +101,7 @@ static void *read_all(void *arg)
 		}
 		pthread_mutex_unlock(&c->lock);
 		p->len = 0;
-		st = cli_interrupted ? POD_OK : read_piece(c->from, &off, p);
+		st = cli_interrupted ? POD_OK : read_piece(c->job->from, &off, c->job->end, p);
 		pthread_mutex_lock(&c->lock);
 		if (st != POD_OK)
 			fail(c, st);
@@ -169,13 +163,13 @@ static void *write_all(void *arg)
 		if (back)
 			c->pending = 0;
 		pthread_mutex_unlock(&c->lock);
-		st = write_sparse(c->to, c->base + p->off, p->buf, p->len);
+		st = write_sparse(c->job->to, c->job->base + p->off, p->buf, p->len);
 		if (back)
-			write_back(c->file);
+			write_back(c->job->file);
 		pthread_mutex_lock(&c->lock);
 		if (st != POD_OK)
 			fail(c, st);
-		cli_progress_update(c->bar, p->off + p->len);
+		cli_progress_update(c->job->bar, p->off + p->len);
 		p->full = false;
 		pthread_cond_broadcast(&c->changed);
 	}
@@ -199,36 +193,43 @@ static enum pod_status run(struct copying *c, unsigned writers)
 	return c->st;
 }
 
-enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct disk_file *f, uint64_t base, const char *label)
+enum pod_status disk_copy_range(const struct disk_copy_job *job)
 {
-	struct cli_progress bar;
-	struct copying c = {.from = from,
-			    .to = to,
-			    .file = f,
-			    .base = base,
-			    .bar = &bar,
-			    .lock = PTHREAD_MUTEX_INITIALIZER,
-			    .changed = PTHREAD_COND_INITIALIZER};
+	struct copying c = {.job = job, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	enum pod_status st = POD_E_NOMEM;
 	uint8_t *memory = aligned_alloc(GRAIN, (size_t)PIECE * RING);
 
-	cli_dev_direct(&f->dev);
-	for (unsigned i = 0; i < from->depth; i++)
-		cli_dev_direct(&((struct disk_file *)from->member[i]->file)->dev);
+	cli_dev_direct(&job->file->dev);
+	for (unsigned i = 0; i < job->from->depth; i++)
+		cli_dev_direct(&((struct disk_file *)job->from->member[i]->file)->dev);
 	for (unsigned i = 0; memory && i < RING; i++)
 		c.ring[i].buf = memory + (size_t)i * PIECE;
-	if (memory) {
-		cli_progress_start(&bar, label, from->dev.size_bytes);
-		st = run(&c, to == &f->dev.dev ? WRITERS : 1);
-		cli_progress_end(&bar);
-	}
+	if (memory)
+		st = run(&c, job->to == &job->file->dev.dev ? WRITERS : 1);
 	free(memory);
 	return st;
 }
 
-enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label)
+struct pod_dev *disk_copy_target(struct pod_chain *to)
 {
 	struct disk_file *f = (struct disk_file *)to->member[0]->file;
 
-	return disk_copy_to(from, to->member[0]->kind == POD_MEMBER_RAW ? &f->dev.dev : &to->dev, f, base, label);
+	return to->member[0]->kind == POD_MEMBER_RAW ? &f->dev.dev : &to->dev;
+}
+
+enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label)
+{
+	struct cli_progress bar;
+	const struct disk_copy_job job = {.from = from,
+					  .to = disk_copy_target(to),
+					  .file = (struct disk_file *)to->member[0]->file,
+					  .base = base,
+					  .end = from->dev.size_bytes,
+					  .bar = &bar};
+	enum pod_status st;
+
+	cli_progress_start(&bar, label, from->dev.size_bytes);
+	st = disk_copy_range(&job);
+	cli_progress_end(&bar);
+	return st;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/disk/kin.h"
+#include "cli/disk/resume.h"
 #include "cli/host/tempfile.h"
 #include "core/base/str.h"
 #include "core/layer/index.h"
@@ -108,7 +109,7 @@ struct options {
 	struct disk_create c;
 	enum pod_diskfile input;
 	enum disk_use use; /* of what is converted */
-	bool qcow2, format_given, replace;
+	bool qcow2, format_given, replace, resume;
 };
 
 static const struct option long_options[] = {{"size", required_argument, NULL, 's'},
@@ -118,6 +119,7 @@ static const struct option long_options[] = {{"size", required_argument, NULL, '
 					     {"block-size", required_argument, NULL, 'b'},
 					     {"sector-size", required_argument, NULL, 'c'},
 					     {"replace", no_argument, NULL, 'r'},
+					     {"resume", no_argument, NULL, 'R'},
 					     DISK_INPUT_OPTION,
 					     DISK_UNSAFE_OPTION,
 					     DISK_FOLLOW_OPTION,
@@ -156,6 +158,8 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 			ok = parse_u32(optarg, &o->c.sector_size);
 		else if (c == 'r')
 			o->replace = true;
+		else if (c == 'R')
+			o->resume = true;
 		else if (c == 'U')
 			o->use |= DISK_READ_UNSAFE;
 		else if (c == 'L')
@@ -203,7 +207,7 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 	if (rc != CLI_OK)
 		return rc;
-	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.input || o.use)
+	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.resume || o.input || o.use)
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
@@ -218,68 +222,110 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 /* --- convert -------------------------------------------------------------------------------------------- */
 
-static int copied(enum pod_status st, const char *shown, struct fault *fault)
+#define STEP (256u << 20) /* of a conversion that can be resumed: it is flushed after so many bytes */
+
+/* One conversion. */
+struct conversion {
+	struct disk *from;
+	const char *dst;	    /* as the user knows it */
+	struct disk_resume *resume; /* NULL: it cannot be resumed */
+	struct options *o;
+};
+
+static int copied(const struct conversion *v, enum pod_status st, struct fault *fault)
 {
 	if (st != POD_OK)
-		return disk_fail(shown, _("cannot copy"), st, NULL, NULL, fault);
-	return cli_interrupted ? fault_set(fault, _("%s: interrupted; nothing was changed"), shown) : CLI_OK;
+		return disk_fail(v->dst, _("cannot copy"), st, NULL, NULL, fault);
+	if (cli_interrupted && v->resume)
+		return fault_set(fault, _("%s: interrupted; run the same command again to go on from byte %llu"), v->dst,
+				 (unsigned long long)v->resume->done);
+	return cli_interrupted ? fault_set(fault, _("%s: interrupted; nothing was changed"), v->dst) : CLI_OK;
 }
 
-/* Into a file that was just made and is open. */
-static int copy_into(struct disk *from, enum pod_member_kind kind, struct disk_file *f, const char *shown, struct fault *fault)
+/* `to` is flushed and that noted after each step. */
+static enum pod_status copy_in_steps(const struct conversion *v, struct disk_copy_job *job, struct pod_dev *to,
+				     struct fault *fault)
+{
+	enum pod_status st = POD_OK;
+	uint64_t size = job->end;
+
+	if (v->resume)
+		job->start = v->resume->done;
+	for (; st == POD_OK && !cli_interrupted && job->start < size; job->start = job->end) {
+		job->end = v->resume ? pod_min_u64(size, job->start + STEP) : size;
+		st = disk_copy_range(job);
+		if (!v->resume || st != POD_OK || cli_interrupted)
+			continue;
+		st = pod_dev_flush(to);
+		if (st == POD_OK && !disk_resume_note(v->resume, job->end, fault))
+			st = POD_E_IO;
+	}
+	return st;
+}
+
+/* Into a file that was just made, or holds a part of it, and is open. */
+static int copy_into(const struct conversion *v, struct disk_file *f, struct fault *fault)
 {
 	static const enum pod_diskfile format[] = {
 		[POD_MEMBER_RAW] = POD_DISKFILE_RAW, [POD_MEMBER_VHD] = POD_DISKFILE_VHD, [POD_MEMBER_VHDX] = POD_DISKFILE_VHDX};
-	struct pod_chain_options opt = {.top = {.writable = true, .format = format[kind], .env = &disk_env}};
+	struct pod_chain_options opt = {.top = {.writable = true, .format = format[v->o->c.kind], .env = &disk_env}};
 	struct pod_chain to;
+	struct cli_progress bar;
+	struct disk_copy_job job = {.from = &v->from->chain, .file = f, .end = v->from->chain.dev.size_bytes, .bar = &bar};
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_chain_open(&to, &f->vf, &cli_alloc, NULL, &opt, &diag), closed;
 
 	if (st != POD_OK)
-		return disk_fail(shown, _("cannot open the image"), st, &diag, NULL, fault);
-	st = disk_copy(&from->chain, &to, 0, shown);
+		return disk_fail(v->dst, _("cannot open the image"), st, &diag, NULL, fault);
+	job.to = disk_copy_target(&to);
+	cli_progress_start(&bar, v->dst, job.end);
+	st = copy_in_steps(v, &job, &to.dev, fault);
+	cli_progress_end(&bar);
 	closed = pod_chain_close(&to);
-	return copied(st == POD_OK ? closed : st, shown, fault);
+	return copied(v, st == POD_OK ? closed : st, fault);
 }
 
-static int copy_into_qcow2(struct disk *from, struct disk_file *f, const char *shown, struct fault *fault)
+static int copy_into_qcow2(const struct conversion *v, struct disk_file *f, struct fault *fault)
 {
-	struct pod_qcow2_how how = {.size_bytes = pod_align_up(from->chain.dev.size_bytes, 512)};
+	struct pod_qcow2_how how = {.size_bytes = pod_align_up(v->from->chain.dev.size_bytes, 512)};
 	struct pod_qcow2 to;
+	struct cli_progress bar;
+	struct disk_copy_job job = {.from = &v->from->chain, .file = f, .end = v->from->chain.dev.size_bytes, .bar = &bar};
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_qcow2_begin(&to, &f->vf, &cli_alloc, &how, &diag);
 
 	if (st != POD_OK)
-		return disk_fail(shown, _("cannot make the image"), st, &diag, NULL, fault);
-	st = disk_copy_to(&from->chain, &to.dev, f, 0, shown);
+		return disk_fail(v->dst, _("cannot make the image"), st, &diag, NULL, fault);
+	job.to = &to.dev;
+	cli_progress_start(&bar, v->dst, job.end);
+	st = disk_copy_range(&job);
+	cli_progress_end(&bar);
 	if (st == POD_OK && !cli_interrupted)
 		st = pod_qcow2_finish(&to);
 	pod_qcow2_end(&to);
-	return copied(st, shown, fault);
+	return copied(v, st, fault);
 }
 
-static int convert(struct disk *from, const char *tmp, const char *dst, struct options *o, struct fault *fault)
+/* Whole and on the drive, as `tmp`; else that is gone, unless it can be resumed. */
+static int convert(const struct conversion *v, const char *tmp, struct fault *fault)
 {
+	struct options *o = v->o;
 	struct disk_file f;
 	int rc;
 
-	o->c.size_bytes = from->chain.dev.size_bytes;
-	if (!o->c.sector_size && from->chain.member[0]->sector_size == 4096)
-		o->c.sector_size = 4096;
-	/* The formats count whole sectors; a raw image need not. */
-	if (o->c.kind != POD_MEMBER_RAW)
-		o->c.size_bytes = pod_align_up(o->c.size_bytes, o->c.sector_size == 4096 ? 4096 : 512);
 	if (o->qcow2)
 		rc = disk_file_create(&f, tmp, fault) ? CLI_OK : CLI_FAILED;
+	else if (v->resume)
+		rc = disk_resume_begin(v->resume, v->from, v->dst, &o->c, &f, fault);
 	else
 		rc = disk_create(tmp, &o->c, &f, fault);
 	if (rc != CLI_OK)
 		return rc;
-	rc = o->qcow2 ? copy_into_qcow2(from, &f, dst, fault) : copy_into(from, o->c.kind, &f, dst, fault);
+	rc = o->qcow2 ? copy_into_qcow2(v, &f, fault) : copy_into(v, &f, fault);
 	if (rc == CLI_OK && !disk_file_sync(&f, fault))
 		rc = CLI_FAILED;
 	disk_file_close(&f);
-	if (rc != CLI_OK)
+	if (rc != CLI_OK && !v->resume)
 		unlink(tmp);
 	return rc;
 }
@@ -305,19 +351,35 @@ static int may_replace(const char *path, struct fault *fault)
 	return CLI_OK;
 }
 
+static void complete(struct options *o, const struct disk *from)
+{
+	o->c.size_bytes = from->chain.dev.size_bytes;
+	if (!o->c.sector_size && from->chain.member[0]->sector_size == 4096)
+		o->c.sector_size = 4096;
+	/* The formats count whole sectors; a raw image need not. */
+	if (o->c.kind != POD_MEMBER_RAW)
+		o->c.size_bytes = pod_align_up(o->c.size_bytes, o->c.sector_size == 4096 ? 4096 : 512);
+}
+
 /* Under another name first: what has the name is whole. */
 static int convert_to(struct disk *from, const char *dst, struct options *o, struct fault *fault)
 {
-	char *tmp = tempfile_name(dst);
+	struct disk_resume resume = {.fd = -1};
+	struct conversion v = {.from = from, .dst = dst, .o = o, .resume = o->resume ? &resume : NULL};
+	char *tmp = o->resume ? cli_xasprintf("%s" DISK_RESUME_PART, dst) : tempfile_name(dst);
 	int rc;
 
 	cli_catch_signals();
-	rc = convert(from, tmp, dst, o, fault);
+	complete(o, from);
+	rc = convert(&v, tmp, fault);
 	if (rc == CLI_OK &&
 	    ((o->replace && may_replace(dst, fault) != CLI_OK) || !tempfile_commit(tmp, dst, o->replace, fault))) {
-		unlink(tmp);
+		if (!v.resume)
+			unlink(tmp);
 		rc = CLI_FAILED;
 	}
+	if (v.resume)
+		disk_resume_end(&resume, rc == CLI_OK);
 	free(tmp);
 	return rc;
 }
@@ -371,6 +433,8 @@ int disk_cmd_convert(const struct cli_command *cmd, int argc, char **argv, struc
 	if (argc - optind != 2 || o.c.size_bytes || o.c.parent)
 		return cli_usage(fault, cmd, "%s", _("name FROM and TO"));
 	rc = prepare(&o, argv[optind + 1], fault);
+	if (rc == CLI_OK && o.resume && o.qcow2)
+		return cli_usage(fault, cmd, "%s", _("--resume has no effect on a qcow2, which is written in one go"));
 	if (rc == CLI_OK)
 		rc = sectors_apply(cmd, &o, fault);
 	return rc == CLI_OK ? convert_disk(argv[optind], argv[optind + 1], &o, fault) : rc;

@@ -46,6 +46,7 @@ const struct cli_command cli_disk = {
 		"  create FILE --size N | --parent FILE [--format vhdx|vhd|raw] [--fixed]\n"
 		"         [--block-size N] [--sector-size 512|4096]\n"
 		"  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace]\n"
+		"         [--resume]               with --resume it can be interrupted, and goes on where it was\n"
 		"  check FILE [--repair] [--json]  look at everything but the data\n"
 		"  map FILE [--json]               which file of the chain holds which part\n"
 		"  merge FILE [--into PARENT] [--keep] [--orphan-children]\n"

@@ -102,8 +102,18 @@ struct disk_create {
 int disk_create(const char *path, const struct disk_create *c, struct disk_file *f, struct fault *fault);
 /* Copies all of `from` to byte `base` of `to`, which reads as zeros yet; zeros are left out. */
 enum pod_status disk_copy(struct pod_chain *from, struct pod_chain *to, uint64_t base, const char *label);
-/* The same to a disk that a file is being made of. */
-enum pod_status disk_copy_to(struct pod_chain *from, struct pod_dev *to, struct disk_file *f, uint64_t base, const char *label);
+struct disk_copy_job {
+	struct pod_chain *from;
+	struct pod_dev *to;
+	struct disk_file *file; /* that `to` lies in */
+	uint64_t base;		/* of `to`, where byte 0 of `from` goes */
+	uint64_t start, end;	/* what of `from` */
+	struct cli_progress *bar;
+};
+/* What of an open disk is written to: a raw file itself, which several threads may write to. */
+struct pod_dev *disk_copy_target(struct pod_chain *to);
+/* A part of it, to a disk that a file is being made of. */
+enum pod_status disk_copy_range(const struct disk_copy_job *job);
 
 /* How a child is told who its parent is. */
 struct disk_relink {

@@ -97,6 +97,25 @@ static void open_esp(struct menu *m, const struct pod_parttab *t)
 	}
 }
 
+/* An interrupted change to an NTFS volume is to be seen as one that has happened: a block that was torn meanwhile would hide its folder. */
+static void look_ahead(struct menu *m)
+{
+	struct menu_stick *s = &m->stick;
+	const struct pod_ntfs_volume_id id = {s->data_window.start_bytes, s->data_window.dev.size_bytes, s->data.serial};
+	if (!s->has_data || !s->has_esp || s->data.ops != &pod_fs_ntfs ||
+	    pod_ntfs_journal_load(&s->journal, &s->esp, m->entry, &s->data_window.dev, &id, m->alloc) != POD_OK)
+		return;
+	pod_fs_close(&s->data);
+	pod_cache_fini(&s->data_cache, m->alloc);
+	memset(&s->data, 0, sizeof s->data);
+	s->data_status = pod_cache_init(&s->data_cache, &s->journal.dev, m->alloc, DATA_LINES, line_size(m, DATA_LINE_SIZE));
+	if (s->data_status == POD_OK)
+		s->data_status = pod_fs_open_as(&s->data, &pod_fs_ntfs, &s->data_cache.dev, m->alloc, NULL);
+	s->has_data = s->data_status == POD_OK;
+	if (!s->has_data)
+		pod_cache_fini(&s->data_cache, m->alloc);
+}
+
 /* The state file is written by sector, so its data must lie in one run. */
 static void find_state(struct menu *m)
 {
@@ -129,6 +148,7 @@ void stick_open(struct menu *m)
 	if (s->table_status == POD_OK) {
 		open_data(m, t);
 		open_esp(m, t);
+		look_ahead(m);
 		if (s->has_esp)
 			find_state(m);
 	}
@@ -151,6 +171,7 @@ void stick_close(struct menu *m)
 		pod_fs_close(&s->esp);
 		pod_cache_fini(&s->esp_cache, m->alloc);
 	}
+	pod_ntfs_journal_close(&s->journal);
 	for (struct menu_chunk *c = s->names, *next; c; c = next) {
 		next = c->next;
 		pod_free(m->alloc, c);

@@ -5,6 +5,7 @@
 
 #include "boot/boot.h"
 #include "core/base/mem.h"
+#include "core/fs/ntfs_journal.h"
 #include "core/layer/index.h"
 
 struct menu;
@@ -51,6 +52,7 @@ struct menu_chunk {
 struct menu_stick {
 	struct pod_window data_window, esp_window;
 	struct pod_cache data_cache, esp_cache, plan_cache;
+	struct pod_ntfs_journal journal; /* of NTFS: between window and cache, if a change to the volume was interrupted */
 	struct pod_fs data, esp;
 	bool has_data, has_esp;
 	enum pod_status table_status, data_status, esp_status;

@@ -6,9 +6,9 @@
 #include "cli/stick/ntfs.h"
 #include "core/fs/ntfs.h"
 
-static struct ntfs_volume_id id_of(const struct cli_target *t)
+static struct pod_ntfs_volume_id id_of(const struct cli_target *t)
 {
-	return (struct ntfs_volume_id){t->data_part->start_bytes, t->data_part->length_bytes, t->data.serial};
+	return (struct pod_ntfs_volume_id){t->data_part->start_bytes, t->data_part->length_bytes, t->data.serial};
 }
 
 /* Nothing read before counts any more. */
@@ -23,7 +23,7 @@ static enum pod_status reopen(struct cli_target *t)
 static enum pod_status finish(struct cli_target *t, struct fault *fault)
 {
 	if (t->journal == POD_OK) {
-		POD_TRY(ntfs_journal_apply(&t->data_win.dev, &t->ahead.blocks));
+		POD_TRY(ntfs_journal_resume(&t->ahead));
 		fault_warn(fault, _("%s: an earlier operation was interrupted; it was brought to its end"), t->file.path);
 	} else if (t->journal == POD_E_CHANGED) {
 		fault_warn(fault,
@@ -34,9 +34,10 @@ static enum pod_status finish(struct cli_target *t, struct fault *fault)
 		return POD_OK;
 	}
 	POD_TRY(ntfs_journal_clear(&t->esp_win.dev));
-	ntfs_blocks_free(&t->ahead.blocks);
 	t->journal = POD_E_NOT_FOUND;
-	return reopen(t);
+	POD_TRY(reopen(t));
+	pod_ntfs_journal_close(&t->ahead);
+	return POD_OK;
 }
 
 #define OPEN_LOG                                                                                                                 \
@@ -115,7 +116,7 @@ void cli_ntfs_close(struct cli_ntfs *n)
 
 static enum pod_status carry_out(struct cli_ntfs *n, const struct ntfs_blocks *b)
 {
-	struct ntfs_volume_id id = id_of(n->t);
+	struct pod_ntfs_volume_id id = id_of(n->t);
 	enum pod_status st;
 
 	/* the data of a new file, before its name */

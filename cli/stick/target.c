@@ -93,17 +93,16 @@ static void open_esp(struct cli_target *t)
 /* An interrupted change to an NTFS volume is to be seen as one that has happened. */
 static bool look_ahead(struct cli_target *t, struct fault *fault)
 {
-	const struct ntfs_volume_id id = {t->data_part->start_bytes, t->data_part->length_bytes, t->data.serial};
+	const struct pod_ntfs_volume_id id = {t->data_part->start_bytes, t->data_part->length_bytes, t->data.serial};
 	struct pod_diag diag = {0};
 	enum pod_status st;
 
 	t->journal = POD_E_NOT_FOUND;
 	if (t->data.ops != &pod_fs_ntfs)
 		return true;
-	t->journal = ntfs_journal_load(&t->esp, &t->data_win.dev, &id, &t->ahead.blocks);
+	t->journal = pod_ntfs_journal_load(&t->ahead, &t->esp, &t->scratch, &t->data_win.dev, &id, &cli_alloc);
 	if (t->journal != POD_OK)
 		return true;
-	ntfs_ahead_init(&t->ahead, &t->data_win.dev);
 	pod_fs_close(&t->data);
 	st = pod_fs_open(&t->data, &t->ahead.dev, &cli_alloc, &diag);
 	if (st != POD_OK)
@@ -203,7 +202,7 @@ void cli_target_close(struct cli_target *t)
 		return;
 	pod_fs_close(&t->data);
 	pod_fs_close(&t->esp);
-	ntfs_blocks_free(&t->ahead.blocks);
+	pod_ntfs_journal_close(&t->ahead);
 	cli_dev_close(&t->file);
 	free(t->conf);
 	free(t);

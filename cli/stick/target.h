@@ -19,7 +19,7 @@ struct cli_target {
 	/* NTFS: POD_OK: a change was interrupted, and `data` shows the volume as it will be (ntfs_journal.h); POD_E_CHANGED:
 	 * interrupted, and void; POD_E_NOT_FOUND: nothing of the kind. */
 	enum pod_status journal;
-	struct ntfs_ahead ahead;
+	struct pod_ntfs_journal ahead;
 	struct pod_dirent scratch;
 	struct pod_conf *conf; /* what isopod.conf says, once a plan asked; freed with the target */
 };

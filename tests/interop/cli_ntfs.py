@@ -199,6 +199,13 @@ def look(stick, paths):
             for p in paths}
 
 
+def in_menu(stick, what, want):
+    """The boot manager sees the volume as the commands do, whatever is torn. want: {path: size}"""
+    r = run(os.path.join(B, "interop/menu"), stick)
+    have = {line.split("\t")[0]: int(line.split("\t")[1]) for line in r.stdout.splitlines()}
+    check(r.returncode == 0 and have == want, "%s: the menu (%d): %r, list: %r" % (what, r.returncode, have, want))
+
+
 def power(name, args, before, after, rng):
     """before, after: digests by path (None: not there) of what may change."""
     global states
@@ -223,6 +230,7 @@ def power(name, args, before, after, rng):
         now = {e["path"]: e["size"] for e in json.loads(r.out)}
         for path in others:
             check(now.get(path) == content.files[path][0] and content.holds(state, path), "%s: %s changed" % (what, path))
+        in_menu(state, what, {e["path"]: e["size"] for e in json.loads(r.out)})
         seen.append(look(state, before))
         check(seen[-1] in (before, after), "%s: neither as before nor as after: %r" % (what, seen[-1]))
         if "in write" not in what and (LONG or count % 2):

@@ -27,8 +27,7 @@ uint32_t attach_image(struct helper *h)
 	void *disk;
 	if (!open || !attach)
 		return ERROR_MOD_NOT_FOUND;
-	text_copy(path, PATH_MAX, h->volume);
-	text_add(path, PATH_MAX, text_of(&h->ho->image));
+	text_join(path, PATH_MAX, h->volume, text_of(&h->ho->image));
 	uint32_t error = open(&any, path, VIRTUAL_DISK_ACCESS_READ, 0, NULL, &disk);
 	if (error)
 		return error;

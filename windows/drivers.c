@@ -118,7 +118,7 @@ void drivers_note_controller(struct helper *h)
 static size_t read_inf(const wchar *path)
 {
 	uint32_t got = 0;
-	void *f = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+	void *f = open_existing(path, GENERIC_READ);
 	if (f == INVALID_HANDLE_VALUE)
 		return 0;
 	bool ok = ReadFile(f, inf, INF_SIZE, &got, NULL);
@@ -170,10 +170,8 @@ static void drvload(struct helper *h, const wchar *path)
 	struct STARTUPINFOW startup = {.cb = sizeof startup};
 	struct PROCESS_INFORMATION p;
 	uint32_t status = 0;
-	text_copy(program, 64, h->drive);
-	text_add(program, 64, u"\\Windows\\System32\\drvload.exe");
-	text_copy(command, PATH_MAX, u"drvload \"");
-	text_add(command, PATH_MAX, path);
+	text_join(program, 64, h->drive, u"\\Windows\\System32\\drvload.exe");
+	text_join(command, PATH_MAX, u"drvload \"", path);
 	text_add(command, PATH_MAX, u"\"");
 	if (!CreateProcessW(program, command, NULL, NULL, 0, 0, NULL, NULL, &startup, &p)) {
 		status = GetLastError();

@@ -21,7 +21,7 @@ enum word {
 	WORD_NO_PROGRAM,
 	WORD_BAD_HANDOVER,
 	WORD_ERROR_CODE,
-	WORDS,
+
 };
 
 struct helper {
@@ -36,7 +36,6 @@ struct helper {
 	uint32_t updates; /* of its part of the state file */
 	bool unwritten;	  /* stages that are not there yet */
 	bool told;	  /* that the stick is missing */
-	bool logging;	  /* the log was begun */
 	uint32_t look_ms; /* how often the stick is looked for */
 	void *arrival;	  /* an event */
 	void *program;	  /* the original program's process */
@@ -46,6 +45,7 @@ struct helper {
 /* --- text.c: 16-bit texts; `size` in characters, cut where they do not fit ------------------------------------------- */
 size_t text_len(const wchar *s);
 void text_copy(wchar *to, size_t size, const wchar *from);
+void text_join(wchar *to, size_t size, const wchar *first, const wchar *second);
 void text_add(wchar *to, size_t size, const wchar *from);
 /* A number, in decimal or as 0x and eight hexadecimal digits. */
 void text_add_number(wchar *to, size_t size, uint32_t n, bool hex);
@@ -79,6 +79,8 @@ void volume_watch_arrival(struct helper *h);
 /* --- library.c -------------------------------------------------------------------------------------------------------- */
 /* A function of a DLL that may not be there; NULL. */
 void *library_function(const wchar *dll, const char *name);
+/* A file, a volume or a disk that is there, for whoever else uses it, too; INVALID_HANDLE_VALUE. */
+void *open_existing(const wchar *path, uint32_t access);
 
 /* --- attach.c --------------------------------------------------------------------------------------------------------- */
 /* 0, or Windows' error code. */

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Functions of DLLs that not every Windows PE has. */
+/* Functions of DLLs that not every Windows PE has; files and devices, opened the one way that is needed. */
 #include "windows/helper.h"
 
 void *library_function(const wchar *dll, const char *name)
 {
 	void *module = LoadLibraryW(dll);
 	return module ? GetProcAddress(module, name) : NULL;
+}
+
+void *open_existing(const wchar *path, uint32_t access)
+{
+	return CreateFileW(path, access, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, FILE_FLAG_WRITE_THROUGH, NULL);
 }

@@ -47,9 +47,8 @@ static void read_handover(struct helper *h)
 	wchar path[PATH_MAX];
 	uint32_t got = 0, error = 0;
 	struct pod_diag diag = {0};
-	text_copy(path, PATH_MAX, h->drive);
-	text_add(path, PATH_MAX, u"\\Windows\\System32\\isopod\\handover.bin");
-	void *f = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+	text_join(path, PATH_MAX, h->drive, u"\\Windows\\System32\\isopod\\handover.bin");
+	void *f = open_existing(path, GENERIC_READ);
 	if (f == INVALID_HANDLE_VALUE || !ReadFile(f, handover, sizeof handover, &got, NULL))
 		error = GetLastError();
 	if (f != INVALID_HANDLE_VALUE)
@@ -86,8 +85,7 @@ static void load_from_stick(struct helper *h)
 {
 	wchar path[PATH_MAX];
 	for (uint32_t i = 0; i < h->ho->driver_count; i++) {
-		text_copy(path, PATH_MAX, h->volume);
-		text_add(path, PATH_MAX, text_of(&h->ho->driver[i]));
+		text_join(path, PATH_MAX, h->volume, text_of(&h->ho->driver[i]));
 		drivers_load(h, path);
 	}
 }
@@ -130,8 +128,7 @@ static void look_for_stick(struct helper *h)
 static void before_the_start(struct helper *h)
 {
 	wchar path[PATH_MAX];
-	text_copy(path, PATH_MAX, h->drive);
-	text_add(path, PATH_MAX, u"\\Windows\\System32\\isopod\\drivers");
+	text_join(path, PATH_MAX, h->drive, u"\\Windows\\System32\\isopod\\drivers");
 	set_lab_config(h);
 	drivers_load(h, path);
 	volume_watch_arrival(h);

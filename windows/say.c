@@ -5,38 +5,37 @@
 
 enum { LINE = 1400, WINDOW = 1600 };
 
-static const char *const word_text[WORDS][2] = {
-	[WORD_NO_STICK] =
-		{"Windows does not see the stick that it was started from, and goes on without it: it will miss its files.\n\n"
-		 "Put the stick into another port (USB 2, without a hub). It is still being looked for; this window closes when it is "
-		 "found.",
-		 "Windows 找不到启动用的 U 盘，只能先继续；缺少 U 盘时，安装程序会找不到所需文件。\n\n"
-		 "请把 U 盘换到另一个端口（USB 2，不经过集线器）。仍在继续查找；找到后，本窗口会自动关闭。"},
-	[WORD_NO_DRIVER] = {"This controller has no driver:", "下列控制器没有驱动程序："},
-	[WORD_NOT_ATTACHED] = {"The stick was found, but Windows cannot attach the image:",
-			       "已找到 U 盘，但 Windows 无法装载映像："},
-	[WORD_NO_PROVIDER] = {"This Windows cannot attach ISO files (Windows 7 and older cannot). Setup will miss its files.",
-			      "此 Windows 不能装载 ISO 文件（Windows 7 及更早版本均不能），安装程序会找不到所需文件。"},
-	[WORD_NO_PROGRAM] = {"The program that Windows PE starts with cannot be started:", "无法启动 Windows PE 的初始程序："},
-	[WORD_BAD_HANDOVER] = {"What Isopod's menu handed over is damaged. Windows PE starts without the image.",
-			       "Isopod 菜单交来的信息已损坏。Windows PE 将在没有映像的情况下启动。"},
-	[WORD_ERROR_CODE] = {"Windows' error code:", "Windows 错误代码："},
-};
+/* In the order of enum word, one behind the other: a table of where they begin would be as long as some of them. */
+static const char english[] =
+	"Windows does not see the stick that it was started from, and goes on without it: it will miss its files.\n\n"
+	"Put the stick into another port (USB 2, without a hub). It is still being looked for; this window closes when it is "
+	"found.\0"
+	"This controller has no driver:\0"
+	"The stick was found, but Windows cannot attach the image:\0"
+	"This Windows cannot attach ISO files (Windows 7 and older cannot). Setup will miss its files.\0"
+	"The program that Windows PE starts with cannot be started:\0"
+	"What Isopod's menu handed over is damaged. Windows PE starts without the image.\0"
+	"Windows' error code:\0";
+static const char chinese[] = "Windows 找不到启动用的 U 盘，只能先继续；缺少 U 盘时，安装程序会找不到所需文件。\n\n"
+			      "请把 U 盘换到另一个端口（USB 2，不经过集线器）。仍在继续查找；找到后，本窗口会自动关闭。\0"
+			      "下列控制器没有驱动程序：\0"
+			      "已找到 U 盘，但 Windows 无法装载映像：\0"
+			      "此 Windows 不能装载 ISO 文件（Windows 7 及更早版本均不能），安装程序会找不到所需文件。\0"
+			      "无法启动 Windows PE 的初始程序：\0"
+			      "Isopod 菜单交来的信息已损坏。Windows PE 将在没有映像的情况下启动。\0"
+			      "Windows 错误代码：\0";
 
 static const wchar title[] = u"Isopod";
 
 /* --- the log ---------------------------------------------------------------------------------------------------------- */
 
-static void *open_log(struct helper *h)
+/* Behind what an earlier one wrote, if PE starts its program a second time. */
+static void *open_log(const struct helper *h)
 {
 	wchar path[32];
-	text_copy(path, 32, h->drive);
-	text_add(path, 32, u"\\isopod.log");
-	void *f = CreateFileW(path, GENERIC_WRITE, 3, NULL, h->logging ? OPEN_EXISTING : CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL,
-			      NULL);
-	h->logging = true;
-	if (f != INVALID_HANDLE_VALUE)
-		(void)SetFilePointerEx(f, 0, NULL, 2);
+	text_join(path, 32, h->drive, u"\\isopod.log");
+	void *f = CreateFileW(path, GENERIC_WRITE, FILE_SHARE_READ_WRITE, NULL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+	(void)SetFilePointerEx(f, 0, NULL, 2);
 	return f;
 }
 
@@ -87,8 +86,10 @@ static uint32_t WINAPI show(void *ctx)
 static void add_word(struct helper *h, enum word word)
 {
 	size_t at = text_len(window_text);
-	unsigned language = h->ho && h->ho->facts.language == POD_WHO_CHINESE;
-	text_from_utf8(window_text + at, WINDOW - at, word_text[word][language]);
+	const char *text = h->ho && h->ho->facts.language == POD_WHO_CHINESE ? chinese : english;
+	for (enum word w = 0; w < word; w++)
+		text += pod_strlen(text) + 1;
+	text_from_utf8(window_text + at, WINDOW - at, text);
 }
 
 static void add(const wchar *text)

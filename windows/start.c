@@ -4,8 +4,7 @@
 
 static void on_drive(const struct helper *h, wchar path[PATH_MAX], const wchar *rest)
 {
-	text_copy(path, PATH_MAX, h->drive);
-	text_add(path, PATH_MAX, rest);
+	text_join(path, PATH_MAX, h->drive, rest);
 }
 
 /* \Windows\System32\isopod\ and our own name: where the original is, whatever the record says. */

@@ -24,6 +24,12 @@ void text_add(wchar *to, size_t size, const wchar *from)
 	to[n] = 0;
 }
 
+void text_join(wchar *to, size_t size, const wchar *first, const wchar *second)
+{
+	text_copy(to, size, first);
+	text_add(to, size, second);
+}
+
 void text_add_number(wchar *to, size_t size, uint32_t n, bool hex)
 {
 	wchar digits[12], *p = digits + 11;

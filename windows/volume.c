@@ -30,12 +30,17 @@ static void end_volumes(const struct volumes *v)
 }
 
 /* Without the last backslash it is the volume; with it, its root folder. */
+static void volume_path(wchar path[64], const wchar *name)
+{
+	text_copy(path, 64, name);
+	path[text_len(path) - 1] = 0;
+}
+
 static void *open_volume(const wchar *name, uint32_t access)
 {
 	wchar path[64];
-	text_copy(path, 64, name);
-	path[text_len(path) - 1] = 0;
-	return CreateFileW(path, access, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, FILE_FLAG_WRITE_THROUGH, NULL);
+	volume_path(path, name);
+	return open_existing(path, access);
 }
 
 static bool query(void *device, uint32_t code, void *out, uint32_t size)
@@ -49,7 +54,7 @@ void *volume_open_disk(uint32_t disk, uint32_t access)
 	wchar path[32];
 	text_copy(path, 32, u"\\\\.\\PhysicalDrive");
 	text_add_number(path, 32, disk, false);
-	return CreateFileW(path, access, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+	return open_existing(path, access);
 }
 
 static bool is_stick(const struct pod_who_facts *f, uint32_t number)
@@ -90,8 +95,7 @@ bool volume_find_stick(struct helper *h)
 		if (!found)
 			continue;
 		h->disk = e.extent[0].disk;
-		text_copy(h->volume, 64, v.name);
-		h->volume[text_len(h->volume) - 1] = 0;
+		volume_path(h->volume, v.name);
 	}
 	end_volumes(&v);
 	return found;
@@ -155,7 +159,7 @@ wchar volume_letter(const wchar *device)
 	struct STORAGE_DEVICE_NUMBER want;
 	wchar name[64], letter = 0;
 	bool found = false;
-	if (!device_number(CreateFileW(device, 0, FILE_SHARE_READ_WRITE, NULL, OPEN_EXISTING, 0, NULL), &want))
+	if (!device_number(open_existing(device, 0), &want))
 		return 0;
 	for (unsigned i = 0; i < LETTER_WAITS; i++) {
 		found = volume_of(&want, name, &letter);
@@ -198,5 +202,5 @@ void volume_watch_arrival(struct helper *h)
 	if (watch && watch(&filter, h->arrival, arrived, &notification) == 0)
 		return;
 	h->look_ms = LOOK_OFTEN_MS;
-	say_log(h, "Windows does not tell of volumes that arrive: looking often", NULL, 0);
+	say_log(h, "Windows does not tell of volumes: looking often", NULL, 0);
 }

@@ -33,8 +33,8 @@ typedef uint16_t wchar; /* wchar_t is not the same on the machines that check th
 enum {
 	GENERIC_WRITE = 0x40000000,
 	FILE_SHARE_READ_WRITE = 3,
-	CREATE_ALWAYS = 2,
 	OPEN_EXISTING = 3,
+	OPEN_ALWAYS = 4,
 	FILE_ATTRIBUTE_DIRECTORY = 0x10,
 	FILE_ATTRIBUTE_NORMAL = 0x80,
 	WAIT_OBJECT_0 = 0,

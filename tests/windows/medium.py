@@ -16,8 +16,9 @@ def make_bare(w):
     """A WIM with its own \\Windows\\Boot, from the medium's files."""
     folder = w.pe_tree(OUT / "bare")
     boot = folder / "Windows/Boot"
-    files = {"PCAT/bootmgr": w.path("bootmgr")}
-    files.update({"DVD/%s/BCD" % d: w.bcd(name) for d, name in (("PCAT", BCDS[0]), ("EFI", BCDS[1]))})
+    files = {"DVD/%s/BCD" % d: w.bcd(name) for d, name in (("PCAT", BCDS[0]), ("EFI", BCDS[1])) if w.has(name)}
+    if w.has("bootmgr"):
+        files["PCAT/bootmgr"] = w.path("bootmgr")
     if w.has(EFI_LOADER):
         files["EFI/bootmgfw.efi"] = w.path(EFI_LOADER)
     for name, source in files.items():

@@ -82,7 +82,7 @@ static void wrong_mode(struct doctor *d, const struct doctor_image *im, uint32_t
 		/* Started by a BIOS now, it may have UEFI as well. */
 		fix = _("start the stick in UEFI mode: choose the entry 'UEFI: ...' in the firmware's boot menu");
 		level = DOCTOR_WARN;
-	} else if ((machine & (POD_FW_X64 | POD_FW_IA32)) && (have & POD_FW_BIOS)) {
+	} else if ((machine & (POD_FW_X64 | POD_FW_IA32)) && (have & POD_FW_BIOS) && !acpi_without_bios(d->machine)) {
 		fix = _("start the stick in BIOS mode (legacy, CSM), if the firmware's setup offers it");
 		level = DOCTOR_WARN;
 	}

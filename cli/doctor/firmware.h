@@ -41,6 +41,8 @@ void firmware_acpi(struct doctor *d);
 void firmware_sleep(struct doctor *d, const struct acpi_tables *t);
 /* Kernel arguments for what was seen, each with its price. `table`: one whose bytes are wrong ("DSDT"), or NULL. */
 void firmware_arguments(struct doctor *d, const struct acpi_tables *t);
+/* Does the machine's own FADT say hardware-reduced ACPI, with which there is no BIOS mode? */
+bool acpi_without_bios(const struct doctor_machine *m);
 /* Its bytes are not as they should be. */
 bool acpi_is_bad(const struct acpi_table *t);
 

@@ -374,6 +374,26 @@ static const char *profile_text(uint8_t profile)
 	return _(text[profile < POD_ARRAY_LEN(text) ? profile : 0]);
 }
 
+bool acpi_without_bios(const struct doctor_machine *m)
+{
+	size_t len = 0;
+	char *table = doctor_machine_read(m, "/sys/firmware/acpi/tables/FACP", &len);
+	struct pod_acpi_fadt f;
+	bool without = table && pod_acpi_fadt_read((const uint8_t *)table, len, &f) == POD_OK && f.flags & POD_FADT_HW_REDUCED;
+
+	free(table);
+	return without;
+}
+
+/* Linux was started by something else than its firmware (a virtual machine's loader), or was told to leave UEFI alone (noefi). */
+static bool started_by_neither(const struct doctor *d)
+{
+	char **efi = doctor_machine_list(d->machine, "/sys/firmware/efi");
+
+	free(efi);
+	return !efi && acpi_without_bios(d->machine);
+}
+
 static void fadt(struct doctor *d, const struct acpi_tables *t)
 {
 	const struct acpi_table *facp = acpi_find(t, "FACP");
@@ -381,7 +401,13 @@ static void fadt(struct doctor *d, const struct acpi_tables *t)
 
 	if (!facp || pod_acpi_fadt_read(facp->data, facp->len, &f) != POD_OK)
 		return;
-	if (f.flags & POD_FADT_HW_REDUCED)
+	if (f.flags & POD_FADT_HW_REDUCED && !t->saved && started_by_neither(d))
+		doctor_reportf(
+			d, &firmware_check_fadt, DOCTOR_NOTE, NULL, NULL,
+			_("%s, hardware-reduced ACPI (FADT %u.%u): such machines have no BIOS mode, and this system was not started by "
+			  "UEFI either (a virtual machine, or noefi)"),
+			profile_text(f.profile), f.revision, f.minor);
+	else if (f.flags & POD_FADT_HW_REDUCED)
 		doctor_reportf(
 			d, &firmware_check_fadt, DOCTOR_NOTE, NULL, NULL,
 			_("%s, hardware-reduced ACPI (FADT %u.%u): there is no BIOS mode, only images with a UEFI loader start"),

@@ -99,8 +99,8 @@ void secure_read(struct secure *out, const struct doctor_machine *m)
 	if (!efi) {
 		/* An inventory of devices alone says nothing about the firmware. */
 		cpu = doctor_machine_read(m, "/proc/cpuinfo", NULL);
-		out->firmware = cpu ? (uint32_t)POD_FW_BIOS : 0;
-		out->state = cpu ? SECURE_NONE : SECURE_UNKNOWN;
+		out->firmware = cpu && !acpi_without_bios(m) ? (uint32_t)POD_FW_BIOS : 0;
+		out->state = out->firmware ? SECURE_NONE : SECURE_UNKNOWN;
 		free(cpu);
 		return;
 	}

@@ -34,6 +34,65 @@ const struct doctor_check doctor_check_sought = {
 		      "(xorriso -volid). At the boot menu the parameter can be edited once by hand."),
 };
 
+/* --- the labels of a volume -------------------------------------------------------------------------------------------------- */
+
+enum { LABEL_SIZE = sizeof(((struct pod_image *)0)->label), JOLIET_UNITS = 16 };
+
+/* What ISO 9660, Joliet and UDF call it, and which of them Linux goes by. */
+struct labels {
+	char iso[LABEL_SIZE], joliet[LABEL_SIZE], udf[LABEL_SIZE];
+	bool has_joliet, has_udf;
+	char linux_[2 * LABEL_SIZE];
+};
+
+static bool label_by(const struct doctor_image *im, const struct pod_fs_ops *ops, char out[LABEL_SIZE])
+{
+	struct pod_fs fs = {0};
+	bool opened = pod_fs_open_as(&fs, ops, im->bytes, &cli_alloc, NULL) == POD_OK;
+
+	out[0] = '\0';
+	if (opened)
+		pod_strlcpy(out, fs.label, LABEL_SIZE);
+	pod_fs_close(&fs);
+	return opened;
+}
+
+/* Joliet has room for 16 letters. Where these begin the longer label of ISO 9660, which has no small letters and '_' for what it has not, that one
+ * goes on behind them. Returns where it goes on, or NULL. */
+static const char *rest_of(const char *iso, const char *joliet)
+{
+	const char *a = iso, *a_end = iso + strlen(iso), *b = joliet, *b_end = joliet + strlen(joliet);
+	unsigned units = 0;
+
+	while (a < a_end && b < b_end) {
+		uint32_t x = pod_utf8_next(&a, (size_t)(a_end - a)), y = pod_utf8_next(&b, (size_t)(b_end - b));
+		bool same = x == y || x == '_' || (x < 0x80 && y < 0x80 && pod_tolower((char)x) == pod_tolower((char)y));
+
+		if (!same)
+			return NULL;
+		units++;
+	}
+	return units == JOLIET_UNITS && b == b_end ? a : NULL;
+}
+
+/* As libblkid 2.38 does: UDF before ISO 9660, and Joliet's label, also an empty one, before the primary descriptor's. */
+static void read_labels(const struct doctor_image *im, struct labels *l)
+{
+	const char *rest;
+
+	(void)label_by(im, &pod_fs_iso9660, l->iso);
+	l->has_joliet = im->image->joliet && label_by(im, &pod_fs_joliet, l->joliet);
+	l->has_udf = im->image->udf && label_by(im, &pod_fs_udf, l->udf);
+	rest = l->has_joliet ? rest_of(l->iso, l->joliet) : NULL;
+	snprintf(l->linux_, sizeof l->linux_, "%s%s",
+		 l->has_udf	 ? l->udf
+		 : l->has_joliet ? l->joliet
+				 : l->iso,
+		 !l->has_udf && rest ? rest : "");
+}
+
+/* --- what the menus ask for -------------------------------------------------------------------------------------------------- */
+
 /* The value of a label parameter at `s`, with \x20 turned into a blank; false if it holds a variable. */
 static bool take_value(const char *s, char out[64])
 {
@@ -103,8 +162,27 @@ static char *read_config(struct pod_fs *fs, const char *path, struct pod_dirent 
 	return NULL;
 }
 
+/* Systems older than that go by the primary descriptor alone. */
+static void report_wrong(struct doctor *d, const struct doctor_image *im, const struct labels *l, const char *path,
+			 const char *sought)
+{
+	const char *fix = _("take the original image; or edit the parameter at its boot menu");
+
+	if (strcmp(sought, l->iso) == 0)
+		doctor_reportf(
+			d, &doctor_check_sought, DOCTOR_WARN, im->subject, fix,
+			_("%s makes the system look for a medium \"%s\", as ISO 9660 calls it, but %s calls it \"%s\", and Linux goes by "
+			  "that: systems with a current libblkid do not find it"),
+			path, sought, l->has_udf ? "UDF" : "Joliet", l->linux_);
+	else
+		doctor_reportf(d, &doctor_check_sought, DOCTOR_BAD, im->subject, fix,
+			       _("%s makes the system look for a medium \"%s\", but the label is \"%s\""), path, sought,
+			       l->linux_);
+}
+
 /* True if a wrong label was reported. */
-static bool check_config(struct doctor *d, const struct doctor_image *im, struct pod_fs *fs, const char *path, unsigned *right)
+static bool check_config(struct doctor *d, const struct doctor_image *im, const struct labels *l, struct pod_fs *fs,
+			 const char *path, unsigned *right)
 {
 	struct pod_dirent *scratch = cli_xmalloc(sizeof *scratch);
 	char *text = read_config(fs, path, scratch), sought[64];
@@ -112,22 +190,19 @@ static bool check_config(struct doctor *d, const struct doctor_image *im, struct
 	bool wrong = false;
 
 	while (text && !wrong && next_sought(&at, sought)) {
-		if (strcmp(sought, im->image->label) == 0) {
+		if (strcmp(sought, l->linux_) == 0) {
 			++*right;
 			continue;
 		}
 		wrong = true;
-		doctor_reportf(d, &doctor_check_sought, DOCTOR_BAD, im->subject,
-			       _("take the original image; or edit the parameter at its boot menu"),
-			       _("%s makes the system look for a medium \"%s\", but the label is \"%s\""), path, sought,
-			       im->image->label);
+		report_wrong(d, im, l, path, sought);
 	}
 	free(text);
 	free(scratch);
 	return wrong;
 }
 
-static void check_sought(struct doctor *d, const struct doctor_image *im)
+static void check_sought(struct doctor *d, const struct doctor_image *im, const struct labels *l)
 {
 	struct pod_fs fs;
 	unsigned right = 0;
@@ -142,22 +217,36 @@ static void check_sought(struct doctor *d, const struct doctor_image *im)
 		for (size_t k = 0; k < i && !seen; k++)
 			seen = strcmp(path, im->plan->initrd[k].found_by) == 0;
 		if (!seen)
-			wrong = check_config(d, im, &fs, path, &right);
+			wrong = check_config(d, im, l, &fs, path, &right);
 	}
 	if (right && !wrong)
 		doctor_reportf(d, &doctor_check_sought, DOCTOR_GOOD, im->subject, NULL, _("\"%s\", as the image has it"),
-			       im->image->label);
+			       l->linux_);
 	pod_fs_close(&fs);
+}
+
+/* Who made one of them anew has forgotten the others, as a rule. */
+static bool differ(const struct labels *l)
+{
+	return (l->has_joliet && strcmp(l->linux_, l->iso) != 0 && !l->has_udf && pod_strcasecmp(l->linux_, l->iso) != 0) ||
+	       (l->has_udf && pod_strcasecmp(l->udf, l->iso) != 0);
 }
 
 void doctor_label(struct doctor *d, const struct doctor_image *im)
 {
-	const char *label = im->image->label;
+	struct labels *l = cli_xzalloc(sizeof *l);
 
-	if (!*label)
+	read_labels(im, l);
+	if (!*l->linux_ && !*l->iso)
 		doctor_report(d, &doctor_check_label, DOCTOR_NOTE, im->subject, _("the volume has no label"),
 			      _("harmless, unless its system looks for its medium by label"));
+	else if (*l->iso && differ(l))
+		doctor_reportf(d, &doctor_check_label, DOCTOR_NOTE, im->subject,
+			       _("harmless, unless its system looks for its medium by another one than Linux goes by"),
+			       _("ISO 9660 calls the volume \"%s\", %s \"%s\"; Linux goes by \"%s\""), l->iso,
+			       l->has_udf ? "UDF" : "Joliet", l->has_udf ? l->udf : l->joliet, l->linux_);
 	else
-		doctor_reportf(d, &doctor_check_label, DOCTOR_GOOD, im->subject, NULL, "\"%s\"", label);
-	check_sought(d, im);
+		doctor_reportf(d, &doctor_check_label, DOCTOR_GOOD, im->subject, NULL, "\"%s\"", l->linux_);
+	check_sought(d, im, l);
+	free(l);
 }

@@ -297,6 +297,11 @@ def states():
         equal((r.rc, level(r, "firmware.secureboot")), (0, want), "Secure Boot " + text)
     r = doctor("--only", "firmware.secureboot", "--inventory", bios("m.inv"))
     equal(level(r, "firmware.secureboot"), ["good"], "no Secure Boot in BIOS mode")
+    # Hardware-reduced ACPI and no UEFI: a BIOS it was not.
+    facp = {"/sys/firmware/acpi/tables/FACP": fadt(8, 1 << 20)}
+    r = doctor("--only", "firmware", "--inventory", bios("r.inv", data=facp))
+    equal(level(r, "firmware.secureboot"), ["skipped"], "neither BIOS nor UEFI")
+    check("no BIOS mode" in r.out and "started in BIOS mode" not in r.out and "not started by UEFI" in r.out, "no contradiction: " + r.out)
     for what, dbx in (("cut", siglist(bytes(32))[:-5]), ("noise", os.urandom(333)), ("no room", SHA256_LIST + struct.pack("<III", 28, 0, 0))):
         r = doctor("--only", "firmware.dbx", "--inventory", uefi("m.inv", 1, dbx), "shimx64.efi")
         check(r.rc == 0 and "warning" in level(r, "firmware.dbx"), "dbx %s: %d %s" % (what, r.rc, r.out))

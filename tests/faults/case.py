@@ -10,6 +10,7 @@ import doctor_common
 from doctor_common import B, ISOPOD, MIB, cpio, make_data, must, noise, noise_bytes, partitions, run  # noqa: F401 for the files of faults
 
 STICK = os.path.join(B, "stick")
+MEDIA = os.environ.get("ISOPOD_MEDIA") or os.path.expanduser("~/.cache/isopod/media")
 IMAGE, DRIVERS, RULES, MEMORY, FIRMWARE, DRIVE = range(1, 7)
 
 # level: problem, warning, note, skipped, good, as the doctor says; "unknown" is for verdicts that say so
@@ -102,9 +103,9 @@ class Workshop:
         run("cp", "--sparse=always", path, out, check=True)
         return out
 
-    def block(self, path):
-        """A block device over a file, until the fault is judged; None where there are none."""
-        dev = doctor_common.loop_device(path)
+    def block(self, path, sector=512):
+        """A block device over a file, until the fault is judged."""
+        dev = doctor_common.loop_device(path, write=True, sector=sector)
         if not dev:
             raise OSError("no loop devices: run as root")
         self.loops.append((dev, path))
@@ -133,6 +134,11 @@ class Workshop:
             if images:
                 must("add", path, self.iso(), data=STICK)
         return self.copy(self.once("stick %s%s" % (" ".join(options), "" if images else " empty"), make), ".img")
+
+
+def media():
+    """The suite's own media, as far as they were built: sound, all of them."""
+    return sorted(os.path.join(MEDIA, n) for n in (os.listdir(MEDIA) if os.path.isdir(MEDIA) else []) if n.endswith((".iso", ".img")))
 
 
 def poke(path, at, data):

@@ -189,4 +189,4 @@ FAULTS = [
     Fault("compressed qcow2", qemu("qcow2", "-c"), IMAGE, "t-qcow2.iso", "compressed|qcow2", level=("note", "problem", "warning")),
 ]
 
-SOUND = [Sound("live.iso", lambda w: w.iso())]
+

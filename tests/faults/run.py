@@ -39,7 +39,7 @@ def try_fault(f, w):
 def guarded(what, *args):
     try:
         return what(*args)
-    except Exception as e:  # a fault that cannot be made must not take the others with it
+    except (Exception, SystemExit) as e:  # a fault that cannot be made must not take the others with it
         return "wrong", "could not be tried: %s" % "".join(traceback.format_exception(e))[-1500:]
 
 

@@ -292,10 +292,10 @@ FAULTS = [
           cure=mended),
     Fault("stage 2: slot B, in use, damaged", slot_b_damaged, DRIVE, "stage 2 in slot B", "damaged", UPDATE, cure=mended),
     # the files
-    *[Fault("ESP: %s missing" % p, without(p), DRIVE, p, "missing", UPDATE, also=ALSO_IMAGE, cure=mended) for p in
+    *[Fault("ESP: %s missing" % p, without(p), DRIVE, p, "missing", UPDATE, also=ALSO_IMAGE, cure=mended, quick="X64" in p) for p in
       ("EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/BOOTIA32.EFI", "EFI/BOOT/BOOTAA64.EFI", "ISOPOD/SHIMX64", "ISOPOD/SHIMAA64", "ISOPOD/WINX64.EXE",
        "ISOPOD/FONT.BIN", "ISOPOD/STATE.BIN")],
-    *[Fault("ESP: %s, one bit" % p, damaged(p), DRIVE, p, "damaged", UPDATE, also=ALSO_IMAGE, cure=mended) for p in
+    *[Fault("ESP: %s, one bit" % p, damaged(p), DRIVE, p, "damaged", UPDATE, also=ALSO_IMAGE, cure=mended, quick="X64" in p) for p in
       ("EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/BOOTIA32.EFI", "ISOPOD/SHIMX64", "ISOPOD/SHIMIA32", "ISOPOD/WINX64.EXE", "ISOPOD/FONT.BIN")],
     Fault("ESP: loader of zeros", zeroed("EFI/BOOT/BOOTX64.EFI", os.path.getsize(os.path.join(STICK, "BOOTX64.EFI"))), DRIVE,
           "EFI/BOOT/BOOTX64.EFI", "zeros", UPDATE, cure=mended),
@@ -368,7 +368,18 @@ FAULTS = [
     Fault("exFAT: upcase table damaged", on_exfat(lambda e: poke(e.stick, e.entry(0x82) + 4, b"\0\1\2\3")), DRIVE, "", "up-case|upcase"),
 ]
 
+def sectors_of_4096(w):
+    """A drive that counts in 4096 bytes."""
+    path = w.fresh(".img")
+    run("truncate", "-s", "200M", path, check=True)
+    dev = w.block(path, 4096)
+    must("create", dev, "--yes", data=STICK)
+    must("add", dev, w.iso(), data=STICK)
+    return dev
+
+
 SOUND = [
+    Sound("sectors of 4096 bytes", sectors_of_4096),
     Sound("MBR", lambda w: w.stick()),
     Sound("MBR, no images", lambda w: w.stick(images=False)),
     Sound("GPT", lambda w: w.stick("--table", "gpt")),

@@ -139,9 +139,9 @@ def esp_file(stick, path):
     return p.stdout if p.returncode == 0 else None
 
 
-def loop_device(path, start=0, length=0, write=False):
+def loop_device(path, start=0, length=0, write=False, sector=512):
     """A loop device over a file, or over a part of it; None where there are none (no root)."""
-    args = ["losetup", "-f", "--show"] + ([] if write else ["-r"])
+    args = ["losetup", "-f", "--show"] + ([] if write else ["-r"]) + ([] if sector == 512 else ["-b", str(sector)])
     if length:
         args += ["-o", str(start), "--sizelimit", str(length)]
     for _ in range(20):  # others may take the same free number

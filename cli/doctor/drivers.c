@@ -67,6 +67,7 @@ const struct doctor_check drivers_check_kind[DEVICE_KIND_COUNT] = {
 
 static const struct doctor_check *const checks[] = {
 	&initrds_check,
+	&drivers_check_versions,
 	&drivers_check_stick,
 	&drivers_check_kind[DEVICE_USB],
 	&drivers_check_kind[DEVICE_STORAGE],
@@ -327,6 +328,7 @@ static void linux_image(struct doctor *d, const struct doctor_image *im, const s
 	if (im->plan->initrd_count && !x->broken)
 		doctor_reportf(d, &initrds_check, DOCTOR_GOOD, im->subject, NULL, _("%zu, unpacked to the end"),
 			       im->plan->initrd_count);
+	drivers_versions(d, im, x->initrd, x->path, x->count);
 	if (x->count && !cli_interrupted) {
 		modules_root_read(&x->root, d, im);
 		if (x->root.hostile)

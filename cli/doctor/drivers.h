@@ -32,4 +32,10 @@ extern const struct doctor_check drivers_check_stick, drivers_check_kind[DEVICE_
 /* sources/boot.wim and sources/install.wim of a Windows image. */
 void drivers_windows(struct doctor *d, const struct doctor_image *im, const struct devices *devices);
 
+/* versions.c: of the initrds that were read, `path` as the plan names them. */
+struct initrd;
+extern const struct doctor_check drivers_check_versions;
+void drivers_versions(struct doctor *d, const struct doctor_image *im, const struct initrd *initrd, const char *const *path,
+		      size_t count);
+
 #endif

@@ -140,6 +140,8 @@ static void run_stick(struct doctor *d)
 	else if (s.firmware)
 		doctor_reportf(d, &firmware_check_mode, DOCTOR_GOOD, NULL, NULL, _("%s starts a stick with %s in mode %s"),
 			       doctor_machine_name(d->machine), d->target->id.gpt ? "GPT" : "MBR", mode_text(s.firmware));
+	if (s.state == SECURE_ON)
+		firmware_signed_stick(d, &s);
 	secure_free(&s);
 }
 

@@ -70,6 +70,7 @@ struct loaders;
 bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_X509_NAME_MAX]);
 /* An EFI program elsewhere in the image, a kernel: is it still what was signed? False: nobody knows. */
 bool firmware_signature_of(struct doctor *d, const struct doctor_image *im, const char *path, uint8_t *data, size_t len);
+void firmware_signed_stick(struct doctor *d, const struct secure *s); /* of d->target: the loader that this machine starts */
 void firmware_signed_image(struct doctor *d, const struct doctor_image *im, const struct loaders *l, const struct secure *s);
 
 /* --- EFI programs of an image (firmware_loaders.c) ---------------------------------------------------------------------------

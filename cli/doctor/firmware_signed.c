@@ -9,6 +9,7 @@
 #include <string.h>
 #include "cli/host/digest.h"
 #include "cli/doctor/firmware.h"
+#include "cli/stick/target.h"
 #include "core/base/str.h"
 
 const struct doctor_check firmware_check_signature = {
@@ -232,18 +233,17 @@ static const char *remedy(const char *issuer, bool revoked)
 }
 
 /* Secure Boot is on: a problem. Off: what would be if it were on. */
-static void report_refused(struct doctor *d, const struct doctor_image *im, bool on, const char *path, const char *why,
-			   const char *fix)
+static void report_refused(struct doctor *d, const char *subject, bool on, const char *path, const char *why, const char *fix)
 {
 	if (on)
-		doctor_reportf(d, &firmware_check_signed, DOCTOR_BAD, im->subject, fix,
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_BAD, subject, fix,
 			       _("Secure Boot is on, and the firmware refuses %s: %s"), path, why);
 	else
-		doctor_reportf(d, &firmware_check_signed, DOCTOR_NOTE, im->subject, NULL,
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_NOTE, subject, NULL,
 			       _("Secure Boot is off; if it were on, the firmware would refuse %s: %s"), path, why);
 }
 
-static void report_signed(struct doctor *d, const struct doctor_image *im, const struct loader *l, const struct facts *f,
+static void report_signed(struct doctor *d, const char *subject, const struct loader *l, const struct facts *f,
 			  const struct secure *s)
 {
 	bool on = s->state == SECURE_ON;
@@ -252,21 +252,21 @@ static void report_signed(struct doctor *d, const struct doctor_image *im, const
 	if (loader_revoked(l, s, by)) {
 		why = *by ? cli_xasprintf(_("this machine has revoked \"%s\" (dbx)"), by)
 			  : cli_xstrdup(_("this machine has revoked it by its hash (dbx)"));
-		report_refused(d, im, on, l->path, why, remedy(by, true));
+		report_refused(d, subject, on, l->path, why, remedy(by, true));
 	} else if (f->differing && !f->fitting && !f->trusted) {
-		report_refused(d, im, on, l->path, _("it is not what was signed"), remedy("", false));
+		report_refused(d, subject, on, l->path, _("it is not what was signed"), remedy("", false));
 	} else if (!f->signatures && !f->trusted && (on || s->db)) {
-		report_refused(d, im, on, l->path, _("it is not signed"), remedy("", false));
+		report_refused(d, subject, on, l->path, _("it is not signed"), remedy("", false));
 	} else if (f->trusted) {
-		doctor_reportf(d, &firmware_check_signed, DOCTOR_GOOD, im->subject, NULL,
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_GOOD, subject, NULL,
 			       *f->ca ? _("%s is trusted by this machine: \"%s\" is in its db")
 				      : _("%s is trusted by this machine: its hash is in db"),
 			       l->path, f->ca);
 	} else if (s->db) {
 		why = cli_xasprintf(_("it is signed by \"%s\", which is not in this machine's db"), f->issuer);
-		report_refused(d, im, on, l->path, why, remedy(f->issuer, false));
+		report_refused(d, subject, on, l->path, why, remedy(f->issuer, false));
 	} else if (on) {
-		doctor_reportf(d, &firmware_check_signed, DOCTOR_SKIPPED, im->subject, NULL,
+		doctor_reportf(d, &firmware_check_signed, DOCTOR_SKIPPED, subject, NULL,
 			       _("%s is signed by \"%s\"; whether this machine trusts that is not known: its db cannot be read"),
 			       l->path, f->issuer);
 	}
@@ -355,6 +355,32 @@ void firmware_signed_image(struct doctor *d, const struct doctor_image *im, cons
 		read_facts(&f, &l->v[i], s);
 		report_signature(d, im, &l->v[i], &f);
 		if (known && is_started(im, &l->v[i], want))
-			report_signed(d, im, &l->v[i], &f, s);
+			report_signed(d, im->subject, &l->v[i], &f, s);
 	}
+}
+
+/* Our own loader on the ESP: with Secure Boot on, nothing on the stick starts without it. */
+void firmware_signed_stick(struct doctor *d, const struct secure *s)
+{
+	const char *path = s->firmware ? pod_efi_loader_path(s->firmware) : NULL;
+	struct pod_dirent *scratch = cli_xmalloc(sizeof *scratch);
+	struct pod_node node;
+	uint8_t *data = NULL;
+	struct loader l;
+	struct facts f;
+
+	if (path && d->target->esp.ops && !cli_digest_missing() &&
+	    pod_fs_lookup(&d->target->esp, path, &node, scratch) == POD_OK && node.size_bytes &&
+	    node.size_bytes <= LOADER_SIZE_MAX) {
+		data = cli_xmalloc((size_t)node.size_bytes);
+		if (pod_fs_read(&d->target->esp, &node, 0, data, (size_t)node.size_bytes) == POD_OK &&
+		    loader_take(&l, NULL, data, (size_t)node.size_bytes)) {
+			l.path = scratch->name;
+			pod_strlcpy(scratch->name, path, sizeof scratch->name);
+			read_facts(&f, &l, s);
+			report_signed(d, d->arg, &l, &f, s);
+		}
+	}
+	free(data);
+	free(scratch);
 }

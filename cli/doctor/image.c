@@ -79,6 +79,7 @@ static const struct doctor_check *const checks[] = {
 	&doctor_check_windows,
 	&doctor_check_limits,
 	&doctor_check_unlisted,
+	&doctor_check_descriptors,
 };
 
 #define AGAIN _("download or copy the image again, and compare its hash with the publisher's")
@@ -401,6 +402,7 @@ static void run_image(struct doctor *d, const struct doctor_image *im)
 			check_files(d, im);
 			doctor_label(d, im);
 			doctor_catalogue(d, im);
+			doctor_descriptors(d, im);
 		}
 		if (im->image->kind == POD_IMAGE_ISO || im->image->kind == POD_IMAGE_DISK)
 			doctor_hybrid(d, im);

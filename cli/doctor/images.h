@@ -40,11 +40,12 @@ void doctor_stray(void *ctx, const char *path);
 extern const struct doctor_check doctor_check_label, doctor_check_sought, doctor_check_catalogue, doctor_check_hybrid,
 	doctor_check_zeros, doctor_check_md5, doctor_check_sums, doctor_check_copied, doctor_check_read, doctor_check_name,
 	doctor_check_wim, doctor_check_windows, doctor_check_limits, doctor_check_menus, doctor_check_bootfiles,
-	doctor_check_isolinux, doctor_check_roots, doctor_check_unlisted, doctor_check_rules;
+	doctor_check_isolinux, doctor_check_roots, doctor_check_unlisted, doctor_check_rules, doctor_check_descriptors;
 
-void doctor_name(struct doctor *d, const struct doctor_image *im);	/* name.c */
-void doctor_label(struct doctor *d, const struct doctor_image *im);	/* label.c */
-void doctor_catalogue(struct doctor *d, const struct doctor_image *im); /* tables.c */
+void doctor_name(struct doctor *d, const struct doctor_image *im);	  /* name.c */
+void doctor_label(struct doctor *d, const struct doctor_image *im);	  /* label.c */
+void doctor_catalogue(struct doctor *d, const struct doctor_image *im);	  /* tables.c */
+void doctor_descriptors(struct doctor *d, const struct doctor_image *im); /* descriptors.c */
 void doctor_hybrid(struct doctor *d, const struct doctor_image *im);
 void doctor_wim(struct doctor *d, const struct doctor_image *im);     /* wim.c */
 void doctor_windows(struct doctor *d, const struct doctor_image *im); /* windows.c */

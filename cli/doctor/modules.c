@@ -176,6 +176,7 @@ void modules_add(struct modules *m, const char *path, char *data, size_t len)
 		free(data);
 		return;
 	}
+	m->several |= m->kernel && (strlen(m->kernel) != n || strncmp(m->kernel, version, n) != 0);
 	if (!m->kernel)
 		m->kernel = cli_xasprintf("%.*s", (int)n, version);
 	if (data) {

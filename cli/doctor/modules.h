@@ -26,6 +26,7 @@ struct modules_alias {
 
 struct modules {
 	char *kernel;		      /* "6.1.0-13-amd64"; NULL if none was seen */
+	bool several;		      /* folders of other kernels as well */
 	struct modules_names file;    /* "usb_storage": modules that are there as files */
 	struct modules_names builtin; /* in the kernel itself */
 	bool has_builtin;	      /* a modules.builtin was seen: what it does not name is not built in */

@@ -211,6 +211,11 @@ static unsigned check_gpt(struct doctor *d, const struct doctor_image *im, const
 			       (unsigned long long)g->alternate_lba);
 		return 1;
 	}
+	if (!read_entries(im, &copy, esp_lba, &found, &last) || copy.entries_crc != g->entries_crc) {
+		doctor_report(d, &doctor_check_hybrid, DOCTOR_WARN, im->subject,
+			      _("the two copies of its GPT name different partitions"), BADLY_MADE);
+		return 1;
+	}
 	return 0;
 }
 

@@ -29,4 +29,8 @@ static inline uint64_t pod_iso9660_data(const struct pod_node *n)
 	return n->priv[0];
 }
 
+/* Does what the volume says twice agree: numbers in both byte orders, the path tables, the folders' own records? POD_E_CORRUPT: `diag` says
+ * what does not. POD_E_FORMAT: there is no such volume. */
+enum pod_status POD_MUST_USE pod_iso9660_check(struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);
+
 #endif

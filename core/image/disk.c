@@ -23,6 +23,17 @@ static bool has_boot_signature(const uint8_t *sector)
 	return pod_get_le16(sector + 510) == 0xAA55;
 }
 
+bool image_is_stub(const uint8_t *sector)
+{
+	static const char says[] = "This is not a bootable disk";
+	if (pod_all_zero(sector, 446))
+		return true;
+	for (size_t i = 62; i + sizeof says - 1 <= 510; i++)
+		if (memcmp(sector + i, says, sizeof says - 1) == 0)
+			return true;
+	return false;
+}
+
 bool image_mbr_plausible(const uint8_t *sector, uint64_t *end_bytes)
 {
 	uint32_t used = 0;
@@ -129,7 +140,7 @@ enum pod_status image_probe_disk(struct probe *p)
 		return POD_E_FORMAT;
 	im->kind = floppy ? POD_IMAGE_FLOPPY : POD_IMAGE_DISK;
 	enum pod_status st = fat ? probe_volume(p, &g) : POD_OK;
-	if (bootable)
+	if (bootable && !image_is_stub(p->head))
 		im->firmware |= POD_FW_BIOS;
 	return st;
 }

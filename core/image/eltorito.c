@@ -68,7 +68,7 @@ static enum pod_status examine(struct probe *p, struct pod_eltorito_entry *e)
 		return POD_OK;
 	if (e->platform == PLATFORM_EFI)
 		return image_efi_in_fat(p, start, e->length_bytes, &e->firmware);
-	if (e->platform == 0)
+	if (e->platform == 0 && !image_is_stub(p->buf))
 		e->firmware = POD_FW_BIOS;
 	return POD_OK;
 }

@@ -39,4 +39,7 @@ enum pod_status image_efi_in_fat(struct probe *p, uint64_t start_bytes, uint64_t
  */
 bool image_mbr_plausible(const uint8_t *sector, uint64_t *end_bytes);
 
+/* Is this boot sector what mkfs.fat and mkntfs leave in a volume that starts nothing (a sentence), or has it no code at all? */
+bool image_is_stub(const uint8_t *sector);
+
 #endif

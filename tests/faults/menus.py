@@ -386,7 +386,74 @@ def erofs(folder, at=None, data=None, cut_to=None, mode=False):
     put(out, bytes(b[:cut_to]))
 
 
-FAULTS = MENUS + FILES
+PVD = 32768
+TABLES = [
+    # --- what is said twice
+    Fault("the volume's length differs in its two byte orders", patched(flip(PVD + 84)), IMAGE, "volume space size", "offset 32848"),
+    Fault("Joliet's volume length differs in its two byte orders", patched(lambda d: flip(joliet(d) + 87)(d)), IMAGE, "volume space size"),
+    Fault("the block size differs in its two byte orders", patched(flip(PVD + 131)), IMAGE, "block size"),
+    Fault("the path table's length differs in its two byte orders", patched(flip(PVD + 136)), IMAGE, "path table size"),
+    Fault("the root folder's place differs in its two byte orders", patched(flip(PVD + 156 + 9)), IMAGE, "root folder"),
+    Fault("the two path tables disagree", patched(lambda d: flip(struct.unpack_from(">I", d, PVD + 148)[0] * 2048 + 5)(d)), IMAGE, "path tables disagree"),
+    Fault("the path table lies outside", patched(lambda d: struct.pack_into("<I", d, PVD + 140, 0x7FFFFF)), IMAGE, "place of the path table"),
+    Fault("a path table names another place", patched(lambda d: path_entry(d)), IMAGE, "a folder is not where it says"),
+    Fault("a path table's parent is itself below", patched(lambda d: path_entry(d, parent=True)), IMAGE, "folder above"),
+    Fault("the volume descriptors have no end", patched(lambda d: terminator(d)), IMAGE, "end of the volume descriptors"),
+    Fault("the boot catalogue's sum is wrong", patched(lambda d: flip(u32(d, 17 * 2048 + 71) * 2048 + 4)(d)), IMAGE, "checksum", "boot catalogue|add up"),
+    Fault("the boot catalogue leads outside", patched(lambda d: struct.pack_into("<I", d, u32(d, 17 * 2048 + 71) * 2048 + 40, 0x7FFFFFF)), IMAGE, "entry 1", "outside"),
+    Fault("the GPT's sum is wrong", patched(flip(512 + 60)), IMAGE, "GPT", "checksums"),
+    Fault("the GPT's partitions are damaged", patched(flip(1024 + 40)), IMAGE, "GPT", "checksums"),
+    Fault("the copies of the GPT name different partitions", patched(lambda d: other_copy(d)), IMAGE, "two copies of its GPT"),
+]
+DRIVER_FAULTS = [
+    Fault("the initrd is of another kernel", medium(holding(INITRD, initrd("6.1.0-13-other"))), DRIVERS, "live/vmlinuz is kernel 6.1.0-9-isopod", "6.1.0-13-other", "live/initrd.img"),
+    Fault("the kernel is of another system", medium(holding(KERNEL, bzimage("6.6.7-1-new"))), DRIVERS, "live/vmlinuz is kernel 6.6.7-1-new", VERSION),
+    Fault("a volume with mkfs.fat's boot sector is no boot medium", lambda w: stub(w), IMAGE, "no boot loader for any firmware"),
+]
+
+
+def joliet(d):
+    at = PVD
+    while d[at] != 2:
+        at += 2048
+    return at
+
+
+def terminator(d):
+    at = PVD
+    while d[at] != 255:
+        at += 2048
+    d[at:at + 6] = bytes(6)
+
+
+def path_entry(d, parent=False):
+    """The second record of both tables of the primary volume, and of no other."""
+    for fmt, where in (("<", u32(d, PVD + 140) * 2048), (">", struct.unpack_from(">I", d, PVD + 148)[0] * 2048)):
+        at = where + 10
+        if parent:
+            struct.pack_into(fmt + "H", d, at + 6, 99)
+        else:
+            struct.pack_into(fmt + "I", d, at + 2, 16)
+
+
+def other_copy(d):
+    """The copy's first partition begins elsewhere, and its sums say so."""
+    at = struct.unpack_from("<Q", d, 512 + 32)[0] * 512
+    entries, n, size = struct.unpack_from("<QII", d, at + 72)
+    d[entries * 512 + 32] ^= 4
+    struct.pack_into("<I", d, at + 88, zlib.crc32(d[entries * 512:entries * 512 + n * size]))
+    struct.pack_into("<I", d, at + 16, 0)
+    struct.pack_into("<I", d, at + 16, zlib.crc32(d[at:at + 92]))
+
+
+def stub(w):
+    path = w.fresh(".img")
+    run("truncate", "-s", "8M", path, check=True)
+    run("mkfs.fat", path, check=True)
+    return path
+
+
+FAULTS = MENUS + FILES + TABLES + DRIVER_FAULTS
 for i, f in enumerate(FAULTS):
     f.quick = i % 5 == 0  # the others with check-faults
 SOUND = [

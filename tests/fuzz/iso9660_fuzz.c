@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		fuzz_fs(&env, &fs);
 		pod_fs_close(&fs);
 	}
+	(void)pod_iso9660_check(&env.dev, &env.alloc, NULL);
 	fuzz_done(&env);
 	return 0;
 }

@@ -4,7 +4,7 @@
 them, sbsign and osslsigncode sign, sbverify and osslsigncode verify, efitools makes db and dbx."""
 import hashlib, os, shutil, struct, uuid
 
-from cli_common import check, equal, finish, run, workdir
+from cli_common import B, check, equal, finish, must, run, workdir
 from doctor_common import expect, findings, no_alarm, of, patched, shims
 from doctor_firmware import bios, pesign_digest, siglist, uefi
 import windows_media
@@ -127,11 +127,21 @@ def media(old, new):
     loader = open("old.efi", "rb").read()
     windows_media.pe_tree("pe", programs={"Windows/Boot/EFI/bootmgfw.efi": loader})
     windows_media.wim("pe", "bare.wim", "--boot", "--compress=LZX")
-    windows_media.tree("medium", {"efi/boot/bootx64.efi": loader, "efi/boot/bootia32.efi": open(PROGRAM, "rb").read(), "efi/boot/bootaa64.efi": open(PROGRAM, "rb").read(), "sources/boot.wim": open("bare.wim", "rb").read()})
+    other = open(PROGRAM, "rb").read()
+    windows_media.tree("medium", {"efi/boot/bootx64.efi": loader, "efi/boot/bootia32.efi": other, "efi/boot/bootaa64.efi": other, "sources/boot.wim": open("bare.wim", "rb").read()})
     for image in (windows_media.iso("medium", "win.iso", "-udf", "-J"), "bare.wim"):
         no_alarm(look(image, secure=1, db=old), image)
         expect(look(image, secure=1, db=new), "firmware.signed", "problem", "BOOTX64.EFI" if image == "bare.wim" else "bootx64.efi", PCA2011)
         expect(look(image, secure=1, db=old + new, dbx=old), "firmware.signed", "problem", "revoked", "2023")
+
+
+def stick(trusted):
+    """Our own boot manager, which nobody has signed: with Secure Boot on the stick is refused, whatever lies on it."""
+    data = os.path.join(B, "stick")
+    must("create", "s.img", "--size", "96M", data=data)
+    got = findings("--only", CHECKS, "--inventory", uefi("m.inv", secure=1, db=trusted), "s.img", data=data, rc=1)
+    expect(got, "firmware.signed", "problem", "EFI/BOOT/BOOTX64.EFI", "not signed", subject="s.img")
+    no_alarm(findings("--only", CHECKS, "--inventory", uefi("m.inv", secure=0, db=trusted), "s.img", data=data, rc=0), "Secure Boot is off")
 
 
 def main():
@@ -140,6 +150,7 @@ def main():
     impostors(old)
     damage(old)
     media(old, new)
+    stick(old)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ TEST(image_sections_extensions_and_missing_headers)
 {
 	uint8_t *cat = volume("BOOTX64.EFI");
 	entry(cat + 32, 0x88, 0, 4, 40);
+	img[40 * 2048] = 0xFA; /* code: a boot image of zeros starts nothing */
 	header(cat + 64, 0x90, 0xEF, 1);
 	entry(cat + 96, 0x88, 0x20, 1, FAT_SECTOR);
 	cat[128] = 0x44, cat[129] = 0x20; /* two extension entries */
@@ -130,6 +131,7 @@ TEST(image_catalogue_that_is_none)
 {
 	uint8_t *cat = volume("BOOTX64.EFI");
 	entry(cat + 32, 0x88, 0, 4, 40);
+	img[40 * 2048] = 0xFA; /* code: a boot image of zeros starts nothing */
 	cat[31] = 0;
 	CHECK_EQ(probe(), POD_OK);
 	CHECK_EQ(im.kind, POD_IMAGE_ISO);
@@ -144,6 +146,20 @@ TEST(image_catalogue_that_is_none)
 	CHECK_EQ(probe(), POD_E_CORRUPT);
 }
 
+TEST(image_boot_sectors_that_start_nothing)
+{
+	uint8_t *cat = volume("BOOTX64.EFI");
+	entry(cat + 32, 0x88, 0, 4, 40);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.firmware, 0);
+	img[40 * 2048] = 0xEB;
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.firmware, POD_FW_BIOS);
+	memcpy(img + 40 * 2048 + 119, "This is not a bootable disk.", 28);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.firmware, 0);
+}
+
 static long fail_read_at, reads;
 static enum pod_status (*plain_read)(struct pod_dev *, uint64_t, void *, size_t);
 
@@ -156,6 +172,7 @@ TEST(image_every_read_and_allocation_fails_cleanly)
 {
 	uint8_t *cat = volume("BOOTX64.EFI");
 	entry(cat + 32, 0x88, 0, 4, 40);
+	img[40 * 2048] = 0xFA; /* code: a boot image of zeros starts nothing */
 	header(cat + 64, 0x91, 0xEF, 1);
 	entry(cat + 96, 0x88, 0, 1, FAT_SECTOR);
 	plain_read = mem.dev.read;

@@ -31,8 +31,7 @@ struct search {
 	unsigned count, seen;
 };
 
-/* The image's byte `at` on what holds it, if `len` bytes lie there in one piece. */
-static bool on_disk(const struct cli_image *f, uint64_t at, uint64_t len, uint64_t *out)
+bool modules_root_place(const struct cli_image *f, uint64_t at, uint64_t len, uint64_t *out)
 {
 	for (size_t i = 0; i < f->extent_count; i++) {
 		const struct pod_extent *e = &f->extent[i];
@@ -60,7 +59,8 @@ static void consider(struct search *s, const struct pod_node *node)
 		struct squash *q = &s->found[s->count++];
 
 		/* A file of several extents (ISO level 3) is in one piece if they follow each other; runs are merged. */
-		q->contiguous = n == 1 && !e->hole && on_disk(s->im->file, e->dev_bytes, e->length_bytes, &q->start_bytes);
+		q->contiguous =
+			n == 1 && !e->hole && modules_root_place(s->im->file, e->dev_bytes, e->length_bytes, &q->start_bytes);
 	}
 	pod_free(&cli_alloc, e);
 }

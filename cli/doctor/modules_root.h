@@ -17,4 +17,7 @@ struct modules_root {
 void modules_root_read(struct modules_root *out, const struct doctor *d, const struct doctor_image *im);
 void modules_root_free(struct modules_root *r);
 
+/* The image's byte `at` on what holds it, if `len` bytes lie there in one piece: for a program that is given that and an offset. */
+bool modules_root_place(const struct cli_image *f, uint64_t at, uint64_t len, uint64_t *out);
+
 #endif

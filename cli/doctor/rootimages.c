@@ -4,6 +4,8 @@
 #include <string.h>
 #include "cli/doctor/infile.h"
 #include "cli/doctor/menus.h"
+#include "cli/doctor/modules_root.h"
+#include "cli/host/sandbox.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
 #include "core/image/bootfile.h"
@@ -19,10 +21,11 @@ const struct doctor_check doctor_check_roots = {
 		"its end. Download the image again and compare its hash."),
 };
 
-#define AGAIN	    _("download or copy the image again, and compare its hash with the publisher's")
-#define ENTRIES_MAX 4096u
-#define DEPTH_MAX   4u
-#define SIZE_MIN    4096u
+#define AGAIN	       _("download or copy the image again, and compare its hash with the publisher's")
+#define ENTRIES_MAX    4096u
+#define DEPTH_MAX      4u
+#define SIZE_MIN       4096u
+#define UNPACK_SECONDS 900u
 
 struct roots {
 	struct menus *m;
@@ -56,18 +59,67 @@ static void report(struct roots *r, const char *path, enum pod_status st, const 
 			       (unsigned long long)g->got);
 }
 
+/* --full: unsquashfs reads all of it, behind walls; what it writes is thrown away. */
+static void unpack(struct roots *r, const char *path, const struct pod_node *node)
+{
+	const struct doctor_image *im = r->m->im;
+	int disk = r->m->d->target ? r->m->d->target->file.fd : im->file->file.fd;
+	struct sandbox s = {.who = "unsquashfs", .about = path, .seconds = UNPACK_SECONDS, .input = {disk}, .inputs = 1};
+	struct pod_extent *e = NULL;
+	struct cli_args a = {0};
+	struct fault why = {0};
+	char *program = cli_proc_find("unsquashfs");
+	uint64_t at = 0;
+	size_t n = 0;
+	int status;
+
+	if (!program || !sandbox_can_open(disk) || pod_fs_extents(&r->m->volume[0].fs, node, &cli_alloc, &e, &n) != POD_OK ||
+	    n != 1 || e->hole || !modules_root_place(im->file, e->dev_bytes, e->length_bytes, &at)) {
+		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_SKIPPED, im->subject, NULL,
+			       _("%s was not unpacked: unsquashfs is not there, or may not read it where it lies"), path);
+	} else {
+		s.program = program;
+		cli_args_add(&a, "unsquashfs");
+		cli_args_add(&a, "-o");
+		cli_args_addf(&a, "%llu", (unsigned long long)at);
+		cli_args_add(&a, "-no-progress");
+		cli_args_add(&a, "-no-xattrs");
+		cli_args_add(&a, "-processors");
+		cli_args_add(&a, "2");
+		cli_args_add(&a, "-pf");
+		cli_args_add(&a, "-");
+		cli_args_add(&a, "in0");
+		status = sandbox_program(&s, &a, &why);
+		r->wrong += status != 0;
+		if (status > 0)
+			doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_BAD, im->subject, AGAIN,
+				       _("%s (at offset %llu of the image) cannot be unpacked to its end: it is damaged"), path,
+				       (unsigned long long)e->dev_bytes);
+		else if (status < 0)
+			doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_WARN, im->subject, AGAIN,
+				       _("%s was not unpacked: %s"), path, fault_text(&why));
+	}
+	fault_free(&why);
+	pod_free(&cli_alloc, e);
+	free(program);
+}
+
 static void consider(struct roots *r, const char *path, const struct pod_node *node)
 {
 	struct doctor_infile f;
 	struct pod_diag g = {0};
 	enum pod_status st;
+	bool is_squashfs;
 
 	if (node->size_bytes < SIZE_MIN || doctor_infile_open(&f, &r->m->volume[0].fs, node) != POD_OK)
 		return; /* image.files tells of what lies outside */
 	st = pod_squashfs_check(&f.file.dev, &g);
+	is_squashfs = st != POD_E_FORMAT;
 	if (st == POD_E_FORMAT && !is_named_squashfs(path))
 		st = pod_erofs_check(&f.file.dev, &g);
 	r->images += st == POD_OK;
+	if (st == POD_OK && r->m->d->full && is_squashfs)
+		unpack(r, path, node);
 	if (st == POD_E_CORRUPT || st == POD_E_RANGE || (st == POD_E_FORMAT && is_named_squashfs(path)))
 		report(r, path, st, &g);
 	doctor_infile_close(&f);

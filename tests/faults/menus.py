@@ -406,6 +406,7 @@ TABLES = [
     Fault("the copies of the GPT name different partitions", patched(lambda d: other_copy(d)), IMAGE, "two copies of its GPT"),
 ]
 DRIVER_FAULTS = [
+    Fault("a byte in the middle of the squashfs is wrong", medium(lambda f: squashfs(f, True), options=("--full",)), IMAGE, "live/filesystem.squashfs", "unpacked", "offset"),
     Fault("the initrd is of another kernel", medium(holding(INITRD, initrd("6.1.0-13-other"))), DRIVERS, "live/vmlinuz is kernel 6.1.0-9-isopod", "6.1.0-13-other", "live/initrd.img"),
     Fault("the kernel is of another system", medium(holding(KERNEL, bzimage("6.6.7-1-new"))), DRIVERS, "live/vmlinuz is kernel 6.6.7-1-new", VERSION),
     Fault("a volume with mkfs.fat's boot sector is no boot medium", lambda w: stub(w), IMAGE, "no boot loader for any firmware"),
@@ -446,6 +447,16 @@ def other_copy(d):
     struct.pack_into("<I", d, at + 16, zlib.crc32(d[at:at + 92]))
 
 
+def squashfs(f, damaged=False):
+    """A real one."""
+    put(f + "/root/a", "".join("%d\n" % i for i in range(200000)))
+    put(f + "/root/b", noise_bytes(500000))
+    run("mksquashfs", f + "/root", f + "/" + ROOT, "-quiet", "-no-progress", "-noappend", check=True)
+    shutil.rmtree(f + "/root")
+    if damaged:
+        bytes_at(ROOT, 100000, bytes(64))(f)
+
+
 def stub(w):
     path = w.fresh(".img")
     run("truncate", "-s", "8M", path, check=True)
@@ -457,6 +468,7 @@ FAULTS = MENUS + FILES + TABLES + DRIVER_FAULTS
 for i, f in enumerate(FAULTS):
     f.quick = i % 5 == 0  # the others with check-faults
 SOUND = [
+    Sound("unpacked to its end", medium(squashfs, options=("--full",))),
     Sound("isolinux, shim and GRUB", medium()),
     Sound("systemd-boot", medium(None, arch, arch_iso)),
     Sound("GRUB, as grub-mkrescue makes it", medium(lambda f: shutil.rmtree(f + "/efi"), live, rescue), quick=False),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests of the doctor share: its findings as data, ISOs made by xorriso."""
-import gzip, json, os, struct, zlib
+import gzip, json, os, struct, tempfile, zlib
 
 from cli_common import *
 
@@ -87,14 +87,14 @@ def bzimage(version="6.1.0-9-isopod", size=100000, seed=1, protocol=0x20F):
 
 
 def squashfs_like(size, seed=1):
-    """Noise with a squashfs around it, whose tables are empty: of no use but to be looked at."""
-    block = b"\x04\x80abcd"
-    data = random.Random(seed).randbytes(size - 96 - 3 * len(block) - 8)
-    inodes = 96 + len(data)
-    dirs, ids = inodes + len(block), inodes + 2 * len(block)
-    head = b"hsqs" + struct.pack("<IIIIHHHHHHQQQQQQQQ", 1, 0, 131072, 0, 1, 17, 0, 1, 4, 0, 0, size, ids + len(block), 2**64 - 1, inodes, dirs,
-                                 2**64 - 1, 2**64 - 1)
-    return head + data + 3 * block + struct.pack("<Q", ids)
+    """A squashfs with noise in it, stored as it is."""
+    with tempfile.TemporaryDirectory() as t:
+        os.mkdir(t + "/root")
+        with open(t + "/root/noise", "wb") as f:
+            f.write(random.Random(seed).randbytes(size))
+        run("mksquashfs", t + "/root", t + "/s", "-quiet", "-no-progress", "-noI", "-noD", "-noF", "-noX", "-all-time", "0", "-mkfs-time", "0", check=True)
+        with open(t + "/s", "rb") as f:
+            return f.read()
 
 
 def efi_program(seed=7):

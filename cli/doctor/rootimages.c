@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The images that a live system has its root in, squashfs and erofs, as far as their superblocks and tables say. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/doctor/infile.h"
 #include "cli/doctor/menus.h"
 #include "cli/doctor/modules_root.h"
@@ -26,6 +28,7 @@ const struct doctor_check doctor_check_roots = {
 #define DEPTH_MAX      4u
 #define SIZE_MIN       4096u
 #define UNPACK_SECONDS 900u
+#define PROGRAM_MAX    (4u << 20)
 
 struct roots {
 	struct menus *m;
@@ -59,12 +62,28 @@ static void report(struct roots *r, const char *path, enum pod_status st, const 
 			       (unsigned long long)g->got);
 }
 
+/* From 4.5 on unsquashfs can describe a filesystem with all of its data; older ones would take the option for a mistake. */
+static bool can_describe(const char *program)
+{
+	static const char word[] = "pseudo-file";
+	int fd = open(program, O_RDONLY | O_CLOEXEC);
+	char *buf = cli_xmalloc(PROGRAM_MAX);
+	ssize_t n = fd < 0 ? -1 : pread(fd, buf, PROGRAM_MAX, 0);
+	bool can = n > 0 && memmem(buf, (size_t)n, word, sizeof word - 1) != NULL;
+
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+	return can;
+}
+
 /* --full: unsquashfs reads all of it, behind walls; what it writes is thrown away. */
 static void unpack(struct roots *r, const char *path, const struct pod_node *node)
 {
 	const struct doctor_image *im = r->m->im;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int disk = r->m->d->target ? r->m->d->target->file.fd : im->file->file.fd;
-	struct sandbox s = {.who = "unsquashfs", .about = path, .seconds = UNPACK_SECONDS, .input = {disk}, .inputs = 1};
+	struct sandbox s = {.who = "unsquashfs", .about = path, .seconds = UNPACK_SECONDS, .input = {disk, null}, .inputs = 2};
 	struct pod_extent *e = NULL;
 	struct cli_args a = {0};
 	struct fault why = {0};
@@ -73,8 +92,9 @@ static void unpack(struct roots *r, const char *path, const struct pod_node *nod
 	size_t n = 0;
 	int status;
 
-	if (!program || !sandbox_can_open(disk) || pod_fs_extents(&r->m->volume[0].fs, node, &cli_alloc, &e, &n) != POD_OK ||
-	    n != 1 || e->hole || !modules_root_place(im->file, e->dev_bytes, e->length_bytes, &at)) {
+	if (!program || !can_describe(program) || null < 0 || !sandbox_can_open(disk) ||
+	    pod_fs_extents(&r->m->volume[0].fs, node, &cli_alloc, &e, &n) != POD_OK || n != 1 || e->hole ||
+	    !modules_root_place(im->file, e->dev_bytes, e->length_bytes, &at)) {
 		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_SKIPPED, im->subject, NULL,
 			       _("%s was not unpacked: unsquashfs is not there, or may not read it where it lies"), path);
 	} else {
@@ -86,8 +106,9 @@ static void unpack(struct roots *r, const char *path, const struct pod_node *nod
 		cli_args_add(&a, "-no-xattrs");
 		cli_args_add(&a, "-processors");
 		cli_args_add(&a, "2");
+		/* the description of all files, with their data: nothing is stored */
 		cli_args_add(&a, "-pf");
-		cli_args_add(&a, "-");
+		cli_args_add(&a, "in1");
 		cli_args_add(&a, "in0");
 		status = sandbox_program(&s, &a, &why);
 		r->wrong += status != 0;
@@ -99,6 +120,8 @@ static void unpack(struct roots *r, const char *path, const struct pod_node *nod
 			doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_WARN, im->subject, AGAIN,
 				       _("%s was not unpacked: %s"), path, fault_text(&why));
 	}
+	if (null >= 0)
+		close(null);
 	fault_free(&why);
 	pod_free(&cli_alloc, e);
 	free(program);

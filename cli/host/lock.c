@@ -47,6 +47,15 @@ void cli_lock_release(int fd)
 	(void)fcntl(fd, F_OFD_SETLK, &l);
 }
 
+void cli_lock_share(int fd)
+{
+	struct flock l = one_byte(F_UNLCK, DOES + WRITES);
+
+	(void)fcntl(fd, F_OFD_SETLK, &l);
+	l.l_start = DOES + RESIZES;
+	(void)fcntl(fd, F_OFD_SETLK, &l);
+}
+
 static bool try_file(int fd, bool writable)
 {
 	static const int writer[] = {READS, WRITES, RESIZES};

@@ -14,6 +14,8 @@ bool cli_lock_take(int fd, bool writable, const char *path, struct fault *fault)
 /* The folder's lock (flock), for which others are waited for some seconds. */
 bool cli_lock_folder(int fd, const char *path, struct fault *fault);
 
+/* From a writer's lock to a reader's, without a moment between. */
+void cli_lock_share(int fd);
 /* The file stays open, and who held it no longer forbids anything. */
 void cli_lock_release(int fd);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/layer/layer.h"
+#include "cli/layer/live.h"
 #include "cli/mount/mount.h"
 
 /* Opens the store for writing, does it, closes. */
@@ -197,7 +198,7 @@ static const struct {
 	{"create", layer_cmd_create}, {"list", layer_cmd_list},	       {"check", layer_cmd_check},
 	{"export", layer_cmd_export}, {"diff", layer_cmd_diff},	       {"path", cmd_path},
 	{"start", cmd_start},	      {"prune", layer_cmd_prune},      {"commit", cmd_commit},
-	{"mount", layer_cmd_mount},   {"unmount", cli_mount_cmd_undo},
+	{"mount", layer_cmd_mount},   {"unmount", cli_mount_cmd_undo}, {"serve", layer_cmd_serve},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -209,7 +210,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	if (!verb)
 		return cli_usage(
 			fault, cmd, "%s",
-			_("say what to do: create, snapshot, rollback, path, start, list, diff, commit, flatten, rebase, "
+			_("say what to do: create, snapshot, rollback, path, start, serve, list, diff, commit, flatten, rebase, "
 			  "prune, delete, rename, lock, check, export, mount, unmount"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0)
@@ -223,6 +224,9 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		if (rc != CLI_OK)
 			return rc;
 		cli_catch_signals();
+		/* Who serves the store for writing makes the snapshot itself. */
+		if (actions[i].act == act_snapshot && live_control_snapshot(argv[optind], argv[optind + 1], &rc, fault))
+			return rc;
 		return with_store(argv[optind], actions[i].act, argv[optind + 1], argc - optind > 2 ? argv[optind + 2] : NULL,
 				  given, fault);
 	}
@@ -232,7 +236,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 const struct cli_command cli_layer = {
 	.name = "layer",
 	.arguments =
-		"create|snapshot|rollback|path|start|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export|mount|unmount STORE ...",
+		"create|snapshot|rollback|path|start|serve|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export|mount|unmount STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_(
 		"STORE is a folder, or TARGET:/folder on a stick.\n"
@@ -242,6 +246,8 @@ const struct cli_command cli_layer = {
 		"  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
 		"  path STORE                       the file to boot or to serve now\n"
 		"  start STORE                      the same for a boot that begins; of a locked store a fresh one\n"
+		"  serve STORE [--nbd SOCKET] [--write] [--once]\n"
+		"                                   the store to NBD clients; snapshots can be taken meanwhile\n"
 		"  list STORE [--json]              the tree of layers\n"
 		"  diff STORE A [B] [--json] [--export DIR] [--unsafe-read]\n"
 		"                                   files added, changed, removed between two layers; those of B into a new folder\n"

@@ -372,11 +372,16 @@ const struct pod_stored *layer_store_merging(const struct pod_store *s)
 	return NULL;
 }
 
+int layer_store_no_current(const struct layer_store *ls, struct fault *fault)
+{
+	return fault_set(fault, _("%s: no layer is current; 'isopod layer rollback' makes one"), ls->dir.shown);
+}
+
 struct pod_stored *layer_store_current(struct layer_store *ls, struct fault *fault)
 {
 	struct pod_stored *e = pod_store_find(&ls->s, ls->s.current);
 
 	if (!e)
-		fault_set(fault, _("%s: no layer is current; 'isopod layer rollback' makes one"), ls->dir.shown);
+		layer_store_no_current(ls, fault);
 	return e;
 }

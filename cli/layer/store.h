@@ -30,6 +30,8 @@ int layer_store_save_new(struct layer_store *ls, struct fault *fault);
 /* A layer by name or id; NULL, and has said so. */
 struct pod_stored *layer_store_get(struct layer_store *ls, const char *name, struct fault *fault);
 struct pod_stored *layer_store_current(struct layer_store *ls, struct fault *fault);
+/* CLI_FAILED: there is none. */
+int layer_store_no_current(const struct layer_store *ls, struct fault *fault);
 /* The name of a layer's file as it is in the folder now. NULL: it is missing, and has said so. The caller frees. */
 char *layer_store_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
 /* The layer whose commit into its parent was interrupted, or is under way; NULL: none. */

@@ -185,7 +185,7 @@ static enum pod_status read_some(const struct cli_nbd_export *ex, uint64_t off, 
 
 static bool in_export(const struct nbd_connection *c, const struct request *r)
 {
-	return pod_in_range(r->off, r->len, c->ex->dev->size_bytes);
+	return pod_in_range(r->off, r->len, c->size_bytes);
 }
 
 static bool serve_read(struct nbd_connection *c, const struct request *r)

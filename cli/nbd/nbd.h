@@ -54,6 +54,7 @@ struct cli_nbd_source cli_nbd_one(struct cli_nbd_export *ex);
  * serves until a signal or, with `once`, until the last client has left. Returns an exit status, errors said. */
 int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *path, bool once, struct fault *fault);
 
+/* The same of many exports. */
 struct cli_nbd_run {
 	const struct cli_nbd_source *source;
 	const char *shown, *path;
@@ -65,4 +66,5 @@ struct cli_nbd_run {
 	void *ctx;
 };
 
+int cli_nbd_run_all(const struct cli_nbd_run *r, struct fault *fault);
 #endif

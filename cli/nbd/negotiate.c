@@ -127,12 +127,12 @@ static bool send_text_info(struct nbd_connection *c, uint32_t option, uint16_t t
 	return reply(c, option, REP_INFO, data, (uint32_t)(2 + n));
 }
 
-static bool send_export_info(struct nbd_connection *c, const struct cli_nbd_export *ex, uint32_t option)
+static bool send_export_info(struct nbd_connection *c, const struct cli_nbd_export *ex, uint64_t size, uint32_t option)
 {
 	uint8_t info[12];
 
 	pod_put_be16(info, INFO_EXPORT);
-	pod_put_be64(info + 2, ex->dev->size_bytes);
+	pod_put_be64(info + 2, size);
 	pod_put_be16(info + 10, transmission_flags(c, ex));
 	return reply(c, option, REP_INFO, info, sizeof info);
 }
@@ -159,10 +159,22 @@ static void close_export(struct nbd_connection *c, const struct cli_nbd_export *
 	c->source->close(c->source->ctx, ex);
 }
 
+/* The disk may be being exchanged for another one of that size. */
+static uint64_t size_of(const struct cli_nbd_export *ex)
+{
+	uint64_t size;
+
+	nbd_enter(ex, NBD_LOOKS);
+	size = ex->dev->size_bytes;
+	nbd_leave(ex);
+	return size;
+}
+
 /* What was chosen for one export says nothing about another. */
-static void enter_export(struct nbd_connection *c, const struct cli_nbd_export *ex, const char *name)
+static void enter_export(struct nbd_connection *c, const struct cli_nbd_export *ex, uint64_t size, const char *name)
 {
 	c->ex = ex;
+	c->size_bytes = size;
 	if (strcmp(c->chosen, name) != 0)
 		c->contexts = 0;
 }
@@ -172,6 +184,7 @@ static bool send_info(struct nbd_connection *c, uint32_t option, uint32_t len, b
 {
 	uint32_t at = 0, count;
 	const struct cli_nbd_export *ex;
+	uint64_t size;
 	bool ok;
 
 	*in = false;
@@ -184,13 +197,14 @@ static bool send_info(struct nbd_connection *c, uint32_t option, uint32_t len, b
 	ex = c->source->open(c->source->ctx, c->name);
 	if (!ex)
 		return reply(c, option, REP_ERR_UNKNOWN, NULL, 0);
-	ok = send_export_info(c, ex, option);
+	size = size_of(ex);
+	ok = send_export_info(c, ex, size, option);
 	for (uint32_t i = 0; ok && i < count; i++)
 		ok = send_wanted_info(c, ex, option, pod_get_be16(c->option + at + 2 * i));
 	ok = ok && reply(c, option, REP_ACK, NULL, 0);
 	*in = ok && option == OPT_GO;
 	if (*in)
-		enter_export(c, ex, c->name);
+		enter_export(c, ex, size, c->name);
 	else
 		close_export(c, ex);
 	return ok;
@@ -206,8 +220,8 @@ static bool send_export(struct nbd_connection *c, uint32_t len)
 	ex = c->source->open(c->source->ctx, (const char *)c->option);
 	if (!ex)
 		return false;
-	enter_export(c, ex, (const char *)c->option);
-	pod_put_be64(out, ex->dev->size_bytes);
+	enter_export(c, ex, size_of(ex), (const char *)c->option);
+	pod_put_be64(out, c->size_bytes);
 	pod_put_be16(out + 8, transmission_flags(c, ex));
 	return nbd_transmit(c->fd, out, c->no_zeroes ? 10 : sizeof out);
 }

@@ -273,3 +273,8 @@ int cli_nbd_run(const struct cli_nbd_export *ex, const char *shown, const char *
 			   .shown = shown, .path = path, .size_bytes = ex->dev->size_bytes, .once = once, .also_fd = -1},
 		   fault);
 }
+
+int cli_nbd_run_all(const struct cli_nbd_run *r, struct fault *fault)
+{
+	return run(NULL, r, fault);
+}

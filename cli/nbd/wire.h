@@ -17,6 +17,7 @@ struct nbd_connection {
 	int fd;
 	const struct cli_nbd_source *source;
 	const struct cli_nbd_export *ex; /* open from the end of negotiation on */
+	uint64_t size_bytes;		 /* of it, as the client was told */
 	bool no_zeroes, structured;
 	/* NBD_OPT_SET_META_CONTEXT: for the export of this name, the numbers of `extent`; a context's identifier is its place here */
 	char chosen[NBD_OPTION_DATA_MAX];

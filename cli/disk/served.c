@@ -56,6 +56,28 @@ static enum pod_status allocation(struct disk_served *s, uint64_t off, uint64_t 
 	return POD_OK;
 }
 
+/* What is compressed, or in a log that was not replayed, only the chain can read. */
+static unsigned locate(void *ctx, uint64_t off, size_t len, struct cli_nbd_piece *out, unsigned max)
+{
+	struct disk_served *s = ctx;
+	unsigned n = 0;
+
+	for (; len && n < max; n++) {
+		struct pod_chain_run r;
+		const struct pod_member *m;
+
+		if (pod_chain_run(s->chain, off, len, &r) != POD_OK)
+			return 0;
+		m = s->chain->member[r.member];
+		if (r.kind == POD_RUN_DATA && m->dev != m->file->dev)
+			return 0;
+		out[n] = (struct cli_nbd_piece){
+			.dev = r.kind == POD_RUN_DATA ? m->dev : NULL, .off_bytes = r.file_off, .len = (size_t)r.len};
+		off += r.len, len -= (size_t)r.len;
+	}
+	return n;
+}
+
 /* Context N tells of what is above the layer of height N - 1. */
 static enum pod_status extent(void *ctx, unsigned context, uint64_t off, uint64_t len, struct cli_nbd_extent *out)
 {
@@ -107,6 +129,7 @@ void disk_served_begin(struct disk_served *s, struct pod_chain *chain, bool writ
 					.description = "isopod virtual disk",
 					.gate = &s->gate,
 					.lock = &s->lock,
+					.locate = locate,
 					.zero = writable ? zero : NULL,
 					.failed = failed,
 					.extent = extent,

@@ -23,6 +23,8 @@
 #define CHUNK_MAGIC	  0x668e33efu
 #define HANDSHAKE_SECONDS 30
 #define ZEROS_PIECE	  (1u << 20)
+#define REPLIES_WAIT	  (128u << 10) /* more are sent before the next request is looked at */
+#define PIECES		  16u
 
 enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2, CMD_FLUSH = 3, CMD_TRIM = 4, CMD_WRITE_ZEROES = 6, CMD_BLOCK_STATUS = 7 };
 enum { FLAG_FUA = 1, FLAG_NO_HOLE = 2, FLAG_DF = 4, FLAG_REQ_ONE = 8, FLAG_FAST_ZERO = 16 };
@@ -37,29 +39,12 @@ struct request {
 
 /* --- the wire ------------------------------------------------------------------------------------------- */
 
-bool nbd_receive(int fd, void *buf, size_t len)
-{
-	char *p = buf;
-
-	while (len) {
-		ssize_t n = recv(fd, p, len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-bool nbd_transmit(int fd, const void *buf, size_t len)
+bool nbd_transmit(struct nbd_connection *c, const void *buf, size_t len)
 {
 	const char *p = buf;
 
 	while (len) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+		ssize_t n = send(c->fd, p, len, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -71,32 +56,88 @@ bool nbd_transmit(int fd, const void *buf, size_t len)
 	return true;
 }
 
-bool nbd_discard(int fd, uint64_t len)
+/* Sends what waits. */
+static bool flush_replies(struct nbd_connection *c)
+{
+	size_t len = c->out_len;
+
+	c->out_len = 0;
+	return nbd_transmit(c, c->out.data, len);
+}
+
+static bool receive_some(struct nbd_connection *c, void *buf, size_t len, size_t *got)
+{
+	ssize_t n;
+
+	/* Nobody waits for a reply that waits for the next request. */
+	if (!flush_replies(c))
+		return false;
+	do
+		n = recv(c->fd, buf, len, 0);
+	while (n < 0 && errno == EINTR);
+	*got = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+bool nbd_receive(struct nbd_connection *c, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		size_t n = c->ahead_len - c->ahead_at;
+
+		if (!n && len >= sizeof c->ahead) {
+			if (!receive_some(c, p, len, &n))
+				return false;
+		} else if (!n) {
+			c->ahead_at = 0;
+			if (!receive_some(c, c->ahead, sizeof c->ahead, &c->ahead_len)) {
+				c->ahead_len = 0;
+				return false;
+			}
+			continue;
+		} else {
+			n = n < len ? n : len;
+			memcpy(p, c->ahead + c->ahead_at, n);
+			c->ahead_at += n;
+		}
+		p += n;
+		len -= n;
+	}
+	return true;
+}
+
+bool nbd_discard(struct nbd_connection *c, uint64_t len)
 {
 	char sink[1024];
 
 	while (len) {
 		size_t n = len < sizeof sink ? (size_t)len : sizeof sink;
 
-		if (!nbd_receive(fd, sink, n))
+		if (!nbd_receive(c, sink, n))
 			return false;
 		len -= n;
 	}
 	return true;
 }
 
-bool nbd_make_room(struct nbd_connection *c, size_t need)
+static bool make_room(struct nbd_buffer *b, size_t need)
 {
 	uint8_t *p;
 
-	if (need <= c->buf_size)
+	if (need <= b->size)
 		return true;
-	p = realloc(c->buf, need);
+	p = realloc(b->data, need);
 	if (!p)
 		return false;
-	c->buf = p;
-	c->buf_size = need;
+	b->data = p;
+	b->size = need;
 	return true;
+}
+
+uint8_t *nbd_reply_room(struct nbd_connection *c, size_t need)
+{
+	return make_room(&c->out, c->out_len + need) ? c->out.data + c->out_len : NULL;
 }
 
 void nbd_enter(const struct cli_nbd_export *ex, enum nbd_what what)
@@ -135,24 +176,36 @@ void nbd_put_chunk(uint8_t h[NBD_CHUNK_HEAD], uint16_t flags, uint16_t type, con
 	pod_put_be32(h + 16, len);
 }
 
+/* So many bytes in nbd_reply_room are a reply. */
+static bool reply_made(struct nbd_connection *c, size_t len)
+{
+	c->out_len += len;
+	return c->out_len < REPLIES_WAIT || flush_replies(c);
+}
+
 static bool reply(struct nbd_connection *c, const struct request *r, uint32_t error)
 {
-	uint8_t h[16];
+	uint8_t *h = nbd_reply_room(c, 16);
 
+	if (!h)
+		return false;
 	put_simple(h, r->cookie, error);
-	return nbd_transmit(c->fd, h, sizeof h);
+	return reply_made(c, 16);
 }
 
 /* The same to a request whose answer would have come in chunks. */
 static bool reply_error(struct nbd_connection *c, const struct request *r, uint32_t error)
 {
-	uint8_t h[NBD_CHUNK_HEAD + 6] = {0};
+	uint8_t *h = nbd_reply_room(c, NBD_CHUNK_HEAD + 6);
 
 	if (!c->structured)
 		return reply(c, r, error);
+	if (!h)
+		return false;
 	nbd_put_chunk(h, NBD_CHUNK_DONE, NBD_CHUNK_ERROR, r->cookie, 6);
 	pod_put_be32(h + NBD_CHUNK_HEAD, error);
-	return nbd_transmit(c->fd, h, sizeof h);
+	pod_put_be16(h + NBD_CHUNK_HEAD + 4, 0);
+	return reply_made(c, NBD_CHUNK_HEAD + 6);
 }
 
 static uint32_t nbd_error(enum pod_status st)
@@ -173,13 +226,41 @@ static uint32_t nbd_error(enum pod_status st)
 
 /* --- requests ------------------------------------------------------------------------------------------- */
 
-static enum pod_status read_some(const struct cli_nbd_export *ex, uint64_t off, void *buf, size_t len)
+/* The beginning of a range, or all of it; *done: how much. The places are looked up one request at a time, and read by all at once. */
+static enum pod_status read_some(const struct cli_nbd_export *ex, uint64_t off, uint8_t *buf, size_t len, size_t *done)
 {
-	enum pod_status st;
+	struct cli_nbd_piece piece[PIECES];
+	enum pod_status st = POD_OK;
+	unsigned n;
 
 	nbd_enter(ex, NBD_LOOKS);
-	st = pod_dev_read(ex->dev, off, buf, len);
-	nbd_leave(ex);
+	n = ex->locate ? ex->locate(ex->ctx, off, len, piece, PIECES) : 0;
+	*done = n ? 0 : len;
+	if (!n)
+		st = pod_dev_read(ex->dev, off, buf, len);
+	if (ex->lock)
+		pthread_mutex_unlock(ex->lock);
+	for (unsigned i = 0; st == POD_OK && i < n; i++) {
+		const struct cli_nbd_piece *p = &piece[i];
+
+		if (p->dev)
+			st = p->dev->read(p->dev, p->off_bytes, buf + *done, p->len);
+		else
+			memset(buf + *done, 0, p->len);
+		*done += p->len;
+	}
+	if (ex->gate)
+		pthread_rwlock_unlock(ex->gate);
+	return st;
+}
+
+static enum pod_status read_all(const struct cli_nbd_export *ex, uint64_t off, uint8_t *buf, size_t len)
+{
+	enum pod_status st = POD_OK;
+	size_t done;
+
+	for (; st == POD_OK && len; off += done, buf += done, len -= done)
+		st = read_some(ex, off, buf, len, &done);
 	return st;
 }
 
@@ -191,22 +272,22 @@ static bool in_export(const struct nbd_connection *c, const struct request *r)
 static bool serve_read(struct nbd_connection *c, const struct request *r)
 {
 	size_t head = c->structured ? NBD_CHUNK_HEAD + 8 : 16;
-	enum pod_status st;
+	uint8_t *room;
 
 	if (r->len == 0 || r->len > NBD_READ_MAX || !in_export(c, r) || r->flags & ~(c->structured ? FLAG_DF : 0))
 		return reply_error(c, r, NBD_EINVAL);
-	if (!nbd_make_room(c, head + r->len))
+	room = nbd_reply_room(c, head + r->len);
+	if (!room)
 		return reply_error(c, r, NBD_ENOMEM);
-	st = read_some(c->ex, r->off, c->buf + head, r->len);
-	if (st != POD_OK)
+	if (read_all(c->ex, r->off, room + head, r->len) != POD_OK)
 		return reply_error(c, r, NBD_EIO);
 	if (c->structured) {
-		nbd_put_chunk(c->buf, NBD_CHUNK_DONE, NBD_CHUNK_DATA, r->cookie, 8 + r->len);
-		pod_put_be64(c->buf + NBD_CHUNK_HEAD, r->off);
+		nbd_put_chunk(room, NBD_CHUNK_DONE, NBD_CHUNK_DATA, r->cookie, 8 + r->len);
+		pod_put_be64(room + NBD_CHUNK_HEAD, r->off);
 	} else {
-		put_simple(c->buf, r->cookie, 0);
+		put_simple(room, r->cookie, 0);
 	}
-	return nbd_transmit(c->fd, c->buf, head + r->len);
+	return reply_made(c, head + r->len);
 }
 
 static bool serve_status(struct nbd_connection *c, const struct request *r)
@@ -217,21 +298,21 @@ static bool serve_status(struct nbd_connection *c, const struct request *r)
 	if (!c->contexts || !r->len || !in_export(c, r) || r->flags & ~FLAG_REQ_ONE)
 		return reply_error(c, r, NBD_EINVAL);
 	st = nbd_block_status(c, r->cookie, r->off, r->len, r->flags & FLAG_REQ_ONE, &len);
-	return st == POD_OK ? nbd_transmit(c->fd, c->buf, len) : reply_error(c, r, nbd_error(st));
+	return st == POD_OK ? reply_made(c, len) : reply_error(c, r, nbd_error(st));
 }
 
 /* Zeros that have a place of their own in the file afterwards: they are written. */
 static enum pod_status write_zeros(struct nbd_connection *c, uint64_t off, uint64_t len)
 {
-	if (!nbd_make_room(c, ZEROS_PIECE))
+	if (!make_room(&c->in, ZEROS_PIECE))
 		return POD_E_NOMEM;
-	memset(c->buf, 0, ZEROS_PIECE);
+	memset(c->in.data, 0, ZEROS_PIECE);
 	while (len) {
 		size_t n = (size_t)pod_min_u64(len, ZEROS_PIECE);
 		enum pod_status st;
 
 		nbd_enter(c->ex, NBD_CHANGES);
-		st = pod_dev_write(c->ex->dev, off, c->buf, n);
+		st = pod_dev_write(c->ex->dev, off, c->in.data, n);
 		nbd_leave(c->ex);
 		if (st != POD_OK)
 			return st;
@@ -246,7 +327,7 @@ static enum pod_status change(struct nbd_connection *c, const struct request *r)
 	if (!r->len)
 		return POD_OK;
 	if (r->type == CMD_WRITE)
-		return pod_dev_write(c->ex->dev, r->off, c->buf, r->len);
+		return pod_dev_write(c->ex->dev, r->off, c->in.data, r->len);
 	return c->ex->zero(c->ex->ctx, r->off, r->len);
 }
 
@@ -285,9 +366,9 @@ static bool serve_write(struct nbd_connection *c, const struct request *r)
 {
 	if (r->len > NBD_READ_MAX)
 		return false; /* its data follow, and must be taken off the stream: too much */
-	if (!c->ex->zero || !nbd_make_room(c, r->len))
-		return nbd_discard(c->fd, r->len) && reply(c, r, c->ex->zero ? NBD_ENOMEM : NBD_EPERM);
-	return nbd_receive(c->fd, c->buf, r->len) && serve_change(c, r);
+	if (!c->ex->zero || !make_room(&c->in, r->len))
+		return nbd_discard(c, r->len) && reply(c, r, c->ex->zero ? NBD_ENOMEM : NBD_EPERM);
+	return nbd_receive(c, c->in.data, r->len) && serve_change(c, r);
 }
 
 static bool serve_flush(struct nbd_connection *c, const struct request *r)
@@ -307,6 +388,9 @@ static bool serve_flush(struct nbd_connection *c, const struct request *r)
 /* False: the connection ends. */
 static bool serve_request(struct nbd_connection *c, const struct request *r)
 {
+	/* What waits for the drive keeps no reply back. */
+	if ((r->flags & FLAG_FUA || (r->type != CMD_READ && r->type != CMD_WRITE)) && !flush_replies(c))
+		return false;
 	switch (r->type) {
 	case CMD_READ:
 		return serve_read(c, r);
@@ -332,7 +416,7 @@ static void transmission(struct nbd_connection *c)
 	struct request r;
 
 	do {
-		if (!nbd_receive(c->fd, h, sizeof h) || pod_get_be32(h) != REQUEST_MAGIC)
+		if (!nbd_receive(c, h, sizeof h) || pod_get_be32(h) != REQUEST_MAGIC)
 			return;
 		r = (struct request){.flags = pod_get_be16(h + 4),
 				     .type = pod_get_be16(h + 6),
@@ -357,10 +441,12 @@ void cli_nbd_serve(int fd, const struct cli_nbd_source *source)
 		tv.tv_sec = 0;
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
 		transmission(c);
+		(void)flush_replies(c);
 	}
 	if (c->ex)
 		source->close(source->ctx, c->ex);
-	free(c->buf);
+	free(c->in.data);
+	free(c->out.data);
 	free(c);
 }
 

@@ -14,6 +14,13 @@ struct cli_nbd_extent {
 enum { CLI_NBD_DATA = 0, CLI_NBD_HOLE = 1, CLI_NBD_ZERO = 2 }; /* base:allocation */
 enum { CLI_NBD_DIRTY = 1 };				       /* what changed since a layer */
 
+/* A part of the disk, as it lies in a device whose read function stands concurrent calls; `dev` NULL: zeros. */
+struct cli_nbd_piece {
+	struct pod_dev *dev;
+	uint64_t off_bytes;
+	size_t len;
+};
+
 struct cli_nbd_export {
 	struct pod_dev *dev; /* with `lock` NULL its read function must stand concurrent calls */
 	const char *name;    /* what the list option shows */
@@ -21,6 +28,9 @@ struct cli_nbd_export {
 	/* Held shared by what only reads, alone by what changes something: whoever exchanges the disk behind `dev` holds it. NULL: none. */
 	pthread_rwlock_t *gate;
 	pthread_mutex_t *lock; /* held around each call */
+	/* Where a range lies, its beginning at least: how many pieces at `out`, which are good for as long as `gate` is held; they are read
+	 * without `lock`, so that several connections read at a time. 0: only `dev` knows. NULL: always so. */
+	unsigned (*locate)(void *ctx, uint64_t off_bytes, size_t len, struct cli_nbd_piece *out, unsigned max);
 	/* Makes a range read as zeros. NULL: the export is read-only. */
 	enum pod_status (*zero)(void *ctx, uint64_t off_bytes, uint64_t len_bytes);
 	bool zero_is_fast; /* no slower than a write would be that nobody had to send */

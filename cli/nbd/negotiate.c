@@ -63,7 +63,7 @@ static bool reply(struct nbd_connection *c, uint32_t option, uint32_t type, cons
 	pod_put_be32(h + 8, option);
 	pod_put_be32(h + 12, type);
 	pod_put_be32(h + 16, len);
-	return nbd_transmit(c->fd, h, sizeof h) && (len == 0 || nbd_transmit(c->fd, data, len));
+	return nbd_transmit(c, h, sizeof h) && (len == 0 || nbd_transmit(c, data, len));
 }
 
 static uint16_t transmission_flags(const struct nbd_connection *c, const struct cli_nbd_export *ex)
@@ -223,7 +223,7 @@ static bool send_export(struct nbd_connection *c, uint32_t len)
 	enter_export(c, ex, size_of(ex), (const char *)c->option);
 	pod_put_be64(out, c->size_bytes);
 	pod_put_be16(out + 8, transmission_flags(c, ex));
-	return nbd_transmit(c->fd, out, c->no_zeroes ? 10 : sizeof out);
+	return nbd_transmit(c, out, c->no_zeroes ? 10 : sizeof out);
 }
 
 /* --- contexts ------------------------------------------------------------------------------------------- */
@@ -327,7 +327,7 @@ static bool greet(struct nbd_connection *c)
 
 	memcpy(h, "NBDMAGICIHAVEOPT", 16);
 	pod_put_be16(h + 16, FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES);
-	if (!nbd_transmit(c->fd, h, sizeof h) || !nbd_receive(c->fd, h, 4))
+	if (!nbd_transmit(c, h, sizeof h) || !nbd_receive(c, h, 4))
 		return false;
 	flags = pod_get_be32(h);
 	c->no_zeroes = flags & FLAG_NO_ZEROES;
@@ -366,17 +366,17 @@ bool nbd_negotiate(struct nbd_connection *c)
 	for (unsigned round = 0; round < OPTION_COUNT_MAX && !in; round++) {
 		uint32_t option, len;
 
-		if (!nbd_receive(c->fd, h, sizeof h) || pod_get_be64(h) != OPTION_MAGIC)
+		if (!nbd_receive(c, h, sizeof h) || pod_get_be64(h) != OPTION_MAGIC)
 			return false;
 		option = pod_get_be32(h + 8);
 		len = pod_get_be32(h + 12);
 		if (len >= sizeof c->option) {
-			if (option == OPT_EXPORT_NAME || len > NBD_READ_MAX || !nbd_discard(c->fd, len) ||
+			if (option == OPT_EXPORT_NAME || len > NBD_READ_MAX || !nbd_discard(c, len) ||
 			    !reply(c, option, REP_ERR_TOO_BIG, NULL, 0))
 				return false;
 			continue;
 		}
-		if (!nbd_receive(c->fd, c->option, len))
+		if (!nbd_receive(c, c->option, len))
 			return false;
 		if (option == OPT_EXPORT_NAME)
 			return send_export(c, len);

@@ -46,12 +46,13 @@ enum pod_status nbd_block_status(struct nbd_connection *c, const uint8_t *cookie
 				 size_t *out)
 {
 	unsigned max = one ? 1 : DESCRIPTORS_MAX, count;
+	uint8_t *room = nbd_reply_room(c, (size_t)c->contexts * (NBD_CHUNK_HEAD + 4 + 8u * max));
 
 	*out = 0;
-	if (!nbd_make_room(c, (size_t)c->contexts * (NBD_CHUNK_HEAD + 4 + 8u * max)))
+	if (!room)
 		return POD_E_NOMEM;
 	for (unsigned i = 0; i < c->contexts; i++) {
-		uint8_t *p = c->buf + *out;
+		uint8_t *p = room + *out;
 		enum pod_status st;
 
 		nbd_enter(c->ex, NBD_LOOKS);

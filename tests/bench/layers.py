@@ -5,7 +5,7 @@ process to its end (the library calls excepted), each side in turn. BENCH_SCALE=
 import os, random, shutil, socket, struct, subprocess, sys, tempfile, time
 
 B = os.path.abspath(os.environ.get("B", "build"))
-ISOPOD, CALL = os.path.join(B, "isopod"), os.path.join(B, "bench/layer_call")
+ISOPOD, CALL, READS = os.path.join(B, "isopod"), os.path.join(B, "bench/layer_call"), os.path.join(B, "bench/nbd_reads")
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ONLY = sys.argv[1:]
 MIB, GIB = 1 << 20, 1 << 30
@@ -189,6 +189,31 @@ def reading():
         shutil.rmtree("chain%d" % n)
 
 
+def serving():
+    """What a chain of 16 costs a client, against qemu-nbd and a raw file with the same content, each side in turn."""
+    top = chain(16)
+    sh(ISOPOD, "disk", "convert", top + ".vhdx", "raw.img", "--format", "raw", "--replace")
+    with Serve(top + ".vhdx") as s:
+        sock = os.path.abspath("q.sock")
+        q = subprocess.Popen(["qemu-nbd", "-t", "-r", "-e", "16", "-f", "raw", "-k", sock, "raw.img"], stderr=subprocess.DEVNULL)
+        while not os.path.exists(sock):
+            time.sleep(0.01)
+        for what, goal, args in (("sequential reads, 256 KiB, 16 at a time", 0.95, ("seq", 256 << 10, 16)), ("random reads, 4 KiB, 16 at a time", 1.3, ("random", 4096, 16))):
+            ours, peer = [], []
+            for _ in range(7):
+                ours.append(float(sh(READS, s.sock, *args, 1)))
+                peer.append(float(sh(READS, sock, *args, 1)))
+            row("%s, chain of 16, against qemu-nbd on raw" % what, ours, peer, goal, "MiB/s", "more")
+        ours, peer = [], []
+        for _ in range(7):
+            ours.append(256 / timed("nbdcopy", s.uri, "null:"))
+            peer.append(256 / timed("nbdcopy", "nbd+unix:///?socket=" + sock, "null:"))
+        row("nbdcopy, the same", ours, peer, 0.95, "MiB/s", "more")
+        q.terminate()
+        q.wait()
+    shutil.rmtree("chain16")
+
+
 def committing():
     ours, peer = [], []
     size, delta = int(4096 * SCALE) * MIB, int(1024 * SCALE) // 16 * 16 * MIB
@@ -283,7 +308,7 @@ def main():
     try:
         print("load %s; scale %s; minimum / median" % (os.getloadavg()[0], SCALE))
         print("| what | ours | peer | unit | ratio of medians | to reach | reached |\n|---|---|---|---|---|---|---|")
-        for name, f in (("snapshot", snapshots), ("open", opening), ("read", reading), ("commit", committing), ("convert", converting),
+        for name, f in (("snapshot", snapshots), ("open", opening), ("read", reading), ("nbd", serving), ("commit", committing), ("convert", converting),
                         ("diff", differing)):
             if want(name):
                 f()

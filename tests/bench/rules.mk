@@ -3,8 +3,11 @@
 $(B)/bench/layer_call: $(B)/cli-obj/tests/bench/layer_call.o $(filter-out %/cli/main.o,$(CLI_OBJ)) $(B)/host/libpod.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie -pthread -o $@ $^
+$(B)/bench/nbd_reads: $(B)/cli-obj/tests/bench/nbd_reads.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pie -o $@ $^
 .PHONY: bench-layers
-bench-layers: $(B)/isopod $(B)/bench/layer_call
+bench-layers: $(B)/isopod $(B)/bench/layer_call $(B)/bench/nbd_reads
 	@B=$(abspath $(B)) tests/bench/layers.py
 # `make bench-togo [BENCH_MIB=1024]` takes some four times as much room as that.
 .PHONY: bench-togo

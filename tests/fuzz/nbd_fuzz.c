@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an NBD client may send. The first byte: bit 0 the export can be written, bit 1 each seventh access to the disk fails, bit 2
- * zeros are fast; the rest is what comes through the socket, after which the client is silent. The server leaves, asks the disk for nothing outside
- * it, does not write what is not to be written, said its greeting, and closes what it opened.
+ * zeros are fast, bit 3 places are told; the rest is what comes through the socket, after which the client is silent. The server
+ * leaves, asks the disk for nothing outside it, does not write what is not to be written, said its greeting, and closes what it
+ * opened.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,6 +20,7 @@
 #define ANSWER_MAX ((262144ull / 28 + 1) * (DISK + 28) + 65536)
 
 struct disk {
+	struct pod_dev dev;
 	uint8_t data[DISK];
 	bool fails, writable;
 	unsigned accesses;
@@ -81,6 +83,22 @@ static const char *disk_since(void *ctx, unsigned n)
 
 	(void)ctx;
 	return n <= LAYERS ? name[n - 1] : NULL;
+}
+
+/* Sectors that are zeros have no place. */
+static unsigned disk_locate(void *ctx, uint64_t off, size_t len, struct cli_nbd_piece *out, unsigned max)
+{
+	struct disk *d = ctx;
+	unsigned n = 0;
+
+	FUZZ_REQUIRE(len > 0 && off <= DISK && len <= DISK - off);
+	for (; len && n < max; n++) {
+		size_t part = (size_t)pod_min_u64(len, 4096 - (off & 4095));
+
+		out[n] = (struct cli_nbd_piece){.dev = off & 4096 ? &d->dev : NULL, .off_bytes = off, .len = part};
+		off += part, len -= part;
+	}
+	return n;
 }
 
 struct server {
@@ -160,14 +178,8 @@ static void talk(int fd, const uint8_t *data, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct disk disk;
-	struct pod_dev dev = {.size_bytes = DISK,
-			      .sector_size = 512,
-			      .read = disk_read,
-			      .write = disk_write,
-			      .flush = disk_flush,
-			      .ctx = &disk};
 	pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
-	struct server s = {.ex = {.dev = &dev,
+	struct server s = {.ex = {.dev = &disk.dev,
 				  .name = "disk",
 				  .description = "a disk",
 				  .gate = &gate,
@@ -183,9 +195,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&disk, 0, sizeof disk);
 	disk.writable = data[0] & 1;
 	disk.fails = data[0] & 2;
-	dev.read_only = !disk.writable;
+	disk.dev = (struct pod_dev){.size_bytes = DISK,
+				    .sector_size = 512,
+				    .read_only = !disk.writable,
+				    .read = disk_read,
+				    .write = disk_write,
+				    .flush = disk_flush,
+				    .ctx = &disk};
 	s.ex.zero = disk.writable ? disk_zero : NULL;
 	s.ex.zero_is_fast = data[0] & 4;
+	s.ex.locate = data[0] & 8 ? disk_locate : NULL;
 	FUZZ_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
 	s.fd = pair[0];
 	FUZZ_REQUIRE(pthread_create(&thread, NULL, serve, &s) == 0);

@@ -41,7 +41,7 @@ write("options", 1, FLAGS, option(3), option(3, b"x"), option(6, info()), option
 STATUS = (FLAGS + option(8) + contexts(9, b"disk") + contexts(9, b"disk", b"base:", b"qemu:dirty-bitmap:") + contexts(10, b"disk", b"base:allocation", b"qemu:dirty-bitmap:one"))
 ASK = (request(1, 0, 9000, 0, b"x" * 9000) + request(7, 0, 196608) + request(7, 4096, 4097, 8) + request(7, 0, 0) + request(0, 5, 4096, 4) + request(0, 0, 196609) +
        request(6, 0, 4096, 16) + request(6, 100, 8192, 2) + request(6, 0, 4096, 18) + request(2, 0, 0))
-for n in range(8):
+for n in range(16):
     write("status-%d" % n, n, STATUS, option(7, info(b"disk", 3)), ASK)
 write("status-other", 1, STATUS, option(7, info(b"again")), ASK)
 write("status-old", 1, STATUS, option(1, b"disk"), ASK)

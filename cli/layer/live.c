@@ -182,24 +182,28 @@ static struct pod_store *index_of(struct live *lv, struct layer_store *now)
 	return lv->files.ls.dir.writable ? &lv->files.ls.s : &now->s;
 }
 
+/* `cb` may have to wait for a client, so nobody else does meanwhile. */
 void live_list(struct live *lv, bool (*cb)(void *arg, const char *name), void *arg)
 {
 	struct layer_store *now = cli_xzalloc(sizeof *now);
 	struct fault fault = {0};
-	bool more = cb(arg, lv->name);
+	uint32_t current;
+	bool more;
 
 	pthread_mutex_lock(&lv->lock);
-	if (load(lv, now, &fault))
-		for (size_t i = 0; more && i < index_of(lv, now)->count; i++) {
-			const struct pod_stored *e = &index_of(lv, now)->layer[i];
-
-			if (!(lv->writable && e->id == lv->current.id) && strcmp(e->name, lv->name) != 0)
-				more = cb(arg, e->name);
-		}
+	more = load(lv, now, &fault);
+	current = lv->current.id;
 	pthread_mutex_unlock(&lv->lock);
-	layer_store_close(now, &fault);
 	fault_print(&fault);
 	fault_free(&fault);
+	more = cb(arg, lv->name) && more;
+	for (size_t i = 0; more && i < index_of(lv, now)->count; i++) {
+		const struct pod_stored *e = &index_of(lv, now)->layer[i];
+
+		if (!(lv->writable && e->id == current) && strcmp(e->name, lv->name) != 0)
+			more = cb(arg, e->name);
+	}
+	layer_store_close(now, NULL);
 	free(now);
 }
 

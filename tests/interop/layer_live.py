@@ -301,6 +301,26 @@ def who_may_ask():
     check(not os.path.exists("a/isopod-layers.sock"), "the socket is gone")
 
 
+def deaf():
+    """A client that asks for lists and takes no answer keeps nobody else waiting."""
+    must("layer", "create", "d", "--size", "64M")
+    with Server("d", "--write") as s:
+        c = socket.socket(socket.AF_UNIX)
+        c.connect(s.sock)
+        c.sendall(struct.pack(">I", 3))
+        c.settimeout(1)
+        try:
+            c.sendall((b"IHAVEOPT" + struct.pack(">II", 3, 0)) * 16000)
+        except TimeoutError:
+            pass
+        try:
+            equal(isopod("layer", "snapshot", "d", timeout=20).rc, 0, "a snapshot beside it")
+            equal(exports(s), ["base", "d", "layer-1"], "and another client")
+        except subprocess.TimeoutExpired:
+            check(False, "a deaf client stops all others")
+        c.close()
+
+
 def on_a_stick():
     """Not mounted: to be read, or by one that writes and has the stick alone."""
     make_data("data", 3)
@@ -324,7 +344,7 @@ def main():
     if os.path.isdir("/dev/shm"):
         tempfile.tempdir = "/dev/shm"
     with workdir():
-        for part in (under_way, contexts_stay, qemu, killed, each_write, errors, who_may_ask, on_a_stick):
+        for part in (under_way, contexts_stay, qemu, killed, each_write, errors, who_may_ask, deaf, on_a_stick):
             part()
     finish()
 

@@ -83,7 +83,7 @@ def plan_texts(sources):
 
 # Of the core: what the menu opens an image with. Changing files is the command's.
 OPENING = re.compile(r"core/(plan|image|vhd)/|core/fs/iso9660")
-CHANGING = re.compile(r"_(format|merge|rebase|write|compact|edit|check|space)\.c$")
+CHANGING = re.compile(r"(_(format|merge|rebase|write|compact|edit|check|space)|/undo)\.c$")
 
 
 def field_texts(sources):

@@ -108,6 +108,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("BAT entry beyond the end of the file"),
 	N_("Location of Extent of the root directory"),
 	N_("Parent Unique ID is not the parent's Unique ID"),
+	N_("a merge into it was interrupted"),
 	N_("block map"),
 	N_("block size"),
 	N_("blocks of the virtual disk"),

@@ -174,9 +174,17 @@ static bool folder_problem(void *ctx, const char *folder, enum pod_status st)
 	return true;
 }
 
+static void folder_damaged(void *ctx, const char *folder, uint32_t count)
+{
+	doctor_reportf(ctx, &folder_check, DOCTOR_BAD, *folder ? folder : "/",
+		       _("save what can be read, then check the volume with fsck (fsck.exfat, fsck.fat)"),
+		       _("%u files in it are not listed: their entries are damaged, or lead out of the volume"), count);
+}
+
 static void examine_images(struct doctor *d, struct fault *fault)
 {
-	struct cli_walk w = {.t = d->target, .problem = folder_problem, .other = doctor_stray, .ctx = d};
+	struct cli_walk w = {
+		.t = d->target, .problem = folder_problem, .other = doctor_stray, .damaged = folder_damaged, .ctx = d};
 	size_t before = d->state->count;
 
 	cli_walk_images(&w);

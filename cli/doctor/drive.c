@@ -100,6 +100,26 @@ static bool has_backup(struct pod_dev *dev)
 	return has;
 }
 
+static unsigned report_overlaps(struct doctor *d, const struct pod_parttab *t)
+{
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < t->count; i++)
+		for (uint32_t k = 0; k < i; k++) {
+			const struct pod_part *a = &t->part[k], *b = &t->part[i];
+
+			if (a->start_bytes >= b->start_bytes + b->length_bytes ||
+			    b->start_bytes >= a->start_bytes + a->length_bytes)
+				continue;
+			found++;
+			doctor_reportf(d, &table_check, DOCTOR_BAD, d->arg,
+				       _("save what can be read, and write the table anew (testdisk finds the partitions)"),
+				       _("partition %u and partition %u overlap: what is written to one destroys the other"),
+				       a->number, b->number);
+		}
+	return found;
+}
+
 static void check_table(struct doctor *d)
 {
 	const struct pod_parttab *t = &d->target->table;
@@ -117,6 +137,7 @@ static void check_table(struct doctor *d)
 			       _("works, but wears the drive: 'isopod create' aligns partitions"),
 			       _("begins at byte %llu, no multiple of 1 MiB"), (unsigned long long)p->start_bytes);
 	}
+	wrong += report_overlaps(d, t);
 	if (t->kind == POD_PARTTAB_GPT && t->used_backup) {
 		wrong++;
 		doctor_report(d, &table_check, DOCTOR_BAD, d->arg,
@@ -190,6 +211,8 @@ static void check_exfat(struct doctor *d)
 			       _("save what can be read; then let fsck.exfat look at it (Windows: chkdsk)"),
 			       _("%s: %s at offset %llu"), cli_status_text(st), diag.what ? diag.what : "exFAT",
 			       (unsigned long long)diag.offset_bytes);
+		if (st == POD_E_CORRUPT)
+			doctor_name_owners(d, &volume_check);
 		free(v);
 		return;
 	}

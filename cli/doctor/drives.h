@@ -33,6 +33,8 @@ extern const struct doctor_check doctor_check_benchmark, doctor_check_capacity;
 
 /* Mbit/s of the USB link the stick is on; 0: not on USB, or not known. */
 uint64_t doctor_bus_speed(const struct cli_dev *dev);
+/* The volume is damaged: reports the images that it concerns. */
+void doctor_name_owners(struct doctor *d, const struct doctor_check *c);
 void doctor_benchmark(struct doctor *d);
 void doctor_capacity(struct doctor *d);
 

@@ -93,6 +93,8 @@ static enum pod_status read_folder(struct cli_walk *w, struct folders *f, size_t
 		else
 			add_entry(w, cli_xasprintf("%s/%s", folder, e->name), &e->node);
 	}
+	if (st == POD_END && dir->damaged && w->damaged)
+		w->damaged(w->ctx, folder, dir->damaged);
 	return st == POD_END ? POD_OK : st;
 }
 

@@ -35,6 +35,8 @@ struct cli_walk {
 	bool (*problem)(void *ctx, const char *folder, enum pod_status st);
 	/* A file that is no image by its name; may be NULL. */
 	void (*other)(void *ctx, const char *path);
+	/* So many entries of a folder are damaged, and left out; may be NULL. */
+	void (*damaged)(void *ctx, const char *folder, uint32_t count);
 	void *ctx;
 	struct cli_entry *entry;
 	size_t count, cap;

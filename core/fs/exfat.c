@@ -272,8 +272,10 @@ static enum pod_status exfat_readdir(struct pod_dir *dir, struct pod_dirent *out
 		s.node.entry_bytes = at;
 		dir->pos += POD_EXFAT_ENTRY_SIZE;
 		POD_TRY(read_set(dir, first, &s, &good));
-		if (!good || pod_utf16_to_utf8(s.name, s.units, out->name, sizeof out->name) != POD_OK)
+		if (!good || pod_utf16_to_utf8(s.name, s.units, out->name, sizeof out->name) != POD_OK) {
+			dir->damaged++;
 			continue;
+		}
 		out->node = s.node;
 		return POD_OK;
 	}

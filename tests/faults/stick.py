@@ -264,6 +264,34 @@ def first_file_cluster(e):
     return struct.unpack("<I", peek(e.stick, e.entry(0xC0) + 20, 4))[0]
 
 
+def same_clusters(w):
+    """Two images on the same clusters."""
+    s = w.stick()
+    shutil.copyfile(w.iso(), "second.iso")
+    must("add", s, "second.iso", data=STICK)
+    e = Exfat(s)
+    a, b = [at for at, name in e.sets(first_file_cluster(e)) if name.endswith(".iso")]
+    e.change(b, 32 + 20, peek(s, a + 32 + 20, 4))
+    return s
+
+
+def outside(w):
+    """An image whose clusters lie behind the end of the volume."""
+    s = w.stick()
+    e = Exfat(s)
+    at = [at for at, name in e.sets(first_file_cluster(e)) if name.endswith(".iso")][0]
+    e.change(at, 32 + 20, struct.pack("<I", e.count - 2))
+    return s
+
+
+def overlapping(w):
+    """The ESP begins inside the data partition."""
+    s = w.stick()
+    start = struct.unpack("<I", peek(s, 446 + 16 + 8, 4))[0]
+    poke(s, 446 + 12, struct.pack("<I", start - 2048 + 4096))
+    return s
+
+
 ALSO_IMAGE = (IMAGE,)  # what an image needs from the ESP is told at the image, too
 
 FAULTS = [
@@ -356,7 +384,10 @@ FAULTS = [
     Fault("GPT: both headers wiped", both_headers, DRIVE, "GPT", "both copies"),
     Fault("an ISO written over the stick", over(lambda w: w.iso()), DRIVE, "MBR", "ISO", "isopod create"),
     Fault("the whole drive formatted", over(formatted), DRIVE, "MBR", "one fat volume", "isopod create"),
+    Fault("MBR: overlapping partitions", overlapping, DRIVE, "partition 1", "partition 2"),
     # the data partition
+    Fault("exFAT: two images on the same clusters", same_clusters, DRIVE, "second.iso", also=ALSO_IMAGE),
+    Fault("exFAT: an image beyond the end", outside, DRIVE, "/images", "1 files", also=ALSO_IMAGE),
     Fault("exFAT: main boot region", on_exfat(lambda e: poke(e.stick, e.start + 0x6D, b"\xff")), DRIVE, "", "main boot region", "fsck.exfat"),
     Fault("exFAT: boot checksum", on_exfat(lambda e: poke(e.stick, e.start + 11 * e.sector, b"\0\1\2\3")), DRIVE, "", "main boot region"),
     Fault("exFAT: backup boot region", on_exfat(lambda e: poke(e.stick, e.start + 12 * e.sector, bytes(512))), DRIVE, "", "copy of the boot region"),

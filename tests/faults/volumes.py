@@ -99,3 +99,32 @@ class Exfat:
     def flip(self, cluster):
         at = self.bitmap() + (cluster - 2) // 8
         poke(self.stick, at, bytes([peek(self.stick, at, 1)[0] ^ 1 << (cluster - 2) % 8]))
+
+    def sets(self, cluster):
+        """[(place of its first entry, name)] of the folder whose entries begin at a cluster."""
+        at, out, i = self.place(cluster), [], 0
+        while i < self.cluster:
+            e = peek(self.stick, at + i, 32)
+            if e[0] == 0:
+                break
+            if e[0] == 0x85:
+                n = 1 + e[1]
+                data = peek(self.stick, at + i, 32 * n)
+                name = b"".join(data[k + 2:k + 32] for k in range(64, 32 * n, 32)).decode("utf-16-le").rstrip("\0")
+                out.append((at + i, name))
+                i += 32 * n
+            else:
+                i += 32
+        return out
+
+    def change(self, place, off, data):
+        """Bytes of an entry set, and its checksum anew (exFAT 1.00, 6.3.3)."""
+        n = 1 + peek(self.stick, place + 1, 1)[0]
+        s = bytearray(peek(self.stick, place, 32 * n))
+        s[off:off + len(data)] = data
+        total = 0
+        for i, b in enumerate(s):
+            if i not in (2, 3):
+                total = ((total << 15 | total >> 1) + b) & 0xFFFF
+        struct.pack_into("<H", s, 2, total)
+        poke(self.stick, place, bytes(s))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sources: what the programs of Debian 12 (grub-pc-bin 2.06, grub-efi-amd64-bin, shim 15.8, systemd-boot 252, syslinux 6.04, ipxe 1.0,
- * dosfstools 4.2) and Windows 10's and 11's boot managers hold; Ventoy's bytes as grub-fm's boot record detection names them.
+ * Sources: what the programs of Debian 12 (grub-pc-bin 2.06, grub-efi-amd64-bin, shim 15.8, systemd-boot 252, syslinux 6.04,
+ * ipxe 1.0, dosfstools 4.2) and Windows 10's and 11's boot managers hold; Ventoy's bytes as grub-fm's boot record detection
+ * names them.
  */
 #include <string.h>
 #include "cli/doctor/foreign.h"

@@ -57,8 +57,8 @@ static bool label_by(const struct doctor_image *im, const struct pod_fs_ops *ops
 	return opened;
 }
 
-/* Joliet has room for 16 letters. Where these begin the longer label of ISO 9660, which has no small letters and '_' for what it has not, that one
- * goes on behind them. Returns where it goes on, or NULL. */
+/* Joliet has room for 16 letters. Where these begin the longer label of ISO 9660, which has no small letters and '_' for
+ * what it has not, that one goes on behind them. Returns where it goes on, or NULL. */
 static const char *rest_of(const char *iso, const char *joliet)
 {
 	const char *a = iso, *a_end = iso + strlen(iso), *b = joliet, *b_end = joliet + strlen(joliet);

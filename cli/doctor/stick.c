@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hazard 6, the stick itself: the boot code in front of the partitions, the files on the ESP and what kind of volume that is. All is compared with
- * this command's own files; what differs, with the list that the version which wrote it left there (cli/stick/manifest.h), so that a file of
- * another version is told from a damaged one.
+ * Hazard 6, the stick itself: the boot code in front of the partitions, the files on the ESP and what kind of volume that is.
+ * All is compared with this command's own files; what differs, with the list that the version which wrote it left there
+ * (cli/stick/manifest.h), so that a file of another version is told from a damaged one.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ESP as a volume: what `isopod update` would repair is seen by opening it for writing on top of a copy in memory; what that refuses is
- * traced to the file.
+ * The ESP as a volume: what `isopod update` would repair is seen by opening it for writing on top of a copy in memory; what
+ * that refuses is traced to the file.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +202,7 @@ void doctor_esp(struct doctor *d)
 			       l.g->bits);
 }
 
-/* --- what files are ------------------------------------------------------------------------------------------------------------ */
+/* --- what files are ------------------------------------------------------------------------------------------------------ */
 
 static void update(void *ctx, const void *data, size_t len)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A stick that cannot be opened: what is there in place of its partition table? Sector 0, both copies of a GPT, and the places where a stick has
- * its data partition and where a disc has its volume are looked at. */
+/* A stick that cannot be opened: what is there in place of its partition table? Sector 0, both copies of a GPT, and the
+ * places where a stick has its data partition and where a disc has its volume are looked at. */
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/foreign.h"

@@ -14,8 +14,8 @@ enum folder { EFI_BOOT, ISOPOD, FOLDERS };
 
 static const char *const folder_path[FOLDERS] = {[EFI_BOOT] = "EFI/BOOT", [ISOPOD] = "ISOPOD"};
 
-/* The name behind the folder is also that of a stick file; the last two have no source: the list is made, and the state file begins as zeros
- * and is the boot manager's own from then on. */
+/* The name behind the folder is also that of a stick file; the last two have no source: the list is made, and the state file
+ * begins as zeros and is the boot manager's own from then on. */
 static const struct {
 	enum folder folder;
 	const char *path;

@@ -7,7 +7,8 @@
 #include "core/disk/dev.h"
 
 #define CLI_ESP_FILES 12
-/* Behind those that are installed: the list of what there is (cli/stick/manifest.h), and the state file, whose content is not ours. */
+/* Behind those that are installed: the list of what there is (cli/stick/manifest.h), and the state file, whose content is
+ * not ours. */
 #define CLI_ESP_MANIFEST (CLI_ESP_FILES - 2)
 #define CLI_ESP_STATE	 (CLI_ESP_FILES - 1)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ISOPOD/FILES.TXT on the ESP: which version of Isopod wrote this stick, and the SHA-1 of each of its files, so that a file of another
- * version can be told from a damaged one. In the format of sha1sum(1); the boot code, which is no file, stands in comments:
+ * ISOPOD/FILES.TXT on the ESP: which version of Isopod wrote this stick, and the SHA-1 of each of its files, so that a file
+ * of another version can be told from a damaged one. In the format of sha1sum(1); the boot code, which is no file, stands in comments:
  *
  *     # Isopod 0.3.0
  *     # da39a3ee5e6b4b0d3255bfef95601890afd80709  mbr.bin

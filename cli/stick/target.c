@@ -146,8 +146,8 @@ struct cli_target *cli_target_open(const char *path, bool writable, struct fault
 	return t;
 }
 
-/* A first sector without a table, and where a stick has its data partition a volume that says it begins there: exFAT's PartitionOffset is in
- * sectors, NTFS' hidden sectors are. */
+/* A first sector without a table, and where a stick has its data partition a volume that says it begins there: exFAT's
+ * PartitionOffset is in sectors, NTFS' hidden sectors are. */
 static bool lost_its_table(struct pod_dev *dev)
 {
 	uint8_t first[512], data[512];

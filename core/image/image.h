@@ -61,8 +61,8 @@ struct pod_eltorito_entry {
 
 struct pod_image {
 	enum pod_image_kind kind;
-	/* Of an UNKNOWN one: what it is in its place, if that can be told; of an EFI program, whether it is a Linux kernel; of any, whether its
-	 * name says that it is not finished. */
+	/* Of an UNKNOWN one: what it is in its place, if that can be told; of an EFI program, whether it is a Linux kernel;
+	 * of any, whether its name says that it is not finished. */
 	enum pod_instead instead;
 	char label[128];       /* volume label; "" if none */
 	uint32_t firmware;     /* POD_FW_* */

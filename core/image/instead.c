@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signatures: PKWARE APPNOTE 4.3.7; RFC 1952 (gzip), 8878 (Zstandard); the formats' own documents (xz 1.0.4, LZ4 frame 1.6, 7zFormat.txt,
- * RAR 5.0 technote, [MS-CAB], [MS-SHLLINK]); POSIX pax; ECMA-130 (sync field of a CD's sector); Linux, Documentation/arch/x86/boot.rst and
- * arm64/booting.rst; git-lfs, spec.md; NRG by its footer "NERO" or "NER5", DMG by its trailer "koly".
+ * Signatures: PKWARE APPNOTE 4.3.7; RFC 1952 (gzip), 8878 (Zstandard); the formats' own documents (xz 1.0.4, LZ4 frame 1.6,
+ * 7zFormat.txt, RAR 5.0 technote, [MS-CAB], [MS-SHLLINK]); POSIX pax; ECMA-130 (sync field of a CD's sector); Linux,
+ * Documentation/arch/x86/boot.rst and arm64/booting.rst; git-lfs, spec.md; NRG by its footer "NERO" or "NER5", DMG by its
+ * trailer "koly".
  */
 #include "core/image/instead.h"
 #include "core/base/bytes.h"
@@ -181,7 +182,7 @@ static bool is_torrent(const uint8_t *h)
 		memcmp(h, "d13:creation date", 17) == 0);
 }
 
-/* --- by the end, by zeros ------------------------------------------------------------------------------------------------------ */
+/* --- by the end, by zeros ------------------------------------------------------------------------------------------------ */
 
 static enum pod_status by_end(struct pod_dev *dev, enum pod_instead *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a file is that is no image, or not the one it was to be: a page that was downloaded in its place, an archive, half a download. Told by a few
- * bytes at its beginning and its end, and by its name. */
+/* What a file is that is no image, or not the one it was to be: a page that was downloaded in its place, an archive, half a
+ * download. Told by a few bytes at its beginning and its end, and by its name. */
 #ifndef POD_IMAGE_INSTEAD_H
 #define POD_IMAGE_INSTEAD_H
 

@@ -37,7 +37,8 @@ def windows(w, name="vhd", loader=None):
     if loader:
         for name in ("efi", "exe"):
             program = src / ("Windows/System32/winload." + name)
-            program.write_bytes(program.read_bytes()[:4096] + loader)
+            if program.exists():
+                program.write_bytes(program.read_bytes()[:4096] + loader)
     wim.unlink(missing_ok=True)
     run("wimlib-imagex", "capture", src, wim, "--compress=none", "--no-acls")
     return ntfs(name + ".ntfs", 48 * MIB, wim)

@@ -38,7 +38,8 @@ enum pod_status POD_MUST_USE pod_state_next_set(struct pod_dev *state, struct po
 /* The language to use, given that of isopod.conf: the one chosen in the menu since, or the given one. */
 enum pod_conf_language pod_state_language_get(struct pod_dev *state, enum pod_conf_language conf);
 /* Notes what was chosen, and flushes. */
-enum pod_status POD_MUST_USE pod_state_language_set(struct pod_dev *state, enum pod_conf_language chosen, enum pod_conf_language conf);
+enum pod_status POD_MUST_USE pod_state_language_set(struct pod_dev *state, enum pod_conf_language chosen,
+						    enum pod_conf_language conf);
 /* Is this a whole slot of POD_STATE_SLOT bytes, with a path a filesystem could hold? */
 bool pod_state_slot_valid(uint8_t *slot);
 

@@ -9,7 +9,7 @@
 #include "core/vhd/chain.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { FOREIGN_RUNS = 4096, FOREIGN_FILES = 4 };
+enum { FOREIGN_RUNS = 512, FOREIGN_FILES = 4 };
 
 struct foreign_world {
 	struct fuzz_env env;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Replays the seeds of each target in $FUZZ_NAMES, then mutates them; three results per target. With FUZZ_RUNS that many inputs from
+# Replays the seeds of each target in $FUZZ_NAMES, then mutates them, as many targets at a time as there are processors; three results per
+# target. With FUZZ_RUNS that many inputs from
 # one fixed seed, the same on every machine; else new ones for FUZZ_SECONDS. What a run finds stays in $B/fuzz/found/<name>/ and is
 # named; the seeds themselves are made afresh in $B/fuzz/seed/<name>/.
 B=${B:-build}
@@ -10,6 +11,18 @@ else
 	how="${FUZZ_SECONDS:-600} s of mutation" limit="-max_total_time=${FUZZ_SECONDS:-600}"
 fi
 here=$(dirname "$0")
+if [ $# -eq 0 ]; then
+	# Each in a call of its own with its name, into a file; the last line of each is its sum.
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	# shellcheck disable=SC2016,SC2086
+	printf '%s\n' $FUZZ_NAMES | WORK=$work xargs -P "$(nproc)" -I{} sh -c '"$0" "$1" >"$WORK/$1" 2>&1 || :' "$0" {}
+	for name in $FUZZ_NAMES; do sed '$d' "$work/$name"; done
+	for name in $FUZZ_NAMES; do tail -n 1 "$work/$name"; done | awk -v all="$(echo "$FUZZ_NAMES" | wc -w)" '
+		/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; sums++ }
+		END { failed += all - sums; print passed + 0 " passed, " failed + 0 " failed"; exit failed != 0 }'
+	exit
+fi
 pass=0 fail=0
 result() {
 	if [ "$1" -eq 0 ]; then
@@ -19,7 +32,7 @@ result() {
 		echo "FAILED $2 (status $1)"
 	fi
 }
-for name in $FUZZ_NAMES; do
+for name in "$@"; do
 	seed=$B/fuzz/seed/$name found=$B/fuzz/found/$name grown=$B/fuzz/grown/$name log=$B/fuzz/$name.log
 	rm -rf "$seed"
 	[ -z "${FUZZ_RUNS:-}" ] || rm -rf "$grown"

@@ -122,6 +122,7 @@ static void unpack(struct roots *r, const char *path, const struct pod_node *nod
 	}
 	if (null >= 0)
 		close(null);
+	cli_args_free(&a);
 	fault_free(&why);
 	pod_free(&cli_alloc, e);
 	free(program);

@@ -211,6 +211,17 @@ def hostile():
     idle = [s.connect() for _ in range(100)]
     for c in idle:
         c.close()
+
+    def admitted():
+        with s.connect() as c:
+            try:
+                into_transmission(c)
+            except (EOFError, ConnectionError):
+                return False
+        return True
+
+    # whoever is let in has stood behind all of them
+    wait_until(admitted, "a client is let in again")
     wait_until(lambda: len(os.listdir("/proc/%d/task" % s.p.pid)) == 1, "no thread for a client is left")
     results = []
 

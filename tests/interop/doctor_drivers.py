@@ -500,10 +500,11 @@ def inventories():
     os.unlink(root + "/sys/firmware/acpi/tables/MSDM")  # it is not in the inventory
     live = isopod("doctor", "--json", "--only", "2,4,5", program=FAULTS, env=env)
     saved = isopod("doctor", "--json", "--only", "2,4,5", "--inventory", "fake.inv", program=FAULTS)
-    strip = lambda r: [{k: v.replace("Mantis Corp Sting 9\t\\x", "this machine") if isinstance(v, str) else v for k, v in f.items()} for f in findings(r)]
+    strip = lambda r: [{k: v.replace("Mantis Corp Sting 9\t\\x", "this machine") if isinstance(v, str) else v for k, v in f.items()} for f in findings(r)
+                       if not f["check"].startswith("kernel.")]  # there is no log in an inventory
     for a, b in zip(strip(saved), strip(live)):
         equal(a, b, "the saved machine is judged as the live one")
-    equal(len(findings(saved)), len(findings(live)), "as many findings")
+    equal(len(strip(saved)), len(strip(live)), "as many findings")
     check(len(findings(live)) > 4, "something was judged")
     again = isopod("doctor", "--save-inventory", "/nonexistent/x", program=FAULTS, env=env)
     one_line(again, 3, "a folder that is not there", "/nonexistent/x")

@@ -174,15 +174,15 @@ def make_stick():
 def on_the_esp(stick):
     """create has put it there as it was built; doctor misses it, update brings it back."""
     def doctor():
-        got = json.loads(isopod("doctor", stick.path, "--only", "drive.open", "--json").out)["findings"]
-        return [f for f in got if f["check"] == "drive.open"][0]
+        got = json.loads(isopod("doctor", stick.path, "--only", "drive.loaders", "--json").out)["findings"]
+        return got[0]
     drive = "%s@@%d" % (stick.path, stick.esp[0])
     for name in ("WINX64.EXE", "WINIA32.EXE", "WINAA64.EXE"):
         there = run("mtype", "-i", drive, "::/ISOPOD/" + name)
         equal(there, open(os.path.join(B, "stick", name), "rb").read(), name + " on the ESP")
         run("mdel", "-i", drive, "::/ISOPOD/" + name)
         found = doctor()
-        check(found["level"] == "warning" and name in found["evidence"], "doctor without %s: %r" % (name, found))
+        check(found["level"] == "warning" and name in found["subject"], "doctor without %s: %r" % (name, found))
         must("update", stick.path)
         equal(doctor()["level"], "good", "doctor after update")
 
@@ -254,7 +254,7 @@ def judge_failures(c):
     r = c["refused"]
     r.is_((r.status, r.arg("iso-not-attached")), (7, 1117), "status and code")
     r.says(r.notes, "attach refused", "cannot attach the image", "0x0000045d")
-    r.is_((r.boot["verdict"], r.boot["alarm"]), ("iso-not-attached", True), "verdict")
+    r.is_((r.boot["verdict"], r.boot["alarm"]), ("read-error", True), "verdict")  # 1117 is ERROR_IO_DEVICE
     r.says(isopod("trace", r.image).out, "the image could not become a CD drive (0x0000045d)", "Windows' error code: 0x0000045d.")
     n = c["no iso"]
     n.is_(n.arg("iso-not-attached"), 0xc03a0014, "code")

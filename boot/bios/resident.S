@@ -25,6 +25,21 @@ i13:
 	.section .text16, "awx"
 	.code16
 
+	/* From the caller's stack to ours, EAX as it was; to \busy instead if we are at work already. */
+	.macro	ENTER busy
+	cli
+	cmpb	$0, %cs:I13_BUSY
+	jne	\busy
+	movb	$1, %cs:I13_BUSY
+	movl	%eax, %cs:caller_eax
+	movl	%esp, %cs:caller_esp
+	movw	%ss, %cs:caller_ss
+	movw	%cs, %ax
+	movw	%ax, %ss
+	movl	$i13_stack_top, %esp
+	movl	%cs:caller_eax, %eax
+	.endm
+
 /* --- INT 13h ------------------------------------------------------------------------------------------- */
 int13_entry:
 	cmpb	%cs:I13_DRIVE0, %dl
@@ -59,17 +74,7 @@ nested:
 	jmp	return_carry
 
 ours:
-	cli
-	cmpb	$0, %cs:I13_BUSY
-	jne	nested
-	movb	$1, %cs:I13_BUSY
-	movl	%eax, %cs:caller_eax
-	movl	%esp, %cs:caller_esp
-	movw	%ss, %cs:caller_ss
-	movw	%cs, %ax
-	movw	%ax, %ss
-	movl	$i13_stack_top, %esp
-	movl	%cs:caller_eax, %eax
+	ENTER	nested
 	pushl	$0
 	pushw	%gs
 	pushw	%fs
@@ -114,17 +119,7 @@ return_carry:
 int16_entry:
 	testb	$0xee, %ah	/* 00h, 01h, 10h, 11h */
 	jnz	chain16
-	cli
-	cmpb	$0, %cs:I13_BUSY
-	jne	chain16
-	movb	$1, %cs:I13_BUSY
-	movl	%eax, %cs:caller_eax
-	movl	%esp, %cs:caller_esp
-	movw	%ss, %cs:caller_ss
-	movw	%cs, %ax
-	movw	%ax, %ss
-	movl	$i13_stack_top, %esp
-	movl	%cs:caller_eax, %eax
+	ENTER	chain16
 	pushfw
 	pushw	%gs
 	pushw	%fs

@@ -58,14 +58,6 @@ static uint32_t descriptor_crc(struct menu *m, const struct menu_image *im)
 	return crc;
 }
 
-static int16_t entry_of(const struct menu *m, const struct pod_plan *p)
-{
-	unsigned bit = 0;
-	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
-		bit++;
-	return (int16_t)(bit == 0 ? p->bios_entry : p->efi_entry[bit]);
-}
-
 /* Whichever WIM of a CD is chosen in its own menu: one of them reports. */
 static bool has_helper(const struct pod_plan *p)
 {
@@ -83,7 +75,7 @@ static void add_plan(struct menu *m, struct pod_rec_image *r, const struct pod_p
 	if (p->image.kind == POD_IMAGE_EFI)
 		r->memory_bytes += p->map.size_bytes; /* it is loaded whole */
 	r->kind = (uint8_t)p->image.kind;
-	r->entry = entry_of(m, p);
+	r->entry = (int16_t)plan_entry(m, p);
 	r->initrds = (uint16_t)pod_min_u64(p->initrd_count, UINT16_MAX);
 	r->overlays = (uint16_t)pod_min_u64(p->overlay_count, UINT16_MAX);
 	r->extents = (uint32_t)extents;

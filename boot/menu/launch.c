@@ -3,14 +3,6 @@
 #include "boot/menu/pages.h"
 #include "core/base/text.h"
 
-bool plan_starts_here(const struct menu *m, const struct pod_plan *p)
-{
-	unsigned bit = 0;
-	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
-		bit++;
-	return (bit == 0 ? p->bios_entry : p->efi_entry[bit]) != POD_ENTRY_NONE;
-}
-
 /* Is there anything for this firmware to start? If not, says what would. */
 static bool startable(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
 {
@@ -20,7 +12,7 @@ static bool startable(struct menu *m, const struct pod_plan *p, const char *name
 			     p->image.instead ? FT(m->fw, pod_instead_text(p->image.instead)) : T("no known structure found"));
 		return false;
 	}
-	if (plan_starts_here(m, p))
+	if (plan_entry(m, p) != POD_ENTRY_NONE)
 		return true;
 	char can[64];
 	size_t at = 0;

@@ -29,8 +29,8 @@ void story_note(struct menu *m);
 /* Plans an image; on failure `text` holds the sentence. */
 enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text,
 					size_t size);
-/* Has it an entry for this firmware? */
-bool plan_starts_here(const struct menu *m, const struct pod_plan *p);
+/* Its entry for this firmware, or POD_ENTRY_NONE. */
+int plan_entry(const struct menu *m, const struct pod_plan *p);
 void start_image(struct menu *m, size_t image, enum start_choice by);
 /* The same, but the user chooses which image of the WIM in it starts. */
 void start_choosing(struct menu *m, size_t image);

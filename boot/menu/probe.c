@@ -49,7 +49,7 @@ static bool plan_starts(struct menu *m, size_t image)
 		return true;
 	enum pod_status st = start_plan(m, image, plan, &extents, text, sizeof text);
 	if (st == POD_OK) {
-		starts = plan_starts_here(m, plan);
+		starts = plan_entry(m, plan) != POD_ENTRY_NONE;
 		pod_plan_free(plan);
 	} else if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED) {
 		starts = false;

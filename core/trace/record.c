@@ -326,13 +326,19 @@ void pod_rec_get_windows(const uint8_t s[POD_REC_SECTOR], struct pod_rec_windows
 	get_stages(s, 0x1c, 0x100, &r->stages);
 }
 
+/* The text of a message or of the screen, its length in front of it. */
+static void put_words(uint8_t s[POD_REC_SECTOR], size_t max, const char *text)
+{
+	put_text(s + 0x20, max, text);
+	size_t n = pod_strlen(text);
+	pod_put_le32(s + 0x1c, (uint32_t)(n < max ? n : max));
+}
+
 void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message *r)
 {
 	begin(s, POD_REC_MESSAGE);
 	pod_put_le32(s + 0x18, r->status);
-	put_text(s + 0x20, POD_REC_MESSAGE_MAX, r->text);
-	size_t n = pod_strlen(r->text);
-	pod_put_le32(s + 0x1c, (uint32_t)(n < POD_REC_MESSAGE_MAX ? n : POD_REC_MESSAGE_MAX));
+	put_words(s, POD_REC_MESSAGE_MAX, r->text);
 }
 
 void pod_rec_get_message(const uint8_t s[POD_REC_SECTOR], struct pod_rec_message *r)
@@ -347,9 +353,7 @@ void pod_rec_put_screen(uint8_t s[POD_REC_SECTOR], const struct pod_rec_screen *
 {
 	begin(s, POD_REC_SCREEN);
 	pod_put_le32(s + 0x18, r->ms);
-	put_text(s + 0x20, POD_REC_SCREEN_MAX, r->text);
-	size_t n = pod_strlen(r->text);
-	pod_put_le32(s + 0x1c, (uint32_t)(n < POD_REC_SCREEN_MAX ? n : POD_REC_SCREEN_MAX));
+	put_words(s, POD_REC_SCREEN_MAX, r->text);
 }
 
 void pod_rec_get_screen(const uint8_t s[POD_REC_SECTOR], struct pod_rec_screen *r)

@@ -72,6 +72,40 @@ static enum pod_status check_state(const struct pod_ho_record *r, struct pod_dia
 	return POD_OK;
 }
 
+/* The length of the chunk at `p`, of which `left` bytes may be, with its head and the zeros behind it; 0: it breaks the rules. */
+static uint32_t chunk_size(const uint8_t *p, uint32_t left)
+{
+	if (left < POD_HO_CHUNK_HEAD || pod_get_le32(p + 4) > left - POD_HO_CHUNK_HEAD)
+		return 0;
+	return (uint32_t)pod_align_up(POD_HO_CHUNK_HEAD + (uint64_t)pod_get_le32(p + 4), 8);
+}
+
+static enum pod_status check_chunks(const struct pod_ho_record *r, uint32_t start, uint32_t total, struct pod_diag *diag)
+{
+	if (!start)
+		return r->chunk_bytes ? pod_fail(diag, POD_E_CORRUPT, "chunks", 0x74, 0, r->chunk_bytes) : POD_OK;
+	if (start % 8 || start < POD_HO_HEADER_SIZE || !r->chunk_bytes || r->chunk_bytes % 8 ||
+	    r->chunk_bytes > POD_HO_CHUNKS_MAX || !pod_in_range(start, r->chunk_bytes, total))
+		return pod_fail(diag, POD_E_CORRUPT, "chunks", 0x70, total, start);
+	for (uint32_t at = 0, n; at < r->chunk_bytes; at += n) {
+		n = chunk_size(r->chunk + at, r->chunk_bytes - at);
+		if (!n)
+			return pod_fail(diag, POD_E_CORRUPT, "length of a chunk", start + at + 4, r->chunk_bytes - at,
+					pod_get_le32(r->chunk + at + 4));
+	}
+	return POD_OK;
+}
+
+const uint8_t *pod_ho_chunk(const struct pod_ho_record *r, uint32_t type, uint32_t *len)
+{
+	for (uint32_t at = 0; at < r->chunk_bytes; at += chunk_size(r->chunk + at, r->chunk_bytes - at)) {
+		*len = pod_get_le32(r->chunk + at + 4);
+		if (pod_get_le32(r->chunk + at) == type)
+			return r->chunk + at + POD_HO_CHUNK_HEAD;
+	}
+	return NULL;
+}
+
 enum pod_status pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t size, struct pod_diag *diag)
 {
 	static const uint8_t zero[4];
@@ -109,7 +143,10 @@ enum pod_status pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t
 		.state_start_bytes = pod_get_le64(buf + 0x60),
 		.state_length_bytes = pod_get_le32(buf + 0x68),
 		.boot_number = pod_get_le32(buf + 0x6c),
+		.chunk = buf + pod_get_le32(buf + 0x70),
+		.chunk_bytes = pod_get_le32(buf + 0x74),
 	};
+	POD_TRY(check_chunks(&n, pod_get_le32(buf + 0x70), total, diag));
 	POD_TRY(check_numbers(&n, diag));
 	POD_TRY(check_state(&n, diag));
 	POD_TRY(check_extents(&n, diag));

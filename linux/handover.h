@@ -7,9 +7,9 @@
 #include "core/base/status.h"
 #include "core/map/handover.h"
 
-/* A record never gets longer than this: header, extents, and a path of at most 4096 bytes. */
+/* A record never gets longer than this: header, extents, a path of at most 4096 bytes, chunks. */
 #define POD_HO_PATH_MAX	  4096u
-#define POD_HO_RECORD_MAX (POD_HO_HEADER_SIZE + POD_HO_EXTENT_MAX * POD_HO_EXTENT_SIZE + POD_HO_PATH_MAX)
+#define POD_HO_RECORD_MAX (POD_HO_HEADER_SIZE + POD_HO_EXTENT_MAX * POD_HO_EXTENT_SIZE + POD_HO_PATH_MAX + 8u + POD_HO_CHUNKS_MAX)
 
 /* Points into the bytes it was parsed from. */
 struct pod_ho_record {
@@ -28,6 +28,8 @@ struct pod_ho_record {
 	uint32_t path_len;
 	uint64_t state_start_bytes; /* the flight recorder's state file on the disk; 0: nothing is recorded */
 	uint32_t state_length_bytes, boot_number;
+	const uint8_t *chunk; /* the first one */
+	uint32_t chunk_bytes; /* of all of them */
 };
 
 /* A run of the image on the disk. */
@@ -38,6 +40,9 @@ struct pod_ho_run {
 /* POD_E_FORMAT: not a record. POD_E_CORRUPT: checksum, or a number that breaks the rules; `diag` names the field. The record may
  * be followed by other bytes. */
 enum pod_status POD_MUST_USE pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t size, struct pod_diag *diag);
+
+/* The bytes of the chunk of a type, `*len` of them; NULL: there is none. */
+const uint8_t *pod_ho_chunk(const struct pod_ho_record *r, uint32_t type, uint32_t *len);
 
 struct pod_ho_cursor {
 	uint32_t at;	       /* next extent */

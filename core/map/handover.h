@@ -24,8 +24,13 @@
  *   +0x60  8  the flight recorder's state file: first byte on the disk; 0 = nothing is recorded
  *   +0x68  4  its length in bytes
  *   +0x6C  4  number of this boot in it (core/trace/record.h)
- *   +0x70 16  zero
+ *   +0x70  4  offset of the chunks in this record, a multiple of 8; 0 = there are none
+ *   +0x74  4  their length in bytes, a multiple of 8
+ *   +0x78  8  zero
  *   +0x80     extents: 16 bytes each, { u64 first byte on the disk, u64 length in bytes }, in image order
+ *
+ * A chunk is { u32 type, u32 length of what follows, bytes, zeros to a multiple of 8 }. One type comes once. Whoever does not know a
+ * type passes over it: what the older shim would do without it must still be right.
  */
 #ifndef POD_MAP_HANDOVER_H
 #define POD_MAP_HANDOVER_H
@@ -34,6 +39,8 @@
 #define POD_HO_HEADER_SIZE 0x80u
 #define POD_HO_EXTENT_SIZE 16u
 #define POD_HO_EXTENT_MAX  65536u
+#define POD_HO_CHUNK_HEAD  8u
+#define POD_HO_CHUNKS_MAX  (2u << 20) /* bytes of all of them */
 
 enum {
 	POD_HO_GPT = 1u << 0, /* the GUID counts, not only the signature */

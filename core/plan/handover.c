@@ -91,6 +91,9 @@ static enum pod_status build_record(struct pod_handover *h, uint8_t **out, size_
 		return POD_E_LIMIT;
 	POD_TRY(descriptor_crc(h, &crc));
 	size_t path_off = POD_HO_HEADER_SIZE + runs * POD_HO_EXTENT_SIZE, total = path_off + path_len;
+	size_t chunk_off = (size_t)pod_align_up(total, 8);
+	if (h->chunk_bytes)
+		total = chunk_off + h->chunk_bytes;
 	uint8_t *r = pod_zalloc(h->plan->alloc, total, 1);
 	if (!r)
 		return POD_E_NOMEM;
@@ -112,11 +115,38 @@ static enum pod_status build_record(struct pod_handover *h, uint8_t **out, size_
 	pod_put_le64(r + 0x60, rq->state_start_bytes);
 	pod_put_le32(r + 0x68, rq->state_length_bytes);
 	pod_put_le32(r + 0x6c, rq->boot_number);
+	if (h->chunk_bytes) {
+		pod_put_le32(r + 0x70, (uint32_t)chunk_off);
+		pod_put_le32(r + 0x74, (uint32_t)h->chunk_bytes);
+		memcpy(r + chunk_off, h->chunk, h->chunk_bytes);
+	}
 	(void)merged_runs(rq, r + POD_HO_HEADER_SIZE);
 	memcpy(r + path_off, rq->path, path_len);
 	pod_put_le32(r + 0x0c, pod_crc32(0, r, total));
 	*out = r;
 	*out_len = total;
+	return POD_OK;
+}
+
+enum pod_status pod_handover_chunk(struct pod_handover *h, uint32_t type, const void *data, size_t len)
+{
+	struct pod_alloc *a = h->plan->alloc;
+	if (len > POD_HO_CHUNKS_MAX - POD_HO_CHUNK_HEAD)
+		return POD_E_LIMIT;
+	size_t size = (size_t)pod_align_up(POD_HO_CHUNK_HEAD + len, 8);
+	if (size > POD_HO_CHUNKS_MAX - h->chunk_bytes)
+		return POD_E_LIMIT;
+	uint8_t *all = pod_zalloc(a, h->chunk_bytes + size, 1), *c = all + h->chunk_bytes;
+	if (!all)
+		return POD_E_NOMEM;
+	if (h->chunk_bytes)
+		memcpy(all, h->chunk, h->chunk_bytes);
+	pod_put_le32(c, type);
+	pod_put_le32(c + 4, (uint32_t)len);
+	memcpy(c + POD_HO_CHUNK_HEAD, data, len);
+	pod_free(a, h->chunk);
+	h->chunk = all;
+	h->chunk_bytes += size;
 	return POD_OK;
 }
 
@@ -221,6 +251,7 @@ void pod_handover_fini(struct pod_handover *h)
 {
 	for (size_t i = 0; i < POD_ARRAY_LEN(h->post); i++)
 		pod_map_fini(&h->post[i]);
+	pod_free(h->plan->alloc, h->chunk);
 }
 
 enum pod_status pod_plan_append(struct pod_map *to, const struct pod_map *pieces)

@@ -91,10 +91,15 @@ struct pod_handover {
 	bool have_pre;
 	uint64_t pre;				/* blob offset of POD_PRE_LEN bytes */
 	struct pod_map post[POD_MACHINE_COUNT]; /* segments only; memory is the plan's blob. Empty until asked for */
+	uint8_t *chunk;				/* of the record, as they lie there */
+	size_t chunk_bytes;
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
 enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces);
+/* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record
+ * holds. */
+enum pod_status POD_MUST_USE pod_handover_chunk(struct pod_handover *h, uint32_t type, const void *data, size_t len);
 void pod_handover_fini(struct pod_handover *h);
 /* Appends another map's segments; both count in the same blob. */
 enum pod_status POD_MUST_USE pod_plan_append(struct pod_map *to, const struct pod_map *pieces);

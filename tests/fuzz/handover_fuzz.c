@@ -25,6 +25,19 @@ static void check_runs(const struct pod_ho_record *r, uint32_t align)
 	FUZZ_REQUIRE(n > 0 && n <= r->extent_count && n == pod_ho_run_count(r, align));
 }
 
+/* Every chunk is whole and found by its type; of a type that comes twice, the first. */
+static void require_chunks(const struct pod_ho_record *r, const uint8_t *end)
+{
+	for (uint32_t at = 0; at < r->chunk_bytes;) {
+		const uint8_t *c = r->chunk + at;
+		FUZZ_REQUIRE(end - c >= 8 && pod_get_le32(c + 4) <= (uint64_t)(end - c) - 8);
+		uint32_t len;
+		const uint8_t *found = pod_ho_chunk(r, pod_get_le32(c), &len);
+		FUZZ_REQUIRE(found && found <= c + 8 && len <= (uint64_t)(end - found));
+		at += (8 + pod_get_le32(c + 4) + 7) & ~7u;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pod_ho_record r;
@@ -46,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_REQUIRE(!r.state_start_bytes == !r.boot_number && !r.state_start_bytes == !r.state_length_bytes);
 		FUZZ_REQUIRE(r.state_start_bytes >= r.part_start_bytes + r.part_length_bytes ||
 			     r.state_start_bytes + r.state_length_bytes <= r.part_start_bytes);
+		require_chunks(&r, copy + size);
 		check_runs(&r, 512);
 		check_runs(&r, 4096);
 		check_runs(&r, 1);

@@ -6,10 +6,17 @@ import os, struct, sys
 MIB = 1 << 20
 
 
-def record(extents, image, path=b"/images/x.iso", flags=0, state=(0, 0, 0)):
+def chunk(kind, data):
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def record(extents, image, path=b"/images/x.iso", flags=0, state=(0, 0, 0), chunks=b""):
     ext = b"".join(struct.pack("<QQ", *e) for e in extents)
-    return struct.pack("<8sIIII16sQQIIIIQIIIIQII16x", b"ISOPODH2", 0x80 + len(ext) + len(path), 0, flags, 0x11223344, bytes(16), MIB, 64 * MIB,
-                       1, 0x55667788, 512, 0, image, len(extents), 0x80 + len(ext), len(path), 0, *state) + ext + path
+    end = 0x80 + len(ext) + len(path)
+    gap = -end % 8 if chunks else 0
+    return struct.pack("<8sIIII16sQQIIIIQIIIIQIIII8x", b"ISOPODH2", end + gap + len(chunks), 0, flags, 0x11223344, bytes(16), MIB, 64 * MIB,
+                       1, 0x55667788, 512, 0, image, len(extents), 0x80 + len(ext), len(path), 0, *state,
+                       end + gap if chunks else 0, len(chunks)) + ext + path + bytes(gap) + chunks
 
 
 SEEDS = {
@@ -20,6 +27,8 @@ SEEDS = {
     "beyond": record([(2 * MIB, MIB), (60 * MIB, 9 * MIB)], 2 * MIB),
     "recorded": record([(2 * MIB, 3 * MIB)], 3 * MIB, state=(70 * MIB, 256 << 10, 7)),
     "state inside": record([(2 * MIB, 3 * MIB)], 3 * MIB, state=(64 * MIB, 2 * MIB, 7)),
+    "chunks": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(1000, b"twelve bytes") + chunk(2, b"") + chunk(3, bytes(range(40)))),
+    "chunk beyond": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(1, b"8 bytes.") + struct.pack("<II", 2, 16) + bytes(8)),
     "short": record([(2 * MIB, 512)], 12, path=b""),
 }
 for name, data in SEEDS.items():

@@ -89,7 +89,8 @@ struct i13_state {
 	uint16_t int16_entry, int10_entry;		/* offsets; from the image */
 
 	/* The stick. */
-	uint8_t stick_drive, stick_edd, stick_shift, pad2;
+	uint8_t stick_drive, stick_edd, stick_shift;
+	uint8_t stick_127; /* its BIOS does not move 128 sectors in a call */
 	uint32_t stick_heads, stick_track_sectors;
 	uint32_t bounce; /* linear address; at least 1024 bytes and one stick sector */
 	uint32_t bounce_size;

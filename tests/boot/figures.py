@@ -19,14 +19,14 @@ def row(what, got, target, met, peer):
 
 
 def until(firmware, image, marker, timeout=240, bus="usb", memory=2048, drives=(), steps=None):
-    """Boots to the marker; {'cpu', 'bytes', 'wall'}. steps(vm) runs instead of a plain wait and may return bytes to subtract."""
+    """Boots to the marker; {'cpu', 'bytes', 'operations', 'written', 'wall'}. steps(vm) runs instead of a plain wait and may return bytes to subtract."""
     with VM(firmware, image, bus=bus, memory=memory, drives=drives) as vm:
         vm.poll = 0.005
         before = steps(vm) if steps else 0
         vm.wait(marker, timeout)
         stats = vm.blockstats()
-        return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "written": stats["written"],
-                "wall": vm.seconds()}
+        return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "operations": stats["operations"],
+                "written": stats["written"], "wall": vm.seconds()}
 
 
 def choose(vm, name):

@@ -30,6 +30,8 @@ static uint32_t writes;
 static uint8_t write_status;	  /* not 0: the stick refuses writes with it */
 static uint64_t bad_from, bad_to; /* stick sectors that cannot be read */
 static struct i13_regs seen;
+/* What the BIOS does when it is asked for 128 sectors. */
+static enum { MOVES_128, REFUSES, MOVES_127, MOVES_NOTHING } most_127;
 
 static uint32_t rnd_state = 1;
 static inline uint32_t rnd(uint32_t below)
@@ -144,8 +146,14 @@ void i13_old13(struct i13_regs *r)
 		r->eax = 0x0100, r->flags = 1;
 		return;
 	}
-	violations += !count || count > 127;
+	violations += !count || count > 128 || (count == 128 && (linear & 0xffff || size != 512 || write || op == 0x02));
+	if (count == 128 && most_127 == REFUSES) {
+		r->eax = 0x0100, r->flags = 1;
+		return;
+	}
 	violations += (linear >> 16) != ((linear + (count << i13.stick_shift) - 1) >> 16) && linear < 0x100000;
+	if (count == 128 && most_127 != MOVES_128)
+		count = most_127 == MOVES_NOTHING ? 0 : 127;
 	if (flaky && flaky-- == 1) {
 		r->eax = 0x8000, r->flags = 1;
 		pod_put_le16(i13_packet + 2, 0);
@@ -196,6 +204,7 @@ static inline void reset_state(void)
 	violations = bios_calls = resets = flaky = 0;
 	bad_from = bad_to = 0;
 	writes = write_status = 0;
+	most_127 = MOVES_128;
 	i13.drive[0] = 0xe0;
 	i13.drive[1] = I13_NO_DRIVE;
 	i13.stick_drive = 0x80;

@@ -87,6 +87,30 @@ TEST(whole_sectors_go_straight_to_the_caller)
 	CHECK(memcmp(low + 0x20000, stick + 4096, 31 << 11) == 0);
 }
 
+TEST(a_64_kib_read_in_one_call_where_the_bios_can)
+{
+	static const int kind[] = {MOVES_128, REFUSES, MOVES_127, MOVES_NOTHING};
+	for (uint32_t k = 0; k < POD_ARRAY_LEN(kind); k++) {
+		reset_machine();
+		most_127 = (unsigned)kind[k];
+		make_map_of(1, 2048, 1 << 20);
+		i13.window[0].source = (uint64_t)POD_SEG_DEV << I13_KIND_SHIFT | 8192;
+		for (uint32_t i = 0; i < 3; i++) {
+			struct i13_regs r = edd(0x42, 0xe0, 32 * i, 32, 0x20000);
+			CHECK(!(r.flags & 1));
+			CHECK(memcmp(low + 0x20000, stick + 8192 + (i << 16), 1 << 16) == 0);
+			CHECK(only_changed(0x20000, 1 << 16));
+		}
+		/* Asked once; and its reset. */
+		CHECK_EQ(bios_calls, kind[k] == MOVES_128 ? 3 : 6 + 1 + 1);
+		CHECK_EQ(i13.stick_127, kind[k] != MOVES_128);
+		/* Not across a 64 KiB boundary, and not to be looked at only. */
+		CHECK(!(edd(0x42, 0xe0, 0, 32, 0x20800).flags & 1));
+		CHECK(!(edd(0x44, 0xe0, 0, 32, 0x20000).flags & 1));
+		CHECK_EQ(violations, 0);
+	}
+}
+
 TEST(outside_the_disk_is_an_error_and_touches_nothing)
 {
 	reset_machine();

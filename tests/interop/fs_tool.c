@@ -7,7 +7,7 @@
  * fs FORMAT FILE mutate N     damages the volume N times, in places that are not zeros, and walks it: nothing but a status may come
  *                             of it, within the steps that a fuzz target has (tests/fuzz/fuzz.h)
  * fs FORMAT FILE info         label, serial, total bytes, bytes and reads used to open
- * FORMAT is any, tree (the one that shows a medium's content), exfat, ntfs, fat, iso9660, joliet or udf. Ends with 1 and the status
+ * FORMAT is any, tree (the one that shows a medium's content), exfat, ntfs, fat, iso9660, joliet, udf or ext. Ends with 1 and the status
  * on stderr when a call fails.
  */
 #include <string.h>
@@ -89,7 +89,7 @@ static void list(struct pod_fs *fs, const struct pod_node *dir, const char *path
 			list(fs, &e->node, sub, depth + 1);
 	}
 	if (st != POD_END)
-		must(st, path);
+		must(st, st == POD_E_UNSUPPORTED && fs->diag.what ? fs->diag.what : path);
 	free(e);
 	free(sub);
 }
@@ -196,8 +196,8 @@ static int mutate(const struct pod_fs_ops *ops, struct tool_file *file, unsigned
 
 int main(int argc, char **argv)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat,	  &pod_fs_ntfs,	  &pod_fs_fat,
-							 &pod_fs_iso9660, &pod_fs_joliet, &pod_fs_udf};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat,	 &pod_fs_ntfs, &pod_fs_fat, &pod_fs_iso9660,
+							 &pod_fs_joliet, &pod_fs_udf,  &pod_fs_ext};
 	struct pod_fs fs;
 	struct pod_diag diag = {0};
 	struct tool_file file;

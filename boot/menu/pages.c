@@ -102,6 +102,13 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("The files of the virtual disk are in different folders: Windows may not find them all."),
 	N_("There is Windows in the virtual disk, but no boot manager that starts it."),
 	N_("There is Windows in the virtual disk, but what starts it cannot be laid out: its disk is served as it is."),
+	N_("the file's record names the clusters of the served initrd"),
+	N_("%.80s: its partition is full, and there is no room for Isopod's helper; it is served unchanged."),
+	N_("%.80s: the way it is stored is damaged or not known; it is served unchanged."),
+	N_("Partition %u was not shut down cleanly: its boot loader may see older files."),
+	N_("Partition %u is %s, which Isopod cannot look into: a Linux in it will not find its disk."),
+	N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its disk."),
+	N_("Looking through the partitions would take too long: an initrd may be served unchanged."),
 	N_("Looking through a boot image would take too long: its initrds are served unchanged."),
 	/* what is wrong with an image, where that is words and not a specification's name of a field */
 	N_("BAT entries overlap"),

@@ -80,6 +80,7 @@ struct linux_image {
 	struct doctor *d;
 	const struct doctor_image *im;
 	struct initrd initrd[POD_PLAN_INITRD_MAX];
+	size_t looked;
 	size_t count; /* that hold a system: init or modules */
 	const char *path[POD_PLAN_INITRD_MAX];
 	struct modules_root root;
@@ -295,6 +296,9 @@ static void read_initrds(struct linux_image *x)
 		const struct pod_initrd *r = &x->im->plan->initrd[i];
 		struct initrd *in = &x->initrd[x->count];
 
+		if (r->partition)
+			continue; /* of a disk image: it may lie in pieces */
+		x->looked++;
 		initrd_read(in, x->im->bytes, r->path, r->start_bytes, r->length_bytes);
 		x->broken |= in->problem != NULL;
 		if (in->unread) {
@@ -325,9 +329,8 @@ static void linux_image(struct doctor *d, const struct doctor_image *im, const s
 	x->d = d;
 	x->im = im;
 	read_initrds(x);
-	if (im->plan->initrd_count && !x->broken)
-		doctor_reportf(d, &initrds_check, DOCTOR_GOOD, im->subject, NULL, _("%zu, unpacked to the end"),
-			       im->plan->initrd_count);
+	if (x->looked && !x->broken)
+		doctor_reportf(d, &initrds_check, DOCTOR_GOOD, im->subject, NULL, _("%zu, unpacked to the end"), x->looked);
 	drivers_versions(d, im, x->initrd, x->path, x->count);
 	if (x->count && !cli_interrupted) {
 		modules_root_read(&x->root, d, im);

@@ -95,7 +95,8 @@ static void look_into_initrds(struct trace *t, struct trace_boot *b, struct faul
 	    pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_RETURNED))
 		return;
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
-		read_initrd(t, b, &t->plan->initrd[i], fault);
+		if (!t->plan->initrd[i].partition) /* that of a disk image may lie in pieces */
+			read_initrd(t, b, &t->plan->initrd[i], fault);
 }
 
 /* What it may have looked for in the folder that it read last. */

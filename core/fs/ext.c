@@ -7,7 +7,7 @@
  * Types: 1 file, 2 directory, 7 symbolic link.
  *
  * What real volumes have beside that: 64 KiB blocks, whose entries may be 65536 bytes long (written as 65535 or 0); a journal that was not
- * played back (pod_ext_needs_recovery); files whose bytes do not lie in blocks of their own, encrypted and compressed ones, which are
+ * played back (ops->dirty in ext_place.c); files whose bytes do not lie in blocks of their own, encrypted and compressed ones, which are
  * refused one by one; bits of features that only matter to others (quota, project, verity, orphan_file).
  */
 #include "core/fs/ext_int.h"
@@ -42,11 +42,6 @@ enum {
 enum { N_INODE };
 /* pod_dir.priv[]: the run of the directory's data that is being read */
 enum { D_FILE, D_DEV, D_LEN, D_HOLE };
-
-bool pod_ext_needs_recovery(const struct pod_fs *fs)
-{
-	return ext_volume(fs)->incompat & EXT_INCOMPAT_RECOVER;
-}
 
 enum pod_status ext_unsupported(struct pod_fs *fs, const char *what, const struct pod_node *n)
 {

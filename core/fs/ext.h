@@ -5,9 +5,6 @@
 
 #include "core/fs/place.h"
 
-/* The journal holds changes that are not in their places yet: what is read is what lay there before. */
-bool pod_ext_needs_recovery(const struct pod_fs *fs);
-
 extern const struct pod_place_ops pod_place_ext;
 
 #endif

@@ -108,7 +108,7 @@ static enum pod_status next_pointer(struct walk *w, struct pointers *p, uint32_t
 	uint32_t in = p->done % CHUNK;
 	if (!in)
 		POD_TRY(pod_dev_read(w->fs->dev, p->at + (uint64_t)p->done * 4, p->chunk,
-				     pod_min_u64(CHUNK, p->n - p->done) * 4));
+				     (size_t)pod_min_u64(CHUNK, p->n - p->done) * 4));
 	*block = pod_get_le32(p->chunk + (size_t)in * 4);
 	p->done++;
 	return POD_OK;

@@ -160,6 +160,9 @@ enum pod_status POD_MUST_USE pod_plan_iso_initrds(struct pod_handover *h, struct
 enum pod_status POD_MUST_USE pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *image, uint32_t index,
 						  struct pod_diag *diag);
 
+/* The same for those of the systems that are installed in a disk image: in the clusters of its own partitions. */
+enum pod_status POD_MUST_USE pod_plan_disk_initrds(struct pod_handover *h);
+
 /* Of a Windows medium (x->image; its trees are opened where it is an ISO): makes the map that of a hard disk which Windows' own boot manager starts from, and says so in p->windows and
  * p->image.firmware. Whatever is no such medium stays as it is. */
 enum pod_status POD_MUST_USE pod_plan_windows(struct pod_iso_trees *x, struct pod_diag *diag);

@@ -52,6 +52,7 @@ enum pod_status pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64
 	i->start_bytes = start;
 	i->length_bytes = len;
 	i->machine = machine;
+	i->partition = 0;
 	pod_strlcpy(i->found_by, found_by, sizeof i->found_by);
 	return POD_OK;
 }
@@ -119,7 +120,8 @@ static enum pod_status patch_initrds(struct pod_iso_trees *x, struct pod_diag *d
 	const struct pod_plan_request *rq = x->rq;
 	struct pod_plan *p = x->plan;
 	struct pod_handover h = {.rq = rq, .plan = p, .image = x->image};
-	if (p->image.kind != POD_IMAGE_ISO || p->windows.count || !rq->shim)
+	bool disk = p->image.kind == POD_IMAGE_DISK;
+	if ((p->image.kind != POD_IMAGE_ISO && !disk) || p->windows.count || !rq->shim)
 		return POD_OK;
 	for (size_t i = 0; i < rq->extent_count; i++) {
 		if (rq->extent[i].hole) { /* the running system could only be shown what is on the stick */
@@ -127,7 +129,7 @@ static enum pod_status patch_initrds(struct pod_iso_trees *x, struct pod_diag *d
 			return POD_OK;
 		}
 	}
-	enum pod_status st = pod_plan_iso_initrds(&h, x, diag);
+	enum pod_status st = disk ? pod_plan_disk_initrds(&h) : pod_plan_iso_initrds(&h, x, diag);
 	for (uint32_t i = 0; st == POD_OK && i < p->image.boot_count; i++)
 		if (p->image.boot[i].platform == 0xef)
 			st = pod_plan_fat_initrds(&h, x->image, i, diag);

@@ -113,7 +113,8 @@ struct pod_initrd {
 	char path[256];
 	uint64_t start_bytes, length_bytes; /* of the original in the image */
 	enum pod_machine machine;
-	char found_by[96]; /* "boot/grub/grub.cfg", or "content" */
+	uint32_t partition; /* of a disk image, in which it lies; 0: none. Its data may be in several places then */
+	char found_by[96];  /* "boot/grub/grub.cfg", or "content" */
 };
 
 /* A WIM that starts from an ISO which is served as the CD it is (windows_cd.c). */

@@ -43,6 +43,18 @@ static bool is_bulk(const char *name)
 	return false;
 }
 
+/* What is installed besides a kernel: folders of a root filesystem that hold no initrd, and files by the hundred thousand. */
+static bool is_of_system(const char *name)
+{
+	static const char *const dirs[] = {"bin",    "dev",	   "etc",   "gnu", "home", "lib", "lib32", "lib64",
+					   "libx32", "lost+found", "media", "mnt", "nix",  "opt", "proc",  "root",
+					   "run",    "sbin",	   "snap",  "srv", "sys",  "tmp", "usr",   "var"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(dirs); i++)
+		if (pod_streq(name, dirs[i]))
+			return true;
+	return false;
+}
+
 static bool has_any(const char *name, const char *const *part, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -106,6 +118,11 @@ static bool is_iso(const struct pod_fs *fs)
 	return fs->ops == &pod_fs_iso9660 || fs->ops == &pod_fs_joliet;
 }
 
+static bool is_disc(const struct pod_fs *fs)
+{
+	return is_iso(fs) || fs->ops == &pod_fs_udf;
+}
+
 static enum pod_status add_record(struct pod_scan *s, uint64_t start, const struct pod_node *node)
 {
 	void *p = s->record;
@@ -138,7 +155,7 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	if (!f.node.size_bytes)
 		return POD_OK;
 	enum pod_status st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
-	if (st == POD_E_CORRUPT)
+	if (st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED)
 		return POD_OK; /* cut off, as in an image of which half is there: the others can still be found */
 	if (st != POD_OK && st != POD_END)
 		return st;
@@ -169,7 +186,7 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t paren
 {
 	const struct pod_node *node = &s->entry->node;
 	uint32_t depth = w->dir[parent].depth + 1;
-	if (depth > DEPTH_MAX || is_bulk(s->entry->name))
+	if (depth > DEPTH_MAX || is_bulk(s->entry->name) || (depth == 1 && !is_disc(s->fs) && is_of_system(s->entry->name)))
 		return POD_OK;
 	if (contains_itself(w, parent, node)) {
 		s->loop = join(s->damaged, w->dir[parent].path, s->entry->name);
@@ -229,7 +246,7 @@ enum pod_status pod_scan_tree(struct pod_scan *s, struct pod_fs *fs, struct pod_
 		}
 		st = read_dir(s, &w, i);
 		/* A damaged directory below the root hides its files; the rest can still boot. */
-		if (st == POD_E_CORRUPT && i > 0) {
+		if ((st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED) && i > 0) {
 			(void)pod_strlcpy(s->damaged, w.dir[i].path, sizeof s->damaged);
 			st = POD_OK;
 		}

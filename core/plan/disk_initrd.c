@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Serving the initrds of systems that are installed in a disk image (raw, or the disk inside a VHD, VHDX...) with the shim.
+ *
+ * In each partition whose filesystem is known, the initrds are looked for as on other media. The virtual disk then shows an initrd as
+ *
+ *   [pre, zeros to a cluster's end][the original's whole clusters, where they lie][its last, partial cluster, zeros behind][post]
+ *
+ * What is new in it is shown in clusters that no file uses, and the file's record is shown as naming all of them (core/fs/place.h). The
+ * loader reads the virtual disk; the system reads the real one, of which nothing was changed.
+ */
+#include "core/plan/internal.h"
+#include "core/base/mem.h"
+#include "core/disk/parttab.h"
+#include "core/fs/ext.h"
+
+enum {
+	CACHE_LINES = 64,
+	CACHE_LINE = 4096,
+	SECTOR = 512,
+	LVM_LABEL_SECTORS = 4, /* a physical volume has its label in one of these */
+};
+
+/* What there is in all partitions. */
+struct job {
+	struct pod_handover *h;
+	struct pod_mapdev disk;
+	struct pod_cache cache; /* over it */
+	struct pod_parttab table;
+	size_t kernels;
+	const char *closed; /* "LUKS", "LVM": what a partition was that cannot be looked into */
+	uint32_t closed_number;
+};
+
+/* A partition with a filesystem. */
+struct volume {
+	struct job *j;
+	uint32_t number; /* 0: there are no partitions */
+	uint64_t start_bytes;
+	struct pod_window window;
+	struct pod_fs fs;
+	struct pod_place place;
+	struct pod_scan scan;
+	size_t served;
+};
+
+/* --- what the virtual disk shows -------------------------------------------------------------------------- */
+
+static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
+{
+	struct volume *v = p->ctx;
+	return pod_map_patch(&v->j->h->plan->map, v->j->h->rq->disk, v->start_bytes + off, data, len, SECTOR);
+}
+
+static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
+{
+	struct volume *v = p->ctx;
+	return pod_map_read(&v->j->h->plan->map, v->j->h->rq->disk, v->start_bytes + off, buf, len);
+}
+
+/* Shows `pieces` in the runs from `first` on, which have room for them. */
+static enum pod_status lay(struct volume *v, const struct pod_map *pieces, const struct pod_place_run *run)
+{
+	struct pod_map *map = &v->j->h->plan->map;
+	uint64_t in_run = 0;
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct pod_seg *s = &pieces->seg[i];
+		for (uint64_t done = 0; done < s->length_bytes;) {
+			uint64_t n = pod_min_u64(s->length_bytes - done, run->length_bytes - in_run);
+			POD_TRY(pod_map_replace(map, v->start_bytes + run->dev_bytes + in_run, n, (enum pod_seg_kind)s->kind,
+						s->source + done));
+			done += n;
+			in_run += n;
+			if (in_run == run->length_bytes)
+				run++, in_run = 0;
+		}
+	}
+	return POD_OK;
+}
+
+/* --- one initrd ------------------------------------------------------------------------------------------- */
+
+/* What is new of a file, and where it is shown. */
+struct serving {
+	struct volume *v;
+	const struct pod_found *file;
+	struct pod_map front, behind; /* segments only; memory is the plan's blob */
+	struct pod_place_runs runs;
+	size_t behind_at; /* the first run of `behind`; those of `front` are the first */
+	uint64_t size;	  /* of the file as it is shown */
+};
+
+static enum pod_status make_pieces(struct serving *s, enum pod_machine m)
+{
+	struct volume *v = s->v;
+	struct pod_map *map = &v->j->h->plan->map;
+	const struct pod_node *node = &s->file->node;
+	const struct pod_map *post;
+	uint64_t at, cluster = v->fs.cluster_size;
+	size_t tail = (size_t)(node->size_bytes & (cluster - 1));
+	POD_TRY(pod_handover_pre(v->j->h, &at));
+	POD_TRY(pod_map_append(&s->front, POD_SEG_MEM, at, POD_PRE_LEN));
+	POD_TRY(pod_map_pad(&s->front, cluster));
+	if (tail) {
+		size_t sectors = (size_t)pod_align_up(tail, SECTOR);
+		POD_TRY(pod_map_mem(map, NULL, sectors, &at));
+		POD_TRY(pod_fs_read(&v->fs, node, node->size_bytes - tail, map->mem + (size_t)at, tail));
+		POD_TRY(pod_map_append(&s->behind, POD_SEG_MEM, at, sectors));
+		POD_TRY(pod_map_pad(&s->behind, cluster));
+	}
+	POD_TRY(pod_handover_post(v->j->h, m, &post));
+	POD_TRY(pod_plan_append(&s->behind, post));
+	s->size = s->front.size_bytes + (node->size_bytes - tail) + s->behind.size_bytes;
+	return POD_OK;
+}
+
+static enum pod_status find_places(struct serving *s)
+{
+	struct pod_place *p = &s->v->place;
+	POD_TRY(pod_place_room(p, s->front.size_bytes, &s->runs));
+	POD_TRY(pod_place_kept(p, &s->file->node, &s->runs));
+	s->behind_at = s->runs.count;
+	POD_TRY(pod_place_room(p, s->behind.size_bytes, &s->runs));
+	if (s->v->j->h->plan->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
+		return POD_E_LIMIT;
+	return p->ops->point(p, &s->file->node, &s->runs, s->size);
+}
+
+static enum pod_status note(struct serving *s)
+{
+	struct pod_plan *p = s->v->j->h->plan;
+	uint64_t base = s->v->start_bytes;
+	for (size_t i = 0; i < s->runs.count; i++)
+		if (!s->runs.run[i].kept)
+			POD_TRY(pod_plan_note(p, POD_OVERLAY_INITRD, base + s->runs.run[i].dev_bytes, s->runs.run[i].length_bytes,
+					      s->file->path,
+					      "initrd served with the shim around it, so that the system finds its medium"));
+	return pod_plan_note(p, POD_OVERLAY_DIRENT, base + s->file->node.entry_bytes, s->file->node.entry_len, s->file->path,
+			     "the file's record names the clusters of the served initrd");
+}
+
+static enum pod_status serve(struct serving *s, const char *found_by)
+{
+	struct volume *v = s->v;
+	struct pod_plan *p = v->j->h->plan;
+	const struct pod_found *f = s->file;
+	enum pod_machine m = pod_kernel_machine(&v->scan, f->path, p->image.firmware & ~(uint32_t)POD_FW_BIOS);
+	POD_TRY(make_pieces(s, m));
+	POD_TRY(find_places(s));
+	POD_TRY(lay(v, &s->front, s->runs.run));
+	POD_TRY(lay(v, &s->behind, s->runs.run + s->behind_at));
+	POD_TRY(note(s));
+	POD_TRY(pod_plan_add_initrd(p, f->path, v->start_bytes + f->start_bytes, f->node.size_bytes, m, found_by));
+	p->initrd[p->initrd_count - 1].partition = v->number;
+	v->served++;
+	return POD_OK;
+}
+
+/* Of what concerns one file alone, the others are served. */
+static bool of_one_file(enum pod_status st)
+{
+	return st == POD_E_NOSPACE || st == POD_E_LIMIT || st == POD_E_UNSUPPORTED || st == POD_E_CORRUPT || st == POD_E_RANGE;
+}
+
+static enum pod_status serve_one(void *ctx, const struct pod_found *f, const char *found_by)
+{
+	struct volume *v = ctx;
+	struct pod_plan *p = v->j->h->plan;
+	struct serving s = {.v = v, .file = f};
+	if (p->initrd_count == POD_PLAN_INITRD_MAX) {
+		pod_plan_warn(p, "More than %d initrds: the rest is served unchanged.", POD_PLAN_INITRD_MAX);
+		return POD_OK;
+	}
+	pod_map_init(&s.front, p->alloc);
+	pod_map_init(&s.behind, p->alloc);
+	enum pod_status st = serve(&s, found_by);
+	pod_place_runs_free(&v->place, &s.runs);
+	pod_map_fini(&s.front);
+	pod_map_fini(&s.behind);
+	if (st == POD_E_NOSPACE)
+		pod_plan_warn(p,
+			      "%.80s: its partition is full, and there is no room for Isopod's helper; it is served unchanged.",
+			      f->path);
+	else if (of_one_file(st))
+		pod_plan_warn(p, "%.80s: the way it is stored is damaged or not known; it is served unchanged.", f->path);
+	return of_one_file(st) ? POD_OK : st;
+}
+
+/* --- one partition ---------------------------------------------------------------------------------------- */
+
+/* With half of the budget: what is found must be served with the other half. */
+static enum pod_status search(struct volume *v)
+{
+	struct pod_plan *p = v->j->h->plan;
+	struct pod_budget_part part;
+	pod_budget_split(v->fs.dev->budget, &part);
+	enum pod_status st = pod_scan_tree(&v->scan, &v->fs, p->alloc);
+	if (st == POD_OK)
+		st = pod_scan_configs(&v->scan);
+	(void)pod_budget_join(v->fs.dev->budget, &part);
+	if (st != POD_OK)
+		return st;
+	pod_scan_warn(p, &v->scan);
+	v->j->kernels += v->scan.kernel_count;
+	return pod_scan_initrds(&v->scan, serve_one, v);
+}
+
+static bool fatal(enum pod_status st)
+{
+	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED;
+}
+
+/* POD_E_NOT_FOUND: none that is known. */
+static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
+{
+	static const struct pod_place_ops *const known[] = {&pod_place_ext};
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
+		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->window.dev, a, NULL);
+		if (st == POD_OK) {
+			pod_place_init(&v->place, known[i], &v->fs);
+			v->place.show = show;
+			v->place.shown = shown;
+			v->place.ctx = v;
+			return POD_OK;
+		}
+		if (fatal(st))
+			return st;
+	}
+	return POD_E_NOT_FOUND;
+}
+
+/* LUKS: its header begins with this. LVM2: a label in one of the first sectors. */
+static enum pod_status look_for_closed(struct volume *v)
+{
+	static const uint8_t luks[6] = {'L', 'U', 'K', 'S', 0xBA, 0xBE};
+	uint8_t s[SECTOR];
+	const char *what = NULL;
+	for (uint32_t i = 0; i < LVM_LABEL_SECTORS && !what && (i + 1) * SECTOR <= v->window.dev.size_bytes; i++) {
+		POD_TRY(pod_dev_read(&v->window.dev, (uint64_t)i * SECTOR, s, sizeof s));
+		if (!i && memcmp(s, luks, sizeof luks) == 0)
+			what = "LUKS";
+		else if (memcmp(s, "LABELONE", 8) == 0 && memcmp(s + 24, "LVM2 001", 8) == 0)
+			what = "LVM";
+	}
+	if (what && !v->j->closed) {
+		v->j->closed = what;
+		v->j->closed_number = v->number;
+	}
+	return POD_OK;
+}
+
+static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start, uint64_t len)
+{
+	struct pod_plan *p = j->h->plan;
+	struct volume *v = pod_zalloc(p->alloc, 1, sizeof *v);
+	if (!v)
+		return POD_E_NOMEM;
+	v->j = j;
+	v->number = number;
+	v->start_bytes = start;
+	enum pod_status st = pod_window_init(&v->window, &j->cache.dev, start, len);
+	if (st == POD_OK)
+		st = open_volume(v, p->alloc);
+	if (st == POD_E_NOT_FOUND)
+		st = look_for_closed(v);
+	else if (st == POD_OK)
+		st = search(v);
+	if (v->served && v->place.ops->dirty && v->place.ops->dirty(&v->fs))
+		pod_plan_warn(p, "Partition %u was not shut down cleanly: its boot loader may see older files.", number);
+	pod_place_fini(&v->place);
+	pod_scan_free(&v->scan);
+	pod_fs_close(&v->fs);
+	pod_free(p->alloc, v);
+	return fatal(st) ? st : POD_OK; /* a damaged partition does not hide the others */
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------ */
+
+static enum pod_status look_into_all(struct job *j)
+{
+	enum pod_status st = pod_parttab_read(&j->cache.dev, j->h->plan->alloc, &j->table, NULL);
+	if (st == POD_OK && j->table.kind == POD_PARTTAB_NONE)
+		return look_into(j, 0, 0, j->cache.dev.size_bytes);
+	for (uint32_t i = 0; st == POD_OK && i < j->table.count; i++)
+		st = look_into(j, j->table.part[i].number, j->table.part[i].start_bytes, j->table.part[i].length_bytes);
+	return fatal(st) ? st : POD_OK;
+}
+
+static void warn_if_none(struct job *j)
+{
+	struct pod_plan *p = j->h->plan;
+	if (p->initrd_count)
+		return;
+	if (j->closed)
+		pod_plan_warn(p, "Partition %u is %s, which Isopod cannot look into: a Linux in it will not find its disk.",
+			      j->closed_number, j->closed);
+	else if (j->kernels)
+		pod_plan_warn(p,
+			      "There is a Linux in this disk image, but no initrd of it was found: it will not find its disk.");
+}
+
+enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
+{
+	struct pod_plan *p = h->plan;
+	struct job *j = pod_zalloc(p->alloc, 1, sizeof *j);
+	if (!j)
+		return POD_E_NOMEM;
+	j->h = h;
+	pod_mapdev_init(&j->disk, &p->map, h->rq->disk, SECTOR);
+	enum pod_status st = pod_cache_init(&j->cache, &j->disk.dev, p->alloc, CACHE_LINES, CACHE_LINE);
+	if (st == POD_OK)
+		st = look_into_all(j);
+	if (st == POD_E_BUDGET) { /* those that are served already can start */
+		pod_plan_warn(p, "Looking through the partitions would take too long: an initrd may be served unchanged.");
+		st = POD_OK;
+	}
+	if (st == POD_OK)
+		warn_if_none(j);
+	if (j->cache.line)
+		pod_cache_fini(&j->cache, p->alloc);
+	pod_free(p->alloc, j);
+	return st;
+}

@@ -121,11 +121,100 @@ def ext(work, name, options):
     return text
 
 
+FAT = [("FAT12", 12, 8, ["-s", "8"]), ("FAT16", 16, 40, ["-s", "4"]), ("FAT32", 32, 40, ["-s", "1"])]
+
+
+def fat(work, name, bits, mib, options, whole=False):
+    """systemd-boot's layout; whole: without a partition table."""
+    volume, image = work / "volume", work / "image.img"
+    initrds = {"debian/initrd": b"\x1f\x8b" + rng.randbytes(1000001), "debian/plain": b"\x28\xb5\x2f\xfd" + rng.randbytes(65532)}
+    top = work / "fattop"
+    subprocess.run(["rm", "-rf", top], check=True)
+    tree(top, {**initrds, "filler": rng.randbytes(3000), "loader/entries/debian.conf":
+               b"title Debian\nlinux /debian/linux\ninitrd /debian/plain\n", "debian/linux": kernel()}, "boot/")
+    volume.unlink(missing_ok=True)
+    with open(volume, "wb") as f:
+        f.truncate(mib * MIB)
+    run("mkfs.fat", "-F", bits, *options, volume)
+    # Written, removed in between, written: the second initrd lies in pieces.
+    for source in ("filler", "debian", "loader", "boot"):
+        run("mcopy", "-s", "-i", volume, top / source, "::/")
+    run("mdel", "-i", volume, "::/filler")
+    run("mdel", "-i", volume, "::/debian/plain")
+    run("mcopy", "-i", volume, top / "debian/plain", "::/debian/plain")
+    if whole:
+        image = volume
+    else:
+        disk(image, START + mib * MIB, volume, "label: dos\nstart=2048, type=c\n")
+    text, virtual = plan(work, image)
+    part = virtual if whole else slice_of(virtual, work, mib * MIB)
+    cluster = struct.unpack_from("<H", part.read_bytes(), 11)[0] * part.read_bytes()[13]
+    for path, data in initrds.items():
+        check(f"initrd {path} machine 0 " in text, f"{name}: {path} is found: {text}")
+        got = {"mtools": run("mcopy", "-i", part, f"::/{path}", "-"), "GRUB": run(
+            "grub-fstest", virtual, "cat", f"(loop0{'' if whole else ',msdos1'})/{path}")}
+        for who, seen in got.items():
+            why = parts_right(seen, data, cluster)
+            check(not why, f"{name}: {path} by {who}: {why}")
+    equal(run("mcopy", "-i", part, "::/debian/linux", "-"), kernel(), f"{name}: the kernel is untouched")
+    check("by loader/entries/debian.conf" in text, f"{name}: found by the entry: {text}")
+    said = run("fsck.fat", "-n", part, status=None).decode()
+    check("Bad" not in said and "cross" not in said and "differ" not in said.replace("differences", ""), f"{name}: fsck.fat: {said}")
+
+
+def gpt(work):
+    """An ESP with GRUB's stub, /boot on ext4, and a partition that cannot be looked into."""
+    top, boot, image = work / "boottop", work / "volume", work / "image.img"
+    initrds = some_initrds("")
+    subprocess.run(["rm", "-rf", top], check=True)
+    tree(top, initrds, "")
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-d", top, boot, "24M")
+    disk(image, 64 * MIB, boot, "label: gpt\nstart=2048, size=49152\nstart=51200, size=2048\n")
+    with open(image, "r+b") as f:
+        f.seek(51200 * 512)
+        f.write(b"LUKS\xba\xbe\0\2")
+    text, virtual = plan(work, image)
+    for path, data in initrds.items():
+        why = parts_right(grub(virtual, f"/{path}", "gpt1"), data, 4096)
+        check(not why, f"GPT: {path}: {why}")
+    equal(re.findall("warning (.*)", text), [], "GPT: nothing to warn of")
+
+
+def not_found(work):
+    """What is told where nothing can be done."""
+    top, volume, image = work / "nonetop", work / "volume", work / "image.img"
+    tree(top, {})
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", top, volume, "8M")
+    disk(image, 10 * MIB, volume)
+    check("warning There is a Linux in this disk image, but no initrd" in plan(work, image)[0], "a Linux without initrd")
+    volume.write_bytes(b"LUKS\xba\xbe" + bytes(5000))
+    disk(image, 10 * MIB, volume)
+    check("warning Partition 1 is LUKS" in plan(work, image)[0], "LUKS")
+    volume.write_bytes(bytes(512) + b"LABELONE" + bytes(16) + b"LVM2 001" + bytes(5000))
+    disk(image, 10 * MIB, volume)
+    check("warning Partition 1 is LVM" in plan(work, image)[0], "LVM")
+    # Full to the last block.
+    tree(top, {"boot/initrd": b"\x1f\x8b" + rng.randbytes(100001)})
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", top, volume, "4M")
+    free = int(re.search(r"Free blocks: +(\d+)", run("dumpe2fs", "-h", volume).decode())[1])
+    (work / "fill").write_bytes(rng.randbytes(max(free - 8, 0) * 1024))
+    run("debugfs", "-w", "-R", f"write {work / 'fill'} fill", volume)
+    disk(image, 10 * MIB, volume)
+    text, virtual = plan(work, image)
+    check("boot/initrd: its partition is full" in text and "\ninitrd" not in "\n" + text, f"a full partition: {text}")
+    equal(virtual.read_bytes(), image.read_bytes(), "a full partition: nothing is changed")
+
+
 def main():
     with tempfile.TemporaryDirectory() as d:
         work = pathlib.Path(d)
         for name, options in EXT:
             ext(work, name, options)
+        for v in FAT:
+            fat(work, *v)
+        fat(work, "FAT without partitions", 16, 40, ["-s", "4"], whole=True)
+        gpt(work)
+        not_found(work)
 
 
 main()

@@ -180,6 +180,45 @@ def gpt(work):
     equal(re.findall("warning (.*)", text), [], "GPT: nothing to warn of")
 
 
+def in_pieces(work, kind, every, served):
+    """An initrd in more pieces than an inode has entries for, and room that is in pieces, too."""
+    top, volume, image, size = work / "piecestop", work / "volume", work / "image.img", 24 * MIB
+    subprocess.run(["rm", "-rf", top], check=True)
+    tree(top, {})
+    run("mke2fs", "-q", "-F", "-t", kind, "-b", "1024", "-d", top, volume, "24M")
+    data = b"\x1f\x8b" + rng.randbytes(1200001)
+    (work / "pieces").write_bytes(data)
+    commands = "".join(f"setb {b}\n" for b in range(1000, 24000, every)) + f"write {work / 'pieces'} boot/initrd\nquit\n"
+    run("debugfs", "-w", volume, input=f"cd /\n{commands}".encode())
+    disk(image, START + size, volume)
+    text, virtual = plan(work, image)
+    seen = run("debugfs", "-R", "cat /boot/initrd", slice_of(virtual, work, size))
+    if served:
+        for who, got in (("debugfs", seen), ("GRUB", grub(virtual, "/boot/initrd"))):
+            why = parts_right(got, data, 1024)
+            check(not why, f"{kind}, in pieces, by {who}: {why}: {text}")
+        said = run("e2fsck", "-n", "-f", work / "slice", status=None).decode()
+        check("hecksum" not in said and "nvalid" not in said and "i_blocks" not in said, f"{kind}, in pieces: {said}")
+    else:
+        check("boot/initrd: the way it is stored" in text and seen == data, f"{kind}: more pieces than can be told: {text}")
+
+
+def container(work):
+    """Inside a VHDX, of a volume that was not shut down."""
+    top, volume, image = work / "vhdtop", work / "volume", work / "image.img"
+    initrds = some_initrds()
+    tree(top, initrds)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-d", top, volume, "24M")
+    run("debugfs", "-w", "-R", "feature needs_recovery", volume)
+    disk(image, 30 * MIB, volume)
+    run("qemu-img", "convert", "-O", "vhdx", image, work / "image.vhdx")
+    text, virtual = plan(work, work / "image.vhdx")
+    for path, data in initrds.items():
+        why = parts_right(grub(virtual, f"/{path}"), data, 4096)
+        check(not why, f"VHDX: {path}: {why}")
+    check("warning Partition 1 was not shut down cleanly" in text, f"VHDX: a journal to play back: {text}")
+
+
 def not_found(work):
     """What is told where nothing can be done."""
     top, volume, image = work / "nonetop", work / "volume", work / "image.img"
@@ -214,6 +253,10 @@ def main():
             fat(work, *v)
         fat(work, "FAT without partitions", 16, 40, ["-s", "4"], whole=True)
         gpt(work)
+        in_pieces(work, "ext4", 8, True)
+        in_pieces(work, "ext4", 3, False)
+        in_pieces(work, "ext3", 3, True)
+        container(work)
         not_found(work)
 
 

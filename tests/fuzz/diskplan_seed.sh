@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Small disk images with a partition each: ext2, ext4 and FAT with an initrd, LUKS, LVM; one without a table; the two fault counters are
+# appended.
+set -e
+PATH=$PATH:/usr/sbin:/sbin
+w=$(mktemp -d)
+trap 'rm -rf "$w"' EXIT
+mkdir -p "$w/t/boot/grub" "$w/t/etc"
+printf '070701%5000s' ' ' >"$w/t/boot/initrd.img"
+head -c 1024 /dev/zero >"$w/t/boot/vmlinuz"
+printf 'HdrS' | dd of="$w/t/boot/vmlinuz" bs=1 seek=514 conv=notrunc 2>/dev/null
+printf 'linux /boot/vmlinuz\ninitrd /boot/initrd.img\n' >"$w/t/boot/grub/grub.cfg"
+ln -s boot/initrd.img "$w/t/initrd.img"
+OUT=$1
+# Names the disk that holds the volume.
+disk() {
+	{ head -c 512 /dev/zero; cat "$w/v"; } >"$w/d"
+	printf 'label: dos\nstart=1, type=%s\n' "${2:-83}" | sfdisk -q --no-reread "$w/d" >/dev/null 2>&1 || true
+	printf '\353\376' | dd of="$w/d" bs=1 conv=notrunc 2>/dev/null
+	{ cat "$w/d"; printf '\0\0\0\0'; } >"$OUT/$1"
+}
+ext() {
+	rm -f "$w/v"
+	mke2fs -q -F -N 32 -m 0 -b 1024 "$@" -d "$w/t" "$w/v" 160k >/dev/null
+}
+ext -t ext2 -O ^resize_inode
+disk ext2
+ext -t ext4 -O ^has_journal,^resize_inode
+disk ext4
+# shellcheck disable=SC2059
+for i in 3 9 27 60 90; do
+	{ cat "$w/d"; printf "\\$(printf %03o $i)\0\0\0"; } >"$OUT/read$i"
+	{ cat "$w/d"; printf "\0\0\\$(printf %03o $i)\0"; } >"$OUT/alloc$i"
+done
+rm -f "$w/v"
+mkfs.fat -C -F 12 -s 1 "$w/v" 96 >/dev/null
+mcopy -s -i "$w/v" "$w/t/boot" ::/
+disk fat c
+{ cat "$w/v"; printf '\0\0\0\0'; } >"$OUT/whole"
+{ printf 'LUKS\272\276'; head -c 4090 /dev/zero; } >"$w/v"
+disk luks
+{ head -c 512 /dev/zero; printf 'LABELONE'; head -c 16 /dev/zero; printf 'LVM2 001'; head -c 4000 /dev/zero; } >"$w/v"
+disk lvm

@@ -81,7 +81,7 @@ struct pod_dir {
 };
 
 struct pod_fs_ops {
-	const char *name; /* "exfat", "ntfs", "fat", "iso9660", "udf" */
+	const char *name; /* "exfat", "ntfs", "fat", "iso9660", "udf", "xfs" */
 	/* POD_E_FORMAT if it is not this filesystem, else opens it. May allocate through fs->alloc; on failure nothing is left
 	 * allocated (close is not called). */
 	enum pod_status (*open)(struct pod_fs *fs, struct pod_diag *diag);
@@ -117,8 +117,8 @@ struct pod_fs {
 };
 
 extern const struct pod_fs_ops pod_fs_exfat, pod_fs_ntfs, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet, pod_fs_udf;
-/* ext2, ext3, ext4: pod_fs_open leaves it out, since no stick's data partition has it. */
-extern const struct pod_fs_ops pod_fs_ext;
+/* What a Linux is installed on (ext: ext2, ext3, ext4); pod_fs_open leaves them out, since no stick's data partition has them. */
+extern const struct pod_fs_ops pod_fs_ext, pod_fs_xfs;
 
 /* Tries the descriptors exfat, ntfs, fat, iso9660, udf in turn. POD_E_FORMAT if none knows the device. */
 enum pod_status POD_MUST_USE pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);

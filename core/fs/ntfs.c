@@ -16,6 +16,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/fs/ntfs_int.h"
+#include "core/fs/time.h"
 
 enum { FILE_RESIDENT = 1, FILE_COMPRESSED = 2, FILE_ENCRYPTED = 4, FILE_REPARSE = 8 };
 enum { CLUSTER_SHIFT_MAX = 21, BOOT_LEN = 512, PAGE = 4096 };
@@ -26,14 +27,7 @@ enum { CLUSTER_SHIFT_MAX = 21, BOOT_LEN = 512, PAGE = 4096 };
 
 int64_t pod_ntfs_to_unix(uint64_t time)
 {
-	/* 10^7 is 2^7 * 78125; schoolbook, by 15 bits, since 32-bit machines have no 64-bit division here. */
-	uint64_t left = time >> 7, q = 0;
-	uint32_t rest = 0;
-	for (int shift = 45; shift >= 0; shift -= 15) {
-		uint32_t n = rest << 15 | ((uint32_t)(left >> shift) & 0x7FFF);
-		q = q << 15 | n / 78125;
-		rest = n % 78125;
-	}
+	uint64_t q = pod_time_divide(time >> 7, 78125); /* 10^7 is 2^7 * 78125 */
 	return q > SECONDS_TO_1970 ? (int64_t)(q - SECONDS_TO_1970) : 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Calendar fields of directory entries to seconds since 1970, without 64-bit division. */
+/* Times of directory entries to seconds since 1970, without 64-bit division. */
 #ifndef POD_FS_TIME_H
 #define POD_FS_TIME_H
 
@@ -18,6 +18,19 @@ static inline int64_t pod_civil_seconds(uint32_t year, uint32_t month, uint32_t 
 	uint32_t days = y * 365 + y / 4 - y / 100 + y / 400 - 719162; /* 1970-01-01 is day 719162 from 0001-01-01 */
 	days += before[month - 1] + (leap && month > 2 ? 1u : 0u) + day - 1;
 	return (int64_t)days * 86400 + (int64_t)(hour * 3600 + minute * 60 + second);
+}
+
+/* v / by, where `by` is below 2^21: schoolbook, by 11 bits, since 32-bit machines have no 64-bit division here. */
+static inline uint64_t pod_time_divide(uint64_t v, uint32_t by)
+{
+	uint64_t q = 0;
+	uint32_t rest = 0;
+	for (int shift = 55; shift >= 0; shift -= 11) {
+		uint32_t n = rest << 11 | ((uint32_t)(v >> shift) & 0x7FF);
+		q = q << 11 | n / by;
+		rest = n % by;
+	}
+	return q;
 }
 
 #endif

@@ -116,6 +116,18 @@ static inline void fuzz_init(struct fuzz_env *e, const uint8_t *data, size_t len
 	pod_budget_start(&e->budget, FUZZ_STEPS_MAX, POD_BUDGET_UNLIMITED, 0);
 }
 
+/* Damage to a volume that a target makes by hand: 3 bytes offset, 1 byte length (low 4 bits + 1), so many bytes; and so on. */
+static inline void fuzz_patch(uint8_t *image, size_t size, const uint8_t *p, size_t len)
+{
+	while (len >= 5) {
+		size_t off = (p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16) % size, n = (p[3] & 15) + 1u;
+		p += 4, len -= 4;
+		n = pod_min_u64(pod_min_u64(n, len), size - off);
+		memcpy(image + off, p, n);
+		p += n, len -= n;
+	}
+}
+
 /* Whatever happened, nothing may be left allocated, and it took no more than it may. */
 static inline void fuzz_done(struct fuzz_env *e)
 {

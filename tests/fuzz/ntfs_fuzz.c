@@ -2,7 +2,7 @@
 /*
  * NTFS. The input is damage done to the volume of tests/unit/ntfs_volume.h, whose update sequences are closed afterwards so that the
  * damage is looked at:
- *   +0 1: leave the update sequences open; then patches: 3 bytes offset, 1 byte length (low 4 bits + 1), so many bytes
+ *   +0 1: leave the update sequences open; then patches (fuzz.h)
  *   last 4 bytes: the nth device read and the nth allocation that fail (fuzz.h)
  */
 #include "core/fs/ntfs.h"
@@ -11,17 +11,6 @@
 #include "tests/unit/ntfs_volume.h"
 
 static uint8_t base[NTFS_SIZE], image[NTFS_SIZE];
-
-static void patch(const uint8_t *p, size_t len)
-{
-	while (len >= 5) {
-		size_t off = (p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16) & (NTFS_SIZE - 1), n = (p[3] & 15) + 1u;
-		p += 4, len -= 4;
-		n = pod_min_u64(pod_min_u64(n, len), NTFS_SIZE - off);
-		memcpy(image + off, p, n);
-		p += n, len -= n;
-	}
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -35,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	fuzz_init(&env, data, len, 512, 0, 0);
 	memcpy(image, base, sizeof image);
-	patch(data + 1, env.len - 1);
+	fuzz_patch(image, sizeof image, data + 1, env.len - 1);
 	if (!(data[0] & 1))
 		ntfs_seal(image);
 	env.data = image;

@@ -28,10 +28,8 @@ enum {
 	MODE_LINK = 0xA000,
 	FLAG_REALTIME = 1,
 	FLAG2_BIGTIME = 8,
-	FLAG2_LARGE_COUNTS = 16,
 	LINK_HEADER = 56,
-	TREE_HEADER = 24,
-	TREE_HEADER_V5 = 72,
+	INCOMPAT_META_UUID = 4,
 };
 #define NO_BLOCK UINT64_MAX
 #define NS_SHIFT 9
@@ -49,6 +47,7 @@ static enum pod_status read_features(struct pod_xfs *v, const uint8_t *sb, struc
 		return pod_fail(diag, POD_E_UNSUPPORTED, "XFS directories of version 1", 100, VERSION_DIRV2, version);
 	if (v->v5 && (incompat & ~(uint32_t)INCOMPAT_KNOWN))
 		return pod_fail(diag, POD_E_UNSUPPORTED, "XFS incompatible features", 216, INCOMPAT_KNOWN, incompat);
+	memcpy(v->uuid, sb + (incompat & INCOMPAT_META_UUID ? 248 : 32), sizeof v->uuid);
 	v->ftype = v->v5 ? (incompat & INCOMPAT_FTYPE) != 0 : (pod_get_be32(sb + 200) & FEATURES2_FTYPE) != 0;
 	return POD_OK;
 }
@@ -170,27 +169,28 @@ enum pod_status xfs_load(struct pod_fs *fs, uint64_t number)
 	return POD_OK;
 }
 
-static uint64_t flags2(const struct pod_xfs *v)
+static uint64_t flags2(const struct pod_xfs *v, const uint8_t *inode)
 {
-	return v->v5 ? pod_get_be64(v->inode + 120) : 0;
+	return v->v5 ? pod_get_be64(inode + 120) : 0;
 }
 
-enum pod_status xfs_data_fork(const struct pod_xfs *v, struct xfs_fork *f)
+enum pod_status xfs_data_fork(const struct pod_xfs *v, const uint8_t *inode, struct xfs_fork *f)
 {
-	uint32_t size = 1u << v->inode_shift, attributes = v->inode[82] * 8u;
+	uint32_t size = 1u << v->inode_shift, attributes = inode[82] * 8u;
 	f->at = v->v5 ? XFS_INODE_CORE_V3 : XFS_INODE_CORE;
 	if (attributes >= size - f->at)
 		return POD_E_CORRUPT;
 	f->len = attributes ? attributes : size - f->at;
-	f->format = v->inode[5];
-	f->extents = flags2(v) & FLAG2_LARGE_COUNTS ? pod_get_be64(v->inode + 24) : pod_get_be32(v->inode + 76);
+	f->format = inode[5];
+	f->large_counts = flags2(v, inode) & XFS_FLAG2_LARGE_COUNTS;
+	f->extents = f->large_counts ? pod_get_be64(inode + 24) : pod_get_be32(inode + 76);
 	return POD_OK;
 }
 
 static int64_t mtime(const struct pod_xfs *v)
 {
 	const uint8_t *p = v->inode + 40;
-	if (flags2(v) & FLAG2_BIGTIME)
+	if (flags2(v, v->inode) & FLAG2_BIGTIME)
 		return (int64_t)pod_time_divide(pod_get_be64(p) >> NS_SHIFT, NS_REST) - (INT64_C(1) << 31);
 	return (int32_t)pod_get_be32(p);
 }
@@ -252,7 +252,7 @@ static enum pod_status hand_over(struct walk *w, const uint8_t *p, uint64_t n)
 static enum pod_status load_tree(struct pod_fs *fs, uint64_t block, uint32_t level, const uint8_t **records, uint32_t *count)
 {
 	const struct pod_xfs *v = xfs_of(fs);
-	uint32_t header = v->v5 ? TREE_HEADER_V5 : TREE_HEADER;
+	uint32_t header = v->v5 ? XFS_TREE_HEADER_V5 : XFS_TREE_HEADER;
 	uint64_t at;
 	POD_TRY(xfs_place(fs, block, 1, &at));
 	POD_TRY(pod_dev_read(fs->dev, at, v->block, 1u << v->block_shift));
@@ -275,7 +275,7 @@ static enum pod_status tree_runs(struct walk *w, const struct xfs_fork *f)
 {
 	const struct pod_xfs *v = xfs_of(w->fs);
 	const uint8_t *p = v->inode + f->at;
-	uint32_t level = pod_get_be16(p), count = pod_get_be16(p + 2), header = v->v5 ? TREE_HEADER_V5 : TREE_HEADER;
+	uint32_t level = pod_get_be16(p), count = pod_get_be16(p + 2), header = v->v5 ? XFS_TREE_HEADER_V5 : XFS_TREE_HEADER;
 	if (f->len < 4 + 16 || !level || level > XFS_LEVELS_MAX || !count || count > (f->len - 4) / 16)
 		return POD_E_CORRUPT;
 	uint64_t block = first_pointer(p + 4, f->len - 4);
@@ -296,7 +296,7 @@ enum pod_status xfs_runs(struct pod_fs *fs, xfs_run_fn *cb, void *ctx)
 	const struct pod_xfs *v = xfs_of(fs);
 	struct walk w = {.fs = fs, .cb = cb, .ctx = ctx};
 	struct xfs_fork f;
-	POD_TRY(xfs_data_fork(v, &f));
+	POD_TRY(xfs_data_fork(v, v->inode, &f));
 	if (f.format == XFS_FORMAT_BTREE)
 		return tree_runs(&w, &f);
 	if (f.format != XFS_FORMAT_EXTENTS || f.extents > f.len / XFS_EXTENT)
@@ -378,7 +378,7 @@ static enum pod_status xfs_readlink(struct pod_fs *fs, const struct pod_node *n,
 	POD_TRY(xfs_load(fs, n->priv[0]));
 	if (n->size_bytes >= size)
 		return POD_E_LIMIT;
-	POD_TRY(xfs_data_fork(v, &f));
+	POD_TRY(xfs_data_fork(v, v->inode, &f));
 	struct link l = {.fs = fs, .out = buf, .left = (uint32_t)n->size_bytes};
 	buf[l.left] = 0;
 	if (f.format == XFS_FORMAT_LOCAL) {

@@ -27,7 +27,7 @@ static enum pod_status begin(struct pod_dir *dir)
 	const struct pod_xfs *v = xfs_of(dir->fs);
 	struct xfs_fork f;
 	POD_TRY(xfs_load(dir->fs, dir->node.priv[0]));
-	POD_TRY(xfs_data_fork(v, &f));
+	POD_TRY(xfs_data_fork(v, v->inode, &f));
 	dir->priv[5] = pod_min_u64(pod_get_be64(v->inode + 56), LEAF_OFFSET);
 	dir->priv[0] = f.format == XFS_FORMAT_LOCAL ? SHORT : BLOCKS;
 	return POD_OK;
@@ -53,7 +53,7 @@ static enum pod_status next_short(struct pod_dir *dir, struct pod_dirent *out)
 	const struct pod_xfs *v = xfs_of(dir->fs);
 	struct xfs_fork f;
 	POD_TRY(xfs_load(dir->fs, dir->node.priv[0]));
-	POD_TRY(xfs_data_fork(v, &f));
+	POD_TRY(xfs_data_fork(v, v->inode, &f));
 	const uint8_t *p = v->inode + f.at;
 	uint32_t len = (uint32_t)pod_min_u64(f.len, dir->priv[5]), number = p[1] ? 8 : 4, ftype = v->ftype;
 	uint32_t at = dir->pos ? (uint32_t)dir->pos : 2 + number;

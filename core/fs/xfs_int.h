@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * XFS, between its files: xfs.c (volume, inodes, files), xfs_dir.c (directories), xfs_log.c (was it left in order).
+ * XFS, between its files: xfs.c (volume, inodes, files), xfs_dir.c (directories), xfs_log.c (was it left in order), xfs_place.c (files shown
+ * longer).
  *
  * Layout by "XFS Algorithms & Data Structures", 3rd edition (SGI, Red Hat), with the fields of newer kernels from xfs_format.h (sparse
  * inodes, big time stamps, large extent counts). Numbers are big-endian; sums (CRC-32C, version 5) are little-endian, and not looked at
@@ -20,6 +21,8 @@
  *   +102  2  bytes in a sector, +104 2 in an inode
  *   +108  12 label
  *   +120  1  log2 of bytes in a block, +122 1 in an inode, +123 1 of inodes in a block
+ *
+ *   +32   16 UUID, +248 16 the one in the blocks, where they have another
  *
  * A block is named by AG << (+124) | block in it; an inode by AG, block in it, and place in the block (+123 bits).
  *
@@ -53,6 +56,9 @@ enum {
 	XFS_EXTENT_BLOCKS_MAX = (1 << 21) - 1,
 	XFS_INODE_CORE = 100,
 	XFS_INODE_CORE_V3 = 176,
+	XFS_TREE_HEADER = 24,
+	XFS_TREE_HEADER_V5 = 72,
+	XFS_FLAG2_LARGE_COUNTS = 16,
 };
 #define XFS_NO_INODE UINT64_MAX
 
@@ -66,6 +72,7 @@ typedef enum pod_status xfs_run_fn(void *ctx, const struct xfs_run *r);
 struct pod_xfs {
 	bool v5;						/* version 5: blocks have sums */
 	bool ftype;						/* directory entries have types */
+	uint8_t uuid[16];					/* in the blocks of version 5 */
 	uint32_t block_shift, inode_shift, ag_shift, dir_shift; /* dir_shift: bytes of a directory block */
 	uint32_t ag_blocks, ag_count, sector_size;
 	uint64_t blocks, root, log_block, log_blocks;
@@ -85,6 +92,7 @@ static inline struct pod_xfs *xfs_of(struct pod_fs *fs)
 struct xfs_fork {
 	uint32_t at, len; /* in the inode */
 	uint32_t format;
+	bool large_counts;
 	uint64_t extents;
 };
 
@@ -92,8 +100,8 @@ struct xfs_fork {
 enum pod_status POD_MUST_USE xfs_place(struct pod_fs *fs, uint64_t block, uint64_t count, uint64_t *at);
 /* Loads an inode into v->inode. */
 enum pod_status POD_MUST_USE xfs_load(struct pod_fs *fs, uint64_t number);
-/* The data fork of the inode in v->inode. */
-enum pod_status POD_MUST_USE xfs_data_fork(const struct pod_xfs *v, struct xfs_fork *f);
+/* The data fork of an inode of the volume. */
+enum pod_status POD_MUST_USE xfs_data_fork(const struct pod_xfs *v, const uint8_t *inode, struct xfs_fork *f);
 /* The extents of the inode in v->inode, in order, until `cb` returns not POD_OK. */
 enum pod_status POD_MUST_USE xfs_runs(struct pod_fs *fs, xfs_run_fn *cb, void *ctx);
 

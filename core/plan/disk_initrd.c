@@ -14,6 +14,7 @@
 #include "core/disk/parttab.h"
 #include "core/fs/ext.h"
 #include "core/fs/fat_place.h"
+#include "core/fs/xfs.h"
 
 enum {
 	CACHE_LINES = 64,
@@ -214,7 +215,7 @@ static bool fatal(enum pod_status st)
 /* POD_E_NOT_FOUND: none that is known. */
 static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 {
-	static const struct pod_place_ops *const known[] = {&pod_place_fat, &pod_place_ext};
+	static const struct pod_place_ops *const known[] = {&pod_place_fat, &pod_place_ext, &pod_place_xfs};
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
 		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->window.dev, a, NULL);
 		if (st == POD_OK) {

@@ -20,6 +20,39 @@ static void make(unsigned version)
 	xfsv_log(&v, 20, 2, 0x20);
 }
 
+static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
+{
+	FUZZ_REQUIRE(pod_in_range(off, len, p->fs->dev->size_bytes));
+	memcpy(image + off, data, len);
+	return POD_OK;
+}
+
+static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
+{
+	return pod_dev_read(p->fs->dev, off, buf, len);
+}
+
+/* Room for `blocks` before and behind each of two files; what is shown then is as long as was said. */
+static void place(struct pod_fs *fs, const char *path, uint32_t blocks, struct pod_dirent *scratch)
+{
+	struct pod_place p;
+	struct pod_place_runs runs = {0};
+	struct pod_node n;
+	if (pod_fs_lookup(fs, path, &n, scratch) != POD_OK || n.is_dir)
+		return;
+	pod_place_init(&p, &pod_place_xfs, fs);
+	p.show = show;
+	p.shown = shown;
+	if (pod_place_room(&p, (uint64_t)blocks * fs->cluster_size, &runs) == POD_OK && pod_place_kept(&p, &n, &runs) == POD_OK &&
+	    pod_place_room(&p, fs->cluster_size, &runs) == POD_OK) {
+		for (size_t i = 0; i < runs.count; i++)
+			FUZZ_REQUIRE(pod_in_range(runs.run[i].dev_bytes, runs.run[i].length_bytes, fs->dev->size_bytes));
+		(void)!p.ops->point(&p, &n, &runs, n.size_bytes + (uint64_t)blocks * fs->cluster_size);
+	}
+	pod_place_runs_free(&p, &runs);
+	pod_place_fini(&p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_env env;
@@ -37,6 +70,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (pod_fs_open_as(&fs, &pod_fs_xfs, &env.dev, &env.alloc, &diag) == POD_OK) {
 		(void)!pod_xfs_log_is_dirty(&fs, &dirty);
 		fuzz_fs(&env, &fs);
+		struct pod_dirent *scratch = calloc(1, sizeof *scratch);
+		FUZZ_REQUIRE(scratch);
+		place(&fs, "one.txt", 2, scratch);
+		place(&fs, "tree", 20, scratch);
+		free(scratch);
 		pod_fs_close(&fs);
 	}
 	fuzz_done(&env);

@@ -41,6 +41,11 @@ for version in (4, 5):
     fields("half", 50 * BLOCK, ((0, 4), (64, 8), (72, 1), (96, 4)), version)
     fields("link", 45 * BLOCK, ((0, 4),), version)
     fields("log", 60 * BLOCK + 17 * 512, ((0, 4), (4, 4), (8, 4), (12, 4), (40, 4), (320, 4), (512, 4), (1536, 4)), version)
+    for block in (3, 4, 5, AG + 3):
+        header = 56 if version == 5 else 16
+        fields(f"room{block}", block * BLOCK, ((0, 4), (4, 2), (6, 2), (12, 4), (header, 4), (header + 4, 4), (header + 8, 4)), version)
+    for ag in (0, AG):
+        fields(f"agf{ag}", ag * BLOCK + 512, ((0, 4), (16, 4), (28, 4)), version)
     for i in range(1, 40):
         seed(f"read{i}", fail=(i, 0), version=version)
     for i in range(1, 10):

@@ -88,9 +88,28 @@ def made_from_a_list(tmp):
             equal(files[path][2], fs_common.grub_runs(image, path), f"{name}: runs of {path}")
         equal([fs_common.node("xfs", image, p) for p in ("link", "far/initrd.img", "loop", "far/none", "null")],
               [70000, 300001, None, None, None], f"{name}: links")
+        shown_longer(name, image, "/boot/initrd.img", tmp)
         if "-i" not in options:
             out = run(f"{B}/interop/fs", "xfs", image, "mutate", 200).decode()
             check(int(out.split()[0]) > 50, f"{name}: damaged ones that open: {out}")
+
+
+def shown_longer(name, image, path, tmp):
+    """A file with bytes before and behind its own, as we and GRUB read it then; its bytes."""
+    old = run(f"{B}/interop/fs", "xfs", image, "cat", path)
+    front, behind = rnd.randbytes(2048), rnd.randbytes(250001)
+    (tmp / "front").write_bytes(front)
+    (tmp / "behind").write_bytes(behind)
+    runs, front_len = map(int, run(f"{B}/interop/place", "xfs", image, path, tmp / "front", tmp / "behind").split())
+    want = front.ljust(front_len, b"\0") + old + behind
+    check(run(f"{B}/interop/fs", "xfs", image, "cat", path) == want, f"{name}: {path}, shown longer, as we read it")
+    check(fs_common.grub_cat(image, path) == want, f"{name}: {path}, shown longer, as GRUB reads it")
+    db = run("xfs_db", "-r", "-c", f"path {path}", "-c", "print core.nextents core.size", image).decode()
+    check(f"core.nextents = {runs}\n" in db and f"core.size = {len(want)}\n" in db, f"{name}: {path} in xfs_db: {db}")
+    if "version 4" not in name:
+        crc = run("xfs_db", "-r", "-c", f"path {path}", "-c", "crc", image).decode()
+        check("(correct)" in crc, f"{name}: sum of the inode: {crc}")
+    return want, runs
 
 
 def fill(mnt):
@@ -99,6 +118,12 @@ def fill(mnt):
         for i in range(300):
             f.seek(i * 8192)
             f.write(rnd.randbytes(4096))
+    with open(mnt / "one", "wb") as one, open(mnt / "other", "wb") as other:
+        for i in range(150): # in turns, so that none is in one piece
+            for f in (one, other):
+                os.posix_fallocate(f.fileno(), i * 4096, 4096)
+        one.write(rnd.randbytes(150 * 4096 - 99))
+        one.truncate()
     with open(mnt / "holes", "wb") as f:
         for at in (0, 100000, 5 * MIB):
             f.seek(at)
@@ -141,10 +166,43 @@ def written_by_the_kernel(tmp):
     equal(files["/shared"][2], fs_common.grub_runs(image, "/shared"), "runs of /shared")
     equal(files["/twin"][2], files["/shared"][2], "runs of a file that shares them")
     equal(fs_common.node("xfs", image, "far"), 200000, "a link in a block of its own")
+    want, runs = shown_longer("from the kernel", image, "/one", tmp)
+    check(runs > 21, f"extents that do not fit into the inode: {runs}")
+    mounted = subprocess.run(["mount", "-o", "loop,ro,norecovery", str(image), str(mnt)], stderr=subprocess.DEVNULL).returncode == 0
+    if check(mounted, "what is shown is mounted"):
+        check((mnt / "one").read_bytes() == want, "a file that is shown longer, as the kernel reads it")
+        run("umount", mnt)
     equal((dirty(image), dirty(tmp / "open.img")), ("clean", "dirty"), "logs")
+
+
+def kernel():
+    k = bytearray(8192)
+    k[0x202:0x206], k[0x206:0x208], k[0x236] = b"HdrS", b"\x0f\x02", 1
+    return bytes(k)
+
+
+def served(tmp):
+    """A disk with /boot on XFS: the virtual disk's initrd as GRUB reads it there."""
+    shim, image, virtual = b"\x7fELF this stands for the shim" * 100, tmp / "disk.img", tmp / "virtual"
+    tree = {"vmlinuz-6.1": kernel(), "initramfs-6.1.img": b"\x1f\x8b" + rnd.randbytes(1000001), "grub2/grub.cfg": b"menuentry x {}\n"}
+    proto(tree, tmp)
+    make_volume(tmp / "xfs.img")
+    with open(image, "wb") as f:
+        f.truncate(312 * MIB)
+    run("sfdisk", "-q", image, input=b"label: gpt\nstart=2048, size=%d\n" % (310 * 2048))
+    run("dd", f"if={tmp / 'xfs.img'}", f"of={image}", "bs=1M", "seek=1", "conv=notrunc,sparse")
+    with open(image, "r+b") as f:
+        f.write(b"\xfa\xeb\xfe") # code, so that a BIOS starts it
+    (tmp / "shim").write_bytes(shim)
+    out = run(f"{B}/interop/plan", image, tmp / "shim", virtual).decode()
+    check("initrd initramfs-6.1.img machine 0 " in out, f"served: {out}")
+    got, original = fs_common.grub_cat(virtual, "/initramfs-6.1.img", "(loop0,gpt1)"), tree["initramfs-6.1.img"]
+    check(got[:6] == b"070701" and got[4096:4096 + len(original)] == original and shim in got[4096 + len(original):], "served: as GRUB reads it")
+    check(fs_common.grub_cat(virtual, "/vmlinuz-6.1", "(loop0,gpt1)") == tree["vmlinuz-6.1"], "served: the kernel is as it was")
 
 
 with tempfile.TemporaryDirectory() as tmp:
     made_from_a_list(pathlib.Path(tmp))
+    served(pathlib.Path(tmp))
     written_by_the_kernel(pathlib.Path(tmp))
 finish()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* XFS on a volume made by hand (xfs_volume.h), of version 5 and of version 4: each kind of file, each refusal, damage, the log. */
+#include "core/base/hash.h"
 #include "core/fs/xfs.h"
 #include "core/fs/xfs_int.h"
 #include "tests/unit/xfs_volume.h"
@@ -337,6 +338,121 @@ TEST(a_log_that_was_not_emptied)
 	REQUIRE(open_it(NULL) == POD_OK);
 	CHECK_EQ(pod_xfs_log_is_dirty(&fs, &dirty), POD_E_CORRUPT);
 	pod_fs_close(&fs);
+}
+
+static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
+{
+	(void)p;
+	memcpy(img + off, data, len);
+	return POD_OK;
+}
+
+static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
+{
+	(void)p;
+	memcpy(buf, img + off, len);
+	return POD_OK;
+}
+
+static void start(struct pod_place *p)
+{
+	pod_place_init(p, &pod_place_xfs, &fs);
+	p->show = show;
+	p->shown = shown;
+}
+
+TEST(free_room)
+{
+	static const uint32_t want[][2] = {{24, 6}, {76, 4}, {84, 16}, {173, 27}};
+	struct pod_place p;
+	struct pod_place_run r;
+	BOTH_VERSIONS
+	{
+		make(version == 5);
+		REQUIRE(open_it(NULL) == POD_OK);
+		start(&p);
+		uint64_t from = 0;
+		for (size_t i = 0; i < POD_ARRAY_LEN(want); i++) {
+			REQUIRE(p.ops->next_free(&p, from, &r) == POD_OK);
+			CHECK_EQ(r.dev_bytes, want[i][0] * 1024);
+			CHECK_EQ(r.length_bytes, want[i][1] * 1024);
+			from = r.dev_bytes + r.length_bytes;
+		}
+		CHECK_EQ(p.ops->next_free(&p, from, &r), POD_END);
+		/* In the middle of one, and of a block. */
+		CHECK(p.ops->next_free(&p, 77 * 1024 + 1, &r) == POD_OK && r.dev_bytes == 78 * 1024 && r.length_bytes == 2048);
+		CHECK(p.ops->next_free(&p, 120 * 1024, &r) == POD_OK && r.dev_bytes == 173 * 1024 && r.length_bytes == 27 * 1024);
+		/* A record behind the AG's end: the next AG has room, too. */
+		pod_put_be32(xfsv_block(&v, 4) + (v.v5 ? 60 : 20), 77);
+		CHECK(p.ops->next_free(&p, 0, &r) == POD_OK && r.dev_bytes == 173 * 1024);
+		pod_place_fini(&p);
+		pod_fs_close(&fs);
+	}
+}
+
+/* A file of `n` blocks that lie apart: in its inode, or in a tree. */
+static void point(size_t n, uint32_t format)
+{
+	struct pod_place_run run[120];
+	struct pod_place p;
+	struct pod_node node;
+	struct pod_extent *x;
+	size_t count;
+	REQUIRE(open_it(NULL) == POD_OK);
+	REQUIRE(look_up("one.txt", &node) == POD_OK);
+	start(&p);
+	for (size_t i = 0; i < n; i++)
+		run[i] = (struct pod_place_run){.dev_bytes = (i * 2 + (i > 40)) % 200 * 1024, .length_bytes = 1024};
+	struct pod_place_runs runs = {.run = run, .count = n};
+	REQUIRE(p.ops->point(&p, &node, &runs, n * 1024 - 7) == POD_OK);
+	pod_place_fini(&p);
+	pod_fs_close(&fs);
+	uint8_t *inode = xfsv_inode(&v, XFSV_ONE), old[4];
+	CHECK_EQ(inode[5], format);
+	if (v.v5) { /* the sum of the whole, zeros in its place */
+		memcpy(old, inode + 100, 4);
+		memset(inode + 100, 0, 4);
+		CHECK_EQ(pod_get_le32(old), pod_crc32c(0, inode, 512));
+		memcpy(inode + 100, old, 4);
+	}
+	REQUIRE(open_it(NULL) == POD_OK);
+	REQUIRE(look_up("one.txt", &node) == POD_OK);
+	CHECK_EQ(node.size_bytes, n * 1024 - 7);
+	REQUIRE(pod_fs_extents(&fs, &node, &test_alloc, &x, &count) == POD_OK);
+	REQUIRE(count == n);
+	for (size_t i = 0; i < n; i++)
+		CHECK(x[i].dev_bytes == run[i].dev_bytes && !x[i].hole);
+	pod_free(&test_alloc, x);
+	pod_fs_close(&fs);
+	CHECK_EQ(test_alloc_live, 0);
+}
+
+TEST(files_shown_longer)
+{
+	BOTH_VERSIONS
+	{
+		make(version == 5);
+		point(3, 2);
+		point(version == 5 ? 21 : 9, 2);
+		point(version == 5 ? 22 : 10, 3);
+		point(100, 3); /* two leaves */
+		/* The volume is full: no room for leaves. */
+		memset(xfsv_block(&v, xfsv_at(0, 3)), 0, 4);
+		memset(xfsv_block(&v, xfsv_at(1, 3)), 0, 4);
+		struct pod_place_run run[30];
+		struct pod_place_runs runs = {.run = run, .count = 30};
+		struct pod_place p;
+		struct pod_node node;
+		for (size_t i = 0; i < 30; i++)
+			run[i] = (struct pod_place_run){.dev_bytes = i * 2048, .length_bytes = 1024};
+		REQUIRE(open_it(NULL) == POD_OK);
+		REQUIRE(look_up("one.txt", &node) == POD_OK);
+		start(&p);
+		CHECK_EQ(p.ops->point(&p, &node, &runs, 30000), POD_E_NOSPACE);
+		pod_place_fini(&p);
+		pod_fs_close(&fs);
+		CHECK_EQ(test_alloc_live, 0);
+	}
 }
 
 TEST(every_allocation_fails_cleanly)

@@ -276,6 +276,39 @@ static inline void xfsv_dirs(const struct xfsv *v)
 	pod_put_be64(xfsv_inode(v, XFSV_SHORTDIR) + 56, (uint64_t)(p - xfsv_fork(v, XFSV_SHORTDIR)));
 }
 
+/* Free room: blocks 24 to 29, 76 to 79 and 84 to 99 of AG 0, by a tree of two levels, and 73 to 99 of AG 1. */
+static inline void xfsv_room(const struct xfsv *v)
+{
+	static const struct {
+		uint32_t ag, block, level, count, right;
+		uint32_t record[4];
+	} tree[] = {
+		{0, 3, 1, 2, UINT32_MAX, {24, 6, 84, 16}},
+		{0, 4, 0, 2, 5, {24, 6, 76, 4}},
+		{0, 5, 0, 1, UINT32_MAX, {84, 16}},
+		{1, 3, 0, 1, UINT32_MAX, {73, 27}},
+	};
+	for (uint32_t ag = 0; ag < 2; ag++) {
+		uint8_t *agf = xfsv_block(v, xfsv_at(ag, 0)) + 512;
+		memcpy(agf, "XAGF", 4);
+		pod_put_be32(agf + 12, XFSV_AG);
+		pod_put_be32(agf + 16, 3);
+		pod_put_be32(agf + 28, 2 - ag);
+	}
+	for (size_t i = 0; i < sizeof tree / sizeof *tree; i++) {
+		uint8_t *p = xfsv_block(v, xfsv_at(tree[i].ag, tree[i].block));
+		uint32_t header = v->v5 ? 56 : 16;
+		memcpy(p, v->v5 ? "AB3B" : "ABTB", 4);
+		pod_put_be16(p + 4, (uint16_t)tree[i].level);
+		pod_put_be16(p + 6, (uint16_t)tree[i].count);
+		pod_put_be32(p + 12, tree[i].right);
+		for (uint32_t k = 0; k < 4; k++)
+			pod_put_be32(p + header + 4 * (size_t)k, tree[i].record[k]);
+		for (uint32_t k = 0; tree[i].level && k < 2; k++)
+			pod_put_be32(p + header + (XFSV_BLOCK - header) / 12 * 8 + 4 * (size_t)k, 4 + k);
+	}
+}
+
 static inline void xfsv_make(const struct xfsv *v)
 {
 	static const struct {
@@ -293,6 +326,7 @@ static inline void xfsv_make(const struct xfsv *v)
 	xfsv_files(v);
 	xfsv_links(v);
 	xfsv_dirs(v);
+	xfsv_room(v);
 	xfsv_make_inode(v, XFSV_ROOT, 0x41ED, 1, 0);
 	uint8_t *fork = xfsv_fork(v, XFSV_ROOT), *p = fork + 6;
 	fork[0] = ENTRIES;

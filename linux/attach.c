@@ -17,7 +17,7 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 
-enum { BLKROSET = 0x125d, BLKSSZGET = 0x1268, BLKPG = 0x1269 };
+enum { BLKSSZGET = 0x1268, BLKPG = 0x1269 };
 enum { BLKPG_ADD_PARTITION = 1, BLKPG_DEL_PARTITION = 2 };
 
 #define BUSY_STEP_MS  10u /* the first pause; each is twice the one before */
@@ -101,11 +101,10 @@ long pod_drop_partition(int fd, uint32_t number)
 
 static void set_read_only(uint32_t major, uint32_t minor)
 {
-	int on = 1;
 	long fd = pod_open_node("shown", SYS_S_IFBLK, major, minor, SYS_O_RDONLY);
 	if (fd < 0)
 		return;
-	(void)pod_sys_ioctl((int)fd, BLKROSET, &on);
+	(void)pod_set_read_only((int)fd, true);
 	pod_sys_close((int)fd);
 }
 
@@ -218,6 +217,8 @@ static bool show_loop(const struct pod_watch *w, const struct pod_disk *disk, in
 	return done;
 }
 
+#define SET_WRITABLE "blockdev --setrw /dev/" POD_DISK_NODE " && "
+
 static void say_shown(const struct pod_watch *w, const struct pod_disk *disk, const struct pod_shown *s, uint32_t runs,
 		      uint64_t start)
 {
@@ -229,11 +230,15 @@ static void say_shown(const struct pod_watch *w, const struct pod_disk *disk, co
 		pod_say(POD_SAY_INFO, "%s now shows %s (%s at %s)", s->name, w->path, size, at);
 	else
 		pod_say(POD_SAY_INFO, "%s now shows %s (%s in %u pieces)", s->name, w->path, size, (unsigned)runs);
+	pod_say(POD_SAY_INFO, "/dev/%s shows it, too; the disk itself is /dev/" POD_DISK_NODE "%s", disk->name,
+		w->disk_stays_writable ? "" : ", read-only");
 	if (s->over_volume)
-		pod_say(POD_SAY_INFO, "the stick's files: mount -o ro /dev/" POD_VOLUME_NODE " /mnt && mount -o remount,rw /mnt");
+		pod_say(POD_SAY_INFO, "the stick's files: " SET_WRITABLE "mount -o ro /dev/" POD_VOLUME_NODE
+				      " /mnt && mount -o remount,rw /mnt");
 	else
-		pod_say(POD_SAY_INFO, "the stick's files: mount -o loop,offset=%llu,sizelimit=%llu /dev/%s /mnt",
-			(unsigned long long)r->part_start_bytes, (unsigned long long)r->part_length_bytes, disk->name);
+		pod_say(POD_SAY_INFO,
+			"the stick's files: " SET_WRITABLE "mount -o loop,offset=%llu,sizelimit=%llu /dev/" POD_DISK_NODE " /mnt",
+			(unsigned long long)r->part_start_bytes, (unsigned long long)r->part_length_bytes);
 }
 
 /* What all ways have in common. */
@@ -285,13 +290,30 @@ static bool try_patiently(struct attach *a, enum pod_use use, uint32_t since_ms,
 	}
 }
 
-/* Only the data partition's own name is lent out. */
-static void name_shown(const struct attach *a)
+/* The disk's name is lent in any case; the partition's, where it does not show the image anyway, and is the data partition's. */
+static void name_shown(const struct attach *a, enum pod_use use)
 {
+	struct pod_names *n = &a->w->names;
 	struct part p;
-	find_part(&p, a->disk, a->w->record.part_number);
-	bool ours = p.found && p.start_bytes == a->w->record.part_start_bytes;
-	pod_name_shown(&a->shown, ours ? p.name : "", p.major, p.minor);
+	*n = (struct pod_names){.major = a->shown.major, .minor = a->shown.minor};
+	if (!a->shown.major && !a->shown.minor)
+		return;
+	pod_name_open();
+	pod_name_lend(n, a->disk->name, POD_DISK_NODE, a->disk->major, a->disk->minor);
+	if (use != POD_USE_BLKPG) {
+		find_part(&p, a->disk, a->w->record.part_number);
+		if (p.found && p.start_bytes == a->w->record.part_start_bytes)
+			pod_name_lend(n, p.name, POD_VOLUME_NODE, p.major, p.minor);
+		pod_name_label(&a->shown);
+	}
+	pod_name_keep(n);
+}
+
+/* From here on nobody writes to the stick but who says so (doc/FORMATS/handover.md has what a kernel makes of it). */
+static void guard_disk(const struct pod_watch *w, int fd)
+{
+	if (!w->disk_stays_writable)
+		(void)pod_set_read_only(fd, true);
 }
 
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd)
@@ -313,8 +335,8 @@ bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd)
 		if (w->use != POD_USE_ANY && w->use != use)
 			continue;
 		if (try_patiently(&a, use, since_ms, &said)) {
-			if (use != POD_USE_BLKPG)
-				name_shown(&a);
+			name_shown(&a, use);
+			guard_disk(w, fd);
 			w->shown_major = a.shown.major;
 			w->shown_minor = a.shown.minor;
 			pod_record_stage(POD_STAGE_SHOWN, (uint32_t)use);

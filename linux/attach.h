@@ -33,10 +33,15 @@ bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_
 /* A read-only loop device on `fd`, from `offset`, `length` bytes (0: to the end), with sectors of 512 bytes. */
 bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, struct pod_shown *out, struct pod_try *t);
 
-/* Lets the names of the data partition `part` ("": there is none) and of the image's label lead to `s`; the partition itself is
- * then /dev/isopod-volume. */
+/* What the names of the stick's disk and of its data partition are lent for leaves them these. */
+#define POD_DISK_NODE	"isopod-disk"
 #define POD_VOLUME_NODE "isopod-volume"
-void pod_name_shown(const struct pod_shown *s, const char *part, uint32_t part_major, uint32_t part_minor);
+/* Lets a name of the stick's lead to the image from now on; pod_name_keep does it. */
+void pod_name_lend(struct pod_names *n, const char *name, const char *second, uint32_t major, uint32_t minor);
+/* Makes the private view's window on the nodes that everybody sees. */
+void pod_name_open(void);
+/* Where udev does not, /dev/disk/by-label gets a link for the image's label. */
+void pod_name_label(const struct pod_shown *s);
 
 /* Takes a partition out of the kernel's view of the disk `fd`; -errno. */
 long pod_drop_partition(int fd, uint32_t number);

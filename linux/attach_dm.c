@@ -80,10 +80,7 @@ bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_
 	if (!why && (ret = simple((int)fd, DM_DEV_CREATE, 0, 0)) < 0)
 		why = "device-mapper made no device";
 	if (!why) {
-		/* huge encoding of a device number, as in struct stat */
-		uint64_t dev = pod_get_le64(request + 0x28);
-		out->major = (uint32_t)(dev >> 8 & 0xfff);
-		out->minor = (uint32_t)((dev & 0xff) | (dev >> 12 & 0xfff00));
+		pod_split_dev(pod_get_le64(request + 0x28), &out->major, &out->minor);
 		(void)pod_snprintf(out->name, sizeof out->name, "dm-%u", (unsigned)out->minor);
 		if ((ret = load_table(w, disk, align, (int)fd)) < 0)
 			why = "device-mapper refused the table";

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names for a device-mapper or loop device that shows the image.
+ * Names that lead to the device that shows the image.
  *
- * Live systems look for their medium among disks and partitions; live-boot passes over everything called dm-* and loop*. So the
- * node of the data partition, /dev/sda1, is made to lead to the device that shows the image, as if the partition covered it. (A
- * mapped disk cannot be mounted from by its partitions any more: nothing is taken away.) udev leaves a node alone whose number is
- * not its device's. Where udev has no rules for device-mapper, as in many dracut initramfs, /dev/disk/by-label gets its link from
- * here.
+ * The node of the stick's disk, /dev/sda, is one of them: some live systems look at whole disks only; and whoever writes to "the
+ * disk" (an installer, casper's sfdisk, growpart) must not get at the stick. So it looks as if a hybrid image had been written to a
+ * stick: the same file system on the disk and on its first partition. sysfs stays as it is.
+ *
+ * The node of the data partition, /dev/sda1, is another where device-mapper or a loop device shows the image: live systems look for
+ * their medium among disks and partitions, and live-boot passes over everything called dm-* and loop*. (A mapped disk cannot be
+ * mounted from by its partitions any more: nothing is taken away.)
+ *
+ * udev leaves a node alone whose number is not its device's. mdev does not, and a /dev that is no devtmpfs may be filled late; so the
+ * names are looked at again while the watcher lives. Where udev has no rules for device-mapper, as in many dracut initramfs,
+ * /dev/disk/by-label gets its link from here.
  */
 #include "linux/attach.h"
 #include "core/base/mem.h"
@@ -17,13 +23,50 @@
 	32768u /* ECMA-119 8.4: the primary volume descriptor; identifier "CD001" at 1, volume identifier at 40 */
 #define LABEL_LEN 32u
 
-static void put_node(const char *name, const struct pod_shown *s)
+static bool put_node(const char *dir, const char *name, uint32_t major, uint32_t minor)
+{
+	char made[96], path[96];
+	(void)pod_snprintf(made, sizeof made, "%s/.isopod", dir);
+	(void)pod_snprintf(path, sizeof path, "%s/%s", dir, name);
+	pod_sys_unlink(made, 0);
+	return pod_sys_mknod(made, SYS_S_IFBLK | 0660, major, minor) >= 0 && pod_sys_rename(made, path) >= 0;
+}
+
+static void keep_one(const struct pod_names *n, const char *dir, const struct pod_lent *l)
 {
 	char path[96];
-	(void)pod_snprintf(path, sizeof path, DEVTMPFS "/%s", name);
-	pod_sys_unlink(DEVTMPFS "/.isopod", 0);
-	if (pod_sys_mknod(DEVTMPFS "/.isopod", SYS_S_IFBLK | 0660, s->major, s->minor) >= 0)
-		(void)pod_sys_rename(DEVTMPFS "/.isopod", path);
+	struct pod_sys_stat st;
+	uint32_t major, minor;
+	(void)pod_snprintf(path, sizeof path, "%s/%s", dir, l->name);
+	if (pod_sys_stat(path, false, &st) < 0 || (st.mode & SYS_S_IFMT) != SYS_S_IFBLK)
+		return;
+	pod_split_dev(st.rdev, &major, &minor);
+	if (major == l->major && minor == l->minor && put_node(dir, l->second, major, minor))
+		(void)put_node(dir, l->name, n->major, n->minor);
+}
+
+void pod_name_keep(const struct pod_names *n)
+{
+	/* what all devtmpfs mounts show, and what the first process has, which may be something else */
+	static const char *const dir[] = {DEVTMPFS, POD_PROC_DIR "/1/root/dev"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(dir); i++)
+		for (unsigned k = 0; k < n->count; k++)
+			keep_one(n, dir[i], &n->lent[k]);
+}
+
+void pod_name_lend(struct pod_names *n, const char *name, const char *second, uint32_t major, uint32_t minor)
+{
+	if (n->count == POD_ARRAY_LEN(n->lent))
+		return;
+	struct pod_lent *l = &n->lent[n->count++];
+	*l = (struct pod_lent){.second = second, .major = major, .minor = minor};
+	(void)pod_strlcpy(l->name, name, sizeof l->name);
+}
+
+void pod_name_open(void)
+{
+	(void)pod_sys_mkdir(DEVTMPFS, 0755);
+	(void)pod_sys_mount("devtmpfs", DEVTMPFS, "devtmpfs", 0, NULL);
 }
 
 /* As udev writes names: letters, digits and #+-.:=@_ stay, and so do bytes of UTF-8; the others become \xNN. */
@@ -46,7 +89,7 @@ static size_t encode_label(const uint8_t *label, char out[4 * LABEL_LEN + 1])
 	return n;
 }
 
-static void put_label(const struct pod_shown *s)
+void pod_name_label(const struct pod_shown *s)
 {
 	uint8_t descriptor[40 + LABEL_LEN];
 	char label[4 * LABEL_LEN + 1], path[4 * LABEL_LEN + 64], target[80];
@@ -62,18 +105,4 @@ static void put_label(const struct pod_shown *s)
 	(void)pod_snprintf(path, sizeof path, DEVTMPFS "/disk/by-label/%s", label);
 	(void)pod_snprintf(target, sizeof target, "../../%s", s->name);
 	(void)pod_sys_symlink(target, path); /* udev's own stays */
-}
-
-void pod_name_shown(const struct pod_shown *s, const char *part, uint32_t part_major, uint32_t part_minor)
-{
-	(void)pod_sys_mkdir(DEVTMPFS, 0755);
-	if (pod_sys_mount("devtmpfs", DEVTMPFS, "devtmpfs", 0, NULL) < 0)
-		return;
-	if (part[0]) {
-		struct pod_shown volume = {.major = part_major, .minor = part_minor};
-		put_node(POD_VOLUME_NODE, &volume);
-		put_node(part, s);
-	}
-	put_label(s);
-	(void)pod_sys_umount_detach(DEVTMPFS);
 }

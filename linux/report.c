@@ -31,13 +31,15 @@ static struct recorder {
 	uint64_t start_bytes, length_bytes; /* of the state file on the disk */
 	uint32_t major, minor;		    /* the stick */
 	int fd;
-	int mounts; /* PID 1's mountinfo */
+	int guard;    /* the disk, open for reading */
+	bool guarded; /* it was read-only before this write */
+	int mounts;   /* PID 1's mountinfo */
 	bool on, have_disk, unwritten;
 	uint32_t shown_ms, looked_ms, shells_ms;
 	uint32_t init_ms; /* PID 1 was last seen to be the initramfs' own init */
 	unsigned logs;	  /* saved */
 	unsigned mounts_told;
-} rec = {.fd = -1, .mounts = -1};
+} rec = {.fd = -1, .guard = -1, .mounts = -1};
 
 static char text[TEXT_MAX];
 static uint8_t bounce[POD_REC_SECTOR] __attribute__((aligned(4096)));
@@ -199,11 +201,33 @@ static void note_memory(void)
 	rec.r.memory_available_kib = pod_meminfo_kib(text, "MemAvailable");
 }
 
+/* For everybody else the disk is read-only (attach.c), and for these moments only it is not. */
+static void lift_guard(void)
+{
+	if (rec.guard < 0)
+		rec.guard = (int)pod_open_node("guard", SYS_S_IFBLK, rec.major, rec.minor, SYS_O_RDONLY);
+	rec.guarded = rec.guard >= 0 && pod_is_read_only(rec.guard);
+	if (rec.guarded)
+		(void)pod_set_read_only(rec.guard, false);
+}
+
+static void restore_guard(void)
+{
+	if (rec.guarded)
+		(void)pod_set_read_only(rec.guard, true);
+	rec.guarded = false;
+}
+
 /* The disk stays open: when the root is changed, the private view with its nodes may be gone before that can be written. */
 static bool begin_writing(void)
 {
-	return rec.on && rec.have_disk &&
-	       (rec.fd >= 0 || open_disk(SYS_O_RDWR | SYS_O_DIRECT) == POD_OK || open_disk(SYS_O_RDWR) == POD_OK);
+	if (!rec.on || !rec.have_disk)
+		return false;
+	lift_guard();
+	if (rec.fd >= 0 || open_disk(SYS_O_RDWR | SYS_O_DIRECT) == POD_OK || open_disk(SYS_O_RDWR) == POD_OK)
+		return true;
+	restore_guard();
+	return false;
 }
 
 /* A stick that was pulled, is write-protected, or is another boot's by now has no more of this. */
@@ -213,6 +237,7 @@ static void end_writing(enum pod_status st)
 		close_disk();
 	if (st == POD_E_CHANGED)
 		rec.have_disk = false;
+	restore_guard();
 }
 
 void pod_record_write(void)

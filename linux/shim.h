@@ -31,6 +31,19 @@ struct pod_disk {
 
 enum pod_use { POD_USE_ANY, POD_USE_BLKPG, POD_USE_DM, POD_USE_LOOP, POD_USE_FILE, POD_USE_OFF };
 
+/* Names of the stick's, lent to the device that shows the image (attach_name.c). */
+struct pod_lent {
+	char name[40];	       /* "sda" */
+	const char *second;    /* what it is to be reached by meanwhile */
+	uint32_t major, minor; /* of what had the name */
+};
+
+struct pod_names {
+	uint32_t major, minor; /* the device that shows the image */
+	struct pod_lent lent[2];
+	unsigned count;
+};
+
 /* Everything the watcher knows. */
 struct pod_watch {
 	struct pod_ho_record record;
@@ -38,6 +51,8 @@ struct pod_watch {
 	enum pod_use use;
 	uint32_t start_ms;
 	uint32_t shown_major, shown_minor; /* the device that shows the image; 0, 0 while there is none */
+	struct pod_names names;
+	bool disk_stays_writable; /* something that is shown writes to the stick */
 };
 
 /* How long no block device may have come or gone before the disk, which is the stick, is taken to be the only one. */
@@ -46,6 +61,9 @@ uint32_t pod_settle_ms(const char *disk);
 
 /* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);
+
+/* Has the lent names lead to the image again where somebody made them anew meanwhile (mdev, udev). */
+void pod_name_keep(const struct pod_names *n);
 
 /* The flight recorder (report.c); all do nothing if the hand-over record names no state file. */
 bool pod_record_on(void);
@@ -71,6 +89,11 @@ long pod_open_node(const char *name, uint32_t type, uint32_t major, uint32_t min
 /* "8:1" */
 bool pod_parse_dev(const char *text, uint32_t *major, uint32_t *minor);
 uint64_t pod_parse_u64(const char *text);
+/* A device number in the kernel's "huge" encoding, as in struct stat. */
+void pod_split_dev(uint64_t dev, uint32_t *major, uint32_t *minor);
+/* The kernel's own flag of a block device, not the drive's. */
+long pod_set_read_only(int fd, bool on);
+bool pod_is_read_only(int fd);
 void pod_sleep_ms(unsigned ms);
 /* Calls `cb` for each name in a folder until it returns false; -errno if the folder cannot be read. */
 long pod_each_name(const char *dir, bool (*cb)(void *ctx, const char *name), void *ctx);

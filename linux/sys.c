@@ -42,7 +42,7 @@ enum {
 	NR_UNSHARE = 272,
 };
 /* struct stat */
-enum { ST_DEV = 0, ST_INO = 8, ST_MODE = 24, ST_SIZE = 48, ST_BYTES = 144 };
+enum { ST_DEV = 0, ST_INO = 8, ST_MODE = 24, ST_RDEV = 40, ST_SIZE = 48, ST_BYTES = 144 };
 
 static long call6(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -100,7 +100,7 @@ enum {
 	NR_UNSHARE = 310,
 };
 /* struct stat64 */
-enum { ST_DEV = 0, ST_INO = 88, ST_MODE = 16, ST_SIZE = 44, ST_BYTES = 96 };
+enum { ST_DEV = 0, ST_INO = 88, ST_MODE = 16, ST_RDEV = 32, ST_SIZE = 44, ST_BYTES = 96 };
 
 /* Five arguments suffice: the sixth would need %ebp. */
 static long call6(long nr, long a, long b, long c, long d, long e, long f)
@@ -157,7 +157,7 @@ enum {
 	NR_WAIT4 = 260,
 };
 /* struct stat */
-enum { ST_DEV = 0, ST_INO = 8, ST_MODE = 16, ST_SIZE = 48, ST_BYTES = 128 };
+enum { ST_DEV = 0, ST_INO = 8, ST_MODE = 16, ST_RDEV = 32, ST_SIZE = 48, ST_BYTES = 128 };
 
 static long call6(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -272,6 +272,7 @@ long pod_sys_stat(const char *path, bool follow, struct pod_sys_stat *st)
 	st->dev = pod_get_le64(b + ST_DEV);
 	st->ino = pod_get_le64(b + ST_INO);
 	st->mode = pod_get_le32(b + ST_MODE);
+	st->rdev = pod_get_le64(b + ST_RDEV);
 	st->size_bytes = pod_get_le64(b + ST_SIZE);
 	return 0;
 }

@@ -39,6 +39,7 @@ enum {
 
 struct pod_sys_stat {
 	uint64_t dev, ino, size_bytes;
+	uint64_t rdev; /* of a node: see pod_split_dev */
 	uint32_t mode;
 };
 

@@ -5,6 +5,9 @@
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
+/* include/uapi/linux/fs.h */
+enum { BLKROSET = 0x125d, BLKROGET = 0x125e };
+
 static int kmsg_fd = -1, console_fd = -1;
 static bool errors_reach_console;
 
@@ -46,6 +49,12 @@ bool pod_parse_dev(const char *text, uint32_t *major, uint32_t *minor)
 	return true;
 }
 
+void pod_split_dev(uint64_t dev, uint32_t *major, uint32_t *minor)
+{
+	*major = (uint32_t)(dev >> 8 & 0xfff);
+	*minor = (uint32_t)((dev & 0xff) | (dev >> 12 & 0xfff00));
+}
+
 long pod_open_node(const char *name, uint32_t type, uint32_t major, uint32_t minor, int flags)
 {
 	char path[80];
@@ -53,6 +62,18 @@ long pod_open_node(const char *name, uint32_t type, uint32_t major, uint32_t min
 	pod_sys_unlink(path, 0);
 	long ret = pod_sys_mknod(path, type | 0600, major, minor);
 	return ret < 0 ? ret : pod_sys_open(path, flags);
+}
+
+long pod_set_read_only(int fd, bool on)
+{
+	int value = on;
+	return pod_sys_ioctl(fd, BLKROSET, &value);
+}
+
+bool pod_is_read_only(int fd)
+{
+	int value = 0;
+	return pod_sys_ioctl(fd, BLKROGET, &value) >= 0 && value;
 }
 
 void pod_sleep_ms(unsigned ms)

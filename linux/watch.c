@@ -358,6 +358,7 @@ static void follow(struct scan *s, const struct pod_disk *ours, int events)
 	bool second = false;
 	for (;;) {
 		uint32_t age = pod_sys_now_ms() - since;
+		pod_name_keep(&s->w->names);
 		if (root_switched()) {
 			pod_record_stage(POD_STAGE_ROOT_SWITCHED, 0);
 			break;

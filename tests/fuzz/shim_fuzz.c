@@ -363,7 +363,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&watch, 0, sizeof watch);
 	memset(&scan, 0, sizeof scan);
 	memset(record_bytes, 0, sizeof record_bytes);
-	rec = (struct recorder){.fd = -1, .mounts = -1};
+	rec = (struct recorder){.fd = -1, .guard = -1, .mounts = -1};
 	machine.record = &watch.record;
 	if (setjmp(machine.end) == 0)
 		pod_watch_run(name);

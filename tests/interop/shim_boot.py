@@ -146,7 +146,8 @@ while [ -z "$found" ] && [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ]; do
 	done
 	sleep 0.2
 done
-b=${found##*/}
+# what the node leads to, whatever its name
+b=$(basename "$(readlink "/sys/dev/block/$(mountpoint -d /mnt)")")
 if [ -n "$found" ]; then
 	echo "T:found=$b size=$(($(cat /sys/class/block/$b/size) * 512)) ro=$(cat /sys/class/block/$b/ro) marker=$(cat /mnt/marker.txt) sum=$(md5sum </mnt/data.bin | cut -d' ' -f1)"
 else
@@ -159,7 +160,8 @@ if [ -n "$(word files)" ]; then
 	case $line in
 	*loop,*)
 		modprobe loop
-		off=${line#*offset=}; off=${off%%,*}; disk=$(echo "$line" | grep -o '/dev/sd[a-z]')
+		eval "${line%%&&*}"
+		off=${line#*offset=}; off=${off%%,*}; disk=$(echo "$line" | grep -o '/dev/isopod-disk' | head -n 1)
 		l=$(losetup -f); losetup -o "$off" "$l" "$disk"
 		mount -t "$(word files)" "$l" /stick ;;
 	*) eval "$(echo "$line" | sed 's:/mnt:/stick:g')" ;;
@@ -169,7 +171,7 @@ if [ -n "$(word files)" ]; then
 	[ -z "$l" ] || losetup -d "$l"
 	echo "T:again=$(md5sum </mnt/data.bin | cut -d' ' -f1)"
 fi
-echo "T:nodes=$(for f in sda1 isopod-volume; do stat -c '%n %t:%T' /dev/$f 2>/dev/null; done | tr '\n' ' ')label=$(readlink /dev/disk/by-label/SHIMTEST)"
+echo "T:nodes=$(for f in sda isopod-disk sda1 isopod-volume; do stat -c '%n %t:%T' /dev/$f 2>/dev/null; done | tr '\n' ' ')label=$(readlink /dev/disk/by-label/SHIMTEST)"
 echo "T:watching=$(ps | grep -c '[i]sopod')"
 for i in $(seq "$(word linger 15)"); do
 	ps | grep -q '[i]sopod' || break
@@ -450,14 +452,19 @@ class Tests:
         self.check(re.search(r"isopod: \S+ now shows /images/x.iso", log), "no message of success")
         self.ran(w, self_name, which)
         self.clean(w)
-        if not dev.startswith("sd"):
-            self.named(w, dev)
+        self.named(w, dev)
         return w
 
     def named(self, w, dev):
-        """A live system that looks at partitions only finds the mapped image by the partition's name, or by label."""
-        number = {"d": "fd|fe|fc|fb", "l": "7"}[dev[0]]
-        self.check(re.search(rf"/dev/sda1 ({number}):\d+ /dev/isopod-volume 8:1 label=\.\./\.\./{dev}", w.get("nodes", "")), "nodes: " + w.get("nodes", "none"))
+        """The disk's own node leads to the image. A live system that looks at partitions only finds a mapped image by the partition's name, or by
+        label."""
+        number = {"s": "8", "d": "(fd|fe|fc|fb)", "l": "7"}[dev[0]]
+        nodes = w.get("nodes", "")
+        if dev in ("sda1",) or dev[0] != "s":
+            self.check(re.search(rf"/dev/sda {number}:[1-9]?\d* /dev/isopod-disk 8:0 /dev/sda1 ", nodes), "nodes: " + nodes)
+            self.check("/dev/sda 8:0" not in nodes, "the disk's node is the disk's")
+        if dev[0] != "s":
+            self.check(re.search(rf"/dev/sda1 {number}:\d+ /dev/isopod-volume 8:1 label=\.\./\.\./{dev}", nodes), "nodes: " + nodes)
 
     def ran(self, w, self_name="/init", which="main"):
         self.check(w.get("self", "").startswith(self_name + " pid=1 "), "init ran as " + w.get("self", "nobody"))
@@ -512,7 +519,7 @@ class Tests:
     def case_files_reachable(self):
         s = self.stick(fs="fat32")
         w = self.good(self.boot(self.saved(self.initrd(), s), [s], "t.files=vfat"))
-        self.check(f"offset={s.part[0]},sizelimit={s.part[1]} /dev/sda /mnt" in w.get("command", ""), "the command told is " + w.get("command", "none"))
+        self.check(f"offset={s.part[0]},sizelimit={s.part[1]} /dev/isopod-disk /mnt" in w.get("command", ""), "the command told is " + w.get("command", "none"))
         self.check("written.txt" in w.get("files", "") and "images" in w.get("files", ""), "on the volume: " + w.get("files", "nothing"))
         self.check("unmounted" in w and w.get("again") == self.sum, "the image changed under the mounted volume")
         self.check(b"hello" in run("mtype", "-i", f"{s.path}@@{s.part[0]}", "::/written.txt"), "the file is not on the stick afterwards")

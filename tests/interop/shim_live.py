@@ -112,14 +112,15 @@ def one_piece(work, data, shim, check):
     s = stick_of(work, data, "exfat")
     c = Console(work, s, shim)
     if check(c.login(), "one piece: login"):
-        tail = "mount -o loop,offset=%d,sizelimit=%d /dev/sda /mnt" % s.part
+        tail = "mount -o loop,offset=%d,sizelimit=%d /dev/isopod-disk /mnt" % s.part
         check(tail in c.run("dmesg | grep isopod"), "the command is told")
         check("/dev/sda1 iso9660 ro" in c.run("findmnt -no SOURCE,FSTYPE,OPTIONS /run/live/medium"), "the medium is the partition")
         check("gone 0" in c.run("ls -d /isopod || echo gone $(ps ax | grep -c '[i]sopod')"), "nothing keeps running")
-        check("exfat (rw" in c.run("$(dmesg | sed -n \"s/.*stick's files: //p\") && mount | grep /mnt"), "the command works")
-        check("hello" in c.run("echo hello >/mnt/from-live.txt && sync && cat /mnt/from-live.txt && umount /mnt"), "written and read")
         # the device, that is: ISO 9660 itself is never written to
-        check("ro=1" in c.run("echo ro=$(cat /sys/class/block/sda1/ro)"), "the partition is read-only")
+        check("ro=1 1" in c.run("echo ro=$(cat /sys/class/block/sda1/ro) $(cat /sys/class/block/sda/ro)"), "the partition and the disk are read-only")
+        check("8:1" in c.run("stat -c %t:%T /dev/sda"), "the disk's node leads to the image")
+        check("exfat (rw" in c.run("eval \"$(dmesg | sed -n \"s/.*stick's files: //p\")\" && mount | grep /mnt"), "the command works")
+        check("hello" in c.run("echo hello >/mnt/from-live.txt && sync && cat /mnt/from-live.txt && umount /mnt"), "written and read")
         check("write-protected" in c.run("mount -o remount,rw /run/live/medium"), "the image is read-only")
     c.close()
     with open(s.path, "rb") as f, open(work + "/volume", "wb") as v:

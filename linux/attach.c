@@ -11,7 +11,7 @@
  * ISO 9660 has blocks of 2048 bytes and cannot be mounted from a device with larger sectors. On such a stick a loop device, which
  * has sectors of 512 bytes, goes first (over device-mapper if there are several runs).
  *
- * Whatever is shown is read-only: Isopod never changes the file on the stick.
+ * Whatever is shown is read-only: Isopod never changes the file on the stick. A disk image is shown otherwise (attach_disk.c).
  */
 #include "linux/attach.h"
 #include "core/base/bytes.h"
@@ -186,7 +186,7 @@ static bool show_file(const struct pod_watch *w, const struct pod_disk *disk, in
 	memcpy(path + head, r->path, r->path_len);
 	path[head + r->path_len] = 0;
 	long file = pod_sys_open(path, SYS_O_RDONLY);
-	bool done = file >= 0 && pod_loop_show(w, (int)file, 0, 0, out, t);
+	bool done = file >= 0 && pod_loop_show(w, (int)file, 0, 0, POD_LOOP_READ_ONLY, out, t);
 	if (file < 0)
 		(void)pod_try_fail(t, "the image is not found on the data partition", file);
 	else
@@ -202,7 +202,7 @@ static bool show_loop(const struct pod_watch *w, const struct pod_disk *disk, in
 {
 	uint64_t length = pod_align_up(w->record.image_bytes, LOOP_SECTOR);
 	if (runs == 1)
-		return pod_loop_show(w, fd, run->start_bytes, length, out, t);
+		return pod_loop_show(w, fd, run->start_bytes, length, POD_LOOP_READ_ONLY, out, t);
 	if (sector <= ISO_BLOCK)
 		return pod_try_fail(t, "the image is not in one piece", 0);
 	/* Several runs on large sectors: join them first, then make the sectors small. */
@@ -212,24 +212,27 @@ static bool show_loop(const struct pod_watch *w, const struct pod_disk *disk, in
 	long dm = pod_open_node("joined", SYS_S_IFBLK, joined.major, joined.minor, SYS_O_RDONLY);
 	if (dm < 0)
 		return pod_try_fail(t, "the joined device cannot be opened", dm);
-	bool done = pod_loop_show(w, (int)dm, 0, length, out, t);
+	bool done = pod_loop_show(w, (int)dm, 0, length, POD_LOOP_READ_ONLY, out, t);
 	pod_sys_close((int)dm);
 	return done;
 }
 
 #define SET_WRITABLE "blockdev --setrw /dev/" POD_DISK_NODE " && "
 
-static void say_shown(const struct pod_watch *w, const struct pod_disk *disk, const struct pod_shown *s, uint32_t runs,
-		      uint64_t start)
+static void say_shown(const struct pod_watch *w, const struct pod_shown *s, uint32_t runs, uint64_t start)
 {
-	const struct pod_ho_record *r = &w->record;
 	char size[16], at[16];
-	pod_format_size(size, r->image_bytes);
+	pod_format_size(size, w->record.image_bytes);
 	pod_format_size(at, start);
 	if (runs == 1)
 		pod_say(POD_SAY_INFO, "%s now shows %s (%s at %s)", s->name, w->path, size, at);
 	else
 		pod_say(POD_SAY_INFO, "%s now shows %s (%s in %u pieces)", s->name, w->path, size, (unsigned)runs);
+}
+
+static void say_files(const struct pod_watch *w, const struct pod_disk *disk, const struct pod_shown *s)
+{
+	const struct pod_ho_record *r = &w->record;
 	pod_say(POD_SAY_INFO, "/dev/%s shows it, too; the disk itself is /dev/" POD_DISK_NODE "%s", disk->name,
 		w->disk_stays_writable ? "" : ", read-only");
 	if (s->over_volume)
@@ -249,8 +252,20 @@ struct attach {
 	uint32_t sector, runs;
 	struct pod_ho_run first;
 	struct pod_shown shown;
+	const char *note; /* of a disk */
 	struct pod_try t;
 };
+
+/* The system sees the disk in the image, and of the stick nothing that it could take for a place to write to. */
+static bool let_data_partition_go(struct attach *a)
+{
+	struct part p;
+	find_part(&p, a->disk, a->w->record.part_number);
+	if (!p.found || p.start_bytes != a->w->record.part_start_bytes)
+		return true;
+	long ret = pod_drop_partition(a->fd, a->w->record.part_number);
+	return ret >= 0 || ret == -SYS_ENXIO || pod_try_fail(&a->t, "the kernel did not let the data partition go", ret);
+}
 
 static bool try_once(struct attach *a, enum pod_use use)
 {
@@ -265,6 +280,8 @@ static bool try_once(struct attach *a, enum pod_use use)
 		return show_loop(a->w, a->disk, a->fd, a->sector, a->runs, &a->first, &a->shown, &a->t);
 	case POD_USE_FILE:
 		return show_file(a->w, a->disk, a->fd, &a->shown, &a->t);
+	case POD_USE_DISK:
+		return let_data_partition_go(a) && pod_disk_show(a->w, a->disk, &a->shown, &a->note, &a->t);
 	default:
 		return false;
 	}
@@ -316,36 +333,58 @@ static void guard_disk(const struct pod_watch *w, int fd)
 		(void)pod_set_read_only(fd, true);
 }
 
+static void tell_shown(struct attach *a, enum pod_use use)
+{
+	struct pod_watch *w = a->w;
+	name_shown(a, use);
+	guard_disk(w, a->fd);
+	w->shown_major = a->shown.major;
+	w->shown_minor = a->shown.minor;
+	pod_record_stage(POD_STAGE_SHOWN, (uint32_t)use);
+	pod_hide_boot_partition(&w->record, a->fd);
+	if (use == POD_USE_DISK) {
+		char size[16];
+		(void)pod_strlcpy(w->shown_disk, a->shown.name, sizeof w->shown_disk);
+		pod_name_partitions(&a->shown, a->disk->name);
+		pod_say(POD_SAY_INFO, "%s now shows the disk in %s (%s); %s", a->shown.name, w->path,
+			pod_format_size(size, w->vdisk.size_bytes), a->note);
+	} else {
+		say_shown(w, &a->shown, a->runs, a->first.start_bytes);
+	}
+	say_files(w, a->disk, &a->shown);
+}
+
+static bool try_ways(struct attach *a, const enum pod_use *way, size_t count)
+{
+	uint32_t since_ms = pod_sys_now_ms();
+	bool said = false;
+	for (size_t i = 0; i < count; i++) {
+		if (way[i] != POD_USE_DISK && a->w->use != POD_USE_ANY && a->w->use != way[i])
+			continue;
+		if (try_patiently(a, way[i], since_ms, &said)) {
+			tell_shown(a, way[i]);
+			return true;
+		}
+	}
+	pod_say(POD_SAY_ERROR, "%s on %s cannot be shown to the system: %s (error %u)", a->w->path, a->disk->name, a->t.why,
+		(unsigned)-a->t.err);
+	return false;
+}
+
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd)
 {
 	static const enum pod_use small[] = {POD_USE_BLKPG, POD_USE_DM, POD_USE_LOOP, POD_USE_FILE};
 	static const enum pod_use large[] = {POD_USE_LOOP, POD_USE_FILE, POD_USE_BLKPG, POD_USE_DM};
+	static const enum pod_use whole[] = {POD_USE_DISK};
 	struct attach a = {.w = w, .disk = disk, .fd = fd, .sector = 512, .t = {"no way fits", 0, false}};
 	struct pod_ho_cursor c = {0, 0};
 	int sector_size = 0;
 	if (pod_sys_ioctl(fd, BLKSSZGET, &sector_size) >= 0 && sector_size >= 512 && sector_size <= 65536)
 		a.sector = (uint32_t)sector_size;
+	if (w->is_disk)
+		return try_ways(&a, whole, POD_ARRAY_LEN(whole));
 	a.runs = pod_ho_run_count(&w->record, a.sector);
 	if (!pod_ho_next_run(&w->record, a.sector, &c, &a.first))
 		return false;
-	uint32_t since_ms = pod_sys_now_ms();
-	bool said = false;
-	for (size_t i = 0; i < POD_ARRAY_LEN(small); i++) {
-		enum pod_use use = a.sector <= ISO_BLOCK ? small[i] : large[i];
-		if (w->use != POD_USE_ANY && w->use != use)
-			continue;
-		if (try_patiently(&a, use, since_ms, &said)) {
-			name_shown(&a, use);
-			guard_disk(w, fd);
-			w->shown_major = a.shown.major;
-			w->shown_minor = a.shown.minor;
-			pod_record_stage(POD_STAGE_SHOWN, (uint32_t)use);
-			pod_hide_boot_partition(&w->record, fd);
-			say_shown(w, disk, &a.shown, a.runs, a.first.start_bytes);
-			return true;
-		}
-	}
-	pod_say(POD_SAY_ERROR, "%s on %s cannot be shown to the system: %s (error %u)", w->path, disk->name, a.t.why,
-		(unsigned)-a.t.err);
-	return false;
+	return a.sector <= ISO_BLOCK ? try_ways(&a, small, POD_ARRAY_LEN(small)) : try_ways(&a, large, POD_ARRAY_LEN(large));
 }

@@ -27,11 +27,28 @@ static inline bool pod_try_fail(struct pod_try *t, const char *why, long err)
 	return false;
 }
 
+/* Device-mapper: a table is made of targets, one behind the other, and then a device of it. */
+void pod_dm_begin(void);
+/* False: the table is full. */
+bool pod_dm_add(uint64_t length_bytes, const char *type, const char *params);
+bool pod_dm_add_linear(const struct pod_disk *disk, const struct pod_ho_run *run);
+/* For the system to find; or underneath what it finds, where udev makes no links. */
+enum pod_dm_as { POD_DM_SHOWN, POD_DM_HIDDEN, POD_DM_HIDDEN_RW };
+bool pod_dm_make(const char *name, enum pod_dm_as as, struct pod_shown *out, struct pod_try *t);
+void pod_dm_remove(const char *name);
 /* One linear target per run, on the whole disk; device "isopod", read-only. */
 bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_t align, struct pod_shown *out,
 		 struct pod_try *t);
-/* A read-only loop device on `fd`, from `offset`, `length` bytes (0: to the end), with sectors of 512 bytes. */
-bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, struct pod_shown *out, struct pod_try *t);
+/* A loop device on `fd`, from `offset`, `length` bytes (0: to the end), with sectors of 512 bytes. */
+enum { POD_LOOP_READ_ONLY = 1, POD_LOOP_PARTITIONS = 8, POD_LOOP_DIRECT = 16 };
+bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, uint32_t flags, struct pod_shown *out,
+		   struct pod_try *t);
+void pod_loop_clear(const struct pod_shown *s);
+
+/* The disk that the record tells of, with the partitions of its own; what is written to it goes where the record says. *note: what the
+ * system's writes come to, for the log. */
+bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, const char **note,
+		   struct pod_try *t);
 
 /* What the names of the stick's disk and of its data partition are lent for leaves them these. */
 #define POD_DISK_NODE	"isopod-disk"
@@ -42,6 +59,8 @@ void pod_name_lend(struct pod_names *n, const char *name, const char *second, ui
 void pod_name_open(void);
 /* Where udev does not, /dev/disk/by-label gets a link for the image's label. */
 void pod_name_label(const struct pod_shown *s);
+/* Lets the names that the partitions of the stick would have lead to those of `s`, a disk: sda1, sda2 ...; pod_name_open was called. */
+void pod_name_partitions(const struct pod_shown *s, const char *disk);
 
 /* Takes a partition out of the kernel's view of the disk `fd`; -errno. */
 long pod_drop_partition(int fd, uint32_t number);

@@ -22,73 +22,114 @@
 enum { DM_VERSION = 0, DM_DEV_CREATE = 3, DM_DEV_REMOVE = 4, DM_DEV_SUSPEND = 6, DM_TABLE_LOAD = 9 };
 #define DM_READONLY_FLAG 1u
 /* What libdevmapper's udev rules want to see in the event before they make links: DM_UDEV_PRIMARY_SOURCE_FLAG, in the upper half
- * of the cookie. The lower half would name a semaphore to signal; there is none by this name, and the rules cope. */
-#define COOKIE (0x0040u << 16 | 1u)
+ * of the cookie; or the three that have them make none. The lower half would name a semaphore to signal; there is none by this name,
+ * and the rules cope. */
+#define COOKIE	      (0x0040u << 16 | 1u)
+#define COOKIE_HIDDEN (0x0047u << 16 | 1u)
 
-static uint8_t request[HEAD + POD_HO_EXTENT_MAX * ENTRY] __attribute__((aligned(8)));
+#define TARGETS_MAX POD_HO_EXTENT_MAX
 
-static void prepare(size_t size)
+static uint8_t request[HEAD + TARGETS_MAX * ENTRY] __attribute__((aligned(8)));
+static uint32_t targets;
+static uint64_t table_bytes;
+
+static void prepare(const char *name, size_t size)
 {
 	memset(request, 0, HEAD);
 	pod_put_le32(request + 0x00, 4);
 	pod_put_le32(request + 0x0c, (uint32_t)size);
 	pod_put_le32(request + 0x10, HEAD);
-	memcpy(request + 0x30, "isopod", 7);
+	(void)pod_strlcpy((char *)request + 0x30, name, 128);
 }
 
-static long simple(int fd, unsigned long nr, uint32_t flags, uint32_t event)
+static long simple(int fd, unsigned long nr, const char *name, uint32_t flags, uint32_t event)
 {
-	prepare(HEAD);
+	prepare(name, HEAD);
 	pod_put_le32(request + 0x1c, flags);
 	pod_put_le32(request + 0x20, event);
 	return pod_sys_ioctl(fd, DM_IOCTL(nr), request);
 }
 
-static long load_table(const struct pod_watch *w, const struct pod_disk *disk, uint32_t align, int fd)
+void pod_dm_begin(void)
 {
-	struct pod_ho_cursor c = {0, 0};
-	struct pod_ho_run run;
-	uint64_t at = 0;
-	uint32_t n = 0;
-	while (pod_ho_next_run(&w->record, align, &c, &run)) {
-		uint8_t *spec = request + HEAD + (size_t)n * ENTRY;
-		memset(spec, 0, ENTRY);
-		pod_put_le64(spec, at >> 9);
-		pod_put_le64(spec + 8, run.length_bytes >> 9);
-		pod_put_le32(spec + 20, ENTRY);
-		memcpy(spec + 24, "linear", 7);
-		(void)pod_snprintf((char *)spec + SPEC, ENTRY - SPEC, "%u:%u %llu", (unsigned)disk->major, (unsigned)disk->minor,
-				   (unsigned long long)(run.start_bytes >> 9));
-		at += run.length_bytes;
-		n++;
-	}
-	prepare(HEAD + (size_t)n * ENTRY);
-	pod_put_le32(request + 0x14, n);
-	pod_put_le32(request + 0x1c, DM_READONLY_FLAG);
+	targets = 0;
+	table_bytes = 0;
+}
+
+bool pod_dm_add(uint64_t length_bytes, const char *type, const char *params)
+{
+	uint8_t *spec = request + HEAD + (size_t)targets * ENTRY;
+	if (targets == TARGETS_MAX)
+		return false;
+	memset(spec, 0, ENTRY);
+	pod_put_le64(spec, table_bytes >> 9);
+	pod_put_le64(spec + 8, length_bytes >> 9);
+	pod_put_le32(spec + 20, ENTRY);
+	(void)pod_strlcpy((char *)spec + 24, type, 16);
+	(void)pod_strlcpy((char *)spec + SPEC, params, ENTRY - SPEC);
+	table_bytes += length_bytes;
+	targets++;
+	return true;
+}
+
+bool pod_dm_add_linear(const struct pod_disk *disk, const struct pod_ho_run *run)
+{
+	char params[ENTRY - SPEC];
+	(void)pod_snprintf(params, sizeof params, "%u:%u %llu", (unsigned)disk->major, (unsigned)disk->minor,
+			   (unsigned long long)(run->start_bytes >> 9));
+	return pod_dm_add(run->length_bytes, "linear", params);
+}
+
+static long load_table(const char *name, uint32_t flags, int fd)
+{
+	prepare(name, HEAD + (size_t)targets * ENTRY);
+	pod_put_le32(request + 0x14, targets);
+	pod_put_le32(request + 0x1c, flags);
 	return pod_sys_ioctl(fd, DM_IOCTL(DM_TABLE_LOAD), request);
 }
 
-bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_t align, struct pod_shown *out, struct pod_try *t)
+void pod_dm_remove(const char *name)
 {
+	long fd = pod_open_control("device-mapper", 236, "dm-mod", SYS_O_RDWR);
+	if (fd < 0)
+		return;
+	(void)simple((int)fd, DM_DEV_REMOVE, name, 0, 0);
+	pod_sys_close((int)fd);
+}
+
+bool pod_dm_make(const char *name, enum pod_dm_as as, struct pod_shown *out, struct pod_try *t)
+{
+	uint32_t flags = as == POD_DM_HIDDEN_RW ? 0 : DM_READONLY_FLAG;
 	long fd = pod_open_control("device-mapper", 236, "dm-mod", SYS_O_RDWR);
 	if (fd < 0)
 		return pod_try_fail(t, "no device-mapper", fd);
 	const char *why = NULL;
-	long ret = simple((int)fd, DM_VERSION, 0, 0);
+	long ret = simple((int)fd, DM_VERSION, name, 0, 0);
 	if (ret < 0)
 		why = "device-mapper is of another version";
-	if (!why && (ret = simple((int)fd, DM_DEV_CREATE, 0, 0)) < 0)
+	if (!why && (ret = simple((int)fd, DM_DEV_CREATE, name, 0, 0)) < 0)
 		why = "device-mapper made no device";
 	if (!why) {
 		pod_split_dev(pod_get_le64(request + 0x28), &out->major, &out->minor);
 		(void)pod_snprintf(out->name, sizeof out->name, "dm-%u", (unsigned)out->minor);
-		if ((ret = load_table(w, disk, align, (int)fd)) < 0)
+		if ((ret = load_table(name, flags, (int)fd)) < 0)
 			why = "device-mapper refused the table";
-		else if ((ret = simple((int)fd, DM_DEV_SUSPEND, DM_READONLY_FLAG, COOKIE)) < 0)
+		else if ((ret = simple((int)fd, DM_DEV_SUSPEND, name, flags, as == POD_DM_SHOWN ? COOKIE : COOKIE_HIDDEN)) < 0)
 			why = "device-mapper did not start";
 		if (why)
-			(void)simple((int)fd, DM_DEV_REMOVE, 0, 0);
+			(void)simple((int)fd, DM_DEV_REMOVE, name, 0, 0);
 	}
 	pod_sys_close((int)fd);
 	return why ? pod_try_fail(t, why, ret) : true;
+}
+
+bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_t align, struct pod_shown *out, struct pod_try *t)
+{
+	struct pod_ho_cursor c = {0, 0};
+	struct pod_ho_run run;
+	pod_dm_begin();
+	while (pod_ho_next_run(&w->record, align, &c, &run))
+		if (!pod_dm_add_linear(disk, &run))
+			return pod_try_fail(t, "the image is in too many pieces", 0);
+	return pod_dm_make("isopod", POD_DM_SHOWN, out, t);
 }

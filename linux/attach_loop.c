@@ -15,7 +15,6 @@ enum {
 	LOOP_SET_STATUS64 = 0x4c04,
 	LOOP_CONFIGURE = 0x4c0a,
 	LOOP_CTL_GET_FREE = 0x4c82,
-	LO_FLAGS_READ_ONLY = 1,
 };
 
 #define GET_FREE_TRIES 8
@@ -37,7 +36,8 @@ static long configure(int loop, int fd, uint8_t config[304])
 	return ret;
 }
 
-bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, struct pod_shown *out, struct pod_try *t)
+bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, uint32_t flags, struct pod_shown *out,
+		   struct pod_try *t)
 {
 	uint8_t config[304];
 	char path[96], text[32];
@@ -47,7 +47,7 @@ bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t 
 	memset(config, 0, sizeof config);
 	pod_put_le64(config + 8 + 0x18, offset);
 	pod_put_le64(config + 8 + 0x20, length);
-	pod_put_le32(config + 8 + 0x34, LO_FLAGS_READ_ONLY);
+	pod_put_le32(config + 8 + 0x34, flags);
 	(void)pod_strlcpy((char *)config + 8 + 0x38, w->path, 64);
 	/* Somebody else may take the free one first: ask again. */
 	for (unsigned i = 0; i < GET_FREE_TRIES && ret == -SYS_EBUSY; i++) {
@@ -71,4 +71,13 @@ bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t 
 	}
 	pod_sys_close((int)ctl);
 	return ret < 0 ? pod_try_fail(t, "no loop device could be set up", ret) : true;
+}
+
+void pod_loop_clear(const struct pod_shown *s)
+{
+	long fd = pod_open_node("loop", SYS_S_IFBLK, s->major, s->minor, SYS_O_RDWR);
+	if (fd < 0)
+		return;
+	(void)pod_sys_ioctl((int)fd, LOOP_CLR_FD, NULL);
+	pod_sys_close((int)fd);
 }

@@ -106,3 +106,33 @@ void pod_name_label(const struct pod_shown *s)
 	(void)pod_snprintf(target, sizeof target, "../../%s", s->name);
 	(void)pod_sys_symlink(target, path); /* udev's own stays */
 }
+
+struct parts {
+	const struct pod_shown *s;
+	const char *disk;
+};
+
+static bool name_partition(void *ctx, const char *name)
+{
+	const struct parts *p = ctx;
+	char path[160], text[32], node[48];
+	struct pod_shown part = {.major = 0};
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/%.40s/partition", p->s->name, name);
+	if (pod_read_text(path, text, sizeof text) <= 0)
+		return true;
+	size_t len = pod_strlen(p->disk);
+	bool digit = p->disk[len - 1] >= '0' && p->disk[len - 1] <= '9';
+	(void)pod_snprintf(node, sizeof node, "%s%s%.8s", p->disk, digit ? "p" : "", text);
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/%.40s/dev", p->s->name, name);
+	if (pod_read_text(path, text, sizeof text) > 0 && pod_parse_dev(text, &part.major, &part.minor))
+		(void)put_node(DEVTMPFS, node, part.major, part.minor);
+	return true;
+}
+
+void pod_name_partitions(const struct pod_shown *s, const char *disk)
+{
+	struct parts p = {s, disk};
+	char path[96];
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s", s->name);
+	(void)pod_each_name(path, name_partition, &p);
+}

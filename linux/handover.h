@@ -44,6 +44,18 @@ enum pod_status POD_MUST_USE pod_ho_parse(struct pod_ho_record *r, const uint8_t
 /* The bytes of the chunk of a type, `*len` of them; NULL: there is none. */
 const uint8_t *pod_ho_chunk(const struct pod_ho_record *r, uint32_t type, uint32_t *len);
 
+/* The disk that is shown instead of the image (POD_HO_CHUNK_DISK). */
+struct pod_ho_disk {
+	uint64_t size_bytes;
+	uint32_t sector_size, flags;
+	uint32_t seg_count;
+	const uint8_t *seg;
+};
+/* POD_E_NOT_FOUND: the image is shown as it is. POD_E_CORRUPT: a number breaks the rules; `diag` names the field. */
+enum pod_status POD_MUST_USE pod_ho_disk(const struct pod_ho_record *r, struct pod_ho_disk *d, struct pod_diag *diag);
+/* Segment `i`; start_bytes 0: zeros. */
+void pod_ho_disk_seg(const struct pod_ho_disk *d, uint32_t i, struct pod_ho_run *seg);
+
 struct pod_ho_cursor {
 	uint32_t at;	       /* next extent */
 	uint64_t before_bytes; /* what the extents before it hold */

@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Control devices of drivers that may be modules not loaded yet. */
+/* Control devices of drivers that may be modules not loaded yet; and modules that came with the hand-over. */
 #include "linux/attach.h"
+#include "core/base/mem.h"
+
+#define MODULES_MAX 64u
+#define COMPRESSED  4u /* MODULE_INIT_COMPRESSED_FILE (include/uapi/linux/module.h) */
+
+void pod_load_modules(void)
+{
+	char release[65], path[160];
+	uint8_t magic[4] = {0};
+	if (pod_sys_release(release) < 0)
+		return;
+	for (unsigned i = 0; i < MODULES_MAX; i++) {
+		(void)pod_snprintf(path, sizeof path, POD_DIR "/m%u-%s", i, release);
+		long fd = pod_sys_open(path, SYS_O_RDONLY);
+		if (fd < 0)
+			return;
+		bool elf =
+			pod_sys_pread((int)fd, magic, sizeof magic, 0) == (long)sizeof magic && memcmp(magic, "\177ELF", 4) == 0;
+		(void)pod_sys_finit_module((int)fd, elf ? 0 : COMPRESSED);
+		pod_sys_close((int)fd);
+		pod_sys_unlink(path, 0);
+	}
+}
 
 void pod_modprobe(const char *module)
 {

@@ -326,13 +326,41 @@ static void look_at_processes(uint32_t now)
 	}
 }
 
+struct find_part {
+	struct pod_mounted *m;
+	bool found;
+};
+
+static bool find_part_mount(void *ctx, const char *name)
+{
+	struct find_part *f = ctx;
+	char path[128], dev[32];
+	uint32_t major, minor;
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/%.40s/dev", rec.w->shown_disk, name);
+	if (pod_read_text(path, dev, sizeof dev) > 0 && pod_parse_dev(dev, &major, &minor))
+		f->found = pod_find_mount(text, major, minor, f->m);
+	return !f->found;
+}
+
+/* Of a disk it is a partition that is mounted. */
+static bool find_mount(struct pod_mounted *m)
+{
+	struct find_part f = {m, pod_find_mount(text, rec.w->shown_major, rec.w->shown_minor, m)};
+	char path[96];
+	if (f.found || !rec.w->shown_disk[0])
+		return f.found;
+	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s", rec.w->shown_disk);
+	(void)pod_each_name(path, find_part_mount, &f);
+	return f.found;
+}
+
 /* Where the image is mounted now. What looks for a medium mounts a device, looks, and lets go: then `mount` is empty again. */
 static void look_at_mounts(void)
 {
 	struct pod_mounted m = {.where = ""};
 	if (!has_stage(POD_STAGE_SHOWN) || pod_read_text(POD_PROC_DIR "/1/mountinfo", text, sizeof text) <= 0)
 		return;
-	bool mounted = pod_find_mount(text, rec.w->shown_major, rec.w->shown_minor, &m);
+	bool mounted = find_mount(&m);
 	if (mounted)
 		pod_record_stage(POD_STAGE_MEDIUM_MOUNTED, 0);
 	if (pod_streq(m.where, rec.r.mount))

@@ -29,7 +29,7 @@ struct pod_disk {
 	uint64_t size_bytes;
 };
 
-enum pod_use { POD_USE_ANY, POD_USE_BLKPG, POD_USE_DM, POD_USE_LOOP, POD_USE_FILE, POD_USE_OFF };
+enum pod_use { POD_USE_ANY, POD_USE_BLKPG, POD_USE_DM, POD_USE_LOOP, POD_USE_FILE, POD_USE_OFF, POD_USE_DISK };
 
 /* Names of the stick's, lent to the device that shows the image (attach_name.c). */
 struct pod_lent {
@@ -53,6 +53,9 @@ struct pod_watch {
 	uint32_t shown_major, shown_minor; /* the device that shows the image; 0, 0 while there is none */
 	struct pod_names names;
 	bool disk_stays_writable; /* something that is shown writes to the stick */
+	bool is_disk;		  /* the image is a disk, or has one in it ... */
+	struct pod_ho_disk vdisk; /* ... this one */
+	char shown_disk[40];	  /* the name of the device, whose partitions are what the system mounts */
 };
 
 /* How long no block device may have come or gone before the disk, which is the stick, is taken to be the only one. */
@@ -95,6 +98,9 @@ void pod_split_dev(uint64_t dev, uint32_t *major, uint32_t *minor);
 long pod_set_read_only(int fd, bool on);
 bool pod_is_read_only(int fd);
 void pod_sleep_ms(unsigned ms);
+/* Loads the kernel modules that came with the record, for a kernel whose initramfs has not got them: /isopod/m0-RELEASE, m1-RELEASE and so
+ * on, in this order. */
+void pod_load_modules(void);
 /* Calls `cb` for each name in a folder until it returns false; -errno if the folder cannot be read. */
 long pod_each_name(const char *dir, bool (*cb)(void *ctx, const char *name), void *ctx);
 

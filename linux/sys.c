@@ -21,6 +21,7 @@ enum {
 	NR_CLONE = 56,
 	NR_EXECVE = 59,
 	NR_WAIT4 = 61,
+	NR_UNAME = 63,
 	NR_FDATASYNC = 75,
 	NR_SYSLOG = 103,
 	NR_SETSID = 112,
@@ -40,6 +41,7 @@ enum {
 	NR_READLINKAT = 267,
 	NR_PPOLL = 271,
 	NR_UNSHARE = 272,
+	NR_FINIT_MODULE = 313,
 };
 /* struct stat */
 enum { ST_DEV = 0, ST_INO = 8, ST_MODE = 24, ST_RDEV = 40, ST_SIZE = 48, ST_BYTES = 144 };
@@ -81,6 +83,7 @@ enum {
 	NR_SYSLOG = 103,
 	NR_WAIT4 = 114,
 	NR_CLONE = 120,
+	NR_UNAME = 122,
 	NR_FDATASYNC = 148,
 	NR_PRCTL = 172,
 	NR_PREAD = 180,
@@ -98,6 +101,7 @@ enum {
 	NR_READLINKAT = 305,
 	NR_PPOLL = 309,
 	NR_UNSHARE = 310,
+	NR_FINIT_MODULE = 350,
 };
 /* struct stat64 */
 enum { ST_DEV = 0, ST_INO = 88, ST_MODE = 16, ST_RDEV = 32, ST_SIZE = 44, ST_BYTES = 96 };
@@ -148,6 +152,7 @@ enum {
 	NR_CLOCK_GETTIME = 113,
 	NR_SYSLOG = 116,
 	NR_SETSID = 157,
+	NR_UNAME = 160,
 	NR_PRCTL = 167,
 	NR_GETPID = 172,
 	NR_SOCKET = 198,
@@ -155,6 +160,7 @@ enum {
 	NR_CLONE = 220,
 	NR_EXECVE = 221,
 	NR_WAIT4 = 260,
+	NR_FINIT_MODULE = 273,
 };
 /* struct stat */
 enum { ST_DEV = 0, ST_INO = 8, ST_MODE = 16, ST_RDEV = 32, ST_SIZE = 48, ST_BYTES = 128 };
@@ -337,6 +343,20 @@ long pod_sys_exec(const char *path, char *const *argv, char *const *envp)
 long pod_sys_wait(long pid, int *status)
 {
 	return call6(NR_WAIT4, pid, (long)status, 0, 0, 0, 0);
+}
+
+long pod_sys_finit_module(int fd, uint32_t flags)
+{
+	return call3(NR_FINIT_MODULE, fd, (long)"", (long)flags);
+}
+
+long pod_sys_release(char out[65])
+{
+	char name[6][65]; /* struct new_utsname: system, node, release, version, machine, domain */
+	long ret = call3(NR_UNAME, (long)name, 0, 0);
+	if (ret >= 0)
+		memcpy(out, name[2], 65);
+	return ret;
 }
 
 long pod_sys_setsid(void)

@@ -70,6 +70,10 @@ long pod_sys_fork(void);
 long pod_sys_exec(const char *path, char *const *argv, char *const *envp);
 /* Waits for one child; returns its pid and *status. */
 long pod_sys_wait(long pid, int *status);
+/* Loads the module in a file. */
+long pod_sys_finit_module(int fd, uint32_t flags);
+/* The kernel's release, "6.1.0-9-amd64". */
+long pod_sys_release(char out[65]);
 long pod_sys_setsid(void);
 long pod_sys_getpid(void);
 long pod_sys_set_name(const char *name);

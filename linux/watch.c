@@ -256,6 +256,7 @@ static bool open_view(void)
 			len += (size_t)n;
 		pod_sys_close((int)fd);
 	}
+	pod_load_modules();
 	/* ramfs is in every kernel that has an initramfs. */
 	if (pod_sys_mount("isopod", POD_DIR, "ramfs", 0, NULL) < 0)
 		return false;
@@ -267,6 +268,12 @@ static bool open_view(void)
 	pod_say_open();
 	struct pod_diag diag = {0};
 	enum pod_status st = pod_ho_parse(&watch.record, record_bytes, len, &diag);
+	if (st == POD_OK) {
+		st = pod_ho_disk(&watch.record, &watch.vdisk, &diag);
+		watch.is_disk = st == POD_OK;
+		watch.disk_stays_writable |= watch.is_disk && (watch.vdisk.flags & POD_HO_DISK_WRITE) != 0;
+		st = st == POD_E_NOT_FOUND ? POD_OK : st;
+	}
 	if (st != POD_OK) {
 		pod_say(POD_SAY_ERROR, "the record /isopod/map is of no use: %s (%s at offset %llu, %llu instead of %llu)",
 			pod_status_text(st), diag.what, (unsigned long long)diag.offset_bytes, (unsigned long long)diag.got,
@@ -278,9 +285,9 @@ static bool open_view(void)
 
 static bool remove_file(void *ctx, const char *name)
 {
-	char path[96];
+	char path[160];
 	(void)ctx;
-	if (pod_strlen(name) < 64) {
+	if (pod_strlen(name) < 128) {
 		(void)pod_snprintf(path, sizeof path, POD_DIR "/%s", name);
 		pod_sys_unlink(path, 0);
 	}

@@ -31,6 +31,15 @@
  *
  * A chunk is { u32 type, u32 length of what follows, bytes, zeros to a multiple of 8 }. One type comes once. Whoever does not know a
  * type passes over it: what the older shim would do without it must still be right.
+ *
+ * POD_HO_CHUNK_DISK: the image is a disk, or a file that holds one; the system is shown that disk.
+ *   +0x00  8  its size in bytes, a multiple of 512
+ *   +0x08  4  its sector size in bytes
+ *   +0x0C  4  flags (POD_HO_DISK_*)
+ *   +0x10  4  number of segments, 1 to POD_HO_DISK_SEG_MAX
+ *   +0x14  4  zero
+ *   +0x18     segments: 16 bytes each, { u64 first byte on the stick, 0: zeros, u64 length in bytes }, in the disk's order; both are
+ *             multiples of 512, what lies on the stick lies in the data partition, and the lengths add up to the size
  */
 #ifndef POD_MAP_HANDOVER_H
 #define POD_MAP_HANDOVER_H
@@ -41,6 +50,17 @@
 #define POD_HO_EXTENT_MAX  65536u
 #define POD_HO_CHUNK_HEAD  8u
 #define POD_HO_CHUNKS_MAX  (2u << 20) /* bytes of all of them */
+
+#define POD_HO_DISK_HEAD    0x18u
+#define POD_HO_DISK_SEG_MAX 65536u
+
+enum pod_ho_chunk {
+	POD_HO_CHUNK_DISK = 0x4b534944, /* "DISK" */
+};
+
+enum {
+	POD_HO_DISK_WRITE = 1u << 0, /* what the system writes goes into the image; else into an overlay */
+};
 
 enum {
 	POD_HO_GPT = 1u << 0, /* the GUID counts, not only the signature */

@@ -5,6 +5,7 @@
 #include "core/base/hash.h"
 /* The shim is no part of the core's archive. */
 #include "linux/handover.c"
+#include "linux/handover_disk.c"
 
 static void check_runs(const struct pod_ho_record *r, uint32_t align)
 {
@@ -38,6 +39,29 @@ static void require_chunks(const struct pod_ho_record *r, const uint8_t *end)
 	}
 }
 
+/* A disk is all there, in units of the device, and what of it lies on the stick lies in the data partition. */
+static void require_disk(const struct pod_ho_record *r)
+{
+	struct pod_ho_disk d;
+	struct pod_diag diag = {0};
+	uint64_t sum = 0;
+	enum pod_status st = pod_ho_disk(r, &d, &diag);
+	FUZZ_REQUIRE(st == POD_OK || st == POD_E_NOT_FOUND || diag.what);
+	if (st != POD_OK)
+		return;
+	for (uint32_t i = 0; i < d.seg_count; i++) {
+		struct pod_ho_run s;
+		pod_ho_disk_seg(&d, i, &s);
+		FUZZ_REQUIRE(s.length_bytes && ((s.start_bytes | s.length_bytes) & (UNIT - 1)) == 0);
+		if (s.start_bytes) {
+			FUZZ_REQUIRE(s.start_bytes >= r->part_start_bytes && s.length_bytes <= r->part_length_bytes);
+			FUZZ_REQUIRE(s.start_bytes - r->part_start_bytes <= r->part_length_bytes - s.length_bytes);
+		}
+		sum += s.length_bytes;
+	}
+	FUZZ_REQUIRE(sum == d.size_bytes && sum <= INT64_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pod_ho_record r;
@@ -60,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_REQUIRE(r.state_start_bytes >= r.part_start_bytes + r.part_length_bytes ||
 			     r.state_start_bytes + r.state_length_bytes <= r.part_start_bytes);
 		require_chunks(&r, copy + size);
+		require_disk(&r);
 		check_runs(&r, 512);
 		check_runs(&r, 4096);
 		check_runs(&r, 1);

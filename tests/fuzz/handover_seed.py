@@ -19,6 +19,10 @@ def record(extents, image, path=b"/images/x.iso", flags=0, state=(0, 0, 0), chun
                        end + gap if chunks else 0, len(chunks)) + ext + path + bytes(gap) + chunks
 
 
+def disk(segments, size, flags=0):
+    return chunk(0x4B534944, struct.pack("<QIIII", size, 512, flags, len(segments), 0) + b"".join(struct.pack("<QQ", *s) for s in segments))
+
+
 SEEDS = {
     "one": record([(2 * MIB, 3 * MIB)], 3 * MIB),
     "tail": record([(2 * MIB, 3 * MIB)], 3 * MIB - 700),
@@ -29,6 +33,10 @@ SEEDS = {
     "state inside": record([(2 * MIB, 3 * MIB)], 3 * MIB, state=(64 * MIB, 2 * MIB, 7)),
     "chunks": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(1000, b"twelve bytes") + chunk(2, b"") + chunk(3, bytes(range(40)))),
     "chunk beyond": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(1, b"8 bytes.") + struct.pack("<II", 2, 16) + bytes(8)),
+    "disk": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=disk([(3 * MIB, MIB), (0, 5 * MIB), (2 * MIB, MIB)], 7 * MIB)),
+    "disk written": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(1, b"x") + disk([(2 * MIB, 3 * MIB)], 3 * MIB, flags=1)),
+    "disk beyond": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=disk([(2 * MIB, MIB), (64 * MIB, 2 * MIB)], 3 * MIB)),
+    "disk too short": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=disk([(2 * MIB, MIB)], 2 * MIB)),
     "short": record([(2 * MIB, 512)], 12, path=b""),
 }
 for name, data in SEEDS.items():

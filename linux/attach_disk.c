@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shows the disk that is the image, or that is in it, with its own partitions: from below,
+ *
+ *   1. device-mapper "isopod-base": the pieces of the disk on the stick, and zeros between them; read-only
+ *   2. device-mapper "isopod-disk": a snapshot of it, whose store is a loop device on a file in memory: what the system writes. Nothing
+ *      on the stick changes. (drivers/md/dm-snap.c: "snapshot ORIGIN STORE N CHUNK", not persistent, chunks in sectors)
+ *   3. a loop device with a scan for partitions, which device-mapper has not got: so the kernel itself reads their numbers, places
+ *      and PARTUUIDs, and udev makes the links.
+ *
+ * Where the record says so, 1 can be written to, and there is no 2. Without a snapshot the disk is read-only. Without device-mapper a
+ * loop device can show a disk in one piece by itself.
+ */
+#include "linux/attach.h"
+#include "linux/observe.h"
+#include "core/base/mem.h"
+
+#define BASE "isopod-base"
+#define DISK "isopod-disk"
+
+#define STORE_DIR     POD_DIR "/overlay"
+#define CHUNK_SECTORS 8u
+
+static bool make_base(const struct pod_ho_disk *d, const struct pod_disk *disk, bool write, struct pod_shown *out,
+		      struct pod_try *t)
+{
+	pod_dm_begin();
+	for (uint32_t i = 0; i < d->seg_count; i++) {
+		struct pod_ho_run s;
+		pod_ho_disk_seg(d, i, &s);
+		if (!(s.start_bytes ? pod_dm_add_linear(disk, &s) : pod_dm_add(s.length_bytes, "zero", "")))
+			return pod_try_fail(t, "the disk is in too many pieces", 0);
+	}
+	return pod_dm_make(BASE, write ? POD_DM_HIDDEN_RW : POD_DM_HIDDEN, out, t);
+}
+
+/* How much the system may write: as much as the disk has, or half of the memory. */
+static uint64_t store_size(const struct pod_ho_disk *d)
+{
+	static char text[4096];
+	uint64_t half = 0;
+	if (pod_read_text(POD_PROC_DIR "/meminfo", text, sizeof text) > 0)
+		half = ((uint64_t)pod_meminfo_kib(text, "MemTotal") << 10) / 2;
+	return pod_min_u64(d->size_bytes, half) & ~(uint64_t)4095;
+}
+
+/* A loop device on an empty file in memory. */
+static bool make_store(const struct pod_watch *w, struct pod_shown *out, struct pod_try *t)
+{
+	uint64_t size = store_size(&w->vdisk);
+	char opt[64];
+	if (!size)
+		return pod_try_fail(t, "the size of the memory is not known", 0);
+	(void)pod_snprintf(opt, sizeof opt, "mode=0700,size=%llu", (unsigned long long)size);
+	(void)pod_sys_mkdir(STORE_DIR, 0700);
+	/* Without tmpfs the file is in the view's own ramfs. */
+	bool own = pod_sys_mount("isopod", STORE_DIR, "tmpfs", 0, opt) >= 0;
+	(void)pod_sys_mknod(STORE_DIR "/store", SYS_S_IFREG | 0600, 0, 0);
+	long fd = pod_sys_open(STORE_DIR "/store", SYS_O_RDWR);
+	bool done = false;
+	if (fd < 0 || pod_sys_pwrite((int)fd, "", 1, size - 1) != 1)
+		(void)pod_try_fail(t, "no file in memory", fd < 0 ? fd : 0);
+	else
+		done = pod_loop_show(w, (int)fd, 0, 0, 0, out, t);
+	if (fd >= 0)
+		pod_sys_close((int)fd);
+	/* The loop device keeps the file. */
+	if (own)
+		(void)pod_sys_umount_detach(STORE_DIR);
+	return done;
+}
+
+static bool make_overlay(const struct pod_watch *w, const struct pod_shown *base, struct pod_shown *out, struct pod_try *t)
+{
+	char params[40];
+	struct pod_shown store;
+	if (!make_store(w, &store, t))
+		return false;
+	(void)pod_snprintf(params, sizeof params, "%u:%u %u:%u N %u", (unsigned)base->major, (unsigned)base->minor,
+			   (unsigned)store.major, (unsigned)store.minor, CHUNK_SECTORS);
+	for (int again = 0; again < 2; again++) {
+		pod_dm_begin();
+		if (pod_dm_add(w->vdisk.size_bytes, "snapshot", params) && pod_dm_make(DISK, POD_DM_HIDDEN_RW, out, t))
+			return true;
+		pod_modprobe("dm-snapshot");
+	}
+	pod_loop_clear(&store);
+	return false;
+}
+
+/* A loop device with partitions over a block device, or a part of it. */
+static bool make_loop(const struct pod_watch *w, const struct pod_shown *under, uint64_t offset, bool write,
+		      struct pod_shown *out, struct pod_try *t)
+{
+	uint32_t flags = POD_LOOP_PARTITIONS | POD_LOOP_DIRECT | (write ? 0 : POD_LOOP_READ_ONLY);
+	long fd = pod_open_node("under", SYS_S_IFBLK, under->major, under->minor, write ? SYS_O_RDWR : SYS_O_RDONLY);
+	if (fd < 0)
+		return pod_try_fail(t, "the disk below cannot be opened", fd);
+	bool done = pod_loop_show(w, (int)fd, offset, w->vdisk.size_bytes, flags, out, t);
+	pod_sys_close((int)fd);
+	return done;
+}
+
+static bool show_mapped(const struct pod_watch *w, const struct pod_disk *disk, bool write, struct pod_shown *out,
+			const char **note, struct pod_try *t)
+{
+	struct pod_shown base, over;
+	if (!make_base(&w->vdisk, disk, write, &base, t))
+		return false;
+	bool overlay = !write && make_overlay(w, &base, &over, t);
+	if (!write && !overlay)
+		pod_say(POD_SAY_ERROR, "nothing can be written to the disk in %s: %s (error %u)", w->path, t->why,
+			(unsigned)-t->err);
+	if (make_loop(w, overlay ? &over : &base, 0, write || overlay, out, t)) {
+		*note = write	  ? "what is written to it goes into the file"
+			: overlay ? "what is written to it stays in memory and is gone when the machine is switched off"
+				  : "it is read-only";
+		return true;
+	}
+	if (overlay)
+		pod_dm_remove(DISK);
+	pod_dm_remove(BASE);
+	return false;
+}
+
+bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, const char **note,
+		   struct pod_try *t)
+{
+	bool write = (w->vdisk.flags & POD_HO_DISK_WRITE) != 0;
+	struct pod_shown under = {.major = disk->major, .minor = disk->minor};
+	struct pod_ho_run first;
+	if (w->use != POD_USE_LOOP && show_mapped(w, disk, write, out, note, t))
+		return true;
+	pod_ho_disk_seg(&w->vdisk, 0, &first);
+	if (t->busy || w->use == POD_USE_DM || w->vdisk.seg_count != 1 || !first.start_bytes)
+		return false;
+	*note = write ? "what is written to it goes into the file" : "it is read-only";
+	return make_loop(w, &under, first.start_bytes, write, out, t);
+}

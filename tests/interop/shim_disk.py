@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The shim shows the disk in an image: Debian's kernel, a hand-made initramfs, a stick that may be written. The disk is a GPT with two FAT
+volumes, numbers 2 and 5; its bytes lie on the stick in pieces that are out of order, and a part of it is nowhere.
+
+shim_disk.py [CASE...]
+"""
+import os, re, struct, sys, tempfile, time
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import shim_boot as S
+
+MIB = 1 << 20
+SIZE = 24 * MIB
+HOLE = (12 * MIB, 20 * MIB)  # behind the first volume, before the second: zeros that have no place on the stick
+VOLUMES = {2: (2 * MIB, 8 * MIB, "PODTWO"), 5: (20 * MIB, 3 * MIB, "PODFIVE")}
+DM = ["dm-mod", "dm-zero", "dm-bufio", "dm-snapshot"]
+WRITE = 1
+
+INIT = r"""#!/bin/sh
+mkdir -p /proc /sys /dev /mnt
+mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
+echo "T:which=disk"
+for m in xhci_pci usb_storage sd_mod vfat nls_ascii nls_cp437 nls_utf8; do modprobe $m; done
+for i in $(seq 200); do [ -b /dev/loop0p5 -o -b /dev/loop1p5 ] && break; sleep 0.1; done
+sleep 1
+disk=$(ls -d /sys/block/loop*/loop*p5 | head -n 1); disk=${disk%/*}; disk=${disk##*/}
+echo "T:disk=$disk size=$(($(cat /sys/block/$disk/size) * 512)) ro=$(cat /sys/block/$disk/ro)"
+for p in 2 5; do
+	s=/sys/block/$disk/${disk}p$p
+	mount -t vfat /dev/${disk}p$p /mnt
+	echo "T:part$p=$(($(cat $s/start) * 512)) $(($(cat $s/size) * 512)) $(cat /mnt/word.txt)"
+	echo "written by the system" >/mnt/new.txt; dd if=/dev/zero bs=64k count=16 of=/mnt/zeros 2>/dev/null
+	umount /mnt; echo 3 >/proc/sys/vm/drop_caches; mount -r -t vfat /dev/${disk}p$p /mnt
+	echo "T:again$p=$(cat /mnt/word.txt) $(cat /mnt/new.txt)"
+	umount /mnt
+done
+echo "T:hole=$(dd if=/dev/$disk bs=1M skip=13 count=6 2>/dev/null | md5sum | cut -d' ' -f1)"
+echo "T:nodes=$(for f in sda1 sda2 sda5; do stat -c '%n %t:%T' /dev/$f 2>/dev/null; done | tr '\n' ' ')$(stat -c '%t:%T' /dev/${disk}p2)"
+echo "T:parts=$(ls /sys/block/sda | grep '^sda[0-9]' | tr '\n' ' ')"
+for i in $(seq 15); do ps | grep -q '[i]sopod' || break; sleep 1; done
+echo "T:left=$(ls -d /isopod 2>/dev/null) procs=$(ps | grep -c '[i]sopod')"
+sync
+echo "T:end"
+poweroff -f
+"""
+
+
+def make_disk(path):
+    with open(path, "wb") as f:
+        f.truncate(SIZE)
+    table = "label: gpt\n" + "".join("%s%d : start=%d, size=%d, type=L\n" % (path, n, s // 512, z // 512) for n, (s, z, _) in VOLUMES.items())
+    S.run("/sbin/sfdisk", "-q", path, input=table.encode())
+    for n, (start, size, label) in VOLUMES.items():
+        volume = path + ".vol"
+        with open(volume, "wb") as f:
+            f.truncate(size)
+        S.run("/usr/sbin/mkfs.fat", "-n", label, volume)
+        with open(volume + ".txt", "w") as f:
+            f.write("word of %s\n" % label)
+        S.run("mcopy", "-i", volume, volume + ".txt", "::/word.txt")
+        with open(volume, "rb") as v, open(path, "r+b") as f:
+            f.seek(start)
+            f.write(v.read())
+    return open(path, "rb").read()
+
+
+class DiskStick(S.Stick):
+    """A stick whose image is the disk as one piece; `spread` puts the disk, as a container would, elsewhere into its volume."""
+
+    def chunk(self):
+        segs = b"".join(struct.pack("<QQ", *s) for s in self.segs)
+        body = struct.pack("<QIIII", SIZE, 512, self.flags, len(self.segs), 0) + segs
+        return struct.pack("<II", 0x4B534944, len(body)) + body + bytes(-len(body) % 8)
+
+    def record(self, **wrong):
+        r = bytearray(super().record())
+        at = len(r) + -len(r) % 8
+        c = self.chunk()
+        r += bytes(at - len(r)) + c
+        struct.pack_into("<I", r, 0x08, len(r))
+        struct.pack_into("<II", r, 0x70, at, len(c))
+        struct.pack_into("<II", r, 0x0C, 0, struct.unpack_from("<I", r, 0x10)[0])
+        struct.pack_into("<I", r, 0x0C, S.binascii.crc32(r))
+        return bytes(r)
+
+    def spread(self, disk):
+        """Pieces of 4 MiB, the last one first; the hole has none."""
+        self.segs, at = [], self.part[0] + 2 * MIB
+        pieces = [(o, min(4 * MIB, HOLE[0] - o)) for o in range(0, HOLE[0], 4 * MIB)] + [(HOLE[1], SIZE - HOLE[1])]
+        where = {}
+        with open(self.path, "r+b") as f:
+            for o, n in reversed(pieces):
+                f.seek(at)
+                f.write(disk[o:o + n])
+                where[o] = at
+                at += n + 4096
+        for o, n in pieces:
+            if o == HOLE[1]:
+                self.segs.append((0, HOLE[1] - HOLE[0]))
+            self.segs.append((where[o], n))
+
+
+class Tests:
+    def __init__(self, work):
+        self.work, self.bad = work, []
+        S.MODULES[:] = [m for m in S.MODULES if m != "dm_mod"]
+        self.kernel, version, busybox = S.fetch_kernel()
+        self.release = version
+        self.initrd = S.Initrd(version, busybox).build(script=INIT)
+        self.base = S.module_files(version)[0]
+        self.shim = open(S.B + "/stick/SHIMX64", "rb").read()
+        self.disk = make_disk(work + "/disk.img")
+
+    def check(self, cond, what):
+        if not cond:
+            self.bad.append(what)
+
+    def stick(self, flags=0, spread=True):
+        # The volume's content plays no part: the record alone says where things lie.
+        s = DiskStick(self.work + "/stick.img", self.disk)
+        s.flags, s.segs = flags, [(s.extents[0][0], SIZE)]
+        if spread:
+            s.spread(self.disk)
+        return s
+
+    def modules(self, names):
+        members = []
+        for i, name in enumerate(names):
+            data = open(f"{self.base}/kernel/drivers/md/{name}.ko", "rb").read()
+            members.append(S.cpio_member(f"isopod/m{i}-{self.release}", S.FILE, data))
+        return S.cpio([S.cpio_member("isopod", S.DIR, nlink=2)] + members)
+
+    def boot(self, stick, modules, words=""):
+        before = open(stick.path, "rb").read()
+        initrd = S.compress(self.initrd, "gzip")
+        log = S.Machine(self.work, self.kernel, S.pad(initrd) + self.modules(modules) + S.post_archive(self.shim, stick.record()), [stick],
+                        words).finish(120)
+        after = open(stick.path, "rb").read()
+        changed = [i for i in range(0, len(before), 4096) if before[i:i + 4096] != after[i:i + 4096]]
+        return S.words_of(log), log, changed
+
+    def seen(self, w, writable):
+        self.check(re.fullmatch(r"loop\d size=%d ro=%d" % (SIZE, not writable), w.get("disk", "")), "the disk: " + w.get("disk", "none"))
+        for n, (start, size, label) in VOLUMES.items():
+            self.check(w.get(f"part{n}") == f"{start} {size} word of {label}", f"partition {n}: " + w.get(f"part{n}", "none"))
+            want = f"word of {label}" + (" written by the system" if writable else " ")
+            self.check(w.get(f"again{n}", "") == want.rstrip() or w.get(f"again{n}", "") == want, f"partition {n} afterwards: " + w.get(f"again{n}", "none"))
+        self.check(w.get("hole") == "da6a0d097e307ac52ed9b4ad551801fc", "between the volumes are no zeros: " + w.get("hole", "none"))
+        self.check(w.get("parts") == "", "the stick still has partitions: " + w.get("parts", "?"))
+        numbers = re.fullmatch(r"/dev/sda2 (\S+) /dev/sda5 (\S+) (\S+)", w.get("nodes", ""))
+        self.check(numbers and numbers[1] == numbers[3] != numbers[2], "nodes: " + w.get("nodes", "none"))
+        self.check(w.get("left") == " procs=0" and "end" in w, "left behind: " + w.get("left", "no line"))
+
+    def case_pieces_with_modules_and_overlay(self):
+        s = self.stick()
+        w, log, changed = self.boot(s, DM)
+        self.seen(w, True)
+        self.check("stays in memory" in log, "the log does not say where writes go")
+        self.check(not changed, f"{len(changed)} blocks of the stick were written")
+
+    def case_no_snapshot(self):
+        s = self.stick()
+        w, log, changed = self.boot(s, DM[:2])
+        self.seen(w, False)
+        self.check(re.search(r"isopod: nothing can be written to the disk in /images/x.iso: ", log), "no message")
+        self.check(not changed, f"{len(changed)} blocks of the stick were written")
+
+    def case_written_through(self):
+        s = self.stick(flags=WRITE, spread=False)
+        w, log, changed = self.boot(s, DM[:2])
+        self.seen(w, True)
+        first, end = s.segs[0][0], s.segs[0][0] + SIZE
+        self.check(changed, "nothing was written")
+        self.check(all(first <= c < end for c in changed), "bytes beside the image were written")
+        self.check("goes into the file" in log, "the log does not say where writes go")
+
+    def case_no_device_mapper(self):
+        s = self.stick(spread=False)
+        w, log, changed = self.boot(s, [])
+        self.seen(w, False)
+        self.check(not changed, f"{len(changed)} blocks of the stick were written")
+
+
+def main():
+    names, passed, failed = sys.argv[1:], 0, 0
+    with tempfile.TemporaryDirectory(prefix="isopod-shim-") as work:
+        t = Tests(work)
+        for name in [n for n in dir(Tests) if n.startswith("case_")]:
+            if names and name[5:] not in names:
+                continue
+            t.bad, start = [], time.monotonic()
+            try:
+                getattr(t, name)()
+            except Exception as e:  # a case that cannot be carried out has failed
+                t.bad.append(f"{type(e).__name__}: {e}")
+            print(f"{'FAILED' if t.bad else 'ok'} {name[5:]} ({time.monotonic() - start:.0f} s)" + "".join("; " + b for b in t.bad), flush=True)
+            passed, failed = passed + (not t.bad), failed + bool(t.bad)
+            if t.bad:
+                print("\n".join(open(work + "/serial.log", errors="replace").read().splitlines()[-30:]))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -271,6 +271,7 @@ static void look_at_files(struct pod_container *c)
 	uint64_t full = c->chain.dev.size_bytes, now = top->map.size_bytes;
 	c->plan->layers = c->chain.depth;
 	bool grows = !c->chain.member[0]->fixed && pod_image_is_vhd(c->plan->image.kind);
+	c->plan->one_fixed = c->chain.depth == 1 && c->chain.member[0]->fixed && c->plan->image.kind == POD_IMAGE_VHD;
 	c->plan->expand_bytes = !grows || full < now ? 0 : full - now;
 	for (unsigned i = 1; i < c->chain.depth; i++)
 		if (!same_folder(top->path, ((const struct part *)c->chain.member[i]->file)->path))

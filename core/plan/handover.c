@@ -176,9 +176,11 @@ static void build_front(struct pod_cpio *c, const struct pod_shim *shim)
 	pod_cpio_add_header(c, "isopod/shim", S_EXEC, 0x69736f03, shim->len, POD_SHIM_ALIGN);
 }
 
-static void build_rest(struct pod_cpio *c, const void *rec, size_t rec_len)
+static void build_rest(struct pod_cpio *c, const struct pod_handover *h, const void *rec, size_t rec_len)
 {
 	static const char target[] = "isopod/shim";
+	for (uint32_t i = 0; i < h->module_count; i++)
+		pod_cpio_add(c, h->module[i].name, S_FILE, 1, 0x69736f20 + i, h->module[i].data, h->module[i].len);
 	pod_cpio_add(c, "isopod/map", S_FILE, 1, 0x69736f04, rec, rec_len);
 	pod_cpio_add(c, "init", S_LINK, 1, 0x69736f05, target, sizeof target - 1);
 	pod_cpio_end(c, POD_SHIM_ALIGN);
@@ -196,23 +198,24 @@ static enum pod_status post_by_reference(struct pod_handover *h, const struct po
 	if (shim->len & (POD_SHIM_ALIGN - 1) || total != shim->len)
 		return POD_E_INVALID;
 	build_front(&before, shim);
-	build_rest(&behind, rec, rec_len);
+	build_rest(&behind, h, rec, rec_len);
 	POD_TRY(pod_map_mem(map, NULL, before.len + behind.len, &at));
 	struct pod_cpio front = {.out = map->mem + (size_t)at, .cap = before.len};
 	struct pod_cpio rest = {.out = map->mem + (size_t)at + before.len, .cap = behind.len};
 	build_front(&front, shim);
-	build_rest(&rest, rec, rec_len);
+	build_rest(&rest, h, rec, rec_len);
 	POD_TRY(pod_map_append(out, POD_SEG_MEM, at, before.len));
 	for (size_t i = 0; i < shim->extent_count; i++)
 		POD_TRY(pod_map_append(out, POD_SEG_DEV, shim->extent[i].dev_bytes, shim->extent[i].length_bytes));
 	return pod_map_append(out, POD_SEG_MEM, at + before.len, behind.len);
 }
 
-static void build_post(struct pod_cpio *c, const struct pod_shim *shim, const void *rec, size_t rec_len)
+static void build_post(struct pod_cpio *c, const struct pod_handover *h, const struct pod_shim *shim, const void *rec,
+		       size_t rec_len)
 {
 	build_front(c, shim);
 	pod_cpio_put(c, shim->data, shim->len);
-	build_rest(c, rec, rec_len);
+	build_rest(c, h, rec, rec_len);
 }
 
 static enum pod_status post_by_value(struct pod_handover *h, const struct pod_shim *shim, const void *rec, size_t rec_len,
@@ -220,10 +223,10 @@ static enum pod_status post_by_value(struct pod_handover *h, const struct pod_sh
 {
 	struct pod_cpio count = {0};
 	uint64_t at;
-	build_post(&count, shim, rec, rec_len);
+	build_post(&count, h, shim, rec, rec_len);
 	POD_TRY(pod_map_mem(&h->plan->map, NULL, count.len, &at));
 	struct pod_cpio c = {.out = h->plan->map.mem + (size_t)at, .cap = count.len};
-	build_post(&c, shim, rec, rec_len);
+	build_post(&c, h, shim, rec, rec_len);
 	return pod_map_append(out, POD_SEG_MEM, at, count.len);
 }
 
@@ -251,6 +254,9 @@ void pod_handover_fini(struct pod_handover *h)
 {
 	for (size_t i = 0; i < POD_ARRAY_LEN(h->post); i++)
 		pod_map_fini(&h->post[i]);
+	for (uint32_t i = 0; i < h->module_count; i++)
+		pod_free(h->plan->alloc, h->module[i].data);
+	pod_free(h->plan->alloc, h->module);
 	pod_free(h->plan->alloc, h->chunk);
 }
 

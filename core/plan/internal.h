@@ -83,6 +83,14 @@ void pod_cpio_add_header(struct pod_cpio *c, const char *name, uint32_t mode, ui
 void pod_cpio_put(struct pod_cpio *c, const void *data, size_t len);
 void pod_cpio_end(struct pod_cpio *c, size_t align);
 
+/* A kernel module that comes with the record. */
+struct pod_module {
+	char name[96]; /* in the archive */
+	uint8_t *data;
+	size_t len;
+};
+#define POD_MODULES_MAX 32
+
 /* The archives around an initrd, as pieces for the map to show: built once per plan, the second once per machine. */
 struct pod_handover {
 	const struct pod_plan_request *rq;
@@ -93,6 +101,8 @@ struct pod_handover {
 	struct pod_map post[POD_MACHINE_COUNT]; /* segments only; memory is the plan's blob. Empty until asked for */
 	uint8_t *chunk;				/* of the record, as they lie there */
 	size_t chunk_bytes;
+	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
+	uint32_t module_count;
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
@@ -100,6 +110,12 @@ enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_
 /* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record
  * holds. */
 enum pod_status POD_MUST_USE pod_handover_chunk(struct pod_handover *h, uint32_t type, const void *data, size_t len);
+/* Tells the shim of the disk that the plan's map shows now: before it is changed. POD_E_UNSUPPORTED: it cannot be told, and a warning says
+ * why; then a shim would be of no use. */
+enum pod_status POD_MUST_USE pod_handover_disk(struct pod_handover *h);
+/* Gives the shim the modules that it needs to show a disk, of each kernel that is installed in the filesystem: before the first post is asked
+ * for. What is not there is no error. */
+enum pod_status POD_MUST_USE pod_handover_modules(struct pod_handover *h, struct pod_fs *root);
 void pod_handover_fini(struct pod_handover *h);
 /* Appends another map's segments; both count in the same blob. */
 enum pod_status POD_MUST_USE pod_plan_append(struct pod_map *to, const struct pod_map *pieces);

@@ -88,6 +88,7 @@ struct pod_plan_request {
 	/* Free space of that volume. NULL function: not known. */
 	enum pod_status (*volume_free)(void *ctx, uint64_t *bytes);
 	void *volume_free_ctx;
+	bool write; /* what a Linux in a disk image writes goes into the image, where that can be; else it is not kept */
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
 	uint32_t state_length_bytes, boot_number;
@@ -200,6 +201,7 @@ struct pod_plan {
 	unsigned layers; /* files of the container: 1 and its parents */
 	bool unwritten;	 /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */
 	bool parents_elsewhere; /* not all of them are in one folder */
+	bool one_fixed;		/* the file is a VHD of fixed size */
 	uint64_t expand_bytes;	/* by so much the file grows when all of its disk has been written to */
 	char parent[256];	/* of a container that cannot be opened: the path of the parent that is the reason, or "" */
 	struct pod_map map;

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the hand-over record says of an image that is a disk, or has one in it (POD_HO_CHUNK_DISK in core/map/handover.h): the plan's map as
+ * it is before anything in it is served otherwise. The running system reads the stick itself, so it can be shown what lies there and
+ * zeros, and not what was made in memory.
+ */
+#include "core/plan/internal.h"
+#include "core/base/bytes.h"
+#include "core/map/handover.h"
+
+enum { UNIT = 512, SEG = 16 };
+
+/* Is all of the disk on the stick, so that what is written to it has a place? */
+static bool has_places(const struct pod_map *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (m->seg[i].kind != POD_SEG_DEV)
+			return false;
+	return true;
+}
+
+/* May the system write into the file? Whatever changes its tables when it is written to cannot be written to from outside. */
+static uint32_t wanted_flags(const struct pod_handover *h)
+{
+	struct pod_plan *p = h->plan;
+	if (!h->rq->write)
+		return 0;
+	if ((!p->container || p->one_fixed) && has_places(&p->map))
+		return POD_HO_DISK_WRITE;
+	pod_plan_warn(
+		p,
+		"What is written is not kept: only a raw image or a VHD of fixed size, whole on the stick, can be written to.");
+	return 0;
+}
+
+/* How many segments; 0: not all of them can be given. */
+static uint32_t count_segments(const struct pod_map *m)
+{
+	if (m->count > POD_HO_DISK_SEG_MAX)
+		return 0;
+	for (size_t i = 0; i < m->count; i++) {
+		const struct pod_seg *s = &m->seg[i];
+		bool last = i + 1 == m->count;
+		if (s->kind == POD_SEG_MEM || s->source % UNIT || (s->length_bytes % UNIT && !last))
+			return 0;
+	}
+	return (uint32_t)m->count;
+}
+
+enum pod_status pod_handover_disk(struct pod_handover *h)
+{
+	const struct pod_map *m = &h->plan->map;
+	uint32_t count = count_segments(m);
+	uint64_t size = m->size_bytes & ~(uint64_t)(UNIT - 1);
+	if (!count || !size) {
+		pod_plan_warn(h->plan, "%s",
+			      m->count > POD_HO_DISK_SEG_MAX
+				      ? "The disk lies in too many pieces for a Linux in it to be shown them."
+				      : "The disk was changed in memory (its log is not empty): a Linux in it cannot be "
+					"shown it.");
+		return POD_E_UNSUPPORTED;
+	}
+	size_t len = POD_HO_DISK_HEAD + (size_t)count * SEG;
+	uint8_t *c = pod_zalloc(h->plan->alloc, len, 1);
+	if (!c)
+		return POD_E_NOMEM;
+	pod_put_le64(c, size);
+	pod_put_le32(c + 0x08, UNIT);
+	pod_put_le32(c + 0x0c, wanted_flags(h));
+	/* What of the file is less than a sector at its end, no disk shows. */
+	uint64_t left = size;
+	uint32_t n = 0;
+	for (uint8_t *at = c + POD_HO_DISK_HEAD; n < count && left; n++, at += SEG) {
+		const struct pod_seg *s = &m->seg[n];
+		uint64_t length = pod_min_u64(s->length_bytes, left);
+		pod_put_le64(at, s->kind == POD_SEG_DEV ? s->source : 0);
+		pod_put_le64(at + 8, length);
+		left -= length;
+	}
+	pod_put_le32(c + 0x10, n);
+	enum pod_status st = pod_handover_chunk(h, POD_HO_CHUNK_DISK, c, POD_HO_DISK_HEAD + (size_t)n * SEG);
+	pod_free(h->plan->alloc, c);
+	return st;
+}

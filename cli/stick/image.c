@@ -274,6 +274,7 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,
 		.labconfig = conf ? conf->labconfig : NULL,
+		.write = conf && conf->write,
 		.wim_image = im->wim_image ? im->wim_image
 			     : conf	   ? conf->windows_image
 					   : 0,

@@ -33,31 +33,30 @@ static uint32_t wanted_flags(const struct pod_handover *h)
 	return 0;
 }
 
-/* How many segments; 0: not all of them can be given. */
-static uint32_t count_segments(const struct pod_map *m)
+/* Why the map cannot be given; NULL: it can. */
+static const char *reason_against(const struct pod_map *m)
 {
 	if (m->count > POD_HO_DISK_SEG_MAX)
-		return 0;
+		return "A Linux in it will not find its disk: that lies in too many pieces.";
 	for (size_t i = 0; i < m->count; i++) {
 		const struct pod_seg *s = &m->seg[i];
-		bool last = i + 1 == m->count;
-		if (s->kind == POD_SEG_MEM || s->source % UNIT || (s->length_bytes % UNIT && !last))
-			return 0;
+		if (s->kind == POD_SEG_MEM)
+			return "A Linux in it will not find its disk: the log of that is not empty (isopod disk check --repair empties it).";
+		if (s->source % UNIT || (s->length_bytes % UNIT && i + 1 < m->count))
+			return "A Linux in it will not find its disk: the blocks of that are not in whole sectors.";
 	}
-	return (uint32_t)m->count;
+	return NULL;
 }
 
 enum pod_status pod_handover_disk(struct pod_handover *h)
 {
 	const struct pod_map *m = &h->plan->map;
-	uint32_t count = count_segments(m);
+	const char *against = reason_against(m);
 	uint64_t size = m->size_bytes & ~(uint64_t)(UNIT - 1);
-	if (!count || !size) {
-		pod_plan_warn(h->plan, "%s",
-			      m->count > POD_HO_DISK_SEG_MAX
-				      ? "The disk lies in too many pieces for a Linux in it to be shown them."
-				      : "The disk was changed in memory (its log is not empty): a Linux in it cannot be "
-					"shown it.");
+	uint32_t count = (uint32_t)m->count;
+	if (against || !size) {
+		if (against)
+			pod_plan_warn(h->plan, "%s", against);
 		return POD_E_UNSUPPORTED;
 	}
 	size_t len = POD_HO_DISK_HEAD + (size_t)count * SEG;

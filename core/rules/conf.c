@@ -14,11 +14,12 @@ enum key {
 	KEY_WINDOWS_IMAGE,
 	KEY_ANSWER,
 	KEY_LABCONFIG,
+	KEY_WRITE,
 	KEY_COUNT
 };
 
-static const char *const key_name[KEY_COUNT] = {"timeout", "default",	    "language", "view",	    "recorder",
-						"windows", "windows_image", "answer",	"labconfig"};
+static const char *const key_name[KEY_COUNT] = {"timeout", "default",	    "language", "view",	     "recorder",
+						"windows", "windows_image", "answer",	"labconfig", "write"};
 
 struct span {
 	const char *p;
@@ -177,9 +178,19 @@ static bool parse_words(struct span v, char out[POD_CONF_LAB_MAX])
 	return n;
 }
 
+static bool parse_switch(struct span v, bool *on)
+{
+	bool is_on = span_is(v, "on");
+	if (!is_on && !span_is(v, "off"))
+		return false;
+	*on = is_on;
+	return true;
+}
+
 /* Applies one line. Returns NULL, or why it was skipped; *key is the key found, KEY_COUNT if none. */
 static const char *apply(struct pod_conf *c, const struct line *l, enum key *key)
 {
+	bool on;
 	*key = KEY_COUNT;
 	if (l->no_equals)
 		return "no '=' in this line";
@@ -214,13 +225,12 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 			return "not a view (flat, folders)";
 		return NULL;
 	case KEY_RECORDER:
-		if (span_is(l->value, "on"))
-			c->recorder_off = false;
-		else if (span_is(l->value, "off"))
-			c->recorder_off = true;
-		else
+		if (!parse_switch(l->value, &on))
 			return "neither on nor off";
+		c->recorder_off = !on;
 		return NULL;
+	case KEY_WRITE:
+		return parse_switch(l->value, &c->write) ? NULL : "neither on nor off";
 	case KEY_WINDOWS:
 		if (span_is(l->value, "disk"))
 			c->windows_cd = false;
@@ -239,7 +249,7 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write)";
 }
 
 void pod_conf_init(struct pod_conf *c)

@@ -12,6 +12,7 @@
  *   windows_image  number (1..4096) of the image of a WIM that starts; where it has none of that number, the WIM's own choice
  *   answer    path of an answer file on the data partition, which every Windows Setup started from the stick is given
  *   labconfig names of values that Windows Setup looks at before it refuses a machine (BypassTPMCheck ...), with blanks between them
+ *   write     on | off: whether a Linux in a disk image writes into the image, where that can be (core/plan/handover_disk.c)
  *   recorder  on | off: whether the boot manager writes its flight recorder into the state file (core/trace/record.h)
  *
  * Parsing never fails: a line that makes no sense is skipped, and the last valid line for a key counts. pod_conf_lint says what
@@ -40,6 +41,7 @@ struct pod_conf {
 	enum pod_conf_view view;
 	bool recorder_off;
 	bool windows_cd;
+	bool write;
 	uint32_t windows_image;		     /* 0: none */
 	char answer_path[POD_CONF_PATH_MAX]; /* as default_path */
 	char labconfig[POD_CONF_LAB_MAX];    /* words of letters and digits, one blank between two; "" if none */

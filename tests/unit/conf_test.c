@@ -104,7 +104,7 @@ TEST(lint_names_lines)
 		 7);
 	CHECK_STR(
 		report,
-		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig)\n"
+		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write)\n"
 		"3 timeout: not a number of seconds from 0 to 3600\n"
 		"3 timeout: given twice: the last valid line counts\n"
 		"5 no sense: no '=' in this line\n"
@@ -164,6 +164,20 @@ TEST(windows_setup_is_given_what_is_named)
 		line[12 + i] = i % 10 ? 'x' : ' ';
 	parse(line);
 	CHECK_STR(c.labconfig, "");
+}
+
+TEST(images_are_not_written_unless_switched_on)
+{
+	parse("");
+	CHECK(!c.write);
+	parse("write = on\n");
+	CHECK(c.write && !c.recorder_off);
+	parse("write = on\nWrite = off\n");
+	CHECK(!c.write);
+	parse("write = on\nwrite = yes\n");
+	CHECK(c.write);
+	CHECK_EQ(lint("write = on\n", ""), 0);
+	CHECK_EQ(lint("write = yes\n", ""), 1);
 }
 
 TEST(the_recorder_is_on_unless_switched_off)

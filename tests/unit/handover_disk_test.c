@@ -99,7 +99,7 @@ TEST(what_was_made_in_memory_cannot_be_told)
 	append(POD_SEG_MEM, at, 4096);
 	CHECK_EQ(pod_handover_disk(&h), POD_E_UNSUPPORTED);
 	CHECK_EQ(plan.warning_count, 1);
-	CHECK(strstr(plan.warning[0], "its log is not empty"));
+	CHECK(strstr(plan.warning[0], "the log of that is not empty"));
 	CHECK_EQ(h.chunk_bytes, 0);
 	stop();
 	start();

@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+import disk_cases
 import sticks
 import trace_cases
 import windows_cases
@@ -29,7 +30,11 @@ MARKER = {
     "windows": r"pupa, started as Windows is.*that is all",
     # live-boot's own words when the squashfs is nowhere.
     "nosquash": r"Unable to find a medium containing a live file system",
+    **disk_cases.MARKERS,
 }
+
+# Media that are raw disks.
+RAW = ("rawdisk", *disk_cases.MARKERS)
 
 # The line of keys at the foot of the menu: drawn last, and by nothing else.
 MENU = r"Tab details"
@@ -70,7 +75,7 @@ class Case:
             key = "rawdisk-uefi" if self.medium == "rawdisk" and self.firmware != "bios" else self.medium
             self.marker = MARKER[key]
         if not self.file:
-            self.file = "/images/%s.%s" % (self.medium, "img" if self.medium == "rawdisk" else "iso")
+            self.file = "/images/%s.%s" % (self.medium, "img" if self.medium in RAW else "iso")
         if not self.wrong:
             # Something quick, with words of its own, that this firmware can start.
             options = {"bios": ["floppy", "ipxe"], "uefi": ["efionly", "memtest"], "uefi-ia32": ["efionly", "ia32"], "uefi-aa64": [""],
@@ -301,6 +306,9 @@ case("uefi-sata-dracut", "uefi", "main", "dracut", bus="sata", after=check_clean
 
 # Windows' media, with stand-ins for its boot managers.
 windows_cases.add_to(case)
+
+# Systems that are installed in disk images.
+disk_cases.add_to(case)
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

@@ -116,7 +116,7 @@ def run_case(env, case, broken):
         elif case.choose in ("next", "menu", "back"):
             path = None
             if case.choose == "next":
-                path = case.file if not broken else "/images/%s.%s" % (medium, "img" if medium == "rawdisk" else "iso")
+                path = case.file if not broken else "/images/%s.%s" % (medium, "img" if medium in cases.RAW else "iso")
             image = copy = env.chosen(case.stick, path, case.name + ("-b" if broken else ""))
         else:
             image = env.stick(case.stick)

@@ -209,13 +209,38 @@ def serve_and_write(env, image, raw, at, length):
 
 
 def add_virtual_disks(env, path):
-    """The raw disk as a VHD, and as a chain of three VHDX files each of which holds a third of it: noise lies below the rest."""
-    raw, folder = env.medium("rawdisk"), path + ".d"
+    """The raw disk as a VHD and as a chain: the table is in the first part, the boot sector in the second, the program behind that."""
+    add_chain(env, path, "rawdisk", 640 << 10)
+
+
+def add_installed_chain(env, path):
+    """The installed system as a chain: the table and the boot partitions are in the first part, much of the root in the second."""
+    add_chain(env, path, "installed", 100 << 20)
+
+
+def add_installed_written(env, path):
+    """The installed system raw and as a VHD of fixed size, both of which it may write to."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        vhd, conf = os.path.join(folder, "raw.vhd"), os.path.join(folder, "isopod.conf")
+        with open(conf, "w") as f:
+            f.write("write = on\n")
+        env.run("disk", "convert", env.medium("installed"), vhd, "--fixed")
+        env.run("add", path, vhd, "--to", "/images")
+        env.run("add", path, conf, "--to", "/")
+    finally:
+        shutil.rmtree(folder)
+
+
+def add_chain(env, path, medium, third):
+    """A raw disk as a VHD, and as a chain of three VHDX files each of which holds a third of it: noise lies below the rest."""
+    raw, folder = env.medium(medium), path + ".d"
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     base, child, top = (os.path.join(folder, n) for n in ("base.vhdx", "child.vhdx", "top.vhdx"))
     try:
-        third = 640 << 10  # the table is in the first, the boot sector in the second, the program behind that
         noise = os.path.join(folder, "noise.raw")
         with open(raw, "rb") as f, open(noise, "wb") as out:
             f.seek(2 * third)
@@ -363,6 +388,9 @@ STICKS = {
     "far": Stick(["live"] + FEW, size="3T", before=fill_2_tib),
     "many": Stick(FEW + ["live"], size="4G", finish=add_600),
     "virtual": Stick(["rawdisk", "floppy", "efionly"], size="1G", finish=add_virtual_disks),
+    "installed": Stick(["installed", "installedmbr", "floppy", "efionly"], size="1G"),
+    "installed-chain": Stick(["installed", "floppy", "efionly"], size="3G", finish=add_installed_chain),
+    "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
     "small": Stick(["floppy"], size="256M"),

@@ -37,11 +37,11 @@ menuentry 'Pod Installed' {
 END
 }
 
-# grub_core FORMAT FILE PREFIX EARLY: GRUB's own part for a disk; EARLY may be empty.
+# grub_core FORMAT FILE PREFIX EARLY MODULE...: GRUB's own part for a disk; EARLY may be empty.
 grub_core() {
 	printf '%s\n' "$4" >early.cfg
 	grub-mkimage -O "$1" -o "$2" -p "$3" -c early.cfg part_gpt part_msdos ext2 xfs btrfs fat search search_fs_uuid search_fs_file \
-		configfile normal linux serial terminal echo sleep test loadenv ls cat ${5:-}
+		configfile normal linux serial terminal echo sleep test loadenv ls cat "${@:5}"
 	rm early.cfg
 }
 
@@ -84,9 +84,9 @@ start=$esp,size=$((esp_kib * 2)),type=U
 start=$core,size=$((core_kib * 2)),type=21686148-6449-6E6F-744E-656564454649
 start=$root,size=$((root_kib * 2)),type=L,uuid=$root_guid
 END
-	fat_image esp.img $esp_kib PODESP
+	fat_image esp.img "$esp_kib" PODESP
 	grub_core x86_64-efi bootx64.efi /boot/grub "search --fs-uuid --set=root $root_uuid
-set prefix=(\$root)/boot/grub" 'all_video efi_gop'
+set prefix=(\$root)/boot/grub" all_video efi_gop
 	fat_put esp.img bootx64.efi EFI/BOOT/BOOTX64.EFI
 	grub_core i386-pc core.img '(,gpt3)/boot/grub' '' biosdisk
 	dd if=esp.img of="$1" bs=1M seek=$((esp / 2048)) conv=notrunc,sparse

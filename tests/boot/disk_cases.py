@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A Linux that is installed in a disk image, started from the stick: it finds its own root, writes, and the stick stays as it is."""
+
+import os
+import re
+
+from vm import BootError
+
+MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:"}
+
+CHUNK = 1 << 20
+
+
+def changed(env, before, after):
+    """Byte ranges of a MiB in which two files differ."""
+    out = []
+    with open(before, "rb") as a, open(after, "rb") as b:
+        at = 0
+        while True:
+            x, y = a.read(CHUNK), b.read(CHUNK)
+            if not x and not y:
+                return out
+            if x != y:
+                out.append(at)
+            at += CHUNK
+
+
+def data_partition(path):
+    """First byte and end of the first partition of an MBR stick."""
+    with open(path, "rb") as f:
+        entry = f.read(512)[446:462]
+    start, sectors = int.from_bytes(entry[8:12], "little"), int.from_bytes(entry[12:16], "little")
+    return start * 512, (start + sectors) * 512
+
+
+def write_something(vm, root):
+    """The root is the disk's own and is written to; what was written comes back from the disk."""
+    vm.login()
+    st, out = vm.run("findmnt -no SOURCE,OPTIONS /; ls -d /isopod /.isopod 2>/dev/null; readlink -f %s" % root)
+    if not re.search(r"^(/dev/loop\d+p\d+)\s+rw\b[^\n]*\n\1$", out.replace("\r", ""), re.M):
+        raise BootError("the root is not what the disk has as %s: %r" % (root, out))
+    st, out = vm.run("dd if=/dev/urandom of=/pod.bin bs=1M count=4 conv=fsync && a=$(md5sum </pod.bin) && echo 3 >/proc/sys/vm/drop_caches"
+                     " && [ \"$a\" = \"$(md5sum </pod.bin)\" ] && sync && echo written", timeout=120)
+    if st or "written" not in out:
+        raise BootError("writing: status %d, %r" % (st, out))
+    st, out = vm.run("systemctl --failed --no-legend --plain")
+    if st or out.strip():
+        raise BootError("failed units: %r" % out)
+
+
+ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001", "installedmbr": "/dev/disk/by-partuuid/706f6401-06"}
+
+
+def check_overlay(vm, env, case):
+    """The stick's data partition is untouched."""
+    write_something(vm, ROOT[case.medium])
+    start, end = data_partition(vm.image)
+    bad = [at for at in changed(env, env.stick(case.stick), vm.image) if at + CHUNK > start and at < end - CHUNK]
+    if bad:
+        raise BootError("%d MiB of the data partition were written, the first at %d" % (len(bad), bad[0]))
+
+
+def check_written(vm, env, case):
+    """What was written is in the image, and nowhere else in the data partition."""
+    write_something(vm, ROOT[case.medium])
+    start, end = data_partition(vm.image)
+    m = re.search(r"^  0 \+ (\d+): from byte (\d+)$", env.run("plan", vm.image + ":" + case.file), re.M)
+    if not m:
+        raise BootError("the image does not lie in one piece")
+    first = int(m[2])
+    last = first + int(m[1])
+    places = [at for at in changed(env, env.stick(case.stick), vm.image) if at + CHUNK > start and at < end - CHUNK]
+    inside = [at for at in places if at + CHUNK > first and at < last]
+    if len(inside) < 4 or len(inside) != len(places):
+        raise BootError("%d MiB of the image were written, %d beside it" % (len(inside), len(places) - len(inside)))
+
+
+def add_to(case):
+    L = {"group": "long", "writes": True, "memory": 1024}
+    for fw in ("bios", "uefi"):
+        for m in MARKERS:
+            case("plain-%s-%s" % (fw, m), fw, "plain", m, "plain", bus="sata", group="plain", memory=1024)
+        case("%s-installed" % fw, fw, "installed", "installed", after=check_overlay, **L)
+        case("%s-installed-mbr" % fw, fw, "installed", "installedmbr", file="/images/installedmbr.img", after=check_overlay, **L)
+        case("%s-installed-chain" % fw, fw, "installed-chain", "installed", file="/images/top.vhdx", after=check_overlay, **L)
+    case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, **L)
+    case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, **L)

@@ -64,7 +64,21 @@ static size_t merged_runs(const struct pod_plan_request *rq, uint8_t *out)
 	return n;
 }
 
-/* CRC-32 of the image's first volume descriptor as it lies on the stick. It is asked for before anything there is patched. */
+/* Reads of the file that was chosen, of which the image is only what is in it. */
+static enum pod_status read_file(const struct pod_handover *h, uint64_t off, void *buf, size_t len)
+{
+	const struct pod_plan_request *rq = h->rq;
+	struct pod_map file;
+	pod_map_init(&file, h->plan->alloc);
+	enum pod_status st = pod_plan_file_map(rq->disk, rq->extent, rq->extent_count, rq->image_bytes, &file);
+	if (st == POD_OK)
+		st = pod_map_read(&file, rq->disk, off, buf, len);
+	pod_map_fini(&file);
+	return st;
+}
+
+/* CRC-32 of the image's first volume descriptor as it lies on the stick; of a VHD or VHDX, of the bytes at that place of the file. It is
+ * asked for before anything there is patched. */
 static enum pod_status descriptor_crc(struct pod_handover *h, uint32_t *crc)
 {
 	enum { AT = 32768, LEN = 2048 };
@@ -74,7 +88,7 @@ static enum pod_status descriptor_crc(struct pod_handover *h, uint32_t *crc)
 	uint8_t *sector = pod_zalloc(h->plan->alloc, LEN, 1);
 	if (!sector)
 		return POD_E_NOMEM;
-	enum pod_status st = pod_dev_read(h->image, AT, sector, LEN);
+	enum pod_status st = h->plan->container ? read_file(h, AT, sector, LEN) : pod_dev_read(h->image, AT, sector, LEN);
 	*crc = pod_crc32(0, sector, LEN);
 	pod_free(h->plan->alloc, sector);
 	return st;
@@ -230,6 +244,16 @@ static enum pod_status post_by_value(struct pod_handover *h, const struct pod_sh
 	return pod_map_append(out, POD_SEG_MEM, at, count.len);
 }
 
+/* Before the first post is made, and with it anything in the map served otherwise. */
+static enum pod_status prepare(struct pod_handover *h)
+{
+	if (h->prepared || h->plan->image.kind != POD_IMAGE_DISK)
+		return POD_OK;
+	POD_TRY(pod_handover_disk(h));
+	h->prepared = true;
+	return POD_OK;
+}
+
 enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces)
 {
 	struct pod_map *out = &h->post[m];
@@ -238,6 +262,7 @@ enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, co
 		size_t rec_len;
 		uint8_t *rec;
 		pod_map_init(out, h->plan->alloc);
+		POD_TRY(prepare(h));
 		POD_TRY(h->rq->shim(h->rq->shim_ctx, m, &shim));
 		POD_TRY(build_record(h, &rec, &rec_len));
 		enum pod_status st =

@@ -103,6 +103,7 @@ struct pod_handover {
 	size_t chunk_bytes;
 	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
 	uint32_t module_count;
+	bool prepared; /* of a disk: chunk and modules are there */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
@@ -110,7 +111,7 @@ enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_
 /* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record
  * holds. */
 enum pod_status POD_MUST_USE pod_handover_chunk(struct pod_handover *h, uint32_t type, const void *data, size_t len);
-/* Tells the shim of the disk that the plan's map shows now: before it is changed. POD_E_UNSUPPORTED: it cannot be told, and a warning says
+/* Tells the shim of the disk that the plan's map shows now; the first post of a disk image does. POD_E_UNSUPPORTED: it cannot be told, and a warning says
  * why; then a shim would be of no use. */
 enum pod_status POD_MUST_USE pod_handover_disk(struct pod_handover *h);
 /* Gives the shim the modules that it needs to show a disk, of each kernel that is installed in the filesystem: before the first post is asked

@@ -134,6 +134,67 @@ TEST(written_through_is_what_has_its_place)
 	CHECK_EQ(flags_of(POD_IMAGE_UNKNOWN, false, true), 0);
 }
 
+/* --- the record in the archive ------------------------------------------------------------------------------ */
+
+static enum pod_status give_shim(void *ctx, enum pod_machine m, struct pod_shim *out)
+{
+	(void)ctx, (void)m;
+	*out = (struct pod_shim){.data = "shim", .len = 4};
+	return POD_OK;
+}
+
+static enum pod_status mem_read(struct pod_dev *dev, uint64_t off, void *buf, size_t len)
+{
+	memcpy(buf, (uint8_t *)dev->ctx + off, len);
+	return POD_OK;
+}
+
+static uint8_t stick[4 * MIB];
+
+/* The record of a VHD whose file lies at 2 MiB and whose disk lies at 3 MiB of the stick. */
+static void make_record(struct pod_ho_record *r)
+{
+	static struct pod_dev disk = {.size_bytes = sizeof stick, .sector_size = 512, .read = mem_read, .ctx = stick};
+	static const struct pod_extent extent = {.dev_bytes = 2 * MIB, .length_bytes = MIB / 2};
+	static const struct pod_stick_id id = {
+		.part_start_bytes = MIB, .part_length_bytes = 3 * MIB, .part_number = 1, .sector_size = 512};
+	const struct pod_map *post;
+	struct pod_diag diag = {0};
+	for (size_t i = 0; i < sizeof stick; i++)
+		stick[i] = (uint8_t)(i >> 9);
+	start();
+	rq = (struct pod_plan_request){.disk = &disk,
+				       .extent = &extent,
+				       .extent_count = 1,
+				       .image_bytes = MIB / 2,
+				       .path = "/x.vhd",
+				       .id = &id,
+				       .shim = give_shim};
+	plan.container = POD_IMAGE_VHD;
+	plan.image.kind = POD_IMAGE_DISK;
+	append(POD_SEG_DEV, 3 * MIB, MIB);
+	CHECK_EQ(pod_handover_post(&h, POD_MACHINE_X64, &post), POD_OK);
+	const uint8_t *at = memmem(plan.map.mem, plan.map.mem_len, POD_HO_MAGIC, 8);
+	CHECK(at);
+	CHECK_EQ(pod_ho_parse(r, at, plan.map.mem_len - (size_t)(at - plan.map.mem), &diag), POD_OK);
+}
+
+TEST(the_first_post_tells_of_the_disk_and_knows_the_file)
+{
+	struct pod_ho_record r;
+	const struct pod_map *post;
+	struct pod_diag diag = {0};
+	make_record(&r);
+	CHECK_EQ(pod_ho_disk(&r, &d, &diag), POD_OK);
+	CHECK_EQ(d.seg_count, 1);
+	check_seg(0, 3 * MIB, MIB);
+	CHECK_EQ(r.image_crc, pod_crc32(0, stick + 2 * MIB + 32768, 2048));
+	size_t one = h.chunk_bytes;
+	CHECK_EQ(pod_handover_post(&h, POD_MACHINE_IA32, &post), POD_OK);
+	CHECK_EQ(h.chunk_bytes, one);
+	stop();
+}
+
 /* --- modules ---------------------------------------------------------------------------------------------- */
 
 /* A filesystem of files with names as below: a folder is what another path goes on behind. */

@@ -3,7 +3,7 @@
  * Shows the disk that is the image, or that is in it, with its own partitions: from below,
  *
  *   1. device-mapper "isopod-base": the pieces of the disk on the stick, and zeros between them; read-only
- *   2. device-mapper "isopod-disk": a snapshot of it, whose store is a loop device on a file in memory: what the system writes. Nothing
+ *   2. device-mapper "isopod-overlay": a snapshot of it, whose store is a loop device on a file in memory: what the system writes. Nothing
  *      on the stick changes. (drivers/md/dm-snap.c: "snapshot ORIGIN STORE N CHUNK", not persistent, chunks in sectors)
  *   3. a loop device with a scan for partitions, which device-mapper has not got: so the kernel itself reads their numbers, places
  *      and PARTUUIDs, and udev makes the links.
@@ -16,7 +16,7 @@
 #include "core/base/mem.h"
 
 #define BASE "isopod-base"
-#define DISK "isopod-disk"
+#define DISK "isopod-overlay"
 
 #define STORE_DIR     POD_DIR "/overlay"
 #define CHUNK_SECTORS 8u

@@ -251,7 +251,7 @@ static enum pod_status prepare(struct pod_handover *h)
 		return POD_OK;
 	POD_TRY(pod_handover_disk(h));
 	h->prepared = true;
-	return POD_OK;
+	return pod_handover_modules(h);
 }
 
 enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces)

@@ -114,9 +114,11 @@ enum pod_status POD_MUST_USE pod_handover_chunk(struct pod_handover *h, uint32_t
 /* Tells the shim of the disk that the plan's map shows now; the first post of a disk image does. POD_E_UNSUPPORTED: it cannot be told, and a warning says
  * why; then a shim would be of no use. */
 enum pod_status POD_MUST_USE pod_handover_disk(struct pod_handover *h);
-/* Gives the shim the modules that it needs to show a disk, of each kernel that is installed in the filesystem: before the first post is asked
- * for. What is not there is no error. */
-enum pod_status POD_MUST_USE pod_handover_modules(struct pod_handover *h, struct pod_fs *root);
+/* Gives the shim the modules that it needs to show a disk, of each kernel that is installed on it; after pod_handover_disk. What is not there
+ * is no error. */
+enum pod_status POD_MUST_USE pod_handover_modules(struct pod_handover *h);
+/* Of one filesystem. */
+enum pod_status POD_MUST_USE pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root);
 void pod_handover_fini(struct pod_handover *h);
 /* Appends another map's segments; both count in the same blob. */
 enum pod_status POD_MUST_USE pod_plan_append(struct pod_map *to, const struct pod_map *pieces);

@@ -11,6 +11,7 @@
  * kernel; then nothing is missing.
  */
 #include "core/plan/internal.h"
+#include "core/disk/parttab.h"
 #include "core/base/mem.h"
 
 enum {
@@ -158,7 +159,7 @@ static enum pod_status each_release(struct search *s, const struct pod_node *mod
 	return POD_OK;
 }
 
-enum pod_status pod_handover_modules(struct pod_handover *h, struct pod_fs *root)
+enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root)
 {
 	static const char *const place[] = {"usr/lib/modules", "lib/modules"};
 	struct pod_alloc *a = h->plan->alloc;
@@ -179,4 +180,58 @@ enum pod_status pod_handover_modules(struct pod_handover *h, struct pod_fs *root
 	pod_free(a, entry);
 	pod_free(a, s);
 	return st == POD_E_NOT_FOUND ? POD_OK : st;
+}
+
+/* --- the partitions ---------------------------------------------------------------------------------------- */
+
+/* Of one that is a root filesystem, or may be. */
+static enum pod_status look_into(struct pod_handover *h, struct pod_dev *disk, uint64_t start, uint64_t len)
+{
+	static const struct pod_fs_ops *const known[] = {&pod_fs_ext};
+	struct pod_window w;
+	enum pod_status st = pod_window_init(&w, disk, start, len);
+	for (size_t i = 0; st == POD_OK && i < POD_ARRAY_LEN(known); i++) {
+		struct pod_fs *fs = pod_zalloc(h->plan->alloc, 1, sizeof *fs);
+		if (!fs)
+			return POD_E_NOMEM;
+		st = pod_fs_open_as(fs, known[i], &w.dev, h->plan->alloc, NULL);
+		if (st == POD_OK)
+			st = pod_handover_modules_of(h, fs);
+		pod_fs_close(fs);
+		pod_free(h->plan->alloc, fs);
+		if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED || st == POD_E_RANGE ||
+		    st == POD_E_LIMIT)
+			st = POD_OK;
+	}
+	return st;
+}
+
+/* The partitions of the disk that the map shows, through a cache. */
+static enum pod_status look_into_all(struct pod_handover *h, struct pod_dev *disk, struct pod_parttab *table)
+{
+	enum pod_status st = pod_parttab_read(disk, h->plan->alloc, table, NULL);
+	if (st == POD_OK && table->kind == POD_PARTTAB_NONE)
+		return look_into(h, disk, 0, disk->size_bytes);
+	for (uint32_t i = 0; st == POD_OK && i < table->count; i++)
+		st = look_into(h, disk, table->part[i].start_bytes, table->part[i].length_bytes);
+	return st == POD_E_CORRUPT || st == POD_E_FORMAT ? POD_OK : st;
+}
+
+enum pod_status pod_handover_modules(struct pod_handover *h)
+{
+	enum { LINES = 64, LINE = 4096, SECTOR = 512 };
+	struct pod_alloc *a = h->plan->alloc;
+	struct pod_parttab *table = pod_zalloc(a, 1, sizeof *table);
+	struct pod_mapdev disk;
+	struct pod_cache cache;
+	if (!table)
+		return POD_E_NOMEM;
+	pod_mapdev_init(&disk, &h->plan->map, h->rq->disk, SECTOR);
+	enum pod_status st = pod_cache_init(&cache, &disk.dev, a, LINES, LINE);
+	if (st == POD_OK) {
+		st = look_into_all(h, &cache.dev, table);
+		pod_cache_fini(&cache, a);
+	}
+	pod_free(a, table);
+	return st;
 }

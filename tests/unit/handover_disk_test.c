@@ -269,7 +269,7 @@ TEST(modules_in_the_order_they_are_loaded)
 		.name = "mock", .root = mock_root, .readdir = mock_readdir, .read = mock_read, .case_sensitive = true};
 	struct pod_fs fs = {.ops = &ops, .alloc = &test_alloc};
 	start();
-	CHECK_EQ(pod_handover_modules(&h, &fs), POD_OK);
+	CHECK_EQ(pod_handover_modules_of(&h, &fs), POD_OK);
 	check_module(0, "isopod/m0-6.1-a", "a mod");
 	check_module(1, "isopod/m1-6.1-a", "a bufio");
 	check_module(2, "isopod/m2-6.1-a", "a snapshot");

@@ -60,7 +60,10 @@ struct pod_watch {
 
 /* How long no block device may have come or gone before the disk, which is the stick, is taken to be the only one. */
 uint32_t pod_settle_ms(const char *disk);
-#define POD_SETTLE_QUIET_MS 1000u /* ... at most */
+#define POD_SETTLE_SHORT_MS   150u
+#define POD_SETTLE_QUIET_MS   1000u /* while there is a disk that cannot be read */
+#define POD_SETTLE_PENDING_MS 2000u /* while something that may be another disk is on its way; usb-storage takes a second */
+bool pod_usb_pending(void);
 
 /* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);

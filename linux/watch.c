@@ -12,6 +12,7 @@
 #include "core/base/mem.h"
 
 #define TICK_MS	      1000u   /* longest time between two looks */
+#define PENDING_MS    50u     /* ... while what may be a second stick is on its way: that it gave up is no event */
 #define SETTLE_MAX_MS 4000u   /* longest wait after the first match for a second stick to show up */
 #define COMPLAIN_MS   60000u  /* the stick did not appear: say so once */
 #define GIVE_UP_MS    600000u /* and stop waiting */
@@ -220,10 +221,21 @@ static bool root_switched(void)
 	return init.dev != own.dev || init.ino != own.ino;
 }
 
-/* Waits for a kernel event or the tick; true if a block device came, changed or went. */
+/* "add@/devices/...", NUL, then KEY=VALUE strings, each with its NUL. Loop devices come eight at a time, and mean nothing. */
+static bool is_about_disk(const char *event, long len)
+{
+	static const char name[] = "DEVNAME=";
+	bool block = false, other = false;
+	for (long i = 0; i < len; i += (long)pod_strlen(event + i) + 1) {
+		block |= pod_streq(event + i, "SUBSYSTEM=block");
+		other |= pod_strncasecmp(event + i, name, sizeof name - 1) == 0 && is_passed_over(event + i + sizeof name - 1);
+	}
+	return block && !other;
+}
+
+/* Waits for a kernel event or the tick; true if a disk or partition came, changed or went. */
 static bool wait_event(int fd, unsigned ms)
 {
-	static const char want[] = "SUBSYSTEM=block";
 	static char buf[8192];
 	bool block = false;
 	if (fd < 0) {
@@ -233,10 +245,8 @@ static bool wait_event(int fd, unsigned ms)
 	if (!pod_record_wait(fd, ms))
 		return false;
 	for (long n; (n = pod_sys_read(fd, buf, sizeof buf - 1)) > 0;) {
-		/* "add@/devices/...", NUL, then KEY=VALUE strings, each with its NUL */
 		buf[n] = 0;
-		for (long i = 0; i < n; i += (long)pod_strlen(buf + i) + 1)
-			block |= pod_streq(buf + i, want);
+		block |= is_about_disk(buf, n);
 	}
 	return block;
 }
@@ -452,6 +462,8 @@ static _Noreturn void watch_loop(int events)
 				settling = false;
 			} else {
 				wait = settle_ms - (now - quiet_ms);
+				if (settle_ms >= POD_SETTLE_QUIET_MS && wait > PENDING_MS)
+					wait = PENDING_MS;
 			}
 		}
 		if (root_switched())

@@ -95,3 +95,11 @@ write("busy", dict(machine(ONE, state=STATE), ioctl=bytes([0] + [16] * 40)))
 write("refused", dict(machine(ONE, state=STATE), ioctl=bytes([0] + [22] * 40)))
 write("switched", dict(machine(ONE, state=STATE), **{PROC + "/1/root": b"r"}))
 write("gpt", machine(ONE, flags=1))
+USB = SYS + "/bus/usb/devices"
+write("on-its-way", dict(machine(ONE), **{
+    USB: names("usb2", "2-1", "2-1:1.0"), USB + "/usb2/bDeviceClass": b"09\n", USB + "/usb2/dev": b"189:1\n", USB + "/usb2/speed": b"5000\n",
+    USB + "/usb2/maxchild": b"4\n", USB + "/usb2/bConfigurationValue": b"1\n", USB + "/2-1/bConfigurationValue": b"\n",
+    USB + "/2-1:1.0/bInterfaceClass": b"08\n", SYS + "/class/scsi_host/host2/state": b"recovery\n",
+    SYS + "/class/nvme": names("nvme0"), SYS + "/class/nvme/nvme0": names("state", "nvme0n1"), SYS + "/class/nvme/nvme0/state": b"connecting\n",
+    SYS + "/class/mmc_host": names("mmc0"), SYS + "/class/mmc_host/mmc0": names("mmc0:4567"), SYS + "/class/mmc_host/mmc0/mmc0:4567/type": b"SD\n",
+    "ioctl": bytes([132] * 40)}))

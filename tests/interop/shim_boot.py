@@ -347,6 +347,15 @@ class Stick:
         return bytes(r)
 
 
+# How the nth stick is plugged in.
+BUSES = {"usb-storage": ["usb-storage,id=u{i},drive=d{i},bus=xhci.0"],
+         "usb-bot": ["usb-bot,id=u{i},bus=xhci.0", "scsi-hd,bus=u{i}.0,drive=d{i},logical_block_size={n},physical_block_size={n}"],
+         "uas": ["usb-uas,id=u{i},bus=xhci.0", "scsi-hd,bus=u{i}.0,drive=d{i}"],
+         "ahci": ["ide-hd,id=u{i},drive=d{i},bus=ide.{i}"],
+         "nvme": ["nvme,id=u{i},serial=s{i},drive=d{i}"],
+         "sd": ["sdhci-pci", "sd-card,id=u{i},drive=d{i}"]}
+
+
 # --- running --------------------------------------------------------------------------------------------------
 class Machine:
     def __init__(self, work, kernel, initrd, sticks, words="", memory=320):
@@ -358,11 +367,9 @@ class Machine:
                "-device", "qemu-xhci,id=xhci"]
         for i, s in enumerate(sticks):
             cmd += ["-drive", f"if=none,id=d{i},format=raw,file={s.path},cache=unsafe{getattr(s, 'drive', '')}"]
-            if s.sector == 512:
-                cmd += ["-device", f"usb-storage,id=u{i},drive=d{i},bus=xhci.0"]
-            else:  # usb-storage has sectors of 512 bytes only
-                cmd += ["-device", f"usb-bot,id=u{i},bus=xhci.0", "-device",
-                        f"scsi-hd,bus=u{i}.0,drive=d{i},logical_block_size={s.sector},physical_block_size={s.sector}"]
+            # usb-storage has sectors of 512 bytes only
+            for device in BUSES[getattr(s, "bus", "usb-storage" if s.sector == 512 else "usb-bot")]:
+                cmd += ["-device", device.format(i=i, n=s.sector)]
         if os.path.exists(self.log_path):
             os.unlink(self.log_path)
         self.p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -11,7 +11,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cli_create, &cli_update, &cli_add,   &cli_list,  &cli_remove, &cli_move,  &cli_next, &cli_plan,    &cli_vm,
-	&cli_export, &cli_doctor, &cli_rules, &cli_trace, &cli_disk,   &cli_layer, &cli_togo, &cli_drivers,
+	&cli_export, &cli_doctor, &cli_rules, &cli_trace, &cli_disk,   &cli_layer, &cli_togo, &cli_drivers, &cli_persist,
 };
 
 static void print_usage(FILE *f)

@@ -11,7 +11,8 @@
  * ISO 9660 has blocks of 2048 bytes and cannot be mounted from a device with larger sectors. On such a stick a loop device, which
  * has sectors of 512 bytes, goes first (over device-mapper if there are several runs).
  *
- * Whatever is shown is read-only: Isopod never changes the file on the stick. A disk image is shown otherwise (attach_disk.c).
+ * Whatever is shown is read-only: Isopod never changes the file on the stick. The persistence file beside it is not (attach_persist.c),
+ * and a disk image is shown otherwise (attach_disk.c).
  */
 #include "linux/attach.h"
 #include "core/base/bytes.h"
@@ -94,6 +95,18 @@ static long blkpg(int fd, int op, uint32_t number, uint64_t start_bytes, uint64_
 	return pod_sys_ioctl(fd, BLKPG, &arg);
 }
 
+long pod_add_partition(int fd, uint32_t number, uint64_t start_bytes, uint64_t length_bytes)
+{
+	return blkpg(fd, BLKPG_ADD_PARTITION, number, start_bytes, length_bytes);
+}
+
+bool pod_has_partition(const struct pod_disk *disk, uint32_t number)
+{
+	struct part p;
+	find_part(&p, disk, number);
+	return p.found;
+}
+
 long pod_drop_partition(int fd, uint32_t number)
 {
 	return blkpg(fd, BLKPG_DEL_PARTITION, number, 0, 0);
@@ -122,10 +135,13 @@ static bool show_partition(const struct pod_watch *w, const struct pod_disk *dis
 		long ret = p.found ? pod_drop_partition(fd, r->part_number) : 0;
 		if (ret < 0 && ret != -SYS_ENXIO) /* ENXIO: somebody else deleted it */
 			return pod_try_fail(t, "the kernel did not let the data partition go", ret);
-		ret = blkpg(fd, BLKPG_ADD_PARTITION, r->part_number, run->start_bytes, run->length_bytes);
+		uint32_t persist = pod_persist_partition(w, disk, fd);
+		ret = pod_add_partition(fd, r->part_number, run->start_bytes, run->length_bytes);
 		if (ret < 0) {
+			if (persist)
+				(void)pod_drop_partition(fd, persist);
 			if (p.found)
-				(void)blkpg(fd, BLKPG_ADD_PARTITION, r->part_number, r->part_start_bytes, r->part_length_bytes);
+				(void)pod_add_partition(fd, r->part_number, r->part_start_bytes, r->part_length_bytes);
 			(void)pod_try_fail(t, "the kernel did not add the partition", ret);
 			t->busy = false; /* it overlaps another one, and will tomorrow */
 			return false;
@@ -336,6 +352,10 @@ static void guard_disk(const struct pod_watch *w, int fd)
 static void tell_shown(struct attach *a, enum pod_use use)
 {
 	struct pod_watch *w = a->w;
+	if (use == POD_USE_DM)
+		pod_persist_mapped(w, a->disk);
+	else if (use != POD_USE_BLKPG)
+		pod_persist_not_shown(w, "the stick's own partition is in use", 0);
 	name_shown(a, use);
 	guard_disk(w, a->fd);
 	w->shown_major = a->shown.major;

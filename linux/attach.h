@@ -33,12 +33,14 @@ void pod_dm_begin(void);
 bool pod_dm_add(uint64_t length_bytes, const char *type, const char *params);
 bool pod_dm_add_linear(const struct pod_disk *disk, const struct pod_ho_run *run);
 /* For the system to find; or underneath what it finds, where udev makes no links. */
-enum pod_dm_as { POD_DM_SHOWN, POD_DM_HIDDEN, POD_DM_HIDDEN_RW };
+enum pod_dm_as { POD_DM_SHOWN, POD_DM_SHOWN_RW, POD_DM_HIDDEN, POD_DM_HIDDEN_RW };
 bool pod_dm_make(const char *name, enum pod_dm_as as, struct pod_shown *out, struct pod_try *t);
 void pod_dm_remove(const char *name);
 /* One linear target per run, on the whole disk; device "isopod", read-only. */
 bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_t align, struct pod_shown *out,
 		 struct pod_try *t);
+/* The same of the persistence file, to be written to: device "isopod-persist". */
+bool pod_dm_show_persist(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, struct pod_try *t);
 /* A loop device on `fd`, from `offset`, `length` bytes (0: to the end), with sectors of 512 bytes. */
 enum { POD_LOOP_READ_ONLY = 1, POD_LOOP_PARTITIONS = 8, POD_LOOP_DIRECT = 16 };
 bool pod_loop_show(const struct pod_watch *w, int fd, uint64_t offset, uint64_t length, uint32_t flags, struct pod_shown *out,
@@ -62,10 +64,20 @@ void pod_name_label(const struct pod_shown *s);
 /* Lets the names that the partitions of the stick would have lead to those of `s`, a disk: sda1, sda2 ...; pod_name_open was called. */
 void pod_name_partitions(const struct pod_shown *s, const char *disk);
 
+/* Puts a partition into the kernel's view of the disk `fd`; -errno. */
+long pod_add_partition(int fd, uint32_t number, uint64_t start_bytes, uint64_t length_bytes);
+/* Is there one by that number? */
+bool pod_has_partition(const struct pod_disk *disk, uint32_t number);
 /* Takes a partition out of the kernel's view of the disk `fd`; -errno. */
 long pod_drop_partition(int fd, uint32_t number);
 /* Does so with the stick's boot partition, if nobody uses it. */
 void pod_hide_boot_partition(const struct pod_ho_record *r, int fd);
+
+/* Shows the persistence file, where the record has one, by the way that the image is shown by (attach_persist.c). As a partition: between
+ * the data partition's going and the image's coming, so that whoever finds the image finds both; returns its number, 0: there is none. */
+uint32_t pod_persist_partition(const struct pod_watch *w, const struct pod_disk *disk, int fd);
+void pod_persist_mapped(const struct pod_watch *w, const struct pod_disk *disk);
+void pod_persist_not_shown(const struct pod_watch *w, const char *why, long err);
 
 /* Opens a control device by its number in sysfs, else by its well-known minor (which makes the kernel load the module by itself),
  * else after asking modprobe of the initramfs for `module`. */

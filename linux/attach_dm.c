@@ -99,7 +99,8 @@ void pod_dm_remove(const char *name)
 
 bool pod_dm_make(const char *name, enum pod_dm_as as, struct pod_shown *out, struct pod_try *t)
 {
-	uint32_t flags = as == POD_DM_HIDDEN_RW ? 0 : DM_READONLY_FLAG;
+	bool shown = as == POD_DM_SHOWN || as == POD_DM_SHOWN_RW;
+	uint32_t flags = as == POD_DM_HIDDEN_RW || as == POD_DM_SHOWN_RW ? 0 : DM_READONLY_FLAG;
 	long fd = pod_open_control("device-mapper", 236, "dm-mod", SYS_O_RDWR);
 	if (fd < 0)
 		return pod_try_fail(t, "no device-mapper", fd);
@@ -114,7 +115,7 @@ bool pod_dm_make(const char *name, enum pod_dm_as as, struct pod_shown *out, str
 		(void)pod_snprintf(out->name, sizeof out->name, "dm-%u", (unsigned)out->minor);
 		if ((ret = load_table(name, flags, (int)fd)) < 0)
 			why = "device-mapper refused the table";
-		else if ((ret = simple((int)fd, DM_DEV_SUSPEND, name, flags, as == POD_DM_SHOWN ? COOKIE : COOKIE_HIDDEN)) < 0)
+		else if ((ret = simple((int)fd, DM_DEV_SUSPEND, name, flags, shown ? COOKIE : COOKIE_HIDDEN)) < 0)
 			why = "device-mapper did not start";
 		if (why)
 			(void)simple((int)fd, DM_DEV_REMOVE, name, 0, 0);
@@ -132,4 +133,10 @@ bool pod_dm_show(const struct pod_watch *w, const struct pod_disk *disk, uint32_
 		if (!pod_dm_add_linear(disk, &run))
 			return pod_try_fail(t, "the image is in too many pieces", 0);
 	return pod_dm_make("isopod", POD_DM_SHOWN, out, t);
+}
+
+bool pod_dm_show_persist(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, struct pod_try *t)
+{
+	pod_dm_begin();
+	return pod_dm_add_linear(disk, &w->record.persist) && pod_dm_make("isopod-persist", POD_DM_SHOWN_RW, out, t);
 }

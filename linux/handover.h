@@ -11,6 +11,11 @@
 #define POD_HO_PATH_MAX	  4096u
 #define POD_HO_RECORD_MAX (POD_HO_HEADER_SIZE + POD_HO_EXTENT_MAX * POD_HO_EXTENT_SIZE + POD_HO_PATH_MAX + 8u + POD_HO_CHUNKS_MAX)
 
+/* A run of bytes on the disk. */
+struct pod_ho_run {
+	uint64_t start_bytes, length_bytes;
+};
+
 /* Points into the bytes it was parsed from. */
 struct pod_ho_record {
 	uint32_t flags;
@@ -28,13 +33,9 @@ struct pod_ho_record {
 	uint32_t path_len;
 	uint64_t state_start_bytes; /* the flight recorder's state file on the disk; 0: nothing is recorded */
 	uint32_t state_length_bytes, boot_number;
-	const uint8_t *chunk; /* the first one */
-	uint32_t chunk_bytes; /* of all of them */
-};
-
-/* A run of the image on the disk. */
-struct pod_ho_run {
-	uint64_t start_bytes, length_bytes;
+	const uint8_t *chunk;	   /* the first one */
+	uint32_t chunk_bytes;	   /* of all of them */
+	struct pod_ho_run persist; /* the persistence file; 0 bytes long: there is none */
 };
 
 /* POD_E_FORMAT: not a record. POD_E_CORRUPT: checksum, or a number that breaks the rules; `diag` names the field. The record may

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "cli/cmd/list.h"
+#include "cli/persist/show.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/hashlist.h"
 #include "cli/stick/image.h"
@@ -20,6 +21,7 @@ struct listing {
 	struct cli_walk walk;
 	struct cli_allowance allowance;
 	struct list_store store;
+	struct persist_names persist;
 	bool failed;
 };
 
@@ -47,10 +49,10 @@ static bool unreadable(void *ctx, const char *folder, enum pod_status st)
 
 static void other(void *ctx, const char *path)
 {
-	const struct listing *l = ctx;
+	struct listing *l = ctx;
 	enum cli_stray s = cli_stray_of(path);
 
-	if (s != CLI_STRAY_NONE)
+	if (!persist_names_take(&l->persist, path) && s != CLI_STRAY_NONE)
 		fault_warn(l->fault, "%s: %s; %s", path, cli_stray_text(s), cli_stray_fix(s));
 }
 
@@ -173,6 +175,25 @@ static void layer_json(struct listing *l, struct cli_json *j, const char *path)
 	cli_json_close(j, '}');
 }
 
+static void told_of_persistence(struct listing *l, struct cli_json *j, const char *path)
+{
+	struct pod_persist p;
+	enum pod_status st;
+
+	if (!persist_names_have(&l->persist, path))
+		return;
+	st = persist_state(l->walk.t, path, &p);
+	if (j) {
+		cli_json_open(j, "persistence", '{');
+		persist_json(j, st, &p);
+		cli_json_close(j, '}');
+		return;
+	}
+	cli_print("    %s ", _("with persistence:"));
+	persist_text(st, &p);
+	cli_print("\n");
+}
+
 static void name_json(struct cli_json *j, unsigned problems)
 {
 	if (!problems)
@@ -228,6 +249,7 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_json_close(&j, ']');
 		}
 		layer_json(l, &j, e->path);
+		told_of_persistence(l, &j, e->path);
 		name_json(&j, cli_name_problems(e->path));
 		cli_json_close(&j, '}');
 	}
@@ -284,6 +306,7 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_print(_("    the current layer of its store: in the menu it stands for all of them\n"));
 		else if (layer)
 			cli_print(_("    a layer below or beside the current one of its store: not in the menu\n"));
+		told_of_persistence(l, NULL, e->path);
 		if (h)
 			cli_print(_("    sha256 %s, recorded on %s\n"), h->hex, date_of(h->recorded, date));
 		for (uint32_t k = 0; k < p->warnings; k++) {
@@ -315,12 +338,14 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	cli_ntfs_warn(l.walk.t, fault);
 	warn_of_conf(l.walk.t, fault);
 	cli_walk_images(&l.walk);
+	persist_names_sort(&l.persist);
 	cli_hashlist_load(&hashes, l.walk.t);
 	rc = json ? report_json(&l, &hashes, fault) : report_text(&l, &hashes, fault);
 	if (l.failed)
 		rc = CLI_FAILED;
 
 	list_store_free(&l.store);
+	persist_names_free(&l.persist);
 	cli_hashlist_free(&hashes);
 	cli_walk_free(&l.walk);
 	cli_target_close(l.walk.t);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/cmd/plan.h"
+#include "cli/persist/show.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/image.h"
 #include "cli/stick/wim.h"
@@ -388,6 +389,11 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	json_overlays(&j, p);
 	json_wims(&j, p);
 	json_windows(&j, &p->windows);
+	if (p->persist.kind) {
+		cli_json_open(&j, "persistence", '{');
+		persist_json(&j, POD_OK, &p->persist);
+		cli_json_close(&j, '}');
+	}
 	cli_json_open(&j, "warnings", '[');
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		cli_json_str(&j, NULL, p->warning[i]);
@@ -529,6 +535,11 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 	text_overlays(p);
 	text_wims(p);
 	text_windows(&p->windows);
+	if (p->persist.kind) {
+		cli_print("%s ", _("What the system changes is kept, in the file beside the image:"));
+		persist_text(POD_OK, &p->persist);
+		cli_print("\n");
+	}
 	cli_print("%s\n", _("Where the image lies:"));
 	for (size_t i = 0; i < im->extent_count; i++) {
 		const struct pod_extent *e = &im->extent[i];

@@ -27,6 +27,11 @@ struct initrd {
  * what it is called in a sentence. The caller calls initrd_free. */
 void initrd_read(struct initrd *out, struct pod_dev *dev, const char *path, uint64_t start_bytes, uint64_t length_bytes);
 void initrd_free(struct initrd *r);
+/* The files whose paths `wants` likes (it runs in the child), each with its content, of at most MODULES_TEXT_MAX bytes, and a NUL behind
+ * it. Also where the initrd cannot be read to its end; false only if nothing is known of it, and it has said why. */
+bool initrd_each(struct pod_dev *dev, const char *path, uint64_t start_bytes, uint64_t length_bytes,
+		 bool (*wants)(const char *path), void (*each)(void *ctx, const char *path, const char *text), void *ctx,
+		 struct fault *fault);
 
 /* What a live system needs to find its medium on a USB stick. UNKNOWN: not a file of the initrd, and the initrd does not say what
  * is built into the kernel. */

@@ -177,13 +177,18 @@ static bool is_ko(const char *path)
 	return n > 3 && strcmp(path + n - 3, ".ko") == 0;
 }
 
+static bool wants_content(const struct walker *w, const char *path)
+{
+	return w->q->wants ? w->q->wants(path) : modules_wants_content(path);
+}
+
 /* A path that is of interest, and its content if that is. */
 static void send_file(struct walker *w, const char *path, const char *data, size_t len)
 {
 	size_t n = strlen(path) + 1;
 	char *both;
 
-	if (!modules_wants(path))
+	if (w->q->wants ? !w->q->wants(path) : !modules_wants(path))
 		return;
 	both = cli_xmalloc(n + len);
 	memcpy(both, path, n);
@@ -214,7 +219,7 @@ static bool walk_data(struct walker *w, struct source *s, const char *path, uint
 	uint32_t pad = (4 - (uint32_t)(w->pos + size) % 4) % 4;
 	char *data = NULL;
 
-	if (w->q->scan ? is_ko(path) && size <= KO_MAX : modules_wants_content(path) && size && size <= MODULES_TEXT_MAX) {
+	if (w->q->scan ? is_ko(path) && size <= KO_MAX : wants_content(w, path) && size && size <= MODULES_TEXT_MAX) {
 		data = cli_xmalloc((size_t)size + 1);
 		if (!walk_read(w, s, data, size)) {
 			free(data);

@@ -22,11 +22,13 @@ struct initrd_request {
 	uint64_t start_bytes, length_bytes;
 	bool scan;    /* second time over: the aliases in the module files themselves */
 	bool missing; /* the library is not there */
+	/* Of which files path and content are told, NULL: of what is about modules (modules_wants). */
+	bool (*wants)(const char *path);
 };
 
 /* Kinds of records. */
 enum {
-	INITRD_FILE = 1, /* a path with its NUL; then its content, if modules_wants_content() and it is not empty */
+	INITRD_FILE = 1, /* a path with its NUL; then its content, if that is wanted and not empty */
 	INITRD_ALIAS,	 /* pattern, 01h, module */
 	INITRD_FOUND,	 /* struct initrd_found, last */
 };

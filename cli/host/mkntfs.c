@@ -2,22 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "cli/host/mkntfs.h"
 #include "cli/host/sandbox.h"
 #include "core/base/bytes.h"
 
 #define SECONDS_MAX 3600u
-
-static char *find_program(void)
-{
-	char *found = cli_proc_find("mkntfs");
-
-	/* users have no sbin on their PATH; root has, and whoever takes it away means it */
-	if (!found && geteuid() != 0 && access("/usr/sbin/mkntfs", X_OK) == 0)
-		found = cli_xstrdup("/usr/sbin/mkntfs");
-	return found;
-}
 
 /* Geometry as everybody writes it; without it mkntfs would ask a drive. */
 static void arguments(struct cli_args *a, const struct mkntfs *m)
@@ -37,7 +26,7 @@ static void arguments(struct cli_args *a, const struct mkntfs *m)
 
 bool cli_mkntfs(int fd, const struct mkntfs *m, struct fault *fault)
 {
-	char *program = find_program();
+	char *program = cli_proc_find_system("mkntfs");
 	struct sandbox s = {.who = "mkntfs",
 			    .about = _("the NTFS partition"),
 			    .program = program,

@@ -121,6 +121,20 @@ char *cli_proc_find(const char *name)
 	return found;
 }
 
+char *cli_proc_find_system(const char *name)
+{
+	char *found = cli_proc_find(name), *path;
+
+	/* users have no sbin on their PATH; root has, and whoever takes it away means it */
+	if (found || geteuid() == 0)
+		return found;
+	path = cli_xasprintf("/usr/sbin/%s", name);
+	if (access(path, X_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
 bool cli_proc_on_path(const char *name)
 {
 	char *path = cli_proc_find(name);

@@ -23,6 +23,8 @@ pid_t cli_proc_start(const struct cli_args *a, int out_fd, struct fault *fault);
 bool cli_proc_run(const struct cli_args *a, struct fault *fault);
 /* The whole path of the program of this name on PATH, which the caller frees; NULL if there is none. */
 char *cli_proc_find(const char *name);
+/* The same for one that lies in /usr/sbin, as those for drives do. */
+char *cli_proc_find_system(const char *name);
 bool cli_proc_on_path(const char *name);
 
 #endif

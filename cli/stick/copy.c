@@ -338,3 +338,26 @@ bool cli_copy_verify(struct cli_copy *c, bool *same, struct fault *fault)
 	cli_digest_free(sha);
 	return st == POD_OK && !cli_interrupted;
 }
+
+enum pod_status cli_copy_data(struct cli_dev *from, struct pod_dev *to, uint64_t start_bytes)
+{
+	uint8_t *buf = cli_xmalloc(BUFFER_SIZE);
+	enum pod_status st = POD_OK;
+	off_t at = 0, end;
+
+	while (st == POD_OK && (at = lseek(from->fd, at, SEEK_DATA)) >= 0) {
+		end = lseek(from->fd, at, SEEK_HOLE);
+		for (; at < end && st == POD_OK && !cli_interrupted;
+		     at += (off_t)pod_min_u64((uint64_t)(end - at), BUFFER_SIZE)) {
+			size_t n = (size_t)pod_min_u64((uint64_t)(end - at), BUFFER_SIZE);
+
+			st = pod_dev_read(&from->dev, (uint64_t)at, buf, n);
+			if (st == POD_OK)
+				st = pod_dev_write(to, start_bytes + (uint64_t)at, buf, n);
+		}
+		if (cli_interrupted)
+			st = POD_E_CANCELLED;
+	}
+	free(buf);
+	return st;
+}

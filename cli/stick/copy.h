@@ -24,5 +24,8 @@ bool cli_copy_run(struct cli_copy *c, struct fault *fault);
 /* Reads the copy back from the medium, past the page cache, and compares with `hex`. *same tells; false, and has said why (not
  * when interrupted), if it cannot be read. The device must have been flushed. */
 bool cli_copy_verify(struct cli_copy *c, bool *same, struct fault *fault);
+/* Copies what a file with holes holds to the same places behind `start_bytes` of a device; where it has holes, nothing is written.
+ * POD_E_CANCELLED when cli_interrupted is set. */
+enum pod_status POD_MUST_USE cli_copy_data(struct cli_dev *from, struct pod_dev *to, uint64_t start_bytes);
 
 #endif

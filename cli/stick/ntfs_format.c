@@ -11,11 +11,11 @@
 #include <unistd.h>
 #include "cli/host/mkntfs.h"
 #include "cli/host/temporary.h"
+#include "cli/stick/copy.h"
 #include "cli/stick/ntfs.h"
 #include "cli/stick/ntfs_journal.h"
 #include "core/base/bytes.h"
 
-#define PIECE	  (1u << 20)
 #define SERIAL_AT 72u
 #define SPARE	  512u /* file records, 1 KiB each: for so many images $MFT need not grow */
 
@@ -46,29 +46,6 @@ static enum pod_status make_folder(struct cli_dev *d, const struct cli_ntfs_form
 	return st;
 }
 
-/* Copies what the file holds; holes are left as they are. */
-static enum pod_status copy(struct cli_dev *from, struct pod_dev *disk, const struct cli_ntfs_format *f)
-{
-	uint8_t *buf = cli_xmalloc(PIECE);
-	enum pod_status st = POD_OK;
-	off_t at = 0, end;
-
-	while (st == POD_OK && (at = lseek(from->fd, at, SEEK_DATA)) >= 0) {
-		end = lseek(from->fd, at, SEEK_HOLE);
-		for (; at < end && st == POD_OK && !cli_interrupted; at += (off_t)pod_min_u64((uint64_t)(end - at), PIECE)) {
-			size_t n = (size_t)pod_min_u64((uint64_t)(end - at), PIECE);
-
-			st = pod_dev_read(&from->dev, (uint64_t)at, buf, n);
-			if (st == POD_OK)
-				st = pod_dev_write(disk, f->start_bytes + (uint64_t)at, buf, n);
-		}
-		if (cli_interrupted)
-			st = POD_E_CANCELLED;
-	}
-	free(buf);
-	return st;
-}
-
 static bool fill(const char *path, struct cli_dev *disk, const struct cli_ntfs_format *f, struct fault *fault)
 {
 	struct cli_dev file;
@@ -80,7 +57,7 @@ static bool fill(const char *path, struct cli_dev *disk, const struct cli_ntfs_f
 	if (st == POD_OK)
 		st = make_folder(&file, f, fault);
 	if (st == POD_OK)
-		st = copy(&file, &disk->dev, f);
+		st = cli_copy_data(&file, &disk->dev, f->start_bytes);
 	cli_dev_close(&file);
 	if (st != POD_OK && !fault_is_set(fault))
 		fault_status(fault, disk->path, _("cannot make the NTFS volume"), st, NULL);

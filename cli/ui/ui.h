@@ -25,7 +25,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_create, cli_update, cli_add, cli_list, cli_remove, cli_move, cli_plan, cli_next, cli_vm,
-	cli_export, cli_doctor, cli_rules, cli_trace, cli_disk, cli_layer, cli_togo, cli_drivers;
+	cli_export, cli_doctor, cli_rules, cli_trace, cli_disk, cli_layer, cli_togo, cli_drivers, cli_persist;
 
 /* malloc as the core's allocator. Buffers of CLI_ALIGNED_FROM bytes and more begin on a page: they may be read and written past
  * the page cache. */

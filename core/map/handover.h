@@ -53,9 +53,13 @@
 
 #define POD_HO_DISK_HEAD    0x18u
 #define POD_HO_DISK_SEG_MAX 65536u
+#define POD_HO_PERSIST_SIZE 16u
 
+/* Types of chunks. */
 enum pod_ho_chunk {
 	POD_HO_CHUNK_DISK = 0x4b534944, /* "DISK" */
+	/* { u64 first byte on the disk, u64 length in bytes } of a persistence file: shown as a further partition, to be written to */
+	POD_HO_CHUNK_PERSIST = 16,
 };
 
 enum {

@@ -195,6 +195,7 @@ static void build_rest(struct pod_cpio *c, const struct pod_handover *h, const v
 	static const char target[] = "isopod/shim";
 	for (uint32_t i = 0; i < h->module_count; i++)
 		pod_cpio_add(c, h->module[i].name, S_FILE, 1, 0x69736f20 + i, h->module[i].data, h->module[i].len);
+	pod_handover_persist_files(c, h->plan->persist.kind);
 	pod_cpio_add(c, "isopod/map", S_FILE, 1, 0x69736f04, rec, rec_len);
 	pod_cpio_add(c, "init", S_LINK, 1, 0x69736f05, target, sizeof target - 1);
 	pod_cpio_end(c, POD_SHIM_ALIGN);
@@ -247,10 +248,10 @@ static enum pod_status post_by_value(struct pod_handover *h, const struct pod_sh
 /* Before the first post is made, and with it anything in the map served otherwise. */
 static enum pod_status prepare(struct pod_handover *h)
 {
-	if (h->prepared || h->plan->image.kind != POD_IMAGE_DISK)
+	POD_TRY(pod_handover_persist(h));
+	if (h->plan->image.kind != POD_IMAGE_DISK)
 		return POD_OK;
 	POD_TRY(pod_handover_disk(h));
-	h->prepared = true;
 	return pod_handover_modules(h);
 }
 
@@ -262,7 +263,9 @@ enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, co
 		size_t rec_len;
 		uint8_t *rec;
 		pod_map_init(out, h->plan->alloc);
-		POD_TRY(prepare(h));
+		if (!h->asked)
+			POD_TRY(prepare(h));
+		h->asked = true;
 		POD_TRY(h->rq->shim(h->rq->shim_ctx, m, &shim));
 		POD_TRY(build_record(h, &rec, &rec_len));
 		enum pod_status st =

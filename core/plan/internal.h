@@ -103,7 +103,7 @@ struct pod_handover {
 	size_t chunk_bytes;
 	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
 	uint32_t module_count;
-	bool prepared; /* of a disk: chunk and modules are there */
+	bool asked; /* for a persistence file, and what a disk needs */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
@@ -120,6 +120,10 @@ enum pod_status POD_MUST_USE pod_handover_modules(struct pod_handover *h);
 /* Of one filesystem. */
 enum pod_status POD_MUST_USE pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root);
 void pod_handover_fini(struct pod_handover *h);
+/* Looks for the image's persistence file, and says so in the plan and in the record. */
+enum pod_status POD_MUST_USE pod_handover_persist(struct pod_handover *h);
+/* Adds what makes a live system use it. */
+void pod_handover_persist_files(struct pod_cpio *c, enum pod_persist_kind kind);
 /* Appends another map's segments; both count in the same blob. */
 enum pod_status POD_MUST_USE pod_plan_append(struct pod_map *to, const struct pod_map *pieces);
 

@@ -8,6 +8,7 @@
 
 #include "core/image/image.h"
 #include "core/map/map.h"
+#include "core/plan/persist.h"
 
 /* Which Linux the kernel beside an initrd is; decides which shim goes in. */
 enum pod_machine { POD_MACHINE_X64, POD_MACHINE_IA32, POD_MACHINE_AA64, POD_MACHINE_COUNT };
@@ -217,6 +218,7 @@ struct pod_plan {
 	size_t initrd_count, initrd_cap;
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
+	struct pod_persist persist; /* kind NONE: the system keeps nothing */
 	uint32_t warning_count;
 	struct {
 		uint32_t first, end;

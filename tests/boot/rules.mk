@@ -8,6 +8,7 @@ check-boot: all
 	@$(BOOT_RUN) --group check
 check-boot-long: all
 	@$(BOOT_RUN) --group long
+	@B=$(B) $(BOOT_PY) tests/boot/persist.py
 # Every case with another image chosen: none may pass.
 check-boot-break: all
 	@$(BOOT_RUN) --group check --break

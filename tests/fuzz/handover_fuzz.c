@@ -62,6 +62,21 @@ static void require_disk(const struct pod_ho_record *r)
 	FUZZ_REQUIRE(sum == d.size_bytes && sum <= INT64_MAX);
 }
 
+/* The system writes there: it must be the stick's data partition and nothing of the image. */
+static void require_persist(const struct pod_ho_record *r)
+{
+	uint64_t start = r->persist.start_bytes, end = start + r->persist.length_bytes;
+	if (!r->persist.length_bytes)
+		return;
+	FUZZ_REQUIRE(start >= r->part_start_bytes && end > start && end <= r->part_start_bytes + r->part_length_bytes);
+	FUZZ_REQUIRE(((start | end) & (UNIT - 1)) == 0);
+	for (uint32_t i = 0; i < r->extent_count; i++) {
+		struct pod_ho_run e;
+		extent_at(r, i, &e);
+		FUZZ_REQUIRE(e.start_bytes >= end || e.start_bytes + e.length_bytes <= start);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pod_ho_record r;
@@ -85,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			     r.state_start_bytes + r.state_length_bytes <= r.part_start_bytes);
 		require_chunks(&r, copy + size);
 		require_disk(&r);
+		require_persist(&r);
 		check_runs(&r, 512);
 		check_runs(&r, 4096);
 		check_runs(&r, 1);

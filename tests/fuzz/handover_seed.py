@@ -37,6 +37,9 @@ SEEDS = {
     "disk written": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(1, b"x") + disk([(2 * MIB, 3 * MIB)], 3 * MIB, flags=1)),
     "disk beyond": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=disk([(2 * MIB, MIB), (64 * MIB, 2 * MIB)], 3 * MIB)),
     "disk too short": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=disk([(2 * MIB, MIB)], 2 * MIB)),
+    "persist": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(16, struct.pack("<QQ", 8 * MIB, 4 * MIB))),
+    "persist in the image": record([(2 * MIB, MIB), (9 * MIB, MIB)], 2 * MIB, chunks=chunk(16, struct.pack("<QQ", 6 * MIB, 4 * MIB))),
+    "persist beyond": record([(2 * MIB, MIB)], MIB, chunks=chunk(16, struct.pack("<QQ", 63 * MIB, 4 * MIB))),
     "short": record([(2 * MIB, 512)], 12, path=b""),
 }
 for name, data in SEEDS.items():

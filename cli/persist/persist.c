@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod persist: finds the subcommand. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/persist/persist.h"
+
+enum verb { CREATE, LIST, REMOVE, VERBS };
+
+static const char *const verb_name[VERBS] = {"create", "list", "remove"};
+
+struct asked {
+	enum verb verb;
+	const char *target;
+	char *image;	     /* its path on the stick */
+	uint64_t size_bytes; /* 0: as fits */
+	bool json;
+	bool named; /* the type, by the user */
+	struct persist_type type;
+};
+
+static int remove_file(struct cli_volume *v, const char *image, struct fault *fault)
+{
+	char *path = persist_path(image);
+	struct pod_diag diag = {0};
+	enum pod_status st = cli_volume_remove(v, path, &diag);
+	int rc = CLI_OK;
+
+	if (st == POD_E_NOT_FOUND)
+		rc = fault_set(fault, _("%s:%s: there is no persistence file; 'isopod persist list' shows what there is"),
+			       v->t->file.path, path);
+	else if (st != POD_OK)
+		rc = cli_volume_fail(v, path, _("cannot remove"), st, &diag, fault);
+	free(path);
+	return rc;
+}
+
+/* The image is there, and what is in it is known. */
+static bool look(struct asked *a, struct fault *fault)
+{
+	struct cli_target *t = cli_target_open(a->target, false, fault);
+	struct pod_node node;
+	bool ok = t && (a->named ? cli_target_find(t, a->image, &node, fault) : persist_type_find(t, a->image, &a->type, fault));
+
+	cli_target_close(t);
+	return ok;
+}
+
+static int on_volume(struct asked *a, struct fault *fault)
+{
+	struct cli_volume *v = cli_xzalloc(sizeof *v);
+	int rc = CLI_FAILED;
+
+	cli_catch_signals();
+	if ((a->verb != CREATE || look(a, fault)) && cli_volume_open(v, a->target, fault)) {
+		rc = a->verb == CREATE ? persist_create(v, a->image, &a->type, a->size_bytes, a->json, fault)
+				       : remove_file(v, a->image, fault);
+		if (!cli_volume_close(v, fault))
+			rc = CLI_FAILED;
+	}
+	free(v);
+	return rc;
+}
+
+static int take_option(const struct cli_command *cmd, int option, char **argv, struct asked *a, struct fault *fault)
+{
+	if (option == 'j') {
+		a->json = true;
+	} else if (option == 's' && a->verb == CREATE) {
+		if (!cli_parse_size(optarg, &a->size_bytes) || !a->size_bytes)
+			return cli_usage(fault, cmd, _("'%s' is not a size; use a number with K, M, G or T"), optarg);
+	} else if (option == 'k' && a->verb == CREATE) {
+		a->named = persist_type_named(optarg, &a->type);
+		if (!a->named)
+			return cli_usage(fault, cmd, _("unknown kind '%s'; use one of %s"), optarg, PERSIST_TYPES);
+	} else {
+		return cli_bad_option(fault, cmd, argv);
+	}
+	return CLI_OK;
+}
+
+static int parse(const struct cli_command *cmd, int argc, char **argv, struct asked *a, struct fault *fault)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"size", required_argument, NULL, 's'},
+						{"kind", required_argument, NULL, 'k'},
+						{NULL, 0, NULL, 0}};
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		rc = take_option(cmd, c, argv, a, fault);
+		if (rc != CLI_OK)
+			return rc;
+	}
+	if (argc - optind != (a->verb == LIST ? 1 : 2))
+		return cli_usage(fault, cmd, "%s",
+				 a->verb == LIST ? _("name one TARGET") : _("name a TARGET and one image on it"));
+	a->target = argv[optind];
+	a->image = a->verb == LIST ? NULL : cli_target_path(argv[optind + 1], fault);
+	return a->verb == LIST || a->image ? CLI_OK : CLI_FAILED;
+}
+
+static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	struct asked a = {0};
+	int rc;
+
+	if (argc < 2)
+		return cli_usage(fault, cmd, "%s", _("say what to do: create, list, remove"));
+	while (a.verb < VERBS && strcmp(verb_name[a.verb], argv[1]) != 0)
+		a.verb++;
+	if (a.verb == VERBS)
+		return cli_usage(fault, cmd, _("unknown command 'persist %s'"), argv[1]);
+	rc = parse(cmd, argc - 1, argv + 1, &a, fault);
+	if (rc == CLI_OK)
+		rc = a.verb == LIST ? persist_list(a.target, a.json, fault) : on_volume(&a, fault);
+	free(a.image);
+	return rc;
+}
+
+const struct cli_command cli_persist = {
+	.name = "persist",
+	.arguments = "create|list|remove TARGET [IMAGE] ...",
+	.summary = N_("let live systems keep their changes, in a file beside the image"),
+	.help = N_("  create TARGET IMAGE [--size N] [--kind K] [--json]\n"
+		   "                            a file beside the image, which its live system finds by itself;\n"
+		   "                            K (live-boot, casper, casper-rw, dracut) where the image does not tell\n"
+		   "  list TARGET [--json]      which images have one, and how much is free in it\n"
+		   "  remove TARGET IMAGE       and all that was kept\n"),
+	.run = run,
+};

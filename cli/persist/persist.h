@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* isopod persist: files beside images in which live systems keep what they change (core/plan/persist.h). */
+#ifndef POD_CLI_PERSIST_H
+#define POD_CLI_PERSIST_H
+
+#include "cli/stick/image.h"
+#include "cli/stick/volume.h"
+#include "core/plan/persist.h"
+
+/* Which live system is in an image, and the label that it looks for. */
+struct persist_type {
+	enum pod_persist_kind kind;
+	const char *label;
+};
+/* "live-boot", "casper", "casper-rw", "dracut"; false: none of these. */
+bool persist_type_named(const char *name, struct persist_type *out);
+/* The names, for a sentence. */
+#define PERSIST_TYPES "live-boot, casper, casper-rw, dracut"
+/* Read out of the image's own initrds. `t` is open for reading only: what reads them in a child is given nothing else. False: it has said
+ * why not. */
+bool persist_type_find(struct cli_target *t, const char *image, struct persist_type *out, struct fault *fault);
+
+/* The file beside an image; to be freed. */
+char *persist_path(const char *image);
+
+/* `size_bytes` 0: as fits. */
+int persist_create(struct cli_volume *v, const char *image, const struct persist_type *type, uint64_t size_bytes, bool json,
+		   struct fault *fault);
+int persist_list(const char *target, bool json, struct fault *fault);
+
+#endif

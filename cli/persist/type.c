@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an initrd does with persistence, by its own files:
+ *
+ *   live-boot  bin/live-boot sources /etc/live/boot/; components in lib/live/boot/; looks for the label "persistence"
+ *   casper     scripts/casper; from Ubuntu 19.10 on the label is "writable", which then stands in scripts/casper or casper-helpers
+ *   dracut     sbin/dmsquash-live-root: any label, by rd.live.overlay
+ *   archiso    hooks/archiso: cow_label, on the kernel's command line alone
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/doctor/initrd.h"
+#include "cli/persist/persist.h"
+
+static const struct {
+	const char *name;
+	struct persist_type type;
+} named[] = {
+	{"live-boot", {POD_PERSIST_LIVE_BOOT, "persistence"}},
+	{"casper", {POD_PERSIST_CASPER, "writable"}},
+	{"casper-rw", {POD_PERSIST_CASPER, "casper-rw"}},
+	{"dracut", {POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR}},
+};
+
+bool persist_type_named(const char *name, struct persist_type *out)
+{
+	for (size_t i = 0; i < POD_ARRAY_LEN(named); i++)
+		if (strcmp(named[i].name, name) == 0) {
+			*out = named[i].type;
+			return true;
+		}
+	return false;
+}
+
+static const char *const sought[] = {
+	"bin/live-boot", "scripts/casper", "scripts/casper-helpers", "sbin/dmsquash-live-root", "sbin/dmsquash-live-root.sh",
+	"hooks/archiso"};
+
+static bool is(const char *path, const char *file)
+{
+	if (strncmp(path, "usr/", 4) == 0)
+		path += 4;
+	return strcmp(path, file) == 0;
+}
+
+static bool wants(const char *path)
+{
+	for (size_t i = 0; i < POD_ARRAY_LEN(sought); i++)
+		if (is(path, sought[i]))
+			return true;
+	return false;
+}
+
+struct seen {
+	bool live_boot, old_live_boot, casper, writable, dracut, archiso;
+};
+
+static void look(void *ctx, const char *path, const char *text)
+{
+	struct seen *s = ctx;
+
+	if (is(path, "bin/live-boot")) {
+		s->live_boot |= strstr(text, "/etc/live/boot") != NULL;
+		s->old_live_boot |= strstr(text, "/etc/live/boot") == NULL;
+	}
+	s->casper |= is(path, "scripts/casper");
+	s->writable |= (is(path, "scripts/casper") || is(path, "scripts/casper-helpers")) && strstr(text, "writable") != NULL;
+	s->dracut |= is(path, "sbin/dmsquash-live-root") || is(path, "sbin/dmsquash-live-root.sh");
+	s->archiso |= is(path, "hooks/archiso");
+}
+
+static bool conclude(const struct seen *s, const char *path, struct persist_type *out, struct fault *fault)
+{
+	if (s->live_boot)
+		return persist_type_named("live-boot", out);
+	if (s->casper)
+		return persist_type_named(s->writable ? "casper" : "casper-rw", out);
+	if (s->dracut)
+		return persist_type_named("dracut", out);
+	if (s->old_live_boot)
+		fault_set(fault,
+			  _("%s: its live-boot takes persistence from the kernel's command line alone; add 'persistence' "
+			    "there in its boot menu, and create the file with --kind live-boot"),
+			  path);
+	else if (s->archiso)
+		fault_set(fault,
+			  _("%s: its initramfs (archiso) takes cow_label from the kernel's command line alone, which isopod "
+			    "does not change; there is no persistence for it"),
+			  path);
+	else
+		fault_set(fault,
+			  _("%s: no live system that is known here is in its initrds; if you know what it is, name it with "
+			    "--kind (%s)"),
+			  path, PERSIST_TYPES);
+	return false;
+}
+
+static bool look_at_all(struct cli_image *im, const struct pod_plan *plan, struct seen *seen, struct fault *fault)
+{
+	struct pod_map map;
+	struct pod_mapdev md;
+	size_t read = 0;
+
+	if (!cli_image_bytes(im, &map, &md, fault))
+		return false;
+	for (size_t i = 0; i < plan->initrd_count && !cli_interrupted; i++) {
+		const struct pod_initrd *r = &plan->initrd[i];
+
+		read += initrd_each(&md.dev, r->path, r->start_bytes, r->length_bytes, wants, look, seen, fault);
+		if (fault_is_set(fault))
+			break;
+	}
+	pod_map_fini(&map);
+	return read == plan->initrd_count;
+}
+
+bool persist_type_find(struct cli_target *t, const char *image, struct persist_type *out, struct fault *fault)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct pod_diag diag = {0};
+	struct seen seen = {0};
+	struct cli_image im;
+	struct pod_node node;
+	bool ok = cli_target_find(t, image, &node, fault);
+	enum pod_status st = ok ? cli_image_on_target(&im, t, image, &node) : POD_E_NOT_FOUND;
+
+	if (st == POD_OK) {
+		st = cli_image_plan(&im, plan, &diag, fault);
+		if (st == POD_OK) {
+			ok = look_at_all(&im, plan, &seen, fault);
+			pod_plan_free(plan);
+		}
+		cli_image_close(&im);
+	}
+	if (ok && st != POD_OK)
+		ok = fault_status(fault, image, _("cannot look into the image"), st, &diag) == CLI_OK;
+	free(plan);
+	return ok && conclude(&seen, image, out, fault);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the superblock of a persistence file says (the kernel's Documentation/filesystems/ext4, "Super Block" and "Block Group
+ * Descriptors"), 1024 bytes into it:
+ *
+ *   +0x000 u32 inodes           +0x028 u32 inodes a group         +0x0FE u16 bytes of a group descriptor, if 64-bit
+ *   +0x004 u32 blocks           +0x038 u16 EF53h                  +0x150 u32 blocks, upper half, if 64-bit
+ *   +0x014 u32 first block      +0x060 u32 incompatible features
+ *   +0x018 u32 log2(block / 1024)   0x10 descriptors elsewhere, 0x80 64-bit
+ *   +0x020 u32 blocks a group   +0x078 char[16] label
+ *
+ * A group descriptor: +0x0C u16 free blocks, +0x0E u16 free inodes, +0x2C and +0x2E their upper halves. They begin in the block
+ * behind the superblock's. A live system hardly ever unmounts what it runs from, and the superblock's own count of free blocks is
+ * written at unmounting only: so the groups' counts are added up.
+ */
+#include "core/plan/persist.h"
+#include "core/base/bytes.h"
+#include "core/base/str.h"
+
+enum { SUPER_AT = 1024, SUPER = 1024, PIECE = 512, GROUPS_MAX = 4096 };
+enum { INCOMPAT_META_BG = 0x10, INCOMPAT_64BIT = 0x80 };
+
+struct super {
+	uint32_t block_shift, first_block, blocks_per_group, desc_size, groups, incompat;
+	uint64_t blocks;
+};
+
+static enum pod_persist_kind kind_of(const char *label)
+{
+	if (pod_streq(label, "persistence"))
+		return POD_PERSIST_LIVE_BOOT;
+	if (pod_streq(label, "writable") || pod_streq(label, "casper-rw"))
+		return POD_PERSIST_CASPER;
+	return pod_streq(label, POD_PERSIST_LABEL_DR) ? POD_PERSIST_DRACUT : POD_PERSIST_NONE;
+}
+
+static enum pod_status read_super(const uint8_t *s, struct super *out)
+{
+	if (pod_get_le16(s + 0x38) != 0xef53)
+		return POD_E_FORMAT;
+	uint32_t log = pod_get_le32(s + 0x18);
+	*out = (struct super){.block_shift = 10 + log,
+			      .first_block = pod_get_le32(s + 0x14),
+			      .blocks_per_group = pod_get_le32(s + 0x20),
+			      .incompat = pod_get_le32(s + 0x60),
+			      .desc_size = 32,
+			      .blocks = pod_get_le32(s + 0x04)};
+	if (log > 6 || out->first_block > 1 || out->blocks_per_group < 8)
+		return POD_E_CORRUPT;
+	if (out->incompat & INCOMPAT_64BIT) {
+		out->blocks |= (uint64_t)pod_get_le32(s + 0x150) << 32;
+		out->desc_size = pod_get_le16(s + 0xfe);
+		if (out->desc_size < 64 || out->desc_size > PIECE || (out->desc_size & (out->desc_size - 1)) != 0)
+			return POD_E_CORRUPT;
+	}
+	/* no division of 64 bits: a file of more groups than are counted is said to have room */
+	for (uint64_t left = out->blocks; left > out->first_block && out->groups <= GROUPS_MAX; out->groups++)
+		left = left > out->blocks_per_group ? left - out->blocks_per_group : 0;
+	return POD_OK;
+}
+
+static enum pod_status count_free(struct pod_dev *d, uint64_t start, const struct super *s, struct pod_persist *out)
+{
+	uint8_t piece[PIECE];
+	uint64_t at = start + ((uint64_t)(s->first_block + 1) << s->block_shift), blocks = 0;
+	uint32_t in_piece = PIECE / s->desc_size;
+	for (uint32_t i = 0; i < s->groups; i++) {
+		const uint8_t *g = piece + (size_t)(i % in_piece) * s->desc_size;
+		if (i % in_piece == 0)
+			POD_TRY(pod_dev_read(d, at + (uint64_t)i * s->desc_size, piece, PIECE));
+		uint32_t free_blocks = pod_get_le16(g + 0x0c), free_inodes = pod_get_le16(g + 0x0e);
+		if (s->desc_size >= 64) {
+			free_blocks |= (uint32_t)pod_get_le16(g + 0x2c) << 16;
+			free_inodes |= (uint32_t)pod_get_le16(g + 0x2e) << 16;
+		}
+		if (free_blocks > s->blocks_per_group)
+			return POD_E_CORRUPT;
+		blocks += free_blocks;
+		out->free_inodes += (uint32_t)pod_min_u64(free_inodes, UINT32_MAX - out->free_inodes);
+	}
+	if (blocks > s->blocks)
+		return POD_E_CORRUPT;
+	out->free_bytes = blocks << s->block_shift;
+	return POD_OK;
+}
+
+enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uint64_t length_bytes, struct pod_persist *out)
+{
+	uint8_t sb[SUPER];
+	struct super s;
+	*out = (struct pod_persist){.start_bytes = start_bytes, .length_bytes = length_bytes};
+	if (length_bytes < SUPER_AT + SUPER)
+		return POD_E_FORMAT;
+	POD_TRY(pod_dev_read(disk, start_bytes + SUPER_AT, sb, sizeof sb));
+	POD_TRY(read_super(sb, &s));
+	if (s.blocks > length_bytes >> s.block_shift || s.blocks <= s.first_block)
+		return POD_E_CORRUPT;
+	out->fs_bytes = s.blocks << s.block_shift;
+	memcpy(out->label, sb + 0x78, POD_PERSIST_LABEL - 1);
+	if (s.groups > GROUPS_MAX || (s.incompat & INCOMPAT_META_BG)) {
+		out->free_bytes = out->fs_bytes;
+		out->free_inodes = UINT32_MAX;
+	} else {
+		POD_TRY(count_free(disk, start_bytes, &s, out));
+	}
+	out->full = out->free_bytes <= out->fs_bytes >> 6 || out->free_inodes < 16;
+	out->kind = kind_of(out->label);
+	return out->kind == POD_PERSIST_NONE ? POD_E_UNSUPPORTED : POD_OK;
+}
+
+const char *pod_persist_kind_text(enum pod_persist_kind kind)
+{
+	static const char *const text[POD_PERSIST_KINDS] = {"unknown", "live-boot", "casper", "dracut"};
+	return text[kind < POD_PERSIST_KINDS ? kind : POD_PERSIST_NONE];
+}

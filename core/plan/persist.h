@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Persistence: a file beside an image, "/images/x.iso.persist", holds a filesystem that the live system in the image keeps its
+ * changes in. It is shown to that system as a further partition of the stick, which its initramfs finds by its label; the same
+ * label says which live system it is made for.
+ */
+#ifndef POD_PLAN_PERSIST_H
+#define POD_PLAN_PERSIST_H
+
+#include "core/disk/dev.h"
+
+#define POD_PERSIST_SUFFIX   ".persist"
+#define POD_PERSIST_LABEL    17u /* bytes of a label with its NUL */
+#define POD_PERSIST_LABEL_DR "isopod-rw"
+
+enum pod_persist_kind {
+	POD_PERSIST_NONE,
+	POD_PERSIST_LIVE_BOOT, /* "persistence" */
+	POD_PERSIST_CASPER,    /* "writable", before Ubuntu 19.10 "casper-rw" */
+	POD_PERSIST_DRACUT,    /* takes any label: POD_PERSIST_LABEL_DR */
+	POD_PERSIST_KINDS,
+};
+
+struct pod_persist {
+	enum pod_persist_kind kind;
+	char label[POD_PERSIST_LABEL];
+	uint64_t start_bytes, length_bytes; /* of the file on the disk it was looked at on */
+	uint64_t fs_bytes, free_bytes;	    /* of the filesystem */
+	uint32_t free_inodes;
+	bool full; /* next to nothing can be written */
+};
+
+/* Looks at the filesystem (ext2, ext3, ext4) that begins at `start_bytes` of a disk. POD_E_FORMAT: there is none; POD_E_CORRUPT:
+ * longer than the file, or numbers that cannot be; POD_E_UNSUPPORTED: no live system that is known looks for its label. */
+enum pod_status POD_MUST_USE pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uint64_t length_bytes,
+					      struct pod_persist *out);
+
+/* English, one word: "live-boot". */
+const char *pod_persist_kind_text(enum pod_persist_kind kind);
+
+#endif

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Live systems that keep what they change: booted from power-on, with nothing typed at any boot menu. What is written in one session is
+there in the next; the image and the rest of the stick stay as they were.
+
+persist.py [NAME...]: live-bios, dracut-uefi, ... (all by default)
+"""
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+import cases
+import sticks
+from vm import BootError, VM
+
+MIB = 1 << 20
+RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut")}
+LOGIN, SHUT_DOWN = 900, 300
+
+
+class Stick:
+    """A stick of its own with one image and its persistence file."""
+
+    def __init__(self, env, work, medium):
+        self.env, self.path, self.image = env, os.path.join(work, "stick.img"), "/images/%s.iso" % medium
+        env.run("create", self.path, "--size", "512M", "--yes")
+        env.run("add", self.path, env.medium(medium))
+        self.made = json.loads(env.run("persist", "create", self.path, self.image, "--size", "128M", "--json"))
+        data = json.loads(subprocess.run(["sfdisk", "--json", self.path], check=True, capture_output=True).stdout)["partitiontable"]["partitions"]
+        self.data = (data[0]["start"] * 512, data[0]["size"] * 512)
+
+    def run(self, *args):
+        return self.env.run("persist", *args, self.path, self.image)
+
+    def place(self):
+        """Where the file lies on the stick: found by what only it can be, an ext4 superblock with this label."""
+        with open(self.path, "rb") as f:
+            for at in range(self.data[0], self.data[0] + self.data[1], 4096):
+                f.seek(at + 1024)
+                sb = f.read(1024)
+                if sb[56:58] == b"\x53\xef" and sb[90:92] == b"\0\0" and sb[0x78:0x88].rstrip(b"\0").decode("latin-1") == self.made["label"]:
+                    return at
+        raise BootError("no filesystem with the label %s on the stick" % self.made["label"])
+
+    def rest(self):
+        """The data partition without the file."""
+        at, h = self.place(), hashlib.sha256()
+        with open(self.path, "rb") as f:
+            for start, length in ((self.data[0], at - self.data[0]),
+                                  (at + self.made["size"], self.data[0] + self.data[1] - at - self.made["size"])):
+                f.seek(start)
+                while length:
+                    piece = f.read(min(MIB, length))
+                    h.update(piece)
+                    length -= len(piece)
+        return h.hexdigest()
+
+    def fsck(self, work):
+        """The journal is replayed, as the next session would; then nothing may be wrong."""
+        part = os.path.join(work, "part.ext4")
+        with open(self.path, "rb") as f, open(part, "wb") as out:
+            f.seek(self.place())
+            out.write(f.read(self.made["size"]))
+        r = subprocess.run(["e2fsck", "-fp", part], capture_output=True, text=True)
+        if r.returncode & ~1:
+            raise BootError("e2fsck: " + r.stdout + r.stderr)
+        r = subprocess.run(["e2fsck", "-fn", part], capture_output=True, text=True)
+        if r.returncode:
+            raise BootError("e2fsck: " + r.stdout + r.stderr)
+
+
+def session(stick, work, name, firmware, medium, do):
+    """From power-on to poweroff; `do` gets the logged-in machine."""
+    stick.env.run("next", stick.path, stick.image)
+    with VM(firmware, stick.path, memory=1024, write=True, log=os.path.join(stick.env.work, name + ".log")) as vm:
+        try:
+            vm.wait(cases.MARKER[medium], LOGIN, fail=cases.MENU_ERROR + "|" + cases.LIVE_ERROR)
+            vm.login()
+            out = do(vm)
+            vm.run("sync")
+            vm.send_raw(b"poweroff\n")
+            vm.wait_exit(SHUT_DOWN)
+            return out
+        finally:
+            with open(os.path.join(stick.env.work, name + ".txt"), "w") as f:
+                f.write(vm.text)
+
+
+def must(vm, command, pattern, what):
+    status, out = vm.run(command)
+    if status or not re.search(pattern, out):
+        raise BootError("%s: %s says (%d) %r" % (what, command, status, out))
+
+
+def first(vm):
+    must(vm, "dmesg | grep isopod:", r"sda3 keeps what the system changes", "the shim's word")
+    must(vm, "cat /sys/class/block/sda1/ro /sys/class/block/sda3/ro", r"1\s+0", "image read-only, file not")
+    must(vm, "echo kept-$((40+2)) >/root/kept && cat /root/kept", "kept-42", "written")
+
+
+def second(vm):
+    must(vm, "cat /root/kept", "kept-42", "there in the second session")
+    must(vm, "echo later >/root/later && mkdir /etc/mine && cat /root/later", "later", "written in the second session")
+
+
+def run(env, name):
+    firmware, medium, kind = RUNS[name]
+    with tempfile.TemporaryDirectory(prefix="isopod-persist.") as work:
+        stick = Stick(env, work, medium)
+        if stick.made["kind"] != kind:
+            raise BootError("%s is taken for %s" % (medium, stick.made["kind"]))
+        rest = stick.rest()
+        session(stick, work, "persist-%s-1" % name, firmware, medium, first)
+        stick.fsck(work)
+        session(stick, work, "persist-%s-2" % name, firmware, medium, second)
+        stick.fsck(work)
+        if stick.rest() != rest:
+            raise BootError("the data partition changed outside the persistence file")
+
+
+def main():
+    env = sticks.Env(os.environ.get("B", "build"))
+    names = sys.argv[1:] or list(RUNS)
+    env.build_media([RUNS[n][1] for n in names])
+    failed = 0
+    for name in names:
+        try:
+            run(env, name)
+            print("ok      %s" % name, flush=True)
+        except (BootError, RuntimeError) as e:
+            failed += 1
+            print("FAILED  %s: %s" % (name, e), flush=True)
+    print("%d passed, %d failed" % (len(names) - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

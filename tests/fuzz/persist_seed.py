@@ -1,0 +1,35 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Seeds for persist_fuzz: superblock and group descriptors, of blocks of 1 and 4 KiB, with descriptors of 32 and 64 bytes, full and not."""
+import os, struct, sys
+
+
+def volume(label, log=2, desc=32, groups=2, free=100, inodes=100, incompat=0, per_group=4):
+    block = 1024 << log
+    first = 1 if log == 0 else 0
+    out = bytearray(block * (groups * per_group + first))
+    sb = bytearray(1024)
+    struct.pack_into("<II", sb, 0, 1000, groups * per_group + first)
+    struct.pack_into("<II", sb, 0x14, first, log)
+    struct.pack_into("<I", sb, 0x20, per_group)
+    struct.pack_into("<H", sb, 0x38, 0xEF53)
+    struct.pack_into("<I", sb, 0x60, incompat)
+    sb[0x78:0x78 + len(label)] = label
+    struct.pack_into("<H", sb, 0xFE, desc)
+    out[1024:2048] = sb
+    for i in range(groups):
+        struct.pack_into("<HH", out, (first + 1) * block + i * desc + 0x0C, free, inodes)
+    return bytes(out) + bytes(4)
+
+
+SEEDS = {
+    "live-boot": volume(b"persistence", free=3),
+    "casper": volume(b"writable", log=0, per_group=8, groups=3, free=5),
+    "wide": volume(b"isopod-rw", desc=64, incompat=0x80, free=2, per_group=8),
+    "full": volume(b"casper-rw", free=0),
+    "impossible": volume(b"persistence", free=5),
+    "other": volume(b"my own label 123", free=2),
+}
+for name, data in SEEDS.items():
+    with open(os.path.join(sys.argv[1], name), "wb") as f:
+        f.write(data)

@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Persistence files on both data filesystems: which live system is in an image, what is in the file (e2fsck, debugfs, blkid), where it may
+not go, and power lost at every write of its creation."""
+import gzip, json, os, random, shutil, signal, struct, subprocess
+
+from power_common import *
+
+SIZE = 64 * MIB
+
+
+def cpio(files):
+    """A newc archive; what is not the kernel's business is zero."""
+    out = b""
+    for name, data in list(files.items()) + [("TRAILER!!!", b"")]:
+        out += ("070701" + "".join("%08x" % v for v in (1, 0o100755, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0))).encode()
+        out += name.encode() + b"\0"
+        out += b"\0" * (-len(out) % 4) + data
+        out += b"\0" * (-len(out) % 4)
+    return out
+
+
+# Initrds of our own words, with what tells the live systems apart.
+SYSTEMS = {
+    "live": {"init": b"#!/bin/sh\n", "usr/bin/live-boot": b"for f in /etc/live/boot.conf /etc/live/boot/*; do . $f; done\n"},
+    "live-old": {"init": b"#!/bin/sh\n", "bin/live-boot": b"cat /proc/cmdline\n"},
+    "ubuntu": {"init": b"#!/bin/sh\n", "scripts/casper": b"find_one\n", "scripts/casper-helpers": b"label=writable\n"},
+    "ubuntu-old": {"init": b"#!/bin/sh\n", "scripts/casper": b"label=casper-rw\n"},
+    "fedora": {"init": b"#!/bin/sh\n", "usr/sbin/dmsquash-live-root": b"#!/bin/sh\n"},
+    "arch": {"init": b"#!/bin/sh\n", "hooks/archiso": b"cow_label\n"},
+    "other": {"init": b"#!/bin/sh\n", "bin/sh": b"?"},
+}
+
+
+def iso(name):
+    folder = "tree-" + name
+    os.makedirs(folder + "/boot")
+    with open(folder + "/boot/initrd.img", "wb") as f:
+        f.write(gzip.compress(cpio(SYSTEMS[name]), 1))
+    with open(folder + "/boot/vmlinuz", "wb") as f:
+        f.write(b"\0" * 0x202 + b"HdrS" + bytes(2000))
+    with open(folder + "/boot/grub.cfg", "w") as f:
+        f.write("menuentry x {\nlinux /boot/vmlinuz\ninitrd /boot/initrd.img\n}\n")
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", name.upper(), "-o", name + ".iso", folder, check=True)
+    return name + ".iso"
+
+
+def plan(arg):
+    """None of the ISOs has a loader: status 1."""
+    return json.loads(isopod("plan", arg, "--json").out)
+
+
+def place(stick, path):
+    e = plan("%s:%s.persist" % (stick, path))["extents"]
+    check(len(e) == 1, "%s: one piece: %r" % (path, e))
+    return e[0]["source"], e[0]["length"]
+
+
+def volume(stick, path):
+    at, length = place(stick, path)
+    return cut_out(stick, at, length, "part.ext4")
+
+
+def in_order(part, what):
+    r = run("e2fsck", "-fn", part)
+    return check(r.returncode == 0, "%s: e2fsck: %s" % (what, r.stdout))
+
+
+def debugfs(part, command):
+    return run("debugfs", "-R", command, part).stdout
+
+
+def made(stick, fs):
+    """Whatever lay in the room before: noise, and a journal of another time."""
+    must("create", stick, "--size", "480M", "--fs", fs)
+    run("mke2fs", "-Fqt", "ext4", "-L", "persistence", "old.img", "64M")
+    run("debugfs", "-w", "-R", "mkdir before", "old.img")
+    with open("old.img", "r+b") as f:
+        noise = random.Random(3).randbytes(MIB)
+        for at in range(40, 64):
+            f.seek(at * MIB)
+            f.write(noise)
+    old = ["old%d.img" % i for i in range(4)]
+    for name in old:
+        shutil.copyfile("old.img", name)
+    must("add", stick, *old)
+    must("remove", stick, *["/images/" + n for n in old])
+    must("add", stick, *[n + ".iso" for n in SYSTEMS])
+
+
+def kinds(fs):
+    stick = fs + ".img"
+    made(stick, fs)
+    want = {"live": ("live-boot", "persistence"), "ubuntu": ("casper", "writable"), "ubuntu-old": ("casper", "casper-rw"),
+            "fedora": ("dracut", "isopod-rw")}
+    for name, (kind, label) in want.items():
+        path = "/images/%s.iso" % name
+        r = json.loads(must("persist", "create", stick, path, "--size", "64M", "--json").out)
+        equal((r["kind"], r["label"], r["size"]), (kind, label, SIZE), "%s: what was made" % name)
+        part = volume(stick, path)
+        in_order(part, fs + ", " + name)
+        equal(run("blkid", "-p", "-s", "LABEL", "-s", "TYPE", "-o", "value", part).stdout.split(), [label, "ext4"], name + ": blkid")
+        listed = debugfs(part, "ls -l /")
+        check((" persistence.conf" in listed) == (kind == "live-boot"), "%s: persistence.conf: %s" % (name, listed))
+        check((" overlayfs" in listed and " ovlwork" in listed) == (kind == "dracut"), "%s: folders: %s" % (name, listed))
+        check("before" not in listed, "%s: nothing of before: %s" % (name, listed))
+        for line in listed.splitlines()[1:]:
+            check(not line.strip() or " 0 " in line, "%s: root owns it: %s" % (name, line))
+    check("/ union" in debugfs(volume(stick, "/images/live.iso"), "cat persistence.conf").splitlines(), "what persistence.conf says")
+    one_line(isopod("persist", "create", stick, "/images/live.iso", "--size", "64M"), 3, "twice", "there already", "persist remove")
+    one_line(isopod("persist", "create", stick, "/images/arch.iso"), 3, "archiso", "cow_label")
+    one_line(isopod("persist", "create", stick, "/images/live-old.iso"), 3, "an old live-boot", "command line", "--kind live-boot")
+    one_line(isopod("persist", "create", stick, "/images/other.iso"), 3, "unknown", "--kind")
+    one_line(isopod("persist", "create", stick, "/images/none.iso"), 3, "no image", "none.iso")
+    one_line(isopod("persist", "create", stick, "/images/other.iso", "--kind", "live-boot", "--size", "63M"), 3, "too small", "64.0 MiB")
+    one_line(isopod("persist", "create", stick, "/images/other.iso", "--kind", "live-boot", "--size", "400M"), 3, "too large", "space")
+    must("persist", "create", stick, "/images/other.iso", "--kind", "live-boot", "--size", "64M")
+    got = {e["image"]: e for e in json.loads(must("persist", "list", stick, "--json").out)}
+    equal(sorted(got), sorted("/images/%s.iso" % n for n in [*want, "other"]), "list")
+    e = got["/images/live.iso"]
+    free = debugfs(volume(stick, "/images/live.iso"), "stats")
+    free = int(free[free.index("Free blocks:") + 12:].split()[0])
+    equal((e["kind"], e["free"], e["full"], e["image_there"]), ("live-boot", free * 4096, False, True), "what is listed")
+    must("remove", stick, "/images/fedora.iso")
+    check("not there" in must("persist", "list", stick).out, "an image that is gone")
+    must("persist", "remove", stick, "/images/fedora.iso")
+    one_line(isopod("persist", "remove", stick, "/images/fedora.iso"), 3, "remove twice", "no persistence file")
+    check("fedora" not in must("persist", "list", stick).out, "it is gone")
+    one_line(isopod("persist", "create", stick, "/images/live.iso", "--kind", "tails"), 2, "no such kind", "unknown kind")
+    one_line(isopod("persist", "keep", stick), 2, "no such command", "persist keep")
+    if fs == "exfat":
+        fsck(stick, "after all this")
+
+
+def handed_over():
+    """The planner's archive: the file that switches persistence on, and the record's chunk, read by cpio and here."""
+    stick = "exfat.img"
+    for path, name, text in (("/images/live.iso", "etc/live/boot/isopod", "PERSISTENCE=true"),
+                             ("/images/ubuntu.iso", "conf/conf.d/isopod", "PERSISTENT=Yes")):
+        p = plan(stick + ":" + path)
+        served = next(o for o in p["overlays"] if o["kind"] == "initrd")
+        check(p["persistence"]["kind"] in ("live-boot", "casper"), "%s: the plan says so: %r" % (path, p.get("persistence")))
+        sock = os.path.abspath("sock")
+        server = subprocess.Popen([ISOPOD, "export", stick + ":" + path, "--nbd", sock], stdout=subprocess.PIPE,
+                                  env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
+        server.stdout.readline()
+        run("nbdcopy", "nbd+unix:///?socket=" + sock, "served", check=True, timeout=60)
+        server.terminate()
+        server.wait(60)
+        with open("served", "rb") as f:
+            f.seek(served["offset"])
+            data = f.read(served["length"])
+        check(name.encode() + b"\0" in data and text.encode() in data, "%s: %s in the archive" % (path, name))
+        chunk = struct.pack("<IIQQ", 16, 16, *place(stick, path))
+        check(chunk in data, path + ": where the file lies, in the record")
+    p = plan(stick + ":/images/arch.iso")
+    check("persistence" not in p, "none for an image without")
+    fill(stick, "/images/ubuntu.iso")
+    w = plan(stick + ":/images/ubuntu.iso")["warnings"]
+    check(any("is full" in x for x in w), "a full one is named before the boot: %r" % w)
+    e = {e["image"]: e for e in json.loads(must("persist", "list", stick, "--json").out)}["/images/ubuntu.iso"]
+    check(e["full"] and "full" in e["problem"], "and in the list: %r" % e)
+    check("persistence" in must("list", stick).out, "'list' tells of it")
+
+
+def fill(stick, path):
+    at, length = place(stick, path)
+    part = volume(stick, path)
+    with open("much", "wb") as f:
+        f.write(b"x" * (61 * MIB))
+    run("debugfs", "-w", "-R", "write much much", part)
+    with open(part, "rb") as f, open(stick, "r+b") as out:
+        out.seek(at)
+        shutil.copyfileobj(f, out)
+
+
+def no_half_file(state, what):
+    """Either nothing, or all of it."""
+    r = isopod("persist", "list", state, "--json")
+    if not check(r.rc == 0, "%s: list: %s" % (what, r.err)):
+        return
+    got = json.loads(r.out)
+    if got:
+        check(got[0]["kind"] == "live-boot", "%s: %r" % (what, got))
+        in_order(volume(state, "/images/live.iso"), what)
+
+
+def power():
+    must("create", "p.img", "--size", "140M")
+    must("add", "p.img", "live.iso")
+    writes = record("p.img", "persist", "create", "p.img", "/images/live.iso", "--size", "64M")
+    rng, n = random.Random(5), 0
+    count = sum(1 for w in writes if w is not None)
+    for what, state in each_state("p.img", writes, rng, wanted=lambda k, w: k == 1 or k > count - 8 or k % 16 == 0):
+        n += 1
+        no_half_file(state, what)
+        fsck(state, what)
+    check(n > 10, "states: %d" % n)
+
+
+def killed():
+    """By a signal in the middle: no file, and the stick as it was."""
+    p = subprocess.Popen([ISOPOD, "persist", "create", "p.img", "/images/live.iso", "--size", "64M"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                         env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
+    wait_written(p, MIB)
+    p.send_signal(signal.SIGTERM)
+    rc = p.wait()
+    check(rc in (0, 3), "killed: status %d" % rc)
+    no_half_file("p.img", "killed")
+    fsck("p.img", "killed")
+
+
+def main():
+    with workdir():
+        os.symlink(os.path.join(B, "stick"), "data")
+        for name in SYSTEMS:
+            iso(name)
+        kinds("exfat")
+        handed_over()
+        kinds("ntfs")
+        power()
+        killed()
+    finish()
+
+
+main()

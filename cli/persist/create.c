@@ -36,12 +36,13 @@ static uint64_t default_size(struct cli_volume *v)
 	return pod_min_u64(SIZE_DEFAULT, space.largest_run_bytes / 2 / MIB * MIB);
 }
 
-static bool reserve(struct cli_volume *v, const char *path, uint64_t size, struct pod_exfat_new *n, struct fault *fault)
+bool persist_reserve(struct cli_volume *v, const char *path, uint64_t size, uint32_t flags, struct pod_exfat_new *n,
+		     struct fault *fault)
 {
 	struct pod_exfat_space space;
 	struct pod_diag diag = {0};
 	char need[16], there[16], run[16];
-	enum pod_status st = cli_volume_begin(v, path, size, 0, n, &diag);
+	enum pod_status st = cli_volume_begin(v, path, size, flags, n, &diag);
 
 	if (st == POD_OK)
 		return true;
@@ -170,7 +171,7 @@ static int make(struct cli_volume *v, const char *path, const struct persist_typ
 	struct pod_diag diag = {0};
 	enum pod_status st;
 
-	if (!reserve(v, path, size, &n, fault))
+	if (!persist_reserve(v, path, size, 0, &n, fault))
 		return CLI_FAILED;
 	if (!fill(v, path, &n, type, fault)) {
 		cli_volume_abort(v, &n);

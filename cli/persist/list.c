@@ -37,17 +37,34 @@ static bool image_is_there(const struct files *f, const char *image)
 	return false;
 }
 
+/* When the snapshot was taken; false: there is none. */
+static bool snapshot_time(const struct files *f, const char *image, int64_t *when)
+{
+	struct cli_target *t = f->walk.t;
+	char *path = persist_snapshot_path(image);
+	struct pod_node node;
+	bool is = pod_fs_lookup(&t->data, path, &node, &t->scratch) == POD_OK;
+
+	if (is)
+		*when = node.mtime;
+	free(path);
+	return is;
+}
+
 static void one_json(struct files *f, struct cli_json *j, const char *image)
 {
 	struct pod_persist p;
 	enum pod_status st = persist_state(f->walk.t, image, &p);
 	char *path = persist_path(image);
+	int64_t when;
 
 	cli_json_open(j, NULL, '{');
 	cli_json_str(j, "image", image);
 	cli_json_bool(j, "image_there", image_is_there(f, image));
 	cli_json_str(j, "path", path);
 	persist_json(j, st, &p);
+	if (snapshot_time(f, image, &when))
+		cli_json_i64(j, "snapshot", when);
 	cli_json_close(j, '}');
 	free(path);
 }
@@ -56,9 +73,12 @@ static void one_text(struct files *f, const char *image)
 {
 	struct pod_persist p;
 	enum pod_status st = persist_state(f->walk.t, image, &p);
+	int64_t when;
 
 	cli_print("%s\n    ", image);
 	persist_text(st, &p);
+	if (snapshot_time(f, image, &when))
+		cli_print("%s", _(", with a snapshot"));
 	if (!image_is_there(f, image))
 		cli_print("%s", _(", the image is not there"));
 	cli_print("\n");

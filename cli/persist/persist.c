@@ -5,9 +5,9 @@
 #include <string.h>
 #include "cli/persist/persist.h"
 
-enum verb { CREATE, LIST, REMOVE, VERBS };
+enum verb { CREATE, LIST, SNAPSHOT, ROLLBACK, REMOVE, VERBS };
 
-static const char *const verb_name[VERBS] = {"create", "list", "remove"};
+static const char *const verb_name[VERBS] = {"create", "list", "snapshot", "rollback", "remove"};
 
 struct asked {
 	enum verb verb;
@@ -19,18 +19,30 @@ struct asked {
 	struct persist_type type;
 };
 
-static int remove_file(struct cli_volume *v, const char *image, struct fault *fault)
+int persist_none(struct cli_volume *v, const char *path, struct fault *fault)
 {
-	char *path = persist_path(image);
+	return fault_set(fault, _("%s:%s: there is no persistence file; 'isopod persist list' shows what there is"),
+			 v->t->file.path, path);
+}
+
+static int remove_one(struct cli_volume *v, const char *path, bool must, struct fault *fault)
+{
 	struct pod_diag diag = {0};
 	enum pod_status st = cli_volume_remove(v, path, &diag);
-	int rc = CLI_OK;
 
 	if (st == POD_E_NOT_FOUND)
-		rc = fault_set(fault, _("%s:%s: there is no persistence file; 'isopod persist list' shows what there is"),
-			       v->t->file.path, path);
-	else if (st != POD_OK)
-		rc = cli_volume_fail(v, path, _("cannot remove"), st, &diag, fault);
+		return must ? persist_none(v, path, fault) : CLI_OK;
+	return st == POD_OK ? CLI_OK : cli_volume_fail(v, path, _("cannot remove"), st, &diag, fault);
+}
+
+static int remove_both(struct cli_volume *v, const char *image, struct fault *fault)
+{
+	char *path = persist_path(image), *snapshot = persist_snapshot_path(image);
+	int rc = remove_one(v, path, true, fault);
+
+	if (rc == CLI_OK)
+		rc = remove_one(v, snapshot, false, fault);
+	free(snapshot);
 	free(path);
 	return rc;
 }
@@ -53,8 +65,12 @@ static int on_volume(struct asked *a, struct fault *fault)
 
 	cli_catch_signals();
 	if ((a->verb != CREATE || look(a, fault)) && cli_volume_open(v, a->target, fault)) {
-		rc = a->verb == CREATE ? persist_create(v, a->image, &a->type, a->size_bytes, a->json, fault)
-				       : remove_file(v, a->image, fault);
+		if (a->verb == CREATE)
+			rc = persist_create(v, a->image, &a->type, a->size_bytes, a->json, fault);
+		else if (a->verb == SNAPSHOT)
+			rc = persist_snapshot(v, a->image, fault);
+		else
+			rc = a->verb == ROLLBACK ? persist_rollback(v, a->image, fault) : remove_both(v, a->image, fault);
 		if (!cli_volume_close(v, fault))
 			rc = CLI_FAILED;
 	}
@@ -64,7 +80,7 @@ static int on_volume(struct asked *a, struct fault *fault)
 
 static int take_option(const struct cli_command *cmd, int option, char **argv, struct asked *a, struct fault *fault)
 {
-	if (option == 'j') {
+	if (option == 'j' && (a->verb == CREATE || a->verb == LIST)) {
 		a->json = true;
 	} else if (option == 's' && a->verb == CREATE) {
 		if (!cli_parse_size(optarg, &a->size_bytes) || !a->size_bytes)
@@ -106,7 +122,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	int rc;
 
 	if (argc < 2)
-		return cli_usage(fault, cmd, "%s", _("say what to do: create, list, remove"));
+		return cli_usage(fault, cmd, "%s", _("say what to do: create, list, snapshot, rollback, remove"));
 	while (a.verb < VERBS && strcmp(verb_name[a.verb], argv[1]) != 0)
 		a.verb++;
 	if (a.verb == VERBS)
@@ -120,12 +136,14 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_persist = {
 	.name = "persist",
-	.arguments = "create|list|remove TARGET [IMAGE] ...",
+	.arguments = "create|list|snapshot|rollback|remove TARGET [IMAGE] ...",
 	.summary = N_("let live systems keep their changes, in a file beside the image"),
 	.help = N_("  create TARGET IMAGE [--size N] [--kind K] [--json]\n"
 		   "                            a file beside the image, which its live system finds by itself;\n"
 		   "                            K (live-boot, casper, casper-rw, dracut) where the image does not tell\n"
 		   "  list TARGET [--json]      which images have one, and how much is free in it\n"
-		   "  remove TARGET IMAGE       and all that was kept\n"),
+		   "  snapshot TARGET IMAGE     copy the file; one snapshot, the last one, is kept\n"
+		   "  rollback TARGET IMAGE     go on from the snapshot; what was changed since is lost\n"
+		   "  remove TARGET IMAGE       the file, its snapshot, and all that was kept\n"),
 	.run = run,
 };

@@ -22,10 +22,19 @@ bool persist_type_find(struct cli_target *t, const char *image, struct persist_t
 
 /* The file beside an image; to be freed. */
 char *persist_path(const char *image);
+/* The one beside that one: its snapshot. */
+char *persist_snapshot_path(const char *image);
+/* Room for a file of that size in one piece. False: it has said why not. */
+bool persist_reserve(struct cli_volume *v, const char *path, uint64_t size_bytes, uint32_t flags, struct pod_exfat_new *out,
+		     struct fault *fault);
+/* Says that an image has no such file: CLI_FAILED. */
+int persist_none(struct cli_volume *v, const char *path, struct fault *fault);
 
 /* `size_bytes` 0: as fits. */
 int persist_create(struct cli_volume *v, const char *image, const struct persist_type *type, uint64_t size_bytes, bool json,
 		   struct fault *fault);
+int persist_snapshot(struct cli_volume *v, const char *image, struct fault *fault);
+int persist_rollback(struct cli_volume *v, const char *image, struct fault *fault);
 int persist_list(const char *target, bool json, struct fault *fault);
 
 #endif

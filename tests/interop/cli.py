@@ -19,7 +19,7 @@ def usage():
         check(r.rc == 2 and r.err and not r.out, "usage %r: status %d %r" % (args, r.rc, r.err))
     r = must("--help")
     commands = [line.split()[0] for line in r.out.split("\n") if line.startswith("  ")]
-    equal(sorted(commands), sorted("create update add list remove move next plan vm export doctor rules trace disk layer togo drivers".split()), "commands in --help")
+    equal(sorted(commands), sorted("create update add list remove move next plan vm export doctor rules trace disk layer togo drivers persist".split()), "commands in --help")
     for c in commands:
         r = must(c, "--help")
         check(r.out.startswith("Usage: isopod " + c), c + " --help")

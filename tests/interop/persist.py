@@ -164,11 +164,43 @@ def handed_over():
 
 
 def fill(stick, path):
-    at, length = place(stick, path)
-    part = volume(stick, path)
     with open("much", "wb") as f:
         f.write(b"x" * (61 * MIB))
-    run("debugfs", "-w", "-R", "write much much", part)
+    write_into(stick, path, "write much much")
+
+
+def back_again(stick):
+    """A snapshot, something else, and back: by debugfs on both sides."""
+    path = "/images/live.iso"
+    one_line(isopod("persist", "rollback", stick, path), 3, "no snapshot yet", "no snapshot")
+    one_line(isopod("persist", "snapshot", stick, "/images/arch.iso"), 3, "nothing to keep", "no persistence file")
+    write_into(stick, path, "mkdir early")
+    must("persist", "snapshot", stick, path)
+    want = sha256(volume(stick, path))
+    write_into(stick, path, "mkdir late")
+    check("snapshot" in json.loads(must("persist", "list", stick, "--json").out)[0], "the list tells of it")
+    check("late" in debugfs(volume(stick, path), "ls /"), "written after the snapshot")
+    must("persist", "rollback", stick, path)
+    part = volume(stick, path)
+    equal(sha256(part), want, "every byte is that of the snapshot")
+    in_order(part, "rolled back")
+    one_line(isopod("persist", "rollback", stick, path), 3, "it is the snapshot", "no snapshot")
+    must("persist", "snapshot", stick, path)
+    must("persist", "snapshot", stick, path)
+    must("persist", "remove", stick, path)
+    check("live.iso" not in must("persist", "list", stick).out, "removed")
+    must("persist", "create", stick, path, "--size", "64M")
+    one_line(isopod("persist", "rollback", stick, path), 3, "the snapshot went with it", "no snapshot")
+    must("persist", "snapshot", stick, path)
+    must("add", stick, noise("rest.img", 30 * MIB))
+    one_line(isopod("persist", "snapshot", stick, path), 3, "no room for a second while the first is there", "space")
+    fsck(stick, "snapshots")
+
+
+def write_into(stick, path, command):
+    at, length = place(stick, path)
+    part = volume(stick, path)
+    run("debugfs", "-w", "-R", command, part)
     with open(part, "rb") as f, open(stick, "r+b") as out:
         out.seek(at)
         shutil.copyfileobj(f, out)
@@ -186,7 +218,7 @@ def no_half_file(state, what):
 
 
 def power():
-    must("create", "p.img", "--size", "140M")
+    must("create", "p.img", "--size", "140M", "--yes")
     must("add", "p.img", "live.iso")
     writes = record("p.img", "persist", "create", "p.img", "/images/live.iso", "--size", "64M")
     rng, n = random.Random(5), 0
@@ -218,6 +250,10 @@ def main():
         kinds("exfat")
         handed_over()
         kinds("ntfs")
+        must("create", "p.img", "--size", "260M")
+        must("add", "p.img", "live.iso")
+        must("persist", "create", "p.img", "/images/live.iso", "--size", "64M")
+        back_again("p.img")
         power()
         killed()
     finish()

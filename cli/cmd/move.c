@@ -6,6 +6,7 @@
 #include <time.h>
 #include "cli/ui/ui.h"
 #include "cli/stick/name.h"
+#include "cli/persist/persist.h"
 #include "cli/stick/volume.h"
 
 /* NEWPATH as it is, or with the old name behind it if it is an existing folder (and not the one that is renamed). */
@@ -57,6 +58,8 @@ static int move(struct cli_volume *v, const char *from_arg, const char *to_arg, 
 	else if (st != POD_OK)
 		rc = cli_volume_fail(v, to, _("cannot move"), st, &diag, fault);
 	else if (cli_hashlist_rename(&v->hashes, from, to) && !cli_volume_save_hashes(v, fault))
+		rc = CLI_FAILED;
+	if (rc == CLI_OK && !node.is_dir && !persist_move(v, from, to, fault))
 		rc = CLI_FAILED;
 	if (rc == CLI_OK)
 		cli_name_warn(to, fault);

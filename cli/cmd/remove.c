@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/persist/persist.h"
 #include "cli/ui/ui.h"
 #include "cli/stick/volume.h"
 
@@ -29,6 +30,8 @@ static int remove_one(struct cli_volume *v, const char *arg, bool *hashes_change
 		rc = cli_volume_fail(v, path, _("cannot remove"), st, &diag, fault);
 	else
 		*hashes_changed |= cli_hashlist_drop(&v->hashes, path);
+	if (st == POD_OK && !node.is_dir)
+		persist_warn_left(v, path, fault);
 	free(path);
 	return rc;
 }

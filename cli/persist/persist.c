@@ -47,6 +47,36 @@ static int remove_both(struct cli_volume *v, const char *image, struct fault *fa
 	return rc;
 }
 
+static bool move_one(struct cli_volume *v, char *from, char *to, struct fault *fault)
+{
+	struct pod_diag diag = {0};
+	enum pod_status st = cli_volume_rename(v, from, to, 0, &diag);
+
+	if (st != POD_OK && st != POD_E_NOT_FOUND)
+		cli_volume_fail(v, to, _("cannot move"), st, &diag, fault);
+	free(from);
+	free(to);
+	return st == POD_OK || st == POD_E_NOT_FOUND;
+}
+
+bool persist_move(struct cli_volume *v, const char *from, const char *to, struct fault *fault)
+{
+	bool ok = move_one(v, persist_path(from), persist_path(to), fault);
+
+	return move_one(v, persist_snapshot_path(from), persist_snapshot_path(to), fault) && ok;
+}
+
+void persist_warn_left(struct cli_volume *v, const char *image, struct fault *fault)
+{
+	char *path = persist_path(image);
+	struct pod_node node;
+
+	if (cli_volume_lookup(v, path, &node) == POD_OK)
+		fault_warn(fault, _("%s: the image is gone, its persistence file stays; 'isopod persist remove' takes it away"),
+			   path);
+	free(path);
+}
+
 /* The image is there, and what is in it is known. */
 static bool look(struct asked *a, struct fault *fault)
 {

@@ -35,6 +35,10 @@ int persist_create(struct cli_volume *v, const char *image, const struct persist
 		   struct fault *fault);
 int persist_snapshot(struct cli_volume *v, const char *image, struct fault *fault);
 int persist_rollback(struct cli_volume *v, const char *image, struct fault *fault);
+/* An image has another path now: what is beside it goes with it. False: it has said what did not. */
+bool persist_move(struct cli_volume *v, const char *from, const char *to, struct fault *fault);
+/* An image is gone: says that its persistence file is not, if it had one. */
+void persist_warn_left(struct cli_volume *v, const char *image, struct fault *fault);
 int persist_list(const char *target, bool json, struct fault *fault);
 
 #endif

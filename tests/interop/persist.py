@@ -121,7 +121,12 @@ def kinds(fs):
     free = debugfs(volume(stick, "/images/live.iso"), "stats")
     free = int(free[free.index("Free blocks:") + 12:].split()[0])
     equal((e["kind"], e["free"], e["full"], e["image_there"]), ("live-boot", free * 4096, False, True), "what is listed")
-    must("remove", stick, "/images/fedora.iso")
+    must("move", stick, "/images/fedora.iso", "/other/hat.iso")
+    got = {e["image"]: e for e in json.loads(must("persist", "list", stick, "--json").out)}
+    check("/other/hat.iso" in got and "/images/fedora.iso" not in got, "the file goes where its image goes")
+    must("move", stick, "/other/hat.iso", "/images/fedora.iso")
+    r = must("remove", stick, "/images/fedora.iso")
+    check("fedora.iso.persist: the image is gone" in r.err, "what is left is told: " + r.err)
     check("not there" in must("persist", "list", stick).out, "an image that is gone")
     must("persist", "remove", stick, "/images/fedora.iso")
     one_line(isopod("persist", "remove", stick, "/images/fedora.iso"), 3, "remove twice", "no persistence file")

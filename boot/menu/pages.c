@@ -264,6 +264,17 @@ static void add_images(struct menu *m, struct menu_pager *p, const struct pod_pl
 	}
 }
 
+/* Does the system keep what it changes? */
+static void add_persist(struct menu *m, struct menu_pager *p, const struct pod_persist *x)
+{
+	char t[96], left[16], all[16];
+	if (!x->kind)
+		return;
+	pod_snprintf(t, sizeof t, T("kept for %s, %s of %s are free"), pod_persist_kind_text(x->kind),
+		     pod_format_size(left, x->free_bytes), pod_format_size(all, x->fs_bytes));
+	pager_add_pair(m, p, T("Changes"), t);
+}
+
 static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
@@ -277,6 +288,7 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 		pager_add_pair(m, p, T("Label"), plan->image.label);
 	if (plan->image.kind == POD_IMAGE_ISO && (plan->image.hybrid_mbr || plan->image.hybrid_gpt))
 		pager_add_pair(m, p, T("Hybrid"), plan->image.hybrid_gpt ? "MBR + GPT" : "MBR");
+	add_persist(m, p, &plan->persist);
 	pager_add(m, p, "");
 	pager_add_marked(m, p, MARK_HEAD, T("What starts it"));
 	add_start(m, p, "BIOS", plan, plan->bios_entry, true);

@@ -51,8 +51,8 @@ bool persist_reserve(struct cli_volume *v, const char *path, uint64_t size, uint
 	} else if (st == POD_E_NOSPACE) {
 		cli_volume_space(v, &space);
 		fault_set(fault,
-			  _("%s: not enough space in one piece for %s: it needs %s, %s are free (largest piece %s); choose a "
-			    "smaller --size, or remove images first"),
+			  _("%s: not enough space in one piece for %s: it needs %s, %s are free (largest piece %s); remove "
+			    "images first"),
 			  v->t->file.path, path, pod_format_size(need, size), pod_format_size(there, space.free_bytes),
 			  pod_format_size(run, space.largest_run_bytes));
 	} else {

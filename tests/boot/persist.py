@@ -28,7 +28,7 @@ class Stick:
 
     def __init__(self, env, work, medium):
         self.env, self.path, self.image = env, os.path.join(work, "stick.img"), "/images/%s.iso" % medium
-        env.run("create", self.path, "--size", "512M", "--yes")
+        env.run("create", self.path, "--size", "700M", "--yes")
         env.run("add", self.path, env.medium(medium))
         self.made = json.loads(env.run("persist", "create", self.path, self.image, "--size", "128M", "--json"))
         data = json.loads(subprocess.run(["sfdisk", "--json", self.path], check=True, capture_output=True).stdout)["partitiontable"]["partitions"]

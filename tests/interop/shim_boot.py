@@ -171,6 +171,11 @@ if [ -n "$(word files)" ]; then
 	[ -z "$l" ] || losetup -d "$l"
 	echo "T:again=$(md5sum </mnt/data.bin | cut -d' ' -f1)"
 fi
+if [ -n "$(word keep)" ]; then
+	k=$(word keep)
+	mount -t vfat "/dev/$k" /stick && echo kept >/stick/kept.txt && umount /stick
+	echo "T:keep=$(cat "/sys/class/block/$k/ro") $(($(cat "/sys/class/block/$k/size") * 512)) again=$(md5sum </mnt/data.bin | cut -d' ' -f1)"
+fi
 echo "T:nodes=$(for f in sda isopod-disk sda1 isopod-volume; do stat -c '%n %t:%T' /dev/$f 2>/dev/null; done | tr '\n' ' ')label=$(readlink /dev/disk/by-label/SHIMTEST)"
 echo "T:watching=$(ps | grep -c '[i]sopod')"
 for i in $(seq "$(word linger 15)"); do
@@ -234,6 +239,7 @@ def make_iso(work):
 
 class Stick:
     """A stick image with one data partition; self.extents: where the ISO lies."""
+    persist = None  # (first byte, bytes) of a persistence file
 
     def __init__(self, path, iso, fs="exfat", size=96 * MIB, part=(MIB, 64 * MIB), signature=SIGNATURE, gpt=False, sector=512,
                  pieces=1, at=None, entry=True, second=None):
@@ -269,6 +275,16 @@ class Stick:
                 f.seek(self.extents[0][0])
                 f.write(iso)
         os.unlink(volume)
+
+    def keep(self):
+        """A persistence file; what filesystem is in it, the shim does not ask."""
+        self.persist = (self.part[0] + 48 * MIB, 8 * MIB)
+        run("/usr/sbin/mkfs.fat", "-C", "-n", "KEEP", self.path + ".keep", str(self.persist[1] // 1024))
+        with open(self.path + ".keep", "rb") as v, open(self.path, "r+b") as f:
+            f.seek(self.persist[0])
+            f.write(v.read())
+        os.unlink(self.path + ".keep")
+        return self
 
     def mbr(self, entry):
         b = bytearray(512)
@@ -336,11 +352,14 @@ class Stick:
         iso = self.iso
         path = "/images/x.iso".encode()
         ext = b"".join(struct.pack("<QQ", *e) for e in self.extents)
-        r = bytearray(struct.pack("<8sIIII16sQQIIIIQIIIIQII16x", b"ISOPODH2", 0x80 + len(ext) + len(path), 0, int(self.gpt), self.signature,
+        end = 0x80 + len(ext) + len(path)
+        chunks = struct.pack("<IIQQ", 16, 16, *self.persist) if self.persist else b""
+        gap = -end % 8 if chunks else 0
+        r = bytearray(struct.pack("<8sIIII16sQQIIIIQIIIIQIIII8x", b"ISOPODH2", end + gap + len(chunks), 0, int(self.gpt), self.signature,
                                   GUID if self.gpt else bytes(16), *self.part, 1, self.serial, self.sector,
                                   binascii.crc32(iso[32768:32768 + 2048]), len(iso), len(self.extents), 0x80 + len(ext), len(path), 0,
-                                  *getattr(self, "state", (0, 0, 0))))
-        r += ext + path
+                                  *getattr(self, "state", (0, 0, 0)), end + gap if chunks else 0, len(chunks)))
+        r += ext + path + bytes(gap) + chunks
         struct.pack_into("<I", r, 12, binascii.crc32(r))
         if wrong.get("damaged"):
             r[0x48] ^= 1
@@ -548,6 +567,25 @@ class Tests:
     def case_one_piece_device_mapper(self):
         s = self.stick()
         self.good(self.boot(self.saved(self.initrd(), s), [s], "isopod.use=dm"), dev=r"dm-\d+")
+
+    def kept(self, s, w):
+        self.check(w.get("keep") == f"0 {s.persist[1]} again={self.sum}", "the persistence file: " + w.get("keep", "not seen"))
+        self.check(b"kept" in run("mtype", "-i", f"{s.path}@@{s.persist[0]}", "::/kept.txt"), "what was written is not on the stick")
+
+    def case_persist_partition(self):
+        s = self.stick(second="esp").keep()
+        self.kept(s, self.good(self.boot(self.saved(self.initrd(), s), [s], "t.keep=sda3")))
+        self.check("sda3 keeps what the system changes" in self.log, "nothing is said of it")
+
+    def case_persist_mapped(self):
+        s = self.stick(fs="fat32", pieces=5).keep()
+        self.kept(s, self.good(self.boot(self.saved(self.initrd(), s), [s], "t.keep=dm-1"), dev=r"dm-0"))
+
+    def case_persist_not_shown(self):
+        """The image as a file: the data partition is in use, and nothing in it can be shown beside it."""
+        s = self.stick(fs="fat32").keep()
+        self.good(self.boot(self.saved(self.initrd(), s), [s], "isopod.use=file"), dev=r"loop\d+")
+        self.check("nothing will be kept: the stick's own partition is in use" in self.log, "it is not told")
 
     def case_ia32_shim(self):
         s = self.stick()

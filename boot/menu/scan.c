@@ -114,6 +114,8 @@ static enum pod_status scan_folder(struct menu *m, uint32_t folder)
 				POD_TRY(add_image(m, folder, e->name, &e->node));
 		} else if (pod_strcasecmp(e->name, POD_STORE_INDEX) == 0) {
 			POD_TRY(add_store(m, folder, &e->node));
+		} else if (pod_ends_with_nocase(e->name, POD_PERSIST_SUFFIX)) {
+			s->may_persist = true;
 		} else if (folder == 0 && pod_strcasecmp(e->name, POD_CONF_FILE) == 0) {
 			s->has_conf = true;
 			s->conf_node = e->node;
@@ -220,6 +222,7 @@ enum pod_status scan_run(struct menu *m)
 	/* breadth first, the folder list being the queue; so a parent always comes before its children */
 	for (uint32_t i = 0; i < s->folder_count; i++) {
 		enum pod_status st = scan_folder(m, i);
+		s->may_persist |= st != POD_OK;
 		if (st == POD_E_NOMEM)
 			return st;
 		if (st == POD_E_BUDGET || st == POD_E_CANCELLED)

@@ -79,6 +79,9 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 {
 	struct menu *m = ctx;
 	struct pod_node node;
+	/* Every image with an initrd is asked about: not where the scan saw that there is none, for that costs reads. */
+	if (!m->stick.may_persist && pod_ends_with_nocase(path, POD_PERSIST_SUFFIX))
+		return POD_E_NOT_FOUND;
 	POD_TRY(pod_fs_lookup(&m->stick.data, path, &node, m->entry));
 	if (node.is_dir)
 		return POD_E_NOT_FOUND;

@@ -70,6 +70,7 @@ struct menu_stick {
 	uint32_t unreadable;	    /* folders that could not be read */
 	uint32_t loops;		    /* folders that contain themselves */
 	enum pod_budget_limit left; /* what ended the scan before all folders were read */
+	bool may_persist;	    /* a persistence file was seen, or not all names were */
 	bool has_conf;
 	struct pod_node conf_node;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * menu FILE     what the boot manager's menu finds on a stick: a line for each image with its path, size, and the first byte of its data on
- *               the volume (-1: it has none); ends with 1 if folders could not be read
+ *               the volume (-1: it has none); ends with 1 if folders could not be read; on
+ *               the other stream, whether persistence files are looked for
  */
 #include "boot/menu/menu.h"
 #include "tests/interop/tool.h"
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < m->stick.image_count; i++)
 		print_image(m, i);
+	if (m->stick.may_persist)
+		fprintf(stderr, "a persistence file is looked for\n");
 	bool whole = !m->stick.unreadable;
 	stick_close(m);
 	free(m->entry);

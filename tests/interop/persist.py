@@ -7,6 +7,7 @@ import gzip, json, os, random, shutil, signal, struct, subprocess
 from power_common import *
 
 SIZE = 64 * MIB
+LOOKED_FOR = "a persistence file is looked for"
 
 
 def cpio(files):
@@ -86,6 +87,7 @@ def made(stick, fs):
     must("add", stick, *old)
     must("remove", stick, *["/images/" + n for n in old])
     must("add", stick, *[n + ".iso" for n in SYSTEMS])
+    check(LOOKED_FOR not in run(os.path.join(B, "interop/menu"), stick).stdout, "where there is none, the menu looks for none")
 
 
 def kinds(fs):
@@ -115,6 +117,7 @@ def kinds(fs):
     one_line(isopod("persist", "create", stick, "/images/other.iso", "--kind", "live-boot", "--size", "63M"), 3, "too small", "64.0 MiB")
     one_line(isopod("persist", "create", stick, "/images/other.iso", "--kind", "live-boot", "--size", "400M"), 3, "too large", "space")
     must("persist", "create", stick, "/images/other.iso", "--kind", "live-boot", "--size", "64M")
+    check(LOOKED_FOR in run(os.path.join(B, "interop/menu"), stick).stdout, "the menu looks for it")
     got = {e["image"]: e for e in json.loads(must("persist", "list", stick, "--json").out)}
     equal(sorted(got), sorted("/images/%s.iso" % n for n in [*want, "other"]), "list")
     e = got["/images/live.iso"]

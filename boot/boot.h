@@ -89,6 +89,10 @@ struct pod_fw {
 	/* pod_plan_wants_2023 with this machine's variables; false without Secure Boot. NULL: a BIOS. */
 	bool (*wants_2023)(struct pod_fw *fw);
 	uint64_t memory_bytes; /* usable, for the details page; 0 unknown */
+	/* Memory in one piece that the system which is started leaves alone, for an image that is served from there: plan->map is then lent this
+	 * (pod_map_lend). NULL: there is none so large, *largest is what could be had. */
+	uint8_t *(*take_memory)(struct pod_fw *fw, uint64_t size, uint64_t *largest);
+	void (*give_memory_back)(struct pod_fw *fw, uint8_t *p, uint64_t size);
 
 	/* The flight recorder. The port tells what the machine is (NULL: nothing), and while an image runs it feeds the recorder,
 	 * if the menu left one here, with the reads of the virtual disk. */

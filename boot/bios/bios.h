@@ -80,6 +80,7 @@ struct bios_memory {
 	uint32_t count;
 	bool from_e820; /* the BIOS has INT 15h AX=E820h; else the map was made up from E801h or 88h */
 	uint64_t usable_bytes;
+	uint32_t region_start; /* of the region that the heap lies at the end of */
 	uint32_t heap_start, heap_end;
 	uint32_t stack_end; /* of the stack that goes down from heap_start */
 };
@@ -89,8 +90,13 @@ bool bios_memory_init(void);
 extern struct pod_alloc bios_heap;
 /* From the top of the heap, aligned to `align` (power of two). */
 void *bios_heap_top(size_t size, size_t align);
-/* Cuts [start, end) out of a map: what was there becomes reserved. False if the table would overflow. */
-bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, uint64_t end);
+/* struct pod_fw.take_memory, give_memory_back: below the heap, on such a boundary and with all up to the next one free, or if there is no room
+ * for it, of the heap. */
+#define BIOS_TAKE_ALIGN (2u << 20) /* what Linux asks of persistent memory */
+uint8_t *bios_memory_take(struct pod_fw *fw, uint64_t size, uint64_t *largest);
+void bios_memory_give_back(struct pod_fw *fw, uint8_t *p, uint64_t size);
+/* Cuts [start, end) out of a map: what was usable there gets this type. False if the table would overflow. */
+bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, uint64_t end, uint32_t type);
 
 /* --- disk.c ------------------------------------------------------------------------------------------- */
 struct bios_disk {

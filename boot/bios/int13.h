@@ -45,6 +45,7 @@
 #define I13_E820_MAX	  128u
 #define I13_E820_USABLE	  1u
 #define I13_E820_RESERVED 2u
+#define I13_E820_PMEM	  12u /* Linux: persistent memory, without a table that describes it; to all others reserved */
 
 struct i13_e820 {
 	uint64_t base, length;

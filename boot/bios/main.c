@@ -126,6 +126,8 @@ _Noreturn void bios_main(uint32_t drive)
 	fw.reboot = reboot;
 	fw.power_off = power_off;
 	fw.memory_bytes = bios_memory.usable_bytes;
+	fw.take_memory = bios_memory_take;
+	fw.give_memory_back = bios_memory_give_back;
 	bios_video_init(&fw);
 	/* A roomy stack just below the heap; stage 2's first one has 32 KiB. */
 	bios_guard(BIOS_STACK_32, bios_memory.stack_end);

@@ -72,7 +72,7 @@ static void read_older(void)
 		add(HIGH_START, (uint64_t)(uint16_t)r.eax << 10);
 }
 
-bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, uint64_t end)
+bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, uint64_t end, uint32_t type)
 {
 	for (uint32_t i = 0; i < *count; i++) {
 		struct i13_e820 whole = map[i];
@@ -91,7 +91,7 @@ bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, ui
 			p++->length = from - whole.base;
 		}
 		*p = whole;
-		p->base = from, p->length = to - from, p->type = I13_E820_RESERVED;
+		p->base = from, p->length = to - from, p->type = type;
 		if (to < whole_end) {
 			*++p = whole;
 			p->base = to, p->length = whole_end - to;
@@ -211,6 +211,47 @@ void *bios_heap_top(size_t size, size_t align)
 	return own + 1;
 }
 
+/* --- for an image that is served from memory ------------------------------------------------------------- */
+
+#define TAKE_LOWEST (16u << 20) /* loaders use what lies below */
+#define HEAP_LEFT   (4u << 20)	/* for what is yet to be prepared */
+
+static uint32_t heap_largest(void)
+{
+	uint32_t best = 0;
+	for (struct block *b = heap_first(); b < heap_limit(); b = next_of(b)) {
+		if (b->used)
+			continue;
+		join_free(b);
+		best = b->size > best ? b->size : best;
+	}
+	return best > HEAP_LEFT ? best - HEAP_LEFT : 0;
+}
+
+uint8_t *bios_memory_take(struct pod_fw *fw, uint64_t size, uint64_t *largest)
+{
+	const struct bios_memory *m = &bios_memory;
+	uint32_t least = m->region_start > TAKE_LOWEST ? m->region_start : TAKE_LOWEST,
+		 end = m->stack_end & ~(BIOS_TAKE_ALIGN - 1);
+	uint32_t below = end > least ? end - least : 0, heap = heap_largest();
+	(void)fw;
+	*largest = below > heap ? below : heap;
+	if (size && size <= below) {
+		uint32_t at = (end - (uint32_t)size) & ~(BIOS_TAKE_ALIGN - 1);
+		if (at >= least)
+			return bios_ptr(at);
+	}
+	return size && size <= heap ? bios_heap_top((size_t)size, 0x1000) : NULL;
+}
+
+void bios_memory_give_back(struct pod_fw *fw, uint8_t *p, uint64_t size)
+{
+	(void)fw;
+	(void)size;
+	if (p > bios_ptr(bios_memory.heap_start)) /* below it nobody else takes anything */
+		pod_free(&bios_heap, p);
+}
+
 bool bios_memory_init(void)
 {
 	struct bios_memory *m = &bios_memory;
@@ -229,7 +270,7 @@ bool bios_memory_init(void)
 			continue;
 		best = end - start;
 		m->heap_end = (uint32_t)end & ~0xfffu;
-		m->heap_start = (uint32_t)start;
+		m->heap_start = m->region_start = (uint32_t)start;
 	}
 	if (best < HEAP_SIZE_MIN)
 		return false;

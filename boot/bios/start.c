@@ -5,6 +5,7 @@
  *
  * Resident segment:  image (state, code, data, stack) | memory map, 28 bytes an entry | bounce buffer
  * Above 1 MiB, only if the map has bytes in memory or more than I13_PAGE segments:  blob | segment table
+ * or, of an image that is served from memory, the whole of it where it was read to.
  *
  * What can fail comes first, and undoes nothing but heap blocks; the jump itself, if it fails, puts the BIOS's data back.
  */
@@ -261,6 +262,13 @@ static struct i13_seg pack(const struct pod_seg *g)
 	return (struct i13_seg){.start_bytes = g->start_bytes, .source = (uint64_t)g->kind << I13_KIND_SHIFT | g->source};
 }
 
+/* Is it an image in memory that Linux can show as a disk (nd_e820)? */
+static bool is_pmem(const struct job *j)
+{
+	const struct pod_map *m = &j->plan->map;
+	return m->lent && m->mem < bios_ptr(bios_memory.heap_start);
+}
+
 /* Blob and, if long, segment table go to the top of memory, page by page out of the memory map. */
 static enum pod_status set_map(struct job *j)
 {
@@ -280,7 +288,11 @@ static enum pod_status set_map(struct job *j)
 	s->size_bytes = m->size_bytes;
 	s->seg_count = (uint32_t)m->count;
 	s->window_first = far_table ? ~0u : 0;
-	if (size) {
+	if (m->lent) {
+		j->high_start = s->mem = (uint32_t)(uintptr_t)m->mem;
+		j->high_end = s->mem + (uint32_t)pod_align_up(m->mem_len, is_pmem(j) ? BIOS_TAKE_ALIGN : 0x1000);
+		memset(m->mem + m->mem_len, 0, j->high_end - s->mem - m->mem_len);
+	} else if (size) {
 		size = (size + 0xfff) & ~(size_t)0xfff;
 		j->high = bios_heap_top(size, 0x1000);
 		if (!j->high)
@@ -372,8 +384,9 @@ static enum pod_status set_memory_map(struct job *j)
 {
 	memcpy(j->e820, bios_memory.map, sizeof j->e820);
 	j->e820_count = bios_memory.count;
-	if (!bios_e820_reserve(j->e820, &j->e820_count, j->resident_start, j->conventional_end) ||
-	    (j->high && !bios_e820_reserve(j->e820, &j->e820_count, j->high_start, j->high_end)) ||
+	if (!bios_e820_reserve(j->e820, &j->e820_count, j->resident_start, j->conventional_end, I13_E820_RESERVED) ||
+	    (j->high_start && !bios_e820_reserve(j->e820, &j->e820_count, j->high_start, j->high_end,
+						 is_pmem(j) ? I13_E820_PMEM : I13_E820_RESERVED)) ||
 	    j->e820_count > bios_memory.count + 4)
 		return refuse(j, POD_E_LIMIT, N_("The BIOS's memory map has too many regions."));
 	j->state->e820_count = (uint16_t)j->e820_count;
@@ -447,14 +460,14 @@ static struct bios_data served(const struct job *j, const struct bios_data *befo
 	return d;
 }
 
-/* Notes that the loader is started, and hands the recorder over to the server. */
-static void hand_recorder_over(struct pod_fw *fw, struct i13_state *s)
+/* Notes that the loader is started, and hands the recorder over to the server. From memory the stick is not touched again. */
+static void hand_recorder_over(struct pod_fw *fw, struct i13_state *s, bool from_memory)
 {
 	struct pod_recorder *r = fw->recorder;
 	if (!r || !r->state)
 		return;
-	pod_recorder_stage(r, POD_STAGE_LOADER_STARTED, pod_fw_ms(fw), 0);
-	if (!r->state || s->stick_shift != 9)
+	pod_recorder_stage(r, POD_STAGE_LOADER_STARTED, pod_fw_ms(fw), from_memory ? POD_REC_FROM_MEMORY : 0);
+	if (!r->state || s->stick_shift != 9 || from_memory)
 		return;
 	pod_recorder_template(r, s->rec);
 	s->rec_ms = pod_fw_ms(fw);
@@ -468,7 +481,7 @@ static enum pod_status install_and_go(struct job *j)
 {
 	struct i13_state *s = j->state;
 	uint8_t *to = bios_ptr(j->resident_start);
-	hand_recorder_over(j->fw, s);
+	hand_recorder_over(j->fw, s, j->plan->map.lent);
 	struct bios_data before = get_bios_data(), after = served(j, &before);
 	s->old13 = before.vector_disk;
 	s->old15 = before.vector_system;

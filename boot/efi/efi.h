@@ -89,6 +89,16 @@ struct pod_efi_vdisk *pod_efi_vdisk_install(EFI_BOOT_SERVICES *bs, struct pod_al
  * memory is leaked on purpose: the firmware still holds the pointers. NULL is legal. */
 void pod_efi_vdisk_remove(struct pod_efi_vdisk *v);
 
+/* --- memory.c: an image in memory --- */
+
+struct pod_efi;
+/* struct pod_fw.take_memory, give_memory_back */
+uint8_t *pod_efi_memory_take(struct pod_fw *fw, uint64_t size, uint64_t *largest);
+void pod_efi_memory_give_back(struct pod_fw *fw, uint8_t *p, uint64_t size);
+/* The firmware's own disk over a map's lent memory; NULL: it makes none. Remove takes NULL. */
+EFI_DEVICE_PATH_PROTOCOL *pod_efi_ramdisk_install(struct pod_efi *e, const struct pod_map *map, bool cd);
+void pod_efi_ramdisk_remove(struct pod_efi *e, EFI_DEVICE_PATH_PROTOCOL *path);
+
 /* --- order.c --- */
 
 /* From here on searches for handles begin with `first` and what is below it, which stays valid until the end. */
@@ -170,7 +180,7 @@ static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_ef
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
 bool pod_efi_wants_2023(struct pod_fw *fw);
 /* running.c, around StartImage: the recorder's timer, and its note of the end of boot services. */
-void pod_efi_record_begin(struct pod_efi *e);
+void pod_efi_record_begin(struct pod_efi *e, bool from_memory);
 void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);
 
 /* listen.c: keeps what is printed to the console from begin to end. */

@@ -283,6 +283,8 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw->start = pod_efi_start;
 	fw->describe = pod_efi_describe;
 	fw->wants_2023 = pod_efi_wants_2023;
+	fw->take_memory = pod_efi_memory_take;
+	fw->give_memory_back = pod_efi_memory_give_back;
 	fw->reboot = reboot;
 	fw->power_off = power_off;
 	fw->firmware_setup = setup_supported(e) ? firmware_setup : NULL;

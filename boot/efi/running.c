@@ -72,11 +72,13 @@ static void tick(EFI_EVENT event, void *context)
 	pod_recorder_screen(e->fw.recorder, pod_efi_listen_screen(), pod_fw_ms(&e->fw), false);
 }
 
-void pod_efi_record_begin(struct pod_efi *e)
+void pod_efi_record_begin(struct pod_efi *e, bool from_memory)
 {
 	if (!e->fw.recorder || !e->fw.recorder->state || !e->fw.state_disk)
 		return;
-	pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_STARTED, pod_fw_ms(&e->fw), 0);
+	pod_recorder_stage(e->fw.recorder, POD_STAGE_LOADER_STARTED, pod_fw_ms(&e->fw), from_memory ? POD_REC_FROM_MEMORY : 0);
+	if (from_memory)
+		return; /* the stick is not touched again */
 	running.e = e;
 	running.timer = NULL;
 	pod_efi_listen_begin(e);

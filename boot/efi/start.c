@@ -48,7 +48,8 @@ struct starting {
 	struct pod_mapdev mapdev;
 	struct pod_window window;
 	struct pod_efi_sfs *sfs;
-	void *program; /* of a POD_IMAGE_EFI */
+	EFI_DEVICE_PATH_PROTOCOL *ramdisk; /* the firmware's disk over an image in memory */
+	void *program;			   /* of a POD_IMAGE_EFI */
 };
 
 static const struct {
@@ -236,6 +237,25 @@ static EFI_HANDLE find_in_eltorito(struct starting *s, int entry)
 	return h ? h : put_sfs(s, s->part, start, length);
 }
 
+/* An image in memory, through a disk that the firmware makes of it. */
+static EFI_HANDLE find_in_memory(struct starting *s, int entry)
+{
+	const struct pod_image *im = &s->plan->image;
+	bool cd = im->kind == POD_IMAGE_ISO && !s->plan->windows.count;
+	uint64_t lba = cd && entry >= 0 && (uint32_t)entry < im->boot_count ? entry_start(s, &im->boot[entry]) >> 11 : UINT64_MAX;
+	EFI_HANDLE h;
+
+	s->ramdisk = s->plan->map.lent ? pod_efi_ramdisk_install(s->e, &s->plan->map, cd) : NULL;
+	if (!s->ramdisk)
+		return NULL;
+	h = find_volume(s->e, s->ramdisk, lba);
+	if (!h) {
+		pod_efi_ramdisk_remove(s->e, s->ramdisk);
+		s->ramdisk = NULL;
+	}
+	return h;
+}
+
 static EFI_HANDLE find_loader_volume(struct starting *s, int entry)
 {
 	EFI_HANDLE h;
@@ -332,9 +352,9 @@ static enum pod_status run(struct starting *s, EFI_HANDLE image)
 	/* From here to the loader's end nothing of ours may fire or draw. */
 	pod_efi_input_stop(e);
 	pod_efi_console_give_back(e);
-	pod_efi_record_begin(e);
-	if (s->disk && s->plan->wim_count)
-		pod_efi_order_begin(e->bs, s->disk->path);
+	pod_efi_record_begin(e, s->plan->map.lent);
+	if ((s->disk || s->ramdisk) && s->plan->wim_count)
+		pod_efi_order_begin(e->bs, s->ramdisk ? s->ramdisk : s->disk->path);
 	st = e->bs->StartImage(image, &exit_size, &exit_data);
 	pod_efi_order_end(e->bs);
 	pod_efi_record_end(e, st);
@@ -418,6 +438,9 @@ static enum pod_status start_disk(struct starting *s)
 		say(s, N_("The image has nothing that this firmware can start."));
 		return POD_E_UNSUPPORTED;
 	}
+	volume = find_in_memory(s, entry);
+	if (volume)
+		return load_and_run(s, volume, LOADER, sizeof(LOADER));
 	s->stick = pod_keep_init(&s->keep, s->e->fw.disk, &s->e->alloc, KEEP_BYTES) == POD_OK ? &s->keep.dev : s->e->fw.disk;
 	st = put_disk(s);
 	if (!s->disk) {
@@ -469,6 +492,7 @@ enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const ch
 		say(s, N_("This kind of image cannot be started yet."));
 		st = POD_E_UNSUPPORTED;
 	}
+	pod_efi_ramdisk_remove(e, s->ramdisk);
 	pod_efi_sfs_remove(s->sfs);
 	pod_efi_vdisk_remove(s->part);
 	pod_efi_vdisk_remove(s->disk);

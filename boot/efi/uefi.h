@@ -539,6 +539,36 @@ typedef struct {
 	EFI_MEMORY_TYPE ImageDataType;
 	void *Unload;
 } EFI_LOADED_IMAGE_PROTOCOL;
+/* --- RAM disks: clause 13.17; the types of clause 10.3.5.9 --- */
+#define EFI_RAM_DISK_PROTOCOL_GUID                                                                                               \
+	{                                                                                                                        \
+		0xab38a0df, 0x6873, 0x44a9,                                                                                      \
+		{                                                                                                                \
+			0x87, 0xe6, 0xd4, 0xeb, 0x56, 0x14, 0x84, 0x49                                                           \
+		}                                                                                                                \
+	}
+#define EFI_VIRTUAL_DISK_GUID                                                                                                    \
+	{                                                                                                                        \
+		0x77ab535a, 0x45fc, 0x624b,                                                                                      \
+		{                                                                                                                \
+			0x55, 0x60, 0xf7, 0xb2, 0x81, 0xd1, 0xf9, 0x6e                                                           \
+		}                                                                                                                \
+	}
+#define EFI_VIRTUAL_CD_GUID                                                                                                      \
+	{                                                                                                                        \
+		0x3d5abd30, 0x4175, 0x87ce,                                                                                      \
+		{                                                                                                                \
+			0x6d, 0x64, 0xd2, 0xad, 0xe5, 0x23, 0xc4, 0xbb                                                           \
+		}                                                                                                                \
+	}
+
+typedef struct EFI_RAM_DISK_PROTOCOL {
+	EFI_STATUS(*Register)
+	(uint64_t RamDiskBase, uint64_t RamDiskSize, const EFI_GUID *RamDiskType, EFI_DEVICE_PATH_PROTOCOL *ParentDevicePath,
+	 EFI_DEVICE_PATH_PROTOCOL **DevicePath);
+	EFI_STATUS (*Unregister)(EFI_DEVICE_PATH_PROTOCOL *DevicePath);
+} EFI_RAM_DISK_PROTOCOL;
+
 #define EFI_LOADED_IMAGE_PROTOCOL_GUID                                                                                           \
 	{                                                                                                                        \
 		0x5b1b31a1, 0x9562, 0x11d2,                                                                                      \

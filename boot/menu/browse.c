@@ -155,6 +155,11 @@ void view_key(struct menu *m, uint32_t key)
 		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
 			start_choosing(m, v->row[v->selected]);
 		break;
+	case POD_KEY_F7:
+	case '#':
+		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
+			start_other_way(m, v->row[v->selected]);
+		break;
 	case POD_KEY_F10:
 	case ':':
 		page_actions(m);

@@ -120,7 +120,24 @@ static enum pod_status plan_chosen(struct menu *m, size_t image, bool ask, bool 
 	return POD_E_NOT_FOUND;
 }
 
-static void start(struct menu *m, size_t image, enum start_choice by, bool choosing)
+/* POD_OK: the loader was started, and came back. */
+static enum pod_status serve(struct menu *m, struct pod_plan *plan, const char *name, bool from_memory, char *text, size_t size)
+{
+	text[0] = 0;
+	say_left_out(m, plan);
+	if (from_memory && memory_possible(m, plan))
+		POD_TRY(memory_load(m, plan, name, text, size));
+	m->fw->disk->budget = NULL; /* the image reads as it likes */
+	/* the path lives in m->path, which start_plan filled */
+	enum pod_status st = m->fw->start(m->fw, plan, m->path, text, size);
+	m->fw->disk->budget = &m->budget;
+	memory_unload(m, plan);
+	if (st != POD_OK && !text[0])
+		pod_snprintf(text, size, T("%s: could not be started: %s."), name, menu_status(m, st));
+	return st;
+}
+
+static void start(struct menu *m, size_t image, enum start_choice by, bool choosing, bool from_memory)
 {
 	const char *name = m->stick.image[image].name;
 	char *text = pod_zalloc(m->alloc, 1, 2048);
@@ -153,14 +170,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 			record_message(m, POD_E_CORRUPT, text);
 			text[0] = 0; /* it has been said */
 		} else {
-			text[0] = 0;
-			say_left_out(m, plan);
-			m->fw->disk->budget = NULL; /* the image reads as it likes */
-			/* the path lives in m->path, which start_plan filled */
-			st = m->fw->start(m->fw, plan, m->path, text, 2048);
-			m->fw->disk->budget = &m->budget;
-			if (st != POD_OK && !text[0])
-				pod_snprintf(text, 2048, T("%s: could not be started: %s."), name, menu_status(m, st));
+			st = serve(m, plan, name, from_memory, text, 2048);
 		}
 		pod_plan_free(plan);
 	}
@@ -177,10 +187,15 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 
 void start_image(struct menu *m, size_t image, enum start_choice by)
 {
-	start(m, image, by, false);
+	start(m, image, by, false, memory_by_rule(m, image));
+}
+
+void start_other_way(struct menu *m, size_t image)
+{
+	start(m, image, CHOSEN_BY_HAND, false, !memory_by_rule(m, image));
 }
 
 void start_choosing(struct menu *m, size_t image)
 {
-	start(m, image, CHOSEN_BY_HAND, true);
+	start(m, image, CHOSEN_BY_HAND, true, memory_by_rule(m, image));
 }

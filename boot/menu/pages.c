@@ -19,6 +19,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F4, *", T("all images in one list, or folder by folder"));
 	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
 	pager_add_pair(m, &p, "F6, >", T("start Windows from another image of the WIM"));
+	pager_add_pair(m, &p, "F7, #", T("start from memory; what isopod.conf starts from memory, from the stick"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
@@ -33,6 +34,7 @@ void page_help(struct menu *m)
 	pager_add(m, &p, PLAIN_("  language = en | zh_CN"));
 	pager_add(m, &p, PLAIN_("  view     = flat | folders"));
 	pager_add(m, &p, PLAIN_("  recorder = on | off"));
+	pager_add(m, &p, PLAIN_("  memory   = on | off | haiku*.iso | /dos/*.img"));
 	pager_add(m, &p, PLAIN_("  windows  = disk | cd"));
 	pager_add(m, &p, PLAIN_("  windows_image = 2"));
 	pager_add(m, &p, PLAIN_("  answer   = /answers/unattend.xml"));
@@ -275,6 +277,23 @@ static void add_persist(struct menu *m, struct menu_pager *p, const struct pod_p
 	pager_add_pair(m, p, T("Changes"), t);
 }
 
+/* The other way to start it; whether this firmware has the memory is seen then. */
+static void add_memory(struct menu *m, struct menu_pager *p, size_t image, const struct pod_plan *plan)
+{
+	char t[160], size[16];
+	if (!memory_possible(m, plan))
+		return;
+	pager_add(m, p, "");
+	if (memory_by_rule(m, image)) {
+		pager_add(m, p, T("isopod.conf: starts from memory."));
+		pager_add_pair(m, p, "M", T("start from the stick"));
+		return;
+	}
+	pod_snprintf(t, sizeof t, T("start from memory: takes %s, and does without the stick then"),
+		     pod_format_size(size, plan->map.size_bytes));
+	pager_add_pair(m, p, "M", t);
+}
+
 static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
@@ -436,8 +455,10 @@ void page_details(struct menu *m, size_t image)
 		pod_snprintf(t, sizeof t, "%zu%s", extents, extents > 1 ? T(" (fragmented)") : T(" (contiguous)"));
 		pager_add_pair(m, &p, T("Extents"), t);
 	}
+	bool memory = st == POD_OK && memory_possible(m, plan);
 	if (st == POD_OK) {
 		add_plan(m, &p, plan);
+		add_memory(m, &p, image, plan);
 		pod_plan_free(plan);
 	} else {
 		pager_add(m, &p, "");
@@ -451,6 +472,8 @@ void page_details(struct menu *m, size_t image)
 	pod_free(m->alloc, p.text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);
+	if (memory && (key == 'm' || key == 'M'))
+		start_other_way(m, image);
 }
 
 /* --- actions ------------------------------------------------------------------------------------------------------ */

@@ -32,8 +32,20 @@ enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod
 /* Its entry for this firmware, or POD_ENTRY_NONE. */
 int plan_entry(const struct menu *m, const struct pod_plan *p);
 void start_image(struct menu *m, size_t image, enum start_choice by);
-/* The same, but the user chooses which image of the WIM in it starts. */
+/* The other way than isopod.conf says: from memory, or from the stick. */
+void start_other_way(struct menu *m, size_t image);
+/* As start_image, but the user chooses which image of the WIM in it starts. */
 void start_choosing(struct menu *m, size_t image);
+
+/* --- memory mode (memory.c) ----------------------------------------------------------------------------------------- */
+
+/* Does isopod.conf say that this image is started from memory? */
+bool memory_by_rule(struct menu *m, size_t image);
+/* Is it something that can be? */
+bool memory_possible(const struct menu *m, const struct pod_plan *p);
+/* Reads all that the plan shows into memory, from where it is served from then on. On failure `text` holds the sentence, or "". */
+enum pod_status POD_MUST_USE memory_load(struct menu *m, struct pod_plan *p, const char *name, char *text, size_t size);
+void memory_unload(struct menu *m, struct pod_plan *p);
 
 /* Looks at the next image on the screen that was not looked at yet (probe.c); false: there is none. */
 bool probe_next(struct menu *m);

@@ -15,7 +15,8 @@ void pod_map_fini(struct pod_map *m)
 	if (!m->alloc)
 		return;
 	pod_free(m->alloc, m->seg);
-	pod_free(m->alloc, m->mem);
+	if (!m->lent)
+		pod_free(m->alloc, m->mem);
 	pod_map_init(m, m->alloc);
 }
 
@@ -59,6 +60,8 @@ enum pod_status pod_map_append(struct pod_map *m, enum pod_seg_kind kind, uint64
 enum pod_status pod_map_mem(struct pod_map *m, const void *data, size_t len, uint64_t *off)
 {
 	size_t at = (size_t)pod_align_up(m->mem_len, 16);
+	if (m->lent)
+		return POD_E_READONLY;
 	if (len > POD_MAP_MEM_LIMIT || at > POD_MAP_MEM_LIMIT - len)
 		return POD_E_LIMIT;
 	void *v = m->mem;
@@ -74,6 +77,19 @@ enum pod_status pod_map_mem(struct pod_map *m, const void *data, size_t len, uin
 	m->mem_len = at + len;
 	*off = at;
 	return POD_OK;
+}
+
+void pod_map_lend(struct pod_map *m, uint8_t *mem)
+{
+	if (!m->count)
+		return;
+	if (!m->lent)
+		pod_free(m->alloc, m->mem);
+	m->mem = mem;
+	m->mem_len = m->mem_cap = (size_t)m->size_bytes;
+	m->lent = true;
+	m->seg[0] = (struct pod_seg){0, m->size_bytes, 0, POD_SEG_MEM};
+	m->count = 1;
 }
 
 size_t pod_map_find(const struct pod_map *m, uint64_t off)

@@ -30,6 +30,7 @@ struct pod_map {
 	uint64_t size_bytes;
 	uint8_t *mem;
 	size_t mem_len, mem_cap;
+	bool lent; /* `mem` is somebody else's, and holds the whole disk: pod_map_lend */
 };
 
 void pod_map_init(struct pod_map *m, struct pod_alloc *a);
@@ -49,6 +50,9 @@ enum pod_status POD_MUST_USE pod_map_append_from(struct pod_map *m, const struct
 						 uint64_t len_bytes);
 /* Pads with zeros to a multiple of `align` (power of two). */
 enum pod_status POD_MUST_USE pod_map_pad(struct pod_map *m, uint64_t align);
+/* From now on the whole disk is the `size_bytes` bytes at `mem`, which hold what it shows: nothing is read from the stick any more. They stay
+ * the caller's, and outlive the map. It takes no further bytes of its own then (POD_E_READONLY). An empty map stays as it is. */
+void pod_map_lend(struct pod_map *m, uint8_t *mem);
 /* Index of the segment that holds `off`; off must be < size_bytes. Binary search. */
 size_t pod_map_find(const struct pod_map *m, uint64_t off_bytes);
 /* Reads exactly len bytes of the virtual disk; POD_E_RANGE outside it, the device's own status on a read error. */

@@ -15,11 +15,12 @@ enum key {
 	KEY_ANSWER,
 	KEY_LABCONFIG,
 	KEY_WRITE,
+	KEY_MEMORY,
 	KEY_COUNT
 };
 
 static const char *const key_name[KEY_COUNT] = {"timeout", "default",	    "language", "view",	     "recorder",
-						"windows", "windows_image", "answer",	"labconfig", "write"};
+						"windows", "windows_image", "answer",	"labconfig", "write", "memory"};
 
 struct span {
 	const char *p;
@@ -134,10 +135,9 @@ static bool parse_number(struct span v, uint32_t min, uint32_t max, uint32_t *ou
 	return true;
 }
 
-/* A path: any UTF-8 without control characters. Backslashes become slashes, a leading slash is added. */
-static bool parse_path(struct span v, char out[POD_CONF_PATH_MAX])
+/* Any UTF-8 without control characters, at most POD_CONF_PATH_MAX - 2 bytes. */
+static bool is_path_text(struct span v)
 {
-	size_t n = 0;
 	if (!v.len || v.len + 2 > POD_CONF_PATH_MAX)
 		return false;
 	for (const char *p = v.p, *end = v.p + v.len; p < end;) {
@@ -145,11 +145,36 @@ static bool parse_path(struct span v, char out[POD_CONF_PATH_MAX])
 		if (cp < 0x20 || cp == 0x7f || cp == 0xfffd)
 			return false;
 	}
-	if (v.p[0] != '/' && v.p[0] != '\\')
-		out[n++] = '/';
+	return true;
+}
+
+/* Backslashes become slashes. */
+static void put_slashes(struct span v, char *out)
+{
 	for (size_t i = 0; i < v.len; i++)
-		out[n++] = v.p[i] == '\\' ? '/' : v.p[i];
-	out[n] = 0;
+		out[i] = v.p[i] == '\\' ? '/' : v.p[i];
+	out[v.len] = 0;
+}
+
+/* A leading slash is added. */
+static bool parse_path(struct span v, char out[POD_CONF_PATH_MAX])
+{
+	if (!is_path_text(v))
+		return false;
+	out[0] = '/';
+	put_slashes(v, out + (v.p[0] != '/' && v.p[0] != '\\'));
+	return true;
+}
+
+/* Patterns of images; "on" is all of them, "off" none. */
+static bool parse_patterns(struct span v, char out[POD_CONF_PATH_MAX])
+{
+	if (!is_path_text(v))
+		return false;
+	if (span_is(v, "on") || span_is(v, "off"))
+		pod_strlcpy(out, span_is(v, "on") ? "*" : "", POD_CONF_PATH_MAX);
+	else
+		put_slashes(v, out);
 	return true;
 }
 
@@ -246,10 +271,12 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 	case KEY_LABCONFIG:
 		return parse_words(l->value, c->labconfig) ? NULL
 							   : "not names of letters and digits, of at most 255 bytes in all";
+	case KEY_MEMORY:
+		return parse_patterns(l->value, c->memory) ? NULL : "not on, off, or names of at most 1022 bytes of UTF-8";
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory)";
 }
 
 void pod_conf_init(struct pod_conf *c)

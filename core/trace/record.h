@@ -169,11 +169,11 @@ enum pod_rec_kind {
 /* What happened, in this order in a boot that goes well. Values are on disk. */
 enum pod_stage {
 	POD_STAGE_NONE = 0,
-	POD_STAGE_STARTED = 1, /* the boot manager runs */
-	POD_STAGE_MENU = 2,    /* the menu is on the screen */
-	POD_STAGE_CHOSEN = 3,  /* an image was chosen; arg: 0 by hand, 1 one-shot choice, 2 default */
-	POD_STAGE_PLANNED = 4, /* arg: enum pod_status */
-	POD_STAGE_LOADER_STARTED = 5,
+	POD_STAGE_STARTED = 1,	       /* the boot manager runs */
+	POD_STAGE_MENU = 2,	       /* the menu is on the screen */
+	POD_STAGE_CHOSEN = 3,	       /* an image was chosen; arg: 0 by hand, 1 one-shot choice, 2 default */
+	POD_STAGE_PLANNED = 4,	       /* arg: enum pod_status */
+	POD_STAGE_LOADER_STARTED = 5,  /* arg: 0, or POD_REC_FROM_MEMORY */
 	POD_STAGE_LOADER_RETURNED = 6, /* UEFI; arg: low 16 bits of the EFI_STATUS, bit 31: it is an error */
 	POD_STAGE_EXIT_BOOT_SERVICES = 7,
 	POD_STAGE_START_FAILED = 8, /* the image could not be started; arg: enum pod_status; POD_REC_MESSAGE has the sentence */
@@ -202,6 +202,9 @@ enum pod_stage {
 	POD_STAGE_DRIVER_FAILED = 56,  /* arg: exit status of drvload */
 	POD_STAGE_PROGRAM_ENDED = 57,  /* arg: its exit status */
 };
+
+/* The image was served from memory, and the boot manager noted nothing more: the stick may be gone. */
+#define POD_REC_FROM_MEMORY 1u
 
 struct pod_stage_event {
 	uint8_t stage; /* enum pod_stage */

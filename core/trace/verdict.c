@@ -261,8 +261,10 @@ static void without_linux(struct maker *m)
 			helper_silent(m);
 		else
 			taken_over(m, N_("A system took over from the firmware; what it did after that is not known."));
-	} else if (pod_verdict_menu_stage(m, POD_STAGE_LOADER_STARTED)) {
-		if (m->handover && !m->b->progress.errors && initrd_read(m))
+	} else if ((e = pod_verdict_menu_stage(m, POD_STAGE_LOADER_STARTED)) != NULL) {
+		if (e->arg == POD_REC_FROM_MEMORY)
+			taken_over(m, N_("It was started from memory, without the stick; what it did is not known."));
+		else if (m->handover && !m->b->progress.errors && initrd_read(m))
 			never_reached(m);
 		else if (m->helper && !m->b->progress.errors && wim_read(m))
 			helper_silent(m);

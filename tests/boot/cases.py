@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import disk_cases
+import memory_cases
 import sticks
 import trace_cases
 import windows_cases
@@ -24,6 +25,9 @@ MARKER = {
     "efionly": r"chrysalis from the EFI-only medium",
     "ia32": r"instar from the ia32 medium",
     "floppy": r"@katydid, read from the emulated floppy",
+    "sysfloppy": r"@gadfly, read from the floppy image",
+    "grubfloppy": r"lacewing, read by GRUB from the floppy image",
+    "cicada": r"cicada waits",
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",
     "rawdisk-uefi": r"mantis, read from the disk image",
@@ -309,6 +313,8 @@ windows_cases.add_to(case)
 
 # Systems that are installed in disk images.
 disk_cases.add_to(case)
+# From memory.
+memory_cases.add_to(case)
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

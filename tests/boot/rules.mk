@@ -59,4 +59,10 @@ $(B)/standin/bios.bin: tests/boot/standin_bios.c tests/boot/standin_bios.ld
 	$(Q)$(CC) $(filter-out -m32 -Wpedantic,$(FLAGS_bios)) -m16 -c $< -o $@.o
 	$(Q)$(BIOS_LD) -T tests/boot/standin_bios.ld -o $@.elf $@.o
 	$(Q)$(BIOS_OBJCOPY) $@.elf $@
-check-boot check-boot-long check-boot-break: $(STANDINS)
+# --- tests/boot/memory_cases.py: a boot sector of our own -------------------------------------------------------------
+$(B)/moth.bin: tests/boot/moth.S
+	@mkdir -p $(@D)
+	$(Q)$(BIOS_AS) $< -o $@.o
+	$(Q)$(BIOS_LD) -Ttext=0x7c00 -e _start -o $@.elf $@.o
+	$(Q)$(BIOS_OBJCOPY) -j .text $@.elf $@
+check-boot check-boot-long check-boot-break: $(STANDINS) $(B)/moth.bin

@@ -12,6 +12,7 @@ import tempfile
 import sys
 
 import frag
+import memory_cases
 import secure
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
@@ -73,6 +74,8 @@ class Env:
         folder = os.path.join(self.build, "stick")
         if os.path.isdir(folder):
             files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
+        if name == "memory":
+            files += [memory_cases.__file__, os.path.join(self.build, "moth.bin")]
         if name in ("windows", "secure"):
             files += [windows_media.__file__, secure.__file__] + [os.path.join(self.build, "standin", f) for f in STANDINS]
         files += [os.path.join(self.media_dir, "." + m + ".key") for m in spec.media]
@@ -380,6 +383,7 @@ def windows_cd(folder, code):
 STICKS = {
     "secure": Stick(["efionly"], size="512M", finish=add_signed),
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
+    "memory": Stick(["sysfloppy", "grubfloppy", "cicada", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),

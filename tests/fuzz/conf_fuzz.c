@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "core/base/str.h"
 #include "core/rules/conf.h"
+#include "core/rules/match.h"
 
 struct seen {
 	const uint8_t *data;
@@ -33,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(a.timeout_seconds == b.timeout_seconds && a.has_timeout == b.has_timeout && a.language == b.language &&
 		     a.view == b.view && pod_streq(a.default_path, b.default_path));
 	FUZZ_REQUIRE(a.timeout_seconds <= POD_CONF_TIMEOUT_MAX && (!a.default_path[0] || a.default_path[0] == '/'));
+	FUZZ_REQUIRE(pod_streq(a.memory, b.memory) && !(pod_rules_match(a.memory, a.default_path) && !a.memory[0]));
 	struct pod_conf_place place;
 	for (unsigned k = 0; pod_conf_key(k); k++)
 		if (pod_conf_find((const char *)data, size, k, &b, &place))

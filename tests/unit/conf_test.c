@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/rules/conf.h"
+#include "core/rules/match.h"
 #include "tests/unit/test.h"
 
 static struct pod_conf c;
@@ -104,7 +105,7 @@ TEST(lint_names_lines)
 		 7);
 	CHECK_STR(
 		report,
-		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write)\n"
+		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory)\n"
 		"3 timeout: not a number of seconds from 0 to 3600\n"
 		"3 timeout: given twice: the last valid line counts\n"
 		"5 no sense: no '=' in this line\n"
@@ -271,4 +272,59 @@ TEST(encodings_that_are_not_read)
 	struct pod_conf c;
 	pod_conf_parse(&c, "view = folders\rview = folders", 29);
 	CHECK_EQ(c.view, POD_VIEW_FLAT);
+}
+
+TEST(memory_is_for_all_none_or_some)
+{
+	parse("");
+	CHECK_STR(c.memory, "");
+	parse("memory = ON\n");
+	CHECK_STR(c.memory, "*");
+	parse("memory = on\nmemory = off\n");
+	CHECK_STR(c.memory, "");
+	parse("memory = dos\\*.img | haiku*\n");
+	CHECK_STR(c.memory, "dos/*.img | haiku*");
+	parse("memory =\nmemory = a\x01\n");
+	CHECK_STR(c.memory, "");
+	CHECK_EQ(lint("memory = a\xff\n", "1 memory: not on, off, or names of at most 1022 bytes of UTF-8\n"), 1);
+}
+
+TEST(patterns_of_images)
+{
+	static const struct {
+		const char *patterns, *path;
+		bool matches;
+	} t[] = {
+		{"", "/a.iso", false},
+		{"|", "/a.iso", false},
+		{" | ", "/a.iso", false},
+		{"*", "/a/b.iso", true},
+		{"b.iso", "/a/b.iso", true},
+		{"B.ISO", "/a/b.iso", true},
+		{"b.is", "/a/b.iso", false},
+		{"b.isoo", "/a/b.iso", false},
+		{"a*", "/a/b.iso", false},
+		{"*a*", "/a/b.iso", false},
+		{"/a/*", "/a/b.iso", true},
+		{"a/*", "/a/b.iso", true},
+		{"/a/*", "/a/c/b.iso", true},
+		{"/a/*", "/b/b.iso", false},
+		{"*/b.iso", "/a/b.iso", true},
+		{"x | b* ", "/a/b.iso", true},
+		{"x|y", "/a/b.iso", false},
+		{"?.iso", "/a/启.iso", true},
+		{"??.iso", "/a/启.iso", false},
+		{"启*", "/a/启动.iso", true},
+		{"*a*ab", "/aaab", true},
+		{"*a*abb", "/aaab", false},
+		{"**", "/x", true},
+		{"*?", "/x", true},
+		{"*??", "/x", false},
+		{"b.iso*", "/a/b.iso", true},
+	};
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		if (pod_rules_match(t[i].patterns, t[i].path) != t[i].matches) {
+			printf("%s on %s\n", t[i].patterns, t[i].path);
+			CHECK(false);
+		}
 }

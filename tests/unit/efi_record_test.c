@@ -217,7 +217,7 @@ static const struct pod_stage_event *stage(enum pod_stage s)
 TEST(a_loader_that_exits_boot_services)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	CHECK(stage(POD_STAGE_LOADER_STARTED) != NULL);
 	CHECK(bs.ExitBootServices != firmwares_exit);
 	CHECK(table_is_sound());
@@ -234,11 +234,22 @@ TEST(a_loader_that_exits_boot_services)
 	pod_efi_record_end(&efi, EFI_SUCCESS);
 }
 
+TEST(a_loader_from_memory_is_not_followed)
+{
+	power_on();
+	pod_efi_record_begin(&efi, true);
+	REQUIRE(stage(POD_STAGE_LOADER_STARTED));
+	CHECK_EQ(stage(POD_STAGE_LOADER_STARTED)->arg, POD_REC_FROM_MEMORY);
+	CHECK(bs.ExitBootServices == firmwares_exit);
+	CHECK(events == 0 && !timers_on);
+	pod_efi_record_end(&efi, EFI_SUCCESS);
+}
+
 /* The key was stale: the loader calls again, straight to the firmware. */
 TEST(a_second_call_is_the_firmwares_own)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	exit_answer = EFI_INVALID_PARAMETER;
 	CHECK(bs.ExitBootServices(&st, 99) == EFI_INVALID_PARAMETER);
 	uint32_t written = rec.written;
@@ -253,7 +264,7 @@ TEST(a_second_call_is_the_firmwares_own)
 TEST(a_call_at_a_high_level_writes_nothing)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	uint32_t written = rec.written;
 	tpl = 16;
 	CHECK(bs.ExitBootServices(&st, 99) == EFI_SUCCESS);
@@ -270,7 +281,7 @@ TEST(a_loader_that_returns_leaves_nothing_behind)
 
 	power_on();
 	before = bs;
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	now = 60000;
 	pod_efi_record_end(&efi, EFI_NOT_FOUND);
 	CHECK(memcmp(&before, &bs, sizeof(bs)) == 0);
@@ -290,7 +301,7 @@ static EFI_STATUS somebodys_exit(EFI_HANDLE image, UINTN key)
 TEST(a_hook_on_top_of_ours)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	under = bs.ExitBootServices;
 	set_exit(&bs, somebodys_exit);
 	pod_efi_record_end(&efi, EFI_SUCCESS);
@@ -303,7 +314,7 @@ TEST(a_hook_on_top_of_ours)
 TEST(the_timer_writes_what_was_read_since)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	pod_recorder_read(&rec, 4096, 2048, 5100);
 	pod_recorder_read_done(&rec, 2048, POD_OK, 0, 5101);
 	now = 6000;
@@ -322,13 +333,13 @@ TEST(without_a_recorder_nothing_is_touched)
 	power_on();
 	before = bs;
 	efi.fw.recorder = NULL;
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	CHECK(memcmp(&before, &bs, sizeof(bs)) == 0);
 	CHECK_EQ(events, 0);
 	pod_efi_record_end(&efi, EFI_SUCCESS);
 	efi.fw.recorder = &rec;
 	efi.fw.state_disk = NULL; /* no buffer of its own: a timer could not write */
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	CHECK(memcmp(&before, &bs, sizeof(bs)) == 0);
 	CHECK_EQ(events, 0);
 }
@@ -346,7 +357,7 @@ TEST(what_a_loader_prints_is_kept)
 
 	power_on();
 	before = con;
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	CHECK(con.OutputString(&con, u"Booting\r\n") == EFI_SUCCESS);
 	CHECK(con.SetCursorPosition(&con, 0, 7) == EFI_SUCCESS);
 	CHECK(con.OutputString(&con, u"error: file `/x' not found.") == EFI_SUCCESS);
@@ -372,7 +383,7 @@ TEST(what_a_loader_prints_is_kept)
 TEST(a_loader_that_never_stops_printing)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	for (int i = 0; i < 2000; i++, now += 1000) {
 		CHECK(con.OutputString(&con, i & 1 ? u"tick\n" : u"tack\n") == EFI_SUCCESS);
 		notify(&events, notify_context);
@@ -391,7 +402,7 @@ static EFI_STATUS somebodys_output(EFI_SIMPLE_TEXT_OUTPUT_PROTOCOL *This, const 
 TEST(a_console_hook_on_top_of_ours)
 {
 	power_on();
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	con_under = con.OutputString;
 	con.OutputString = somebodys_output;
 	CHECK(con.OutputString(&con, u"one\n") == EFI_SUCCESS);
@@ -403,7 +414,7 @@ TEST(a_console_hook_on_top_of_ours)
 	/* and a machine without a console */
 	power_on();
 	st.ConOut = NULL;
-	pod_efi_record_begin(&efi);
+	pod_efi_record_begin(&efi, false);
 	pod_efi_record_end(&efi, EFI_SUCCESS);
 	CHECK_STR(screen(), "");
 }

@@ -181,6 +181,36 @@ TEST(map_survives_every_failing_allocation)
 	CHECK_EQ(test_alloc_live, 0);
 }
 
+TEST(map_of_lent_memory_reads_nothing_else)
+{
+	struct pod_map m;
+	struct model mo = {0};
+	uint64_t off;
+	set_up(23);
+	pod_map_init(&m, &test_alloc);
+	pod_map_lend(&m, stick_bytes); /* of an empty map there is nothing to lend */
+	CHECK(!m.lent);
+	for (int i = 0; i < 60; i++)
+		CHECK_EQ(step(&m, &mo), POD_OK);
+	uint8_t *mem = malloc(mo.len), *seen = malloc(mo.len);
+	CHECK_EQ(pod_map_read(&m, &stick.dev, 0, mem, mo.len), POD_OK);
+	pod_map_lend(&m, mem);
+	CHECK_EQ(m.count, 1);
+	CHECK_EQ(test_alloc_live, 1); /* the segments: its own bytes are not needed any more */
+	memset(stick_bytes, 0xe5, STICK);
+	CHECK_EQ(pod_map_read(&m, NULL, 0, seen, mo.len), POD_OK);
+	CHECK(memcmp(seen, mo.bytes, mo.len) == 0);
+	CHECK_EQ(pod_map_mem(&m, "x", 1, &off), POD_E_READONLY);
+	CHECK_EQ(pod_map_patch(&m, &stick.dev, 7, "x", 1, 512), POD_OK); /* in place */
+	CHECK_EQ(mem[7], 'x');
+	pod_map_fini(&m);
+	CHECK_EQ(test_alloc_live, 0);
+	CHECK(memcmp(mem + 8, mo.bytes + 8, mo.len - 8) == 0); /* the caller's still */
+	free(mem);
+	free(seen);
+	free(mo.bytes);
+}
+
 TEST(map_refuses_overflow)
 {
 	struct pod_map m;

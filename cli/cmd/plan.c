@@ -382,6 +382,7 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	cli_bootmode_json(&j, "firmware", p->image.firmware);
 	cli_json_u64(&j, "sector_size", p->sector_size);
 	json_starts(&j, p, only);
+	cli_json_bool(&j, "from_memory", cli_image_from_memory(im));
 	if (wim)
 		json_wim(&j, wim);
 	free(wim);
@@ -529,6 +530,9 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		cli_print("  %-9s %s\n", cli_bootmode[i].title, text ? text : _("nothing to start"));
 		free(text);
 	}
+	if (cli_image_from_memory(im))
+		cli_print(_("From memory, as isopod.conf says: %s are read into it first.\n"),
+			  pod_format_size(size, p->map.size_bytes));
 	if (wim)
 		text_wim(wim);
 	free(wim);

@@ -10,7 +10,7 @@
 /* What a key that no line gives has. */
 static const struct {
 	const char *key, *value;
-} built_in[] = {{"timeout", ""}, {"default", ""}, {"language", "en"}, {"view", "flat"}, {"recorder", "on"}};
+} built_in[] = {{"timeout", ""}, {"default", ""}, {"language", "en"}, {"view", "flat"}, {"recorder", "on"}, {"memory", "off"}};
 
 struct printer {
 	const struct cli_rules *r;

@@ -10,6 +10,7 @@
 #include "cli/stick/ntfs.h"
 #include "cli/stick/rules.h"
 #include "cli/stick/stickfiles.h"
+#include "core/rules/match.h"
 #include "core/wim/wim.h"
 
 static const char *const shim_name[POD_MACHINE_COUNT] = {
@@ -242,6 +243,13 @@ static const struct pod_conf *conf_of(struct cli_target *t)
 		cli_rules_free(&rules);
 	}
 	return t->conf;
+}
+
+bool cli_image_from_memory(struct cli_image *im)
+{
+	const struct pod_conf *conf = conf_of(im->target);
+
+	return conf && pod_rules_match(conf->memory, im->path);
 }
 
 /* Asked for on NTFS alone: from other volumes Windows' kernel starts no virtual disk, however much is free. */

@@ -35,6 +35,8 @@ bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapde
 bool cli_image_has_windows(struct pod_dev *bytes, const struct pod_image *image);
 /* What is read of it: the stick, or the file of the host. */
 struct cli_dev *cli_image_file(struct cli_image *im);
+/* Does the stick's isopod.conf say that it is started from memory? */
+bool cli_image_from_memory(struct cli_image *im);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);

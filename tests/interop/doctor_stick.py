@@ -119,6 +119,10 @@ def rules():
     keys = {k["key"]: k for k in json.loads(must("rules", "show", "conf.img", "--json").out)["keys"]}
     equal((keys["view"]["value"], keys["view"]["given"], keys["view"]["line"]), ("folders", True, 2), "show view")
     equal((keys["language"]["value"], keys["language"]["given"]), ("en", False), "show language")
+    for value, path, want in (("on", "a", True), ("off", "a", False), ("b* | A.iso", "a", True), ("/dos/*", "a", False)):
+        with_conf("memory = %s\n" % value)
+        equal(json.loads(isopod("plan", "conf.img:/images/%s.iso" % path, "--json").out)["from_memory"], want, "memory = %s" % value)
+    with_conf("view = flat\nVIEW=folders\nlanguage = xx\n")
     check("isopod.conf:2" in must("rules", "show", "isopod.conf").out, "show names file and line")
     equal(must("rules", "show", "s.img").rc, 0, "show without a file")
     equal(json.loads(must("rules", "lint", "s.img", "--json").out), [], "lint without a file")

@@ -25,7 +25,6 @@ MARKER = {
     "efionly": r"chrysalis from the EFI-only medium",
     "ia32": r"instar from the ia32 medium",
     "floppy": r"@katydid, read from the emulated floppy",
-    "sysfloppy": r"@gadfly, read from the floppy image",
     "grubfloppy": r"lacewing, read by GRUB from the floppy image",
     "cicada": r"cicada waits",
     "hd": r"@weevil, read from the emulated hard disk",

@@ -85,25 +85,6 @@ def check_untouched(vm, env, case):
         raise BootError("the stick is still used: %s, %s" % (read, vm.blockstats()))
 
 
-def by_key(vm, env, case):
-    """From the menu: found by typing, started by the key for memory."""
-    vm.mark()
-    vm.type("sysfloppy", delay=0.15)
-    time.sleep(1)
-    vm.send_raw(b"#")
-    vm.wait(r"Reading into memory: 100 %", 60)
-    vm.wait_screen(r"gadfly, read from the floppy image", 60)
-
-
-def too_large(vm, env, case):
-    """A machine without the memory for it: a sentence, and the menu."""
-    vm.mark()
-    vm.type("cicada", delay=0.15)
-    time.sleep(1)
-    vm.send_raw(b"#")
-    vm.wait(r"too\s+large\s+to\s+be\s+started\s+from\s+memory", 60)
-
-
 def add_to(case):
     moths = r"(?s)moth, first sector.*second sector.*third sector.*moth waits"
     for name, firmware, file, marker, after in (
@@ -112,7 +93,7 @@ def add_to(case):
             ("bios-memory-iso", "bios", "cicada.iso", "cicada waits", check_pulled("cicada, still read after")),
             ("uefi-memory-iso", "uefi", "cicada.iso", "cicada waits", check_pulled("cicada, still read after"))):
         case(name, firmware, "memory", "cicada", marker=marker, timeout=120, file="/images/" + file, after=after, writes=True, wrong="efionly" if firmware != "bios" else "floppy")
-    for name, firmware, medium, ext in (("bios-memory-syslinux", "bios", "sysfloppy", "img"), ("bios-memory-grub", "bios", "grubfloppy", "img"),
+    for name, firmware, medium, ext in (("bios-memory-grub", "bios", "grubfloppy", "img"),
                                         ("bios-memory-emulated", "bios", "floppy", "iso"), ("bios-memory-hd", "bios", "hd", "iso"),
                                         ("bios-memory-rawdisk", "bios", "rawdisk", "img"), ("uefi-memory-rawdisk", "uefi", "rawdisk", "img"),
                                         ("uefi-memory-efionly", "uefi", "efionly", "iso"), ("bios-memory-memtest", "bios", "memtest", "iso"),

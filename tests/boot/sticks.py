@@ -383,7 +383,7 @@ def windows_cd(folder, code):
 STICKS = {
     "secure": Stick(["efionly"], size="512M", finish=add_signed),
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
-    "memory": Stick(["sysfloppy", "grubfloppy", "cicada", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
+    "memory": Stick(["grubfloppy", "cicada", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),

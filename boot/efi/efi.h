@@ -178,6 +178,7 @@ static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_ef
 
 /* machine.c: struct pod_fw.describe */
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
+uint8_t pod_efi_secure_boot(struct pod_efi *e); /* POD_SB_* */
 bool pod_efi_wants_2023(struct pod_fw *fw);
 /* running.c, around StartImage: the recorder's timer, and its note of the end of boot services. */
 void pod_efi_record_begin(struct pod_efi *e, bool from_memory);

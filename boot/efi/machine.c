@@ -98,7 +98,7 @@ static int variable(struct pod_efi *e, const CHAR16 *name)
 }
 
 /* Clause 3.3: SecureBoot is 1 while signatures are enforced, SetupMode 1 while no platform key is enrolled. */
-static uint8_t secure_boot(struct pod_efi *e)
+uint8_t pod_efi_secure_boot(struct pod_efi *e)
 {
 	int on = variable(e, u"SecureBoot"), setup = variable(e, u"SetupMode");
 
@@ -129,7 +129,7 @@ bool pod_efi_wants_2023(struct pod_fw *fw)
 {
 	UINTN db_len, dbx_len;
 
-	if (secure_boot(pod_efi_of(fw)) != POD_SB_ON)
+	if (pod_efi_secure_boot(pod_efi_of(fw)) != POD_SB_ON)
 		return false;
 	uint8_t *db = signatures(fw, u"db", &db_len), *dbx = signatures(fw, u"dbx", &dbx_len);
 	bool wants = pod_plan_wants_2023(db, db_len, dbx, dbx_len);
@@ -148,7 +148,7 @@ void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m)
 	size_t n = 0;
 
 	m->flags |= POD_REC_M_SEES_EXIT;
-	m->secure_boot = secure_boot(e);
+	m->secure_boot = pod_efi_secure_boot(e);
 	m->firmware_revision = e->st->FirmwareRevision;
 	while (vendor && n < 32 && vendor[n])
 		n++;

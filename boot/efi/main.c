@@ -285,6 +285,8 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw->wants_2023 = pod_efi_wants_2023;
 	fw->take_memory = pod_efi_memory_take;
 	fw->give_memory_back = pod_efi_memory_give_back;
+	fw->ukis = &pod_plan_ukis;
+	fw->secure_boot = pod_efi_secure_boot(e) == POD_SB_ON;
 	fw->reboot = reboot;
 	fw->power_off = power_off;
 	fw->firmware_setup = setup_supported(e) ? firmware_setup : NULL;

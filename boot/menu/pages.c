@@ -59,6 +59,8 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("UDF anchor at the end of the virtual disk"),
 	N_("FAT of the boot image served larger, with the shim around its initrd"),
 	N_("boot catalogue entry points at the rebuilt FAT"),
+	N_("shim put into its .initrd section"),
+	N_("shim put into its .initrd section; its signature is void: with Secure Boot on it starts unchanged"),
 	N_("The FAT of a boot image is damaged: its initrds are served unchanged."),
 	N_("%.80s is not in one piece: the system starts without it. 'isopod persist' makes such files."),
 	N_("%.80s holds no filesystem for persistence (%s): the system starts without it."),
@@ -82,6 +84,8 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("%.80s: this folder contains itself: the image is damaged."),
 	N_("%.80s: this folder is damaged; what is in it was left out."),
 	N_("%.80s: the initrd has too many names; it is served unchanged."),
+	N_("%.60s: Secure Boot is on, so it starts unchanged: the system in it may not find its medium."),
+	N_("%.60s: this unified kernel image is damaged or of an unknown form; it is served unchanged."),
 	N_("The image has more folders, files or boot menus than are searched: an initrd that was not found is served "
 	   "unchanged."),
 	N_("The image has more files or partitions than are searched: a boot loader may not have been found."),

@@ -147,6 +147,8 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.shim_ctx = m,
 		.find = find_file,
 		.find_ctx = m,
+		.ukis = m->fw->ukis,
+		.secure_boot = m->fw->secure_boot,
 		.windows_cd = m->conf->windows_cd,
 		.answer = m->conf->answer_path,
 		.labconfig = m->conf->labconfig,

@@ -39,6 +39,8 @@ static const char *overlay_text(enum pod_overlay_kind k)
 		return "catalog";
 	case POD_OVERLAY_VOLUME:
 		return "volume";
+	case POD_OVERLAY_UKI:
+		return "uki";
 	case POD_OVERLAY_WIM:
 		return "wim";
 	}

@@ -279,6 +279,7 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.find_ctx = im,
 		.helper = load_helper,
 		.helper_ctx = im,
+		.ukis = &pod_plan_ukis,
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,
 		.labconfig = conf ? conf->labconfig : NULL,

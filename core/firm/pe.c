@@ -12,26 +12,27 @@
 #include "core/base/str.h"
 #include "core/firm/pe.h"
 
-enum pod_status pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, struct pod_diag *diag)
+enum pod_status pod_pe_head(const uint8_t *p, size_t have, uint64_t len, struct pod_pe *out, struct pod_diag *diag)
 {
 	uint32_t pe, opt, opt_len, dirs, entries;
 
 	memset(out, 0, sizeof *out);
-	if (len < 0x40 || p[0] != 'M' || p[1] != 'Z')
+	if (have < 0x40 || p[0] != 'M' || p[1] != 'Z')
 		return pod_fail(diag, POD_E_FORMAT, "MZ", 0, 0, 0);
 	pe = pod_get_le32(p + 0x3c);
-	if (!pod_in_range(pe, 24, len) || memcmp(p + pe, "PE\0\0", 4) != 0)
+	if (!pod_in_range(pe, 24, have) || memcmp(p + pe, "PE\0\0", 4) != 0)
 		return pod_fail(diag, POD_E_FORMAT, "PE signature", pe, 0, 0);
 	out->machine = pod_get_le16(p + pe + 4);
 	out->section_count = pod_get_le16(p + pe + 6);
 	opt_len = pod_get_le16(p + pe + 20);
 	opt = pe + 24;
-	if (!pod_in_range(opt, opt_len, len) || opt_len < 70)
+	if (!pod_in_range(opt, opt_len, have) || opt_len < 70)
 		return pod_fail(diag, POD_E_CORRUPT, "SizeOfOptionalHeader", pe + 20, 0, opt_len);
 	out->plus = pod_get_le16(p + opt) == 0x20b;
 	if (!out->plus && pod_get_le16(p + opt) != 0x10b)
 		return pod_fail(diag, POD_E_FORMAT, "Magic", opt, 0x20b, pod_get_le16(p + opt));
 	out->headers_len = pod_get_le32(p + opt + 60);
+	out->optional_bytes = opt;
 	out->checksum_bytes = opt + 64;
 	out->subsystem = pod_get_le16(p + opt + 68);
 	dirs = out->plus ? 112 : 96;
@@ -45,7 +46,7 @@ enum pod_status pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, st
 	}
 	out->sections_bytes = opt + opt_len;
 	if (out->section_count > POD_PE_SECTIONS_MAX ||
-	    !pod_in_range(out->sections_bytes, (uint64_t)out->section_count * 40, len))
+	    !pod_in_range(out->sections_bytes, (uint64_t)out->section_count * 40, have))
 		return pod_fail(diag, POD_E_CORRUPT, "NumberOfSections", pe + 6, POD_PE_SECTIONS_MAX, out->section_count);
 	if (out->headers_len > len || out->headers_len < out->sections_bytes + out->section_count * 40u)
 		return pod_fail(diag, POD_E_CORRUPT, "SizeOfHeaders", opt + 60, len, out->headers_len);
@@ -59,16 +60,26 @@ enum pod_status pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, st
 	return POD_OK;
 }
 
+enum pod_status pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, struct pod_diag *diag)
+{
+	return pod_pe_head(p, len, len, out, diag);
+}
+
+bool pod_pe_entry_is(const uint8_t *entry, const char *name)
+{
+	size_t len = pod_strlen(name);
+
+	return len <= 8 && memcmp(entry, name, len) == 0 && (len == 8 || !entry[len]);
+}
+
 enum pod_status pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe *pe, const char *name, const uint8_t **data,
 			       size_t *n)
 {
-	size_t name_len = pod_strlen(name);
-
 	for (uint32_t i = 0; i < pe->section_count; i++) {
-		const uint8_t *s = p + pe->sections_bytes + i * 40u;
+		const uint8_t *s = p + pod_pe_entry(pe, i);
 		uint32_t size = pod_get_le32(s + 8), raw = pod_get_le32(s + 16), at = pod_get_le32(s + 20);
 
-		if (name_len > 8 || memcmp(s, name, name_len) != 0 || (name_len < 8 && s[name_len]))
+		if (!pod_pe_entry_is(s, name))
 			continue;
 		if (!size || raw < size)
 			size = raw;

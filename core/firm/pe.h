@@ -20,6 +20,7 @@ enum {
 struct pod_pe {
 	uint16_t machine, subsystem; /* 10: EFI application */
 	bool plus;		     /* PE32+ */
+	uint32_t optional_bytes;     /* where the optional header lies */
 	uint32_t checksum_bytes;     /* where the CheckSum field lies */
 	uint32_t cert_entry_bytes;   /* where the Certificate Table's directory entry lies; 0: there is none */
 	uint32_t cert_bytes, cert_len;
@@ -30,9 +31,30 @@ struct pod_pe {
 /* The whole file. POD_E_FORMAT if it is no PE file, POD_E_CORRUPT if its headers lead out of it, POD_E_RANGE if a section does:
  * diag->expected bytes it should have. */
 enum pod_status POD_MUST_USE pod_pe_read(const uint8_t *p, size_t len, struct pod_pe *out, struct pod_diag *diag);
+/* The same of a file of `len` bytes whose first `have` are at hand: its section table must be in them. */
+enum pod_status POD_MUST_USE pod_pe_head(const uint8_t *p, size_t have, uint64_t len, struct pod_pe *out, struct pod_diag *diag);
 /* A section's bytes in the file (VirtualSize or SizeOfRawData, whichever is less). POD_E_NOT_FOUND. */
 enum pod_status POD_MUST_USE pod_pe_section(const uint8_t *p, size_t len, const struct pod_pe *pe, const char *name,
 					    const uint8_t **data, size_t *n);
+/* The entry of section `i` < pe->section_count, 40 bytes. */
+#define POD_PE_ENTRY 40u
+static inline size_t pod_pe_entry(const struct pod_pe *pe, uint32_t i)
+{
+	return pe->sections_bytes + (size_t)i * POD_PE_ENTRY;
+}
+bool pod_pe_entry_is(const uint8_t *entry, const char *name);
+
+/*
+ * Section `index` gets `len` bytes of data, which take `raw` bytes of the file from where it begins now; what lies behind it there moves
+ * by as much as it grows. `p` are the first bytes of the file, up to the end of the section table. Where the section has no room in memory
+ * it moves behind all others and behind `above`, and its entry to the end of the table, which some loaders want in order of addresses, if
+ * `reorder`. SizeOfImage follows; CheckSum becomes 0, which means that none was computed, and the Certificate Table's entry too.
+ * POD_E_CORRUPT: it shares bytes of the file with the headers or another section, or an alignment is none; POD_E_LIMIT: it would not fit
+ * into 2 GiB of file or memory. In both cases nothing is changed.
+ */
+enum pod_status POD_MUST_USE pod_pe_grow(uint8_t *p, const struct pod_pe *pe, uint32_t index, uint32_t len, uint32_t raw,
+					 uint32_t above, bool reorder);
+
 /* FileVersion of its version resource: 10, 0, 26100, 1. POD_E_NOT_FOUND. */
 enum pod_status POD_MUST_USE pod_pe_version(const uint8_t *p, size_t len, const struct pod_pe *pe, uint16_t version[4]);
 /* Hands the bytes that the digest covers to `update`, in order. */

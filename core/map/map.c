@@ -141,10 +141,15 @@ enum pod_status pod_map_replace(struct pod_map *m, uint64_t start, uint64_t len,
 
 enum pod_status pod_map_append_slice(struct pod_map *m, uint64_t start, uint64_t len)
 {
-	if (!pod_in_range(start, len, m->size_bytes))
+	return pod_map_append_part(m, m, start, len);
+}
+
+enum pod_status pod_map_append_part(struct pod_map *m, const struct pod_map *of, uint64_t start, uint64_t len)
+{
+	if (!pod_in_range(start, len, of->size_bytes))
 		return POD_E_RANGE;
 	while (len) {
-		struct pod_seg s = m->seg[pod_map_find(m, start)];
+		struct pod_seg s = of->seg[pod_map_find(of, start)];
 		uint64_t in = start - s.start_bytes;
 		uint64_t n = pod_min_u64(len, s.length_bytes - in);
 		POD_TRY(pod_map_append(m, (enum pod_seg_kind)s.kind, advanced(s.kind, s.source, in), n));

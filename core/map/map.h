@@ -45,6 +45,9 @@ enum pod_status POD_MUST_USE pod_map_replace(struct pod_map *m, uint64_t start_b
 					     uint64_t source);
 /* Appends what [start, start+len) of the map itself shows now (the untouched initrd between two cpio archives). */
 enum pod_status POD_MUST_USE pod_map_append_slice(struct pod_map *m, uint64_t start_bytes, uint64_t len_bytes);
+/* The same of another map, whose memory segments count in the blob that those of `m` count in. */
+enum pod_status POD_MUST_USE pod_map_append_part(struct pod_map *m, const struct pod_map *of, uint64_t start_bytes,
+						 uint64_t len_bytes);
 /* The same of another map of the same stick, whose memory is copied. */
 enum pod_status POD_MUST_USE pod_map_append_from(struct pod_map *m, const struct pod_map *from, uint64_t start_bytes,
 						 uint64_t len_bytes);

@@ -36,6 +36,7 @@ struct item {
 	struct pod_found file;
 	char found_by[96];
 	uint32_t first, size; /* of the served one: first cluster, bytes */
+	struct pod_uki *uki;  /* it is no initrd, but has one; NULL */
 };
 
 struct job {
@@ -64,9 +65,27 @@ static enum pod_status collect(void *ctx, const struct pod_found *f, const char 
 	if (st == POD_OK) {
 		j->item[j->count].file = *f;
 		j->item[j->count].first = 0;
+		j->item[j->count].uki = NULL;
 		pod_strlcpy(j->item[j->count++].found_by, found_by, sizeof j->item->found_by);
 	}
 	return st;
+}
+
+/* Takes over what is served. */
+static enum pod_status collect_uki(void *ctx, const struct pod_found *f, struct pod_uki *uki)
+{
+	struct job *j = ctx;
+	size_t before = j->count;
+	POD_TRY(collect(j, f, ""));
+	if (j->count == before)
+		return POD_OK;
+	struct pod_uki *mine = pod_zalloc(j->h->plan->alloc, 1, sizeof *mine);
+	if (!mine)
+		return POD_E_NOMEM;
+	*mine = *uki;
+	pod_map_init(&uki->served, j->h->plan->alloc);
+	j->item[before].uki = mine;
+	return POD_OK;
 }
 
 static uint32_t log2_of(uint32_t v)
@@ -190,11 +209,38 @@ static enum pod_status add_blob(struct job *j, uint64_t blob, uint64_t len, uint
 	return add_clusters(j, &one, first, last);
 }
 
+static enum pod_status first_cluster(struct job *j, const struct item *it, uint32_t *cluster)
+{
+	uint8_t entry[32];
+	POD_TRY(pod_dev_read(j->vol, it->file.node.entry_bytes, entry, sizeof entry));
+	*cluster = (uint32_t)pod_get_le16(entry + 26) | (j->old.width == 32 ? (uint32_t)pod_get_le16(entry + 20) << 16 : 0);
+	return POD_OK;
+}
+
+/* A unified kernel image is served by added clusters alone, for its parts have moved. Those it had are free. */
+static enum pod_status rechain_uki(struct job *j, struct item *it)
+{
+	uint32_t last = 0, cluster;
+	POD_TRY(first_cluster(j, it, &cluster));
+	while (cluster >= 2 && cluster < j->old.clusters + 2) {
+		uint32_t next = j->next[cluster];
+		j->next[cluster] = 0;
+		cluster = next;
+	}
+	if (it->uki->served.size_bytes > UINT32_MAX)
+		return POD_E_LIMIT;
+	it->size = (uint32_t)it->uki->served.size_bytes;
+	POD_TRY(add_clusters(j, &it->uki->served, &it->first, &last));
+	j->next[last] = 0x0fffffff;
+	return POD_OK;
+}
+
 /* Gives the initrd its new chain. */
 static enum pod_status rechain(struct job *j, struct item *it)
 {
+	if (it->uki)
+		return rechain_uki(j, it);
 	struct pod_map *map = &j->h->plan->map;
-	uint8_t entry[32];
 	const struct pod_map *post;
 	uint64_t pre, tail_at, len = it->file.node.size_bytes;
 	size_t tail = (size_t)(len & (j->old.cluster_bytes - 1));
@@ -202,8 +248,7 @@ static enum pod_status rechain(struct job *j, struct item *it)
 	enum pod_machine m = pod_kernel_machine(&j->scan, it->file.path, j->h->plan->image.firmware & ~(uint32_t)POD_FW_BIOS);
 	POD_TRY(pod_handover_pre(j->h, &pre));
 	POD_TRY(pod_handover_post(j->h, m, &post));
-	POD_TRY(pod_dev_read(j->vol, it->file.node.entry_bytes, entry, sizeof entry));
-	cluster = (uint32_t)pod_get_le16(entry + 26) | (j->old.width == 32 ? (uint32_t)pod_get_le16(entry + 20) << 16 : 0);
+	POD_TRY(first_cluster(j, it, &cluster));
 	POD_TRY(add_blob(j, pre, POD_PRE_LEN, &it->first, &last));
 	uint64_t total = (uint64_t)clusters_for(j, POD_PRE_LEN) * j->old.cluster_bytes;
 	for (uint32_t i = 0; i < whole + (tail ? 1u : 0u); i++) {
@@ -373,6 +418,10 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 	uint64_t room = 0;
 	for (size_t i = 0; i < j->count; i++) {
 		const struct pod_map *post;
+		if (j->item[i].uki) {
+			room += j->item[i].uki->served.size_bytes + j->old.cluster_bytes;
+			continue;
+		}
 		enum pod_machine m =
 			pod_kernel_machine(&j->scan, j->item[i].file.path, p->image.firmware & ~(uint32_t)POD_FW_BIOS);
 		POD_TRY(pod_handover_post(j->h, m, &post));
@@ -401,10 +450,25 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 		if (j->new.width == 32)
 			POD_TRY(pod_map_patch(&p->map, j->h->rq->disk, at + 20, cluster, sizeof cluster, 512));
 		POD_TRY(pod_map_patch(&p->map, j->h->rq->disk, at + 26, rest, sizeof rest, 512));
+		if (j->item[i].uki)
+			POD_TRY(j->h->rq->ukis->note(p, &j->item[i].file, j->item[i].uki,
+						     j->new_base + j->new.data_at +
+							     (uint64_t)(j->item[i].first - 2) * j->new.cluster_bytes));
 	}
 	POD_TRY(pod_plan_note(p, POD_OVERLAY_FAT, j->new_base, p->map.size_bytes - j->new_base, j->item[0].file.path,
 			      "FAT of the boot image served larger, with the shim around its initrd"));
 	return patch_catalog(j, index);
+}
+
+static void free_items(struct job *j)
+{
+	struct pod_alloc *a = j->h->plan->alloc;
+	for (size_t i = 0; i < j->count; i++) {
+		if (j->item[i].uki)
+			pod_map_fini(&j->item[i].uki->served);
+		pod_free(a, j->item[i].uki);
+	}
+	pod_free(a, j->item);
 }
 
 /* With half of the budget: what is found must be served with the other half. */
@@ -420,7 +484,9 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 	if (st != POD_OK)
 		return st;
 	pod_scan_warn(p, &j->scan);
-	return pod_scan_initrds(&j->scan, collect, j);
+	POD_TRY(pod_scan_initrds(&j->scan, collect, j));
+	const struct pod_uki_ops *ukis = j->h->rq->ukis;
+	return ukis ? ukis->each(j->h, &j->scan, j->base, collect_uki, j) : POD_OK;
 }
 
 static enum pod_status left_out(struct pod_plan *p)
@@ -466,7 +532,7 @@ enum pod_status pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *ima
 		*j = (struct job){.h = h, .vol = &w.dev, .base = base};
 		pod_map_init(&j->added, a);
 		st = serve(j, &fs, index);
-		pod_free(a, j->item);
+		free_items(j);
 		pod_free(a, j->next);
 		pod_map_fini(&j->added);
 		pod_scan_free(&j->scan);

@@ -28,8 +28,9 @@ struct pod_record {
 struct pod_scan {
 	struct pod_alloc *alloc;
 	struct pod_fs *fs;
-	struct pod_found *initrd, *kernel, *config, *wim;
-	size_t initrd_count, initrd_cap, kernel_count, kernel_cap, config_count, config_cap, wim_count, wim_cap;
+	struct pod_found *initrd, *kernel, *config, *wim, *efi; /* efi: programs large enough for a kernel and an initrd */
+	size_t initrd_count, initrd_cap, kernel_count, kernel_cap, config_count, config_cap, wim_count, wim_cap, efi_count,
+		efi_cap;
 	struct pod_record *record;
 	size_t record_count, record_cap;
 	const char **by;	  /* per initrd: the path of the configuration that names it, or NULL */
@@ -67,6 +68,11 @@ void pod_config_kernels(const char *text, size_t len, void (*cb)(void *ctx, cons
 
 /* Which Linux lies beside the initrd at `path`? */
 enum pod_machine pod_kernel_machine(struct pod_scan *s, const char *path, uint32_t firmware);
+
+/* The same from the first POD_KERNEL_HEAD bytes of a kernel, where they tell. */
+#define POD_KERNEL_HEAD 0x240u
+bool pod_kernel_head_machine(const uint8_t *head, enum pod_machine *out);
+bool pod_pe_machine(uint16_t machine, enum pod_machine *out);
 
 /* cpio "newc" archives. */
 struct pod_cpio {
@@ -144,6 +150,26 @@ enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_
 					   const char *path, const char *reason);
 enum pod_status POD_MUST_USE pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64_t start, uint64_t len,
 						 enum pod_machine machine, const char *found_by);
+
+/* A unified kernel image with the shim in it. */
+#define POD_UKI_INITRDS 8u
+struct pod_uki {
+	struct pod_map served; /* the whole file; segments only, memory is the plan's blob */
+	struct {
+		uint64_t start_bytes, length_bytes; /* of the original on the virtual disk */
+	} initrd[POD_UKI_INITRDS];
+	uint32_t initrd_count;
+	enum pod_machine machine;
+	bool was_signed;
+};
+struct pod_uki_ops {
+	/* Calls `cb` for each unified kernel image among what was found in a tree, which begins at `base` of the virtual disk. What cannot
+	 * be served otherwise than it is is told in the plan's warnings. */
+	enum pod_status (*each)(struct pod_handover *h, struct pod_scan *s, uint64_t base,
+				enum pod_status (*cb)(void *ctx, const struct pod_found *f, struct pod_uki *uki), void *ctx);
+	/* Says in the plan that it is served at `start`. */
+	enum pod_status (*note)(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki, uint64_t start);
+};
 
 /* The trees of an ISO, searched once for whoever serves files of them changed. Zeroed but for the first three: nothing is open. */
 #define POD_ISO_TREES_SECTOR 2048u

@@ -44,17 +44,18 @@ static enum pod_status count_runs(void *ctx, const struct pod_extent *e)
 	return POD_OK;
 }
 
-static enum pod_status serve_one(void *ctx, const struct pod_found *f, const char *found_by)
+/* Can the file be served from elsewhere? If not, says why. */
+static enum pod_status movable(struct job *j, const struct pod_found *f, bool *yes)
 {
-	struct job *j = ctx;
 	struct pod_handover *h = j->h;
 	struct pod_iso_tree *first = &j->trees->tree[0];
-	uint64_t new_start, new_len, len = f->node.size_bytes;
 	unsigned runs = 0;
 	bool split;
 	size_t names = pod_iso_trees_names(j->trees, f, &split) + VOLUME_NOTES;
+	*yes = false;
 	POD_TRY(first->fs.ops->extents(&first->fs, &f->node, count_runs, &runs));
-	if (runs != 1 || split || f->start_bytes % SECTOR || !pod_in_range(f->start_bytes, len, h->rq->image_bytes)) {
+	if (runs != 1 || split || f->start_bytes % SECTOR ||
+	    !pod_in_range(f->start_bytes, f->node.size_bytes, h->rq->image_bytes)) {
 		pod_plan_warn(h->plan, "%.80s: the initrd is split or cut off; it is served unchanged.", f->path);
 		return POD_OK;
 	}
@@ -66,6 +67,20 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 		pod_plan_warn(h->plan, "%.80s: the initrd has too many names; it is served unchanged.", f->path);
 		return POD_OK;
 	}
+	*yes = true;
+	return POD_OK;
+}
+
+static enum pod_status serve_one(void *ctx, const struct pod_found *f, const char *found_by)
+{
+	struct job *j = ctx;
+	struct pod_handover *h = j->h;
+	struct pod_iso_tree *first = &j->trees->tree[0];
+	uint64_t new_start, new_len, len = f->node.size_bytes;
+	bool yes;
+	POD_TRY(movable(j, f, &yes));
+	if (!yes)
+		return POD_OK;
 	enum pod_machine m = pod_kernel_machine(&first->scan, f->path, h->plan->image.firmware & ~(uint32_t)POD_FW_BIOS);
 	POD_TRY(append_initrd(h, m, f->start_bytes, len, &new_start, &new_len));
 	POD_TRY(pod_plan_add_initrd(h->plan, f->path, f->start_bytes, len, m, found_by));
@@ -74,11 +89,28 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 	return pod_iso_trees_move(j->trees, f, new_start, new_len, "initrd");
 }
 
+static enum pod_status serve_uki(void *ctx, const struct pod_found *f, struct pod_uki *uki)
+{
+	struct job *j = ctx;
+	struct pod_map *map = &j->h->plan->map;
+	bool yes;
+	POD_TRY(movable(j, f, &yes));
+	if (!yes)
+		return POD_OK;
+	POD_TRY(pod_map_pad(map, SECTOR));
+	uint64_t start = map->size_bytes;
+	POD_TRY(pod_plan_append(map, &uki->served));
+	POD_TRY(j->h->rq->ukis->note(j->h->plan, f, uki, start));
+	return pod_iso_trees_move(j->trees, f, start, uki->served.size_bytes, "unified kernel image");
+}
+
 enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_trees *x, struct pod_diag *diag)
 {
 	struct job j = {h, x};
 	POD_TRY(pod_iso_trees_open(x, diag));
-	if (x->tree[0].scan.initrd_count)
+	bool ukis = x->rq->ukis && x->tree[0].scan.efi_count;
+	if (x->tree[0].scan.initrd_count || ukis)
 		POD_TRY(pod_iso_trees_open_all(x));
-	return pod_scan_initrds(&x->tree[0].scan, serve_one, &j);
+	POD_TRY(pod_scan_initrds(&x->tree[0].scan, serve_one, &j));
+	return ukis ? x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j) : POD_OK;
 }

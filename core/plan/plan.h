@@ -57,6 +57,10 @@ struct pod_plan_file {
 	uint64_t size_bytes;
 };
 
+/* Unified kernel images: EFI programs with a kernel and an initrd as sections (uki.c). Those who start none link none of it. */
+struct pod_uki_ops;
+extern const struct pod_uki_ops pod_plan_ukis;
+
 struct pod_plan_request {
 	struct pod_dev *disk;		 /* the stick (or the host file itself) */
 	const struct pod_extent *extent; /* the image's runs; dev_bytes absolute on `disk` */
@@ -84,7 +88,10 @@ struct pod_plan_request {
 	bool windows_cd; /* Windows media are served as the CDs, and virtual disks as the disks, that they are (windows.c) */
 	/* The image of a WIM that starts; 0, or one that does not start: what the WIM itself says. */
 	uint32_t wim_image;
-	bool wim_images;       /* look at all its images, for a choice: windows.choice. Else only at those that are in question */
+	bool wim_images; /* look at all its images, for a choice: windows.choice. Else only at those that are in question */
+	/* How unified kernel images are served with the shim: &pod_plan_ukis. NULL: they stay as they are, since nobody starts them. */
+	const struct pod_uki_ops *ukis;
+	bool secure_boot;      /* signatures are enforced: what would lose its own is served unchanged */
 	const char *volume_fs; /* name of the filesystem that the image lies on, as pod_fs_ops has it; NULL: not known */
 	/* Free space of that volume. NULL function: not known. */
 	enum pod_status (*volume_free)(void *ctx, uint64_t *bytes);
@@ -101,6 +108,7 @@ enum pod_overlay_kind {
 	POD_OVERLAY_FAT,     /* FAT inside an El Torito image rebuilt */
 	POD_OVERLAY_CATALOG, /* boot catalogue entry re-pointed */
 	POD_OVERLAY_VOLUME,  /* volume made longer */
+	POD_OVERLAY_UKI,     /* unified kernel image served with the shim in its .initrd section */
 	POD_OVERLAY_WIM,     /* WIM served with the helper in it, past the end */
 };
 

@@ -15,6 +15,7 @@ enum {
 	RECORDS_MAX = 16384,
 	CONFIG_BYTES_MAX = 64 << 10, /* of one configuration file; a longer one is read so far */
 	CONFIGS_BYTES_MAX = 512 << 10,
+	UKI_LEAST = 4 << 20, /* bytes: loaders are smaller, and need not be looked at */
 };
 
 struct pending {
@@ -162,6 +163,8 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	POD_TRY(add_record(s, f.start_bytes, &f.node));
 	if (!join(f.path, dir, name))
 		return POD_OK;
+	if (f.node.size_bytes >= UKI_LEAST && pod_ends_with_nocase(name, ".efi"))
+		POD_TRY(add_found(s, &s->efi, &s->efi_count, &s->efi_cap, &f));
 	if (initrd_name(name))
 		return add_found(s, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
 	if (kernel_name(name))
@@ -281,6 +284,7 @@ void pod_scan_free(struct pod_scan *s)
 	pod_free(s->alloc, s->kernel);
 	pod_free(s->alloc, s->config);
 	pod_free(s->alloc, s->wim);
+	pod_free(s->alloc, s->efi);
 	pod_free(s->alloc, s->record);
 	pod_free(s->alloc, s->by);
 	pod_free(s->alloc, s->entry);
@@ -483,11 +487,8 @@ enum pod_status pod_scan_initrds(struct pod_scan *s,
 
 /* Linux/x86 boot protocol: "HdrS" at 0x202, xloadflags at 0x236 (bit 0: 64-bit entry). arm64 Image: "ARMd" at 0x38. PE: COFF
  * machine behind the offset at 0x3C (EFI stub, also compressed "zimg" kernels). */
-static bool read_machine(struct pod_scan *s, const struct pod_found *k, enum pod_machine *out)
+bool pod_kernel_head_machine(const uint8_t *h, enum pod_machine *out)
 {
-	uint8_t h[0x240], pe[6];
-	if (k->node.size_bytes < sizeof h || pod_fs_read(s->fs, &k->node, 0, h, sizeof h) != POD_OK)
-		return false;
 	if (memcmp(h + 0x202, "HdrS", 4) == 0) {
 		bool has_flags = pod_get_le16(h + 0x206) >= 0x20c;
 		*out = has_flags && (h[0x236] & 1) ? POD_MACHINE_X64 : POD_MACHINE_IA32;
@@ -497,13 +498,26 @@ static bool read_machine(struct pod_scan *s, const struct pod_found *k, enum pod
 		*out = POD_MACHINE_AA64;
 		return true;
 	}
+	return false;
+}
+
+bool pod_pe_machine(uint16_t machine, enum pod_machine *out)
+{
+	*out = machine == 0xaa64 ? POD_MACHINE_AA64 : machine == 0x14c ? POD_MACHINE_IA32 : POD_MACHINE_X64;
+	return machine == 0xaa64 || machine == 0x14c || machine == 0x8664;
+}
+
+static bool read_machine(struct pod_scan *s, const struct pod_found *k, enum pod_machine *out)
+{
+	uint8_t h[POD_KERNEL_HEAD], pe[6];
+	if (k->node.size_bytes < sizeof h || pod_fs_read(s->fs, &k->node, 0, h, sizeof h) != POD_OK)
+		return false;
+	if (pod_kernel_head_machine(h, out))
+		return true;
 	uint32_t at = pod_get_le32(h + 0x3c);
 	if (h[0] == 'M' && h[1] == 'Z' && pod_in_range(at, sizeof pe, k->node.size_bytes) &&
-	    pod_fs_read(s->fs, &k->node, at, pe, sizeof pe) == POD_OK && memcmp(pe, "PE\0\0", 4) == 0) {
-		uint16_t machine = pod_get_le16(pe + 4);
-		*out = machine == 0xaa64 ? POD_MACHINE_AA64 : machine == 0x14c ? POD_MACHINE_IA32 : POD_MACHINE_X64;
-		return machine == 0xaa64 || machine == 0x14c || machine == 0x8664;
-	}
+	    pod_fs_read(s->fs, &k->node, at, pe, sizeof pe) == POD_OK && memcmp(pe, "PE\0\0", 4) == 0)
+		return pod_pe_machine(pod_get_le16(pe + 4), out);
 	return false;
 }
 

@@ -17,6 +17,7 @@ MARKER = {
     "live": r"podlive login:",
     "big": r"podlive login:",
     "fatlive": r"podlive login:",
+    "uki": r"podlive login:",
     "dracut": r"poddracut login:",
     "installer": r"Select a language|Choose the language",
     "installer-arm64": r"Select a language|Choose the language",
@@ -211,6 +212,7 @@ for _m in ("ipxe", "floppy", "hd", "nosquash"):
     case("plain-bios-" + _m, "bios", "plain", _m, "plain", bus="cdrom", group="plain")
 case("plain-bios-rawdisk", "bios", "plain", "rawdisk", "plain", bus="usb", group="plain")
 case("plain-bios-live-usb", "bios", "plain", "live", "plain", bus="usb", group="plain")
+case("plain-uefi-uki", "uefi", "plain", "uki", "plain", bus="cdrom", group="plain")
 case("plain-uefi-rawdisk", "uefi", "plain", "rawdisk", "plain", bus="usb", group="plain")
 case("plain-uefi-efionly", "uefi", "plain", "efionly", "plain", bus="cdrom", group="plain")
 case("plain-uefi-ia32-ia32", "uefi-ia32", "plain", "ia32", "plain", bus="cdrom", group="plain")
@@ -283,6 +285,8 @@ case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:", writes=Tr
 L = {"group": "long"}
 case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
 case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
+# Kernel and initrd are one EFI program, with the shim put into it.
+case("uefi-uki", "uefi", "uki", "uki", after=check_clean, **L)
 case("bios-ntfs-live", "bios", "ntfs", "live", after=check_clean, **L)
 case("uefi-ntfs-live", "uefi", "ntfs", "live", after=check_clean, **L)
 case("bios-big", "bios", "big", "big", after=check_clean, **L)

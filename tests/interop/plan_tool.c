@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 				      .path = argv[1],
 				      .shim = shim,
 				      .shim_ctx = &bin,
+				      .ukis = &pod_plan_ukis,
 				      .state_start_bytes = 0x123456000,
 				      .state_length_bytes = 0x40000,
 				      .boot_number = 77};

@@ -65,6 +65,100 @@ TEST(reads_headers_and_sections)
 	CHECK_EQ(pod_pe_section(f, 0x800, &pe, ".sbatlevel", &data, &n), POD_E_NOT_FOUND);
 }
 
+/* .text as it is; .sbat is to grow in front of it in the file, and has no room in memory. */
+static void make_grown(void)
+{
+	uint8_t *o = f + 0x98;
+
+	make();
+	pod_put_le32(o + 32, 0x1000);
+	pod_put_le32(o + 36, 0x200);
+	pod_put_le32(o + 56, 0x3000);
+	pod_put_le32(o + 64, 0x1234);
+	pod_put_le32(o + 240 + 8, 0x200);
+	pod_put_le32(o + 240 + 12, 0x2000);
+	pod_put_le32(o + 280 + 12, 0x1000);
+	memset(f + 0x800, 0, sizeof f - 0x800);
+}
+
+TEST(a_section_grows_into_room_of_its_own)
+{
+	uint8_t *text = f + 0x98 + 240, *sbat = text + 40;
+
+	make_grown();
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	REQUIRE(pod_pe_grow(f, &pe, 1, 0xe00, 0x1000, 0, true) == POD_OK);
+	CHECK_EQ(pod_get_le32(sbat + 8), 0xe00);
+	CHECK_EQ(pod_get_le32(sbat + 12), 0x1000); /* just enough */
+	CHECK_EQ(pod_get_le32(sbat + 16), 0x1000);
+	CHECK_EQ(pod_get_le32(sbat + 20), 0x200);
+	CHECK_EQ(pod_get_le32(text + 20), 0x400 + 0xe00); /* moves with what lies behind */
+	CHECK_EQ(pod_get_le32(text + 12), 0x2000);
+	CHECK_EQ(pod_get_le32(f + pe.checksum_bytes), 0);
+	CHECK(pod_all_zero(f + pe.cert_entry_bytes, 8));
+	CHECK_EQ(pod_get_le32(f + 0x98 + 56), 0x3000);
+}
+
+TEST(a_section_without_room_moves_behind_all_others)
+{
+	uint8_t *first = f + 0x98 + 240, *last = first + 40;
+
+	make_grown();
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	REQUIRE(pod_pe_grow(f, &pe, 1, 0x1001, 0x1200, 0, true) == POD_OK);
+	CHECK_EQ(pod_get_le32(last + 12), 0x3000);
+	CHECK_EQ(pod_get_le32(f + 0x98 + 56), 0x5000);
+	/* behind what the kernel takes, and to the table's end */
+	make_grown();
+	memcpy(last + 40, first, 40); /* the order is the other way round */
+	memcpy(first, last, 40);
+	memcpy(last, last + 40, 40);
+	memset(last + 40, 0, 40);
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	REQUIRE(pod_pe_grow(f, &pe, 0, 0x1001, 0x1200, 0x7001, true) == POD_OK);
+	CHECK(pod_pe_entry_is(first, ".text"));
+	CHECK(pod_pe_entry_is(last, ".sbat"));
+	CHECK_EQ(pod_get_le32(last + 12), 0x8000);
+}
+
+TEST(what_cannot_grow_stays_as_it_is)
+{
+	static uint8_t before[sizeof f];
+	uint8_t *o = f + 0x98, *text = o + 240;
+
+	for (int i = 0; i < 7; i++) {
+		uint32_t raw = 0x1000;
+		make_grown();
+		switch (i) {
+		case 0:
+			pod_put_le32(text + 20, 0x300); /* shares bytes of the file */
+			break;
+		case 1:
+			pod_put_le32(o + 32, 0x1800);
+			break;
+		case 2:
+			pod_put_le32(o + 36, 0);
+			break;
+		case 3:
+			pod_put_le32(text + 40 + 20, 0x100); /* in the headers */
+			break;
+		case 4:
+			raw = 0x7ffffe00;
+			break;
+		case 5:
+			raw = 0x1100; /* by no multiple of FileAlignment */
+			break;
+		default:
+			pod_put_le32(text + 8, 0x7fffd000);
+		}
+		memcpy(before, f, sizeof f);
+		REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+		CHECK_EQ(pod_pe_grow(f, &pe, 1, raw > 0x1001 ? 0x1001 : 0xe00, i == 6 ? 0x1200 : raw, 0, true),
+			 i < 4 ? POD_E_CORRUPT : POD_E_LIMIT);
+		CHECK(memcmp(before, f, sizeof f) == 0);
+	}
+}
+
 TEST(digest_leaves_out_checksum_and_certificates)
 {
 	make();

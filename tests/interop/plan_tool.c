@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plan_tool IMAGE SHIM OUT: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
- * to OUT, and prints the initrds and overlays, one a line.
+ * plan_tool IMAGE SHIM OUT [secure]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
+ * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on.
  */
 #include "core/plan/plan.h"
 #include "tests/interop/tool.h"
@@ -22,7 +22,7 @@ static enum pod_status shim(void *ctx, enum pod_machine m, struct pod_shim *out)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	struct blob image, bin;
 	struct pod_memdev dev;
@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 				      .shim = shim,
 				      .shim_ctx = &bin,
 				      .ukis = &pod_plan_ukis,
+				      .secure_boot = argc == 5,
 				      .state_start_bytes = 0x123456000,
 				      .state_length_bytes = 0x40000,
 				      .boot_number = 77};

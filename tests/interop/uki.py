@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Unified kernel images, made of systemd-stub by objcopy and signed by sbsign, and what the plan makes of them in an ISO's tree and in the
+FAT of an El Torito image: read by xorriso, isoinfo, mtools, fsck.fat; the programs by llvm-readobj, objcopy and sbverify."""
+import os, re, subprocess, tempfile
+
+from common import check, equal, finish
+from served import SHIM, archives_wrong, extract, kernel, newc, plan, run, write
+
+STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+PRE = 2048
+
+
+def unified(work, name, order, initrd, key=None):
+    """A unified kernel image with its sections in `order`: (section, address)."""
+    out = os.path.join(work, name)
+    files = {".osrel": b"ID=pod\n", ".cmdline": b"quiet", ".initrd": initrd, ".linux": kernel(True) + bytes(4 << 20)}
+    args = []
+    for section, address in order:
+        path = os.path.join(work, "section" + section)
+        write(path, files[section])
+        args += ["--add-section", section + "=" + path, "--change-section-vma", "%s=%#x" % (section, address)]
+    run("objcopy", *args, STUB, out)
+    if key:
+        run("sbsign", "--key", key + ".key", "--cert", key + ".crt", "--output", out, out)
+    return open(out, "rb").read()
+
+
+def headers(path):
+    text = run("llvm-readobj", "--file-headers", "--sections", path).decode()
+    found = [{k: m.group(2) for k, m in ((k, re.search(r"\b(%s): (\S+)" % k, part)) for k in
+              ("Name", "VirtualSize", "VirtualAddress", "RawDataSize", "PointerToRawData"))} for part in text.split("Section {")[1:]]
+    sections = [(s["Name"], [int(s[k], 0) for k in ("VirtualAddress", "VirtualSize", "PointerToRawData", "RawDataSize")]) for s in found]
+    return text, sections
+
+
+def apart(sections, which, size):
+    ranges = sorted((v[which], v[which] + max(v[k] for k in size)) for _, v in sections if v[which + 1])
+    return all(a[1] <= b[0] for a, b in zip(ranges, ranges[1:]))
+
+
+def content(path, name, work):
+    out = os.path.join(work, "dumped")
+    run("objcopy", "--dump-section", name + "=" + out, path, os.path.join(work, "dropped"))
+    return open(out, "rb").read()
+
+
+def served(work, what, got, original, initrd):
+    """The program as it is served, against the one in the image."""
+    a, b = os.path.join(work, "original.efi"), os.path.join(work, "got.efi")
+    write(a, original)
+    write(b, got)
+    (_, old), (text, new) = headers(a), headers(b)
+    check(apart(new, 0, (1,)) and apart(new, 2, (3,)), what + ": no sections overlap: %r" % new)
+    addresses = [v[0] for _, v in new]
+    check(addresses == sorted(addresses), what + ": in order of addresses: %r" % new)
+    equal({n: v[:2] for n, v in new if n != ".initrd"}, {n: v[:2] for n, v in old if n != ".initrd"}, what + ": the others keep their addresses")
+    image = int(re.search(r"SizeOfImage: (\d+)", text).group(1))
+    check(image >= max(v[0] + max(v[1], v[3]) for _, v in new), what + ": SizeOfImage reaches the end")
+    for name in (n for n, _ in old if n not in (".initrd", ".reloc")):
+        check(content(b, name, work) == content(a, name, work), "%s: %s is unchanged" % (what, name))
+    data = content(b, ".initrd", work)
+    check(data[PRE:PRE + len(initrd)] == initrd, what + ": the original lies behind the first archive")
+    behind = data[PRE + len(initrd):]
+    post = behind.lstrip(b"\0")
+    check(len(behind) - len(post) >= 8, what + ": zeros in front of the second archive")
+    why = archives_wrong(data[:PRE], post)
+    check(not why, "%s: %s" % (what, why))
+    verify = subprocess.run(["sbverify", "--list", b], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(b"No signature table present" in verify.stdout, what + ": no signature is left: %r" % verify.stdout)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        write(os.path.join(work, "shim"), SHIM)
+        key = os.path.join(work, "k")
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test/", "-days", "9", "-keyout", key + ".key", "-out", key + ".crt")
+        initrd = newc(["/etc/hostname"]) + b"\0" * 4 + os.urandom(700001)
+        small = [(".osrel", 0x20000), (".cmdline", 0x30000)]
+        last = unified(work, "last", small + [(".linux", 0x2000000), (".initrd", 0x3000000)], initrd)
+        middle = unified(work, "middle", small + [(".initrd", 0x100000), (".linux", 0x1ac000)], initrd, key)
+        other = unified(work, "other", small + [(".initrd", 0x100000), (".linux", 0x200000)], b"not an initrd")
+        tree(work, last, middle, other, initrd)
+        for name, kib, bits, becomes in (("fat16", 20000, 16, 16), ("becomes-32", 33030, 16, 32)):
+            fat(work, name, kib, bits, becomes, middle, initrd)
+
+
+def tree(work, last, middle, other, initrd):
+    src = os.path.join(work, "tree")
+    files = {"EFI/BOOT/BOOTX64.EFI": last, "EFI/Linux/pod.efi": middle, "EFI/Linux/other.efi": other}
+    for p, data in files.items():
+        write(os.path.join(src, p), data)
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "TREE", "-o", os.path.join(work, "tree.iso"), src)
+    text, virtual = plan(work, "tree.iso")
+    x = os.path.join(work, "x")
+    for p, original in (("EFI/BOOT/BOOTX64.EFI", last), ("EFI/Linux/pod.efi", middle)):
+        served(work, p, extract(virtual, "/" + p, x), original, initrd)
+        check(run("isoinfo", "-J", "-i", virtual, "-x", "/" + p) == extract(virtual, "/" + p, x), p + ": by Joliet, too")
+        check("initrd %s machine 0 by .initrd section" % p in text, p + " is told of: " + text)
+    check(extract(virtual, "/EFI/Linux/other.efi", x) == other, "one whose .initrd is none is unchanged")
+    text, virtual = plan(work, "tree.iso", "secure")
+    check(open(virtual, "rb").read() == open(os.path.join(work, "tree.iso"), "rb").read(), "with Secure Boot on nothing is changed")
+    check("warning EFI/Linux/pod.efi: Secure Boot is on" in text, "and the plan says so: " + text)
+
+
+def fat(work, name, kib, bits, becomes, program, initrd):
+    img = os.path.join(work, name + ".fat")
+    run("mkfs.fat", "-C", "-F", bits, "-s", 1, img, kib)
+    run("mmd", "-i", img, "::EFI", "::EFI/BOOT")
+    fill = os.urandom(900000)
+    for p, data in (("EFI/BOOT/BOOTX64.EFI", program), ("fill", fill)):
+        write(os.path.join(work, "f"), data)
+        run("mcopy", "-i", img, os.path.join(work, "f"), "::" + p)
+    src = os.path.join(work, name + ".d")
+    write(os.path.join(src, "efi.img"), open(img, "rb").read())
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "FATTY", "-e", "efi.img", "-no-emul-boot", "-o", os.path.join(work, name + ".iso"), src)
+    _, virtual = plan(work, name + ".iso")
+    report = run("xorriso", "-indev", virtual, "-report_el_torito", "plain").decode()
+    start = int(re.search(r"El Torito boot img :\s+1\s+UEFI\s+y\s+\S+\s+\S+\s+\S+\s+\d+\s+(\d+)", report).group(1))
+    out = os.path.join(work, name + ".served")
+    with open(virtual, "rb") as f:
+        f.seek(start * 2048)
+        write(out, f.read())
+    fsck = subprocess.run(["fsck.fat", "-n", "-v", out], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(fsck.returncode == 0, name + ": fsck.fat: " + fsck.stdout.decode(errors="replace"))
+    check(b"%d bit entries" % becomes in fsck.stdout, name + ": the served volume's type: %r" % fsck.stdout)
+    served(work, name, run("mcopy", "-i", out, "::EFI/BOOT/BOOTX64.EFI", "-"), program, initrd)
+    check(run("mcopy", "-i", out, "::fill", "-") == fill, name + ": the other file is unchanged")
+
+
+main()
+finish()

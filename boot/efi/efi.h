@@ -105,6 +105,14 @@ void pod_efi_ramdisk_remove(struct pod_efi *e, EFI_DEVICE_PATH_PROTOCOL *path);
 void pod_efi_order_begin(EFI_BOOT_SERVICES *bs, const EFI_DEVICE_PATH_PROTOCOL *first);
 void pod_efi_order_end(EFI_BOOT_SERVICES *bs);
 
+/* --- initrd.c --- */
+
+struct pod_efi_initrd;
+/* Offers plan->offered to kernels that look for it. NULL: there is nothing to offer, or it cannot be. */
+struct pod_efi_initrd *pod_efi_initrd_offer(EFI_BOOT_SERVICES *bs, struct pod_alloc *a, const struct pod_plan *plan,
+					    struct pod_dev *stick);
+void pod_efi_initrd_withdraw(struct pod_efi_initrd *i); /* NULL is legal */
+
 /* --- sfs.c: a read-only file system of the core, served to the firmware --- */
 
 struct pod_efi_sfs;

@@ -48,6 +48,7 @@ struct starting {
 	struct pod_mapdev mapdev;
 	struct pod_window window;
 	struct pod_efi_sfs *sfs;
+	struct pod_efi_initrd *initrd;
 	EFI_DEVICE_PATH_PROTOCOL *ramdisk; /* the firmware's disk over an image in memory */
 	void *program;			   /* of a POD_IMAGE_EFI */
 };
@@ -461,6 +462,7 @@ static enum pod_status start_disk(struct starting *s)
 				   LOADER_TEXT);
 		return POD_E_NOT_FOUND;
 	}
+	s->initrd = pod_efi_initrd_offer(s->e->bs, &s->e->alloc, s->plan, s->stick);
 	return load_and_run(s, volume, LOADER, sizeof(LOADER));
 }
 
@@ -492,6 +494,7 @@ enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const ch
 		say(s, N_("This kind of image cannot be started yet."));
 		st = POD_E_UNSUPPORTED;
 	}
+	pod_efi_initrd_withdraw(s->initrd);
 	pod_efi_ramdisk_remove(e, s->ramdisk);
 	pod_efi_sfs_remove(s->sfs);
 	pod_efi_vdisk_remove(s->part);

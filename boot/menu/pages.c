@@ -60,6 +60,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("FAT of the boot image served larger, with the shim around its initrd"),
 	N_("boot catalogue entry points at the rebuilt FAT"),
 	N_("shim put into its .initrd section"),
+	N_("it is started without an initrd: UEFI offers it this one, with the shim, behind a built-in one"),
 	N_("shim put into its .initrd section; its signature is void: with Secure Boot on it starts unchanged"),
 	N_("The FAT of a boot image is damaged: its initrds are served unchanged."),
 	N_("%.80s is not in one piece: the system starts without it. 'isopod persist' makes such files."),

@@ -169,6 +169,15 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
+	if (p->offered.length_bytes) {
+		cli_json_open(j, "offered", '{');
+		cli_json_str(j, "kernel", p->offered.path);
+		cli_json_u64(j, "offset", p->offered.start_bytes);
+		cli_json_u64(j, "length", p->offered.length_bytes);
+		cli_json_str(j, "machine", p->offered.machine < POD_MACHINE_COUNT ? machine_text[p->offered.machine] : NULL);
+		cli_json_str(j, "found_by", p->offered.found_by);
+		cli_json_close(j, '}');
+	}
 	cli_json_open(j, "overlays", '[');
 	for (size_t i = 0; i < p->overlay_count; i++) {
 		const struct pod_overlay *o = &p->overlay[i];
@@ -433,6 +442,11 @@ static void text_overlays(const struct pod_plan *p)
 			  r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : "?", pod_format_size(size, r->length_bytes),
 			  (unsigned long long)r->start_bytes, r->found_by);
 	}
+	if (p->offered.length_bytes)
+		cli_print(
+			_("Started without an initrd: %s, %s. On UEFI it is offered one with the hand-over shim, which it unpacks behind a "
+			  "built-in one.\n"),
+			p->offered.path, p->offered.machine < POD_MACHINE_COUNT ? machine_text[p->offered.machine] : "?");
 	if (p->overlay_count)
 		cli_print("%s\n", _("Patched in the virtual disk (the file itself is never changed):"));
 	for (size_t i = 0; i < p->overlay_count; i++) {

@@ -77,6 +77,32 @@ static void end_line(struct words *w)
 		w->p++;
 }
 
+bool pod_config_has_root(const char *text, size_t len)
+{
+	struct words w = {text, text + len};
+	while (w.p < w.end) {
+		const char *word;
+		size_t n;
+		bool first = true, arguments = true;
+		while (next_word(&w, &word, &n)) {
+			if (first && n && word[0] == '#')
+				break;
+			if (first && n >= 6 && pod_strncasecmp(word, "initrd", 6) == 0)
+				return true;
+			/* GRUB's own variable of that name */
+			if (first && (word_is(word, n, "set") || word_is(word, n, "search")))
+				arguments = false;
+			if (arguments && n > 5 && pod_strncasecmp(word, "root=", 5) == 0)
+				return true;
+			if (n > 7 && pod_strncasecmp(word, "initrd=", 7) == 0)
+				return true;
+			first = false;
+		}
+		end_line(&w);
+	}
+	return false;
+}
+
 void pod_config_kernels(const char *text, size_t len, void (*cb)(void *, const char *, size_t), void *ctx)
 {
 	static const char *const command[] = {"linux",	   "linuxefi",	 "linux16", "kernel",

@@ -486,12 +486,16 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 	pod_scan_warn(p, &j->scan);
 	POD_TRY(pod_scan_initrds(&j->scan, collect, j));
 	const struct pod_uki_ops *ukis = j->h->rq->ukis;
-	return ukis ? ukis->each(j->h, &j->scan, j->base, collect_uki, j) : POD_OK;
+	if (!ukis)
+		return POD_OK;
+	POD_TRY(ukis->each(j->h, &j->scan, j->base, collect_uki, j));
+	return ukis->offer_look(j->h, &j->scan);
 }
 
-static enum pod_status left_out(struct pod_plan *p)
+static enum pod_status left_out(struct pod_handover *h)
 {
-	pod_plan_warn(p, "Looking through a boot image would take too long: its initrds are served unchanged.");
+	h->offer.no = true; /* who knows what is in it */
+	pod_plan_warn(h->plan, "Looking through a boot image would take too long: its initrds are served unchanged.");
 	return POD_OK;
 }
 
@@ -501,7 +505,7 @@ static enum pod_status serve(struct job *j, struct pod_fs *fs, uint32_t index)
 	size_t initrds_before = p->initrd_count;
 	enum pod_status st = search(j, fs);
 	if (st == POD_E_BUDGET) /* nothing of the virtual disk was changed yet */
-		return left_out(p);
+		return left_out(j->h);
 	if (st == POD_OK && j->count)
 		st = rebuild(j, index);
 	if (st == POD_E_CORRUPT) {
@@ -526,7 +530,7 @@ enum pod_status pod_plan_fat_initrds(struct pod_handover *h, struct pod_dev *ima
 	if (st == POD_E_FORMAT || st == POD_E_CORRUPT)
 		return POD_OK; /* not a FAT: nothing a loader could read an initrd from */
 	if (st != POD_OK)
-		return st == POD_E_BUDGET ? left_out(h->plan) : st;
+		return st == POD_E_BUDGET ? left_out(h) : st;
 	struct job *j = pod_zalloc(a, 1, sizeof *j);
 	if (j) {
 		*j = (struct job){.h = h, .vol = &w.dev, .base = base};

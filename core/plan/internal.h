@@ -64,6 +64,8 @@ enum pod_status POD_MUST_USE pod_scan_named(struct pod_scan *s, const char *conf
 
 /* Calls `cb` for each initrd path in a loader's configuration text, or for each kernel. */
 void pod_config_initrds(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
+/* Is a kernel given an initrd, whatever its name, or told what its root filesystem is? */
+bool pod_config_has_root(const char *text, size_t len);
 void pod_config_kernels(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
 
 /* Which Linux lies beside the initrd at `path`? */
@@ -103,7 +105,11 @@ struct pod_handover {
 	struct pod_plan *plan;
 	struct pod_dev *image; /* as it was before patches, through the plan's cache */
 	bool have_pre;
-	uint64_t pre;				/* blob offset of POD_PRE_LEN bytes */
+	uint64_t pre; /* blob offset of POD_PRE_LEN bytes */
+	struct {
+		struct pod_initrd kernel;	/* path: "" none yet */
+		bool no;			/* something speaks against it */
+	} offer;				/* offer.c */
 	struct pod_map post[POD_MACHINE_COUNT]; /* segments only; memory is the plan's blob. Empty until asked for */
 	uint8_t *chunk;				/* of the record, as they lie there */
 	size_t chunk_bytes;
@@ -167,9 +173,15 @@ struct pod_uki_ops {
 	 * be served otherwise than it is is told in the plan's warnings. */
 	enum pod_status (*each)(struct pod_handover *h, struct pod_scan *s, uint64_t base,
 				enum pod_status (*cb)(void *ctx, const struct pod_found *f, struct pod_uki *uki), void *ctx);
+	/* offer.c: for each tree, and in the end. */
+	enum pod_status (*offer_look)(struct pod_handover *h, struct pod_scan *s);
+	enum pod_status (*offer_make)(struct pod_handover *h);
 	/* Says in the plan that it is served at `start`. */
 	enum pod_status (*note)(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki, uint64_t start);
 };
+
+enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);
+enum pod_status POD_MUST_USE pod_offer_make(struct pod_handover *h);
 
 /* The trees of an ISO, searched once for whoever serves files of them changed. Zeroed but for the first three: nothing is open. */
 #define POD_ISO_TREES_SECTOR 2048u

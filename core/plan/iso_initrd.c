@@ -112,5 +112,7 @@ enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_tree
 	if (x->tree[0].scan.initrd_count || ukis)
 		POD_TRY(pod_iso_trees_open_all(x));
 	POD_TRY(pod_scan_initrds(&x->tree[0].scan, serve_one, &j));
-	return ukis ? x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j) : POD_OK;
+	if (ukis)
+		POD_TRY(x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j));
+	return x->rq->ukis ? x->rq->ukis->offer_look(h, &x->tree[0].scan) : POD_OK;
 }

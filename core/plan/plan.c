@@ -133,6 +133,8 @@ static enum pod_status patch_initrds(struct pod_iso_trees *x, struct pod_diag *d
 	for (uint32_t i = 0; st == POD_OK && i < p->image.boot_count; i++)
 		if (p->image.boot[i].platform == 0xef)
 			st = pod_plan_fat_initrds(&h, x->image, i, diag);
+	if (st == POD_OK && rq->ukis)
+		st = rq->ukis->offer_make(&h);
 	pod_handover_fini(&h);
 	return st;
 }

@@ -224,6 +224,8 @@ struct pod_plan {
 	size_t overlay_count, overlay_cap;
 	struct pod_initrd *initrd;
 	size_t initrd_count, initrd_cap;
+	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0 bytes: none. */
+	struct pod_initrd offered;
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
 	struct pod_persist persist; /* kind NONE: the system keeps nothing */

@@ -241,4 +241,4 @@ static enum pod_status note(struct pod_plan *p, const struct pod_found *f, const
 			: "shim put into its .initrd section");
 }
 
-const struct pod_uki_ops pod_plan_ukis = {each, note};
+const struct pod_uki_ops pod_plan_ukis = {each, pod_offer_look, pod_offer_make, note};

@@ -18,6 +18,8 @@ MARKER = {
     "big": r"podlive login:",
     "fatlive": r"podlive login:",
     "uki": r"podlive login:",
+    # The kernel's own words when it has nothing to run; from a stick it has the shim, which has nothing to run.
+    "noinitrd": r"Unable to mount root fs",
     "dracut": r"poddracut login:",
     "installer": r"Select a language|Choose the language",
     "installer-arm64": r"Select a language|Choose the language",
@@ -157,6 +159,12 @@ def check_one_shot(vm, env, case):
         raise BootError("the choice was followed twice")
 
 
+def check_offered(vm, env, case):
+    """The EFI stub says where its initrd came from."""
+    if "Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path" not in vm.text:
+        raise BootError("the kernel did not take the initrd that it was offered")
+
+
 def wait_for_shell(vm, env, case):
     """The medium gives up in its rescue shell, and the watcher inside, which looks every three seconds, writes that down."""
     vm.wait(trace_cases.SHELL, 120)
@@ -213,6 +221,7 @@ for _m in ("ipxe", "floppy", "hd", "nosquash"):
 case("plain-bios-rawdisk", "bios", "plain", "rawdisk", "plain", bus="usb", group="plain")
 case("plain-bios-live-usb", "bios", "plain", "live", "plain", bus="usb", group="plain")
 case("plain-uefi-uki", "uefi", "plain", "uki", "plain", bus="cdrom", group="plain")
+case("plain-uefi-noinitrd", "uefi", "plain", "noinitrd", "plain", bus="cdrom", group="plain", forbid="Loaded initrd from")
 case("plain-uefi-rawdisk", "uefi", "plain", "rawdisk", "plain", bus="usb", group="plain")
 case("plain-uefi-efionly", "uefi", "plain", "efionly", "plain", bus="cdrom", group="plain")
 case("plain-uefi-ia32-ia32", "uefi-ia32", "plain", "ia32", "plain", bus="cdrom", group="plain")
@@ -287,6 +296,9 @@ case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
 case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
 # Kernel and initrd are one EFI program, with the shim put into it.
 case("uefi-uki", "uefi", "uki", "uki", after=check_clean, **L)
+# A kernel that is started without an initrd asks the firmware for one. It has none built in, so the shim has no init to go on to; how it does
+# where there is one, shim_boot.py shows.
+case("uefi-noinitrd", "uefi", "uki", "noinitrd", marker=r"isopod: no init found in the initramfs", after=check_offered, **L)
 case("bios-ntfs-live", "bios", "ntfs", "live", after=check_clean, **L)
 case("uefi-ntfs-live", "uefi", "ntfs", "live", after=check_clean, **L)
 case("bios-big", "bios", "big", "big", after=check_clean, **L)

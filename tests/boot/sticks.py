@@ -397,7 +397,7 @@ STICKS = {
     "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
-    "uki": Stick(["uki", "efionly"], size="1G"),
+    "uki": Stick(["uki", "noinitrd", "efionly"], size="1G"),
     "small": Stick(["floppy"], size="256M"),
     "other-version": Stick(["hd"], size="256M", finish=other_version),
     "endless": Stick(["ipxe"], size="512M", finish=make_endless),

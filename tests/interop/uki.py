@@ -83,6 +83,36 @@ def main():
         tree(work, last, middle, other, initrd)
         for name, kib, bits, becomes in (("fat16", 20000, 16, 16), ("becomes-32", 33030, 16, 32)):
             fat(work, name, kib, bits, becomes, middle, initrd)
+        for name, entry, direct, more in (
+                ("bls", b"linux /k\noptions boot=LABEL=x\n", b"", {}),
+                ("direct", None, kernel_pe() + bytes(4 << 20), {}),
+                ("rooted", b"linux /k\noptions root=/dev/sda2\n", b"", None),
+                ("variable", b"linux /k\ninitrd /$x/i\n", b"", None),
+                ("initrd", b"linux /k\n", b"", {"boot/initrd.img": initrd}),
+                ("unified", None, middle.replace(b".initrd\0", b".nothing"), None)):
+            offered(work, name, entry, direct, more, name in ("bls", "direct"))
+
+
+def kernel_pe():
+    return b"MZ" + kernel(True)[2:]
+
+
+def offered(work, name, entry, direct, more, want):
+    """Kernels that are started without an initrd, and whether one is offered to them."""
+    src = os.path.join(work, name + ".src")
+    files = {"EFI/BOOT/BOOTX64.EFI": direct or b"MZ", **(more or {})}
+    if entry:
+        files.update({"loader/entries/a.conf": entry, "k": kernel_pe()})
+    for p, data in files.items():
+        write(os.path.join(src, p), data)
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "NONE", "-o", os.path.join(work, name + ".iso"), src)
+    text, virtual = plan(work, name + ".iso")
+    m = re.search(r"offered \S+ machine 0 by \S+: (\d+) (\d+)", text)
+    check(bool(m) == want, "%s: is an initrd offered? %s" % (name, text))
+    if m:
+        data = open(virtual, "rb").read()[int(m.group(1)):][:int(m.group(2))]
+        why = archives_wrong(data[:PRE], data[PRE:].lstrip(b"\0"))
+        check(not why, "%s: %s" % (name, why))
 
 
 def tree(work, last, middle, other, initrd):

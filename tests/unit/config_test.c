@@ -32,6 +32,21 @@ TEST(config_grub)
 	CHECK_STR(in("set x=1; initrd /semi\n"), "/semi ");
 }
 
+static bool has_root(const char *text)
+{
+	return pod_config_has_root(text, strlen(text));
+}
+
+TEST(config_root_or_initrd)
+{
+	CHECK(has_root("menuentry x {\n linux /k quiet\n initrd /$kernel/i\n}\n"));
+	CHECK(has_root("KERNEL k\nAPPEND quiet initrd=i\n"));
+	CHECK(has_root("  linux /k root=LABEL=x\n"));
+	CHECK(has_root("options quiet root=/dev/sr0\n"));
+	CHECK(!has_root("set root=(cd0)\nsearch --set root=x\nlinux /k boot=LABEL=x quiet\n"));
+	CHECK(!has_root("# initrd /i\n# linux /k root=x\nlinux /k noroot=1\n"));
+}
+
 TEST(config_syslinux_and_systemd_boot)
 {
 	CHECK_STR(in("LABEL l\n  KERNEL /live/vmlinuz\n  APPEND initrd=/live/a.img,/live/b.img quiet\n"),

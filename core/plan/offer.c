@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Kernels that are started without an initrd, because theirs is built in (CONFIG_INITRAMFS_SOURCE): there is no file to put the shim into.
+ * Linux' EFI stub (since 5.8, Documentation/arch/x86/boot.rst and drivers/firmware/efi/libstub) asks for an initrd at the device path
+ * LINUX_EFI_INITRD_MEDIA_GUID, and the kernel unpacks it behind the built-in one. So the port for UEFI offers the two archives there.
+ *
+ * What the stub finds there takes the place of what a loader gave, and loaders that offer one themselves refuse to start beside ours: nothing
+ * is offered where anything in the image might be an initrd, or not all of it was looked at. Neither is it where a command line has root=: a kernel without any initramfs
+ * mounts that itself, and our /init would come before it.
+ */
+#include "core/plan/internal.h"
+#include "core/base/bytes.h"
+#include "core/firm/pe.h"
+
+struct job {
+	struct pod_handover *h;
+	struct pod_scan *s;
+	const char *config;
+	enum pod_status st;
+};
+
+static void take(struct job *j, const struct pod_found *f, const char *by)
+{
+	struct pod_initrd *o = &j->h->offer.kernel;
+	uint8_t head[POD_KERNEL_HEAD];
+	enum pod_machine m;
+	if (o->path[0] || f->node.size_bytes < sizeof head || pod_fs_read(j->s->fs, &f->node, 0, head, sizeof head) != POD_OK ||
+	    head[0] != 'M' || head[1] != 'Z' || !pod_kernel_head_machine(head, &m))
+		return;
+	(void)pod_strlcpy(o->path, f->path, sizeof o->path);
+	(void)pod_strlcpy(o->found_by, by, sizeof o->found_by);
+	o->machine = m;
+}
+
+static void named_kernel(void *ctx, const char *path, size_t len)
+{
+	struct job *j = ctx;
+	struct pod_found f;
+	if (j->st != POD_OK)
+		return;
+	j->st = pod_scan_named(j->s, j->config, path, len, &f);
+	if (j->st == POD_OK)
+		take(j, &f, j->config);
+	if (j->st == POD_E_NOT_FOUND)
+		j->st = POD_OK;
+}
+
+static enum pod_status read_config(void *ctx, const char *config, const char *text, size_t len)
+{
+	struct job *j = ctx;
+	j->config = config;
+	j->h->offer.no |= pod_config_has_root(text, len);
+	if (!j->h->offer.no)
+		pod_config_kernels(text, len, named_kernel, j);
+	return j->st;
+}
+
+/* A unified kernel image brings its own, if any. */
+static bool is_unified(struct pod_scan *s, const struct pod_found *f)
+{
+	uint8_t head[1024];
+	struct pod_pe pe;
+	if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK ||
+	    pod_pe_head(head, sizeof head, f->node.size_bytes, &pe, NULL) != POD_OK)
+		return false;
+	for (uint32_t i = 0; i < pe.section_count; i++)
+		if (pod_pe_entry_is(head + pod_pe_entry(&pe, i), ".linux"))
+			return true;
+	return false;
+}
+
+enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
+{
+	struct job j = {.h = h, .s = s};
+	if (s->initrd_count || s->cut_short || h->plan->initrd_count || h->offer.no) {
+		h->offer.no = true;
+		return POD_OK;
+	}
+	for (size_t i = 0; i < s->efi_count; i++) {
+		h->offer.no |= is_unified(s, &s->efi[i]);
+		take(&j, &s->efi[i], "content"); /* the firmware starts it */
+	}
+	return pod_scan_each_config(s, read_config, &j);
+}
+
+enum pod_status pod_offer_make(struct pod_handover *h)
+{
+	struct pod_initrd *o = &h->plan->offered;
+	struct pod_map *map = &h->plan->map;
+	const struct pod_map *post;
+	uint64_t pre;
+	if (h->offer.no || h->plan->initrd_count || !h->offer.kernel.path[0])
+		return POD_OK;
+	*o = h->offer.kernel;
+	POD_TRY(pod_handover_pre(h, &pre));
+	POD_TRY(pod_handover_post(h, o->machine, &post));
+	POD_TRY(pod_map_pad(map, POD_ISO_TREES_SECTOR));
+	o->start_bytes = map->size_bytes;
+	POD_TRY(pod_map_append(map, POD_SEG_MEM, pre, POD_PRE_LEN));
+	POD_TRY(pod_plan_append(map, post));
+	o->length_bytes = map->size_bytes - o->start_bytes;
+	return pod_plan_note(h->plan, POD_OVERLAY_INITRD, o->start_bytes, o->length_bytes, o->path,
+			     "it is started without an initrd: UEFI offers it this one, with the shim, behind a built-in one");
+}

@@ -296,6 +296,10 @@ case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
 case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
 # Kernel and initrd are one EFI program, with the shim put into it.
 case("uefi-uki", "uefi", "uki", "uki", after=check_clean, **L)
+# A signed one in an ISO's tree: served with the shim, which then finds no init; with Secure Boot on it starts as it is, and that is said.
+case("uefi-uki-tree", "uefi", "secure", "noinitrd", marker=r"isopod: no init found in the initramfs", file="/images/unified.iso", timeout=150, **L)
+case("secure-uki", "uefi-secure", "secure", "noinitrd", marker=r"(?s)Secure Boot is on, so it starts unchanged.*Unable to mount root fs",
+     file="/images/unified.iso", forbid="no init found", timeout=180, **L)
 # A kernel that is started without an initrd asks the firmware for one. It has none built in, so the shim has no init to go on to; how it does
 # where there is one, shim_boot.py shows.
 case("uefi-noinitrd", "uefi", "uki", "noinitrd", marker=r"isopod: no init found in the initramfs", after=check_offered, **L)

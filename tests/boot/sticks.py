@@ -362,9 +362,28 @@ def add_signed(env, path):
             tree = os.path.join(folder, name)
             windows_media.tree(tree, {"efi/boot/bootx64.efi": open(loader, "rb").read()})
             made.append(windows_media.iso(tree, tree + ".iso", "-udf", "-J"))
+        made.append(signed_unified(env, folder, pair))
         env.run("add", path, *made, "--to", "/images")
     finally:
         shutil.rmtree(folder)
+
+
+def signed_unified(env, folder, pair):
+    """A CD whose tree has a signed unified kernel image, with an initrd in which there is no init."""
+    tree, stub = os.path.join(folder, "unified"), "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+    program = os.path.join(tree, "EFI/BOOT/BOOTX64.EFI")
+    os.makedirs(os.path.dirname(program))
+    command, initrd = os.path.join(folder, "cmdline"), os.path.join(folder, "initrd")
+    with open(command, "w") as f:
+        f.write("console=ttyS0,115200 panic=0")
+    with open(initrd, "wb") as f:
+        f.write(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=b"cmdline", cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
+    sections = ((".cmdline", command, 0x30000), (".initrd", initrd, 0x40000), (".linux", os.path.join(env.media_dir, "base/vmlinuz"), 0x100000))
+    subprocess.run(["objcopy"] + [a for name, file, at in sections for a in ("--add-section", name + "=" + file, "--change-section-vma", "%s=%#x" % (name, at))]
+                   + [stub, program], check=True)
+    secure.sign(pair, program, program)
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "UNIFIED", "-o", tree + ".iso", tree], check=True, stderr=subprocess.DEVNULL)
+    return tree + ".iso"
 
 
 def windows_cd(folder, code):
@@ -381,7 +400,7 @@ def windows_cd(folder, code):
 
 
 STICKS = {
-    "secure": Stick(["efionly"], size="512M", finish=add_signed),
+    "secure": Stick(["efionly", "noinitrd"], size="512M", finish=add_signed),
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
     "memory": Stick(["grubfloppy", "cicada", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "main": Stick(COMMON),

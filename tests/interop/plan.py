@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the plan makes of an ISO, seen by readers we did not write: xorriso (Rock Ridge), isoinfo (Joliet), mtools and fsck.fat (the FAT of
 El Torito images), and cpio (the archives around an initrd)."""
-import os, re, struct, subprocess, tempfile
+import os, re, subprocess, tempfile
 
 from common import check, finish
 from served import SHIM, extract, kernel, newc, plan, run, served_right, write

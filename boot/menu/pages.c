@@ -67,6 +67,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("%.80s holds no filesystem for persistence (%s): the system starts without it."),
 	N_("%.80s is full: %s of %s are free. What the system writes may be lost."),
 	N_("%.80s: the initrd is split or cut off; it is served unchanged."),
+	N_("%.60s is a ramdisk with %s: served unchanged, the system must find the medium by its own drivers."),
 	N_("The disk in it has sectors of 4096 bytes, and only those of 512 can be started."),
 	N_("More than %d initrds: the rest is served unchanged."),
 	N_("The Joliet tree is damaged and left alone."),

@@ -402,7 +402,7 @@ static void take(void *ctx, const struct pod_menu_item *item)
 	struct menus *m = ctx;
 	struct menus_root *r = &m->root[m->config[m->reading].root];
 
-	if (!(item->firmware & r->firmware))
+	if (!(item->firmware & r->firmware) || item->elsewhere)
 		return;
 	switch (item->kind) {
 	case POD_MENU_ENTRY:

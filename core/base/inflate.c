@@ -136,12 +136,15 @@ static enum pod_status stored(struct stream *s)
 	if (s->in_len - s->pos < 4)
 		return POD_E_CORRUPT;
 	uint32_t n = pod_get_le16(s->in + s->pos);
-	if ((n ^ pod_get_le16(s->in + s->pos + 2)) != 0xffff || s->in_len - s->pos - 4 < n || s->max - s->len < n)
+	if ((n ^ pod_get_le16(s->in + s->pos + 2)) != 0xffff)
 		return POD_E_CORRUPT;
-	memcpy(s->out + s->len, s->in + s->pos + 4, n);
-	s->len += n;
-	s->pos += 4 + n;
-	return POD_OK;
+	s->pos += 4;
+	/* What there is of it, as with the other kinds. */
+	uint32_t can = (uint32_t)pod_min_u64(pod_min_u64(n, s->in_len - s->pos), s->max - s->len);
+	memcpy(s->out + s->len, s->in + s->pos, can);
+	s->len += can;
+	s->pos += can;
+	return can == n ? POD_OK : POD_E_CORRUPT;
 }
 
 /* `len` bytes again from `back` before; they may overlap. */

@@ -377,21 +377,30 @@ struct output {
 	size_t literals_left;
 };
 
+/* What does not fit is left out, and an error. */
+static enum pod_status put(struct output *o, const uint8_t *p, size_t len)
+{
+	size_t n = (size_t)pod_min_u64(len, o->max - o->len);
+	memcpy(o->p + o->len, p, n);
+	o->len += n;
+	return n == len ? POD_OK : POD_E_CORRUPT;
+}
+
 static enum pod_status copy(struct output *o, uint32_t literals, uint32_t offset, uint32_t match)
 {
-	if (literals > o->literals_left || literals > o->max - o->len)
+	if (literals > o->literals_left)
 		return POD_E_CORRUPT;
-	memcpy(o->p + o->len, o->literals, literals);
+	POD_TRY(put(o, o->literals, literals));
 	o->literals += literals;
 	o->literals_left -= literals;
-	o->len += literals;
-	if (!offset || offset > o->len || match > o->max - o->len)
+	if (!offset || offset > o->len)
 		return POD_E_CORRUPT;
 	uint8_t *to = o->p + o->len;
-	for (uint32_t i = 0; i < match; i++)
+	uint32_t n = (uint32_t)pod_min_u64(match, o->max - o->len);
+	for (uint32_t i = 0; i < n; i++)
 		to[i] = to[(ptrdiff_t)i - (ptrdiff_t)offset];
-	o->len += match;
-	return POD_OK;
+	o->len += n;
+	return n == match ? POD_OK : POD_E_CORRUPT;
 }
 
 static enum pod_status run_sequences(struct pod_zstd *z, const uint8_t *in, size_t len, uint32_t n, struct output *o)
@@ -439,11 +448,7 @@ static enum pod_status compressed_block(struct pod_zstd *z, const uint8_t *in, s
 	} else if (at != len) {
 		return POD_E_CORRUPT;
 	}
-	if (o->literals_left > o->max - o->len)
-		return POD_E_CORRUPT;
-	memcpy(o->p + o->len, o->literals, o->literals_left);
-	o->len += o->literals_left;
-	return POD_OK;
+	return put(o, o->literals, o->literals_left);
 }
 
 /* --- the frame (3.1.1.1) -------------------------------------------------------------------------------- */
@@ -496,35 +501,57 @@ static enum pod_status block(struct pod_zstd *z, const struct frame *f, uint32_t
 		return POD_E_CORRUPT;
 	if (kind == 2)
 		return compressed_block(z, in, size, o);
+	if (!kind)
+		return put(o, in, size);
 	if (size > o->max - o->len)
 		return POD_E_CORRUPT;
-	if (kind)
-		memset(o->p + o->len, in[0], size);
-	else
-		memcpy(o->p + o->len, in, size);
+	memset(o->p + o->len, in[0], size);
 	o->len += size;
 	return POD_OK;
+}
+
+static uint32_t block_head(const uint8_t *p)
+{
+	return pod_get_le16(p) | (uint32_t)p[2] << 16;
+}
+
+static enum pod_status blocks(struct pod_zstd *z, const struct frame *f, const uint8_t *in, size_t in_len, struct output *o)
+{
+	z->lit.known = z->off.known = z->match.known = false;
+	z->huf_bits = 0;
+	z->repeat[0] = 1;
+	z->repeat[1] = 4;
+	z->repeat[2] = 8;
+	for (size_t at = f->head, used;; at += used) {
+		if (in_len - at < 3)
+			return POD_E_CORRUPT;
+		uint32_t head = block_head(in + at);
+		at += 3;
+		POD_TRY(block(z, f, head, in + at, in_len - at, o, &used));
+		if (head & 1)
+			break;
+	}
+	return f->content_known && f->content != o->len ? POD_E_CORRUPT : POD_OK;
 }
 
 enum pod_status pod_zstd_unpack(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max, size_t *out_len)
 {
 	struct frame f;
 	struct output o = {.p = out, .max = max};
+	*out_len = 0;
 	POD_TRY(read_head(&f, in, in_len));
-	z->lit.known = z->off.known = z->match.known = false;
-	z->huf_bits = 0;
-	z->repeat[0] = 1;
-	z->repeat[1] = 4;
-	z->repeat[2] = 8;
-	for (size_t at = f.head, used;; at += used) {
-		if (in_len - at < 3)
-			return POD_E_CORRUPT;
-		uint32_t head = pod_get_le16(in + at) | (uint32_t)in[at + 2] << 16;
-		at += 3;
-		POD_TRY(block(z, &f, head, in + at, in_len - at, &o, &used));
-		if (head & 1)
-			break;
-	}
+	enum pod_status st = blocks(z, &f, in, in_len, &o);
 	*out_len = o.len;
-	return f.content_known && f.content != o.len ? POD_E_CORRUPT : POD_OK;
+	return st;
+}
+
+enum pod_status pod_zstd_first_block(const uint8_t *in, size_t in_len, size_t *end)
+{
+	struct frame f;
+	POD_TRY(read_head(&f, in, in_len));
+	if (in_len - f.head < 3)
+		return POD_E_CORRUPT;
+	uint32_t head = block_head(in + f.head);
+	*end = f.head + 3 + ((head >> 1 & 3) == 1 ? 1 : head >> 3);
+	return *end <= f.head + 3 + POD_ZSTD_BLOCK ? POD_OK : POD_E_CORRUPT;
 }

@@ -32,8 +32,10 @@ struct pod_zstd {
 };
 
 /* Unpacks the frame at the beginning of `in`; what is behind it is not looked at. *out_len: how many bytes. POD_E_CORRUPT: no such
- * frame, cut short, or longer than `max`; `out` may hold a part of it then. */
+ * frame, cut short, or longer than `max`; `out` may hold a part of it then, *out_len bytes. */
 enum pod_status POD_MUST_USE pod_zstd_unpack(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
 					     size_t *out_len);
+/* Where the frame's first block ends, which is what must be there for anything of it to be unpacked. */
+enum pod_status POD_MUST_USE pod_zstd_first_block(const uint8_t *in, size_t in_len, size_t *end);
 
 #endif

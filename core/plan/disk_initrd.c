@@ -204,7 +204,7 @@ static enum pod_status search(struct volume *v)
 		return st;
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
-	return pod_scan_initrds(&v->scan, serve_one, v);
+	return pod_scan_initrds(&v->scan, p, serve_one, v);
 }
 
 static bool fatal(enum pod_status st)

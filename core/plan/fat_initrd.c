@@ -484,7 +484,7 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 	if (st != POD_OK)
 		return st;
 	pod_scan_warn(p, &j->scan);
-	POD_TRY(pod_scan_initrds(&j->scan, collect, j));
+	POD_TRY(pod_scan_initrds(&j->scan, p, collect, j));
 	const struct pod_uki_ops *ukis = j->h->rq->ukis;
 	if (!ukis)
 		return POD_OK;

@@ -4,8 +4,11 @@
 #define POD_PLAN_INTERNAL_H
 
 #include "core/base/str.h"
+#include "core/plan/menu.h"
 #include "core/plan/plan.h"
 #include "core/vhd/vfile.h"
+
+#define POD_SCAN_FOUND_MAX 256u /* of each sort of files */
 
 /* A file worth knowing while the plan is made. */
 struct pod_found {
@@ -33,11 +36,12 @@ struct pod_scan {
 		efi_cap;
 	struct pod_record *record;
 	size_t record_count, record_cap;
-	const char **by;	  /* per initrd: the path of the configuration that names it, or NULL */
-	struct pod_dirent *entry; /* scratch */
-	bool cut_short;		  /* a limit, ours or the budget's, left something out */
-	char damaged[256];	  /* a folder that could not be read, or "" */
-	bool loop;		  /* because it contains itself */
+	const char **by;	    /* per initrd: the path of the configuration that names it, or NULL */
+	struct pod_dirent *entry;   /* scratch */
+	bool cut_short;		    /* a limit, ours or the budget's, left something out */
+	char damaged[256];	    /* a folder that could not be read, or "" */
+	bool loop;		    /* because it contains itself */
+	struct pod_menu_vars *vars; /* of GRUB, while configurations are read */
 };
 
 /* Walks the directories where loaders keep kernels, breadth first, within a limit of directory bytes and the device's budget;
@@ -49,24 +53,42 @@ enum pod_status POD_MUST_USE pod_scan_configs(struct pod_scan *s);
 /* Says in the plan's warnings what was left out. */
 void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s);
 /* Drops candidates whose content is no initrd, and calls `cb` for each that is left, once per place of data. `found_by` is the
- * configuration's path or "content". */
-enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s,
+ * configuration's path or "content". Ramdisks that a configuration names are told in the plan's warnings. */
+enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
 					      void *ctx);
-/* Calls `cb` with the text of each configuration file that was found, as far as it is read; where the budget ends, the rest is left
- * out. */
-enum pod_status POD_MUST_USE pod_scan_each_config(
-	struct pod_scan *s, enum pod_status (*cb)(void *ctx, const char *config, const char *text, size_t len), void *ctx);
+/* Adds a candidate, whose start is looked up; *index: which one it is, also if it was known before. One more than is kept is left out:
+ * *index is initrd_count. POD_E_CORRUPT: it lies nowhere. */
+enum pod_status POD_MUST_USE pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index);
+/* Calls `cb` for each kernel, initrd and module that a configuration names, until it returns something else than POD_OK, which is
+ * returned; where the budget ends, the rest is left out. */
+typedef enum pod_status pod_scan_item_fn(void *ctx, const char *config, const struct pod_menu_item *item);
+enum pod_status POD_MUST_USE pod_scan_each_named(struct pod_scan *s, pod_scan_item_fn *cb, void *ctx);
+/* The same with each configuration's text. */
+typedef enum pod_status pod_scan_text_fn(void *ctx, const char *config, const char *text, size_t len);
+enum pod_status POD_MUST_USE pod_scan_each_text(struct pod_scan *s, pod_scan_text_fn *cb, void *ctx);
 /* Looks for what a configuration names: relative names count from its own folder (isolinux), else from the root. f->path is where
  * it was found, or should have been. POD_E_NOT_FOUND: it is not there. */
 enum pod_status POD_MUST_USE pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len,
 					    struct pod_found *f);
 
-/* Calls `cb` for each initrd path in a loader's configuration text, or for each kernel. */
-void pod_config_initrds(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
+/* The length of "a/b" in "a/b/c". */
+size_t pod_path_folder(const char *path);
+/* Reads a configuration at `path` in the grammar of the loader whose it seems to be. `vars`: GRUB's variables so far. */
+void pod_config_read(const char *path, const char *text, size_t len, struct pod_menu_vars *vars, pod_menu_fn *cb, void *ctx);
+
 /* Is a kernel given an initrd, whatever its name, or told what its root filesystem is? */
 bool pod_config_has_root(const char *text, size_t len);
-void pod_config_kernels(const char *text, size_t len, void (*cb)(void *ctx, const char *path, size_t len), void *ctx);
+
+/* What is in a file that may be an initrd? */
+enum pod_content {
+	POD_CONTENT_OTHER,
+	POD_CONTENT_ARCHIVE, /* cpio, packed or not: an initramfs */
+	POD_CONTENT_RAMDISK, /* a filesystem, packed or not: it becomes /dev/ram0 */
+	POD_CONTENT_UNKNOWN, /* it is packed, and cannot be unpacked here */
+};
+/* *ramdisk: which filesystem. */
+enum pod_content pod_content_of(struct pod_fs *fs, const struct pod_node *node, struct pod_alloc *a, const char **ramdisk);
 
 /* Which Linux lies beside the initrd at `path`? */
 enum pod_machine pod_kernel_machine(struct pod_scan *s, const char *path, uint32_t firmware);

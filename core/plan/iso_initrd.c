@@ -111,7 +111,7 @@ enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_tree
 	bool ukis = x->rq->ukis && x->tree[0].scan.efi_count;
 	if (x->tree[0].scan.initrd_count || ukis)
 		POD_TRY(pod_iso_trees_open_all(x));
-	POD_TRY(pod_scan_initrds(&x->tree[0].scan, serve_one, &j));
+	POD_TRY(pod_scan_initrds(&x->tree[0].scan, h->plan, serve_one, &j));
 	if (ukis)
 		POD_TRY(x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j));
 	return x->rq->ukis ? x->rq->ukis->offer_look(h, &x->tree[0].scan) : POD_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the boot menus of an image lead to. Unlike config.c, which takes whatever looks like an initrd's name, these readers know the
- * grammar of the loaders, so that it can be said which entry wants a file, on which line, and whether it is certain that it does:
+ * What the boot menus of an image lead to. These readers know the grammar of the loaders, so that it can be said which entry wants a
+ * file, on which line, and whether it is certain that it does:
  *
  *   GRUB 2          scripts of GRUB (manual, "Writing full configuration files directly"); variables where they are constant
  *   SYSLINUX        isolinux, syslinux, extlinux (doc/syslinux.txt, doc/menu.txt of SYSLINUX 6)
@@ -41,7 +41,9 @@ struct pod_menu_item {
 	uint32_t position; /* GRUB: that of the entry among those of the first level, from 0; UINT32_MAX: in a submenu */
 	uint32_t firmware; /* POD_FW_BIOS and/or POD_FW_X64 (any UEFI): where this line is reached */
 	bool unsure;	   /* under a condition that is not known here, or the script asks whether it worked */
-	const char *text;  /* what is named; valid during the call */
+	/* GRUB: a path on another device, or on one that is not known; with the image as the medium it may well be meant. */
+	bool elsewhere;
+	const char *text; /* what is named; valid during the call */
 };
 typedef void pod_menu_fn(void *ctx, const struct pod_menu_item *item);
 

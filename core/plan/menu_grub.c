@@ -19,6 +19,7 @@ enum {
 /* Stand for values that only GRUB knows, where they are of use. */
 #define PLATFORM '\1' /* $grub_platform: "pc", "efi" ... */
 #define ROOT	 '\2' /* $root */
+#define UNKNOWN	 '\3' /* any other variable whose value is not known */
 
 enum block { BLOCK_ENTRY, BLOCK_SUBMENU, BLOCK_FUNCTION, BLOCK_IF, BLOCK_LOOP, BLOCK_PLAIN };
 
@@ -114,9 +115,10 @@ static void expand(struct grub *g, struct word *w)
 		uint32_t i = 0;
 		while (i < g->vars->count && !pod_streq(g->vars->v[i].name, name))
 			i++;
-		if (i == g->vars->count || !g->vars->v[i].known)
+		if (i == g->vars->count || !g->vars->v[i].known) {
+			put(g, w, UNKNOWN);
 			w->known = false;
-		else
+		} else
 			for (const char *s = g->vars->v[i].value; *s; s++)
 				put(g, w, *s);
 	}
@@ -254,7 +256,7 @@ static bool in_submenu(const struct grub *g)
 	return false;
 }
 
-static void give(struct grub *g, enum pod_menu_kind kind, const char *text)
+static void give(struct grub *g, enum pod_menu_kind kind, const char *text, bool elsewhere)
 {
 	struct pod_menu_item item = {.kind = kind,
 				     .line = g->command_line,
@@ -262,6 +264,7 @@ static void give(struct grub *g, enum pod_menu_kind kind, const char *text)
 				     .position = in_submenu(g) ? UINT32_MAX : g->position,
 				     .firmware = reached(g),
 				     .unsure = unsure(g),
+				     .elsewhere = elsewhere,
 				     .text = text};
 	if (text[0] && pod_strlen(text) < POD_MENU_NAME_MAX && item.firmware)
 		g->cb(g->ctx, &item);
@@ -319,50 +322,57 @@ static void begin_entry(struct grub *g, bool submenu)
 	}
 	if (!submenu)
 		g->entry = ++g->entries;
-	give(g, POD_MENU_ENTRY, g->words > 1 && g->word[1].known && g->word[1].s[0] ? g->word[1].s : "?");
+	give(g, POD_MENU_ENTRY, g->words > 1 && g->word[1].known && g->word[1].s[0] ? g->word[1].s : "?", false);
 	for (uint32_t i = 2; i < g->words; i++) {
 		const char *s = g->word[i].s;
 		if (g->word[i].known && pod_strncasecmp(s, "--id=", 5) == 0)
-			give(g, POD_MENU_ENTRY_NAME, s + 5);
+			give(g, POD_MENU_ENTRY_NAME, s + 5, false);
 		else if ((is(g, i, "--id") || is(g, i, "$menuentry_id_option")) && i + 1 < g->words && g->word[i + 1].known)
-			give(g, POD_MENU_ENTRY_NAME, g->word[i + 1].s);
+			give(g, POD_MENU_ENTRY_NAME, g->word[i + 1].s, false);
 		else if (!g->word[i].known && i + 1 < g->words && g->word[i + 1].known && i + 2 == g->words)
-			give(g, POD_MENU_ENTRY_NAME, g->word[i + 1].s); /* "$menuentry_id_option", as grub-mkconfig writes it */
+			give(g, POD_MENU_ENTRY_NAME, g->word[i + 1].s,
+			     false); /* "$menuentry_id_option", as grub-mkconfig writes it */
 	}
 	push(g, submenu ? BLOCK_SUBMENU : BLOCK_ENTRY, false, reached(g), 0);
 }
 
 /* --- commands ---------------------------------------------------------------------------------------------------------- */
 
-/* A file of the image: NULL if it is somewhere else, or not known. */
-static const char *path_of(const struct word *w)
+/* A file of the image: NULL if it is not known. *elsewhere: it is on a device that is not this one for certain. */
+static const char *path_of(const struct word *w, bool *elsewhere)
 {
 	const char *s = w->s;
-	if (!w->known)
-		return NULL;
+	*elsewhere = false;
 	if (*s == '(') {
 		const char *close = s;
 		while (*close && *close != ')')
 			close++;
-		bool own = (s[1] == ROOT && s[2] == ')') || (pod_strncasecmp(s, "(cd", 3) == 0 && close - s <= 4);
-		if (!*close || !own)
+		*elsewhere = !(s[1] == ROOT && s[2] == ')') && !(pod_strncasecmp(s, "(cd", 3) == 0 && close - s <= 4);
+		if (!*close)
 			return NULL;
 		s = close + 1;
 	} else if (*s == ROOT) {
 		s++;
 	}
+	if (*s == UNKNOWN) {
+		*elsewhere = true;
+		s++;
+	}
+	if (!w->known && !*elsewhere)
+		return NULL;
 	/* Without a slash it is a list of blocks, the name of a font, or a mistake. */
 	return *s == '/' && s[1] ? s : NULL;
 }
 
 static void give_path(struct grub *g, enum pod_menu_kind kind, uint32_t i)
 {
-	const char *s = i < g->words ? path_of(&g->word[i]) : NULL;
+	bool elsewhere;
+	const char *s = i < g->words ? path_of(&g->word[i], &elsewhere) : NULL;
 	for (const char *c = s; c && *c; c++)
 		if (*c < ' ' || *c == '*' || *c == '?')
 			return;
 	if (s)
-		give(g, kind, s);
+		give(g, kind, s, elsewhere);
 }
 
 static bool is_option(const struct word *w)
@@ -410,7 +420,7 @@ static void give_search(struct grub *g)
 		}
 	}
 	if (name && name->known)
-		give(g, kind, name->s);
+		give(g, kind, name->s, false);
 }
 
 static void set_variable(struct grub *g)
@@ -433,7 +443,7 @@ static void set_variable(struct grub *g)
 			sure = false; /* it changes: what holds when an entry is chosen is not known */
 	pod_menu_set(g->vars, name, sure ? s + n + 1 : NULL);
 	if (sure && pod_streq(name, "default"))
-		give(g, POD_MENU_DEFAULT, s + n + 1);
+		give(g, POD_MENU_DEFAULT, s + n + 1, false);
 }
 
 static const struct {
@@ -459,10 +469,27 @@ static const struct {
 	{"ntldr", POD_MENU_FILE},
 };
 
+/* A kernel that is an EFI program loads by itself what its arguments say so; from where it was started, which is not looked into. */
+static void give_arguments(struct grub *g)
+{
+	for (uint32_t i = 1; i < g->words; i++) {
+		bool elsewhere;
+		struct word w = g->word[i];
+		const char *s;
+		if (!w.known || pod_strncasecmp(w.s, "initrd=", 7) != 0)
+			continue;
+		w.s += 7;
+		s = path_of(&w, &elsewhere);
+		if (s)
+			give(g, POD_MENU_INITRD, s, true);
+	}
+}
+
 static void plain_command(struct grub *g)
 {
 	if (!g->words || !g->word[0].known)
 		return;
+	give_arguments(g);
 	if (is(g, 0, "set"))
 		set_variable(g);
 	else if (is(g, 0, "initrd") || is(g, 0, "initrd16") || is(g, 0, "initrdefi"))

@@ -7,9 +7,8 @@ enum { CACHE_LINES = 16, CACHE_LINE_BYTES = 8192 };
 
 struct missing {
 	struct pod_scan *s;
-	const char *config, *folder;
+	const char *folder;
 	char *out;
-	enum pod_status st; /* POD_END: found */
 };
 
 /* Is `folder` the last part of the way to `path` that there is? */
@@ -29,30 +28,17 @@ static bool ends_at(struct missing *m, const char *path)
 	return false;
 }
 
-static void look_for(void *ctx, const char *path, size_t len)
+static enum pod_status look_for(void *ctx, const char *config, const struct pod_menu_item *item)
 {
 	struct missing *m = ctx;
 	struct pod_found f;
-	if (m->st != POD_OK)
-		return;
-	enum pod_status st = pod_scan_named(m->s, m->config, path, len, &f);
-	if (st == POD_OK)
-		return;
-	if (st != POD_E_NOT_FOUND) {
-		m->st = st;
-	} else if (ends_at(m, f.path)) {
-		(void)pod_strlcpy(m->out, f.path, 256);
-		m->st = POD_END;
-	}
-}
-
-static enum pod_status look_through(void *ctx, const char *config, const char *text, size_t len)
-{
-	struct missing *m = ctx;
-	m->config = config;
-	pod_config_kernels(text, len, look_for, m);
-	pod_config_initrds(text, len, look_for, m);
-	return m->st;
+	enum pod_status st = pod_scan_named(m->s, config, item->text, pod_strlen(item->text), &f);
+	if (st != POD_E_NOT_FOUND)
+		return st;
+	if (!ends_at(m, f.path))
+		return POD_OK;
+	(void)pod_strlcpy(m->out, f.path, 256);
+	return POD_END;
 }
 
 static enum pod_status look_in(struct pod_dev *dev, const char *folder, struct pod_alloc *a, char out[256])
@@ -63,7 +49,7 @@ static enum pod_status look_in(struct pod_dev *dev, const char *folder, struct p
 	POD_TRY(pod_image_open_tree(&fs, dev, a, NULL));
 	enum pod_status st = pod_scan_tree(&s, &fs, a);
 	if (st == POD_OK) {
-		st = pod_scan_each_config(&s, look_through, &m);
+		st = pod_scan_each_named(&s, look_for, &m);
 		pod_scan_free(&s);
 	}
 	pod_fs_close(&fs);

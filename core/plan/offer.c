@@ -15,8 +15,6 @@
 struct job {
 	struct pod_handover *h;
 	struct pod_scan *s;
-	const char *config;
-	enum pod_status st;
 };
 
 static void take(struct job *j, const struct pod_found *f, const char *by)
@@ -32,27 +30,24 @@ static void take(struct job *j, const struct pod_found *f, const char *by)
 	o->machine = m;
 }
 
-static void named_kernel(void *ctx, const char *path, size_t len)
+static enum pod_status named_kernel(void *ctx, const char *config, const struct pod_menu_item *item)
 {
 	struct job *j = ctx;
 	struct pod_found f;
-	if (j->st != POD_OK)
-		return;
-	j->st = pod_scan_named(j->s, j->config, path, len, &f);
-	if (j->st == POD_OK)
-		take(j, &f, j->config);
-	if (j->st == POD_E_NOT_FOUND)
-		j->st = POD_OK;
+	if (item->kind == POD_MENU_INITRD)
+		return POD_OK;
+	enum pod_status st = pod_scan_named(j->s, config, item->text, pod_strlen(item->text), &f);
+	if (st == POD_OK)
+		take(j, &f, config);
+	return st == POD_E_NOT_FOUND ? POD_OK : st;
 }
 
-static enum pod_status read_config(void *ctx, const char *config, const char *text, size_t len)
+static enum pod_status look_for_root(void *ctx, const char *config, const char *text, size_t len)
 {
 	struct job *j = ctx;
-	j->config = config;
+	(void)config;
 	j->h->offer.no |= pod_config_has_root(text, len);
-	if (!j->h->offer.no)
-		pod_config_kernels(text, len, named_kernel, j);
-	return j->st;
+	return POD_OK;
 }
 
 /* A unified kernel image brings its own, if any. */
@@ -80,7 +75,8 @@ enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
 		h->offer.no |= is_unified(s, &s->efi[i]);
 		take(&j, &s->efi[i], "content"); /* the firmware starts it */
 	}
-	return pod_scan_each_config(s, read_config, &j);
+	POD_TRY(pod_scan_each_text(s, look_for_root, &j));
+	return h->offer.no ? POD_OK : pod_scan_each_named(s, named_kernel, &j);
 }
 
 enum pod_status pod_offer_make(struct pod_handover *h)

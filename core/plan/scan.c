@@ -4,17 +4,14 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/fs/iso9660.h"
-#include "core/plan/menu.h"
 
 enum {
 	DEPTH_MAX = 5,
 	DIRS_MAX = 1024,
 	DIR_BYTES_MAX = 192 << 10,   /* of one directory */
 	TREE_BYTES_MAX = 1024 << 10, /* of all directories walked */
-	FOUND_MAX = 256,	     /* of each sort */
+	FOUND_MAX = POD_SCAN_FOUND_MAX,
 	RECORDS_MAX = 16384,
-	CONFIG_BYTES_MAX = 64 << 10, /* of one configuration file; a longer one is read so far */
-	CONFIGS_BYTES_MAX = 512 << 10,
 	UKI_LEAST = 4 << 20, /* bytes: loaders are smaller, and need not be looked at */
 };
 
@@ -171,9 +168,28 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 		return add_found(s, &s->kernel, &s->kernel_count, &s->kernel_cap, &f);
 	if (is_wim(name))
 		return add_found(s, &s->wim, &s->wim_count, &s->wim_cap, &f);
-	if (pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf"))
+	if (pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf") || pod_strcasecmp(name, "grubenv") == 0)
 		return add_found(s, &s->config, &s->config_count, &s->config_cap, &f);
 	return POD_OK;
+}
+
+enum pod_status pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index)
+{
+	*index = s->initrd_count;
+	enum pod_status st = s->fs->ops->extents(s->fs, &f->node, first_run, &f->start_bytes);
+	if (st != POD_OK && st != POD_END)
+		return POD_E_CORRUPT;
+	for (size_t i = 0; i < s->initrd_count; i++) {
+		if (s->initrd[i].start_bytes == f->start_bytes) {
+			*index = i;
+			return POD_OK;
+		}
+	}
+	POD_TRY(add_found(s, &s->initrd, &s->initrd_count, &s->initrd_cap, f));
+	for (size_t i = 0; i < s->record_count; i++)
+		if (s->record[i].entry_bytes == f->node.entry_bytes)
+			return POD_OK;
+	return add_record(s, f->start_bytes, &f->node); /* outside the walked folders */
 }
 
 /* Is the folder one of those it lies in? */
@@ -287,198 +303,33 @@ void pod_scan_free(struct pod_scan *s)
 	pod_free(s->alloc, s->efi);
 	pod_free(s->alloc, s->record);
 	pod_free(s->alloc, s->by);
+	pod_free(s->alloc, s->vars);
 	pod_free(s->alloc, s->entry);
 	memset(s, 0, sizeof *s);
 }
 
 /* --- which candidates are initrds ----------------------------------------------------------------------- */
 
-/* The compressions the kernel knows (lib/decompress.c) and cpio "newc" and "crc". */
-bool pod_menu_initrd_content(const uint8_t *p)
-{
-	static const struct {
-		uint8_t len;
-		uint8_t magic[6];
-	} known[] = {
-		{6, {'0', '7', '0', '7', '0', '1'}}, {6, {'0', '7', '0', '7', '0', '2'}}, {2, {0x1f, 0x8b}},	{2, {0x1f, 0x9e}},
-		{6, {0xfd, '7', 'z', 'X', 'Z', 0}},  {4, {0x28, 0xb5, 0x2f, 0xfd}},	  {3, {'B', 'Z', 'h'}}, {3, {0x5d, 0, 0}},
-		{4, {0x02, 0x21, 0x4c, 0x18}},	     {4, {0x89, 'L', 'Z', 'O'}},
-	};
-	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
-		if (memcmp(p, known[i].magic, known[i].len) == 0)
-			return true;
-	return false;
-}
-
-struct named {
-	struct pod_scan *s;
-	const char *config; /* path of the configuration being read */
-	enum pod_status st;
-};
-
-static void base_dir(const char *path, size_t *len)
-{
-	*len = 0;
-	for (size_t i = 0; path[i]; i++)
-		if (path[i] == '/')
-			*len = i;
-}
-
-/* Resolves "." and ".." in place; what climbs above the root stays at it. */
-static void normalise(char *path)
-{
-	size_t out = 0;
-	for (size_t i = 0; path[i];) {
-		size_t n = 0;
-		while (path[i + n] && path[i + n] != '/')
-			n++;
-		if (n == 2 && path[i] == '.' && path[i + 1] == '.') {
-			while (out && path[--out] != '/')
-				;
-		} else if (n && !(n == 1 && path[i] == '.')) {
-			if (out)
-				path[out++] = '/';
-			memmove(path + out, path + i, n);
-			out += n;
-		}
-		i += n + (path[i + n] == '/');
-	}
-	path[out] = 0;
-}
-
-/* "dir/path" without doubled, leading and backward slashes. */
-static void spell(char out[256], const char *dir, size_t dir_len, const char *path, size_t len)
-{
-	size_t at = 0, skip = 0;
-	if (dir_len && dir_len + 1 + len < 256) {
-		memcpy(out, dir, dir_len);
-		out[dir_len] = '/';
-		at = dir_len + 1;
-	}
-	while (skip < len && (path[skip] == '/' || path[skip] == '\\'))
-		skip++;
-	for (size_t i = skip; i < len && at < 255; i++)
-		out[at++] = path[i] == '\\' ? '/' : path[i];
-	out[at] = 0;
-	normalise(out);
-}
-
-enum pod_status pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len, struct pod_found *f)
-{
-	size_t dir_len;
-	*f = (struct pod_found){.start_bytes = UINT64_MAX};
-	if (!len)
-		return POD_E_NOT_FOUND;
-	bool absolute = path[0] == '/' || path[0] == '\\';
-	base_dir(config, &dir_len);
-	for (int from_root = absolute; from_root < 2; from_root++) {
-		spell(f->path, config, from_root ? 0 : dir_len, path, len);
-		enum pod_status st = pod_fs_lookup(s->fs, f->path, &f->node, s->entry);
-		if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED)
-			return st;
-		if (st == POD_OK && !f->node.is_dir && f->node.size_bytes)
-			return POD_OK;
-	}
-	spell(f->path, config, absolute ? 0 : dir_len, path, len);
-	return POD_E_NOT_FOUND;
-}
-
-/* A configuration names `path` as an initrd. */
-static void name_initrd(void *ctx, const char *path, size_t len)
-{
-	struct named *n = ctx;
-	struct pod_scan *s = n->s;
-	struct pod_found f;
-	if (n->st != POD_OK)
-		return;
-	enum pod_status st = pod_scan_named(s, n->config, path, len, &f);
-	if (st != POD_OK) {
-		n->st = st == POD_E_NOT_FOUND ? POD_OK : st;
-		return;
-	}
-	st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
-	if (st != POD_OK && st != POD_END)
-		return;
-	for (size_t i = 0; i < s->initrd_count; i++) {
-		if (s->initrd[i].start_bytes == f.start_bytes) {
-			if (!s->by[i])
-				s->by[i] = n->config;
-			return;
-		}
-	}
-	size_t before = s->initrd_count;
-	n->st = add_found(s, &s->initrd, &s->initrd_count, &s->initrd_cap, &f);
-	if (s->initrd_count > before) {
-		s->by[before] = n->config;
-		for (size_t i = 0; i < s->record_count; i++)
-			if (s->record[i].entry_bytes == f.node.entry_bytes)
-				return;
-		n->st = n->st == POD_OK ? add_record(s, f.start_bytes, &f.node) : n->st; /* outside the walked folders */
-	}
-}
-
-static enum pod_status read_configs(struct pod_scan *s, char *text,
-				    enum pod_status (*cb)(void *, const char *, const char *, size_t), void *ctx)
-{
-	enum pod_status st = POD_OK;
-	uint64_t total = 0;
-	size_t i = 0;
-	for (; st == POD_OK && i < s->config_count && total < CONFIGS_BYTES_MAX; i++) {
-		s->cut_short |= s->config[i].node.size_bytes > CONFIG_BYTES_MAX;
-		size_t len = (size_t)pod_min_u64(s->config[i].node.size_bytes, CONFIG_BYTES_MAX);
-		total += len;
-		if (pod_fs_read(s->fs, &s->config[i].node, 0, text, len) != POD_OK)
-			continue; /* the loader will meet the same error, and say so */
-		st = cb(ctx, s->config[i].path, text, len);
-	}
-	s->cut_short |= i < s->config_count;
-	return st == POD_OK ? pod_budget_status(s->fs->dev->budget) : st; /* of a configuration as well that could not be read */
-}
-
-enum pod_status pod_scan_each_config(struct pod_scan *s, enum pod_status (*cb)(void *, const char *, const char *, size_t),
-				     void *ctx)
-{
-	char *text = s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX);
-	if (!text)
-		return POD_E_NOMEM;
-	enum pod_status st = read_configs(s, text, cb, ctx);
-	pod_free(s->alloc, text);
-	if (st != POD_E_BUDGET)
-		return st;
-	s->cut_short = true; /* what was named so far can still boot */
-	return POD_OK;
-}
-
-static enum pod_status name_initrds(void *ctx, const char *config, const char *text, size_t len)
-{
-	struct named *n = ctx;
-	n->config = config;
-	pod_config_initrds(text, len, name_initrd, n);
-	return n->st;
-}
-
-enum pod_status pod_scan_configs(struct pod_scan *s)
-{
-	struct named n = {.s = s};
-	s->by = pod_zalloc(s->alloc, FOUND_MAX, sizeof *s->by);
-	return s->by ? pod_scan_each_config(s, name_initrds, &n) : POD_E_NOMEM;
-}
-
-enum pod_status pod_scan_initrds(struct pod_scan *s,
+enum pod_status pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 				 enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by), void *ctx)
 {
 	enum pod_status st = POD_OK;
 	for (size_t i = 0; st == POD_OK && i < s->initrd_count; i++) {
 		struct pod_found *f = &s->initrd[i];
-		uint8_t head[6];
+		const char *by = s->by ? s->by[i] : NULL, *fs = NULL;
 		bool twice = false;
 		for (size_t j = 0; j < i && !twice; j++)
 			twice = s->initrd[j].start_bytes == f->start_bytes;
-		if (twice || f->node.size_bytes < sizeof head || f->start_bytes == UINT64_MAX)
+		if (twice || f->start_bytes == UINT64_MAX)
 			continue;
-		if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK || !pod_menu_initrd_content(head))
-			continue;
-		st = cb(ctx, f, s->by && s->by[i] ? s->by[i] : "content");
+		enum pod_content what = pod_content_of(s->fs, &f->node, s->alloc, &fs);
+		if (what == POD_CONTENT_ARCHIVE || what == POD_CONTENT_UNKNOWN)
+			st = cb(ctx, f, by ? by : "content");
+		else if (what == POD_CONTENT_RAMDISK && by)
+			pod_plan_warn(
+				p,
+				"%.60s is a ramdisk with %s: served unchanged, the system must find the medium by its own drivers.",
+				f->path, fs);
 	}
 	return st;
 }
@@ -536,9 +387,7 @@ static bool kernel_machine(struct pod_scan *s, struct pod_found *k, enum pod_mac
  * ("-6.1.0-9-686"). */
 static uint32_t affinity(const char *k, const char *initrd)
 {
-	size_t kd, id, kn = pod_strlen(k), in = pod_strlen(initrd);
-	base_dir(k, &kd);
-	base_dir(initrd, &id);
+	size_t kd = pod_path_folder(k), id = pod_path_folder(initrd), kn = pod_strlen(k), in = pod_strlen(initrd);
 	uint32_t score = 0;
 	if (kd == id && pod_strncasecmp(k, initrd, kd) == 0)
 		score = 2000;

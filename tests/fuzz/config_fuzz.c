@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loader configuration texts: every name given lies inside the text, and the walk ends. */
-#include <stdlib.h>
+/* Configurations of loaders, whoever's they are taken for: what is named is short, and the walk ends. */
+#include "tests/fuzz/fuzz.h"
 #include "core/plan/internal.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct bounds {
-	const char *start, *end;
-};
-
-static void inside(void *ctx, const char *path, size_t len)
+static void look(void *ctx, const struct pod_menu_item *i)
 {
-	const struct bounds *b = ctx;
-	if (path < b->start || path + len > b->end || len >= 256 || len == 0)
-		abort();
+	size_t *items = ctx;
+	FUZZ_REQUIRE(i->text[0] && pod_strlen(i->text) < POD_MENU_NAME_MAX);
+	++*items;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct bounds b = {(const char *)data, (const char *)data + size};
-	pod_config_initrds(b.start, size, inside, &b);
+	size_t items = 0;
+	struct pod_menu_vars *vars = calloc(1, sizeof *vars);
+	char *text = malloc(size ? size : 1);
+	FUZZ_REQUIRE(vars && text);
+	memcpy(text, data, size);
+	pod_config_read("boot/grub/grub.cfg", text, size, vars, look, &items);
+	FUZZ_REQUIRE(items <= 2 * size);
+	free(text);
+	free(vars);
 	return 0;
 }

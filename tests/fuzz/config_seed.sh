@@ -2,3 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 printf 'menuentry "x" {\n linux /live/vmlinuz\n initrd ($root)/a.img "/b c.img"\n}\n' >"$1/grub"
 printf 'LABEL l\nKERNEL /k\nAPPEND initrd=/a,../b quiet\nINITRD c,d\n' >"$1/syslinux"
+printf 'title t\nlinux /k\ninitrd /a\ninitrd /b\noptions x\n' >"$1/bls"
+printf 'set k=/a\nmultiboot2 /xen.gz\nmodule2 ($root)$k/v\nmodule2 (hd0)/i\nchainloader /k initrd=/j\n' >"$1/xen"
+printf 'label x\nkernel mboot.c32\nappend /xen.gz a --- /v b --- /i\n' >"$1/modules"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the plan makes of an ISO, seen by readers we did not write: xorriso (Rock Ridge), isoinfo (Joliet), mtools and fsck.fat (the FAT of
 El Torito images), and cpio (the archives around an initrd)."""
-import os, re, subprocess, tempfile
+import gzip, lzma, os, re, subprocess, tempfile
 
 from common import check, finish
 from served import SHIM, extract, kernel, newc, plan, run, served_right, write
@@ -12,7 +12,7 @@ def iso_tree(work):
     src = os.path.join(work, "tree")
     initrds = {
         "live/initrd.img-6.1": newc(["/etc/hostname"]) + b"tail",
-        "live/initrd.img-6.1-686": b"\x1f\x8b" + os.urandom(5000),
+        "live/initrd.img-6.1-686": gzip.compress(newc(["/etc/hostname"]) + os.urandom(4800)),
         "boot/odd-name": b"\x28\xb5\x2f\xfd" + os.urandom(2044),  # only the configuration names it; exactly one sector
     }
     for p, data in initrds.items():
@@ -47,6 +47,43 @@ def iso_tree(work):
     check(changed == patched and changed, "only the sectors of the noted records change: %r %r" % (changed, patched))
 
 
+def kinds_of_initrds(work):
+    """Whatever a configuration loads beside a kernel, if it is an archive; ramdisks stay as they are, and are told."""
+    src = os.path.join(work, "kinds")
+    archive = newc(["/etc/hostname", "/etc/passwd"])
+    ext2 = os.path.join(work, "ext2")
+    run("mke2fs", "-q", "-t", "ext2", "-E", "root_owner=0:0", ext2, "400k")
+    ext2 = open(ext2, "rb").read()
+    packers = {"gz": ["gzip"], "bz": ["bzip2"], "lzma": ["xz", "--format=lzma"], "xz": ["xz", "--check=crc32"], "zst": ["zstd", "-q"], "lz4": ["lz4", "-l", "-q"],
+               "lzo": ["lzop", "-q"], "plain": ["cat"]}
+    grub, wrapped, left = b"multiboot2 /xen.gz\nmodule2 /k\nmodule2 /install.img\n", {"install.img": gzip.compress(archive)}, {}
+    for name, how in packers.items():
+        for files, what, data in ((wrapped, "a", archive), (left, "r", ext2)):
+            files["%s-%s" % (what, name)] = subprocess.run(how, input=data, stdout=subprocess.PIPE, check=True).stdout
+            grub += b"initrd /%s-%s\n" % (what.encode(), name.encode())
+    wrapped["ucode"] = archive + b"\0" * 512 + gzip.compress(ext2)  # plain archives come first
+    wrapped["modules.img"] = gzip.compress(archive)
+    left["memdisk.gz"] = gzip.compress(bytes(510) + b"\x55\xaa" + bytes(4096))  # neither
+    grub += b"set x=/ucode\ninitrd $x\ninitrd /memdisk.gz\n"
+    for name, data in list(wrapped.items()) + list(left.items()):
+        write(os.path.join(src, name), data)
+    write(os.path.join(src, "k"), kernel(True))
+    write(os.path.join(src, "xen.gz"), gzip.compress(kernel(True)))
+    write(os.path.join(src, "boot/grub/grub.cfg"), grub)
+    write(os.path.join(src, "isolinux/isolinux.cfg"), b"label x\nkernel mboot.c32\nappend /xen.gz --- /k --- /modules.img\n")
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "KINDS", "-o", os.path.join(work, "kinds.iso"), src)
+    text, virtual = plan(work, "kinds.iso")
+    for name, data in wrapped.items():
+        why = served_right(extract(virtual, "/" + name, os.path.join(work, "x")), data)
+        check(not why, "%s: %s" % (name, why))
+    for name, data in left.items():
+        check(extract(virtual, "/" + name, os.path.join(work, "x")) == data, name + " is unchanged")
+        told = "warning %s is a ramdisk with ext2" % name in text
+        check(told == (name != "memdisk.gz"), name + " is told: " + text)
+    for name in ("k", "xen.gz"):
+        check("initrd %s " % name not in text, name + " is no initrd: " + text)
+
+
 def many_folders(work):
     """More folders than a first list of them holds, the initrd in the last."""
     src = os.path.join(work, "many")
@@ -65,12 +102,14 @@ def many_folders(work):
 def fat_image(work, name, kib, bits, cluster_sectors, fill, becomes=None):
     """A FAT with a loader, a kernel, two initrds and `fill` KiB of other data; as EFI El Torito image."""
     img = os.path.join(work, name + ".fat")
-    initrds = {"arch/initramfs.img": b"\xfd7zXZ\0" + os.urandom(70001), "EFI/initrd.gz": b"\x1f\x8b" + os.urandom(8190)}
+    archive = newc(["/etc/hostname"])
+    initrds = {"arch/initramfs.img": lzma.compress(archive + os.urandom(70001), check=lzma.CHECK_CRC32),
+               "EFI/initrd.gz": gzip.compress(archive + os.urandom(8190 - 171))}
     run("mkfs.fat", "-C", "-F", str(bits), "-s", str(cluster_sectors), img, str(kib))
     run("mmd", "-i", img, "::EFI", "::EFI/BOOT", "::arch")
     efi = bytearray(1024)
     efi[0:2] = b"MZ"
-    files = {"EFI/BOOT/BOOTX64.EFI": bytes(efi), "arch/vmlinuz": kernel(True), "fill": os.urandom(fill * 1024), "initrd.root": b"\x5d\0\0" + b"x" * 600}
+    files = {"EFI/BOOT/BOOTX64.EFI": bytes(efi), "arch/vmlinuz": kernel(True), "fill": os.urandom(fill * 1024), "initrd.root": lzma.compress(archive + os.urandom(300), lzma.FORMAT_ALONE)}
     files.update(initrds)
     for p, data in files.items():
         write(os.path.join(work, "f"), data)
@@ -107,6 +146,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         write(os.path.join(work, "shim"), SHIM)
         iso_tree(work)
+        kinds_of_initrds(work)
         many_folders(work)
         fat_image(work, "fat12", 1440, 12, 1, 900)
         fat_image(work, "fat12-big-clusters", 4000, 12, 8, 900)

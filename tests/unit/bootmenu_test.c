@@ -6,13 +6,14 @@
 static char seen[4096];
 static struct pod_menu_vars vars;
 
-/* "K3.1 /path": kind, line, entry; '?' if unsure; b or u: on BIOS or UEFI only. */
+/* "K3.1 /path": kind, line, entry; '~' in front if elsewhere, '?' if unsure; b or u: on BIOS or UEFI only. */
 static void note(void *ctx, const struct pod_menu_item *i)
 {
 	static const char letter[] = "KIMmCc3FfSLUdDENA";
 	size_t at = strlen(seen);
 	(void)ctx;
-	snprintf(seen + at, sizeof seen - at, "%c%u.%u%s%s %s\n", letter[i->kind], i->line, i->entry, i->unsure ? "?" : "",
+	snprintf(seen + at, sizeof seen - at, "%s%c%u.%u%s%s %s\n", i->elsewhere ? "~" : "", letter[i->kind], i->line, i->entry,
+		 i->unsure ? "?" : "",
 		 i->firmware == POD_FW_BIOS  ? "b"
 		 : i->firmware == POD_FW_X64 ? "u"
 					     : "",
@@ -58,7 +59,7 @@ TEST(menu_grub_variables)
 		  "K3.0 /live/vmlinuz\nI4.0 /live/initrd.img\n");
 	CHECK_STR(
 		grub("linux $unknown/vmlinuz\nlinux ($root)/a\nlinux (cd0)/b\nlinux (hd0,1)/c\nlinux (loop)/d\nlinux $root/e\n"),
-		"K2.0 /a\nK3.0 /b\nK6.0 /e\n");
+		"~K1.0 /vmlinuz\nK2.0 /a\nK3.0 /b\n~K4.0 /c\n~K5.0 /d\nK6.0 /e\n");
 	/* it is set anew: what it holds when the entry is chosen is not known */
 	CHECK_STR(grub("set k=/a\nlinux $k\nset k=/b\nlinux $k\n"), "K2.0 /a\n");
 	CHECK_STR(grub("for k in /a /b; do\n linux $k\n linux /c\ndone\nlinux /d\n"), "K3.0? /c\nK5.0 /d\n");

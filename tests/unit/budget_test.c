@@ -287,8 +287,8 @@ static void make_bomb(void)
 		record(&root, name, 6, 20, 0, false);
 	}
 	size_t at = 0;
-	memcpy(text, "initrd ", 7);
-	for (at = 7; at + 4 <= sizeof text; at += 4)
+	memcpy(text, "append initrd=", 14);
+	for (at = 14; at + 4 <= sizeof text; at += 4)
 		memcpy(text + at, "/X0,", 4);
 	for (int i = 0; i < 8; i++) {
 		snprintf(name, sizeof name, "C%d.CFG", i);

@@ -1,35 +1,75 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Initrd names in loaders' configurations, in the forms distributions write them. */
+/* Whose configuration a text is, and which kernels, initrds and modules it names, in the forms distributions write them. */
 #include "tests/unit/test.h"
 #include "core/plan/internal.h"
 
 static char seen[1024];
+static struct pod_menu_vars vars;
 
-static void note(void *ctx, const char *path, size_t len)
+/* "K/path": K a kernel, I an initrd, M a multiboot kernel, m a module of one. */
+static void note(void *ctx, const struct pod_menu_item *i)
 {
-	(void)ctx;
 	size_t at = strlen(seen);
-	if (at + len + 2 < sizeof seen) {
-		memcpy(seen + at, path, len);
-		strcpy(seen + at + len, " ");
-	}
+	(void)ctx;
+	if (i->kind <= POD_MENU_MODULE)
+		snprintf(seen + at, sizeof seen - at, "%c%s ", "KIMm"[i->kind], i -> text);
+}
+
+static const char *in_file(const char *path, const char *text)
+{
+	seen[0] = 0;
+	pod_config_read(path, text, strlen(text), &vars, note, NULL);
+	return seen;
 }
 
 static const char *in(const char *text)
 {
-	seen[0] = 0;
-	pod_config_initrds(text, strlen(text), note, NULL);
-	return seen;
+	memset(&vars, 0, sizeof vars);
+	return in_file("boot/grub/grub.cfg", text);
 }
 
 TEST(config_grub)
 {
-	CHECK_STR(in("menuentry 'x' {\n\tlinux /live/vmlinuz boot=live\n\tinitrd /live/initrd.img\n}\n"), "/live/initrd.img ");
-	CHECK_STR(in("initrd ($root)/a/ucode.img ${prefix}/b\n"), "/a/ucode.img /b ");
-	CHECK_STR(in("if true; then\n initrdefi /x;\nfi"), "/x ");
-	CHECK_STR(in("  initrdefi  \"/with space/i.gz\"\r\n"), "/with space/i.gz ");
+	CHECK_STR(in("menuentry 'x' {\n\tlinux /live/vmlinuz boot=live\n\tinitrd /live/initrd.img\n}\n"),
+		  "K/live/vmlinuz I/live/initrd.img ");
+	CHECK_STR(in("initrd ($root)/a/ucode.img ${prefix}/b\n"), "I/a/ucode.img I/boot/grub/b ");
+	CHECK_STR(in("if true; then\n initrdefi /x;\nfi"), "I/x ");
+	CHECK_STR(in("  initrdefi  \"/with space/i.gz\"\r\n"), "I/with space/i.gz ");
 	CHECK_STR(in("initrd /$kernel/initrd\n# initrd /no\n"), "");
-	CHECK_STR(in("set x=1; initrd /semi\n"), "/semi ");
+	CHECK_STR(in("set x=1; initrd /semi\n"), "I/semi ");
+	/* devices other than the own one, and folders that another program sets, are taken for the image's own */
+	CHECK_STR(in("linux (hd0,1)/k\ninitrd (loop)/i ${iso}/j\ninitrd $a$b/no\n"), "K/k I/i I/j ");
+	CHECK_STR(in("chainloader /k.efi initrd=/i\nlinux /l initrd=/j quiet\n"), "I/i I/j K/l ");
+	/* what other multi-boot sticks read */
+	CHECK_STR(in_file("boot/grub/loopback.cfg", "menuentry \"Try\" {\n\tset gfxpayload=keep\n\tlinux /casper/vmlinuz "
+						    "iso-scan/filename=${iso_path} ---\n\tinitrd /casper/initrd\n}\n"),
+		  "K/casper/vmlinuz I/casper/initrd ");
+}
+
+TEST(config_variables)
+{
+	CHECK_STR(in("set k=/live\nset i=$k/initrd.img\nmenuentry a {\nlinux $k/vmlinuz\ninitrd $i\n}\n"),
+		  "K/live/vmlinuz I/live/initrd.img ");
+	/* GRUB's environment block is read before */
+	memset(&vars, 0, sizeof vars);
+	CHECK_STR(in_file("boot/grub/grubenv", "# GRUB Environment Block\nker=/boot/vmlinuz-6\n####"), "");
+	CHECK_STR(in_file("boot/grub/grub.cfg", "load_env\nlinux $ker\ninitrd ${ker}.img\n"),
+		  "K/boot/vmlinuz-6 I/boot/vmlinuz-6.img ");
+}
+
+/* As XCP-ng's and Qubes' installers have it. */
+TEST(config_xen)
+{
+	CHECK_STR(in("menuentry \"install\" {\n    multiboot2 /boot/xen.gz dom0_max_vcpus=1-16 com1=115200,8n1\n"
+		     "    module2 /boot/vmlinuz console=hvc0\n    module2 /install.img\n}\n"),
+		  "M/boot/xen.gz m/boot/vmlinuz m/install.img ");
+	CHECK_STR(in("multiboot /x no-real-mode\nmodule --nounzip ($root)/v placeholder\nmodule --nounzip /i\n"), "M/x m/v m/i ");
+	CHECK_STR(in("xen_hypervisor /xen.efi\nxen_module /vmlinuz\nxen_module /initrd.img\n"),
+		  "M/xen.efi m/vmlinuz m/initrd.img ");
+	CHECK_STR(in_file("boot/isolinux/isolinux.cfg",
+			  "DEFAULT install\nLABEL install\n    KERNEL mboot.c32\n    APPEND /boot/xen.gz dom0_max_vcpus=1 --- "
+			  "/boot/vmlinuz xencons=hvc console=hvc0 --- /install.img\n"),
+		  "M/boot/xen.gz m/boot/vmlinuz m/install.img ");
 }
 
 static bool has_root(const char *text)
@@ -50,38 +90,24 @@ TEST(config_root_or_initrd)
 TEST(config_syslinux_and_systemd_boot)
 {
 	CHECK_STR(in("LABEL l\n  KERNEL /live/vmlinuz\n  APPEND initrd=/live/a.img,/live/b.img quiet\n"),
-		  "/live/a.img /live/b.img ");
-	CHECK_STR(in("INITRD ../u.img,initrd.img\n"), "../u.img initrd.img ");
-	CHECK_STR(in("kernel vmlinuz initrd=initrd.gz --\n"), "initrd.gz ");
-	CHECK_STR(in("title Arch\nlinux /arch/vmlinuz\ninitrd  /arch/initramfs.img\noptions archisobasedir=arch\n"),
-		  "/arch/initramfs.img ");
-}
-
-static const char *kernels_in(const char *text)
-{
-	seen[0] = 0;
-	pod_config_kernels(text, strlen(text), note, NULL);
-	return seen;
-}
-
-TEST(config_kernels)
-{
-	CHECK_STR(kernels_in("menuentry 'x' {\n\tlinux /live/vmlinuz boot=live initrd=/no\n\tinitrd /live/initrd.img\n}\n"),
-		  "/live/vmlinuz ");
-	CHECK_STR(kernels_in("multiboot2 /boot/xen.gz console=com1\nmodule2 --nounzip ($root)/vmlinuz quiet\nmodule2 /initrd\n"),
-		  "/boot/xen.gz /vmlinuz /initrd ");
-	CHECK_STR(kernels_in("LABEL l\n  KERNEL ../vmlinuz\n  APPEND linux=1\n# kernel /no\n"), "../vmlinuz ");
-	CHECK_STR(kernels_in("linux $kernel\nlinux\nmodule2 --nounzip\nlinux16 \"/a b\" c"), "/a b ");
+		  "K/live/vmlinuz I/live/a.img I/live/b.img ");
+	CHECK_STR(in("label l\nlinux k\nINITRD ../u.img,initrd.img\n"), "Kk I../u.img Iinitrd.img ");
+	CHECK_STR(in("default install\nkernel vmlinuz initrd=initrd.gz --\n"), "Kvmlinuz Iinitrd.gz ");
+	CHECK_STR(in_file("loader/entries/a.conf", "title Arch\nlinux /arch/vmlinuz\ninitrd  /ucode.img\ninitrd  "
+						   "/arch/initramfs.img\noptions archisobasedir=arch\n"),
+		  "K/arch/vmlinuz I/ucode.img I/arch/initramfs.img ");
+	/* nothing in it tells whose it is */
+	CHECK_STR(in("linux /k\ninitrd /i\n"), "K/k I/i ");
 }
 
 TEST(config_hostile_text_ends)
 {
 	char big[5000];
 	memset(big, 'a', sizeof big);
-	memcpy(big, "initrd ", 7);
+	memcpy(big, "initrd /", 8);
 	seen[0] = 0;
-	pod_config_initrds(big, sizeof big, note, NULL);
+	pod_config_read("x", big, sizeof big, &vars, note, NULL);
 	CHECK_STR(seen, "");
-	CHECK_STR(in("initrd \"unclosed\ninitrd '"), "unclosed ");
+	CHECK_STR(in("initrd \"/unclosed\ninitrd '"), "");
 	CHECK_STR(in(";;;}}}\n\n\r"), "");
 }

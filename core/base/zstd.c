@@ -224,18 +224,24 @@ static enum pod_status read_huffman(struct pod_zstd *z, const uint8_t *in, size_
 	return build_huffman(z, weight, n);
 }
 
+static enum pod_status huffman_symbols(const struct pod_zstd *z, struct bits *b, uint8_t *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t code = bits_peek(b, z->huf_bits);
+		out[i] = z->huf[code].symbol;
+		if (z->huf[code].bits > b->left)
+			return POD_E_CORRUPT;
+		b->left -= z->huf[code].bits;
+	}
+	return POD_OK;
+}
+
 static enum pod_status huffman_stream(const struct pod_zstd *z, const uint8_t *in, size_t len, uint8_t *out, size_t n)
 {
 	struct bits b;
 	if (!bits_open(&b, in, len))
 		return POD_E_CORRUPT;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t code = bits_peek(&b, z->huf_bits);
-		out[i] = z->huf[code].symbol;
-		if (z->huf[code].bits > b.left)
-			return POD_E_CORRUPT;
-		b.left -= z->huf[code].bits;
-	}
+	POD_TRY(huffman_symbols(z, &b, out, n));
 	return b.left ? POD_E_CORRUPT : POD_OK;
 }
 
@@ -255,39 +261,55 @@ static enum pod_status four_streams(struct pod_zstd *z, const uint8_t *in, size_
 	return POD_OK;
 }
 
+struct literals_head {
+	unsigned kind, format;
+	size_t head, n, packed; /* bytes of the header; content and packed size */
+};
+
+static enum pod_status read_literals_head(const uint8_t *in, size_t len, struct literals_head *l)
+{
+	static const uint8_t head_of[4] = {3, 3, 4, 5}, bits_of[4] = {10, 10, 14, 18}, plain_of[4] = {1, 2, 1, 3};
+	l->kind = len ? in[0] & 3 : 0;
+	l->format = len ? in[0] >> 2 & 3 : 0;
+	l->head = l->kind < 2 ? plain_of[l->format] : head_of[l->format];
+	if (len < l->head)
+		return POD_E_CORRUPT;
+	uint64_t h = bits_at(in, l->head, 0, 40);
+	unsigned bits = bits_of[l->format];
+	if (l->kind < 2) {
+		l->n = (size_t)(l->head == 1 ? h >> 3 : h >> 4);
+		l->packed = l->kind ? 1 : l->n;
+	} else {
+		l->n = (size_t)(h >> 4 & ((1u << bits) - 1));
+		l->packed = (size_t)(h >> (4 + bits));
+	}
+	return l->n > POD_ZSTD_BLOCK ? POD_E_CORRUPT : POD_OK;
+}
+
 /* In z->literals then; *used bytes of the block. */
 static enum pod_status read_literals(struct pod_zstd *z, const uint8_t *in, size_t len, size_t *n, size_t *used)
 {
-	static const uint8_t head_of[4] = {3, 3, 4, 5}, bits_of[4] = {10, 10, 14, 18}, plain_of[4] = {1, 2, 1, 3};
-	unsigned kind = len ? in[0] & 3 : 0, format = len ? in[0] >> 2 & 3 : 0;
-	size_t head = kind < 2 ? plain_of[format] : head_of[format], packed, tree = 0;
-	if (len < head)
+	struct literals_head l;
+	size_t tree = 0;
+	POD_TRY(read_literals_head(in, len, &l));
+	*n = l.n;
+	*used = l.head + l.packed;
+	if (*used > len)
 		return POD_E_CORRUPT;
-	uint64_t h = bits_at(in, head, 0, 40);
-	if (kind < 2) {
-		*n = (size_t)(head == 1 ? h >> 3 : h >> 4);
-		*used = head + (kind ? 1 : *n);
-		if (*n > POD_ZSTD_BLOCK || *used > len)
-			return POD_E_CORRUPT;
-		if (kind)
-			memset(z->literals, in[head], *n);
+	if (l.kind < 2) {
+		if (l.kind)
+			memset(z->literals, in[l.head], l.n);
 		else
-			memcpy(z->literals, in + head, *n);
+			memcpy(z->literals, in + l.head, l.n);
 		return POD_OK;
 	}
-	unsigned bits = bits_of[format];
-	*n = (size_t)(h >> 4 & ((1u << bits) - 1));
-	packed = (size_t)(h >> (4 + bits));
-	*used = head + packed;
-	if (*n > POD_ZSTD_BLOCK || *used > len)
-		return POD_E_CORRUPT;
-	if (kind == 2)
-		POD_TRY(read_huffman(z, in + head, packed, &tree));
+	if (l.kind == 2)
+		POD_TRY(read_huffman(z, in + l.head, l.packed, &tree));
 	if (!z->huf_bits)
 		return POD_E_CORRUPT;
-	if (!format)
-		return huffman_stream(z, in + head + tree, packed - tree, z->literals, *n);
-	return four_streams(z, in + head + tree, packed - tree, *n);
+	if (!l.format)
+		return huffman_stream(z, in + l.head + tree, l.packed - tree, z->literals, l.n);
+	return four_streams(z, in + l.head + tree, l.packed - tree, l.n);
 }
 
 /* --- sequences (3.1.1.3.2) ------------------------------------------------------------------------------ */
@@ -554,4 +576,36 @@ enum pod_status pod_zstd_first_block(const uint8_t *in, size_t in_len, size_t *e
 	uint32_t head = block_head(in + f.head);
 	*end = f.head + 3 + ((head >> 1 & 3) == 1 ? 1 : head >> 3);
 	return *end <= f.head + 3 + POD_ZSTD_BLOCK ? POD_OK : POD_E_CORRUPT;
+}
+
+enum pod_status pod_zstd_literals(struct pod_zstd *z, const uint8_t *in, size_t in_len, size_t *end)
+{
+	struct frame f;
+	struct literals_head l;
+	size_t tree;
+	POD_TRY(read_head(&f, in, in_len));
+	size_t at = f.head + 3;
+	if (in_len < at || (block_head(in + f.head) >> 1 & 3) != 2)
+		return POD_E_UNSUPPORTED;
+	POD_TRY(read_literals_head(in + at, in_len - at, &l));
+	if (l.kind != 2)
+		return POD_E_UNSUPPORTED;
+	at += l.head;
+	POD_TRY(read_huffman(z, in + at, (size_t)pod_min_u64(l.packed, in_len - at), &tree));
+	*end = at + l.packed;
+	at += tree;
+	if (l.format) {
+		if (in_len - at < 6)
+			return POD_E_UNSUPPORTED;
+		*end = at + 6 + pod_get_le16(in + at);
+	}
+	return POD_OK;
+}
+
+enum pod_status pod_zstd_first_literals(const struct pod_zstd *z, const uint8_t *tail, size_t tail_len, uint8_t *out, size_t n)
+{
+	struct bits b;
+	if (!bits_open(&b, tail, tail_len))
+		return POD_E_CORRUPT;
+	return huffman_symbols(z, &b, out, n);
 }

@@ -37,5 +37,13 @@ enum pod_status POD_MUST_USE pod_zstd_unpack(struct pod_zstd *z, const uint8_t *
 					     size_t *out_len);
 /* Where the frame's first block ends, which is what must be there for anything of it to be unpacked. */
 enum pod_status POD_MUST_USE pod_zstd_first_block(const uint8_t *in, size_t in_len, size_t *end);
+/*
+ * What the content begins with, from less than that: *end: where the literals' first stream ends, in the file that begins with `in`. With
+ * some bytes before that place the second function gives its first literals. The content begins with the first of them; the others may be
+ * further behind. POD_E_UNSUPPORTED: its literals are not packed so.
+ */
+enum pod_status POD_MUST_USE pod_zstd_literals(struct pod_zstd *z, const uint8_t *in, size_t in_len, size_t *end);
+enum pod_status POD_MUST_USE pod_zstd_first_literals(const struct pod_zstd *z, const uint8_t *tail, size_t tail_len, uint8_t *out,
+						     size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"
 #include "core/base/unpack.h"
+#include "core/base/zstd.h"
 
 enum {
 	FIRST = 2048, /* of the file, and of what is unpacked */
@@ -56,6 +57,22 @@ static enum pod_content unpacked(struct pod_alloc *a, const uint8_t *in, size_t 
 	return what;
 }
 
+/* A block of Zstandard is up to 128 KiB, which a slow stick is waited for: an archive is known by its first two literals, '0' and '7', in
+ * far less. No filesystem's content begins with that '0'. */
+static bool begins_as_archive(struct pod_fs *fs, const struct pod_node *node, struct pod_alloc *a, const uint8_t *head,
+			      size_t len)
+{
+	uint8_t tail[8], first[2];
+	size_t end;
+	struct pod_zstd *z = a->alloc(a, sizeof *z);
+	bool yes = z && pod_zstd_literals(z, head, len, &end) == POD_OK && end >= sizeof tail && end <= node->size_bytes &&
+		   pod_fs_read(fs, node, end - sizeof tail, tail, sizeof tail) == POD_OK &&
+		   pod_zstd_first_literals(z, tail, sizeof tail, first, sizeof first) == POD_OK && first[0] == '0' &&
+		   first[1] == '7';
+	pod_free(a, z);
+	return yes;
+}
+
 enum pod_content pod_content_of(struct pod_fs *fs, const struct pod_node *node, struct pod_alloc *a, const char **ramdisk)
 {
 	uint8_t head[FIRST / 2 + 64];
@@ -70,6 +87,8 @@ enum pod_content pod_content_of(struct pod_fs *fs, const struct pod_node *node, 
 		return POD_CONTENT_RAMDISK;
 	if (pod_packing_of(head) == POD_PACKED_NOT)
 		return POD_CONTENT_OTHER;
+	if (pod_packing_of(head) == POD_PACKED_ZSTD && begins_as_archive(fs, node, a, head, len))
+		return POD_CONTENT_ARCHIVE;
 	size_t need = pod_unpack_needs(head, len);
 	len = (size_t)pod_min_u64(node->size_bytes, need < FIRST ? FIRST : need);
 	uint8_t *in = need <= NEED_MAX ? a->alloc(a, len) : NULL;

@@ -15,6 +15,12 @@ static void packed(unsigned how, const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(!ZSTD_isError(n));
 	FUZZ_REQUIRE(pod_zstd_unpack(&z, frame, n, ours, size, &len) == POD_OK);
 	FUZZ_REQUIRE(len == size && memcmp(ours, data, size) == 0);
+	size_t end;
+	uint8_t first;
+	if (pod_zstd_literals(&z, frame, n < 1024 ? n : 1024, &end) == POD_OK && end >= 8) {
+		FUZZ_REQUIRE(end <= n && pod_zstd_first_literals(&z, frame + end - 8, 8, &first, 1) == POD_OK);
+		FUZZ_REQUIRE(first == data[0]);
+	}
 }
 
 static void frame(const uint8_t *data, size_t size)
@@ -24,6 +30,10 @@ static void frame(const uint8_t *data, size_t size)
 	size_t len = 0;
 	memcpy(in, data, size);
 	in[4] &= (uint8_t)~4u; /* sums are for libzstd alone */
+	size_t end;
+	uint8_t first[8];
+	if (pod_zstd_literals(&z, in, size, &end) == POD_OK && size >= 8)
+		(void)!pod_zstd_first_literals(&z, in + (end >= 8 && end <= size ? end - 8 : 0), 8, first, sizeof first);
 	enum pod_status st = pod_zstd_unpack(&z, in, size, ours, MAX, &len);
 	size_t whole = ZSTD_findFrameCompressedSize(in, size);
 	size_t r = ZSTD_isError(whole) ? whole : ZSTD_decompress(theirs, MAX, in, whole);

@@ -282,6 +282,8 @@ static bool open_view(void)
 		st = pod_ho_disk(&watch.record, &watch.vdisk, &diag);
 		watch.is_disk = st == POD_OK;
 		watch.disk_stays_writable |= watch.is_disk && (watch.vdisk.flags & POD_HO_DISK_WRITE) != 0;
+		/* A disk that is read-only makes its partitions so, too. */
+		watch.disk_stays_writable |= watch.record.persist.length_bytes != 0;
 		st = st == POD_E_NOT_FOUND ? POD_OK : st;
 	}
 	if (st != POD_OK) {

@@ -187,7 +187,7 @@ enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *r
 /* Of one that is a root filesystem, or may be. */
 static enum pod_status look_into(struct pod_handover *h, struct pod_dev *disk, uint64_t start, uint64_t len)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_ext};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_ext, &pod_fs_xfs};
 	struct pod_window w;
 	enum pod_status st = pod_window_init(&w, disk, start, len);
 	for (size_t i = 0; st == POD_OK && i < POD_ARRAY_LEN(known); i++) {

@@ -122,11 +122,11 @@ def check_clean(vm, env, case):
 def check_data_partition(vm, env, case):
     """The stick's data partition beside the mounted ISO, read and write, with the documented command."""
     check_clean(vm, env, case)
-    st, out = vm.run("disk=$(lsblk -no PKNAME $(findmnt -n -o SOURCE /run/live/medium)); echo disk=$disk; "
-                     "mkdir -p /mnt/stick && mount -t exfat -o loop,offset=1048576 /dev/$disk /mnt/stick && ls /mnt/stick/images", 90)
+    st, out = vm.run("blockdev --setrw /dev/isopod-disk && mkdir -p /mnt/stick && "
+                     "mount -t exfat -o loop,offset=1048576 /dev/isopod-disk /mnt/stick && ls /mnt/stick/images", 90)
     if st != 0 or "live.iso" not in out:
         raise BootError("the data partition cannot be mounted: " + out)
-    st, out = vm.run("echo kept >/mnt/stick/note.txt && sync && umount /mnt/stick && mount -t exfat -o loop,offset=1048576 /dev/$disk "
+    st, out = vm.run("echo kept >/mnt/stick/note.txt && sync && umount /mnt/stick && mount -t exfat -o loop,offset=1048576 /dev/isopod-disk "
                      "/mnt/stick && cat /mnt/stick/note.txt", 90)
     if st != 0 or "kept" not in out:
         raise BootError("the data partition cannot be written: " + out)

@@ -19,8 +19,8 @@ enum key {
 	KEY_COUNT
 };
 
-static const char *const key_name[KEY_COUNT] = {"timeout", "default",	    "language", "view",	     "recorder",
-						"windows", "windows_image", "answer",	"labconfig", "write", "memory"};
+static const char *const key_name[KEY_COUNT] = {"timeout",	 "default", "language",	 "view",  "recorder", "windows",
+						"windows_image", "answer",  "labconfig", "write", "memory"};
 
 struct span {
 	const char *p;

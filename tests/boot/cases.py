@@ -43,7 +43,7 @@ MARKER = {
 RAW = ("rawdisk", *disk_cases.MARKERS)
 
 # The line of keys at the foot of the menu: drawn last, and by nothing else.
-MENU = r"Tab details"
+MENU = r"Tab\s+details"
 
 # What the boot manager says on its way out of the picture as an error.
 MENU_ERROR = r"Cannot start|Back in Isopod|cannot be started|could not be started"
@@ -85,7 +85,7 @@ class Case:
         if not self.wrong:
             # Something quick, with words of its own, that this firmware can start.
             options = {"bios": ["floppy", "ipxe"], "uefi": ["efionly", "memtest"], "uefi-ia32": ["efionly", "ia32"], "uefi-aa64": [""],
-                       "uefi-secure": [""]}
+                       "uefi-secure": [""], "uboot-x64": ["ia32", "memtest"], "uboot-aa64": [""]}
             for w in options[self.firmware]:
                 if w != self.medium:
                     self.wrong = w
@@ -325,6 +325,14 @@ case("uefi-install", "uefi", "main", "live", after=check_install, timeout=420, t
 case("uefi-no-squashfs", "uefi", "main", "nosquash", forbid=r"login:", **L)
 case("uefi-one-shot", "uefi", "main", "efionly", timeout=120, after=check_one_shot, writes=True, **L)
 case("bios-sata-dracut", "bios", "main", "dracut", bus="sata", after=check_clean, **L)
+
+# Another firmware that has UEFI.
+case("uboot-x64-menu", "uboot-x64", "main", "live", "menu", marker=MENU, timeout=120, bus="sata", **L)
+case("uboot-x64-efionly", "uboot-x64", "main", "efionly", bus="sata", timeout=120, **L)
+case("uboot-x64-live", "uboot-x64", "main", "live", bus="sata", after=check_clean, **L)
+case("uboot-aa64-menu", "uboot-aa64", "main", "live", "menu", marker=MENU, timeout=120, bus="virtio", **L)
+case("uboot-aa64-installer", "uboot-aa64", "main", "installer-arm64", bus="virtio", memory=1400, timeout=600, **L)
+
 case("uefi-sata-dracut", "uefi", "main", "dracut", bus="sata", after=check_clean, **L)
 
 # Windows' media, with stand-ins for its boot managers.

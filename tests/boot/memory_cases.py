@@ -92,7 +92,8 @@ def add_to(case):
             ("bios-memory-disk", "bios", "moth-disk.img", moths, check_pulled("moth, still reads from memory")),
             ("bios-memory-iso", "bios", "cicada.iso", "cicada waits", check_pulled("cicada, still read after")),
             ("uefi-memory-iso", "uefi", "cicada.iso", "cicada waits", check_pulled("cicada, still read after"))):
-        case(name, firmware, "memory", "cicada", marker=marker, timeout=120, file="/images/" + file, after=after, writes=True, wrong="efionly" if firmware != "bios" else "floppy")
+        case(name, firmware, "memory", "cicada", marker=marker, timeout=120, file="/images/" + file, after=after, writes=True,
+             wrong="efionly" if firmware != "bios" else "floppy", group="long" if firmware != "bios" else "check")
     for name, firmware, medium, ext in (("bios-memory-grub", "bios", "grubfloppy", "img"),
                                         ("bios-memory-emulated", "bios", "floppy", "iso"), ("bios-memory-hd", "bios", "hd", "iso"),
                                         ("bios-memory-rawdisk", "bios", "rawdisk", "img"), ("uefi-memory-rawdisk", "uefi", "rawdisk", "img"),

@@ -32,6 +32,8 @@ FIRMWARE_FILES = {
     "uefi-secure": ["/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", secure.MS_VARIABLES],
     "uefi-ia32": ["/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"],
     "uefi-aa64": ["/usr/share/AAVMF/AAVMF_CODE.fd"],
+    "uboot-x64": ["/usr/lib/u-boot/qemu-x86_64/u-boot.rom"],
+    "uboot-aa64": ["/usr/lib/u-boot/qemu_arm64/u-boot.bin"],
 }
 
 

@@ -5,7 +5,8 @@
         vm.wait(r"podlive login:", 300)
         vm.type("root\n")
 
-firmware  bios | uefi | uefi-ia32 | uefi-aa64 | uefi-secure (x64 with Secure Boot on; `variables` has the keys)
+firmware  bios | uefi | uefi-ia32 | uefi-aa64 | uefi-secure (x64 with Secure Boot on; `variables` has the keys) | uboot-x64 | uboot-aa64
+          (U-Boot's UEFI; a stick on virtio or SATA: this build of U-Boot has no driver for an xHCI)
 bus       usb (xHCI mass storage) | usb1 (the same on UHCI: 12 Mbit/s) | sata (AHCI disk) | cdrom (the image as a CD-ROM) | none
 The image is opened with snapshot=on unless write=True: what the guest writes goes to a temporary file.
 
@@ -25,6 +26,7 @@ import threading
 import time
 
 OVMF = "/usr/share/OVMF"
+UBOOT = "/usr/lib/u-boot"
 
 # CSI, OSC, and two-byte escapes; then what is left of the control characters but newline and tab.
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]")
@@ -117,6 +119,10 @@ class VM:
                      else (OVMF + "/OVMF_CODE_4M.secboot.fd", self.variables))
             return ["qemu-system-x86_64", "-machine", "q35,smm=on", "-cpu", "qemu64", "-vga", "std", "-global",
                     "driver=cfi.pflash01,property=secure,value=on"] + common + self._pflash(*flash)
+        if self.firmware == "uboot-x64":
+            return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "qemu64", "-vga", "std", "-bios", UBOOT + "/qemu-x86_64/u-boot.rom"] + common
+        if self.firmware == "uboot-aa64":
+            return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-bios", UBOOT + "/qemu_arm64/u-boot.bin"] + common
         if self.firmware == "uefi-aa64":
             return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"] + common + self._pflash(
                 "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd")

@@ -22,7 +22,7 @@ FUZZ_LIBS_lzx := -lwim
 FUZZ_LIBS_xpress := -lwim
 FUZZ_LIBS_inflate := -lz
 FUZZ_LIBS_zstd := -lzstd
-FUZZ_CLI_procfs := linux/observe.c linux/settle.c linux/util.c
+FUZZ_CLI_procfs := linux/observe.c linux/settle.c linux/settle_usb.c linux/util.c
 FUZZ_CLI_qmp := cli/vm/qmp.c cli/ui/fault.c cli/ui/json.c cli/ui/memory.c cli/ui/message.c cli/ui/signal.c
 # All of the shim but its entry and its system calls; the target includes two of its files.
 FUZZ_CLI_shim := $(filter-out $(addprefix linux/,sys.c shim.c watch.c report.c),$(sort $(wildcard linux/*.c)))

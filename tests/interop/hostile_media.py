@@ -5,7 +5,7 @@ import os, struct, tempfile, zlib
 
 SECTOR = 2048
 INITRD = b"\x1f\x8b" + bytes(4094)
-BOMB = b"initrd " + b"/X0," * 16000
+BOMB = b"initrd " + b"/X0 " * 16000
 
 
 def both32(v):
@@ -410,7 +410,7 @@ def fat_bomb(size):
     f = Fat(size, 16)
     wide = f.folder([Fat.entry("F%07d" % k, 0) for k in range(20000)])
     c = f.alloc(32)
-    f.put(c, (b"initrd " + b"/W/X0," * 10000)[:65000])
+    f.put(c, (b"initrd " + b"/W/X0 " * 10000)[:65000])
     loader = f.folder([Fat.entry("C%07dCFG" % k, c, 65000) for k in range(8)])
     f.set_root([Fat.entry("W", wide, is_dir=True), Fat.entry("LOADER", loader, is_dir=True)])
     return bytes(f.vol)
@@ -778,7 +778,7 @@ def media():
     add("iso-bomb.iso", "file", iso_bomb(), SEARCHED)
     add("iso-bomb-lines.iso", "file", iso_bomb(b"initrd /X0\n" * 5900), SEARCHED)
     add("iso-bomb-append.iso", "file", iso_bomb(b"APPEND initrd=/X0,/X1\n" * 2900), SEARCHED)
-    add("iso-bomb-relative.iso", "file", iso_bomb(b"initrd " + b"a," * 32000), SEARCHED)
+    add("iso-bomb-relative.iso", "file", iso_bomb(b"label x\ninitrd " + b"a," * 32000), SEARCHED)
     add("iso-bomb-256.iso", "file", iso_bomb(configs=256), SEARCHED)
     add("iso-bomb-60000.iso", "file", iso_bomb(others=60000), SEARCHED)
     add("iso-bomb-dots.iso", "file", iso_bomb(b"initrd " + b"/LIVE/../LIVE/../LIVE/../X0 " * 2300), SEARCHED)

@@ -147,7 +147,7 @@ while [ -z "$found" ] && [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ]; do
 	sleep 0.2
 done
 # what the node leads to, whatever its name
-b=$(basename "$(readlink "/sys/dev/block/$(mountpoint -d /mnt)")")
+b=$(basename "$(readlink "/sys/dev/block/$(grep " /mnt " /proc/self/mountinfo | cut -d" " -f3)")")
 if [ -n "$found" ]; then
 	echo "T:found=$b size=$(($(cat /sys/class/block/$b/size) * 512)) ro=$(cat /sys/class/block/$b/ro) marker=$(cat /mnt/marker.txt) sum=$(md5sum </mnt/data.bin | cut -d' ' -f1)"
 else

@@ -706,32 +706,28 @@ class Tests:
         self.clean(w)
 
 
-def main():
+def run_cases(tests, chosen):
+    """Carries out the cases of the class `tests` that chosen(name, names) takes, names being those of the command line; the status to end with."""
     names = [a for a in sys.argv[1:] if not a.startswith("-")]
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="isopod-shim-") as work:
-        t = Tests(work)
-        for name in [n for n in dir(Tests) if n.startswith("case_")]:
-            if (names or not ALL) and name[5:] not in (names or SHORT):
+        t = tests(work)
+        for name in [n[5:] for n in vars(tests) if n.startswith("case_")]:
+            if not chosen(name, names):
                 continue
             t.bad, t.log, start = [], "", time.monotonic()
             try:
-                getattr(t, name)()
+                getattr(t, "case_" + name)()
             except Exception as e:  # a case that cannot be carried out has failed
                 t.bad.append(f"{type(e).__name__}: {e}")
-            took = time.monotonic() - start
-            if t.bad:
-                failed += 1
-                print(f"FAILED {name[5:]} ({took:.0f} s): " + "; ".join(t.bad))
-            else:
-                passed += 1
-                print(f"ok {name[5:]} ({took:.0f} s)", flush=True)
-            if t.bad or VERBOSE:
-                log = open(work + "/serial.log", errors="replace").read() if os.path.exists(work + "/serial.log") else ""
-                print("\n".join(log.splitlines() if VERBOSE else log.splitlines()[-25:]), flush=True)
+            passed, failed = passed + (not t.bad), failed + bool(t.bad)
+            print(("FAILED %s (%.0f s): " if t.bad else "ok %s (%.0f s)") % (name, time.monotonic() - start) + "; ".join(t.bad), flush=True)
+            if (t.bad or VERBOSE) and os.path.exists(work + "/serial.log"):
+                log = open(work + "/serial.log", errors="replace").read().splitlines()
+                print("\n".join(log if VERBOSE else log[-25:]), flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(Tests, lambda name, names: name in names if names else ALL or name in SHORT))

@@ -5,7 +5,7 @@ volumes, numbers 2 and 5; its bytes lie on the stick in pieces that are out of o
 
 shim_disk.py [CASE...]
 """
-import os, re, struct, sys, tempfile, time
+import os, re, struct, sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import shim_boot as S
@@ -186,27 +186,5 @@ class Tests:
 SHORT = "pieces_with_modules_and_overlay"
 
 
-def main():
-    names, passed, failed = sys.argv[1:], 0, 0
-    with tempfile.TemporaryDirectory(prefix="isopod-shim-") as work:
-        t = Tests(work)
-        for name in [n for n in dir(Tests) if n.startswith("case_")]:
-            if names and name[5:] not in names:
-                continue
-            if not names and not os.environ.get("SHIM_ALL") and name[5:] != SHORT:
-                continue
-            t.bad, start = [], time.monotonic()
-            try:
-                getattr(t, name)()
-            except Exception as e:  # a case that cannot be carried out has failed
-                t.bad.append(f"{type(e).__name__}: {e}")
-            print(f"{'FAILED' if t.bad else 'ok'} {name[5:]} ({time.monotonic() - start:.0f} s)" + "".join("; " + b for b in t.bad), flush=True)
-            passed, failed = passed + (not t.bad), failed + bool(t.bad)
-            if t.bad:
-                print("\n".join(open(work + "/serial.log", errors="replace").read().splitlines()[-30:]))
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(S.run_cases(Tests, lambda name, names: name in names if names else S.ALL or name == SHORT))

@@ -5,7 +5,7 @@ leaves alone. The records are read by trace_format.py, which shares no code with
 
 shim_record.py [-v] [NAME...]; with SHIM_ALL=1 the slow cases as well.
 """
-import os, sys, tempfile, time
+import sys
 
 import shim_boot as sb
 import trace_format as tf
@@ -174,27 +174,5 @@ class Tests(sb.Tests):
         self.check("isopod: sda1 now shows" in (tf.read_log(state, BOOT) or ""), "the log")
 
 
-def main():
-    names = [a for a in sys.argv[1:] if not a.startswith("-")]
-    passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="isopod-shim-") as work:
-        t = Tests(work)
-        for name in [n[5:] for n in vars(Tests) if n.startswith("case_")]:
-            if name not in names if names else name in SLOW and not sb.ALL:
-                continue
-            t.bad, start = [], time.monotonic()
-            try:
-                getattr(t, "case_" + name)()
-            except Exception as e:  # a case that cannot be carried out has failed
-                t.bad.append(f"{type(e).__name__}: {e}")
-            passed, failed = passed + (not t.bad), failed + bool(t.bad)
-            print(("FAILED %s (%.0f s): " if t.bad else "ok %s (%.0f s)") % (name, time.monotonic() - start) + "; ".join(t.bad), flush=True)
-            if (t.bad or sb.VERBOSE) and os.path.exists(work + "/serial.log"):
-                log = open(work + "/serial.log", errors="replace").read().splitlines()
-                print("\n".join(log if sb.VERBOSE else log[-25:]), flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sb.run_cases(Tests, lambda name, names: name in names if names else sb.ALL or name not in SLOW))

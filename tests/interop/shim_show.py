@@ -7,7 +7,7 @@ util-linux's, of this machine.
 shim_show.py [-v] [NAME...]: cases by name, or by an expression ('fast.*' prints how fast the image is shown, per bus); without one the short
 list, and with SHIM_ALL=1 every case.
 """
-import os, re, shutil, sys, tempfile, time
+import os, re, shutil, sys
 
 import shim_boot as sb
 import shim_record as sr
@@ -269,27 +269,5 @@ class Tests(sr.Tests):
         self.unharmed(fs="fat32", pieces=5)
 
 
-def main():
-    names = [a for a in sys.argv[1:] if not a.startswith("-")]
-    passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="isopod-shim-") as work:
-        t = Tests(work)
-        for name in [n[5:] for n in vars(Tests) if n.startswith("case_")]:
-            if not any(re.fullmatch(n, name) for n in names or ([".*"] if sb.ALL else SHORT)):
-                continue
-            t.bad, start = [], time.monotonic()
-            try:
-                getattr(t, "case_" + name)()
-            except Exception as e:  # a case that cannot be carried out has failed
-                t.bad.append(f"{type(e).__name__}: {e}")
-            passed, failed = passed + (not t.bad), failed + bool(t.bad)
-            print(("FAILED %s (%.0f s): " if t.bad else "ok %s (%.0f s)") % (name, time.monotonic() - start) + "; ".join(t.bad), flush=True)
-            if (t.bad or sb.VERBOSE) and os.path.exists(work + "/serial.log"):
-                log = open(work + "/serial.log", errors="replace").read().splitlines()
-                print("\n".join(log if sb.VERBOSE else log[-25:]), flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sb.run_cases(Tests, lambda name, names: any(re.fullmatch(n, name) for n in names or ([".*"] if sb.ALL else SHORT))))

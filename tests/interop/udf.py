@@ -10,6 +10,7 @@ import tempfile
 import zlib
 
 from common import B, check, equal, finish, run, sbin
+import fs_common
 
 SECTOR = 2048
 FIRST = 16 * SECTOR
@@ -26,14 +27,9 @@ def same(got, want, what):
 
 def ours(fmt, image):
     """path -> (size, crc, [(byte, length)...]) of files; set of folders"""
-    files, dirs = {}, set()
-    for line in run(f"{B}/interop/fs", fmt, image, "ls").decode().splitlines():
-        kind, path, size, crc, runs, _ = line.split("\t")
-        if kind == "d":
-            dirs.add(path)
-        else:
-            files[path] = (int(size), int(crc, 16), () if runs == "-" else tuple(tuple(map(int, r.split("+"))) for r in runs.split(",")))
-    return files, dirs
+    files, dirs = fs_common.ours(fmt, image)
+    return {path: (size, crc, () if runs == "-" else tuple(tuple(map(int, r.split("+"))) for r in runs.split(",")))
+            for path, (size, crc, runs) in files.items()}, dirs
 
 
 def folder(root):

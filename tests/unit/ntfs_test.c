@@ -4,6 +4,7 @@
 #include "core/fs/ntfs.h"
 #include "core/fs/ntfs_int.h"
 #include "tests/unit/ntfs_volume.h"
+#include "tests/unit/fs_names.h"
 #include "tests/unit/test.h"
 
 static uint8_t img[NTFS_SIZE];
@@ -28,20 +29,6 @@ static enum pod_status look_up(const char *path, struct pod_node *n)
 	return pod_fs_lookup(&fs, path, n, &ent);
 }
 
-/* The names of a directory, each with a space behind it. */
-static enum pod_status names(const char *path, char *out)
-{
-	struct pod_node n;
-	struct pod_dir dir;
-	enum pod_status st = look_up(path, &n);
-	*out = 0;
-	if (st == POD_OK)
-		st = pod_dir_open(&dir, &fs, &n);
-	while (st == POD_OK && (st = pod_dir_next(&dir, &ent)) == POD_OK)
-		strcat(strcat(out, ent.name), " ");
-	return st;
-}
-
 TEST(volume)
 {
 	struct pod_ntfs_state s;
@@ -62,11 +49,11 @@ TEST(names_in_order)
 	char list[400];
 	make();
 	REQUIRE(open_sealed() == POD_OK);
-	CHECK_EQ(names("", list), POD_END);
+	CHECK_EQ(fs_names(&fs, "", &ent, list), POD_END);
 	/* "." and the short name are not shown, nor the junction. */
 	CHECK_STR(list, "cloud.bin empty folder packed.bin partial.img pieces.img plain.iso plain2.iso resident.txt secret.bin "
 			"sparse.img ");
-	CHECK_EQ(names("/folder", list), POD_END);
+	CHECK_EQ(fs_names(&fs, "/folder", &ent, list), POD_END);
 	CHECK_STR(list, "inner ");
 	struct pod_node n;
 	CHECK_EQ(look_up("/FOLDER/Inner", &n), POD_OK);
@@ -178,18 +165,18 @@ TEST(damage)
 	ntfs_record(img, 24)[1022] ^= 1;
 	REQUIRE(pod_fs_open(&fs, &mem.dev, &test_alloc, NULL) == POD_OK);
 	CHECK_EQ(look_up("plain.iso", &n), POD_E_CORRUPT);
-	CHECK(names("", list) == POD_END && strstr(list, "pieces.img") && !strstr(list, "plain"));
+	CHECK(fs_names(&fs, "", &ent, list) == POD_END && strstr(list, "pieces.img") && !strstr(list, "plain"));
 	pod_fs_close(&fs);
 	/* A record without what every file has; a volume whose end is missing. */
 	make();
 	ntfs_record(img, 24)[56] = 0x18;
 	REQUIRE(open_sealed() == POD_OK);
-	CHECK(names("", list) == POD_END && strstr(list, "pieces.img") && !strstr(list, "plain"));
+	CHECK(fs_names(&fs, "", &ent, list) == POD_END && strstr(list, "pieces.img") && !strstr(list, "plain"));
 	pod_fs_close(&fs);
 	make();
 	pod_memdev_init(&mem, img, 417 * 512, 512, true);
 	REQUIRE(open_sealed() == POD_OK);
-	CHECK_EQ(names("", list), POD_E_CORRUPT);
+	CHECK_EQ(fs_names(&fs, "", &ent, list), POD_E_CORRUPT);
 	pod_fs_close(&fs);
 	/* A record in use for something else by now. */
 	make();
@@ -203,7 +190,7 @@ TEST(damage)
 	block[64 + 12] |= 1;
 	pod_put_le64(block + 64 + pod_get_le16(block + 64 + 8) - 8, 0);
 	REQUIRE(open_sealed() == POD_OK);
-	CHECK_EQ(names("", list), POD_E_CORRUPT);
+	CHECK_EQ(fs_names(&fs, "", &ent, list), POD_E_CORRUPT);
 	pod_fs_close(&fs);
 	CHECK_EQ(test_alloc_live, 0);
 }
@@ -217,7 +204,7 @@ TEST(nothing_left_behind)
 		test_alloc_count = 0;
 		test_alloc_fail_at = i;
 		if (pod_fs_open(&fs, &mem.dev, &test_alloc, NULL) == POD_OK) {
-			enum pod_status st = names("", list);
+			enum pod_status st = fs_names(&fs, "", &ent, list);
 			CHECK(st == POD_END || st == POD_E_NOMEM);
 			pod_fs_close(&fs);
 		}

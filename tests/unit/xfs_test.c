@@ -4,6 +4,7 @@
 #include "core/fs/xfs.h"
 #include "core/fs/xfs_int.h"
 #include "tests/unit/xfs_volume.h"
+#include "tests/unit/fs_names.h"
 #include "tests/unit/test.h"
 
 static uint8_t img[XFSV_SIZE];
@@ -27,20 +28,6 @@ static enum pod_status open_it(struct pod_diag *diag)
 static enum pod_status look_up(const char *path, struct pod_node *n)
 {
 	return pod_fs_lookup(&fs, path, n, &ent);
-}
-
-/* The names of a directory, each with a space behind it. */
-static enum pod_status names(const char *path, char *out)
-{
-	struct pod_node n;
-	struct pod_dir dir;
-	enum pod_status st = look_up(path, &n);
-	*out = 0;
-	if (st == POD_OK)
-		st = pod_dir_open(&dir, &fs, &n);
-	while (st == POD_OK && (st = pod_dir_next(&dir, &ent)) == POD_OK)
-		strcat(strcat(out, ent.name), " ");
-	return st;
 }
 
 #define BOTH_VERSIONS for (int version = 4; version <= 5; version++)
@@ -70,13 +57,13 @@ TEST(directories)
 		make(version == 5);
 		REQUIRE(open_it(NULL) == POD_OK);
 		/* Links, the device, and the one whose inode is none, are not told. */
-		CHECK_EQ(names("", out), POD_END);
+		CHECK_EQ(fs_names(&fs, "", &ent, out), POD_END);
 		CHECK_STR(out, "one.txt pieces tree block leaf short rt empty ");
-		CHECK_EQ(names("block", out), POD_END);
+		CHECK_EQ(fs_names(&fs, "block", &ent, out), POD_END);
 		CHECK_STR(out, "first a\nb ");
-		CHECK_EQ(names("leaf", out), POD_END);
+		CHECK_EQ(fs_names(&fs, "leaf", &ent, out), POD_END);
 		CHECK_STR(out, "one two ");
-		CHECK_EQ(names("short/up/short/leaf", out), POD_END);
+		CHECK_EQ(fs_names(&fs, "short/up/short/leaf", &ent, out), POD_END);
 		CHECK_STR(out, "one two ");
 		pod_fs_close(&fs);
 	}
@@ -261,7 +248,7 @@ static enum pod_status listed_with(const char *path, uint8_t *p, size_t len, uin
 	memcpy(p, new + 8 - len, len);
 	enum pod_status st = open_it(NULL);
 	if (st == POD_OK) {
-		st = names(path, out);
+		st = fs_names(&fs, path, &ent, out);
 		pod_fs_close(&fs);
 	}
 	memcpy(p, old, len);

@@ -79,19 +79,10 @@ enum pod_status pod_scan_named(struct pod_scan *s, const char *config, const cha
 
 struct reading {
 	struct pod_scan *s;
-	const char *config;	/* path of the one being read */
-	pod_scan_text_fn *text; /* NULL: what it names is given to cb */
-	pod_scan_item_fn *cb;
+	pod_scan_text_fn *cb;
 	void *ctx;
 	enum pod_status st;
 };
-
-static void take(void *ctx, const struct pod_menu_item *item)
-{
-	struct reading *r = ctx;
-	if (r->st == POD_OK && item->kind <= POD_MENU_MODULE)
-		r->st = r->cb(r->ctx, r->config, item);
-}
 
 static bool is_grubenv(const char *path)
 {
@@ -114,30 +105,21 @@ static void read_configs(struct reading *r, char *text, bool blocks)
 		total += len;
 		if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK)
 			continue; /* the loader will meet the same error, and say so */
-		r->config = f->path;
-		if (r->text)
-			r->st = r->text(r->ctx, f->path, text, len);
-		else
-			pod_config_read(f->path, text, len, s->vars, take, r);
+		r->st = r->cb(r->ctx, f->path, text, len);
 	}
 	s->cut_short |= i < s->config_count;
 }
 
-static enum pod_status each_config(struct reading r)
+enum pod_status pod_scan_each_text(struct pod_scan *s, pod_scan_text_fn *cb, void *ctx)
 {
-	struct pod_scan *s = r.s;
+	struct reading r = {.s = s, .cb = cb, .ctx = ctx};
 	char *text = s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX);
-	if (!s->vars)
-		s->vars = s->alloc->alloc(s->alloc, sizeof *s->vars);
-	if (text && s->vars) {
-		s->vars->count = 0;
-		read_configs(&r, text, true);
-		read_configs(&r, text, false);
-		if (r.st == POD_OK) /* also of a configuration that could not be read */
-			r.st = pod_budget_status(s->fs->dev->budget);
-	} else {
-		r.st = POD_E_NOMEM;
-	}
+	if (!text)
+		return POD_E_NOMEM;
+	read_configs(&r, text, true);
+	read_configs(&r, text, false);
+	if (r.st == POD_OK) /* also of a configuration that could not be read */
+		r.st = pod_budget_status(s->fs->dev->budget);
 	pod_free(s->alloc, text);
 	if (r.st != POD_E_BUDGET)
 		return r.st;
@@ -145,14 +127,38 @@ static enum pod_status each_config(struct reading r)
 	return POD_OK;
 }
 
-enum pod_status pod_scan_each_named(struct pod_scan *s, pod_scan_item_fn *cb, void *ctx)
+struct naming {
+	struct pod_scan *s;
+	const char *config; /* path of the one being read */
+	pod_scan_item_fn *cb;
+	void *ctx;
+	enum pod_status st;
+};
+
+static void take(void *ctx, const struct pod_menu_item *item)
 {
-	return each_config((struct reading){.s = s, .cb = cb, .ctx = ctx});
+	struct naming *n = ctx;
+	if (n->st == POD_OK && item->kind <= POD_MENU_MODULE)
+		n->st = n->cb(n->ctx, n->config, item);
 }
 
-enum pod_status pod_scan_each_text(struct pod_scan *s, pod_scan_text_fn *cb, void *ctx)
+static enum pod_status name_items(void *ctx, const char *config, const char *text, size_t len)
 {
-	return each_config((struct reading){.s = s, .text = cb, .ctx = ctx});
+	struct naming *n = ctx;
+	n->config = config;
+	pod_config_read(config, text, len, n->s->vars, take, n);
+	return n->st;
+}
+
+enum pod_status pod_scan_each_named(struct pod_scan *s, pod_scan_item_fn *cb, void *ctx)
+{
+	struct naming n = {.s = s, .cb = cb, .ctx = ctx};
+	if (!s->vars)
+		s->vars = s->alloc->alloc(s->alloc, sizeof *s->vars);
+	if (!s->vars)
+		return POD_E_NOMEM;
+	s->vars->count = 0;
+	return pod_scan_each_text(s, name_items, &n);
 }
 
 /* What a loader gives a kernel as its initrd, or a multiboot kernel as a module; which of those is an initrd, its content says. */

@@ -479,7 +479,9 @@ static uint8_t edd_read(const struct i13_unit *u, struct i13_regs *r, uint8_t op
 	if (op == 0x47)
 		return lba < u->sectors ? OK : SECTOR_NOT_FOUND;
 	uint8_t status = read_sectors(u, lba, count, op == 0x44 ? NO_BUFFER : linear, &done);
-	if (status != OK) {
+	/* EDD-3 has the packet say how many blocks came. GRUB asks a CD-ROM again with that packet, up to three times, and when it asks for the
+	 * none that came takes the answer for its data: for a CD the count stays what was asked. */
+	if (status != OK && u->kind != I13_CD) {
 		pod_put_le16(p + 2, (uint16_t)done);
 		i13_put(at, p, 4);
 	}

@@ -135,7 +135,8 @@ def one(name, stick, path, bus, want, isopod):
     if "unit" in v:
         check(v["crc"] == zlib.crc32(want[:v["total"] * v["unit"]]) and not v["errors"], tag + "every sector by packet")
         check(v["total"] == len(want) // v["unit"], tag + "number of sectors")
-        check(v["past"] == v["over"] == 0x10400, tag + "reads past the end fail with nothing done")
+        asked = (1, 2) if v["unit"] == 2048 else (0, 0)  # a CD-ROM's packet says what was asked, any other what came
+        check((v["past"], v["over"]) == (0x10400 + asked[0], 0x10400 + asked[1]), tag + "reads past the end fail with nothing done")
     if "cylinders" in v:
         size = v["cylinders"] * v["heads"] * v["sectors"] * 512
         check(size == len(want) and v["chs_crc"] == zlib.crc32(want), tag + "every sector by CHS")

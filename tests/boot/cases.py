@@ -16,6 +16,7 @@ from vm import BootError
 MARKER = {
     "live": r"podlive login:",
     "big": r"podlive login:",
+    "xen": r"podlive login:",
     "fatlive": r"podlive login:",
     "uki": r"podlive login:",
     # The kernel's own words when it has nothing to run; from a stick it has the shim, which has nothing to run.
@@ -250,6 +251,10 @@ case("uefi-memtest", "uefi", "main", "memtest", timeout=180, writes=True)
 case("uefi-efionly", "uefi", "main", "efionly", timeout=120, writes=True)
 case("uefi-rawdisk", "uefi", "main", "rawdisk", timeout=120, writes=True)
 case("uefi-fatlive", "uefi", "main", "fatlive")
+
+# Xen starts the kernel: the initrd is a module of a multiboot kernel, by another name.
+case("bios-xen", "bios", "xen", "xen", timeout=1200, group="long", wrong="efionly", after=check_clean)
+case("uefi-xen", "uefi", "xen", "xen", timeout=1200, group="long", wrong="efionly", after=check_clean)
 
 # Disks in VHD and VHDX files.
 case("bios-vhdx-chain", "bios", "virtual", "rawdisk", timeout=90, file="/images/top.vhdx", writes=True)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the programs that measure starts share (bench.py, ../bench/windows.py): a machine until its marker, rows of the table, its end."""
 
+import contextlib
+import os
 import statistics
 import subprocess
+import tempfile
 import time
 
 import cases
@@ -27,6 +30,24 @@ def until(firmware, image, marker, timeout=240, bus="usb", memory=2048, drives=(
         stats = vm.blockstats()
         return {"cpu": vm.cpu_seconds(), "bytes": stats["bytes"] - (before or 0), "operations": stats["operations"],
                 "written": stats["written"], "wall": vm.seconds()}
+
+
+@contextlib.contextmanager
+def delayed(image, ms):
+    """The image as a drive that takes `ms` milliseconds longer for each request (nbdkit's delay filter): what to give until()."""
+    with tempfile.TemporaryDirectory(prefix="isopod-slow.") as folder:
+        sock = os.path.join(folder, "s")
+        server = subprocess.Popen(["nbdkit", "-f", "-r", "-U", sock, "--filter=delay", "file", image, "delay-read=%dms" % ms])
+        try:
+            until = time.monotonic() + 10
+            while not os.path.exists(sock):
+                if server.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError("nbdkit did not start")
+                time.sleep(0.02)
+            yield "nbd+unix:///?socket=" + sock
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def choose(vm, name):

@@ -415,6 +415,7 @@ STICKS = {
     "installed-chain": Stick(["installed", "floppy", "efionly"], size="3G", finish=add_installed_chain),
     "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
+    "xen": Stick(["xen", "efionly"], size="1G"),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
     "uki": Stick(["uki", "noinitrd", "efionly"], size="1G"),
     "small": Stick(["floppy"], size="256M"),

@@ -13,7 +13,7 @@ check-long: deps
 
 # See doc/TESTING.md, "build".
 check-build: all core $(B)/host/libmenu.a
-	@tests/run-suite.sh build $(addprefix tests/build/,symbols.sh globals.sh hardening.sh reproducible.sh blobs.sh dead.sh layers.py deps.sh helper.sh)
+	@tests/run-suite.sh build $(addprefix tests/build/,symbols.sh globals.sh hardening.sh reproducible.sh blobs.sh dead.sh layers.py deps.sh helper.sh stage2.py)
 
 # Deliberate mistakes that the tests must notice: tests/break.txt.
 .PHONY: check-break

@@ -7,13 +7,15 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/disk/bootcode.h"
 #include "boot/bios/int13.h"
 
-/* Conventional memory that stage 2 uses; see stage2.ld. */
-#define BIOS_IMAGE	 0x10000u /* stage 2 itself */
+/* Memory that stage 2 uses; see stage2.ld. */
+#define BIOS_IMAGE	 0x10000u /* stage 2 as it is loaded: its low part, and the packed one */
 #define BIOS_BOUNCE	 0x80000u /* 64 KiB, on a 64 KiB boundary: DMA never crosses one */
 #define BIOS_BOUNCE_SIZE 0x10000u
-#define BIOS_LOW_END	 0x90000u /* stage 2 uses nothing from here on */
+#define BIOS_LOW_END	 0x90000u  /* stage 2 uses nothing from here to 1 MiB */
+#define BIOS_HIGH	 0x100000u /* where the packed part runs */
 
 /* --- real mode (stage2.S) ----------------------------------------------------------------------------- */
 struct bios_regs {
@@ -36,7 +38,15 @@ void bios_halt(void);
 _Noreturn void bios_reset(void);
 extern const uint8_t bios_fault_stub[]; /* 32 entries of 16 bytes */
 extern const uint8_t bios_resident_image[], bios_resident_end[];
-extern const uint8_t image_end[];
+
+/* --- the two parts (low.c) ----------------------------------------------------------------------------- */
+extern const uint32_t bios_image_bytes, bios_high_crc; /* filled in by pack.py */
+extern const uint8_t low_end[];			       /* the packed part begins here */
+extern const uint8_t high_image_end[], high_end[];
+/* The stage 2 that runs here, as it was loaded. */
+extern struct pod_bootcode bios_own;
+/* What a call into real mode ends in. Whoever has nothing to look at yet does not set it. */
+extern void (*bios_after_call)(void);
 
 static inline uint8_t bios_inb(uint16_t port)
 {
@@ -73,7 +83,7 @@ static inline uint32_t bios_far_ptr(uint32_t address)
 	return (uint32_t)bios_peek16(address) + ((uint32_t)bios_peek16(address + 2) << 4);
 }
 
-/* --- memory.c ----------------------------------------------------------------------------------------- */
+/* --- e820.c (low), memory.c ----------------------------------------------------------------------------- */
 #define BIOS_E820_MAX I13_E820_MAX
 struct bios_memory {
 	struct i13_e820 map[BIOS_E820_MAX];
@@ -85,7 +95,10 @@ struct bios_memory {
 	uint32_t stack_end; /* of the stack that goes down from heap_start */
 };
 extern struct bios_memory bios_memory;
-/* Reads the memory map and sets the heap up; false if there is too little. */
+void bios_memory_map(void);
+/* Is all of [start, end) usable? */
+bool bios_memory_has(uint64_t start, uint64_t end);
+/* Sets the heap up; false if there is too little. */
 bool bios_memory_init(void);
 extern struct pod_alloc bios_heap;
 /* From the top of the heap, aligned to `align` (power of two). */

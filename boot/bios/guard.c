@@ -14,6 +14,7 @@ static uint32_t bottom[BIOS_STACKS]; /* 0: not guarded */
 
 void bios_guard(enum bios_stack which, uint32_t address)
 {
+	bios_after_call = bios_guard_check;
 	bottom[which] = address;
 	for (uint32_t i = 0; i < GUARD_WORDS; i++)
 		pod_put_le32(bios_ptr(address + 4 * i), GUARD_VALUE ^ i);

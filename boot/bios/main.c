@@ -2,7 +2,6 @@
 /* The BIOS port: gathers what the boot manager needs of the machine and runs it. */
 #include "boot/bios/bios.h"
 #include "boot/text/text.h"
-#include "core/disk/bootcode.h"
 
 #define DRIVE_FIRST 0x80u
 #define DRIVE_LAST  0x8fu
@@ -12,7 +11,6 @@ _Noreturn void bios_main(uint32_t drive);
 
 static struct pod_fw fw;
 static struct bios_disk stick;
-static struct pod_bootcode own; /* the stage 2 that runs here */
 
 static _Noreturn void give_up(const char *why)
 {
@@ -73,7 +71,7 @@ static bool is_ours(struct bios_disk *d)
 	uint8_t mbr[POD_BOOTCODE_SECTOR];
 	struct pod_bootcode there;
 	return pod_dev_read(&d->dev, 0, mbr, sizeof mbr) == POD_OK && pod_bootcode_get(mbr, &there) &&
-	       pod_bootcode_same(&there, &own);
+	       pod_bootcode_same(&there, &bios_own);
 }
 
 /* The drive the MBR came from; started by another loader, the first one that holds this very stage 2. */
@@ -93,23 +91,14 @@ static void run(void)
 	bios_reset();
 }
 
-/* What was loaded, before anything has written to its data. */
-static struct pod_bootcode loaded(void)
-{
-	const uint8_t *image = bios_ptr(BIOS_IMAGE);
-	size_t len = (uintptr_t)image_end - BIOS_IMAGE;
-	return (struct pod_bootcode){.sectors = (uint32_t)(len / POD_BOOTCODE_SECTOR), .sum = pod_bootcode_sum(image, len)};
-}
-
 _Noreturn void bios_main(uint32_t drive)
 {
-	own = loaded();
 	bios_guard(BIOS_STACK_REAL, BIOS_REAL_STACK_END);
 	bios_guard(BIOS_STACK_32, BIOS_FIRST_STACK_END);
 	bios_fault_init();
 	bios_console_init(&fw);
 	if (!bios_memory_init())
-		give_up(PLAIN_("Isopod: not enough memory."));
+		give_up(PLAIN_("Isopod: not enough memory. It needs 8 MiB."));
 	if (bios_peek16(0x413) < BIOS_LOW_END >> 10)
 		give_up(PLAIN_("Isopod: not enough memory below 640 KiB."));
 	if (!find_stick((uint8_t)drive))
@@ -129,7 +118,7 @@ _Noreturn void bios_main(uint32_t drive)
 	fw.take_memory = bios_memory_take;
 	fw.give_memory_back = bios_memory_give_back;
 	bios_video_init(&fw);
-	/* A roomy stack just below the heap; stage 2's first one has 32 KiB. */
+	/* A roomy stack just below the heap; the first one has 32 KiB. */
 	bios_guard(BIOS_STACK_32, bios_memory.stack_end);
 	__asm__ volatile("movl %0, %%esp\n\tcall *%1" : : "r"(bios_memory.heap_start), "r"(run) : "memory");
 	__builtin_unreachable();

@@ -1,105 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The BIOS's memory map (ACPI 6.4 clause 15: INT 15h AX=E820h; else AX=E801h, AH=88h) and a heap at the top
- * of the largest usable region below 4 GiB. Starting an image gives all of the heap back but the blob of its overlays.
+ * A heap at the top of the largest usable region below 4 GiB. Starting an image gives all of it back but the blob of its overlays.
  */
 #include "boot/bios/bios.h"
 
 #define HEAP_SIZE_MAX (64u << 20)
 #define HEAP_SIZE_MIN (4u << 20)
 #define STACK_SIZE    (128u << 10) /* main.c's, at the bottom of the heap region */
-#define HIGH_START    0x100000u
-#define ENTRY_BUFFER  BIOS_BOUNCE
-#define SMAP	      0x534d4150u
-
-struct bios_memory bios_memory;
-
-/* --- the map ------------------------------------------------------------------------------------------- */
-
-static bool read_e820(void)
-{
-	struct bios_memory *m = &bios_memory;
-	struct bios_regs r = {0};
-	do {
-		uint8_t *e = bios_ptr(ENTRY_BUFFER);
-		memset(e, 0, I13_E820_SIZE);
-		pod_put_le32(e + 20, 1); /* a BIOS that writes 24 bytes but no attributes means "valid" */
-		r.eax = 0xe820;
-		r.edx = SMAP;
-		r.ecx = I13_E820_SIZE;
-		r.es = ENTRY_BUFFER >> 4;
-		r.edi = 0;
-		bios_int(&r, 0x15);
-		/* Some BIOSes end the list by an error after its last entry. */
-		if (r.flags & BIOS_CF || r.eax != SMAP)
-			break;
-		struct i13_e820 *out = &m->map[m->count];
-		*out = (struct i13_e820){.base = pod_get_le64(e),
-					 .length = pod_get_le64(e + 8),
-					 .type = pod_get_le32(e + 16),
-					 .attributes = pod_get_le32(e + 20),
-					 .size = r.ecx >= 24 ? 24 : 20};
-		if (out->length)
-			m->count++;
-	} while (r.ebx && m->count < BIOS_E820_MAX);
-	return m->count > 0;
-}
-
-static void add(uint64_t base, uint64_t length)
-{
-	struct bios_memory *m = &bios_memory;
-	if (length)
-		m->map[m->count++] =
-			(struct i13_e820){.base = base, .length = length, .type = I13_E820_USABLE, .attributes = 1, .size = 20};
-}
-
-static void read_older(void)
-{
-	add(0, (uint64_t)bios_peek16(0x413) << 10);
-	struct bios_regs r = {.eax = 0xe801};
-	bios_int(&r, 0x15);
-	if (!(r.flags & BIOS_CF)) {
-		uint16_t kib = (uint16_t)r.eax, blocks = (uint16_t)r.ebx;
-		if (!kib && !blocks)
-			kib = (uint16_t)r.ecx, blocks = (uint16_t)r.edx;
-		add(HIGH_START, (uint64_t)kib << 10);
-		add(16u << 20, (uint64_t)blocks << 16);
-		return;
-	}
-	r = (struct bios_regs){.eax = 0x8800};
-	bios_int(&r, 0x15);
-	if (!(r.flags & BIOS_CF))
-		add(HIGH_START, (uint64_t)(uint16_t)r.eax << 10);
-}
-
-bool bios_e820_reserve(struct i13_e820 *map, uint32_t *count, uint64_t start, uint64_t end, uint32_t type)
-{
-	for (uint32_t i = 0; i < *count; i++) {
-		struct i13_e820 whole = map[i];
-		uint64_t whole_end = whole.base + whole.length;
-		if (whole.type != I13_E820_USABLE || whole.base >= end || whole_end <= start)
-			continue;
-		uint64_t from = whole.base > start ? whole.base : start, to = whole_end < end ? whole_end : end;
-		uint32_t parts = 1u + (from > whole.base) + (to < whole_end);
-		if (*count + parts - 1 > BIOS_E820_MAX)
-			return false;
-		memmove(&map[i + parts], &map[i + 1], (*count - i - 1) * sizeof *map);
-		*count += parts - 1;
-		struct i13_e820 *p = &map[i];
-		if (from > whole.base) {
-			*p = whole;
-			p++->length = from - whole.base;
-		}
-		*p = whole;
-		p->base = from, p->length = to - from, p->type = type;
-		if (to < whole_end) {
-			*++p = whole;
-			p->base = to, p->length = whole_end - to;
-		}
-		i += parts - 1;
-	}
-	return true;
-}
 
 /* --- the heap: blocks in address order, each with a header; free neighbours are joined when found -------- */
 
@@ -255,16 +162,13 @@ void bios_memory_give_back(struct pod_fw *fw, uint8_t *p, uint64_t size)
 bool bios_memory_init(void)
 {
 	struct bios_memory *m = &bios_memory;
-	m->from_e820 = read_e820();
-	if (!m->from_e820)
-		read_older();
-	uint64_t best = 0;
+	uint64_t best = 0, lowest_start = pod_align_up((uintptr_t)high_end, 0x1000);
 	for (uint32_t i = 0; i < m->count; i++) {
 		const struct i13_e820 *e = &m->map[i];
 		if (e->type != I13_E820_USABLE)
 			continue;
 		m->usable_bytes += e->length;
-		uint64_t start = e->base < HIGH_START ? HIGH_START : e->base;
+		uint64_t start = e->base < lowest_start ? lowest_start : e->base;
 		uint64_t end = pod_min_u64(e->base + e->length, 0xfffff000u);
 		if (end <= start || end - start <= best)
 			continue;

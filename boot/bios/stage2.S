@@ -3,7 +3,7 @@
  * Entry of stage 2 and the way between 32-bit C and the BIOS's real mode.
  *
  * Entered at 1000:0000 in real mode with DL = boot drive (from the MBR), or as a multiboot kernel in protected mode
- * (GRUB, iPXE), which copies itself down to 0x10000 and enters there.
+ * (GRUB, iPXE), which copies itself down to 0x10000 and enters there. Then low.c unpacks the part that runs above 1 MiB.
  */
 	.equ	BASE, 0x10000
 	.equ	REAL_STACK, 0x7c00	/* its top */
@@ -30,7 +30,7 @@
 stage2_start:
 	jmp	entry16
 
-	/* Multiboot 0.6.96 clause 3.1: header with addresses; all offsets as if the file lay at MB_BASE. */
+	/* Multiboot 0.6.96 clause 3.1: header with addresses; all offsets as if the file lay at MB_BASE. Load end 0: the whole file. */
 	.equ	MB_BASE, 0x200000
 	.balign	4
 mb_header:
@@ -39,10 +39,17 @@ mb_header:
 	.long	-(0x1badb002 + 0x00010000)
 	.long	MB_BASE + (mb_header - stage2_start)
 	.long	MB_BASE
-	.long	MB_BASE + MB_LENGTH
-	.long	MB_BASE + MB_LENGTH
+	.long	0
+	.long	0
 	.long	MB_BASE + (mb_entry - stage2_start)
-	.equ	MB_LENGTH, image_end - BASE
+
+	/* Filled in by pack.py: length of the whole file, CRC-32 of the part that is packed. */
+	.globl	bios_image_bytes, bios_high_crc
+	.org	0x24
+bios_image_bytes:
+	.long	0
+bios_high_crc:
+	.long	0
 
 entry16:
 	cli
@@ -51,10 +58,12 @@ entry16:
 	xorw	%ax, %ax
 	movw	%ax, %ss
 	movl	$REAL_STACK, %esp
-	/* The drive waits on the stack: bios_main sums the image as it was loaded, so nothing is written into it before. */
+	/* Drive and A20 wait on the stack: low.c sums the image as it was loaded, so nothing is written into it before. */
 	pushw	%dx
 	call	a20_on
 	cli
+	setnz	%al
+	pushw	%ax
 	lgdtl	gdt_pointer - stage2_start
 	movl	%cr0, %eax
 	orb	$1, %al
@@ -62,6 +71,7 @@ entry16:
 	ljmpl	$CODE32, $entry32
 
 /* --- A20: memory at 1 MiB must not be memory at 0 ------------------------------------------------------ */
+/* Opens the line if it is closed; ZF = 1 if it stays so. Changes AX, BX and CX. */
 a20_on:
 	call	a20_test
 	jnz	9f
@@ -134,7 +144,7 @@ mb_entry:
 2:	popl	%esi
 	subl	$(2b - stage2_start), %esi
 	movl	$BASE, %edi
-	movl	$MB_LENGTH, %ecx
+	movl	bios_image_bytes - stage2_start(%esi), %ecx
 	rep movsb
 	movl	$mb_low, %eax
 	jmp	*%eax
@@ -173,14 +183,16 @@ entry32:
 	movw	%ax, %ss
 	movl	$0x10000, %esp
 	cld
-	movl	$image_end, %edi
-	movl	$bss_end, %ecx
+	movl	$low_bss, %edi
+	movl	$low_bss_end, %ecx
 	subl	%edi, %ecx
 	xorl	%eax, %eax
 	rep stosb
+	movzbl	REAL_STACK - 4, %eax
+	pushl	%eax
 	movzbl	REAL_STACK - 2, %eax
 	pushl	%eax
-	call	bios_main
+	call	bios_low_main
 1:	hlt
 	jmp	1b
 
@@ -265,6 +277,9 @@ in_real:
 	movl	%ebx, regs - stage2_start + R_EBX
 	movl	%edx, regs - stage2_start + R_EDX
 	movl	%ecx, regs - stage2_start + R_ECX
+	/* Some BIOSes leave the line closed behind them, and what comes now lies above 1 MiB. */
+	call	a20_on
+	cli
 	lgdtl	gdt_pointer - stage2_start
 	movl	%cr0, %eax
 	orb	$1, %al
@@ -289,7 +304,7 @@ back32:
 	popl	%esi
 	popl	%ebx
 	popl	%ebp
-	jmp	bios_guard_check
+	jmp	*bios_after_call
 
 /* void bios_halt(void) */
 	.globl	bios_halt
@@ -309,6 +324,9 @@ halt16:
 	iretw
 
 	.code32
+nothing:
+	ret
+
 /* Keyboard controller, then the chipset's reset port, then a triple fault: one of them works. */
 	.globl	bios_reset
 bios_reset:
@@ -354,9 +372,17 @@ idt_saved:
 	.word	0
 	.long	0
 	.balign	4
+	.globl	bios_after_call
+bios_after_call: .long	nothing	/* what each call into real mode ends in */
 saved_esp:	.long	0
 far_target:	.long	0
 regs:		.fill	36, 1, 0
+
+/* --- above 1 MiB ------------------------------------------------------------------------------------------ */
+	/* Entered by low.c, which knows nothing of this part but where it lies. */
+	.section .high_start, "ax"
+	.code32
+	jmp	bios_main
 
 /* --- processor exceptions: each stub leaves [error code, vector] and goes to the common part ------------ */
 	.section .text

@@ -23,7 +23,7 @@ STACK_TESTS := bios-whole bios-deep bios-real x64-whole x64-frame ia32-whole ia3
 
 stack_target = $(firstword $(subst -, ,$(1)))
 stack_kind   = $(lastword $(subst -, ,$(1)))
-stack_link_bios = $(BIOS_LD) --gc-sections -T boot/bios/stage2.ld -o $@.elf $^ && $(BIOS_OBJCOPY) $@.elf $@
+stack_link_bios = $(call bios_stage2,$@.elf,$^)
 stack_link_x64  = lld-link $(EFI_LDFLAGS) $(EFI_LDFLAGS_x64) /out:$@ $^
 stack_link_ia32 = lld-link $(EFI_LDFLAGS) $(EFI_LDFLAGS_ia32) /out:$@ $^
 stack_objects_bios = $(filter-out $(BIOS_MENU_OBJ),$(BIOS_OBJ))

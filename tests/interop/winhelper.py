@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The helper for Windows PE, under Wine. Wine has no volumes on disks, no virtual disks and here no screen: a DLL of ours stands in for
 them (win/standin.c). The program is the one that is shipped, but for the name of one DLL in its import table. What it writes
-goes into a stick that `isopod create` made, and is read back by `isopod trace`. Only the x64 one is run: Wine has no other processor here."""
+goes into a stick that `isopod create` made, and is read back by `isopod trace`. Only the x64 one is run: Wine has no other processor here;
+winhelper_cpu.py has all three."""
 import binascii, concurrent.futures, json, os, re, shutil, struct, subprocess, tempfile, time
 
 import trace_format as tf
@@ -81,11 +82,13 @@ class Case:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         open(path, "wb").write(data)
 
-    def start(self):
+    def run_helper(self):
         # Wine's loader makes the command line of the arguments; the program is found by the first.
-        p = self.wine.call(self.letter.upper() + ":" + SYSTEM32 + self.program, *self.arguments[1:],
-                           WINEDLLOVERRIDES="virtdisk,cfgmgr32,user32=n,b;mscoree,mshtml=", **self.env)
-        self.status = p.returncode
+        return self.wine.call(self.letter.upper() + ":" + SYSTEM32 + self.program, *self.arguments[1:],
+                              WINEDLLOVERRIDES="virtdisk,cfgmgr32,user32=n,b;mscoree,mshtml=", **self.env).returncode
+
+    def start(self):
+        self.status = self.run_helper()
         self.log = self.read(self.root + "/drive/isopod.log")
         self.notes = self.read(self.notes)
         self.boot = next((b for b in self.trace() if b["boot"] == BOOT), {})
@@ -190,12 +193,12 @@ def on_the_esp(stick):
 INF = '[Version]\r\nSignature="$WINDOWS NT$"\r\n[Models]\r\n%VMD% = Install, {}\r\n'
 
 
-def cases(wine):
+def cases(wine, make=Case):
     vmd, other = INF.format("PCI\\VEN_8086&DEV_9a0b ; VMD"), INF.format("PCI\\VEN_8086&DEV_9A0B&SUBSYS_FFFFFFFF, PCI\\VEN_8086&DEV_1533")
     c = {}
 
     def case(key, name, **kw):
-        c[key] = Case(wine, len(c), name, **kw)
+        c[key] = make(wine, len(c), name, **kw)
         return c[key]
     case("once", "found at once", flags=ATTACH | ANSWER, lab=(("BypassTPMCheck", 1), ("BypassRAMCheck", 2)))
     case("late", "found after 8 s", wait=10000, env={"STANDIN_APPEARS": "8000"})
@@ -221,6 +224,14 @@ def cases(wine):
     return c
 
 
+def start(c):
+    with concurrent.futures.ThreadPoolExecutor(len(c)) as pool:
+        list(pool.map(lambda x: x.start(), c.values()))
+    if os.environ.get("SHOW"):
+        for x in c.values():
+            print("==", x.name, x.status, x.stages, x.boot.get("verdict"), "\n", x.log, x.notes, sep="")
+
+
 def judge_found(c, wine):
     o = c["once"]
     o.is_(o.status, 7, "status of the original program")
@@ -235,6 +246,7 @@ def judge_found(c, wine):
     late.is_(late.stages[:4], ["helper-started", "volume-found", "iso-attached", "handed-over"], "stages")
     check(7900 <= late.ms("stick found") < 9900, "found after 8 s: it waited for %d ms" % late.ms("stick found"))
     check("window" not in late.notes, "found after 8 s: a window")
+    late.says(late.notes, "arrival told")
     after = c["after"]
     after.is_(after.stages[:5], ["helper-started", "volume-missing", "handed-over", "volume-found", "iso-attached"], "stages")
     after.says(after.notes, "window closed")
@@ -309,11 +321,7 @@ def main():
         try:
             wine.stick = stick
             c = cases(wine)
-            with concurrent.futures.ThreadPoolExecutor(len(c)) as pool:
-                list(pool.map(Case.start, c.values()))
-            if os.environ.get("SHOW"):
-                for x in c.values():
-                    print("==", x.name, x.status, x.stages, x.boot.get("verdict"), "\n", x.log, x.notes, sep="")
+            start(c)
             judge_found(c, wine)
             judge_failures(c)
             judge_rest(c, wine)

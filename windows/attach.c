@@ -2,7 +2,7 @@
 /* The image becomes a CD drive of this Windows. virtdisk.dll is not in every PE, and not linked. */
 #include "windows/helper.h"
 
-static const wchar dll[] = u"virtdisk.dll";
+static const char dll[] = "virtdisk.dll";
 
 static void note_letter(struct helper *h, void *disk)
 {
@@ -13,8 +13,8 @@ static void note_letter(struct helper *h, void *disk)
 	if (where && where(disk, &bytes, device) == 0)
 		root[0] = volume_letter(device);
 	h->record.letter = (char)root[0];
-	say_log(h, root[0] ? "the image is attached as drive" : "the image is attached, but has no drive letter",
-		root[0] ? root : NULL, 0);
+	say_log(h, root[0] ? "the image is attached as drive" : "the image is attached, without a letter", root[0] ? root : NULL,
+		0);
 }
 
 uint32_t attach_image(struct helper *h)
@@ -23,11 +23,11 @@ uint32_t attach_image(struct helper *h)
 	static const struct VIRTUAL_STORAGE_TYPE any;
 	OPEN_VIRTUAL_DISK *open = (OPEN_VIRTUAL_DISK *)library_function(dll, "OpenVirtualDisk");
 	ATTACH_VIRTUAL_DISK *attach = (ATTACH_VIRTUAL_DISK *)library_function(dll, "AttachVirtualDisk");
-	wchar path[PATH_MAX];
+	static wchar path[TEXT_MAX];
 	void *disk;
 	if (!open || !attach)
 		return ERROR_MOD_NOT_FOUND;
-	text_join(path, PATH_MAX, h->volume, text_of(&h->ho->image));
+	text_join(path, h->volume, text_of(&h->ho->image));
 	uint32_t error = open(&any, path, VIRTUAL_DISK_ACCESS_READ, 0, NULL, &disk);
 	if (error)
 		return error;

@@ -5,17 +5,25 @@
  * identification strings" and "INF Models section" in Microsoft's documentation).
  */
 #include "core/base/mem.h"
+#include "core/base/str.h"
 #include "windows/helper.h"
 
-enum { IDS_SIZE = 64 << 10, INF_SIZE = 1 << 20, DEPTH_MAX = 4, FILES_MAX = 2000, DRVLOAD_MS = 60000, NAME = 256 };
-
-static const wchar enum_key[] = u"SYSTEM\\CurrentControlSet\\Enum";
+enum {
+	IDS_SIZE = 64 << 10,
+	INF_SIZE = 1 << 20,
+	DEPTH_MAX = 4,
+	FILES_MAX = 2000,
+	DRVLOAD_MS = 60000,
+	NAME = 256,
+	LIST_SIZE = 2048
+};
 
 /* Identifiers in capitals, each with its end, 8 bits a character; an empty one ends the list. */
 static char ids[IDS_SIZE];
 static uint8_t inf[INF_SIZE + 2];
 
-static uint8_t capital(uint16_t c)
+/* The compiler would rather have it five times. */
+__attribute__((noinline)) static uint8_t capital(uint16_t c)
 {
 	return c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c < 0x80 ? (uint8_t)c : '?';
 }
@@ -41,75 +49,81 @@ static bool each_key(void *parent, const wchar *name, bool (*look)(void *ctx, vo
 	return end;
 }
 
+static void look_at_devices(const char *top, bool (*look)(void *ctx, void *key, unsigned depth), void *ctx, unsigned depth)
+{
+	static wchar name[TEXT_MAX];
+	name[0] = 0;
+	text_add_utf8(name, top);
+	(void)each_key(HKEY_LOCAL_MACHINE, name, look, ctx, depth);
+}
+
 static bool has_driver(void *device)
 {
 	uint32_t len = 0;
-	return RegQueryValueExW(device, u"Service", NULL, NULL, NULL, &len) == 0;
+	return RegQueryValueExA(device, "Service", NULL, NULL, NULL, &len) == 0;
 }
 
-/* A value of a device as a list of texts; two ends behind it. */
-static bool get_list(void *device, const wchar *value, wchar list[1024])
+/* A value of a device as a list of texts, which are ASCII; two ends behind it. */
+static bool get_list(void *device, const char *value, char list[LIST_SIZE])
 {
-	uint32_t type, len = 1022 * sizeof *list;
-	if (RegQueryValueExW(device, value, NULL, &type, list, &len) != 0 || type != REG_MULTI_SZ)
+	uint32_t type, len = LIST_SIZE - 2;
+	if (RegQueryValueExA(device, value, NULL, &type, list, &len) != 0 || type != REG_MULTI_SZ)
 		return false;
-	list[len / 2] = list[len / 2 + 1] = 0;
+	list[len] = list[len + 1] = 0;
 	return true;
 }
 
-static void add_ids(const wchar *list, size_t *used)
+static void add_ids(void *device, const char *value, size_t *used)
 {
-	for (; *list; list += text_len(list) + 1) {
-		size_t n = text_len(list);
-		if (n + 2 > IDS_SIZE - *used)
-			return;
-		for (size_t i = 0; i <= n; i++)
-			ids[(*used)++] = (char)(list[i] ? capital(list[i]) : 0);
-	}
+	char list[LIST_SIZE];
+	if (*used > IDS_SIZE - LIST_SIZE || !get_list(device, value, list))
+		return;
+	for (const char *p = list; *p;)
+		do
+			ids[(*used)++] = (char)capital((uint8_t)*p);
+		while (*p++);
 	ids[*used] = 0;
 }
 
 static bool add_device(void *ctx, void *device, unsigned depth)
 {
-	wchar list[1024];
 	(void)depth;
 	if (has_driver(device))
 		return false;
-	if (get_list(device, u"HardwareID", list))
-		add_ids(list, ctx);
-	if (get_list(device, u"CompatibleIDs", list))
-		add_ids(list, ctx);
+	add_ids(device, "HardwareID", ctx);
+	add_ids(device, "CompatibleIDs", ctx);
 	return false;
 }
 
 /* PCI's class codes: mass storage 01, serial bus 0C, and of that USB 03; also RAID controllers (VMD) 0104. */
-static bool is_controller(const wchar *list)
+static bool is_controller(const char *list)
 {
-	for (; *list; list += text_len(list) + 1) {
-		const wchar *c = list;
-		static const wchar storage[] = u"PCI\\CC_01", usb[] = u"PCI\\CC_0C03";
-		if (memcmp(c, storage, sizeof storage - 2) == 0 || memcmp(c, usb, sizeof usb - 2) == 0)
+	static const char storage[] = "PCI\\CC_01", usb[] = "PCI\\CC_0C03";
+	for (; *list; list += pod_strlen(list) + 1)
+		if (memcmp(list, storage, sizeof storage - 1) == 0 || memcmp(list, usb, sizeof usb - 1) == 0)
 			return true;
-	}
 	return false;
 }
 
 static bool note(void *ctx, void *device, unsigned depth)
 {
 	struct helper *h = ctx;
-	wchar list[1024];
+	char list[LIST_SIZE];
+	static wchar detail[TEXT_MAX];
 	(void)depth;
-	if (has_driver(device) || !get_list(device, u"CompatibleIDs", list) || !is_controller(list) ||
-	    !get_list(device, u"HardwareID", list))
+	if (has_driver(device) || !get_list(device, "CompatibleIDs", list) || !is_controller(list) ||
+	    !get_list(device, "HardwareID", list))
 		return false;
-	text_to_utf8(h->record.controller, sizeof h->record.controller, list);
-	say_log(h, "this controller has no driver", list, 0);
+	(void)pod_strlcpy(h->record.controller, list, sizeof h->record.controller);
+	detail[0] = 0;
+	text_add_utf8(detail, list);
+	say_log(h, "this controller has no driver", detail, 0);
 	return true;
 }
 
 void drivers_note_controller(struct helper *h)
 {
-	(void)each_key(HKEY_LOCAL_MACHINE, u"SYSTEM\\CurrentControlSet\\Enum\\PCI", note, h, 2);
+	look_at_devices("SYSTEM\\CurrentControlSet\\Enum\\PCI", note, h, 2);
 }
 
 /* --- INF files ----------------------------------------------------------------------------------------------------------- */
@@ -166,13 +180,15 @@ static bool inf_matches(size_t len)
 
 static void drvload(struct helper *h, const wchar *path)
 {
-	wchar program[64], command[PATH_MAX + 64];
+	static wchar program[TEXT_MAX], command[TEXT_MAX];
 	struct STARTUPINFOW startup = {.cb = sizeof startup};
 	struct PROCESS_INFORMATION p;
 	uint32_t status = 0;
-	text_join(program, 64, h->drive, u"\\Windows\\System32\\drvload.exe");
-	text_join(command, PATH_MAX, u"drvload \"", path);
-	text_add(command, PATH_MAX, u"\"");
+	text_system32(h, program, "drvload.exe");
+	command[0] = 0;
+	text_add_utf8(command, "drvload \"");
+	text_add(command, path);
+	text_add_utf8(command, "\"");
 	if (!CreateProcessW(program, command, NULL, NULL, 0, 0, NULL, NULL, &startup, &p)) {
 		status = GetLastError();
 	} else {
@@ -201,18 +217,19 @@ static bool is_inf(const wchar *name)
 
 /* `path` holds the folder, and has room for what is below it. */
 /* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX levels */
-static void load_folder(struct helper *h, wchar path[PATH_MAX], unsigned depth, unsigned *files)
+static void load_folder(struct helper *h, wchar path[TEXT_MAX], unsigned depth, unsigned *files)
 {
 	struct WIN32_FIND_DATAW found;
 	size_t folder = text_len(path);
-	if (folder + 3 > PATH_MAX)
+	if (folder + 3 > TEXT_MAX)
 		return;
-	text_add(path, PATH_MAX, u"\\*");
+	text_add_utf8(path, "\\*");
 	void *find = FindFirstFileW(path, &found);
 	if (find == INVALID_HANDLE_VALUE)
 		return;
 	do {
-		text_copy(path + folder + 1, PATH_MAX - folder - 1, found.name);
+		path[folder + 1] = 0;
+		text_add(path, found.name);
 		if (found.attributes & FILE_ATTRIBUTE_DIRECTORY) {
 			if (found.name[0] != '.' && depth)
 				load_folder(h, path, depth - 1, files);
@@ -225,15 +242,15 @@ static void load_folder(struct helper *h, wchar path[PATH_MAX], unsigned depth, 
 
 void drivers_load(struct helper *h, const wchar *folder)
 {
-	wchar path[PATH_MAX];
+	static wchar path[TEXT_MAX];
 	size_t used = 0;
 	unsigned files = 0;
 	uint32_t before = h->record.drivers_loaded;
-	text_copy(path, PATH_MAX, folder);
+	text_copy(path, folder);
 	if (GetFileAttributesW(path) == INFINITE)
 		return;
 	ids[0] = 0;
-	(void)each_key(HKEY_LOCAL_MACHINE, enum_key, add_device, &used, 3);
+	look_at_devices("SYSTEM\\CurrentControlSet\\Enum", add_device, &used, 3);
 	load_folder(h, path, DEPTH_MAX, &files);
 	if (h->record.drivers_loaded != before)
 		record_stage(h, POD_STAGE_DRIVERS_LOADED, h->record.drivers_loaded);

@@ -10,7 +10,12 @@
 #include "core/trace/record.h"
 #include "windows/win.h"
 
-#define PATH_MAX (POD_WHO_TEXT_MAX + 64u)
+/* What texts are put together in has room for the longest, a path of the record in the middle of what a window says: then no call
+ * need say how much room there is. */
+#define TEXT_MAX (POD_WHO_TEXT_MAX + 576u)
+
+/* Hides from the compiler which variable a pointer leads to: relative to a register, a member costs half of what its full address does. */
+#define OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 /* What it says in its window; the order of the table in say.c. */
 enum word {
@@ -25,35 +30,37 @@ enum word {
 };
 
 struct helper {
-	uint32_t start_ms;
-	wchar drive[4];	     /* "X:" */
-	wchar own[PATH_MAX]; /* where this program is */
-	wchar own_name[64];  /* "winpeshl.exe" */
 	const struct pod_who_record *ho;
-	struct pod_rec_windows record;
+	void *program; /* the original program's process */
+	void *arrival; /* an event */
+	void *window;  /* the thread that shows it */
+	uint32_t start_ms;
+	uint32_t look_ms; /* how often the stick is looked for */
 	uint32_t disk;	  /* the stick's number, once found */
-	wchar volume[64]; /* its data volume, "\\?\Volume{...}", once found */
 	uint32_t updates; /* of its part of the state file */
 	bool unwritten;	  /* stages that are not there yet */
 	bool told;	  /* that the stick is missing */
-	uint32_t look_ms; /* how often the stick is looked for */
-	void *arrival;	  /* an event */
-	void *program;	  /* the original program's process */
-	void *window;	  /* the thread that shows it */
+	wchar drive[4];	  /* "X:" */
+	wchar volume[64]; /* its data volume, "\\?\Volume{...}", once found */
+	struct pod_rec_windows record;
+	wchar own[TEXT_MAX];	  /* where this program is */
+	wchar own_name[TEXT_MAX]; /* "winpeshl.exe" */
 };
 
-/* --- text.c: 16-bit texts; `size` in characters, cut where they do not fit ------------------------------------------- */
+/* --- text.c: 16-bit texts in arrays of TEXT_MAX characters, cut where they do not fit ---------------------------------- */
 size_t text_len(const wchar *s);
-void text_copy(wchar *to, size_t size, const wchar *from);
-void text_join(wchar *to, size_t size, const wchar *first, const wchar *second);
-void text_add(wchar *to, size_t size, const wchar *from);
+void text_copy(wchar *to, const wchar *from);
+void text_join(wchar *to, const wchar *first, const wchar *second);
+void text_add(wchar *to, const wchar *from);
 /* A number, in decimal or as 0x and eight hexadecimal digits. */
-void text_add_number(wchar *to, size_t size, uint32_t n, bool hex);
+void text_add_number(wchar *to, uint32_t n, bool hex);
 /* Where the last component of a path begins. */
 wchar *text_name(wchar *path);
 /* From UTF-8 and back; the end is always there. */
-void text_from_utf8(wchar *to, size_t size, const char *from);
+void text_add_utf8(wchar *to, const char *from);
 void text_to_utf8(char *to, size_t size, const wchar *from);
+/* A path below \Windows\System32 of the drive that PE runs from. */
+void text_system32(const struct helper *h, wchar *to, const char *rest);
 /* A text of the hand-over record. */
 const wchar *text_of(const struct pod_who_text *t);
 
@@ -78,7 +85,7 @@ void volume_watch_arrival(struct helper *h);
 
 /* --- library.c -------------------------------------------------------------------------------------------------------- */
 /* A function of a DLL that may not be there; NULL. */
-void *library_function(const wchar *dll, const char *name);
+void *library_function(const char *dll, const char *name);
 /* A file, a volume or a disk that is there, for whoever else uses it, too; INVALID_HANDLE_VALUE. */
 void *open_existing(const wchar *path, uint32_t access);
 

@@ -2,9 +2,9 @@
 /* Functions of DLLs that not every Windows PE has; files and devices, opened the one way that is needed. */
 #include "windows/helper.h"
 
-void *library_function(const wchar *dll, const char *name)
+void *library_function(const char *dll, const char *name)
 {
-	void *module = LoadLibraryW(dll);
+	void *module = LoadLibraryA(dll);
 	return module ? GetProcAddress(module, name) : NULL;
 }
 

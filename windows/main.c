@@ -20,7 +20,7 @@ uint32_t helper_ms(const struct helper *h)
 static void note_version(struct helper *h)
 {
 	static struct OSVERSIONINFOW v;
-	RTL_GET_VERSION *get = (RTL_GET_VERSION *)library_function(u"ntdll.dll", "RtlGetVersion");
+	RTL_GET_VERSION *get = (RTL_GET_VERSION *)library_function("ntdll.dll", "RtlGetVersion");
 	v.size = sizeof v;
 	if (!get || get(&v) != 0)
 		return;
@@ -33,10 +33,11 @@ static void begin(struct helper *h)
 	h->start_ms = GetTickCount();
 	/* No windows of Windows' own about drives without a medium. */
 	(void)SetErrorMode(SEM_FAILCRITICALERRORS);
-	(void)GetModuleFileNameW(NULL, h->own, PATH_MAX);
-	h->own[PATH_MAX - 1] = 0;
-	text_copy(h->drive, 3, h->own);
-	text_copy(h->own_name, 64, text_name(h->own));
+	(void)GetModuleFileNameW(NULL, h->own, TEXT_MAX);
+	h->own[TEXT_MAX - 1] = 0;
+	h->drive[0] = h->own[0];
+	h->drive[1] = h->own[1];
+	text_copy(h->own_name, text_name(h->own));
 	note_version(h);
 	record_stage(h, POD_STAGE_HELPER_STARTED, 0);
 	say_log(h, "started in the place of", h->own_name, 0);
@@ -44,20 +45,23 @@ static void begin(struct helper *h)
 
 static void read_handover(struct helper *h)
 {
-	wchar path[PATH_MAX];
+	static wchar path[TEXT_MAX];
 	uint32_t got = 0, error = 0;
-	struct pod_diag diag = {0};
-	text_join(path, PATH_MAX, h->drive, u"\\Windows\\System32\\isopod\\handover.bin");
+	text_system32(h, path, "isopod\\handover.bin");
 	void *f = open_existing(path, GENERIC_READ);
 	if (f == INVALID_HANDLE_VALUE || !ReadFile(f, handover, sizeof handover, &got, NULL))
 		error = GetLastError();
 	if (f != INVALID_HANDLE_VALUE)
 		CloseHandle(f);
-	if (!error && pod_who_parse(&record, handover, got, &diag) != POD_OK)
+	struct pod_who_record *out = &record;
+	const uint8_t *data = handover;
+	OPAQUE(out);
+	OPAQUE(data);
+	if (!error && pod_who_parse(out, data, got, NULL) != POD_OK)
 		error = ERROR_INVALID_DATA;
 	if (!error) {
-		h->ho = &record;
-		if (record.facts.flags & POD_WHO_ANSWER)
+		h->ho = out;
+		if (out->facts.flags & POD_WHO_ANSWER)
 			say_log(h, "an answer file was handed over", u"\\Autounattend.xml", 0);
 		return;
 	}
@@ -71,7 +75,7 @@ static void set_lab_config(struct helper *h)
 	void *key;
 	if (!h->ho->lab_count)
 		return;
-	int32_t error = RegCreateKeyExW(HKEY_LOCAL_MACHINE, u"SYSTEM\\Setup\\LabConfig", 0, NULL, 0, KEY_WRITE, NULL, &key, NULL);
+	int32_t error = RegCreateKeyExA(HKEY_LOCAL_MACHINE, "SYSTEM\\Setup\\LabConfig", 0, NULL, 0, KEY_WRITE, NULL, &key, NULL);
 	for (uint32_t i = 0; !error && i < h->ho->lab_count; i++) {
 		const wchar *name = text_of(&h->ho->lab[i].name);
 		error = RegSetValueExW(key, name, 0, REG_DWORD, &h->ho->lab[i].value, 4);
@@ -83,9 +87,9 @@ static void set_lab_config(struct helper *h)
 
 static void load_from_stick(struct helper *h)
 {
-	wchar path[PATH_MAX];
+	static wchar path[TEXT_MAX];
 	for (uint32_t i = 0; i < h->ho->driver_count; i++) {
-		text_join(path, PATH_MAX, h->volume, text_of(&h->ho->driver[i]));
+		text_join(path, h->volume, text_of(&h->ho->driver[i]));
 		drivers_load(h, path);
 	}
 }
@@ -127,8 +131,8 @@ static void look_for_stick(struct helper *h)
 
 static void before_the_start(struct helper *h)
 {
-	wchar path[PATH_MAX];
-	text_join(path, PATH_MAX, h->drive, u"\\Windows\\System32\\isopod\\drivers");
+	static wchar path[TEXT_MAX];
+	text_system32(h, path, "isopod\\drivers");
 	set_lab_config(h);
 	drivers_load(h, path);
 	volume_watch_arrival(h);
@@ -194,6 +198,7 @@ _Noreturn void helper_main(void);
 _Noreturn void helper_main(void)
 {
 	struct helper *h = &helper;
+	OPAQUE(h);
 	begin(h);
 	read_handover(h);
 	if (h->ho)

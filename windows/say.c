@@ -3,8 +3,6 @@
 #include "core/base/str.h"
 #include "windows/helper.h"
 
-enum { LINE = 1400, WINDOW = 1600 };
-
 /* In the order of enum word, one behind the other: a table of where they begin would be as long as some of them. */
 static const char english[] =
 	"Windows does not see the stick that it was started from, and goes on without it: it will miss its files.\n\n"
@@ -32,8 +30,9 @@ static const wchar title[] = u"Isopod";
 /* Behind what an earlier one wrote, if PE starts its program a second time. */
 static void *open_log(const struct helper *h)
 {
-	wchar path[32];
-	text_join(path, 32, h->drive, u"\\isopod.log");
+	wchar path[TEXT_MAX];
+	text_copy(path, h->drive);
+	text_add_utf8(path, "\\isopod.log");
 	void *f = CreateFileW(path, GENERIC_WRITE, FILE_SHARE_READ_WRITE, NULL, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
 	(void)SetFilePointerEx(f, 0, NULL, 2);
 	return f;
@@ -42,22 +41,21 @@ static void *open_log(const struct helper *h)
 /* "    12345 ms  what: detail (0x0000001f)" */
 void say_log(struct helper *h, const char *what, const wchar *detail, uint32_t code)
 {
-	static wchar line[LINE], text[128]; /* only one thread logs */
-	static char bytes[LINE * 2];
+	static wchar line[TEXT_MAX]; /* only one thread logs */
+	static char bytes[TEXT_MAX * 2];
 	uint32_t done;
 	line[0] = 0;
-	text_add_number(line, LINE, helper_ms(h), false);
-	text_from_utf8(text, 128, what);
-	text_add(line, LINE, u" ms  ");
-	text_add(line, LINE, text);
+	text_add_number(line, helper_ms(h), false);
+	text_add_utf8(line, " ms  ");
+	text_add_utf8(line, what);
 	if (detail) {
-		text_add(line, LINE, u": ");
-		text_add(line, LINE, detail);
+		text_add_utf8(line, ": ");
+		text_add(line, detail);
 	}
 	if (code) {
-		text_add(line, LINE, u" (");
-		text_add_number(line, LINE, code, true);
-		text_add(line, LINE, u")");
+		text_add_utf8(line, " (");
+		text_add_number(line, code, true);
+		text_add_utf8(line, ")");
 	}
 	text_to_utf8(bytes, sizeof bytes - 2, line);
 	size_t n = pod_strlen(bytes);
@@ -72,11 +70,11 @@ void say_log(struct helper *h, const char *what, const wchar *detail, uint32_t c
 
 /* --- the window ------------------------------------------------------------------------------------------------------- */
 
-static wchar window_text[WINDOW];
+static wchar window_text[TEXT_MAX];
 
 static uint32_t WINAPI show(void *ctx)
 {
-	MESSAGE_BOX *box = (MESSAGE_BOX *)library_function(u"user32.dll", "MessageBoxW");
+	MESSAGE_BOX *box = (MESSAGE_BOX *)library_function("user32.dll", "MessageBoxW");
 	(void)ctx;
 	if (box)
 		(void)box(NULL, window_text, title, MB_ICONWARNING | MB_SETFOREGROUND | MB_TOPMOST);
@@ -85,16 +83,15 @@ static uint32_t WINAPI show(void *ctx)
 
 static void add_word(struct helper *h, enum word word)
 {
-	size_t at = text_len(window_text);
 	const char *text = h->ho && h->ho->facts.language == POD_WHO_CHINESE ? chinese : english;
 	for (enum word w = 0; w < word; w++)
 		text += pod_strlen(text) + 1;
-	text_from_utf8(window_text + at, WINDOW - at, text);
+	text_add_utf8(window_text, text);
 }
 
-static void add(const wchar *text)
+static void add(const char *text)
 {
-	text_add(window_text, WINDOW, text);
+	text_add_utf8(window_text, text);
 }
 
 /* One at a time: a later one takes the place of an earlier one. */
@@ -104,22 +101,20 @@ void say_window(struct helper *h, enum word word, const wchar *detail, uint32_t 
 	window_text[0] = 0;
 	add_word(h, word);
 	if (detail) {
-		add(u"\n");
-		add(detail);
+		add("\n");
+		text_add(window_text, detail);
 	}
 	if (word == WORD_NO_STICK && h->record.controller[0]) {
-		wchar controller[65];
-		add(u"\n\n");
+		add("\n\n");
 		add_word(h, WORD_NO_DRIVER);
-		add(u"\n");
-		text_from_utf8(controller, 65, h->record.controller);
-		add(controller);
+		add("\n");
+		add(h->record.controller);
 	}
 	if (code) {
-		add(u"\n\n");
+		add("\n\n");
 		add_word(h, WORD_ERROR_CODE);
-		add(u" ");
-		text_add_number(window_text, WINDOW, code, true);
+		add(" ");
+		text_add_number(window_text, code, true);
 	}
 	say_log(h, "told in a window", NULL, 0);
 	h->window = CreateThread(NULL, 0, show, NULL, 0, NULL);
@@ -129,8 +124,8 @@ void say_no_more(struct helper *h)
 {
 	if (!h->window)
 		return;
-	FIND_WINDOW *find = (FIND_WINDOW *)library_function(u"user32.dll", "FindWindowW");
-	POST_MESSAGE *post = (POST_MESSAGE *)library_function(u"user32.dll", "PostMessageW");
+	FIND_WINDOW *find = (FIND_WINDOW *)library_function("user32.dll", "FindWindowW");
+	POST_MESSAGE *post = (POST_MESSAGE *)library_function("user32.dll", "PostMessageW");
 	void *window = find ? find(u"#32770", title) : NULL; /* the class of dialogs */
 	if (window && post)
 		(void)post(window, WM_CLOSE, 0, 0);

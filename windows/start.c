@@ -2,30 +2,30 @@
 /* The program whose place this one has. */
 #include "windows/helper.h"
 
-static void on_drive(const struct helper *h, wchar path[PATH_MAX], const wchar *rest)
+static void on_drive(const struct helper *h, wchar path[TEXT_MAX], const wchar *rest)
 {
-	text_join(path, PATH_MAX, h->drive, rest);
+	text_join(path, h->drive, rest);
 }
 
 /* \Windows\System32\isopod\ and our own name: where the original is, whatever the record says. */
-static void second_name(const struct helper *h, wchar path[PATH_MAX])
+static void second_name(const struct helper *h, wchar path[TEXT_MAX])
 {
-	on_drive(h, path, u"\\Windows\\System32\\isopod\\");
-	text_add(path, PATH_MAX, h->own_name);
+	text_system32(h, path, "isopod\\");
+	text_add(path, h->own_name);
 }
 
 /* A program may be renamed while it runs: this one goes out of the way, and the original comes back to its own name. */
 static bool restore(struct helper *h, const wchar *original, const wchar *first)
 {
-	wchar aside[PATH_MAX];
-	on_drive(h, aside, u"\\Windows\\System32\\isopod\\helper.exe");
+	static wchar aside[TEXT_MAX];
+	text_system32(h, aside, "isopod\\helper.exe");
 	if (!MoveFileW(h->own, aside)) {
-		say_log(h, "cannot move away from the original program's name", h->own, GetLastError());
+		say_log(h, "cannot move away from", h->own, GetLastError());
 		return false;
 	}
 	if (CopyFileW(original, first, 1))
 		return true;
-	say_log(h, "cannot give the original program its name back", first, GetLastError());
+	say_log(h, "cannot restore", first, GetLastError());
 	(void)MoveFileW(aside, h->own);
 	return false;
 }
@@ -49,7 +49,7 @@ static uint32_t run(struct helper *h, const wchar *program)
 
 uint32_t start_original(struct helper *h)
 {
-	static wchar original[PATH_MAX], first[PATH_MAX];
+	static wchar original[TEXT_MAX], first[TEXT_MAX];
 	second_name(h, original);
 	if (h->ho)
 		on_drive(h, original, text_of(&h->ho->program));

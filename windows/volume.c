@@ -32,13 +32,13 @@ static void end_volumes(const struct volumes *v)
 /* Without the last backslash it is the volume; with it, its root folder. */
 static void volume_path(wchar path[64], const wchar *name)
 {
-	text_copy(path, 64, name);
+	text_copy(path, name);
 	path[text_len(path) - 1] = 0;
 }
 
 static void *open_volume(const wchar *name, uint32_t access)
 {
-	wchar path[64];
+	static wchar path[TEXT_MAX];
 	volume_path(path, name);
 	return open_existing(path, access);
 }
@@ -51,9 +51,10 @@ static bool query(void *device, uint32_t code, void *out, uint32_t size)
 
 void *volume_open_disk(uint32_t disk, uint32_t access)
 {
-	wchar path[32];
-	text_copy(path, 32, u"\\\\.\\PhysicalDrive");
-	text_add_number(path, 32, disk, false);
+	static wchar path[TEXT_MAX];
+	path[0] = 0;
+	text_add_utf8(path, "\\\\.\\PhysicalDrive");
+	text_add_number(path, disk, false);
 	return open_existing(path, access);
 }
 
@@ -146,7 +147,7 @@ static bool volume_of(const struct STORAGE_DEVICE_NUMBER *want, wchar name[64], 
 		found = device_number(open_volume(v.name, 0), &is) && is.type == want->type && is.number == want->number;
 		if (!found)
 			continue;
-		text_copy(name, 64, v.name);
+		text_copy(name, v.name);
 		if (GetVolumePathNamesForVolumeNameW(v.name, names, 64, &need) && names[0] && names[1] == ':')
 			*letter = names[0];
 	}
@@ -194,7 +195,7 @@ void volume_watch_arrival(struct helper *h)
 	static struct CM_NOTIFY_FILTER filter;
 	void *notification;
 	CM_REGISTER_NOTIFICATION *watch =
-		(CM_REGISTER_NOTIFICATION *)library_function(u"cfgmgr32.dll", "CM_Register_Notification");
+		(CM_REGISTER_NOTIFICATION *)library_function("cfgmgr32.dll", "CM_Register_Notification");
 	h->arrival = CreateEventW(NULL, 0, 0, NULL);
 	filter.size = sizeof filter;
 	filter.interface = volume; /* GUID_DEVINTERFACE_VOLUME */
@@ -202,5 +203,5 @@ void volume_watch_arrival(struct helper *h)
 	if (watch && watch(&filter, h->arrival, arrived, &notification) == 0)
 		return;
 	h->look_ms = LOOK_OFTEN_MS;
-	say_log(h, "Windows does not tell of volumes: looking often", NULL, 0);
+	say_log(h, "Windows tells of no volumes: looking often", NULL, 0);
 }

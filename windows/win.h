@@ -175,7 +175,7 @@ WIN_IMPORT(void *) GetProcAddress(void *module, const char *name);
 WIN_IMPORT(void) GetStartupInfoW(struct STARTUPINFOW *out);
 WIN_IMPORT(uint32_t) GetTickCount(void);
 WIN_IMPORT(int) GetVolumePathNamesForVolumeNameW(const wchar *volume, wchar *names, uint32_t len, uint32_t *need);
-WIN_IMPORT(void *) LoadLibraryW(const wchar *name);
+WIN_IMPORT(void *) LoadLibraryA(const char *name);
 WIN_IMPORT(int) MoveFileW(const wchar *from, const wchar *to);
 WIN_IMPORT(int)
 MultiByteToWideChar(uint32_t page, uint32_t flags, const char *from, int len, wchar *to, int size);
@@ -196,14 +196,14 @@ WIN_IMPORT(int) WriteFile(void *file, const void *from, uint32_t len, uint32_t *
 
 WIN_IMPORT(int32_t) RegCloseKey(void *key);
 WIN_IMPORT(int32_t)
-RegCreateKeyExW(void *key, const wchar *name, uint32_t reserved, wchar *class, uint32_t options, uint32_t access, void *security,
+RegCreateKeyExA(void *key, const char *name, uint32_t reserved, char *class, uint32_t options, uint32_t access, void *security,
 		void **out, uint32_t *how);
 WIN_IMPORT(int32_t)
 RegEnumKeyExW(void *key, uint32_t index, wchar *name, uint32_t *len, uint32_t *reserved, wchar *class, uint32_t *class_len,
 	      void *time);
 WIN_IMPORT(int32_t) RegOpenKeyExW(void *key, const wchar *name, uint32_t options, uint32_t access, void **out);
 WIN_IMPORT(int32_t)
-RegQueryValueExW(void *key, const wchar *name, uint32_t *reserved, uint32_t *type, void *data, uint32_t *len);
+RegQueryValueExA(void *key, const char *name, uint32_t *reserved, uint32_t *type, void *data, uint32_t *len);
 WIN_IMPORT(int32_t)
 RegSetValueExW(void *key, const wchar *name, uint32_t reserved, uint32_t type, const void *data, uint32_t len);
 

@@ -185,14 +185,14 @@ enum pod_status pod_who_write(const struct pod_who_input *in, uint8_t *out, size
 struct reader {
 	const uint8_t *data;
 	uint32_t len;
-	struct pod_diag *diag;
 };
 
 /* The text at *at, which moves behind its end. */
-static enum pod_status get_text(const struct reader *r, const char *what, uint32_t *at, struct pod_who_text *t)
+static enum pod_status get_text(const struct reader *r, struct pod_diag *diag, const char *what, uint32_t *at,
+				struct pod_who_text *t)
 {
 	if (*at < POD_WHO_HEADER_SIZE || *at % 2 || *at >= r->len)
-		return pod_fail(r->diag, POD_E_CORRUPT, what, *at, POD_WHO_HEADER_SIZE, r->len);
+		return pod_fail(diag, POD_E_CORRUPT, what, *at, POD_WHO_HEADER_SIZE, r->len);
 	t->at = r->data + *at;
 	for (t->units = 0; t->units <= POD_WHO_TEXT_MAX && r->len - *at >= 2; t->units++) {
 		uint16_t c = pod_get_le16(r->data + *at);
@@ -200,29 +200,30 @@ static enum pod_status get_text(const struct reader *r, const char *what, uint32
 		if (!c)
 			return POD_OK;
 	}
-	return pod_fail(r->diag, POD_E_CORRUPT, what, *at, 0, r->len);
+	return pod_fail(diag, POD_E_CORRUPT, what, *at, 0, r->len);
 }
 
-static enum pod_status get_optional(const struct reader *r, const char *what, uint32_t field, struct pod_who_text *t)
+static enum pod_status get_optional(const struct reader *r, struct pod_diag *diag, const char *what, uint32_t field,
+				    struct pod_who_text *t)
 {
 	static const uint8_t empty[2];
 	uint32_t at = pod_get_le32(r->data + field);
 	*t = (struct pod_who_text){empty, 0};
-	return at ? get_text(r, what, &at, t) : POD_OK;
+	return at ? get_text(r, diag, what, &at, t) : POD_OK;
 }
 
-static enum pod_status get_lists(const struct reader *r, struct pod_who_record *out)
+static enum pod_status get_lists(const struct reader *r, struct pod_diag *diag, struct pod_who_record *out)
 {
 	uint32_t at = pod_get_le32(r->data + OFF_DRIVER);
 	for (uint32_t i = 0; i < out->driver_count; i++)
-		POD_TRY(get_text(r, "driver folder", &at, &out->driver[i]));
+		POD_TRY(get_text(r, diag, "driver folder", &at, &out->driver[i]));
 	at = pod_get_le32(r->data + OFF_LAB);
 	for (uint32_t i = 0; i < out->lab_count; i++) {
 		if (at < POD_WHO_HEADER_SIZE || !pod_in_range(at, 4, r->len))
-			return pod_fail(r->diag, POD_E_CORRUPT, "LabConfig value", at, POD_WHO_HEADER_SIZE, r->len);
+			return pod_fail(diag, POD_E_CORRUPT, "LabConfig value", at, POD_WHO_HEADER_SIZE, r->len);
 		out->lab[i].value = pod_get_le32(r->data + at);
 		at += 4;
-		POD_TRY(get_text(r, "LabConfig value", &at, &out->lab[i].name));
+		POD_TRY(get_text(r, diag, "LabConfig value", &at, &out->lab[i].name));
 	}
 	return POD_OK;
 }
@@ -245,7 +246,7 @@ static void get_facts(const uint8_t *r, struct pod_who_facts *f)
 
 enum pod_status pod_who_parse(struct pod_who_record *out, const uint8_t *data, size_t len, struct pod_diag *diag)
 {
-	struct reader r = {.data = data, .diag = diag};
+	struct reader r = {.data = data};
 	if (len < POD_WHO_HEADER_SIZE || memcmp(data, POD_WHO_MAGIC, 8) != 0)
 		return pod_fail(diag, POD_E_FORMAT, "magic", 0, 0, 0);
 	r.len = pod_get_le32(data + OFF_TOTAL);
@@ -263,10 +264,10 @@ enum pod_status pod_who_parse(struct pod_who_record *out, const uint8_t *data, s
 	out->lab_count = pod_get_le16(data + OFF_LABS);
 	if (out->driver_count > POD_WHO_LIST_MAX || out->lab_count > POD_WHO_LIST_MAX)
 		return pod_fail(diag, POD_E_LIMIT, "number of entries", OFF_DRIVERS, POD_WHO_LIST_MAX, 0);
-	POD_TRY(get_optional(&r, "program", OFF_PROGRAM, &out->program));
-	POD_TRY(get_optional(&r, "replaced program", OFF_REPLACED, &out->replaced));
-	POD_TRY(get_optional(&r, "image", OFF_IMAGE, &out->image));
+	POD_TRY(get_optional(&r, diag, "program", OFF_PROGRAM, &out->program));
+	POD_TRY(get_optional(&r, diag, "replaced program", OFF_REPLACED, &out->replaced));
+	POD_TRY(get_optional(&r, diag, "image", OFF_IMAGE, &out->image));
 	if (!out->program.units || (out->facts.flags & POD_WHO_ATTACH && !out->image.units))
 		return pod_fail(diag, POD_E_CORRUPT, "path", OFF_PROGRAM, 0, 0);
-	return get_lists(&r, out);
+	return get_lists(&r, diag, out);
 }

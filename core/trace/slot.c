@@ -2,20 +2,31 @@
 /* Writing into the slot of a boot from inside what it started; see slot.h. */
 #include "core/trace/slot.h"
 
+bool pod_slot_is_of(const uint8_t first[POD_REC_SECTOR], uint32_t boot)
+{
+	return boot && pod_rec_valid(first, POD_REC_MACHINE) && pod_rec_boot_of(first) == boot;
+}
+
+unsigned pod_slot_seal(uint8_t sector[POD_REC_SECTOR], uint32_t boot, uint32_t update)
+{
+	pod_rec_seal(sector, boot, update + 1);
+	return POD_REC_AT_SYSTEM + (update & 1);
+}
+
 static enum pod_status check_slot(const struct pod_slot *s)
 {
 	uint8_t first[POD_REC_SECTOR];
 	if (!s->boot)
 		return POD_E_CHANGED;
 	POD_TRY(pod_dev_read(s->state, pod_rec_offset(s->boot, POD_REC_AT_MACHINE), first, sizeof first));
-	return pod_rec_valid(first, POD_REC_MACHINE) && pod_rec_boot_of(first) == s->boot ? POD_OK : POD_E_CHANGED;
+	return pod_slot_is_of(first, s->boot) ? POD_OK : POD_E_CHANGED;
 }
 
 enum pod_status pod_slot_write(struct pod_slot *s, uint8_t sector[POD_REC_SECTOR])
 {
 	POD_TRY(check_slot(s));
-	pod_rec_seal(sector, s->boot, s->update + 1);
-	POD_TRY(pod_rec_write(s->state, s->boot, POD_REC_AT_SYSTEM + (s->update & 1), sector));
+	unsigned at = pod_slot_seal(sector, s->boot, s->update);
+	POD_TRY(pod_rec_write(s->state, s->boot, at, sector));
 	s->update++;
 	return POD_OK;
 }

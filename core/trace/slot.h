@@ -21,4 +21,9 @@ enum pod_status POD_MUST_USE pod_slot_write(struct pod_slot *s, uint8_t sector[P
 /* Saves the end of a log, from the start of a line. *saved: how many bytes. */
 enum pod_status POD_MUST_USE pod_slot_save_log(struct pod_slot *s, const char *text, size_t len, uint32_t *saved);
 
+/* The two halves of that, for a writer that has no device: is this the first sector of the boot's slot? Seals a sector; which one of
+ * the slot it is to be. `update` as above. */
+bool pod_slot_is_of(const uint8_t first[POD_REC_SECTOR], uint32_t boot);
+unsigned pod_slot_seal(uint8_t sector[POD_REC_SECTOR], uint32_t boot, uint32_t update);
+
 #endif

@@ -152,8 +152,8 @@ class Api:
     def ExitProcess(self, status) -> "kernel32 vu":
         raise Exit(status)
 
-    def LoadLibraryW(self, name) -> "kernel32 pp":
-        name = self.cpu.wide(name)
+    def LoadLibraryA(self, name) -> "kernel32 pp":
+        name = self.cpu.narrow(name).decode()
         return self.handle(name) if name in ("virtdisk.dll", "cfgmgr32.dll", "user32.dll", "ntdll.dll") else self.fail(126)
 
     def GetProcAddress(self, module, name) -> "kernel32 ppp":
@@ -402,10 +402,10 @@ class Api:
         self.cpu.put(out, self.handle("key", path=path))
         return 0
 
-    def RegCreateKeyExW(self, parent, name, reserved, kind, options, access, security, out, _how) -> "advapi32 uppupuuppp":
+    def RegCreateKeyExA(self, parent, name, reserved, kind, options, access, security, out, _how) -> "advapi32 uppupuuppp":
         if reserved or kind or options or security or not access & 2:
             return PARAMETER
-        self.cpu.put(out, self.handle("key", path=self.key(parent, self.cpu.wide(name))))
+        self.cpu.put(out, self.handle("key", path=self.key(parent, self.cpu.narrow(name).decode())))
         return 0
 
     def RegSetValueExW(self, key, name, reserved, kind, data, n) -> "advapi32 uppuupu":
@@ -426,8 +426,8 @@ class Api:
         self.cpu.write(size, struct.pack("<I", len(names[i])))
         return 0
 
-    def RegQueryValueExW(self, key, name, reserved, kind, data, size) -> "advapi32 uppuppp":
-        value = self.keys.get(self.of(key).path, {}).get(self.cpu.wide(name))
+    def RegQueryValueExA(self, key, name, reserved, kind, data, size) -> "advapi32 uppuppp":
+        value = self.keys.get(self.of(key).path, {}).get(self.cpu.narrow(name).decode())
         if value is None or reserved:
             return NOT_FOUND
         if data and self.cpu.u32(size) < len(value[1]):

@@ -18,7 +18,7 @@ HARDWARE = {"PCI\\VEN_8086&DEV_9A0B\\3&11&0": {"HardwareID": ("PCI\\VEN_8086&DEV
 
 def registry():
     def value(v):
-        return (1, (v + "\0").encode("utf-16-le")) if isinstance(v, str) else (7, ("\0".join(v) + "\0\0").encode("utf-16-le"))
+        return (1, (v + "\0").encode()) if isinstance(v, str) else (7, ("\0".join(v) + "\0\0").encode())  # as asked in 8 bits
     return {key: {name: value(v) for name, v in values.items()} for key, values in HARDWARE.items()}
 
 

@@ -2,12 +2,13 @@
 /*
  * What an image's EFI programs are signed with. By themselves: is the program still what was signed? To a machine: does its firmware
  * trust one of the certificates (db), and has it revoked none (dbx)? UEFI 2.10, 32.5.3.3: a program is refused if a certificate of its
- * chain is in dbx, and started if one is in db. Chains are followed by names and key identifiers; that a signature was made with
- * the key it names is left to the firmware.
+ * chain is in dbx, and started if one is in db. Each step, from the signer's certificate up, is one that the names allow and that RSA
+ * confirms. What is signed otherwise is believed: firmware knows nothing else.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "cli/host/digest.h"
+#include "cli/host/rsa.h"
 #include "cli/doctor/firmware.h"
 #include "cli/stick/target.h"
 #include "core/base/str.h"
@@ -57,6 +58,27 @@ static bool is_digest(const struct pod_sig *e, struct pod_bytes of)
 	return same;
 }
 
+static const char *const hash_name[] = {
+	[POD_HASH_SHA1] = "sha1", [POD_HASH_SHA256] = "sha256", [POD_HASH_SHA384] = "sha384", [POD_HASH_SHA512] = "sha512"};
+
+static struct cli_bytes bytes_of(struct pod_bytes b)
+{
+	return (struct cli_bytes){b.p, b.len};
+}
+
+/* Was it made with this certificate's key? As cli_rsa_verify(). */
+static int signed_with(const struct pod_signed *s, const struct pod_x509 *by, const struct cli_bytes *data, size_t pieces)
+{
+	return s->hash ? cli_rsa_verify(hash_name[s->hash], bytes_of(by->rsa_key), bytes_of(s->value), data, pieces) : -1;
+}
+
+static bool issued_by(const struct pod_x509 *c, const struct pod_x509 *by)
+{
+	struct cli_bytes tbs = bytes_of(c->tbs);
+
+	return pod_x509_issued_by(c, by) && signed_with(&c->by_issuer, by, &tbs, 1) != 0;
+}
+
 /* Is this certificate in the list, or the one it was issued by? Whose name that is goes to `name`. */
 static bool lists_certificate(const struct trust *t, const struct pod_x509 *c, char name[POD_X509_NAME_MAX])
 {
@@ -72,8 +94,7 @@ static bool lists_certificate(const struct trust *t, const struct pod_x509 *c, c
 		}
 		if (e.kind != POD_SIG_X509 || pod_x509_read(e.data, e.len, &known) != POD_OK)
 			continue;
-		if (pod_x509_issued_by(c, &known) ||
-		    (known.der.len == c->der.len && memcmp(known.der.p, c->der.p, c->der.len) == 0)) {
+		if (issued_by(c, &known) || (known.der.len == c->der.len && memcmp(known.der.p, c->der.p, c->der.len) == 0)) {
 			pod_x509_name(known.subject, name);
 			return true;
 		}
@@ -97,7 +118,7 @@ static bool lists_digest(const struct trust *t, const uint8_t digest[32])
 static const struct pod_x509 *issuer_of(const struct pod_signature *s, const struct pod_x509 *c)
 {
 	for (uint32_t i = 0; i < s->cert_count; i++)
-		if (&s->cert[i] != c && pod_x509_issued_by(c, &s->cert[i]))
+		if (&s->cert[i] != c && issued_by(c, &s->cert[i]))
 			return &s->cert[i];
 	return NULL;
 }
@@ -133,6 +154,7 @@ bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_
 
 struct facts {
 	unsigned signatures, fitting, differing;
+	unsigned forged;		/* of the fitting ones */
 	bool broken;			/* the certificate table cannot be read to its end */
 	bool trusted;			/* by one of the signatures, or by its digest */
 	bool by_itself;			/* the first signer's certificate is its own issuer */
@@ -143,14 +165,32 @@ struct facts {
 /* 1: it has the digest that its signature states; 0: another one; -1: not known. */
 static int digest_fits(const struct loader *l, const struct pod_signature *s)
 {
-	static const char *const algorithm[] = {[POD_HASH_SHA1] = "sha1",
-						[POD_HASH_SHA256] = "sha256",
-						[POD_HASH_SHA384] = "sha384",
-						[POD_HASH_SHA512] = "sha512"};
 	uint8_t md[CLI_DIGEST_MAX];
-	size_t n = s->hash ? loader_digest(l, algorithm[s->hash], md) : 0;
+	size_t n = s->hash ? loader_digest(l, hash_name[s->hash], md) : 0;
 
 	return !n ? -1 : n == s->digest.len && memcmp(md, s->digest.p, n) == 0;
+}
+
+/* The signer has signed attributes, among them the hash of what states the digest (RFC 5652, 5.4): was it so? As cli_rsa_verify(). */
+static int signer_signed(const struct pod_signature *s)
+{
+	static const uint8_t set_of = 0x31; /* the tag [0] of the attributes counts as this one */
+	const struct cli_bytes data[] = {{&set_of, 1}, {s->attributes.p + 1, s->attributes.len - 1}};
+	struct cli_digest *d;
+	uint8_t md[CLI_DIGEST_MAX];
+	size_t n;
+
+	if (s->signer < 0 || !s->by_signer.hash || !s->attributes.p)
+		return -1;
+	d = cli_digest_new(hash_name[s->by_signer.hash]);
+	if (!d)
+		return -1;
+	cli_digest_update(d, s->content.p, s->content.len);
+	n = cli_digest_so_far(d, md);
+	cli_digest_free(d);
+	if (n != s->content_digest.len || memcmp(md, s->content_digest.p, n) != 0)
+		return 0;
+	return signed_with(&s->by_signer, &s->cert[s->signer], data, POD_ARRAY_LEN(data));
 }
 
 static void read_facts(struct facts *f, const struct loader *l, const struct secure *s)
@@ -164,6 +204,7 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 	f->trusted = lists_digest(&db, l->digest);
 	while ((st = pod_signature_next(l->data, &l->pe, &at, sig)) == POD_OK || st == POD_E_UNSUPPORTED) {
 		int fits;
+		bool real;
 
 		if (st != POD_OK)
 			continue;
@@ -171,11 +212,13 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 		f->signatures++;
 		f->fitting += fits == 1;
 		f->differing += fits == 0;
+		real = fits != 0 && signer_signed(sig) != 0;
+		f->forged += fits == 1 && !real;
 		if (!*f->issuer) {
 			pod_x509_name(sig->signer_issuer, f->issuer);
 			f->by_itself = sig->signer >= 0 && pod_x509_issued_by(&sig->cert[sig->signer], &sig->cert[sig->signer]);
 		}
-		if (!f->trusted && fits != 0)
+		if (!f->trusted && real)
 			f->trusted = lists_chain(&db, sig, f->ca);
 	}
 	f->broken = st != POD_END;
@@ -192,6 +235,10 @@ static void report_signature(struct doctor *d, const struct doctor_image *im, co
 	else if (f->differing && !f->fitting)
 		doctor_reportf(d, &firmware_check_signature, DOCTOR_BAD, im->subject, again,
 			       _("%s is not what was signed: damaged, or changed since (signed by \"%s\")"), l->path, f->issuer);
+	else if (f->forged && f->forged == f->fitting)
+		doctor_reportf(d, &firmware_check_signature, DOCTOR_BAD, im->subject, again,
+			       _("%s: its signature does not fit its signer's key (certificate by \"%s\"): forged, or damaged"),
+			       l->path, f->issuer);
 	else if (f->by_itself)
 		doctor_reportf(
 			d, &firmware_check_signature, DOCTOR_NOTE, im->subject, NULL,
@@ -255,6 +302,8 @@ static void report_signed(struct doctor *d, const char *subject, const struct lo
 		report_refused(d, subject, on, l->path, why, remedy(by, true));
 	} else if (f->differing && !f->fitting && !f->trusted) {
 		report_refused(d, subject, on, l->path, _("it is not what was signed"), remedy("", false));
+	} else if (f->forged && f->forged == f->fitting && !f->trusted) {
+		report_refused(d, subject, on, l->path, _("its signature is forged, or damaged"), remedy("", false));
 	} else if (!f->signatures && !f->trusted && (on || s->db)) {
 		report_refused(d, subject, on, l->path, _("it is not signed"), remedy("", false));
 	} else if (f->trusted) {

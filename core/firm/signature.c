@@ -6,9 +6,11 @@
  *   SignedData     SEQUENCE { INTEGER, SET of algorithms, SEQUENCE { OID SpcIndirectData, [0] content }, [0] certificates,
  *                             [1] revocation lists, SET of SignerInfo }
  *   content        SEQUENCE { SEQUENCE of whatever, SEQUENCE { SEQUENCE { OID of the hash }, OCTET STRING digest } }
- *   SignerInfo     SEQUENCE { INTEGER, SEQUENCE { Name issuer, INTEGER serial }, ... }
- *   Certificate    SEQUENCE { SEQUENCE { [0] version, INTEGER serial, SEQUENCE, Name issuer, SEQUENCE, Name subject, SEQUENCE,
- *                             [1], [2], [3] SEQUENCE of extensions }, ... }
+ *   SignerInfo     SEQUENCE { INTEGER, SEQUENCE { Name issuer, INTEGER serial }, SEQUENCE { OID of the hash }, [0] attributes,
+ *                             SEQUENCE { OID of RSA, with or without a hash }, OCTET STRING }
+ *   Certificate    SEQUENCE { SEQUENCE { [0] version, INTEGER serial, SEQUENCE, Name issuer, SEQUENCE, Name subject,
+ *                             SEQUENCE { SEQUENCE { OID of RSA }, BIT STRING } key, [1], [2], [3] SEQUENCE of extensions },
+ *                             SEQUENCE { OID of RSA and a hash }, BIT STRING }
  *
  * Each level is entered by a function of its own: the depth is that of this table. What is inside a value is a range of its bytes, so
  * every loop ends where the value does.
@@ -21,6 +23,7 @@
 
 enum {
 	TAG_INTEGER = 0x02,
+	TAG_BITS = 0x03,
 	TAG_OCTETS = 0x04,
 	TAG_OID = 0x06,
 	TAG_BMP = 0x1e,
@@ -91,8 +94,58 @@ static const uint8_t oid_signed_data[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x
 static const uint8_t oid_indirect[] = {0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x04}; /* 1.3.6.1.4.1.311.2.1.4 */
 static const uint8_t oid_sha1[] = {0x2b, 0x0e, 0x03, 0x02, 0x1a};				    /* 1.3.14.3.2.26 */
 static const uint8_t oid_sha2[] = {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02};		    /* 2.16.840.1.101.3.4.2.N */
+static const uint8_t oid_rsa[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01};		    /* 1.2.840.113549.1.1.N */
+static const uint8_t oid_digest[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04};	    /* 1.2.840.113549.1.9.4 */
 static const uint8_t oid_common_name[] = {0x55, 0x04, 0x03}, oid_organization[] = {0x55, 0x04, 0x0a};
 static const uint8_t oid_key_id[] = {0x55, 0x1d, 0x0e}, oid_issuer_key_id[] = {0x55, 0x1d, 0x23};
+
+/* --- algorithms ------------------------------------------------------------------------------------------------------------ */
+
+/* The last number of an OID that begins so; -1. */
+static int last_of(const struct value *oid, const uint8_t *front, size_t len)
+{
+	return oid->tag == TAG_OID && oid->body.len == len + 1 && memcmp(oid->body.p, front, len) == 0 ? oid->body.p[len] : -1;
+}
+
+static enum pod_hash hash_of(const struct value *oid)
+{
+	static const enum pod_hash sha2[] = {POD_HASH_UNKNOWN, POD_HASH_SHA256, POD_HASH_SHA384, POD_HASH_SHA512};
+	int n = last_of(oid, oid_sha2, sizeof oid_sha2);
+
+	if (IS_OID(oid, oid_sha1))
+		return POD_HASH_SHA1;
+	return n >= 0 && n < (int)POD_ARRAY_LEN(sha2) ? sha2[n] : POD_HASH_UNKNOWN;
+}
+
+/* RSA alone (1), or with a hash (RFC 8017, A.2.4), which else is `hash`. */
+static enum pod_hash rsa_hash_of(const struct value *oid, enum pod_hash hash)
+{
+	switch (last_of(oid, oid_rsa, sizeof oid_rsa)) {
+	case 1:
+		return hash;
+	case 5:
+		return POD_HASH_SHA1;
+	case 11:
+		return POD_HASH_SHA256;
+	case 12:
+		return POD_HASH_SHA384;
+	case 13:
+		return POD_HASH_SHA512;
+	default:
+		return POD_HASH_UNKNOWN;
+	}
+}
+
+/* A BIT STRING of whole bytes. */
+static bool take_bits(struct pod_bytes *in, struct pod_bytes *out)
+{
+	struct value v;
+
+	if (!take(in, TAG_BITS, &v) || !v.body.len || v.body.p[0])
+		return false;
+	*out = (struct pod_bytes){v.body.p + 1, v.body.len - 1};
+	return true;
+}
 
 /* --- certificates ---------------------------------------------------------------------------------------------------------- */
 
@@ -111,6 +164,24 @@ static void key_ids(struct pod_bytes list, struct pod_x509 *out)
 		else if (IS_OID(&oid, oid_issuer_key_id) && take(&v.body, TAG_SEQUENCE, &id) && take(&id.body, TAG_KEY_ID, &v))
 			out->issuer_key_id = v.body;
 	}
+}
+
+static void public_key(const struct value *info, struct pod_x509 *out)
+{
+	struct pod_bytes in = info->body;
+	struct value v, oid;
+
+	if (take(&in, TAG_SEQUENCE, &v) && take(&v.body, TAG_OID, &oid) && last_of(&oid, oid_rsa, sizeof oid_rsa) == 1)
+		out->rsa_key = info->whole;
+}
+
+/* Behind tbs, which has been taken. */
+static void issuer_signed(struct pod_bytes in, struct pod_x509 *out)
+{
+	struct value v, oid;
+
+	if (take(&in, TAG_SEQUENCE, &v) && take(&v.body, TAG_OID, &oid) && take_bits(&in, &out->by_issuer.value))
+		out->by_issuer.hash = rsa_hash_of(&oid, POD_HASH_UNKNOWN);
 }
 
 enum pod_status pod_x509_read(const uint8_t *p, size_t len, struct pod_x509 *out)
@@ -135,6 +206,9 @@ enum pod_status pod_x509_read(const uint8_t *p, size_t len, struct pod_x509 *out
 	if (!take_second(&in, TAG_SEQUENCE, &v))
 		return POD_E_CORRUPT;
 	out->subject = v.whole;
+	if (take(&in, TAG_SEQUENCE, &v))
+		public_key(&v, out);
+	issuer_signed(cert.body, out);
 	while (next(&in, &v))
 		if (v.tag == TAG_3 && take(&v.body, TAG_SEQUENCE, &tbs))
 			key_ids(tbs.body, out);
@@ -185,19 +259,6 @@ void pod_x509_name(struct pod_bytes name, char out[POD_X509_NAME_MAX])
 
 /* --- a signature ----------------------------------------------------------------------------------------------------------- */
 
-static enum pod_hash hash_of(const struct value *oid)
-{
-	static const enum pod_hash sha2[] = {POD_HASH_UNKNOWN, POD_HASH_SHA256, POD_HASH_SHA384, POD_HASH_SHA512};
-	uint8_t n;
-
-	if (IS_OID(oid, oid_sha1))
-		return POD_HASH_SHA1;
-	if (oid->body.len != sizeof oid_sha2 + 1 || memcmp(oid->body.p, oid_sha2, sizeof oid_sha2) != 0)
-		return POD_HASH_UNKNOWN;
-	n = oid->body.p[sizeof oid_sha2];
-	return n < POD_ARRAY_LEN(sha2) ? sha2[n] : POD_HASH_UNKNOWN;
-}
-
 /* SpcIndirectDataContent: the digest of the program. */
 static bool content(struct pod_bytes in, struct pod_signature *out)
 {
@@ -206,7 +267,7 @@ static bool content(struct pod_bytes in, struct pod_signature *out)
 	if (!take(&in, TAG_SEQUENCE, &v) || !take(&v.body, TAG_OID, &oid) || !IS_OID(&oid, oid_indirect) ||
 	    !take(&v.body, TAG_0, &v) || !take(&v.body, TAG_SEQUENCE, &v))
 		return false;
-	in = v.body;
+	in = out->content = v.body;
 	if (!take_second(&in, TAG_SEQUENCE, &v))
 		return false;
 	in = v.body;
@@ -217,21 +278,44 @@ static bool content(struct pod_bytes in, struct pod_signature *out)
 	return true;
 }
 
+static void find_digest(struct pod_bytes attributes, struct pod_signature *out)
+{
+	struct value v, oid, set, digest;
+
+	while (take(&attributes, TAG_SEQUENCE, &v))
+		if (take(&v.body, TAG_OID, &oid) && IS_OID(&oid, oid_digest) && take(&v.body, TAG_SET, &set) &&
+		    take(&set.body, TAG_OCTETS, &digest))
+			out->content_digest = digest.body;
+}
+
+/* What follows issuer and serial number. */
+static void signer_signed(struct pod_bytes in, struct pod_signature *out)
+{
+	struct value hash, attributes, v, oid;
+
+	if (!take(&in, TAG_SEQUENCE, &v) || !take(&v.body, TAG_OID, &hash) || !take(&in, TAG_0, &attributes) ||
+	    !take(&in, TAG_SEQUENCE, &v) || !take(&v.body, TAG_OID, &oid) || !take(&in, TAG_OCTETS, &v))
+		return;
+	out->attributes = attributes.whole;
+	find_digest(attributes.body, out);
+	out->by_signer = (struct pod_signed){rsa_hash_of(&oid, hash_of(&hash)), v.body};
+}
+
 /* The first SignerInfo: an Authenticode signature has one. */
 static bool signer(struct pod_bytes in, struct pod_signature *out)
 {
-	struct value v, name;
+	struct value v, name, who;
 
 	if (!take(&in, TAG_SEQUENCE, &v))
 		return false;
 	in = v.body;
-	if (!take(&in, TAG_INTEGER, &v) || !take(&in, TAG_SEQUENCE, &v) || !take(&v.body, TAG_SEQUENCE, &name))
+	if (!take(&in, TAG_INTEGER, &v) || !take(&in, TAG_SEQUENCE, &who) || !take(&who.body, TAG_SEQUENCE, &name))
 		return false;
-	in = v.body;
-	if (!take(&in, TAG_INTEGER, &v))
+	if (!take(&who.body, TAG_INTEGER, &v))
 		return false;
 	out->signer_issuer = name.whole;
 	out->signer_serial = v.body;
+	signer_signed(in, out);
 	return true;
 }
 

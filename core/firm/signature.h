@@ -2,7 +2,7 @@
 /*
  * Who signed an EFI program: the signatures in its certificate table (UEFI 2.10, 32.2.2 and 32.5.1; Windows Authenticode Portable
  * Executable Signature Format), each a PKCS #7 SignedData (RFC 2315, RFC 5652) with X.509 certificates (RFC 5280) in DER (X.690).
- * Only what names and digests say is read: whether a signature was made with the key it names is not looked at.
+ * Nothing is computed here: the pieces are handed out of which whoever can tell whether a signature was made with the key it names.
  */
 #ifndef POD_FIRM_SIGNATURE_H
 #define POD_FIRM_SIGNATURE_H
@@ -18,15 +18,23 @@ struct pod_bytes {
 	size_t len;
 };
 
+enum pod_hash { POD_HASH_UNKNOWN, POD_HASH_SHA1, POD_HASH_SHA256, POD_HASH_SHA384, POD_HASH_SHA512 };
+
+/* What somebody signed with RSA (PKCS #1 v1.5): the hash of some bytes. */
+struct pod_signed {
+	enum pod_hash hash; /* UNKNOWN: by another one, or not with RSA */
+	struct pod_bytes value;
+};
+
 struct pod_x509 {
 	struct pod_bytes der;			/* all of it */
 	struct pod_bytes tbs;			/* what its issuer signed: "the hash of a certificate" in dbx is of this */
 	struct pod_bytes serial;		/* the INTEGER's content */
 	struct pod_bytes issuer, subject;	/* Name, with its tag */
 	struct pod_bytes key_id, issuer_key_id; /* SubjectKeyIdentifier, AuthorityKeyIdentifier's keyIdentifier; may be missing */
+	struct pod_bytes rsa_key;		/* SubjectPublicKeyInfo, with its tag; none if the key is not RSA's */
+	struct pod_signed by_issuer;		/* of tbs */
 };
-
-enum pod_hash { POD_HASH_UNKNOWN, POD_HASH_SHA1, POD_HASH_SHA256, POD_HASH_SHA384, POD_HASH_SHA512 };
 
 struct pod_signature {
 	enum pod_hash hash;	 /* of the program's digest */
@@ -34,6 +42,11 @@ struct pod_signature {
 	uint32_t cert_count;
 	int signer; /* index in cert[], -1: its certificate is not there */
 	struct pod_bytes signer_issuer, signer_serial;
+	struct pod_bytes content; /* what the digest stands in: the signer's own digest is of this */
+	struct pod_bytes
+		attributes; /* what was signed in the place of the content, with the tag [0], which counts as that of a SET */
+	struct pod_bytes content_digest; /* among them */
+	struct pod_signed by_signer;	 /* of the attributes */
 	struct pod_x509 cert[POD_SIGNATURE_CERTS_MAX];
 };
 

@@ -31,6 +31,8 @@ static void certificate(const struct pod_x509 *c)
 	inside(c->serial);
 	inside(c->key_id);
 	inside(c->issuer_key_id);
+	inside(c->rsa_key);
+	inside(c->by_issuer.value);
 	name(c->issuer);
 	name(c->subject);
 }
@@ -48,6 +50,10 @@ static void signatures(const struct pod_pe *pe)
 		inside(s.digest);
 		name(s.signer_issuer);
 		inside(s.signer_serial);
+		inside(s.content);
+		inside(s.attributes);
+		inside(s.content_digest);
+		inside(s.by_signer.value);
 		for (uint32_t i = 0; i < s.cert_count; i++) {
 			certificate(&s.cert[i]);
 			for (uint32_t k = 0; k < s.cert_count; k++)

@@ -4,6 +4,7 @@
 import os, struct, sys, uuid
 
 out = sys.argv[1]
+RSA = "2a864886f70d0101"  # and the number of the algorithm
 
 
 def put(name, data):
@@ -31,12 +32,14 @@ def name(text, tag=0x13):
 
 def certificate(serial, issuer, subject, key):
     extensions = seq(seq(oid("551d0e"), der(4, der(4, key))), seq(oid("551d23"), der(1, b"\xff"), der(4, seq(der(0x80, key)))))
-    return seq(seq(der(0xa0, der(2, b"\2")), der(2, serial), seq(), name(issuer), seq(), name(subject, 0x0c), seq(), der(0xa3, extensions)), seq())
+    return seq(seq(der(0xa0, der(2, b"\2")), der(2, serial), seq(), name(issuer), seq(), name(subject, 0x0c), seq(seq(oid(RSA + "01")), der(3, b"\0key")),
+                   der(0xa3, extensions)), seq(oid(RSA + "0b")), der(3, b"\0issuer's"))
 
 
 def signature(hash_oid, digest, *certificates):
     content = seq(oid("2b060104018237020104"), der(0xa0, seq(seq(), seq(seq(oid(hash_oid), der(5)), der(4, digest)))))
-    signer = seq(der(2, b"\1"), seq(name(b"Moth CA"), der(2, b"\2")))
+    attributes = der(0xa0, seq(oid("2a864886f70d010904"), der(0x31, der(4, digest))))
+    signer = seq(der(2, b"\1"), seq(name(b"Moth CA"), der(2, b"\2")), seq(oid(hash_oid)), attributes, seq(oid(RSA + "01")), der(4, b"signer's"))
     data = seq(der(2, b"\1"), der(0x31), content, der(0xa0, *certificates), der(0x31, signer))
     p = seq(oid("2a864886f70d010702"), der(0xa0, data))
     return struct.pack("<IHH", len(p) + 8, 0x200, 2) + p + bytes(-len(p) % 8)

@@ -18,12 +18,12 @@ def openssl(*args):
     run("openssl", *args, check=True)
 
 
-def authority(tag, name):
+def authority(tag, name, extensions="subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"):
     """An authority and a signer below it, TAG.key and TAG.pem; its signature list, as efitools writes it."""
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tag + ".ca.key", "-out", tag + ".ca.pem", "-days", "30", "-subj", "/O=Moth/CN=" + name)
     openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", tag + ".key", "-out", tag + ".csr", "-subj", "/CN=Moth signer")
     with open(tag + ".ext", "w") as f:
-        f.write("subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+        f.write(extensions)
     openssl("x509", "-req", "-in", tag + ".csr", "-CA", tag + ".ca.pem", "-CAkey", tag + ".ca.key", "-CAcreateserial", "-out", tag + ".pem", "-days", "30",
             "-extfile", tag + ".ext")
     run("cert-to-efi-sig-list", tag + ".ca.pem", tag + ".esl", check=True)
@@ -86,6 +86,11 @@ def impostors(old):
     authority("false", PCA2011)
     got = look(sign("false", "false.efi"), secure=1, db=old)
     expect(got, "firmware.signed", "problem", PCA2011, "not in this machine's db")
+    # without key identifiers nothing but the keys themselves tells them apart
+    authority("nameless", PCA2011, "basicConstraints=CA:FALSE\nsubjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n")
+    got = look(sign("nameless", "nameless.efi"), secure=1, db=old)
+    expect(got, "firmware.signed", "problem", PCA2011, "not in this machine's db")
+    expect(got, "image.signature", "good", PCA2011)
     uefi2011 = authority("uefi", UEFI2011)
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "self.key", "-out", "self.pem", "-days", "30", "-subj", "/CN=Moth shim")
     shutil.copy("self.pem", "self.ca.pem")
@@ -114,6 +119,11 @@ def damage(old):
     got = look(patched("old.efi", "unreadable.efi", len(data) - 1400, bytes(1200)), secure=1, db=old)
     expect(got, "image.signature", "warning", "cannot be read")
     expect(got, "firmware.signed", "problem")
+    # what was signed stands there untouched, and so does the program; the signature's own number, the last thing in it, is another one
+    got = look(patched("old.efi", "forged.efi", len(data) - 40, None), secure=1, db=old)
+    equal(run("sbverify", "--cert", "old.ca.pem", "forged.efi").returncode != 0, True, "sbverify of forged.efi")
+    expect(got, "image.signature", "problem", "does not fit its signer's key", PCA2011)
+    expect(got, "firmware.signed", "problem", "refuses", "forged")
     # other hashes: osslsigncode signs with them and states the digest itself
     for name in ("sha1", "sha384", "sha512"):
         run("osslsigncode", "sign", "-h", name, "-certs", "old.pem", "-key", "old.key", "-in", PROGRAM, "-out", name + ".efi", check=True)

@@ -37,6 +37,7 @@ static struct der bytes(uint8_t tag, const void *data, size_t len)
 #define OID(s)	      bytes(0x06, s, sizeof(s) - 1)
 #define NUMBER(n)     bytes(0x02, &(uint8_t){n}, 1)
 #define EMPTY	      ((struct der){.len = 0})
+#define RSA(n)	      OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01" n)
 #define SEQUENCE(...) value(0x30, __VA_ARGS__)
 
 static struct der name(uint8_t tag, const char *text, size_t len)
@@ -64,13 +65,23 @@ static struct der certificate(uint8_t serial, const char *issuer, const char *su
 	t = cat(t, name(0x0c, issuer, strlen(issuer)));
 	t = cat(t, SEQUENCE(EMPTY));
 	t = cat(t, name(0x0c, subject, strlen(subject)));
-	t = cat(t, SEQUENCE(EMPTY));
+	t = cat(t, SEQUENCE(cat(SEQUENCE(RSA("\x01")), bytes(0x03, "\0key", 4))));
 	if (key)
 		e = cat(e, extension("\x55\x1d\x0e", true, bytes(0x04, &key, 1)));
 	if (issuer_key)
 		e = cat(e, extension("\x55\x1d\x23", false, SEQUENCE(bytes(0x80, &issuer_key, 1))));
 	t = cat(t, value(0xa3, SEQUENCE(e)));
-	return SEQUENCE(cat(SEQUENCE(t), SEQUENCE(EMPTY)));
+	return SEQUENCE(cat(SEQUENCE(t), cat(SEQUENCE(RSA("\x0c")), bytes(0x03, "\0issuer's", 9))));
+}
+
+/* What the signer says behind his name. */
+static struct der signer_signed(void)
+{
+	struct der a = SEQUENCE(cat(OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03"), value(0x31, EMPTY)));
+
+	a = cat(a, SEQUENCE(cat(OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04"), value(0x31, bytes(0x04, "digest", 6)))));
+	return cat(SEQUENCE(OID("\x60\x86\x48\x01\x65\x03\x04\x02\x03")),
+		   cat(value(0xa0, a), cat(SEQUENCE(RSA("\x01")), bytes(0x04, "signer's", 8))));
 }
 
 /* Signed by certificate `serial` of `issuer`; `certs` are in it. */
@@ -86,7 +97,8 @@ static struct der signature(struct der certs, const char *issuer, uint8_t serial
 	d = SEQUENCE(cat(OID("\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x04"), d));
 	d = cat(cat(NUMBER(1), value(0x31, EMPTY)), d);
 	d = cat(d, value(0xa0, certs));
-	d = cat(d, value(0x31, SEQUENCE(cat(NUMBER(1), SEQUENCE(cat(name(0x0c, issuer, strlen(issuer)), NUMBER(serial)))))));
+	d = cat(d, value(0x31, SEQUENCE(cat(cat(NUMBER(1), SEQUENCE(cat(name(0x0c, issuer, strlen(issuer)), NUMBER(serial)))),
+					    signer_signed()))));
 	return SEQUENCE(cat(OID("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"), value(0xa0, SEQUENCE(d))));
 }
 
@@ -137,6 +149,33 @@ TEST(signer_digest_and_chain)
 	CHECK(pod_x509_issued_by(&sig.cert[1], &sig.cert[0]));
 	CHECK(!pod_x509_issued_by(&sig.cert[0], &sig.cert[1]));
 	CHECK_EQ(pod_signature_next(table, &pe, &at, &sig), POD_END);
+}
+
+static bool is(struct pod_bytes b, const char *text)
+{
+	return b.len == strlen(text) && memcmp(b.p, text, b.len) == 0;
+}
+
+/* All that it takes to tell whether keys and signatures belong together. */
+TEST(what_was_signed)
+{
+	struct der leaf = certificate(2, "Moth CA", "Moth", 9, 7);
+	uint32_t at = 0;
+
+	start();
+	entry(signature(leaf, "Moth CA", 2), 2);
+	REQUIRE(pod_signature_next(table, &pe, &at, &sig) == POD_OK);
+	CHECK_EQ(sig.content.p[0], 0x30);
+	CHECK_EQ(sig.content.p[1], 0); /* the data's kind, which is empty here, and then what holds the digest */
+	CHECK(sig.digest.p > sig.content.p && sig.digest.p + sig.digest.len == sig.content.p + sig.content.len);
+	CHECK_EQ(sig.attributes.p[0], 0xa0);
+	CHECK(is(sig.content_digest, "digest"));
+	CHECK_EQ(sig.by_signer.hash, POD_HASH_SHA512); /* RSA alone: by the hash of the digest */
+	CHECK(is(sig.by_signer.value, "signer's"));
+	CHECK_EQ(sig.cert[0].by_issuer.hash, POD_HASH_SHA384);
+	CHECK(is(sig.cert[0].by_issuer.value, "issuer's"));
+	CHECK_EQ(sig.cert[0].rsa_key.p[0], 0x30);
+	CHECK(memcmp(sig.cert[0].rsa_key.p + sig.cert[0].rsa_key.len - 3, "key", 3) == 0);
 }
 
 TEST(same_name_but_another_key)

@@ -7,7 +7,7 @@
  *   +0x1A4  2  sectors of stage 2
  *   +0x1A6  2  version (1)
  *   +0x1A8  4  sum of all 32-bit words of these sectors
- *   +0x1AC 12  zero
+ *   +0x1AC  4  partition mode's mark, +0x1B0 8 zero
  *
  * The BIOS gives: CS:IP = 0:7C00 (or 07C0:0), DL = drive. The partition table is never looked at, so a protective
  * MBR is as good as any. Reads go by EDD packets of 64 sectors (32 KiB: never across a 64 KiB boundary from

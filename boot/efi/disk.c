@@ -42,6 +42,13 @@ static struct pod_efi_disk *disk_of(struct pod_dev *dev)
 	return dev->ctx;
 }
 
+/* The boot code and the disk's signature: what is between and behind them partition mode may have changed since (core/disk/partmode.h). */
+static bool same_lba0(const uint8_t *a, const uint8_t *b)
+{
+	enum { CODE = 0x1a0, SIGNATURE = 0x1b8 };
+	return memcmp(a, b, CODE) == 0 && memcmp(a + SIGNATURE, b + SIGNATURE, 4) == 0;
+}
+
 /* The medium id no longer fits. The same stick as before? Then adopt the new id. */
 static bool same_medium(struct pod_efi_disk *d)
 {
@@ -50,8 +57,7 @@ static bool same_medium(struct pod_efi_disk *d)
 
 	if (!d->first_valid || !m->MediaPresent || m->BlockSize != block || m->MediaId == d->media_id)
 		return false;
-	if (EFI_ERROR(d->bio->ReadBlocks(d->bio, m->MediaId, 0, block, d->bounce)) ||
-	    memcmp(d->bounce, d->first, sizeof(d->first)) != 0)
+	if (EFI_ERROR(d->bio->ReadBlocks(d->bio, m->MediaId, 0, block, d->bounce)) || !same_lba0(d->bounce, d->first))
 		return false;
 	d->media_id = m->MediaId;
 	return true;

@@ -120,24 +120,32 @@ static enum pod_status plan_chosen(struct menu *m, size_t image, bool ask, bool 
 	return POD_E_NOT_FOUND;
 }
 
+/* Where the image is served from, and whether the stick's table names it meanwhile. */
+enum start_way { FROM_STICK, FROM_MEMORY, AS_PARTITION };
+
 /* POD_OK: the loader was started, and came back. */
-static enum pod_status serve(struct menu *m, struct pod_plan *plan, const char *name, bool from_memory, char *text, size_t size)
+static enum pod_status serve(struct menu *m, struct pod_plan *plan, const char *name, enum start_way way, char *text, size_t size)
 {
+	bool partition = way == AS_PARTITION && partition_possible(m, plan);
 	text[0] = 0;
 	say_left_out(m, plan);
-	if (from_memory && memory_possible(m, plan))
+	if (way == FROM_MEMORY && memory_possible(m, plan))
 		POD_TRY(memory_load(m, plan, name, text, size));
+	if (partition)
+		POD_TRY(partition_begin(m, plan, name, text, size));
 	m->fw->disk->budget = NULL; /* the image reads as it likes */
 	/* the path lives in m->path, which start_plan filled */
 	enum pod_status st = m->fw->start(m->fw, plan, m->path, text, size);
 	m->fw->disk->budget = &m->budget;
 	memory_unload(m, plan);
+	if (partition)
+		partition_end(m);
 	if (st != POD_OK && !text[0])
 		pod_snprintf(text, size, T("%s: could not be started: %s."), name, menu_status(m, st));
 	return st;
 }
 
-static void start(struct menu *m, size_t image, enum start_choice by, bool choosing, bool from_memory)
+static void start(struct menu *m, size_t image, enum start_choice by, bool choosing, enum start_way way)
 {
 	const char *name = m->stick.image[image].name;
 	char *text = pod_zalloc(m->alloc, 1, 2048);
@@ -170,7 +178,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 			record_message(m, POD_E_CORRUPT, text);
 			text[0] = 0; /* it has been said */
 		} else {
-			st = serve(m, plan, name, from_memory, text, 2048);
+			st = serve(m, plan, name, way, text, 2048);
 		}
 		pod_plan_free(plan);
 	}
@@ -185,17 +193,29 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	pod_free(m->alloc, text);
 }
 
+/* As isopod.conf says. */
+static enum start_way way_of(struct menu *m, size_t image)
+{
+	return memory_by_rule(m, image) ? FROM_MEMORY : partition_by_rule(m, image) ? AS_PARTITION : FROM_STICK;
+}
+
 void start_image(struct menu *m, size_t image, enum start_choice by)
 {
-	start(m, image, by, false, memory_by_rule(m, image));
+	start(m, image, by, false, way_of(m, image));
 }
 
 void start_other_way(struct menu *m, size_t image)
 {
-	start(m, image, CHOSEN_BY_HAND, false, !memory_by_rule(m, image));
+	start(m, image, CHOSEN_BY_HAND, false, memory_by_rule(m, image) ? FROM_STICK : FROM_MEMORY);
+}
+
+void start_as_partition(struct menu *m, size_t image)
+{
+	if (partition_ask(m, m->stick.image[image].name))
+		start(m, image, CHOSEN_BY_HAND, false, AS_PARTITION);
 }
 
 void start_choosing(struct menu *m, size_t image)
 {
-	start(m, image, CHOSEN_BY_HAND, true, memory_by_rule(m, image));
+	start(m, image, CHOSEN_BY_HAND, true, way_of(m, image));
 }

@@ -177,6 +177,8 @@ static enum pod_status prepare(struct menu *m)
 		return POD_E_NOMEM;
 	view_build(m);
 	note_scan(m);
+	if (m->stick.was_partmode)
+		partition_note(m, m->stick.partmode);
 	record_open(m);
 	if (!shown)
 		language_say_english(m);

@@ -35,6 +35,7 @@ void page_help(struct menu *m)
 	pager_add(m, &p, PLAIN_("  view     = flat | folders"));
 	pager_add(m, &p, PLAIN_("  recorder = on | off"));
 	pager_add(m, &p, PLAIN_("  memory   = on | off | haiku*.iso | /dos/*.img"));
+	pager_add(m, &p, PLAIN_("  partition = on | off | FreeBSD*.iso | /bsd/*.img"));
 	pager_add(m, &p, PLAIN_("  windows  = disk | cd"));
 	pager_add(m, &p, PLAIN_("  windows_image = 2"));
 	pager_add(m, &p, PLAIN_("  answer   = /answers/unattend.xml"));
@@ -300,6 +301,19 @@ static void add_memory(struct menu *m, struct menu_pager *p, size_t image, const
 	pager_add_pair(m, p, "M", t);
 }
 
+/* For a system that finds its medium by its own drivers. */
+static void add_partition(struct menu *m, struct menu_pager *p, size_t image, const struct pod_plan *plan)
+{
+	if (!partition_possible(m, plan))
+		return;
+	pager_add(m, p, "");
+	if (partition_by_rule(m, image))
+		pager_add(m, p, T("isopod.conf: starts as a partition of the stick."));
+	else
+		pager_add_pair(m, p, "P",
+			       T("start as a partition of the stick, if its system does not find it otherwise (FreeBSD)"));
+}
+
 static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
@@ -461,10 +475,11 @@ void page_details(struct menu *m, size_t image)
 		pod_snprintf(t, sizeof t, "%zu%s", extents, extents > 1 ? T(" (fragmented)") : T(" (contiguous)"));
 		pager_add_pair(m, &p, T("Extents"), t);
 	}
-	bool memory = st == POD_OK && memory_possible(m, plan);
+	bool memory = st == POD_OK && memory_possible(m, plan), partition = st == POD_OK && partition_possible(m, plan);
 	if (st == POD_OK) {
 		add_plan(m, &p, plan);
 		add_memory(m, &p, image, plan);
+		add_partition(m, &p, image, plan);
 		pod_plan_free(plan);
 	} else {
 		pager_add(m, &p, "");
@@ -480,6 +495,8 @@ void page_details(struct menu *m, size_t image)
 	pod_free(m->alloc, text);
 	if (memory && (key == 'm' || key == 'M'))
 		start_other_way(m, image);
+	if (partition && (key == 'p' || key == 'P'))
+		start_as_partition(m, image);
 }
 
 /* --- actions ------------------------------------------------------------------------------------------------------ */

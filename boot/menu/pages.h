@@ -34,6 +34,8 @@ int plan_entry(const struct menu *m, const struct pod_plan *p);
 void start_image(struct menu *m, size_t image, enum start_choice by);
 /* The other way than isopod.conf says: from memory, or from the stick. */
 void start_other_way(struct menu *m, size_t image);
+/* With the image as a partition of the stick; asks first. */
+void start_as_partition(struct menu *m, size_t image);
 /* As start_image, but the user chooses which image of the WIM in it starts. */
 void start_choosing(struct menu *m, size_t image);
 
@@ -46,6 +48,21 @@ bool memory_possible(const struct menu *m, const struct pod_plan *p);
 /* Reads all that the plan shows into memory, from where it is served from then on. On failure `text` holds the sentence, or "". */
 enum pod_status POD_MUST_USE memory_load(struct menu *m, struct pod_plan *p, const char *name, char *text, size_t size);
 void memory_unload(struct menu *m, struct pod_plan *p);
+
+/* --- partition mode (partition.c) ---------------------------------------------------------------------------------- */
+
+/* Does isopod.conf say that this image is started as a partition of the stick? */
+bool partition_by_rule(struct menu *m, size_t image);
+/* Is it something that can be? */
+bool partition_possible(const struct menu *m, const struct pod_plan *p);
+/* Says what will be, and asks. */
+bool partition_ask(struct menu *m, const char *name);
+/* Writes the table. On failure `text` holds the sentence. */
+enum pod_status POD_MUST_USE partition_begin(struct menu *m, struct pod_plan *p, const char *name, char *text, size_t size);
+/* Puts it back. */
+void partition_end(struct menu *m);
+/* Notes how that went, or how it did when the menu began. */
+void partition_note(struct menu *m, enum pod_status st);
 
 /* Looks at the next image on the screen that was not looked at yet (probe.c); false: there is none. */
 bool probe_next(struct menu *m);

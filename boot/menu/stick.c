@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opens what is on the stick: the partitions, the two filesystems, and the files of the boot manager on the ESP. */
 #include "boot/menu/menu.h"
+#include "core/disk/partmode.h"
 #include "core/trace/state.h"
 
 /* Directory reads are small and scattered: short lines keep the bytes read low (300 folders cost a line or two each). */
@@ -78,6 +79,8 @@ static void open_esp(struct menu *m, const struct pod_parttab *t)
 {
 	struct menu_stick *s = &m->stick;
 	struct pod_node node;
+	if (s->has_esp)
+		return;
 	s->esp_status = POD_E_NOT_FOUND;
 	for (uint32_t i = 0; i < t->count && !s->has_esp; i++) {
 		const struct pod_part *p = &t->part[i];
@@ -123,7 +126,7 @@ static void find_state(struct menu *m)
 	struct pod_node node;
 	struct pod_extent *e = NULL;
 	size_t n = 0;
-	if (pod_fs_lookup(&s->esp, POD_STATE_FILE, &node, m->entry) != POD_OK || node.is_dir ||
+	if (!s->has_esp || s->has_state || pod_fs_lookup(&s->esp, POD_STATE_FILE, &node, m->entry) != POD_OK || node.is_dir ||
 	    node.size_bytes < 2 * POD_STATE_SLOT || pod_fs_extents(&s->esp, &node, m->alloc, &e, &n) != POD_OK)
 		return;
 	if (n >= 1 && !e[0].hole && e[0].length_bytes >= 2 * POD_STATE_SLOT) {
@@ -136,6 +139,41 @@ static void find_state(struct menu *m)
 	pod_free(m->alloc, e);
 }
 
+static enum pod_status load_partmode(struct menu *m, struct pod_partmode *p)
+{
+	struct pod_window record;
+	if (!m->stick.has_state)
+		return POD_E_NOT_FOUND;
+	POD_TRY(pod_window_init(&record, &m->stick.state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD));
+	return pod_partmode_load(p, m->fw->disk, &record.dev);
+}
+
+enum pod_status stick_end_partmode(struct menu *m)
+{
+	struct pod_partmode *p = pod_zalloc(m->alloc, 1, sizeof *p);
+	enum pod_status st = p ? load_partmode(m, p) : POD_E_NOMEM;
+	if (st == POD_OK)
+		st = pod_partmode_end(p);
+	pod_free(m->alloc, p);
+	return st;
+}
+
+/* The stick was last started with an image as a partition. Where it cannot be written the table is at least read as it was. */
+static void leave_partmode(struct menu *m, struct pod_parttab *t)
+{
+	struct menu_stick *s = &m->stick;
+	struct pod_partmode *p = pod_zalloc(m->alloc, 1, sizeof *p);
+	open_esp(m, t);
+	find_state(m);
+	s->was_partmode = true;
+	s->partmode = p ? load_partmode(m, p) : POD_E_NOMEM;
+	if (s->partmode == POD_OK) {
+		s->partmode = pod_partmode_end(p);
+		s->table_status = pod_parttab_read(&p->dev, m->alloc, t, NULL);
+	}
+	pod_free(m->alloc, p);
+}
+
 void stick_open(struct menu *m)
 {
 	struct menu_stick *s = &m->stick;
@@ -145,12 +183,13 @@ void stick_open(struct menu *m)
 		return;
 	}
 	s->table_status = pod_parttab_read(m->fw->disk, m->alloc, t, NULL);
+	if (s->table_status == POD_OK && pod_partmode_shows(t))
+		leave_partmode(m, t);
 	if (s->table_status == POD_OK) {
 		open_data(m, t);
 		open_esp(m, t);
 		look_ahead(m);
-		if (s->has_esp)
-			find_state(m);
+		find_state(m);
 	}
 	pod_free(m->alloc, t);
 }

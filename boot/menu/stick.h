@@ -74,6 +74,8 @@ struct menu_stick {
 	bool has_conf;
 	struct pod_node conf_node;
 
+	enum pod_status partmode; /* POD_OK: the table was put back, or named no image; else why it still does */
+	bool was_partmode;	  /* it named one */
 	bool has_state;
 	uint64_t state_start; /* of the state file on the stick */
 	struct pod_window state;
@@ -93,6 +95,9 @@ enum pod_status stick_shim(void *menu, enum pod_machine machine, struct pod_shim
 enum pod_status stick_helper(void *menu, enum pod_machine machine, struct pod_alloc *a, uint8_t **data, size_t *len);
 /* A copy that lives as long as the stick, or NULL. */
 const char *stick_keep(struct menu *m, const char *name);
+/* A table that names an image as a partition is as it was before, from now on (core/disk/partmode.h). POD_E_NOT_FOUND,
+ * POD_E_CHANGED: it is not ours to change. */
+enum pod_status POD_MUST_USE stick_end_partmode(struct menu *m);
 /* Walks the data partition. */
 enum pod_status POD_MUST_USE scan_run(struct menu *m);
 /* Full path of an image or folder; cut if `size` does not suffice. */

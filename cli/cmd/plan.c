@@ -394,6 +394,8 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	cli_json_u64(&j, "sector_size", p->sector_size);
 	json_starts(&j, p, only);
 	cli_json_bool(&j, "from_memory", cli_image_from_memory(im));
+	cli_json_bool(&j, "may_be_partition", pod_plan_may_be_partition(p) && pod_plan_in_one_piece(p));
+	cli_json_bool(&j, "as_partition", cli_image_as_partition(im, p));
 	if (wim)
 		json_wim(&j, wim);
 	free(wim);
@@ -527,6 +529,24 @@ static void text_windows(const struct pod_plan_windows *w)
 		cli_print(_("LabConfig values that are set: %u.\n"), w->lab_count);
 }
 
+/* On a stick: the way for systems that find their medium by their own drivers. */
+static void text_partition(struct cli_image *im, const struct pod_plan *p)
+{
+	if (!im->target || !pod_plan_may_be_partition(p))
+		return;
+	if (!pod_plan_in_one_piece(p))
+		cli_print(
+			"%s\n",
+			_("It cannot become a partition of the stick, for it lies in several pieces; copy it again with 'isopod add'."));
+	else if (cli_image_as_partition(im, p))
+		cli_print(
+			"%s\n",
+			_("As a partition of the stick, as isopod.conf says: the partition table names it until the menu starts again."));
+	else
+		cli_print("%s\n",
+			  _("If its system does not find it: Tab and P in the menu start it as a partition of the stick."));
+}
+
 static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
@@ -549,6 +569,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 	if (cli_image_from_memory(im))
 		cli_print(_("From memory, as isopod.conf says: %s are read into it first.\n"),
 			  pod_format_size(size, p->map.size_bytes));
+	text_partition(im, p);
 	if (wim)
 		text_wim(wim);
 	free(wim);

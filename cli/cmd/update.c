@@ -73,6 +73,8 @@ static int update(struct cli_target *t, const struct cli_bootcode *boot, const s
 		if (st != POD_OK)
 			return fault_status(fault, t->file.path, _("cannot update the boot code"), st, NULL);
 	}
+	if (t->partmode)
+		cli_print(_("%s: the partition table no longer names an image\n"), t->file.path);
 	cli_print("%s: %s\n", t->file.path, esp_changed || boot_changed ? _("boot code updated") : _("already up to date"));
 	return cli_flush(fault);
 }

@@ -42,7 +42,17 @@ static const struct doctor_check state_check = {
 		   "in one piece. Without it everything starts, but nothing is remembered and nothing recorded. 'isopod update' "
 		   "makes a new one."),
 };
-static const struct doctor_check *const checks[] = {&boot_check, &loaders_check, &doctor_check_esp, &state_check};
+static const struct doctor_check partition_check = {
+	.id = "drive.partition",
+	.hazard = POD_HAZARD_DRIVE,
+	.title = N_("partition mode"),
+	.explain =
+		N_("A system that sees the stick as it is finds its image as a partition of it: the boot manager names it in the "
+		   "partition table, in the place of the data partition, and puts the table back when it starts the next time. "
+		   "Until then other systems do not see the images. 'isopod update' puts it back, too."),
+};
+static const struct doctor_check *const checks[] = {&boot_check, &loaders_check, &doctor_check_esp, &state_check,
+						    &partition_check};
 
 static const char *update_fix(void)
 {
@@ -407,6 +417,11 @@ static void run_stick(struct doctor *d)
 	if (d->target->esp.ops)
 		read_list(d->target, &f->list);
 	check_bootcode(d, f);
+	if (d->target->partmode)
+		doctor_report(
+			d, &partition_check, DOCTOR_WARN, d->arg,
+			_("the partition table still names the image that was started last: other systems see no data partition"),
+			_("start the stick once more, or 'isopod update' puts the table back"));
 	if (d->target->esp.ops) {
 		check_files(d, f);
 		doctor_esp(d);

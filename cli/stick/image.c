@@ -252,6 +252,14 @@ bool cli_image_from_memory(struct cli_image *im)
 	return conf && pod_rules_match(conf->memory, im->path);
 }
 
+bool cli_image_as_partition(struct cli_image *im, const struct pod_plan *plan)
+{
+	const struct pod_conf *conf = conf_of(im->target);
+
+	return conf && pod_plan_may_be_partition(plan) && !cli_image_from_memory(im) &&
+	       pod_rules_match(conf->partition, im->path);
+}
+
 /* Asked for on NTFS alone: from other volumes Windows' kernel starts no virtual disk, however much is free. */
 static enum pod_status free_space(void *ctx, uint64_t *bytes)
 {

@@ -37,6 +37,8 @@ bool cli_image_has_windows(struct pod_dev *bytes, const struct pod_image *image)
 struct cli_dev *cli_image_file(struct cli_image *im);
 /* Does the stick's isopod.conf say that it is started from memory? */
 bool cli_image_from_memory(struct cli_image *im);
+/* ... or as a partition of the stick? */
+bool cli_image_as_partition(struct cli_image *im, const struct pod_plan *plan);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);

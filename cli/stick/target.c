@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opens a stick: table, data partition, ESP. */
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "cli/stick/bootcode.h"
 #include "cli/ui/ui.h"
@@ -19,10 +21,10 @@ static bool is_esp(const struct pod_parttab *t, const struct pod_part *p)
 	return p->mbr_type == 0xef;
 }
 
-static bool read_table(struct cli_target *t, struct fault *fault)
+static bool read_table(struct cli_target *t, struct pod_dev *dev, struct fault *fault)
 {
 	struct pod_diag diag = {0};
-	enum pod_status st = pod_parttab_read(&t->file.dev, &cli_alloc, &t->table, &diag);
+	enum pod_status st = pod_parttab_read(dev, &cli_alloc, &t->table, &diag);
 
 	if (st != POD_OK) {
 		fault_status(fault, t->file.path, _("cannot read the partition table"), st, &diag);
@@ -39,6 +41,51 @@ static bool read_table(struct cli_target *t, struct fault *fault)
 			t->esp_part = p;
 	}
 	return true;
+}
+
+/* A stick whose ESP is damaged or missing can still be listed and copied to. */
+static void open_esp(struct cli_target *t)
+{
+	if (!t->esp_part ||
+	    pod_window_init(&t->esp_win, &t->file.dev, t->esp_part->start_bytes, t->esp_part->length_bytes) != POD_OK)
+		return;
+	if (pod_fs_open_as(&t->esp, &pod_fs_fat, &t->esp_win.dev, &cli_alloc, NULL) != POD_OK)
+		memset(&t->esp, 0, sizeof t->esp);
+}
+
+/* The stick was last started with an image as a partition. */
+static bool leave_partmode(struct cli_target *t, bool writable, struct fault *fault)
+{
+	struct pod_partmode *p = cli_xzalloc(sizeof *p);
+	struct pod_window state, record;
+	enum pod_status st = POD_E_NOT_FOUND;
+
+	open_esp(t);
+	t->partmode = p;
+	if (cli_target_state(t, &state, NULL, NULL) &&
+	    pod_window_init(&record, &state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD) == POD_OK)
+		st = pod_partmode_load(p, &t->file.dev, &record.dev);
+	if (st == POD_E_NOT_FOUND || st == POD_E_CHANGED) {
+		fault_set(
+			fault,
+			_("%s: its partition table names an image, and was changed since, or what it was before is lost; give the data "
+			  "partition its entry back with a partitioning tool: it begins at 1 MiB and ends where the ESP begins"),
+			t->file.path);
+		return false;
+	}
+	if (st == POD_OK && writable) {
+		st = pod_partmode_end(p);
+		if (st == POD_OK && t->file.is_block)
+			(void)ioctl(t->file.fd, BLKRRPART);
+	}
+	if (st != POD_OK) {
+		fault_status(fault, t->file.path, _("cannot put the partition table back"), st, NULL);
+		return false;
+	}
+	pod_fs_close(&t->esp);
+	memset(&t->esp, 0, sizeof t->esp);
+	t->esp_part = NULL;
+	return read_table(t, &p->dev, fault);
 }
 
 /* As the boot manager chooses: the first partition that is not an ESP and holds a filesystem we read. */
@@ -78,16 +125,6 @@ static bool open_data(struct cli_target *t, struct fault *fault)
 	else
 		fault_status(fault, t->file.path, _("cannot open the data partition"), first, &first_diag);
 	return false;
-}
-
-/* A stick whose ESP is damaged or missing can still be listed and copied to. */
-static void open_esp(struct cli_target *t)
-{
-	if (!t->esp_part ||
-	    pod_window_init(&t->esp_win, &t->file.dev, t->esp_part->start_bytes, t->esp_part->length_bytes) != POD_OK)
-		return;
-	if (pod_fs_open_as(&t->esp, &pod_fs_fat, &t->esp_win.dev, &cli_alloc, NULL) != POD_OK)
-		memset(&t->esp, 0, sizeof t->esp);
 }
 
 /* An interrupted change to an NTFS volume is to be seen as one that has happened. */
@@ -133,7 +170,8 @@ struct cli_target *cli_target_open(const char *path, bool writable, struct fault
 		free(t);
 		return NULL;
 	}
-	if (!read_table(t, fault) || !open_data(t, fault)) {
+	if (!read_table(t, &t->file.dev, fault) || (pod_partmode_shows(&t->table) && !leave_partmode(t, writable, fault)) ||
+	    !open_data(t, fault)) {
 		cli_target_close(t);
 		return NULL;
 	}
@@ -205,6 +243,7 @@ void cli_target_close(struct cli_target *t)
 	pod_ntfs_journal_close(&t->ahead);
 	cli_dev_close(&t->file);
 	free(t->conf);
+	free(t->partmode);
 	free(t);
 }
 

@@ -5,7 +5,7 @@
 
 #include "cli/host/dev.h"
 #include "cli/stick/ntfs_journal.h"
-#include "core/disk/parttab.h"
+#include "core/disk/partmode.h"
 #include "core/fs/fs.h"
 #include "core/plan/plan.h"
 
@@ -20,11 +20,13 @@ struct cli_target {
 	 * interrupted, and void; POD_E_NOT_FOUND: nothing of the kind. */
 	enum pod_status journal;
 	struct pod_ntfs_journal ahead;
+	struct pod_partmode *partmode; /* the table names an image, and `table` is the one from before; NULL: it does not */
 	struct pod_dirent scratch;
 	struct pod_conf *conf; /* what isopod.conf says, once a plan asked; freed with the target */
 };
 
-/* Opens TARGET. Returns NULL and has said why if it is no stick. Block devices opened for writing are checked by
+/* Opens TARGET. A partition table that names an image (core/disk/partmode.h) is read as it was before, and for writing put back. Returns NULL
+ * and has said why if it is no stick. Block devices opened for writing are checked by
  * cli_safety_check_idle first. */
 struct cli_target *cli_target_open(const char *path, bool writable, struct fault *fault);
 /* 1: a drive, or a file with our boot code or our state file on an ESP; 0: another file; -1: cannot be opened, has been said. */

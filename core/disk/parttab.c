@@ -24,6 +24,7 @@
 #include "core/base/hash.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/disk/bootcode.h"
 
 enum {
 	MBR_TABLE = 446,
@@ -122,6 +123,7 @@ static enum pod_status read_mbr(struct reader *r, const uint8_t *mbr)
 {
 	uint32_t logical = 5;
 	r->out->kind = POD_PARTTAB_MBR;
+	r->out->names_image = pod_bootcode_marked(mbr);
 	r->shift = r->dev->sector_size == 4096 ? 12 : 9;
 	for (uint32_t i = 0; i < 4; i++) {
 		const uint8_t *e = mbr + MBR_TABLE + i * MBR_ENTRY;

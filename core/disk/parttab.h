@@ -27,6 +27,7 @@ struct pod_parttab {
 	uint32_t mbr_signature; /* of LBA 0, also under GPT */
 	uint8_t disk_guid[16];	/* GPT only */
 	bool used_backup;	/* GPT: the primary header was bad, the backup was read */
+	bool names_image;	/* MBR: it bears the mark of partition mode (partmode.h) */
 	uint32_t count;
 	struct pod_part part[POD_PART_MAX];
 };
@@ -48,5 +49,8 @@ enum pod_status POD_MUST_USE pod_parttab_read_gpt(struct pod_dev *d, struct pod_
  * 440 bytes for LBA 0. Order: GPT backup, GPT primary, flush, then LBA 0 as the last single-sector write, flush. */
 enum pod_status POD_MUST_USE pod_parttab_write(struct pod_dev *d, struct pod_alloc *a, const struct pod_parttab *t,
 					       const uint8_t *boot_code);
+
+/* Fills one entry of an MBR, of 16 bytes; `shift`: log2 of the sector size. */
+void pod_parttab_put_mbr(uint8_t *e, const struct pod_part *p, uint32_t shift);
 
 #endif

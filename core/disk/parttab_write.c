@@ -87,7 +87,7 @@ static enum pod_status begin_mbr(struct writer *w, const uint8_t *boot_code)
 	return POD_OK;
 }
 
-static void put_mbr_entry(uint8_t *e, const struct pod_part *p, uint32_t shift)
+void pod_parttab_put_mbr(uint8_t *e, const struct pod_part *p, uint32_t shift)
 {
 	uint64_t first = p->start_bytes >> shift, count = p->length_bytes >> shift;
 	e[0] = p->active ? 0x80 : 0;
@@ -127,7 +127,7 @@ static enum pod_status write_mbr(struct writer *w, const uint8_t *boot_code)
 	POD_TRY(pod_dev_flush(w->dev));
 	POD_TRY(begin_mbr(w, boot_code));
 	for (uint32_t i = 0; i < w->t->count; i++)
-		put_mbr_entry(w->sector + MBR_TABLE + (w->t->part[i].number - 1) * MBR_ENTRY, &w->t->part[i], w->shift);
+		pod_parttab_put_mbr(w->sector + MBR_TABLE + (w->t->part[i].number - 1) * MBR_ENTRY, &w->t->part[i], w->shift);
 	POD_TRY(pod_dev_write(w->dev, 0, w->sector, (size_t)1 << w->shift));
 	return pod_dev_flush(w->dev);
 }

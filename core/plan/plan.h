@@ -7,6 +7,7 @@
 #define POD_PLAN_PLAN_H
 
 #include "core/image/image.h"
+#include "core/disk/partmode.h"
 #include "core/map/map.h"
 #include "core/plan/persist.h"
 
@@ -253,6 +254,15 @@ enum pod_status POD_MUST_USE pod_plan_missing(const struct pod_plan *p, struct p
 					      struct pod_alloc *a, char out[256]);
 /* Has the image something for the other of a firmware's modes, BIOS or UEFI? `firmware`: POD_FW_*, the mode it ran in. */
 bool pod_plan_other_mode(const struct pod_plan *p, uint32_t firmware);
+
+/* Is it an image that its own system could find as a partition of the stick, and for which there is no other way? (partition.c) */
+bool pod_plan_may_be_partition(const struct pod_plan *p);
+/* Names it so, and where it is a disk its own partitions (pod_partmode_begin tells more). POD_E_UNSUPPORTED also: it is not in one piece on the
+ * disk, which is the one the plan was made on. `number`: of the partition that it lies in. */
+enum pod_status POD_MUST_USE pod_plan_name_image(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record,
+						 struct pod_alloc *a, uint32_t number);
+/* Is it in one piece on the disk? */
+bool pod_plan_in_one_piece(const struct pod_plan *p);
 
 /* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start that of 2023?
  */

@@ -16,11 +16,12 @@ enum key {
 	KEY_LABCONFIG,
 	KEY_WRITE,
 	KEY_MEMORY,
+	KEY_PARTITION,
 	KEY_COUNT
 };
 
 static const char *const key_name[KEY_COUNT] = {"timeout",	 "default", "language",	 "view",  "recorder", "windows",
-						"windows_image", "answer",  "labconfig", "write", "memory"};
+						"windows_image", "answer",  "labconfig", "write", "memory",   "partition"};
 
 struct span {
 	const char *p;
@@ -272,11 +273,14 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 		return parse_words(l->value, c->labconfig) ? NULL
 							   : "not names of letters and digits, of at most 255 bytes in all";
 	case KEY_MEMORY:
-		return parse_patterns(l->value, c->memory) ? NULL : "not on, off, or names of at most 1022 bytes of UTF-8";
+	case KEY_PARTITION:
+		return parse_patterns(l->value, *key == KEY_MEMORY ? c->memory : c->partition)
+			       ? NULL
+			       : "not on, off, or names of at most 1022 bytes of UTF-8";
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory, partition)";
 }
 
 void pod_conf_init(struct pod_conf *c)

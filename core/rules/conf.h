@@ -15,6 +15,7 @@
  *   write     on | off: whether a Linux in a disk image writes into the image, where that can be (core/plan/handover_disk.c)
  *   memory    on | off | patterns (core/rules/match.h): which images are read into memory and served from there, so that a system that does
  *             not see the stick finds its medium
+ *   partition on | off | patterns: which images are started with the image as a partition of the stick (core/disk/partmode.h), without asking
  *   recorder  on | off: whether the boot manager writes its flight recorder into the state file (core/trace/record.h)
  *
  * Parsing never fails: a line that makes no sense is skipped, and the last valid line for a key counts. pod_conf_lint says what
@@ -42,7 +43,8 @@ struct pod_conf {
 	enum pod_conf_language language;
 	enum pod_conf_view view;
 	bool recorder_off;
-	char memory[POD_CONF_PATH_MAX]; /* patterns; "" if none, "*" for all */
+	char memory[POD_CONF_PATH_MAX];	   /* patterns; "" if none, "*" for all */
+	char partition[POD_CONF_PATH_MAX]; /* as memory */
 	bool windows_cd;
 	bool write;
 	uint32_t windows_image;		     /* 0: none */

@@ -28,6 +28,7 @@
 #define POD_STATE_SLOT	   4096u
 #define POD_STATE_NEXT_MAX 3072u
 #define POD_STATE_LANGUAGE 0x3E000u
+#define POD_STATE_PARTMODE 0x3E200u /* the record of partition mode (core/disk/partmode.h) */
 
 /* `state` is a device (window) over the state file's contiguous bytes. */
 /* Reads the choice into path (size bytes); "" when none or when both slots are damaged. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Partition tables. Whatever is accepted lies inside the device and can be written and read again. Repairs the GPT
- * checksums of the input, so that the fuzzer gets past them, unless the first byte's lowest bit is set.
+ * checksums of the input, so that the fuzzer gets past them, unless the first byte's lowest bit is set. The end of the input is also read as a
+ * record of partition mode about itself, and an image named in it.
  */
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
-#include "core/disk/parttab.h"
+#include "core/disk/partmode.h"
 #include "tests/fuzz/fuzz.h"
 
 static void mend(uint8_t *d, size_t len, size_t at)
@@ -29,6 +30,30 @@ static void sound(const struct pod_parttab *t, const struct fuzz_env *e)
 		FUZZ_REQUIRE(t->part[i].number >= 1);
 		FUZZ_REQUIRE(pod_in_range(t->part[i].start_bytes, t->part[i].length_bytes, e->dev.size_bytes));
 		FUZZ_REQUIRE(memchr(t->part[i].name, 0, sizeof t->part[i].name));
+	}
+}
+
+static void partition_mode(struct fuzz_env *e, uint8_t *copy, const struct pod_parttab *t)
+{
+	static struct pod_partmode p;
+	struct pod_window w;
+	uint64_t at = e->dev.size_bytes - POD_PARTMODE_RECORD;
+	if (e->dev.size_bytes < POD_PARTMODE_RECORD || pod_window_init(&w, &e->dev, at, POD_PARTMODE_RECORD) != POD_OK)
+		return;
+	if (!(copy[0] & 1)) {
+		memcpy(copy + at, "ISOPODP1", 8);
+		pod_put_le32(copy + at + 8, 0);
+		pod_put_le32(copy + at + 8, pod_crc32(0, copy + at, POD_PARTMODE_RECORD));
+	}
+	if (pod_partmode_load(&p, &e->dev, &w.dev) == POD_OK) {
+		uint8_t sector[512];
+		FUZZ_REQUIRE(p.at_bytes <= 512);
+		FUZZ_REQUIRE(pod_dev_read(&p.dev, p.at_bytes, sector, 512) != POD_OK || memcmp(sector, p.record + 512, 512) == 0);
+	}
+	for (uint32_t i = 0; i < t->count && i < 8; i++) {
+		const struct pod_partmode_piece piece = {t->part[i].start_bytes, 512, POD_PARTMODE_TYPE};
+		if (pod_partmode_begin(&e->dev, &w.dev, &e->alloc, t->part[i].number, &piece, 1) == POD_OK)
+			break;
 	}
 }
 
@@ -61,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			FUZZ_REQUIRE(pod_parttab_read(&m.dev, &e.alloc, &t, NULL) == POD_OK && t.count == count);
 		}
 		free(out);
+		partition_mode(&e, copy, &t);
 	}
 	fuzz_done(&e);
 	return 0;

@@ -7,12 +7,12 @@ INTEROP_TOOLS := $(sort $(wildcard tests/interop/*_tool.c))
 INTEROP_BIN := $(patsubst tests/interop/%_tool.c,$(B)/interop/%,$(INTEROP_TOOLS))
 INTEROP_TESTS := $(shell find tests/interop -maxdepth 1 -type f -perm -u+x \( -name '*.sh' -o -name '*.py' \) | sort)
 
-$(filter-out $(B)/interop/menu,$(INTEROP_BIN)): $(B)/interop/%: tests/interop/%_tool.c $(B)/san/libpod.a
+$(filter-out $(B)/interop/menu $(B)/interop/partition,$(INTEROP_BIN)): $(B)/interop/%: tests/interop/%_tool.c $(B)/san/libpod.a
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(UNIT_FLAGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(TEST_DEPS) -o $@ $< $(B)/san/libpod.a
 -include $(INTEROP_BIN:=.d)
 # The menu before the core that it needs.
-$(B)/interop/menu: tests/interop/menu_tool.c $(B)/san/libmenu.a $(B)/san/libpod.a
+$(B)/interop/menu $(B)/interop/partition: $(B)/interop/%: tests/interop/%_tool.c $(B)/san/libmenu.a $(B)/san/libpod.a
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(UNIT_FLAGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(TEST_DEPS) -o $@ $< $(B)/san/libmenu.a $(B)/san/libpod.a
 

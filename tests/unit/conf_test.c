@@ -105,7 +105,7 @@ TEST(lint_names_lines)
 		 7);
 	CHECK_STR(
 		report,
-		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory)\n"
+		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory, partition)\n"
 		"3 timeout: not a number of seconds from 0 to 3600\n"
 		"3 timeout: given twice: the last valid line counts\n"
 		"5 no sense: no '=' in this line\n"

@@ -88,7 +88,8 @@ struct pod_fw {
 	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */
 	/* pod_plan_wants_2023 with this machine's variables; false without Secure Boot. NULL: a BIOS. */
 	bool (*wants_2023)(struct pod_fw *fw);
-	const struct pod_uki_ops *ukis; /* of the plan's request; NULL: a BIOS, which starts none */
+	const struct pod_uki_ops *ukis;		    /* of the plan's request; NULL: a BIOS, which starts none */
+	const struct pod_place_ops *const *volumes; /* of the plan's request; NULL: a BIOS, which has no room for them */
 	/* pod_plan_name_image, for partition mode. NULL: it is not offered, and what an earlier start left is only put back. */
 	enum pod_status (*name_image)(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record, struct pod_alloc *a,
 				      uint32_t number);

@@ -136,6 +136,13 @@ static void lzo1x(struct lz *z)
 	}
 }
 
+size_t pod_unpack_lzo1x(const uint8_t *in, size_t in_len, uint8_t *out, size_t max)
+{
+	struct lz z = {.in = in, .in_len = in_len, .out = out, .max = max};
+	lzo1x(&z);
+	return z.len;
+}
+
 size_t pod_unpack_lzo(const uint8_t *in, size_t in_len, uint8_t *out, size_t max)
 {
 	struct lz z = {.in = in, .in_len = in_len, .out = out, .max = max};

@@ -41,5 +41,7 @@ enum pod_status POD_MUST_USE pod_unpack_bzip2(struct pod_alloc *a, const uint8_t
 					      size_t *out_len);
 size_t pod_unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t max);
 size_t pod_unpack_lzo(const uint8_t *in, size_t in_len, uint8_t *out, size_t max);
+/* LZO1X alone, without a header. */
+size_t pod_unpack_lzo1x(const uint8_t *in, size_t in_len, uint8_t *out, size_t max);
 
 #endif

@@ -39,6 +39,7 @@ enum pod_status POD_MUST_USE pod_extents_end(struct pod_extents *x);
 struct pod_node {
 	bool is_dir;
 	bool is_link; /* a symbolic link; only ops->readdir reports them, see readlink */
+	bool is_root; /* the root directory of a subvolume (Btrfs), which may hold a system as a volume does */
 	uint64_t size_bytes;
 	uint64_t valid_bytes; /* exFAT ValidDataLength, NTFS initialized size; elsewhere = size_bytes. Beyond it zeros are read */
 	uint64_t priv[4];     /* the filesystem's own: flags, extent...; [0]: where a directory's data begins */
@@ -98,6 +99,7 @@ struct pod_fs_ops {
 	/* Reads `len` bytes of a file whose bytes do not lie on the device as they are; extents refuses it. The range is within the
 	 * file. POD_END: they do, read them through the extents. NULL: all files are such. */
 	enum pod_status (*read)(struct pod_fs *fs, const struct pod_node *file, uint64_t off, void *buf, size_t len);
+	bool subvolumes;     /* directories may be root directories (pod_node.is_root) */
 	bool case_sensitive; /* names may differ in case only: the exact one comes first */
 	/* The target of a symbolic link, NUL-terminated; POD_E_LIMIT if it does not fit. NULL where the format has no links. */
 	enum pod_status (*readlink)(struct pod_fs *fs, const struct pod_node *link, char *buf, size_t size);
@@ -118,7 +120,9 @@ struct pod_fs {
 
 extern const struct pod_fs_ops pod_fs_exfat, pod_fs_ntfs, pod_fs_fat, pod_fs_iso9660, pod_fs_joliet, pod_fs_udf;
 /* What a Linux is installed on (ext: ext2, ext3, ext4); pod_fs_open leaves them out, since no stick's data partition has them. */
-extern const struct pod_fs_ops pod_fs_ext, pod_fs_xfs;
+extern const struct pod_fs_ops pod_fs_ext, pod_fs_xfs, pod_fs_btrfs;
+/* Btrfs from its default subvolume on; POD_E_FORMAT where that is the root of pod_fs_btrfs. */
+extern const struct pod_fs_ops pod_fs_btrfs_default;
 
 /* Tries the descriptors exfat, ntfs, fat, iso9660, udf in turn. POD_E_FORMAT if none knows the device. */
 enum pod_status POD_MUST_USE pod_fs_open(struct pod_fs *fs, struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);

@@ -128,6 +128,8 @@ static enum pod_status keep(void *ctx, const struct pod_extent *e)
 enum pod_status pod_place_kept(struct pod_place *p, const struct pod_node *file, struct pod_place_runs *to)
 {
 	struct keeping k = {p, to, file->size_bytes & ~(uint64_t)(p->fs->cluster_size - 1)};
+	if (p->ops->keeps_itself)
+		return k.left ? add(p, to, &(struct pod_place_run){.length_bytes = k.left, .kept = true}) : POD_OK;
 	if (file->valid_bytes != file->size_bytes)
 		return POD_E_UNSUPPORTED;
 	return p->fs->ops->extents(p->fs, file, keep, &k);

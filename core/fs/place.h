@@ -50,6 +50,8 @@ struct pod_place_ops {
 	/* The first run of clusters that nothing uses which begins at or behind `from_bytes` (or contains it: then from there on). POD_END:
 	 * no more. It may end where a longer one goes on. */
 	enum pod_status (*next_free)(struct pod_place *p, uint64_t from_bytes, struct pod_place_run *out);
+	/* `point` finds the bytes of the file that are kept itself, however they are stored: one run without a place stands for them. */
+	bool keeps_itself;
 	/* Is not everything in its place that was written? What is read is then what lay there before. NULL: it always is. */
 	bool (*dirty)(struct pod_fs *fs);
 	/* From now on `file` consists of these runs, the last one perhaps not to its end: `size_bytes` long. Shows no change unless it

@@ -13,12 +13,16 @@
 #include "core/plan/internal.h"
 #include "core/disk/parttab.h"
 #include "core/base/mem.h"
+#include "core/fs/place.h"
 
 enum {
 	RELEASES_MAX = 4,
 	RELEASE_LEN = 64, /* of the kernel's own name for itself, with NUL */
 	DEP_BYTES = 4 << 20,
 	ALL_BYTES = 8 << 20, /* of modules */
+	SUBVOLUMES_MAX = 8,
+	SUBVOLUME_LEN = 64,
+	ENTRIES_MAX = 256, /* of the root directory above them */
 };
 
 static const char *const wanted[] = {"dm-mod", "dm-zero", "dm-snapshot", "loop"};
@@ -159,23 +163,59 @@ static enum pod_status each_release(struct search *s, const struct pod_node *mod
 	return POD_OK;
 }
 
-enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root)
+/* Below a folder: "" or that of a subvolume. POD_E_NOT_FOUND: there are none. */
+static enum pod_status modules_below(struct search *s, const char *folder)
 {
 	static const char *const place[] = {"usr/lib/modules", "lib/modules"};
-	struct pod_alloc *a = h->plan->alloc;
-	struct search *s = pod_zalloc(a, 1, sizeof *s);
-	struct pod_dirent *entry = pod_zalloc(a, 1, sizeof *entry);
-	struct pod_node modules;
-	if (!h->module)
-		h->module = pod_zalloc(a, POD_MODULES_MAX, sizeof *h->module);
-	enum pod_status st = s && entry && h->module ? POD_E_NOT_FOUND : POD_E_NOMEM;
+	enum pod_status st = POD_E_NOT_FOUND;
 	for (size_t i = 0; st == POD_E_NOT_FOUND && i < POD_ARRAY_LEN(place); i++) {
-		*s = (struct search){.h = h, .fs = root, .entry = entry};
-		st = pod_fs_lookup(root, place[i], &modules, entry);
+		struct pod_node modules;
+		size_t len = (size_t)pod_snprintf(s->path, sizeof s->path, "%s%s%s", folder, *folder ? "/" : "", place[i]);
+		if (len >= sizeof s->path)
+			return POD_E_NOT_FOUND;
+		st = pod_fs_lookup(s->fs, s->path, &modules, s->entry);
 		if (st == POD_OK && !modules.is_dir)
 			st = POD_E_NOT_FOUND;
 		if (st == POD_OK)
-			st = each_release(s, &modules, pod_strlcpy(s->path, place[i], sizeof s->path));
+			st = each_release(s, &modules, len);
+	}
+	return st;
+}
+
+/* In the first subvolume that has some: the system may be in one. */
+static enum pod_status modules_in_subvolumes(struct search *s)
+{
+	char name[SUBVOLUMES_MAX][SUBVOLUME_LEN];
+	struct pod_node root;
+	struct pod_dir dir;
+	unsigned n = 0;
+	enum pod_status st = s->fs->ops->root(s->fs, &root);
+	if (st == POD_OK)
+		st = pod_dir_open(&dir, s->fs, &root);
+	for (unsigned i = 0; st == POD_OK && i < ENTRIES_MAX && n < SUBVOLUMES_MAX; i++) {
+		st = pod_dir_next(&dir, s->entry);
+		if (st == POD_OK && s->entry->node.is_root && pod_strlen(s->entry->name) < SUBVOLUME_LEN)
+			(void)pod_strlcpy(name[n++], s->entry->name, SUBVOLUME_LEN);
+	}
+	st = st == POD_OK || st == POD_END ? POD_E_NOT_FOUND : st;
+	for (unsigned i = 0; st == POD_E_NOT_FOUND && i < n; i++)
+		st = modules_below(s, name[i]);
+	return st;
+}
+
+enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root)
+{
+	struct pod_alloc *a = h->plan->alloc;
+	struct search *s = pod_zalloc(a, 1, sizeof *s);
+	struct pod_dirent *entry = pod_zalloc(a, 1, sizeof *entry);
+	if (!h->module)
+		h->module = pod_zalloc(a, POD_MODULES_MAX, sizeof *h->module);
+	enum pod_status st = s && entry && h->module ? POD_OK : POD_E_NOMEM;
+	if (st == POD_OK) {
+		*s = (struct search){.h = h, .fs = root, .entry = entry};
+		st = modules_below(s, "");
+		if (st == POD_E_NOT_FOUND && root->ops->subvolumes)
+			st = modules_in_subvolumes(s);
 	}
 	pod_free(a, entry);
 	pod_free(a, s);
@@ -184,25 +224,33 @@ enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *r
 
 /* --- the partitions ---------------------------------------------------------------------------------------- */
 
+/* POD_OK also where it is another filesystem, or damaged. */
+static enum pod_status look_into_as(struct pod_handover *h, struct pod_dev *d, const struct pod_fs_ops *ops)
+{
+	struct pod_fs *fs = pod_zalloc(h->plan->alloc, 1, sizeof *fs);
+	if (!fs)
+		return POD_E_NOMEM;
+	enum pod_status st = pod_fs_open_as(fs, ops, d, h->plan->alloc, NULL);
+	if (st == POD_OK)
+		st = pod_handover_modules_of(h, fs);
+	pod_fs_close(fs);
+	pod_free(h->plan->alloc, fs);
+	if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED || st == POD_E_RANGE || st == POD_E_LIMIT)
+		st = POD_OK;
+	return st;
+}
+
 /* Of one that is a root filesystem, or may be. */
 static enum pod_status look_into(struct pod_handover *h, struct pod_dev *disk, uint64_t start, uint64_t len)
 {
 	static const struct pod_fs_ops *const known[] = {&pod_fs_ext, &pod_fs_xfs};
+	const struct pod_place_ops *const *more = h->rq->volumes;
 	struct pod_window w;
 	enum pod_status st = pod_window_init(&w, disk, start, len);
-	for (size_t i = 0; st == POD_OK && i < POD_ARRAY_LEN(known); i++) {
-		struct pod_fs *fs = pod_zalloc(h->plan->alloc, 1, sizeof *fs);
-		if (!fs)
-			return POD_E_NOMEM;
-		st = pod_fs_open_as(fs, known[i], &w.dev, h->plan->alloc, NULL);
-		if (st == POD_OK)
-			st = pod_handover_modules_of(h, fs);
-		pod_fs_close(fs);
-		pod_free(h->plan->alloc, fs);
-		if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED || st == POD_E_RANGE ||
-		    st == POD_E_LIMIT)
-			st = POD_OK;
-	}
+	for (size_t i = 0; st == POD_OK && i < POD_ARRAY_LEN(known); i++)
+		st = look_into_as(h, &w.dev, known[i]);
+	for (; more && st == POD_OK && *more; more++)
+		st = look_into_as(h, &w.dev, (*more)->fs);
 	return st;
 }
 

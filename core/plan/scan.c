@@ -44,13 +44,21 @@ static bool is_bulk(const char *name)
 /* What is installed besides a kernel: folders of a root filesystem that hold no initrd, and files by the hundred thousand. */
 static bool is_of_system(const char *name)
 {
-	static const char *const dirs[] = {"bin",    "dev",	   "etc",   "gnu", "home", "lib", "lib32", "lib64",
-					   "libx32", "lost+found", "media", "mnt", "nix",  "opt", "proc",  "root",
-					   "run",    "sbin",	   "snap",  "srv", "sys",  "tmp", "usr",   "var"};
+	static const char *const dirs[] = {"bin", "dev", "etc", "gnu", "home", "lib", "lib32", "lib64", "libx32", "lost+found",
+					   "media", "mnt", "nix", "opt", "proc", "root", "run", "sbin", "snap", "srv", "sys",
+					   "tmp", "usr", "var",
+					   /* Earlier states of the whole, by snapper and Timeshift. */
+					   ".snapshots", "snapshots", "timeshift-btrfs"};
 	for (size_t i = 0; i < POD_ARRAY_LEN(dirs); i++)
 		if (pod_streq(name, dirs[i]))
 			return true;
 	return false;
+}
+
+/* Subvolumes are named by what they are mounted on, often with an @ in front; the root filesystem may be in "root". */
+static bool is_other_subvolume(const char *name)
+{
+	return !pod_streq(name, "root") && is_of_system(name + (name[0] == '@'));
 }
 
 static bool has_any(const char *name, const char *const *part, size_t n)
@@ -111,6 +119,17 @@ static enum pod_status add_found(struct pod_scan *s, struct pod_found **v, size_
 	return st;
 }
 
+/* Where the data of a file begins; where it has none of its own, its record stands for it. */
+static enum pod_status start_of(struct pod_scan *s, struct pod_found *f)
+{
+	enum pod_status st = s->fs->ops->extents(s->fs, &f->node, first_run, &f->start_bytes);
+	if (st == POD_E_UNSUPPORTED && s->fs->ops->read) {
+		f->start_bytes = f->node.entry_bytes;
+		return POD_OK;
+	}
+	return st == POD_END ? POD_OK : st;
+}
+
 static bool is_iso(const struct pod_fs *fs)
 {
 	return fs->ops == &pod_fs_iso9660 || fs->ops == &pod_fs_joliet;
@@ -152,11 +171,10 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	const char *name = s->entry->name;
 	if (!f.node.size_bytes)
 		return POD_OK;
-	enum pod_status st = s->fs->ops->extents(s->fs, &f.node, first_run, &f.start_bytes);
+	enum pod_status st = start_of(s, &f);
 	if (st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED)
 		return POD_OK; /* cut off, as in an image of which half is there: the others can still be found */
-	if (st != POD_OK && st != POD_END)
-		return st;
+	POD_TRY(st);
 	POD_TRY(add_record(s, f.start_bytes, &f.node));
 	if (!join(f.path, dir, name))
 		return POD_OK;
@@ -176,8 +194,7 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 enum pod_status pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index)
 {
 	*index = s->initrd_count;
-	enum pod_status st = s->fs->ops->extents(s->fs, &f->node, first_run, &f->start_bytes);
-	if (st != POD_OK && st != POD_END)
+	if (start_of(s, f) != POD_OK)
 		return POD_E_CORRUPT;
 	for (size_t i = 0; i < s->initrd_count; i++) {
 		if (s->initrd[i].start_bytes == f->start_bytes) {
@@ -205,7 +222,9 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t paren
 {
 	const struct pod_node *node = &s->entry->node;
 	uint32_t depth = w->dir[parent].depth + 1;
-	if (depth > DEPTH_MAX || is_bulk(s->entry->name) || (depth == 1 && !is_disc(s->fs) && is_of_system(s->entry->name)))
+	const char *name = s->entry->name;
+	bool of_system = node->is_root ? is_other_subvolume(name) : depth == 1 && !is_disc(s->fs) && is_of_system(name);
+	if (depth > DEPTH_MAX || is_bulk(name) || of_system)
 		return POD_OK;
 	if (contains_itself(w, parent, node)) {
 		s->loop = join(s->damaged, w->dir[parent].path, s->entry->name);
@@ -222,7 +241,7 @@ static enum pod_status push_dir(struct pod_scan *s, struct walk *w, size_t paren
 		return st;
 	struct pending *d = &w->dir[w->count];
 	d->node = *node;
-	d->depth = depth;
+	d->depth = node->is_root ? 0 : depth;
 	d->parent = parent;
 	/* w->dir may have moved: the parent's path is looked up only now. */
 	if (join(d->path, w->dir[parent].path, s->entry->name))

@@ -6,14 +6,15 @@
  * fs FORMAT FILE node PATH    size, directory records (ISO 9660), extents
  * fs FORMAT FILE mutate N     damages the volume N times, in places that are not zeros, and walks it: nothing but a status may come
  *                             of it, within the steps that a fuzz target has (tests/fuzz/fuzz.h)
- * fs xfs FILE state           clean or dirty: its log
+ * fs xfs|btrfs FILE state     clean or dirty: its log
  * fs FORMAT FILE info         label, serial, total bytes, bytes and reads used to open
- * FORMAT is any, tree (the one that shows a medium's content), exfat, ntfs, fat, iso9660, joliet, udf, ext or xfs. Ends with 1 and the status
+ * FORMAT is any, tree (the one that shows a medium's content), exfat, ntfs, fat, iso9660, joliet, udf, ext, xfs, btrfs or btrfs-default. Ends with 1 and the status
  * on stderr when a call fails.
  */
 #include <string.h>
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
+#include "core/fs/btrfs.h"
 #include "core/fs/iso9660.h"
 #include "core/fs/xfs.h"
 #include "core/image/image.h"
@@ -198,8 +199,9 @@ static int mutate(const struct pod_fs_ops *ops, struct tool_file *file, unsigned
 
 int main(int argc, char **argv)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat,	 &pod_fs_ntfs, &pod_fs_fat, &pod_fs_iso9660,
-							 &pod_fs_joliet, &pod_fs_udf,  &pod_fs_ext, &pod_fs_xfs};
+	static const struct pod_fs_ops *const known[] = {&pod_fs_exfat,	 &pod_fs_ntfs,	       &pod_fs_fat, &pod_fs_iso9660,
+							 &pod_fs_joliet, &pod_fs_udf,	       &pod_fs_ext, &pod_fs_xfs,
+							 &pod_fs_btrfs,	 &pod_fs_btrfs_default};
 	struct pod_fs fs;
 	struct pod_diag diag = {0};
 	struct tool_file file;
@@ -235,6 +237,8 @@ int main(int argc, char **argv)
 		bool dirty;
 		must(pod_xfs_log_is_dirty(&fs, &dirty), "log");
 		printf("%s\n", dirty ? "dirty" : "clean");
+	} else if (!strcmp(argv[3], "state") && fs.ops == &pod_fs_btrfs) {
+		printf("%s\n", pod_btrfs_is_dirty(&fs) ? "dirty" : "clean");
 	} else if (!strcmp(argv[3], "info")) {
 		printf("%s label=%s serial=%08x total=%llu cluster=%u bytes=%llu reads=%llu\n", fs.ops->name, fs.label, fs.serial,
 		       (unsigned long long)fs.total_bytes, fs.cluster_size, file.read_bytes, file.reads);

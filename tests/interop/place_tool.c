@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * place FORMAT FILE PATH FRONT BEHIND: has a file of the volume shown with the bytes of FRONT (padded to a cluster) before its own and those
- * of BEHIND after them, and writes what is shown to FILE, as a loader would read it. Prints how many runs it has. FORMAT: xfs.
+ * of BEHIND after them, and writes what is shown to FILE, as a loader would read it. Prints how many runs it has. FORMAT: xfs, btrfs.
  */
 #include <string.h>
 #include "core/base/bytes.h"
+#include "core/fs/btrfs.h"
 #include "core/fs/xfs.h"
 #include "tests/interop/tool.h"
 
@@ -48,7 +49,7 @@ static void lay(struct pod_place *p, const struct pod_place_run *run, const uint
 
 int main(int argc, char **argv)
 {
-	static const struct pod_place_ops *const known[] = {&pod_place_xfs};
+	static const struct pod_place_ops *const known[] = {&pod_place_xfs, &pod_place_btrfs, &pod_place_btrfs_default};
 	struct tool_file file;
 	struct pod_fs fs;
 	struct pod_place p;

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 				      .shim = shim,
 				      .shim_ctx = &bin,
 				      .ukis = &pod_plan_ukis,
+				      .volumes = pod_plan_volumes,
 				      .secure_boot = argc == 5,
 				      .state_start_bytes = 0x123456000,
 				      .state_length_bytes = 0x40000,

@@ -22,12 +22,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	static const struct option options[] = {{"nbd", required_argument, NULL, 'n'},
 						{"once", no_argument, NULL, 'o'},
 						{"image", required_argument, NULL, 'i'},
+						{"arguments", required_argument, NULL, 'a'},
 						{NULL, 0, NULL, 0}};
 	const char *path = NULL;
 	struct cli_image im;
 	struct pod_plan *plan;
 	struct pod_mapdev md;
-	uint32_t wim_image = 0;
+	struct cli_image_wish wish = {0};
 	bool once = false;
 	int c, rc;
 
@@ -36,8 +37,12 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 			path = optarg;
 		else if (c == 'o')
 			once = true;
-		else if (c == 'i' && !cli_image_number(cmd, optarg, &wim_image, fault))
+		else if (c == 'i' && !cli_image_number(cmd, optarg, &wish.wim_image, fault))
 			return CLI_USAGE;
+		else if (c == 'a' && !cli_image_arguments(cmd, optarg, fault))
+			return CLI_USAGE;
+		else if (c == 'a')
+			wish.arguments = optarg;
 		else if (c == 'i')
 			continue;
 		else
@@ -45,7 +50,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	}
 	if (argc - optind != 1 || !path)
 		return cli_usage(fault, cmd, "%s", _("name one FILE or TARGET:PATH, and --nbd SOCKET"));
-	plan = cli_image_open_plan(&im, argv[optind], wim_image, &rc, fault);
+	plan = cli_image_open_plan(&im, argv[optind], &wish, &rc, fault);
 	if (!plan)
 		return rc;
 
@@ -62,10 +67,11 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_export = {
 	.name = "export",
-	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--image N] [--once]",
+	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--image N] [--arguments WORDS] [--once]",
 	.summary = N_("serve an image's virtual disk, as the machine would see it, to any NBD client"),
 	.help = N_("  --nbd SOCKET  Unix socket to listen on\n"
 		   "  --image N     of a WIM, start this image\n"
+		   "  --arguments W  give every kernel line of its boot menus these words; -WORD takes one out\n"
 		   "  --once        end when the last client has left\n"
 		   "Read-only, patches included; ends on Ctrl-C.\n"),
 	.run = run,

@@ -43,6 +43,8 @@ static const char *overlay_text(enum pod_overlay_kind k)
 		return "uki";
 	case POD_OVERLAY_WIM:
 		return "wim";
+	case POD_OVERLAY_MENU:
+		return "menu";
 	}
 	return "other";
 }
@@ -396,6 +398,8 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	cli_json_bool(&j, "from_memory", cli_image_from_memory(im));
 	cli_json_bool(&j, "may_be_partition", pod_plan_may_be_partition(p) && pod_plan_in_one_piece(p));
 	cli_json_bool(&j, "as_partition", cli_image_as_partition(im, p));
+	if (p->argument_lines)
+		cli_json_u64(&j, "argument_lines", p->argument_lines);
 	if (wim)
 		json_wim(&j, wim);
 	free(wim);
@@ -570,6 +574,8 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		cli_print(_("From memory, as isopod.conf says: %s are read into it first.\n"),
 			  pod_format_size(size, p->map.size_bytes));
 	text_partition(im, p);
+	if (p->argument_lines)
+		cli_print(_("Kernel lines with the arguments %s: %u\n"), im->arguments, p->argument_lines);
 	if (wim)
 		text_wim(wim);
 	free(wim);
@@ -627,11 +633,12 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"firmware", required_argument, NULL, 'f'},
 						{"image", required_argument, NULL, 'i'},
+						{"arguments", required_argument, NULL, 'a'},
 						{NULL, 0, NULL, 0}};
 	const struct cli_bootmode *only = NULL;
 	struct cli_image im;
 	struct pod_plan *plan;
-	uint32_t wim_image = 0;
+	struct cli_image_wish wish = {0};
 	bool json = false;
 	int c, rc;
 
@@ -644,15 +651,19 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 				return cli_usage(fault, cmd, _("unknown firmware '%s'; use bios, uefi, uefi-ia32 or uefi-aa64"),
 						 optarg);
 		} else if (c == 'i') {
-			if (!cli_image_number(cmd, optarg, &wim_image, fault))
+			if (!cli_image_number(cmd, optarg, &wish.wim_image, fault))
 				return CLI_USAGE;
+		} else if (c == 'a') {
+			if (!cli_image_arguments(cmd, optarg, fault))
+				return CLI_USAGE;
+			wish.arguments = optarg;
 		} else {
 			return cli_bad_option(fault, cmd, argv);
 		}
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE or TARGET:PATH"));
-	plan = cli_image_open_plan(&im, argv[optind], wim_image, &rc, fault);
+	plan = cli_image_open_plan(&im, argv[optind], &wish, &rc, fault);
 	if (!plan)
 		return rc;
 
@@ -666,10 +677,11 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_plan = {
 	.name = "plan",
-	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--json]",
+	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--arguments WORDS] [--json]",
 	.summary = N_("say what each firmware will start in an image, and what is patched and why"),
 	.help = N_("  --firmware F  only this firmware\n"
 		   "  --image N     of a WIM, start this image\n"
+		   "  --arguments W  give every kernel line of its boot menus these words; -WORD takes one out\n"
 		   "  --json        report as JSON, with the whole map\n"
 		   "Exit status 1: the image does not start there, or is not whole.\n"),
 	.run = run,

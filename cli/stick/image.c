@@ -10,6 +10,7 @@
 #include "cli/stick/ntfs.h"
 #include "cli/stick/rules.h"
 #include "cli/stick/stickfiles.h"
+#include "core/plan/arguments.h"
 #include "core/rules/match.h"
 #include "core/wim/wim.h"
 
@@ -289,6 +290,7 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.helper_ctx = im,
 		.ukis = &pod_plan_ukis,
 		.volumes = pod_plan_volumes,
+		.arguments = im->arguments,
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,
 		.labconfig = conf ? conf->labconfig : NULL,
@@ -363,7 +365,27 @@ static bool has_image(const struct pod_plan *plan, const char *arg, uint32_t wan
 	return false;
 }
 
-struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, uint32_t wim_image, int *rc, struct fault *fault)
+bool cli_image_arguments(const struct cli_command *cmd, const char *arg, struct fault *fault)
+{
+	if (pod_arguments_valid(arg))
+		return true;
+	(void)cli_usage(fault, cmd, _("'%s': kernel arguments are at most %u printable ASCII characters without ' and \\"), arg,
+			POD_ARGUMENTS_MAX - 1);
+	return false;
+}
+
+/* Who names arguments gets them, or nothing. */
+static bool has_arguments(const struct pod_plan *plan, const char *arg, const char *words, struct fault *fault)
+{
+	if (!words || !*words || plan->argument_lines)
+		return true;
+	fault_set(fault, _("%s: kernel arguments cannot be given: no boot menu with a Linux that can be changed was found in it"),
+		  arg);
+	return false;
+}
+
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, const struct cli_image_wish *wish, int *rc,
+				     struct fault *fault)
 {
 	struct pod_plan *plan;
 	struct pod_diag diag = {0};
@@ -372,13 +394,14 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, uint
 	*rc = CLI_FAILED;
 	if (!cli_image_open(im, arg, fault))
 		return NULL;
-	im->wim_image = wim_image;
+	im->wim_image = wish->wim_image;
+	im->arguments = wish->arguments;
 	im->wim_images = true;
 	plan = cli_xzalloc(sizeof *plan);
 	cli_dev_limit(cli_image_file(im), POD_PLAN_STEPS, PLAN_MS);
 	st = cli_image_plan(im, plan, &diag, fault);
 	cli_dev_unlimited(cli_image_file(im));
-	if (st == POD_OK && has_image(plan, arg, wim_image, fault))
+	if (st == POD_OK && has_image(plan, arg, wish->wim_image, fault) && has_arguments(plan, arg, wish->arguments, fault))
 		return plan;
 	if (st == POD_OK)
 		pod_plan_free(plan);

@@ -18,8 +18,9 @@ struct cli_image {
 	struct fault *fault;	       /* while planning: why another file it needs cannot be opened */
 	void *shim[POD_MACHINE_COUNT]; /* loaded on demand */
 	size_t shim_len[POD_MACHINE_COUNT];
-	uint32_t wim_image; /* of a WIM: the image to start; 0: as isopod.conf or the WIM says */
-	bool wim_images;    /* look at all of them */
+	uint32_t wim_image;    /* of a WIM: the image to start; 0: as isopod.conf or the WIM says */
+	bool wim_images;       /* look at all of them */
+	const char *arguments; /* kernel arguments for this start; NULL: none */
 	const char
 		*fs; /* of a file of the host: the filesystem it is going to lie on, for the plan's warnings; NULL: not known */
 };
@@ -42,9 +43,16 @@ bool cli_image_as_partition(struct cli_image *im, const struct pod_plan *plan);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);
-/* Opens either form and makes the plan of it, with this image of a WIM (0: the one that starts by itself). NULL: it has said why, *rc is
- * the exit status, and nothing is left open. */
-struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, uint32_t wim_image, int *rc, struct fault *fault);
+/* What a start can be asked for besides its image. Zeroed: nothing. */
+struct cli_image_wish {
+	uint32_t wim_image;    /* this image of a WIM; 0: the one that starts by itself */
+	const char *arguments; /* kernel arguments (core/plan/arguments.h), or NULL */
+};
+/* Opens either form and makes the plan of it. NULL: it has said why, *rc is the exit status, and nothing is left open. */
+struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, const struct cli_image_wish *wish, int *rc,
+				     struct fault *fault);
+/* The words in --arguments; false: it has said why not. */
+bool cli_image_arguments(const struct cli_command *cmd, const char *arg, struct fault *fault);
 /* The number in --image; false: it has said why not. */
 bool cli_image_number(const struct cli_command *cmd, const char *arg, uint32_t *out, struct fault *fault);
 /* Why an image of a WIM is not one to choose; NULL: it is. */

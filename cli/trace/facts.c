@@ -5,6 +5,7 @@
 #include "cli/doctor/initrd.h"
 #include "cli/trace/trace.h"
 #include "core/base/hash.h"
+#include "core/plan/arguments.h"
 
 enum { DESCRIPTOR_AT = 32768, DESCRIPTOR_LEN = 2048 };
 
@@ -37,17 +38,23 @@ static bool same_image(struct trace *t, struct trace_boot *b)
 	return !b->facts.image_changed;
 }
 
-static bool make_plan(struct trace *t, const char *path, struct fault *fault)
+/* As it was made for this start. */
+static bool make_plan(struct trace *t, const struct pod_rec_boot *r, struct fault *fault)
 {
-	char *arg;
+	const char *words = pod_arguments_valid(r->progress.arguments) ? r->progress.arguments : "";
+	const struct cli_image_wish wish = {.arguments = words};
+	char *arg = cli_xasprintf("%s:%s", t->target->file.path, r->image.path);
+	char *which = cli_xasprintf("%s\n%s", arg, words);
 	int rc;
 
-	if (t->planned && strcmp(t->planned, path) == 0)
+	if (t->planned && strcmp(t->planned, which) == 0) {
+		free(which);
+		free(arg);
 		return t->plan != NULL;
+	}
 	trace_facts_end(t);
-	t->planned = cli_xstrdup(path);
-	arg = cli_xasprintf("%s:%s", t->target->file.path, path);
-	t->plan = cli_image_open_plan(&t->image, arg, 0, &rc, fault);
+	t->planned = which;
+	t->plan = cli_image_open_plan(&t->image, arg, &wish, &rc, fault);
 	free(arg);
 	return t->plan != NULL;
 }
@@ -116,7 +123,7 @@ void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault
 {
 	const struct pod_rec_progress *p = &b->rec.progress;
 
-	if (!b->rec.has_image || !same_image(t, b) || !make_plan(t, b->rec.image.path, fault))
+	if (!b->rec.has_image || !same_image(t, b) || !make_plan(t, &b->rec, fault))
 		return;
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
 		if (t->plan->initrd[i].length_bytes > b->facts.initrd_bytes)

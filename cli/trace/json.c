@@ -70,7 +70,7 @@ static void machine(struct trace_writer *w, const struct pod_rec_machine *m)
 	cli_json_close(j, '}');
 }
 
-static void image(struct trace_writer *w, const struct pod_rec_image *i)
+static void image(struct trace_writer *w, const struct pod_rec_image *i, const char *arguments)
 {
 	struct cli_json *j = &w->j;
 
@@ -87,6 +87,8 @@ static void image(struct trace_writer *w, const struct pod_rec_image *i)
 	cli_json_bool(j, "shim_missing", i->flags & POD_REC_I_SHIM_MISSING);
 	cli_json_u64(j, "extents", i->extents);
 	cli_json_u64(j, "initrds", i->initrds);
+	if (*arguments)
+		put(w, "arguments", arguments);
 	cli_json_close(j, '}');
 }
 
@@ -229,7 +231,7 @@ static void one(struct trace_writer *w, const struct trace_boot *b)
 	if (r->has_machine)
 		machine(w, &r->machine);
 	if (r->has_image)
-		image(w, &r->image);
+		image(w, &r->image, r->progress.arguments);
 	if (r->has_progress) {
 		stages(w, "stages", &r->progress.stages);
 		cli_json_u64(&w->j, "ms", r->progress.ms);

@@ -52,6 +52,8 @@ static void heading(const struct pod_rec_boot *r)
 	cli_print("\n");
 	if (r->has_image)
 		cli_print("  %s\n", r->image.path);
+	if (*r->progress.arguments)
+		cli_print(_("  started with the kernel arguments: %s\n"), r->progress.arguments);
 }
 
 static void sentence(const char *indent, const struct pod_sentence *s)

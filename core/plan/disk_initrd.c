@@ -189,6 +189,34 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 	return of_one_file(st) ? POD_OK : st;
 }
 
+/* A boot menu lies wholly in new places. */
+static enum pod_status show_menu(struct serving *s, const struct pod_menu_served *menu)
+{
+	struct volume *v = s->v;
+	struct pod_plan *p = v->j->h->plan;
+	const struct pod_node *node = &s->file->node;
+	POD_TRY(pod_place_room(&v->place, menu->size_bytes, &s->runs));
+	if (p->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(v->place.ops->point(&v->place, node, &s->runs, menu->size_bytes));
+	POD_TRY(lay(v, &menu->map, s->runs.run));
+	POD_TRY(pod_arguments_note(p, s->file, menu, v->start_bytes + s->runs.run[0].dev_bytes));
+	return pod_plan_note(p, POD_OVERLAY_DIRENT, v->start_bytes + node->entry_bytes, node->entry_len, s->file->path,
+			     "the file's record names the clusters of the served boot menu");
+}
+
+static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct pod_menu_served *menu)
+{
+	struct volume *v = ctx;
+	struct serving s = {.v = v, .file = f};
+	enum pod_status st = show_menu(&s, menu);
+	pod_place_runs_free(&v->place, &s.runs);
+	if (!of_one_file(st))
+		return st;
+	pod_arguments_refuse(v->j->h->plan, f);
+	return POD_OK;
+}
+
 /* --- one partition ---------------------------------------------------------------------------------------- */
 
 /* With half of the budget: what is found must be served with the other half. */
@@ -205,7 +233,8 @@ static enum pod_status search(struct volume *v)
 		return st;
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
-	return pod_scan_initrds(&v->scan, p, serve_one, v);
+	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
+	return pod_plan_has_arguments(v->j->h->rq) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 
 static bool fatal(enum pod_status st)

@@ -35,8 +35,9 @@ struct geometry {
 struct item {
 	struct pod_found file;
 	char found_by[96];
-	uint32_t first, size; /* of the served one: first cluster, bytes */
-	struct pod_uki *uki;  /* it is no initrd, but has one; NULL */
+	uint32_t first, size;	      /* of the served one: first cluster, bytes */
+	struct pod_uki *uki;	      /* it is no initrd, but has one; NULL */
+	struct pod_menu_served *menu; /* it is a boot menu; NULL */
 };
 
 struct job {
@@ -63,9 +64,7 @@ static enum pod_status collect(void *ctx, const struct pod_found *f, const char 
 		pod_grow(j->h->plan->alloc, &v, j->count, &j->cap, j->count + 1, sizeof *j->item, POD_PLAN_INITRD_MAX);
 	j->item = v;
 	if (st == POD_OK) {
-		j->item[j->count].file = *f;
-		j->item[j->count].first = 0;
-		j->item[j->count].uki = NULL;
+		j->item[j->count] = (struct item){.file = *f};
 		pod_strlcpy(j->item[j->count++].found_by, found_by, sizeof j->item->found_by);
 	}
 	return st;
@@ -86,6 +85,35 @@ static enum pod_status collect_uki(void *ctx, const struct pod_found *f, struct 
 	pod_map_init(&uki->served, j->h->plan->alloc);
 	j->item[before].uki = mine;
 	return POD_OK;
+}
+
+static enum pod_status collect_menu(void *ctx, const struct pod_found *f, struct pod_menu_served *menu)
+{
+	struct job *j = ctx;
+	size_t before = j->count;
+	POD_TRY(collect(j, f, ""));
+	if (j->count == before) {
+		pod_arguments_refuse(j->h->plan, f);
+		return POD_OK;
+	}
+	struct pod_menu_served *mine = pod_zalloc(j->h->plan->alloc, 1, sizeof *mine);
+	if (!mine)
+		return POD_E_NOMEM;
+	*mine = *menu;
+	pod_map_init(&menu->map, j->h->plan->alloc);
+	j->item[before].menu = mine;
+	return POD_OK;
+}
+
+/* What is shown of an item in the place of all of its file, and how long that is then; NULL: it is an initrd. */
+static const struct pod_map *whole(const struct item *it, uint64_t *size)
+{
+	if (POD_WITH_ARGUMENTS && it->menu) {
+		*size = it->menu->size_bytes;
+		return &it->menu->map;
+	}
+	*size = it->uki ? it->uki->served.size_bytes : 0;
+	return it->uki ? &it->uki->served : NULL;
 }
 
 static uint32_t log2_of(uint32_t v)
@@ -217,20 +245,22 @@ static enum pod_status first_cluster(struct job *j, const struct item *it, uint3
 	return POD_OK;
 }
 
-/* A unified kernel image is served by added clusters alone, for its parts have moved. Those it had are free. */
-static enum pod_status rechain_uki(struct job *j, struct item *it)
+/* A boot menu, and a unified kernel image, whose parts have moved, are served by added clusters alone. Those they had are free. */
+static enum pod_status rechain_whole(struct job *j, struct item *it)
 {
 	uint32_t last = 0, cluster;
+	uint64_t size;
+	const struct pod_map *pieces = whole(it, &size);
 	POD_TRY(first_cluster(j, it, &cluster));
 	while (cluster >= 2 && cluster < j->old.clusters + 2) {
 		uint32_t next = j->next[cluster];
 		j->next[cluster] = 0;
 		cluster = next;
 	}
-	if (it->uki->served.size_bytes > UINT32_MAX)
+	if (size > UINT32_MAX)
 		return POD_E_LIMIT;
-	it->size = (uint32_t)it->uki->served.size_bytes;
-	POD_TRY(add_clusters(j, &it->uki->served, &it->first, &last));
+	it->size = (uint32_t)size;
+	POD_TRY(add_clusters(j, pieces, &it->first, &last));
 	j->next[last] = 0x0fffffff;
 	return POD_OK;
 }
@@ -238,8 +268,8 @@ static enum pod_status rechain_uki(struct job *j, struct item *it)
 /* Gives the initrd its new chain. */
 static enum pod_status rechain(struct job *j, struct item *it)
 {
-	if (it->uki)
-		return rechain_uki(j, it);
+	if (it->uki || (POD_WITH_ARGUMENTS && it->menu))
+		return rechain_whole(j, it);
 	struct pod_map *map = &j->h->plan->map;
 	const struct pod_map *post;
 	uint64_t pre, tail_at, len = it->file.node.size_bytes;
@@ -411,6 +441,16 @@ static enum pod_status patch_catalog(struct job *j, uint32_t index)
 	return pod_map_patch(&p->map, j->h->rq->disk, 16 * SECTOR + 80, volume, sizeof volume, SECTOR);
 }
 
+/* Says where a file that is no initrd is served. */
+static enum pod_status note_whole(struct job *j, const struct item *it)
+{
+	const struct pod_plan_request *rq = j->h->rq;
+	uint64_t at = j->new_base + j->new.data_at + (uint64_t)(it->first - 2) * j->new.cluster_bytes;
+	if (it->uki)
+		return rq->ukis->note(j->h->plan, &it->file, it->uki, at);
+	return POD_WITH_ARGUMENTS && it->menu ? pod_arguments_note(j->h->plan, &it->file, it->menu, at) : POD_OK;
+}
+
 static enum pod_status rebuild(struct job *j, uint32_t index)
 {
 	struct pod_plan *p = j->h->plan;
@@ -418,8 +458,9 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 	uint64_t room = 0;
 	for (size_t i = 0; i < j->count; i++) {
 		const struct pod_map *post;
-		if (j->item[i].uki) {
-			room += j->item[i].uki->served.size_bytes + j->old.cluster_bytes;
+		uint64_t size;
+		if (whole(&j->item[i], &size)) {
+			room += size + j->old.cluster_bytes;
 			continue;
 		}
 		enum pod_machine m =
@@ -450,13 +491,12 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 		if (j->new.width == 32)
 			POD_TRY(pod_map_patch(&p->map, j->h->rq->disk, at + 20, cluster, sizeof cluster, 512));
 		POD_TRY(pod_map_patch(&p->map, j->h->rq->disk, at + 26, rest, sizeof rest, 512));
-		if (j->item[i].uki)
-			POD_TRY(j->h->rq->ukis->note(p, &j->item[i].file, j->item[i].uki,
-						     j->new_base + j->new.data_at +
-							     (uint64_t)(j->item[i].first - 2) * j->new.cluster_bytes));
+		POD_TRY(note_whole(j, &j->item[i]));
 	}
 	POD_TRY(pod_plan_note(p, POD_OVERLAY_FAT, j->new_base, p->map.size_bytes - j->new_base, j->item[0].file.path,
-			      "FAT of the boot image served larger, with the shim around its initrd"));
+			      POD_WITH_ARGUMENTS && j->item[0].menu
+				      ? "FAT of the boot image served larger, with the changed boot menu"
+				      : "FAT of the boot image served larger, with the shim around its initrd"));
 	return patch_catalog(j, index);
 }
 
@@ -466,6 +506,9 @@ static void free_items(struct job *j)
 	for (size_t i = 0; i < j->count; i++) {
 		if (j->item[i].uki)
 			pod_map_fini(&j->item[i].uki->served);
+		if (POD_WITH_ARGUMENTS && j->item[i].menu)
+			pod_map_fini(&j->item[i].menu->map);
+		pod_free(a, j->item[i].menu);
 		pod_free(a, j->item[i].uki);
 	}
 	pod_free(a, j->item);
@@ -485,6 +528,8 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 		return st;
 	pod_scan_warn(p, &j->scan);
 	POD_TRY(pod_scan_initrds(&j->scan, p, collect, j));
+	if (pod_plan_has_arguments(j->h->rq))
+		POD_TRY(pod_arguments_each(j->h, &j->scan, collect_menu, j));
 	const struct pod_uki_ops *ukis = j->h->rq->ukis;
 	if (!ukis)
 		return POD_OK;

@@ -4,6 +4,7 @@
 #define POD_PLAN_INTERNAL_H
 
 #include "core/base/str.h"
+#include "core/plan/arguments.h"
 #include "core/plan/menu.h"
 #include "core/plan/plan.h"
 #include "core/vhd/vfile.h"
@@ -201,6 +202,28 @@ struct pod_uki_ops {
 	/* Says in the plan that it is served at `start`. */
 	enum pod_status (*note)(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki, uint64_t start);
 };
+
+/* A boot menu with other kernel arguments. */
+struct pod_menu_served {
+	struct pod_map map; /* segments only, in whole sectors of 512 bytes; memory is the plan's blob */
+	uint64_t size_bytes;
+	uint32_t lines; /* of kernels */
+};
+/* Are there any in the request? */
+static inline bool pod_plan_has_arguments(const struct pod_plan_request *rq)
+{
+	return POD_WITH_ARGUMENTS && rq->arguments && rq->arguments[0];
+}
+/* Calls `cb` for each configuration among what was found in a tree that has kernel lines. */
+enum pod_status POD_MUST_USE pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
+						enum pod_status (*cb)(void *ctx, const struct pod_found *f,
+								      struct pod_menu_served *menu),
+						void *ctx);
+/* Says in the plan that it is served so at `start`. */
+enum pod_status POD_MUST_USE pod_arguments_note(struct pod_plan *p, const struct pod_found *f, const struct pod_menu_served *menu,
+						uint64_t start);
+/* That it could not be. */
+void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f);
 
 enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_offer_make(struct pod_handover *h);

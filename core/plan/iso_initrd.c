@@ -44,21 +44,30 @@ static enum pod_status count_runs(void *ctx, const struct pod_extent *e)
 	return POD_OK;
 }
 
+/* In one piece, with one record for each of its names? */
+static enum pod_status in_one_piece(struct job *j, const struct pod_found *f, size_t *names, bool *yes)
+{
+	struct pod_iso_tree *first = &j->trees->tree[0];
+	unsigned runs = 0;
+	bool split;
+	*names = pod_iso_trees_names(j->trees, f, &split) + VOLUME_NOTES;
+	POD_TRY(first->fs.ops->extents(&first->fs, &f->node, count_runs, &runs));
+	*yes = runs == 1 && !split && f->start_bytes % SECTOR == 0 &&
+	       pod_in_range(f->start_bytes, f->node.size_bytes, j->h->rq->image_bytes);
+	return POD_OK;
+}
+
 /* Can the file be served from elsewhere? If not, says why. */
 static enum pod_status movable(struct job *j, const struct pod_found *f, bool *yes)
 {
 	struct pod_handover *h = j->h;
-	struct pod_iso_tree *first = &j->trees->tree[0];
-	unsigned runs = 0;
-	bool split;
-	size_t names = pod_iso_trees_names(j->trees, f, &split) + VOLUME_NOTES;
-	*yes = false;
-	POD_TRY(first->fs.ops->extents(&first->fs, &f->node, count_runs, &runs));
-	if (runs != 1 || split || f->start_bytes % SECTOR ||
-	    !pod_in_range(f->start_bytes, f->node.size_bytes, h->rq->image_bytes)) {
+	size_t names;
+	POD_TRY(in_one_piece(j, f, &names, yes));
+	if (!*yes) {
 		pod_plan_warn(h->plan, "%.80s: the initrd is split or cut off; it is served unchanged.", f->path);
 		return POD_OK;
 	}
+	*yes = false;
 	if (h->plan->initrd_count == POD_PLAN_INITRD_MAX) {
 		pod_plan_warn(h->plan, "More than %d initrds: the rest is served unchanged.", POD_PLAN_INITRD_MAX);
 		return POD_OK;
@@ -104,15 +113,36 @@ static enum pod_status serve_uki(void *ctx, const struct pod_found *f, struct po
 	return pod_iso_trees_move(j->trees, f, start, uki->served.size_bytes, "unified kernel image");
 }
 
+static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct pod_menu_served *menu)
+{
+	struct job *j = ctx;
+	struct pod_plan *p = j->h->plan;
+	size_t names;
+	bool yes;
+	POD_TRY(in_one_piece(j, f, &names, &yes));
+	if (!yes || p->overlay_count + names >= POD_PLAN_OVERLAY_MAX) {
+		pod_arguments_refuse(p, f);
+		return POD_OK;
+	}
+	POD_TRY(pod_map_pad(&p->map, SECTOR));
+	uint64_t start = p->map.size_bytes;
+	POD_TRY(pod_plan_append(&p->map, &menu->map));
+	POD_TRY(pod_arguments_note(p, f, menu, start));
+	return pod_iso_trees_move(j->trees, f, start, menu->size_bytes, "boot menu");
+}
+
 enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_trees *x, struct pod_diag *diag)
 {
 	struct job j = {h, x};
 	POD_TRY(pod_iso_trees_open(x, diag));
 	bool ukis = x->rq->ukis && x->tree[0].scan.efi_count;
-	if (x->tree[0].scan.initrd_count || ukis)
+	bool arguments = pod_plan_has_arguments(x->rq);
+	if (x->tree[0].scan.initrd_count || ukis || arguments)
 		POD_TRY(pod_iso_trees_open_all(x));
 	POD_TRY(pod_scan_initrds(&x->tree[0].scan, h->plan, serve_one, &j));
 	if (ukis)
 		POD_TRY(x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j));
+	if (arguments)
+		POD_TRY(pod_arguments_each(h, &x->tree[0].scan, serve_menu, &j));
 	return x->rq->ukis ? x->rq->ukis->offer_look(h, &x->tree[0].scan) : POD_OK;
 }

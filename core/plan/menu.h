@@ -30,6 +30,9 @@ enum pod_menu_kind {
 	POD_MENU_ENTRY,	     /* no file: an entry begins; its title */
 	POD_MENU_ENTRY_NAME, /* no file: a further title or identifier of this entry */
 	POD_MENU_ARCH,	     /* no file: BLS: the architecture that this entry is for */
+	/* No file: where the arguments of a Linux kernel stand, also of one that Xen starts. text: what has to stand in front of further ones.
+	 * Of the other fields only those at the end and `entry` are filled. */
+	POD_MENU_ARGUMENTS,
 };
 
 #define POD_MENU_NAME_MAX 256u
@@ -43,7 +46,9 @@ struct pod_menu_item {
 	bool unsure;	   /* under a condition that is not known here, or the script asks whether it worked */
 	/* GRUB: a path on another device, or on one that is not known; with the image as the medium it may well be meant. */
 	bool elsewhere;
-	const char *text; /* what is named; valid during the call */
+	const char *text;   /* what is named; valid during the call */
+	size_t at, len;	    /* ARGUMENTS: bytes of the text that was read */
+	const char *escape; /* and the characters in them that need a backslash in front */
 };
 typedef void pod_menu_fn(void *ctx, const struct pod_menu_item *item);
 

@@ -8,7 +8,7 @@
  * for the volume, in front of paths; whoever calls sets the second.
  */
 #include "core/base/str.h"
-#include "core/plan/menu.h"
+#include "core/plan/arguments.h"
 
 enum {
 	WORDS_MAX = 40, /* of one command; further ones are read and forgotten */
@@ -36,7 +36,7 @@ struct word {
 };
 
 struct grub {
-	const char *p, *end;
+	const char *begin, *p, *end;
 	uint32_t line, entry, entries;
 	uint32_t top[2], position; /* entries of the first level so far: as a BIOS sees them, as UEFI does */
 	struct pod_menu_vars *vars;
@@ -49,7 +49,9 @@ struct grub {
 	struct word word[WORDS_MAX];
 	size_t used;
 	char pool[POOL];
-	bool tested; /* the command is a condition, or joined to another by || or && */
+	bool tested;			   /* the command is a condition, or joined to another by || or && */
+	const char *second_end, *last_end; /* of the command's words, where they stand in the text */
+	bool dom0;			   /* the next module is the kernel that Xen starts */
 };
 
 void pod_menu_set(struct pod_menu_vars *vars, const char *name, const char *value)
@@ -173,6 +175,7 @@ static char take_command(struct grub *g)
 	g->words = 0;
 	g->used = 0;
 	g->command_line = 0;
+	g->second_end = NULL;
 	while (g->p < g->end) {
 		char c = *g->p;
 		if (c == ' ' || c == '\t' || c == '\r' || c == '<' || c == '>') {
@@ -198,6 +201,9 @@ static char take_command(struct grub *g)
 			if (!g->words)
 				g->command_line = g->line;
 			take_word(g);
+			g->last_end = g->p;
+			if (g->words == 2 && !g->second_end)
+				g->second_end = g->p;
 		}
 	}
 	return 0;
@@ -485,6 +491,30 @@ static void give_arguments(struct grub *g)
 	}
 }
 
+/* What stands behind the kernel's name. */
+static void give_kernel_arguments(struct grub *g, enum pod_menu_kind kind)
+{
+	if (!POD_WITH_ARGUMENTS)
+		return;
+	bool is_kernel = kind == POD_MENU_KERNEL || (kind == POD_MENU_MODULE && g->dom0);
+	if (kind == POD_MENU_MULTIBOOT) {
+		g->dom0 = false;
+		for (uint32_t i = 1; i < g->words; i++)
+			g->dom0 |= pod_strcasestr(g->word[i].s, "xen") != NULL;
+	} else if (kind == POD_MENU_MODULE) {
+		g->dom0 = false;
+	}
+	if (!is_kernel || !g->second_end)
+		return;
+	struct pod_menu_item item = {.kind = POD_MENU_ARGUMENTS,
+				     .entry = g->entry,
+				     .text = " ",
+				     .at = (size_t)(g->second_end - g->begin),
+				     .len = (size_t)(g->last_end - g->second_end),
+				     .escape = "$;{}|&<>#*?"};
+	g->cb(g->ctx, &item);
+}
+
 static void plain_command(struct grub *g)
 {
 	if (!g->words || !g->word[0].known)
@@ -502,8 +532,10 @@ static void plain_command(struct grub *g)
 		uint32_t i = 1;
 		while (i < g->words && is_option(&g->word[i]))
 			i++;
-		if (is(g, 0, commands[k].command))
-			give_path(g, (enum pod_menu_kind)commands[k].kind, i);
+		if (!is(g, 0, commands[k].command))
+			continue;
+		give_path(g, (enum pod_menu_kind)commands[k].kind, i);
+		give_kernel_arguments(g, (enum pod_menu_kind)commands[k].kind);
 	}
 	if (g->words == 1) { /* NAME=VALUE is a set, too */
 		for (const char *s = g->word[0].s; is_name(*s); s++)
@@ -575,8 +607,10 @@ void pod_menu_grub(const char *text, size_t len, struct pod_menu_vars *vars, pod
 	struct grub g;
 	bool joined = false;
 	char end;
-	g.p = text;
+	g.begin = g.p = text;
 	g.end = text + len;
+	g.last_end = g.second_end = NULL;
+	g.dom0 = false;
 	g.line = 1;
 	g.entry = g.entries = g.top[0] = g.top[1] = g.depth = g.beyond = 0;
 	g.position = UINT32_MAX;

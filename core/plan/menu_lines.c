@@ -4,7 +4,7 @@
  * and entries of the Boot Loader Specification (UAPI.1), which systemd-boot reads, with its loader.conf.
  */
 #include "core/base/str.h"
-#include "core/plan/menu.h"
+#include "core/plan/arguments.h"
 
 struct span {
 	const char *p;
@@ -12,11 +12,14 @@ struct span {
 };
 
 struct lines {
-	const char *p, *end;
+	const char *begin, *p, *end;
 	uint32_t line, entry;
 	pod_menu_fn *cb;
 	void *ctx;
 	char kernel[POD_MENU_NAME_MAX]; /* of this entry */
+	/* Where this entry's kernel has its arguments: behind its name, and on a line of their own. p: NULL if it has none. */
+	struct span behind, own;
+	bool all_have; /* what stands in front of the first entry has some, for all that have none of their own */
 };
 
 static bool is_blank(char c)
@@ -84,6 +87,19 @@ static void give(struct lines *l, enum pod_menu_kind kind, struct span s)
 	l->cb(l->ctx, &item);
 }
 
+static void give_arguments(struct lines *l, struct span where, const char *in_front)
+{
+	if (!POD_WITH_ARGUMENTS)
+		return;
+	struct pod_menu_item item = {.kind = POD_MENU_ARGUMENTS,
+				     .entry = l->entry,
+				     .text = in_front,
+				     .at = (size_t)(where.p - l->begin),
+				     .len = where.len,
+				     .escape = ""};
+	l->cb(l->ctx, &item);
+}
+
 /* --- SYSLINUX ---------------------------------------------------------------------------------------------------------- */
 
 /* A name of the image: not one of another place (tftp://, "hd0,1:"); "::" stands for the root folder of the medium. */
@@ -125,26 +141,48 @@ static enum pod_menu_kind kind_of(struct span name)
 	return POD_MENU_KERNEL;
 }
 
+static bool holds_xen(struct span name)
+{
+	for (size_t i = 0; i + 3 <= name.len; i++)
+		if (pod_strncasecmp(name.p + i, "xen", 3) == 0)
+			return true;
+	return false;
+}
+
 /* mboot.c32: KERNEL arguments --- MODULE arguments --- ... */
 static void give_multiboot(struct lines *l, struct span s)
 {
 	enum pod_menu_kind kind = POD_MENU_MULTIBOOT;
+	bool dom0 = false; /* this module is the kernel that Xen starts */
 	while (s.len) {
-		struct span w = take_word(&s);
+		struct span w = take_word(&s), arguments = {w.p + w.len, 0};
 		give_path(l, kind, w);
-		while (s.len && !word_is(take_word(&s), "---"))
-			;
+		for (bool more = true; s.len && more;) {
+			struct span a = take_word(&s);
+			more = !word_is(a, "---");
+			if (POD_WITH_ARGUMENTS && more)
+				arguments.len = (size_t)(a.p + a.len - arguments.p);
+		}
+		if (POD_WITH_ARGUMENTS && dom0)
+			l->own = arguments;
+		dom0 = kind == POD_MENU_MULTIBOOT && holds_xen(w);
 		kind = POD_MENU_MODULE;
 	}
 }
 
-static void append(struct lines *l, struct span s)
+static bool is_mboot(const char *kernel)
 {
-	const char *module = l->kernel;
-	for (const char *c = l->kernel; *c; c++)
+	const char *module = kernel;
+	for (const char *c = kernel; *c; c++)
 		if (*c == '/')
 			module = c + 1;
-	if (pod_strcasecmp(module, "mboot.c32") == 0) {
+	return pod_strcasecmp(module, "mboot.c32") == 0;
+}
+
+static void append(struct lines *l, struct span s)
+{
+	if (is_mboot(l->kernel)) {
+		l->own.p = NULL;
 		give_multiboot(l, s);
 		return;
 	}
@@ -163,15 +201,34 @@ static void kernel(struct lines *l, struct span s, enum pod_menu_kind kind)
 	for (size_t i = 0; i < n; i++)
 		l->kernel[i] = name.p[i];
 	l->kernel[n] = 0;
+	l->behind = POD_WITH_ARGUMENTS && kind == POD_MENU_KERNEL
+			    ? (struct span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len}
+			    : (struct span){NULL, 0};
 	give_path(l, kind, name);
 	if (s.len)
 		append(l, s);
 }
 
+/* An entry whose kernel is no Linux has its arguments for something else; but which kernel one is for that names none, its title says. */
+static void end_entry(struct lines *l)
+{
+	if (!POD_WITH_ARGUMENTS)
+		return;
+	bool is_linux = !l->kernel[0] || l->behind.p || is_mboot(l->kernel);
+	if (is_linux && l->own.p)
+		give_arguments(l, l->own, " ");
+	else if (l->behind.p && !l->all_have)
+		give_arguments(l, l->behind, " ");
+	l->all_have |= !l->entry && l->own.p;
+}
+
 static void begin_label(struct lines *l, struct span s)
 {
+	end_entry(l);
 	l->entry++;
 	l->kernel[0] = 0;
+	if (POD_WITH_ARGUMENTS)
+		l->behind = l->own = (struct span){NULL, 0};
 	give(l, POD_MENU_ENTRY, s);
 }
 
@@ -211,19 +268,21 @@ static void syslinux_line(struct lines *l, struct span s)
 		kernel(l, s, POD_MENU_FILE);
 	else if (word_is(key, "initrd"))
 		give_list(l, take_word(&s));
-	else if (word_is(key, "append"))
+	else if (word_is(key, "append")) {
+		l->own = s;
 		append(l, s);
-	else if (word_is(key, "default"))
+	} else if (word_is(key, "default"))
 		give(l, POD_MENU_DEFAULT, take_word(&s));
 }
 
 void pod_menu_syslinux(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 {
-	struct lines l = {.p = text, .end = text + len, .cb = cb, .ctx = ctx};
+	struct lines l = {.begin = text, .p = text, .end = text + len, .cb = cb, .ctx = ctx};
 	struct span s;
 	while (next_line(&l, &s))
 		if (s.len && s.p[0] != '#')
 			syslinux_line(&l, s);
+	end_entry(&l);
 }
 
 /* --- Boot Loader Specification ------------------------------------------------------------------------------------------ */
@@ -239,6 +298,10 @@ static void bls_line(struct lines *l, struct span s)
 		{"default", POD_MENU_DEFAULT},
 	};
 	struct span key = take_word(&s);
+	if (word_is(key, "options"))
+		l->own = s;
+	else if (word_is(key, "linux"))
+		l->behind = (struct span){s.p + s.len, 0};
 	for (size_t i = 0; i < POD_ARRAY_LEN(keys); i++)
 		if (word_is(key, keys[i].key))
 			give(l, keys[i].kind, s);
@@ -246,9 +309,11 @@ static void bls_line(struct lines *l, struct span s)
 
 void pod_menu_bls(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 {
-	struct lines l = {.p = text, .end = text + len, .entry = 1, .cb = cb, .ctx = ctx};
+	struct lines l = {.begin = text, .p = text, .end = text + len, .entry = 1, .cb = cb, .ctx = ctx};
 	struct span s;
 	while (next_line(&l, &s))
 		if (s.len && s.p[0] != '#')
 			bls_line(&l, s);
+	if (l.behind.p)
+		give_arguments(&l, l.own.p ? l.own : l.behind, l.own.p ? " " : "\noptions ");
 }

@@ -98,6 +98,8 @@ struct pod_plan_request {
 	const struct pod_uki_ops *ukis;
 	/* Further filesystems in which the initrds of disk images are looked for: pod_plan_volumes, or NULL. */
 	const struct pod_place_ops *const *volumes;
+	/* Words that every kernel line of the image's boot menus gets, or loses (arguments.h); NULL or "": none. */
+	const char *arguments;
 	bool secure_boot;      /* signatures are enforced: what would lose its own is served unchanged */
 	const char *volume_fs; /* name of the filesystem that the image lies on, as pod_fs_ops has it; NULL: not known */
 	/* Free space of that volume. NULL function: not known. */
@@ -117,6 +119,7 @@ enum pod_overlay_kind {
 	POD_OVERLAY_VOLUME,  /* volume made longer */
 	POD_OVERLAY_UKI,     /* unified kernel image served with the shim in its .initrd section */
 	POD_OVERLAY_WIM,     /* WIM served with the helper in it, past the end */
+	POD_OVERLAY_MENU,    /* boot menu served with other kernel arguments */
 };
 
 struct pod_overlay {
@@ -233,6 +236,7 @@ struct pod_plan {
 	size_t initrd_count, initrd_cap;
 	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0 bytes: none. */
 	struct pod_initrd offered;
+	uint32_t argument_lines; /* kernel lines that are served with the request's arguments */
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
 	struct pod_persist persist; /* kind NONE: the system keeps nothing */

@@ -238,6 +238,7 @@ void pod_rec_put_progress(uint8_t s[POD_REC_SECTOR], const struct pod_rec_progre
 	pod_put_le32(s + 0x120, r->error_code);
 	pod_put_le32(s + 0x124, r->last_read_ms);
 	pod_put_le32(s + 0x128, r->written);
+	put_text(s + 0x12c, POD_REC_ARGUMENTS_MAX, r->arguments);
 }
 
 void pod_rec_get_progress(const uint8_t s[POD_REC_SECTOR], struct pod_rec_progress *r)
@@ -264,6 +265,7 @@ void pod_rec_get_progress(const uint8_t s[POD_REC_SECTOR], struct pod_rec_progre
 	r->error_code = pod_get_le32(s + 0x120);
 	r->last_read_ms = pod_get_le32(s + 0x124);
 	r->written = pod_get_le32(s + 0x128);
+	get_text(r->arguments, s + 0x12c, POD_REC_ARGUMENTS_MAX);
 }
 
 void pod_rec_put_linux(uint8_t s[POD_REC_SECTOR], const struct pod_rec_linux *r)

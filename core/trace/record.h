@@ -97,7 +97,8 @@
  *  +0x120  4  the first read that failed: the firmware's own code (low 16 bits of EFI_STATUS; 0x1300 + AH of INT 13h)
  *  +0x124  4  milliseconds at the end of the last read that is counted here (at its start while POD_REC_P_READING)
  *  +0x128  4  sectors the recorder had written in this boot before this one
- *  +0x12C     zero
+ *  +0x12C 192 kernel arguments that this start was given (core/plan/arguments.h)
+ *  +0x1EC     zero
  *
  * POD_REC_LINUX, written by the shim
  *   +0x18  4  milliseconds since the shim started, when this was written
@@ -277,8 +278,9 @@ enum {
 				    * last record is the last read worth one */
 };
 
-#define POD_REC_SLOW_MAX   4
-#define POD_REC_CODE_INT13 0x1300u /* error_code of a BIOS: this plus AH; below it are codes of EFI_STATUS */
+#define POD_REC_ARGUMENTS_MAX 192u
+#define POD_REC_SLOW_MAX      4
+#define POD_REC_CODE_INT13    0x1300u /* error_code of a BIOS: this plus AH; below it are codes of EFI_STATUS */
 struct pod_rec_slow {
 	uint64_t off_bytes;
 	uint32_t ms;
@@ -297,6 +299,7 @@ struct pod_rec_progress {
 	struct pod_rec_slow slow[POD_REC_SLOW_MAX];
 	uint32_t last_read_ms, written;
 	struct pod_stages stages;
+	char arguments[POD_REC_ARGUMENTS_MAX + 1];
 };
 
 struct pod_rec_linux {

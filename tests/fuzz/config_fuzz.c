@@ -1,24 +1,55 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Configurations of loaders, whoever's they are taken for: what is named is short, and the walk ends. */
+/*
+ * Configurations of loaders, whoever's they are taken for: what is named is short, arguments stand in the text, one behind the other, and
+ * the walk ends. With other kernel arguments such a text has as many kernel lines as before, and keeps what was not asked for.
+ */
 #include "tests/fuzz/fuzz.h"
 #include "core/plan/internal.h"
 
+struct seen {
+	size_t items, lines, end, size;
+};
+
 static void look(void *ctx, const struct pod_menu_item *i)
 {
-	size_t *items = ctx;
+	struct seen *s = ctx;
 	FUZZ_REQUIRE(i->text[0] && pod_strlen(i->text) < POD_MENU_NAME_MAX);
-	++*items;
+	s->items++;
+	if (i->kind != POD_MENU_ARGUMENTS)
+		return;
+	FUZZ_REQUIRE(i->at >= s->end && pod_in_range(i->at, i->len, s->size));
+	s->end = i->at + i->len;
+	s->lines++;
+}
+
+static void edit(const char *text, size_t size, struct pod_menu_vars *vars, const char *words, const struct seen *s)
+{
+	struct fuzz_env e = {0};
+	char *out;
+	size_t len;
+	uint32_t lines;
+	vars->count = 0;
+	e.alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, &e};
+	if (pod_arguments_edit(words, "boot/grub/grub.cfg", text, size, vars, &e.alloc, &out, &len, &lines) != POD_OK)
+		return;
+	FUZZ_REQUIRE(lines == s->lines && !out == !lines);
+	/* The words, and in an entry without arguments a line for them. */
+	FUZZ_REQUIRE(!out || len <= size + lines * (pod_strlen(words) * 2 + sizeof "\noptions "));
+	pod_free(&e.alloc, out);
+	FUZZ_REQUIRE(!e.live);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t items = 0;
 	struct pod_menu_vars *vars = calloc(1, sizeof *vars);
 	char *text = malloc(size ? size : 1);
+	struct seen s = {.size = size};
 	FUZZ_REQUIRE(vars && text);
 	memcpy(text, data, size);
-	pod_config_read("boot/grub/grub.cfg", text, size, vars, look, &items);
-	FUZZ_REQUIRE(items <= 2 * size);
+	pod_config_read("boot/grub/grub.cfg", text, size, vars, look, &s);
+	FUZZ_REQUIRE(s.items <= 2 * size);
+	edit(text, size, vars, "a=$b -quiet x;\"c d\"", &s);
+	edit(text, size, vars, "-a", &s);
 	free(text);
 	free(vars);
 	return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plan_tool IMAGE SHIM OUT [secure]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
- * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on.
+ * plan_tool IMAGE SHIM OUT [secure | WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
+ * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on; WORDS: with these kernel arguments.
  */
+#include "core/base/str.h"
 #include "core/plan/plan.h"
 #include "tests/interop/tool.h"
 
@@ -40,7 +41,8 @@ int main(int argc, char **argv)
 				      .shim_ctx = &bin,
 				      .ukis = &pod_plan_ukis,
 				      .volumes = pod_plan_volumes,
-				      .secure_boot = argc == 5,
+				      .secure_boot = argc == 5 && pod_streq(argv[4], "secure"),
+				      .arguments = argc == 5 && !pod_streq(argv[4], "secure") ? argv[4] : NULL,
 				      .state_start_bytes = 0x123456000,
 				      .state_length_bytes = 0x40000,
 				      .boot_number = 77};

@@ -115,7 +115,8 @@ TEST(every_field_comes_back)
 	pod_rec_put_image(s, &im);
 	pod_rec_seal(s, 7, 1);
 	CHECK_EQ(pod_rec_write(&mem.dev, 7, POD_REC_AT_IMAGE, s), POD_OK);
-	struct pod_rec_progress p = {.ms = 1,
+	struct pod_rec_progress p = {.arguments = "acpi=off -quiet",
+				     .ms = 1,
 				     .flags = POD_REC_P_READING,
 				     .bytes = 2,
 				     .reads = 3,
@@ -179,6 +180,7 @@ TEST(every_field_comes_back)
 	CHECK_EQ(boot.progress.last_off, p.last_off);
 	CHECK_EQ(boot.progress.error_code, 0x10);
 	CHECK_EQ(boot.progress.written, 13);
+	CHECK_STR(boot.progress.arguments, "acpi=off -quiet");
 	CHECK_EQ(boot.progress.last_read_ms, 12);
 	CHECK_STR(boot.linux_.mount, "/run/live/medium");
 	CHECK_EQ(boot.linux_.usb_kbit, 480000);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Boot menus with other kernel arguments; see arguments.h. The grammars (menu_grub.c, menu_lines.c) say where the arguments stand. */
+#include "core/plan/internal.h"
+#include "core/base/mem.h"
+
+enum { TEXT_MAX = 1 << 20 };
+
+struct span {
+	const char *p;
+	size_t len;
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The next word of [*p, end), its quotes included; false: no more. */
+static bool next_word(const char **p, const char *end, struct span *w)
+{
+	bool quoted = false;
+	while (*p < end && is_blank(**p))
+		++*p;
+	w->p = *p;
+	while (*p < end && (quoted || !is_blank(**p)))
+		quoted ^= *(*p)++ == '"';
+	w->len = (size_t)(*p - w->p);
+	return w->len;
+}
+
+bool pod_arguments_valid(const char *words)
+{
+	size_t n = 0;
+	bool quoted = false;
+	for (; words[n]; n++) {
+		if (words[n] < ' ' || words[n] > '~' || words[n] == '\\' || words[n] == '\'')
+			return false;
+		quoted ^= words[n] == '"';
+	}
+	return n < POD_ARGUMENTS_MAX && !quoted;
+}
+
+struct edit {
+	const char *words, *text;
+	bool adds;     /* there are words that are added */
+	size_t copied; /* of the text, so far */
+	struct pod_alloc *alloc;
+	char *out;
+	size_t len, cap;
+	uint32_t lines;
+	enum pod_status st;
+};
+
+static void put(struct edit *e, const char *p, size_t n)
+{
+	void *v = e->out;
+	if (e->st == POD_OK)
+		e->st = pod_grow(e->alloc, &v, e->len, &e->cap, e->len + n, 1, TEXT_MAX);
+	e->out = v;
+	if (e->st != POD_OK)
+		return;
+	memcpy(e->out + e->len, p, n);
+	e->len += n;
+}
+
+static bool holds(const char *set, char c)
+{
+	while (*set && *set != c)
+		set++;
+	return *set;
+}
+
+/* A word with a blank in it has its quotes around all of it, which the kernel takes, and GRUB makes so of any other. */
+static void put_word(struct edit *e, struct span w, const char *escape)
+{
+	bool blank = false;
+	for (size_t i = 0; i < w.len; i++)
+		blank |= w.p[i] == ' ';
+	if (blank)
+		put(e, "\"", 1);
+	for (size_t i = 0; i < w.len; i++) {
+		if (w.p[i] == '"')
+			continue;
+		if (holds(escape, w.p[i]) && (!blank || w.p[i] == '$'))
+			put(e, "\\", 1);
+		put(e, w.p + i, 1);
+	}
+	if (blank)
+		put(e, "\"", 1);
+}
+
+static bool takes_out(struct span w)
+{
+	return w.len > 1 && w.p[0] == '-' && w.p[1] != '-';
+}
+
+static void put_added(struct edit *e, const struct pod_menu_item *item)
+{
+	const char *p = e->words, *end = p + pod_strlen(p), *in_front = item->text;
+	for (struct span w; next_word(&p, end, &w);) {
+		if (takes_out(w))
+			continue;
+		put(e, in_front, pod_strlen(in_front));
+		put_word(e, w, item->escape);
+		in_front = " ";
+	}
+}
+
+/* Is this word of a kernel line to be taken out? */
+static bool is_out(const struct edit *e, struct span is)
+{
+	const char *p = e->words, *end = p + pod_strlen(p);
+	for (struct span w; next_word(&p, end, &w);) {
+		size_t n = w.len - 1;
+		if (takes_out(w) && is.len >= n && memcmp(is.p, w.p + 1, n) == 0 && (is.len == n || is.p[n] == '='))
+			return true;
+	}
+	return false;
+}
+
+static void edit_line(void *ctx, const struct pod_menu_item *item)
+{
+	struct edit *e = ctx;
+	if (item->kind != POD_MENU_ARGUMENTS || item->at < e->copied)
+		return;
+	const char *p = e->text + item->at, *from = p, *end = p + item->len;
+	bool added = false;
+	e->lines++;
+	put(e, e->text + e->copied, item->at - e->copied);
+	for (struct span w; next_word(&p, end, &w);) {
+		/* SYSLINUX: "append -" stands for none. */
+		bool none = e->adds && w.len == 1 && w.p[0] == '-' && w.len == item->len;
+		if (w.len == 2 && w.p[0] == '-' && w.p[1] == '-' && !added) {
+			put_added(e, item);
+			added = true;
+		}
+		if (!none && !is_out(e, w))
+			put(e, from, (size_t)(p - from));
+		from = p;
+	}
+	put(e, from, (size_t)(end - from));
+	if (!added)
+		put_added(e, item);
+	e->copied = item->at + item->len;
+}
+
+enum pod_status pod_arguments_edit(const char *words, const char *path, const char *text, size_t len, struct pod_menu_vars *vars,
+				   struct pod_alloc *a, char **out, size_t *out_len, uint32_t *lines)
+{
+	struct edit e = {.words = words, .text = text, .alloc = a};
+	const char *p = words, *end = p + pod_strlen(p);
+	for (struct span w; next_word(&p, end, &w);)
+		e.adds |= !takes_out(w);
+	pod_config_read(path, text, len, vars, edit_line, &e);
+	*out = NULL;
+	*lines = e.lines;
+	if (e.lines)
+		put(&e, text + e.copied, len - e.copied);
+	if (e.st != POD_OK || !e.lines) {
+		pod_free(a, e.out);
+		return e.st;
+	}
+	*out = e.out;
+	*out_len = e.len;
+	return POD_OK;
+}

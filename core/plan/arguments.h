@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Kernel arguments for one start: words that are added to every kernel line of an image's boot menus, or taken out of it.
+ *
+ *   acpi=off         is added at the end (in front of a word `--`, behind which the kernel does not look)
+ *   -quiet           a word `quiet` is taken out, and one that begins with `quiet=`
+ *   acpi_osi="A b"   a word with a blank in it
+ *
+ * Some loaders read backslashes and single quotes in ways that no kernel line survives: words with one are refused.
+ */
+#ifndef POD_PLAN_ARGUMENTS_H
+#define POD_PLAN_ARGUMENTS_H
+
+#include "core/plan/menu.h"
+
+/* The BIOS build has no room for it, and says so (Makefile). */
+#ifdef POD_SMALL
+#define POD_WITH_ARGUMENTS false
+#else
+#define POD_WITH_ARGUMENTS true
+#endif
+
+#define POD_ARGUMENTS_MAX 192u /* bytes, incl. NUL */
+
+/* Can these words be used so? Of a text that is too long, or has what is not printable ASCII in it, no. */
+bool pod_arguments_valid(const char *words);
+
+/* Makes `text`, a configuration at `path`, with these words; *out, *out_len: in memory of `a`, NULL if there is no kernel line in it.
+ * *lines: how many kernel lines there are. `vars`: scratch. POD_E_LIMIT: it would become too long. */
+enum pod_status POD_MUST_USE pod_arguments_edit(const char *words, const char *path, const char *text, size_t len,
+						struct pod_menu_vars *vars, struct pod_alloc *a, char **out, size_t *out_len,
+						uint32_t *lines);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configurations of a tree with the request's kernel arguments; whoever knows the tree serves them in place of the originals. */
+#include "core/plan/internal.h"
+#include "core/base/mem.h"
+
+enum {
+	CONFIG_BYTES_MAX = 256 << 10, /* loaders read longer ones, but nobody writes them */
+	CONFIGS_BYTES_MAX = 1024 << 10,
+	SECTOR = 512,
+};
+
+static bool was_there(const struct pod_scan *s, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (s->config[k].start_bytes == s->config[i].start_bytes)
+			return true;
+	return false;
+}
+
+void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f)
+{
+	pod_plan_warn(p, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.", f->path);
+}
+
+static enum pod_status put_in_memory(struct pod_map *map, const char *text, size_t len, struct pod_menu_served *menu)
+{
+	uint64_t at, whole = pod_align_up(len, SECTOR);
+	POD_TRY(pod_map_mem(map, NULL, (size_t)whole, &at));
+	memcpy(map->mem + (size_t)at, text, len);
+	menu->size_bytes = len;
+	return pod_map_append(&menu->map, POD_SEG_MEM, at, whole);
+}
+
+static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const struct pod_found *f, char *text,
+			    struct pod_menu_served *menu)
+{
+	size_t len = (size_t)f->node.size_bytes, out_len;
+	char *out;
+	if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK)
+		return pod_budget_status(s->fs->dev->budget); /* the loader will meet the same error */
+	POD_TRY(pod_arguments_edit(h->rq->arguments, f->path, text, len, s->vars, s->alloc, &out, &out_len, &menu->lines));
+	enum pod_status st = out ? put_in_memory(&h->plan->map, out, out_len, menu) : POD_OK;
+	pod_free(s->alloc, out);
+	return st;
+}
+
+enum pod_status pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
+				   enum pod_status (*cb)(void *ctx, const struct pod_found *f, struct pod_menu_served *menu),
+				   void *ctx)
+{
+	uint64_t total = 0;
+	char *text = s->vars ? s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX) : NULL;
+	if (!text)
+		return POD_E_NOMEM;
+	enum pod_status st = POD_OK;
+	for (size_t i = 0; st == POD_OK && i < s->config_count; i++) {
+		const struct pod_found *f = &s->config[i];
+		struct pod_menu_served menu = {.lines = 0};
+		if (f->start_bytes == UINT64_MAX || was_there(s, i))
+			continue;
+		total += f->node.size_bytes;
+		if (f->node.size_bytes > CONFIG_BYTES_MAX || total > CONFIGS_BYTES_MAX) {
+			pod_arguments_refuse(h->plan, f);
+			continue;
+		}
+		pod_map_init(&menu.map, s->alloc);
+		st = edit(h, s, f, text, &menu);
+		if (st == POD_OK && menu.lines)
+			st = cb(ctx, f, &menu);
+		pod_map_fini(&menu.map);
+	}
+	pod_free(s->alloc, text);
+	return st;
+}
+
+enum pod_status pod_arguments_note(struct pod_plan *p, const struct pod_found *f, const struct pod_menu_served *menu,
+				   uint64_t start)
+{
+	p->argument_lines += menu->lines;
+	return pod_plan_note(p, POD_OVERLAY_MENU, start, menu->size_bytes, f->path,
+			     "boot menu with the kernel arguments that were asked for");
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Boot menus with other kernel arguments: only the kernel lines change, and each reads as its loader takes it. */
+#include "tests/unit/test.h"
+#include "core/plan/arguments.h"
+#include "core/plan/internal.h"
+
+static char made[4096];
+static uint32_t lines;
+
+static const char *edit(const char *words, const char *text)
+{
+	static struct pod_menu_vars vars;
+	char *out = NULL;
+	size_t len = 0;
+	memset(&vars, 0, sizeof vars);
+	CHECK(pod_arguments_edit(words, "boot/grub/grub.cfg", text, strlen(text), &vars, &test_alloc, &out, &len, &lines) ==
+	      POD_OK);
+	snprintf(made, sizeof made, "%.*s", out ? (int)len : 1, out ? out : "=");
+	pod_free(&test_alloc, out);
+	return made;
+}
+
+TEST(arguments_in_grub)
+{
+	CHECK_STR(edit("acpi=off", "set timeout=5\nmenuentry 'x' {\n\tlinux /k quiet # why\n\tinitrd /i\n}\n"
+				   "menuentry y { linuxefi /k; initrdefi /i; }\n# linux /no\nmenuentry z {\n linux16 /k}\n"),
+		  "set timeout=5\nmenuentry 'x' {\n\tlinux /k quiet acpi=off # why\n\tinitrd /i\n}\n"
+		  "menuentry y { linuxefi /k acpi=off; initrdefi /i; }\n# linux /no\nmenuentry z {\n linux16 /k acpi=off}\n");
+	CHECK_EQ(lines, 3);
+	/* also where the path is not known, or in a branch; a line that goes on */
+	CHECK_STR(edit("a b=c", "if [ $x = y ]; then linux $k/vmlinuz \\\n  quiet \"$o\"\nfi\n"),
+		  "if [ $x = y ]; then linux $k/vmlinuz \\\n  quiet \"$o\" a b=c\nfi\n");
+	CHECK_STR(edit("memmap=64K$0x1869 x;y acpi_osi=\"Windows 2015\"", "linux /k\n"),
+		  "linux /k memmap=64K\\$0x1869 x\\;y \"acpi_osi=Windows 2015\"\n");
+	CHECK_STR(edit("x", "menuentry a {\n chainloader /x.efi\n}\n"), "=");
+	CHECK_EQ(lines, 0);
+}
+
+TEST(arguments_of_a_kernel_under_xen)
+{
+	CHECK_STR(edit("a", "multiboot2 /boot/xen.gz com1=115200\nmodule2 /vmlinuz console=hvc0\nmodule2 /initrd\n"
+			    "multiboot /gnumach.gz\nmodule /hurd/ext2fs.static x\n"),
+		  "multiboot2 /boot/xen.gz com1=115200\nmodule2 /vmlinuz console=hvc0 a\nmodule2 /initrd\n"
+		  "multiboot /gnumach.gz\nmodule /hurd/ext2fs.static x\n");
+	CHECK_STR(edit("a", "label x\nkernel mboot.c32\nappend /xen.gz x=1 --- /vmlinuz y=2 --- /initrd\n"
+			    "label y\nkernel mboot.c32\nappend /other --- /vmlinuz y=2\n"),
+		  "label x\nkernel mboot.c32\nappend /xen.gz x=1 --- /vmlinuz y=2 a --- /initrd\n"
+		  "label y\nkernel mboot.c32\nappend /other --- /vmlinuz y=2\n");
+}
+
+TEST(arguments_are_taken_out)
+{
+	CHECK_STR(edit("-quiet -console", "linux /k quiet splash console=ttyS0 quieter consoles=1\n"),
+		  "linux /k splash quieter consoles=1\n");
+	CHECK_STR(edit("-quiet nomodeset -vga=791", "label x\nkernel k\nappend initrd=i quiet vga=791 vga=792\r\n"),
+		  "label x\nkernel k\nappend initrd=i vga=792 nomodeset\r\n");
+	CHECK_STR(edit("a", "linux /k b -- single\n"), "linux /k b a -- single\n");
+	CHECK_STR(edit("a", "linux /k b ---\n"), "linux /k b --- a\n");
+}
+
+TEST(arguments_in_syslinux)
+{
+	CHECK_STR(edit("a$",
+		       "default l\nlabel l\n  menu label x\n  linux k\n  append quiet\nlabel m\n  kernel /k\nlabel n\n"
+		       "  com32 menu.c32\n  append x.cfg\nlabel o\n kernel memtest.bin\nlabel p\n append -\n kernel k root=x\n"),
+		  "default l\nlabel l\n  menu label x\n  linux k\n  append quiet a$\nlabel m\n  kernel /k a$\nlabel n\n"
+		  "  com32 menu.c32\n  append x.cfg\nlabel o\n kernel memtest.bin\nlabel p\n append  a$\n kernel k root=x\n");
+	CHECK_EQ(lines, 3);
+	/* one line for all that have none of their own */
+	CHECK_STR(edit("a", "append ro\nlabel l\nkernel k\nlabel m\nkernel k\nappend rw"),
+		  "append ro a\nlabel l\nkernel k\nlabel m\nkernel k\nappend rw a");
+	CHECK_STR(edit("-x", "label l\nkernel k\nappend -\n"), "label l\nkernel k\nappend -\n");
+}
+
+TEST(arguments_in_boot_loader_entries)
+{
+	CHECK_STR(edit("a b", "title x\nlinux /k\noptions ro\noptions quiet\ninitrd /i\n"),
+		  "title x\nlinux /k\noptions ro\noptions quiet a b\ninitrd /i\n");
+	CHECK_STR(edit("a b", "title x\nlinux /k"), "title x\nlinux /k\noptions a b");
+	CHECK_STR(edit("a", "title shell\nefi /shellx64.efi\noptions x\n"), "=");
+}
+
+TEST(arguments_that_no_loader_takes)
+{
+	char words[POD_ARGUMENTS_MAX + 1];
+	CHECK(pod_arguments_valid(""));
+	CHECK(pod_arguments_valid("acpi=off -quiet acpi_osi=\"Windows 2015\""));
+	CHECK(!pod_arguments_valid("a\\b"));
+	CHECK(!pod_arguments_valid("it's"));
+	CHECK(!pod_arguments_valid("x=\"a"));
+	CHECK(!pod_arguments_valid("a\nb"));
+	CHECK(!pod_arguments_valid("\xe4"));
+	memset(words, 'a', sizeof words);
+	words[POD_ARGUMENTS_MAX - 1] = 0;
+	CHECK(pod_arguments_valid(words));
+	words[POD_ARGUMENTS_MAX - 1] = 'a';
+	words[POD_ARGUMENTS_MAX] = 0;
+	CHECK(!pod_arguments_valid(words));
+}

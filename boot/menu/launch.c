@@ -3,50 +3,18 @@
 #include "boot/menu/pages.h"
 #include "core/base/text.h"
 
-/* Is there anything for this firmware to start? If not, says what would. */
-static bool startable(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
+/*
+ * An image that was cut off may even show its own menu before it fails in words of its loader that nobody understands, and Windows
+ * stops with a number: so this is said first, and whoever wants it starts it all the same. What starts by itself is not held up by what only
+ * its system will meet.
+ */
+static bool wanted(struct menu *m, const struct pod_plan *p, const struct pod_start *why, enum start_choice by, const char *text)
 {
-	static const char *const fw_name[4] = {"BIOS", "UEFI x64", "UEFI ia32", "UEFI aa64"};
-	if (p->image.kind == POD_IMAGE_UNKNOWN) {
-		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name,
-			     p->image.instead ? FT(m->fw, pod_instead_text(p->image.instead)) : T("no known structure found"));
-		return false;
-	}
-	if (plan_entry(m, p) != POD_ENTRY_NONE)
-		return true;
-	char can[64];
-	size_t at = 0;
-	can[0] = 0;
-	for (unsigned i = 0; i < 4; i++)
-		if (i == 0 ? p->bios_entry != POD_ENTRY_NONE : p->efi_entry[i] != POD_ENTRY_NONE)
-			at += (size_t)pod_snprintf(can + at, sizeof can - at, "%s%s", at ? ", " : "", fw_name[i]);
-	if (at)
-		pod_snprintf(text, size, T("%s: nothing in this image starts on %s; it starts on: %s."), name, m->fw->name, can);
-	else
-		pod_snprintf(text, size, T("%s: nothing in this image can be started (kind: %s). Tab shows the details."), name,
-			     FT(m->fw, pod_image_kind_text(p->container ? p->container : p->image.kind)));
-	return false;
-}
-
-/* An image that was cut off may even show its own menu before it fails in words of its loader that nobody understands: so this is
- * said first. True: start it. */
-static bool whole_or_wanted(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
-{
-	const struct pod_image *im = &p->image;
-	char have[16], want[16];
-	if (p->unwritten)
-		pod_snprintf(
-			text, size,
-			T("%s: parts of the file were never written and read as zeros. If it was copied here, copy it again."),
-			name);
-	else if (im->truncated)
-		pod_snprintf(text, size,
-			     T("%s: the file holds %s, its volume says %s: it was not copied completely. Copy it again."), name,
-			     pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
-	else
+	bool of_system = why->why == p->why.why;
+	if (why->starts != POD_STARTS_NOT || (of_system && by != CHOSEN_BY_HAND))
 		return true;
 	screen_restore(m);
-	if (!page_ask(m, T("Not whole"), text))
+	if (!page_ask(m, of_system ? T("Cannot start") : T("Not whole"), text))
 		return false;
 	screen_plain(m);
 	return true;
@@ -84,7 +52,7 @@ static bool asks(const struct menu *m, size_t image, enum start_choice by)
 }
 
 /* The plan is made anew if another image than the one it has is chosen. POD_E_CANCELLED: the user went back. */
-static enum pod_status choose_image(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+static enum pod_status choose_image(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, struct pod_start *why)
 {
 	screen_restore(m);
 	uint32_t chosen = page_images(m, m->stick.image[image].name, &plan->windows), now = plan->windows.wim_image;
@@ -94,24 +62,24 @@ static enum pod_status choose_image(struct menu *m, size_t image, struct pod_pla
 		return POD_OK;
 	pod_plan_free(plan);
 	if (!chosen) {
-		text[0] = 0;
+		pod_start_of_failure(POD_E_CANCELLED, NULL, NULL, NULL, why);
 		return POD_E_CANCELLED;
 	}
 	m->wim_image = chosen;
-	return start_plan(m, image, plan, extents, text, size);
+	return start_plan(m, image, plan, extents, why);
 }
 
 static enum pod_status plan_chosen(struct menu *m, size_t image, bool ask, bool must, struct pod_plan *plan, size_t *extents,
-				   char *text, size_t size)
+				   struct pod_start *why, char *text, size_t size)
 {
 	m->wim_images = ask;
-	enum pod_status st = start_plan(m, image, plan, extents, text, size);
+	enum pod_status st = start_plan(m, image, plan, extents, why);
 	m->wim_images = false;
 	if (st != POD_OK || !ask)
 		return st;
 	size_t n = plan->windows.count ? images_offered(m, &plan->windows) : 0;
 	if (n > 1)
-		return choose_image(m, image, plan, extents, text, size);
+		return choose_image(m, image, plan, extents, why);
 	if (!must)
 		return POD_OK;
 	pod_plan_free(plan);
@@ -168,13 +136,17 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	if (m->note[0])
 		screen_line(m, m->note);
 	record_chosen(m, image, by);
-	enum pod_status st = plan_chosen(m, image, choosing || asks(m, image, by), choosing, plan, &extents, text, 2048);
+	struct pod_start why = {0};
+	text[0] = 0;
+	enum pod_status st = plan_chosen(m, image, choosing || asks(m, image, by), choosing, plan, &extents, &why, text, 2048);
+	if (!text[0])
+		start_sentence(m, image, &why, text, 2048);
 	m->wim_image = 0; /* for this start only */
 	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
 	if (st == POD_OK) {
-		if (!startable(m, plan, name, text, 2048)) {
+		if (plan_entry(m, plan) == POD_ENTRY_NONE) {
 			st = POD_E_UNSUPPORTED;
-		} else if (!whole_or_wanted(m, plan, name, text, 2048)) {
+		} else if (!wanted(m, plan, &why, by, text)) {
 			record_message(m, POD_E_CORRUPT, text);
 			text[0] = 0; /* it has been said */
 		} else {

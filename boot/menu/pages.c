@@ -81,8 +81,34 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("The Joliet tree is damaged and left alone."),
 	N_("The UDF tree is damaged or of an unknown form, and left alone."),
 	N_("%.80s: the UDF File Entry has no room; it is left unchanged."),
-	N_("The file holds %s, its volume says %s: it was not copied completely."),
-	N_("Nothing in this image starts on any firmware: it has no boot entry that is known."),
+	/* whether an image starts (core/plan/starts.c) */
+	N_("download or copy the image again"),
+	N_("it is %s"),
+	N_("its content is not that of any known kind of image"),
+	N_("it is cut off: of %s only %s are there"),
+	N_("no boot loader for any firmware was found in it"),
+	N_("it is a data image, or damaged: take a bootable edition, or download it again"),
+	N_("nothing in it starts on %s, only on: %s"),
+	N_("take another edition, or change the mode in this computer's setup"),
+	N_("the file was not copied completely: only %s of %s are there"),
+	N_("copy it again, and eject the stick before you pull it out"),
+	N_("parts of the file were never written and read as zeros"),
+	N_("it stands on %s, which is not there"),
+	N_("copy that into the same folder"),
+	N_("parent %s is not the file it was made from, or was changed since"),
+	N_("put an untouched copy of its parent there"),
+	N_("its parent %s cannot be used (%s)"),
+	N_("the image is damaged (%s at offset %s)"),
+	N_("the image ends too early, or lies beyond what this firmware reads of the drive"),
+	N_("copy it again, or start this computer in UEFI mode"),
+	N_("the image uses something that Isopod cannot start (%s)"),
+	N_("it is over a limit of Isopod (%s)"),
+	N_("the drive reported a read error (%s at offset %s)"),
+	N_("try another USB port; if it comes back, the drive is failing"),
+	N_("there is not enough memory to prepare this image"),
+	N_("it could not be examined (%s)"),
+	N_("the stick's own file %s is missing or damaged"),
+	N_("'isopod update' writes it to the stick"),
 	N_("This is %s: %s."),
 	N_("it is in UTF-16, and nothing in it applies: save it as UTF-8"),
 	N_("its lines end in CR alone, and nothing in it applies: save it with LF or CR LF"),
@@ -129,7 +155,9 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("%.80s: its partition is full, and there is no room for Isopod's helper; it is served unchanged."),
 	N_("%.80s: the way it is stored is damaged or not known; it is served unchanged."),
 	N_("Partition %u was not shut down cleanly: its boot loader may see older files."),
-	N_("Partition %u is %s, which Isopod cannot look into: a Linux in it will not find its disk."),
+	N_("Partition %s is %s, which Isopod cannot look into: a Linux in it will not find its disk."),
+	N_("Partition %s is locked with BitLocker: a Windows in it will not find its disk."),
+	N_("There is Windows in partition %s: it finds its disk in a VHD or VHDX only ('isopod disk convert')."),
 	N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its disk."),
 	N_("Looking through the partitions would take too long: an initrd may be served unchanged."),
 	N_("Looking through a boot image would take too long: its initrds are served unchanged."),
@@ -321,7 +349,18 @@ static void add_partition(struct menu *m, struct menu_pager *p, size_t image, co
 			       T("start as a partition of the stick, if its system does not find it otherwise (FreeBSD)"));
 }
 
-static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan)
+/* But for the one that was said first. */
+static void add_warnings(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, bool said)
+{
+	char w[400];
+	for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
+		if (said && i == plan->why_warning)
+			continue;
+		pager_add_marked(m, p, MARK_WARN, menu_translate_filled(m->fw->language, plan->warning[i], w, sizeof w));
+	}
+}
+
+static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, bool said)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	char t[800];
@@ -341,14 +380,9 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 	for (unsigned i = 1; i < 4; i++)
 		add_start(m, p, efi_name[i], plan, plan->efi_entry[i], false);
 	add_images(m, p, &plan->windows);
-	if (plan->warning_count) {
+	if (plan->warning_count)
 		pager_add(m, p, "");
-		for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
-			char w[400];
-			pod_snprintf(t, sizeof t, "! %s", menu_translate_filled(m->fw->language, plan->warning[i], w, sizeof w));
-			pager_add_marked(m, p, MARK_WARN, t);
-		}
-	}
+	add_warnings(m, p, plan, said);
 	if (plan->initrd_count) {
 		pager_add(m, p, "");
 		pager_add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
@@ -461,7 +495,8 @@ void page_details(struct menu *m, size_t image)
 	}
 	view_busy(m, T("Reading the image ..."));
 	m->wim_images = true;
-	enum pod_status st = start_plan(m, image, plan, &extents, text, 2048);
+	struct pod_start why = {0};
+	enum pod_status st = start_plan(m, image, plan, &extents, &why);
 	m->wim_images = false;
 	char t[64], size[16];
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
@@ -483,14 +518,16 @@ void page_details(struct menu *m, size_t image)
 		pager_add_pair(m, &p, T("Extents"), t);
 	}
 	bool memory = st == POD_OK && memory_possible(m, plan), partition = st == POD_OK && partition_possible(m, plan);
+	if (why.starts != POD_STARTS) {
+		start_sentence(m, image, &why, text, 2048);
+		pager_add(m, &p, "");
+		pager_add_marked(m, &p, MARK_WARN, text);
+	}
 	if (st == POD_OK) {
-		add_plan(m, &p, plan);
+		add_plan(m, &p, plan, why.starts != POD_STARTS);
 		add_memory(m, &p, image, plan);
 		add_partition(m, &p, image, plan);
 		pod_plan_free(plan);
-	} else {
-		pager_add(m, &p, "");
-		pager_add_marked(m, &p, MARK_WARN, text);
 	}
 	add_store(m, &p, store);
 	if (st != POD_E_CANCELLED)

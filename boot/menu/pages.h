@@ -26,9 +26,11 @@ void story_note(struct menu *m);
 
 /* --- starting (start.c, launch.c) ---------------------------------------------------------------------------------- */
 
-/* Plans an image; on failure `text` holds the sentence. */
-enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text,
-					size_t size);
+/* Plans an image, and says whether it starts here. */
+enum pod_status POD_MUST_USE start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents,
+					struct pod_start *why);
+/* "NAME: WHY" in the language in use; "" where there is nothing to say. */
+void start_sentence(struct menu *m, size_t image, const struct pod_start *why, char *text, size_t size);
 /* Its entry for this firmware, or POD_ENTRY_NONE. */
 int plan_entry(const struct menu *m, const struct pod_plan *p);
 void start_image(struct menu *m, size_t image, enum start_choice by);
@@ -64,6 +66,8 @@ void partition_end(struct menu *m);
 /* Notes how that went, or how it did when the menu began. */
 void partition_note(struct menu *m, enum pod_status st);
 
+/* Does it start here? Marks it if not (probe.c). */
+void probe_image(struct menu *m, size_t image);
 /* Looks at the next image on the screen that was not looked at yet (probe.c); false: there is none. */
 bool probe_next(struct menu *m);
 

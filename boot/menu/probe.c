@@ -38,27 +38,31 @@ static enum pod_status examine(struct menu *m, const struct menu_image *im, stru
 	return st;
 }
 
-/* Nothing in the image itself starts here; but what the plan makes of it may: it has the last word. */
+/* What the plan makes of it has the last word. */
 static bool plan_starts(struct menu *m, size_t image)
 {
 	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
-	char text[256];
+	struct pod_start why = {0};
 	size_t extents;
-	bool starts = true; /* unless it is known */
 	if (!plan)
-		return true;
-	enum pod_status st = start_plan(m, image, plan, &extents, text, sizeof text);
-	if (st == POD_OK) {
-		starts = plan_entry(m, plan) != POD_ENTRY_NONE;
+		return true; /* unless it is known */
+	if (start_plan(m, image, plan, &extents, &why) == POD_OK)
 		pod_plan_free(plan);
-	} else if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED) {
-		starts = false;
-	}
 	pod_free(m->alloc, plan);
-	return starts;
+	return why.starts != POD_STARTS_NOT;
 }
 
-static void look_at(struct menu *m, size_t image)
+/* With what was found in it. */
+static bool starts(struct menu *m, size_t image, enum pod_status st, const struct pod_image *p)
+{
+	struct pod_start why;
+	if (st != POD_OK || pod_start_needs_plan(p, m->fw->firmware_bit))
+		return plan_starts(m, image);
+	pod_start_of_image(p, m->fw->firmware_bit, &why);
+	return why.starts != POD_STARTS_NOT;
+}
+
+void probe_image(struct menu *m, size_t image)
 {
 	struct menu_image *im = &m->stick.image[image];
 	struct pod_image *p = pod_zalloc(m->alloc, 1, sizeof *p);
@@ -71,10 +75,9 @@ static void look_at(struct menu *m, size_t image)
 	} else if (st == POD_E_CANCELLED) {
 		im->seen = false;
 	} else if (st != POD_E_NOMEM && st != POD_E_BUDGET) {
-		bool here = st == POD_OK && (p->firmware & m->fw->firmware_bit) != 0;
 		im->label = p->label[0] ? stick_keep(m, p->label) : NULL;
 		im->kind = st == POD_OK ? p->kind : POD_IMAGE_UNKNOWN;
-		im->not_here = !here && !plan_starts(m, image);
+		im->not_here = !starts(m, image, st, p);
 	}
 	pod_free(m->alloc, p);
 }
@@ -88,7 +91,7 @@ bool probe_next(struct menu *m)
 	for (size_t i = s->top; i < v->count && i - s->top < view_page_rows(s); i++) {
 		if (v->row[i] & ROW_FOLDER || m->stick.image[v->row[i]].seen)
 			continue;
-		look_at(m, v->row[i]);
+		probe_image(m, v->row[i]);
 		return true;
 	}
 	return false;

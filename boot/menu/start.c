@@ -5,73 +5,19 @@
 #define PLAN_LINES     64u
 #define PLAN_LINE_SIZE 2048u
 
-/* The sentence for a failed plan. */
-static void explain(struct menu *m, const char *name, enum pod_status st, const struct pod_diag *d, char *text, size_t size)
+static const char *translate(void *ctx, const char *text)
 {
-	unsigned long long at = d->offset_bytes;
-	const char *what = d->what ? FT(m->fw, d->what) : menu_status(m, st);
-	if (m->stick.shim_missing) {
-		pod_snprintf(
-			text, size,
-			T("%s: the stick's own file %s on the ESP is missing or damaged. Repair the stick with: isopod update"),
-			name, m->stick.shim_missing);
-		return;
-	}
-	switch (st) {
-	case POD_E_CORRUPT:
-		pod_snprintf(text, size,
-			     T("%s: the image is damaged (%s at 0x%llx). Copy the file again, or check it with: isopod plan %s"),
-			     name, what, at, name);
-		break;
-	case POD_E_FORMAT:
-		pod_snprintf(text, size, T("%s: this is not an image Isopod knows (%s)."), name, what);
-		break;
-	case POD_E_UNSUPPORTED:
-		pod_snprintf(text, size, T("%s: the image uses something Isopod cannot start yet (%s at 0x%llx)."), name, what,
-			     at);
-		break;
-	case POD_E_IO:
-		pod_snprintf(text, size,
-			     T("%s: the stick reported a read error (%s at 0x%llx). Try another USB port; if it comes back, the "
-			       "stick is failing."),
-			     name, what, at);
-		break;
-	case POD_E_NOMEM:
-		pod_snprintf(text, size, T("%s: there is not enough memory to prepare this image."), name);
-		break;
-	case POD_E_RANGE:
-		pod_snprintf(text, size,
-			     T("%s: the image ends too early, or lies beyond what this firmware reads of the drive (%s at "
-			       "0x%llx). Copy it again, or start this computer in UEFI mode."),
-			     name, what, at);
-		break;
-	case POD_E_CANCELLED:
-		text[0] = 0; /* whoever pressed Esc knows */
-		break;
-	case POD_E_BUDGET:
-		pod_snprintf(text, size, T("%s: the image is made so that looking through it would take too long (%s)."), name,
-			     what);
-		break;
-	case POD_E_LIMIT:
-		pod_snprintf(text, size, T("%s: the image is beyond a limit of Isopod (%s)."), name, what);
-		break;
-	default:
-		pod_snprintf(text, size, T("%s: cannot be started: %s (%s at 0x%llx)."), name, menu_status(m, st), what, at);
-	}
+	const struct menu *m = ctx;
+	return menu_translate(m->fw->language, text);
 }
 
-/* A child whose parent is not usable. */
-static void explain_parent(struct menu *m, const char *name, enum pod_status st, const char *parent, char *text, size_t size)
+void start_sentence(struct menu *m, size_t image, const struct pod_start *why, char *text, size_t size)
 {
-	if (st == POD_E_NOT_FOUND)
-		pod_snprintf(text, size, T("%s: its parent %s is not on the stick. Copy it into the same folder."), name, parent);
-	else if (st == POD_E_CHANGED)
-		pod_snprintf(text, size,
-			     T("%s: parent %s is not the file it was made from, or was changed since. Put an unchanged copy of "
-			       "the parent in its place."),
-			     name, parent);
-	else
-		pod_snprintf(text, size, T("%s: its parent %s cannot be used: %s."), name, parent, menu_status(m, st));
+	size_t at = (size_t)pod_snprintf(text, size, "%s: ", m->stick.image[image].name);
+	if (at < size)
+		pod_start_say(why, translate, m, text + at, size - at);
+	if (!*pod_start_what(why->why))
+		text[0] = 0;
 }
 
 /* For the planner: another file of the stick. */
@@ -93,44 +39,35 @@ static enum pod_status find_file(void *ctx, const char *path, struct pod_alloc *
 	return POD_OK;
 }
 
-/* The runs of the file, absolute on the stick; says so if part of the file was never written. */
-static enum pod_status image_extents(struct menu *m, const struct menu_image *im, struct pod_extent **out, size_t *n, char *text,
-				     size_t size)
+/* The runs of the file, absolute on the stick. */
+static enum pod_status image_extents(struct menu *m, const struct menu_image *im, struct pod_extent **out, size_t *n,
+				     struct pod_start *why)
 {
 	struct pod_diag d = {N_("file extents"), im->node.entry_bytes, 0, 0};
-	if (!im->node.size_bytes) {
-		pod_snprintf(text, size, T("%s: the file is empty."), im->name);
-		return POD_E_CORRUPT;
-	}
 	enum pod_status st = pod_fs_extents(&m->stick.data, &im->node, m->alloc, out, n);
 	if (st != POD_OK) {
-		explain(m, im->name, st, st == POD_E_UNSUPPORTED ? &m->stick.data.diag : &d, text, size);
+		pod_start_of_failure(st, st == POD_E_UNSUPPORTED ? &m->stick.data.diag : &d, NULL, NULL, why);
 		return st;
 	}
-	for (size_t i = 0; i < *n; i++) {
-		if (!(*out)[i].hole)
-			(*out)[i].dev_bytes += m->stick.id.part_start_bytes;
-		/* Of a virtual disk the planner knows which parts must have been written. */
-		if (!(*out)[i].hole || pod_image_is_disk_file(pod_image_kind_of_name(im->name)))
-			continue;
-		char have[16], all[16];
-		pod_snprintf(text, size,
-			     T("%s: the file was not copied completely: only %s of %s are there. Copy it again, and eject the "
-			       "stick before you pull it out."),
-			     im->name, pod_format_size(have, (*out)[i].file_bytes), pod_format_size(all, im->node.size_bytes));
+	/* Of a virtual disk the planner knows which parts must have been written. */
+	bool disk = pod_image_is_disk_file(pod_image_kind_of_name(im->name));
+	if (pod_start_of_extents(*out, disk ? 0 : *n, im->node.size_bytes, why)) {
 		pod_free(m->alloc, *out);
 		*out = NULL;
 		return POD_E_CORRUPT;
 	}
+	for (size_t i = 0; i < *n; i++)
+		if (!(*out)[i].hole)
+			(*out)[i].dev_bytes += m->stick.id.part_start_bytes;
 	return POD_OK;
 }
 
-static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, struct pod_start *why)
 {
 	const struct menu_image *im = &m->stick.image[image];
 	struct pod_extent *e = NULL;
 	size_t n = 0;
-	POD_TRY(image_extents(m, im, &e, &n, text, size));
+	POD_TRY(image_extents(m, im, &e, &n, why));
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
 	/* the planner looks at many small structures: a cache over the whole stick, only while planning */
 	struct pod_cache *c = &m->stick.plan_cache;
@@ -176,17 +113,17 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		pod_cache_fini(c, m->alloc);
 	pod_free(m->alloc, e);
 	*extents = n;
-	if (st != POD_OK && plan->parent[0])
-		explain_parent(m, im->name, st, plan->parent, text, size);
-	else if (st != POD_OK)
-		explain(m, im->name, st, &d, text, size);
+	if (st == POD_OK)
+		pod_start_of_plan(plan, m->fw->firmware_bit, why);
+	else
+		pod_start_of_failure(st, &d, plan->parent, m->stick.shim_missing, why);
 	return st;
 }
 
-enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, char *text, size_t size)
+enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, struct pod_start *why)
 {
 	menu_budget_start(m, POD_PLAN_STEPS, POD_PLAN_BYTES);
-	enum pod_status st = make_plan(m, image, plan, extents, text, size);
+	enum pod_status st = make_plan(m, image, plan, extents, why);
 	menu_budget_end(m);
 	return st;
 }

@@ -34,7 +34,6 @@ struct story {
 	char missing[256];
 	struct pod_verdict verdict;
 	struct pod_verdict_facts facts;
-	char text[2048];
 	char log[POD_REC_LOG_TEXT + 1];
 };
 
@@ -64,9 +63,10 @@ static void judge(struct menu *m, struct story *s, size_t image)
 {
 	const struct pod_rec_boot *b = m->before;
 	const struct pod_rec_progress *r = &b->progress;
+	struct pod_start why;
 	size_t extents;
 	if (image != SIZE_MAX)
-		s->planned = start_plan(m, image, &s->plan, &extents, s->text, sizeof s->text) == POD_OK;
+		s->planned = start_plan(m, image, &s->plan, &extents, &why) == POD_OK;
 	if (r->reads || r->flags & POD_REC_P_READING)
 		s->facts.last = look_up(m, s, r->last_off, &s->last);
 	if (r->errors)

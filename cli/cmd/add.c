@@ -12,6 +12,7 @@
 #include "cli/host/digest.h"
 #include "cli/stick/image.h"
 #include "cli/stick/name.h"
+#include "cli/stick/starts.h"
 #include "cli/stick/volume.h"
 #include "core/base/str.h"
 #include "core/image/image.h"
@@ -23,45 +24,26 @@ struct options {
 	bool replace, verify;
 };
 
-static void warn_unsound(const char *name, enum pod_status st, const struct pod_diag *diag, struct fault *fault)
-{
-	const char *what = diag->what ? diag->what : cli_status_text(st);
-	unsigned long long at = (unsigned long long)diag->offset_bytes;
-
-	if (st == POD_E_CORRUPT || st == POD_E_RANGE || st == POD_E_FORMAT)
-		fault_warn(fault, _("%s: the image is damaged (%s at offset %llu); download it again"), name, what, at);
-	else
-		fault_warn(fault, _("%s: it cannot be told what is in the image (%s at offset %llu): %s"), name, what, at,
-			   cli_status_text(st));
-}
-
-/* What starts the disk in a VHD or VHDX, or Windows from a WIM, and what the plan warns of; false: that cannot be told, and was said. */
-static bool look_inside(const char *path, const char *name, const char *fs, uint32_t *firmware, struct fault *fault)
+/* What the plan makes of it, and what it warns of beyond that. */
+static void look_inside(const char *path, const char *name, const char *fs, struct pod_start *start, struct fault *fault)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
 	struct cli_image im;
-	enum pod_status st = POD_E_IO;
+	enum pod_status st;
 
 	if (cli_image_open(&im, path, fault)) {
 		im.fs = fs;
 		st = cli_image_plan(&im, plan, &diag, NULL);
+		cli_start_of(&im, plan, st, &diag, POD_START_ALL, start);
+		for (uint32_t i = 0; st == POD_OK && i < plan->warning_count; i++)
+			if (start->starts == POD_STARTS || i != plan->why_warning)
+				fault_warn(fault, "%s: %s", name, plan->warning[i]);
+		if (st == POD_OK)
+			pod_plan_free(plan);
 		cli_image_close(&im);
 	}
-	*firmware = plan->image.firmware;
-	for (uint32_t i = 0; st == POD_OK && i < plan->warning_count; i++)
-		if (i < plan->about_image.first || i >= plan->about_image.end)
-			fault_warn(fault, "%s: %s", name, plan->warning[i]);
-	if (st == POD_OK)
-		pod_plan_free(plan);
-	else if (*plan->parent)
-		fault_warn(fault,
-			   _("%s: parent %s is missing or was changed; parent and child must be in one folder of the stick"),
-			   name, plan->parent);
-	else
-		warn_unsound(name, st, &diag, fault);
 	free(plan);
-	return st == POD_OK;
 }
 
 /* Says what is odd about an image before it is copied; odd is not wrong. */
@@ -69,20 +51,22 @@ static void warn_about(struct cli_dev *src, const char *name, const char *fs, st
 {
 	struct pod_image *im = cli_xzalloc(sizeof *im);
 	struct pod_diag diag = {0};
+	struct pod_start start = {0};
 	enum pod_status st = pod_image_probe(&src->dev, name, &cli_alloc, im, &diag);
+	char *text;
 
 	if (st != POD_OK)
-		warn_unsound(name, st, &diag, fault);
-	else if (im->instead)
+		pod_start_of_failure(st, &diag, NULL, NULL, &start);
+	else if (cli_start_needs_plan(&src->dev, im))
+		look_inside(src->path, name, fs, &start, fault);
+	else
+		pod_start_of_image(im, POD_START_ALL, &start);
+	text = cli_start_text(&start);
+	if (*text)
+		fault_warn(fault, "%s: %s", name, text);
+	free(text);
+	if (im->instead && im->kind != POD_IMAGE_UNKNOWN)
 		fault_warn(fault, _("%s: it is %s; %s"), name, _(pod_instead_text(im->instead)), _(pod_instead_fix(im->instead)));
-	else if (im->truncated)
-		fault_warn(fault, _("%s: the image is cut off: %llu of %llu bytes; download it again"), name,
-			   (unsigned long long)src->dev.size_bytes, (unsigned long long)im->volume_bytes);
-	else if ((pod_image_is_disk_file(im->kind) || cli_image_has_windows(&src->dev, im)) &&
-		 !look_inside(src->path, name, fs, &im->firmware, fault))
-		;
-	else if (im->firmware == 0)
-		fault_warn(fault, _("%s: nothing in it boots (%s)"), name, pod_image_kind_text(im->kind));
 	if (pod_image_kind_of_name(name) == POD_IMAGE_UNKNOWN)
 		fault_warn(fault,
 			   _("%s: the boot menu lists images by their ending (.iso, .img, .efi ...), and this has none of "

@@ -11,6 +11,7 @@
 #include "cli/stick/image.h"
 #include "cli/stick/name.h"
 #include "cli/stick/rules.h"
+#include "cli/stick/starts.h"
 #include "cli/stick/stray.h"
 #include "cli/stick/walk.h"
 #include "cli/stick/ntfs.h"
@@ -73,7 +74,8 @@ static void warn_of_conf(struct cli_target *t, struct fault *fault)
 struct probed {
 	struct pod_image image;
 	size_t extents;
-	char problem[256];  /* "" if none */
+	struct pod_start start;
+	bool unfinished;    /* not all of it was looked at */
 	uint32_t wim_image; /* that starts; 0: none, or not known */
 	char wim_name[128];
 	/* The plan's, of what Windows is started from. */
@@ -81,15 +83,15 @@ struct probed {
 	char warning[POD_PLAN_WARNING_MAX][sizeof((struct pod_plan *)0)->warning[0]];
 };
 
-/* What the plan warns of, but for what is told of every image (cut off). */
+/* What the plan warns of, but for what the answer says. */
 static void keep_warnings(const struct pod_plan *plan, struct probed *out)
 {
 	for (uint32_t i = 0; i < plan->warning_count; i++)
-		if (i < plan->about_image.first || i >= plan->about_image.end)
+		if (out->start.starts == POD_STARTS || i != plan->why_warning)
 			pod_strlcpy(out->warning[out->warnings++], plan->warning[i], sizeof out->warning[0]);
 }
 
-/* What the disk in a VHD or VHDX starts, whose parents may be missing, or Windows from a WIM. */
+/* What the disk in a VHD or VHDX starts, whose parents may be missing, a disk image, or Windows from a WIM. */
 static void look_inside(struct cli_target *t, const struct cli_entry *e, struct probed *out)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
@@ -97,10 +99,13 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 	struct cli_image im;
 	enum pod_status st = cli_image_on_target(&im, t, e->path, &e->node);
 
-	if (st == POD_OK) {
-		st = cli_image_plan(&im, plan, &diag, NULL);
-		cli_image_close(&im);
+	if (st != POD_OK) {
+		pod_start_of_failure(st, NULL, NULL, NULL, &out->start);
+		free(plan);
+		return;
 	}
+	st = cli_image_plan(&im, plan, &diag, NULL);
+	cli_start_of(&im, plan, st, &diag, POD_START_ALL, &out->start);
 	if (st == POD_OK) {
 		out->image.firmware = plan->image.firmware;
 		pod_strlcpy(out->image.label, plan->image.label, sizeof out->image.label);
@@ -108,11 +113,8 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 		pod_strlcpy(out->wim_name, plan->windows.wim_name, sizeof out->wim_name);
 		keep_warnings(plan, out);
 		pod_plan_free(plan);
-	} else if (*plan->parent) {
-		snprintf(out->problem, sizeof out->problem, _("its parent %.80s is missing or was changed"), plan->parent);
-	} else {
-		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
 	}
+	cli_image_close(&im);
 	free(plan);
 }
 
@@ -142,21 +144,13 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 		pod_mapdev_init(&md, &map, &t->data_win.dev, 512);
 		st = pod_image_probe(&md.dev, e->path, &cli_alloc, &out->image, &diag);
 	}
-	if (st != POD_OK && diag.what)
-		snprintf(out->problem, sizeof out->problem, _("%s (%s at offset %llu)"), cli_status_text(st), diag.what,
-			 (unsigned long long)diag.offset_bytes);
-	else if (st != POD_OK)
-		pod_strlcpy(out->problem, cli_status_text(st), sizeof out->problem);
-	else if (out->image.instead)
-		snprintf(out->problem, sizeof out->problem, _("it is %s; %s"), _(pod_instead_text(out->image.instead)),
-			 _(pod_instead_fix(out->image.instead)));
-	else if (out->image.truncated)
-		snprintf(out->problem, sizeof out->problem, _("truncated: %llu of %llu bytes"),
-			 (unsigned long long)e->node.size_bytes, (unsigned long long)out->image.volume_bytes);
-	if (st == POD_OK && (pod_image_is_disk_file(out->image.kind) || cli_image_has_windows(&md.dev, &out->image)))
+	if (st != POD_OK)
+		pod_start_of_failure(st, &diag, NULL, NULL, &out->start);
+	else if (cli_start_needs_plan(&md.dev, &out->image))
 		look_inside(t, e, out);
-	if (!cli_allowance_end(&l->allowance, &t->file))
-		pod_strlcpy(out->problem, _("not looked at completely: it would take too long"), sizeof out->problem);
+	else if (!pod_start_of_extents(ext, n, e->node.size_bytes, &out->start))
+		pod_start_of_image(&out->image, POD_START_ALL, &out->start);
+	out->unfinished = !cli_allowance_end(&l->allowance, &t->file);
 	pod_map_fini(&map);
 	pod_free(&cli_alloc, ext);
 }
@@ -206,9 +200,18 @@ static void name_json(struct cli_json *j, unsigned problems)
 	cli_json_close(j, ']');
 }
 
+/* Why it does not or may not start; NULL: nothing is known. The caller frees. */
+static char *problem_of(const struct probed *p)
+{
+	if (p->unfinished)
+		return cli_xstrdup(_("not looked at completely: it would take too long"));
+	return p->start.starts == POD_STARTS ? NULL : cli_start_text(&p->start);
+}
+
 static int report_json(struct listing *l, const struct cli_hashlist *hashes, struct fault *fault)
 {
 	struct probed *p = cli_xmalloc(sizeof *p);
+	char *problem;
 	struct cli_json j;
 
 	cli_json_init(&j, stdout);
@@ -240,8 +243,11 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_json_str(&j, "sha256_recorded", h->hex);
 			cli_json_i64(&j, "sha256_recorded_on", h->recorded);
 		}
-		if (*p->problem)
-			cli_json_str(&j, "problem", p->problem);
+		cli_start_json(&j, "start", &p->start);
+		problem = problem_of(p);
+		if (problem)
+			cli_json_str(&j, "problem", problem);
+		free(problem);
 		if (p->warnings) {
 			cli_json_open(&j, "warnings", '[');
 			for (uint32_t k = 0; k < p->warnings; k++)
@@ -282,8 +288,10 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 		const struct cli_hash *h = cli_hashlist_get(hashes, e->path, &e->node);
 		const struct pod_stored *layer = list_layer(&l->store, l->walk.t, e->path);
 		unsigned odd = cli_name_problems(e->path);
+		char *problem;
 
 		probe(l, e, p);
+		problem = problem_of(p);
 		cli_print("%s\n", e->path);
 		cli_print("    %s, %s, %s", pod_format_size(size, e->node.size_bytes), pod_image_kind_text(p->image.kind),
 			  p->image.firmware ? cli_bootmode_list(p->image.firmware, firmware) : _("nothing that boots"));
@@ -295,13 +303,16 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_print(_(", of which %u starts%s%s"), p->wim_image, *p->wim_name ? ": " : "", p->wim_name);
 		if (p->extents > 1)
 			cli_print(_(", in %zu pieces"), p->extents);
-		if (*p->problem)
-			cli_print(", %s", p->problem);
 		if (odd & CLI_NAME_WINDOWS)
 			cli_print("%s", _(", Windows cannot open this name"));
 		if (odd & CLI_NAME_ALIKE)
 			cli_print("%s", _(", the name can be taken for another"));
 		cli_print("\n");
+		if (problem)
+			cli_print(p->start.starts == POD_STARTS_NOT && !p->unfinished ? _("    does not start: %s\n")
+										      : "    %s\n",
+				  problem);
+		free(problem);
 		if (layer && layer == l->store.current)
 			cli_print(_("    the current layer of its store: in the menu it stands for all of them\n"));
 		else if (layer)

@@ -7,6 +7,7 @@
 #include "cli/persist/show.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/image.h"
+#include "cli/stick/starts.h"
 #include "cli/stick/wim.h"
 #include "core/base/str.h"
 
@@ -370,7 +371,8 @@ static void text_wim(const struct cli_wim *w)
 	free(refusal);
 }
 
-static int report_json(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
+static int report_json(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only,
+		       const struct pod_start *start, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
 	struct cli_json j;
@@ -395,6 +397,7 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	cli_bootmode_json(&j, "firmware", p->image.firmware);
 	cli_json_u64(&j, "sector_size", p->sector_size);
 	json_starts(&j, p, only);
+	cli_start_json(&j, "start", start);
 	cli_json_bool(&j, "from_memory", cli_image_from_memory(im));
 	cli_json_bool(&j, "may_be_partition", pod_plan_may_be_partition(p) && pod_plan_in_one_piece(p));
 	cli_json_bool(&j, "as_partition", cli_image_as_partition(im, p));
@@ -551,7 +554,8 @@ static void text_partition(struct cli_image *im, const struct pod_plan *p)
 			  _("If its system does not find it: Tab and P in the menu start it as a partition of the stick."));
 }
 
-static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only, struct fault *fault)
+static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only,
+		       const struct pod_start *start, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
 	char size[16], *text;
@@ -570,6 +574,10 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		cli_print("  %-9s %s\n", cli_bootmode[i].title, text ? text : _("nothing to start"));
 		free(text);
 	}
+	text = cli_start_text(start);
+	if (*text)
+		cli_print(start->starts == POD_STARTS_NOT ? _("Does not start: %s\n") : _("May not start: %s\n"), text);
+	free(text);
 	if (cli_image_from_memory(im))
 		cli_print(_("From memory, as isopod.conf says: %s are read into it first.\n"),
 			  pod_format_size(size, p->map.size_bytes));
@@ -611,21 +619,9 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 			cli_print(" %llu\n", (unsigned long long)s->source);
 	}
 	for (uint32_t i = 0; i < p->warning_count; i++)
-		cli_print(_("Warning: %s\n"), p->warning[i]);
-	if (p->unwritten)
-		cli_print(_("Warning: %s\n"), _("Parts of the file were never written and read as zeros."));
+		if (start->starts == POD_STARTS || i != p->why_warning)
+			cli_print(_("Warning: %s\n"), p->warning[i]);
 	return cli_flush(fault);
-}
-
-/* Exit status 1 if the image does not start on the firmware asked for (on any, if none was asked for), or is not whole. */
-static int verdict(const struct pod_plan *p, const struct cli_bootmode *only)
-{
-	bool starts = false;
-
-	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++)
-		if (!only || only == &cli_bootmode[i])
-			starts |= start_of(p, &cli_bootmode[i]) != -2;
-	return starts && !p->image.truncated && !p->unwritten ? CLI_OK : CLI_CHECK;
 }
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -639,6 +635,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	struct cli_image im;
 	struct pod_plan *plan;
 	struct cli_image_wish wish = {0};
+	struct pod_start start;
 	bool json = false;
 	int c, rc;
 
@@ -668,9 +665,10 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return rc;
 
 	plan_warn_of_layer(argv[optind], fault);
-	rc = json ? report_json(&im, plan, only, fault) : report_text(&im, plan, only, fault);
-	if (rc == CLI_OK)
-		rc = verdict(plan, only);
+	cli_start_of(&im, plan, POD_OK, NULL, only ? only->bit : POD_START_ALL, &start);
+	rc = json ? report_json(&im, plan, only, &start, fault) : report_text(&im, plan, only, &start, fault);
+	if (rc == CLI_OK && start.starts == POD_STARTS_NOT)
+		rc = CLI_CHECK;
 	cli_image_close_plan(&im, plan);
 	return rc;
 }
@@ -683,6 +681,6 @@ const struct cli_command cli_plan = {
 		   "  --image N     of a WIM, start this image\n"
 		   "  --arguments W  give every kernel line of its boot menus these words; -WORD takes one out\n"
 		   "  --json        report as JSON, with the whole map\n"
-		   "Exit status 1: the image does not start there, or is not whole.\n"),
+		   "Exit status 1: the image does not start there.\n"),
 	.run = run,
 };

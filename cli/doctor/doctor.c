@@ -131,6 +131,7 @@ static void examine_image(struct doctor *d, struct cli_image *file, const char *
 		(void)cli_allowance_end(&d->state->allowance, cli_image_file(file));
 		cli_allowance_begin(&d->state->allowance, cli_image_file(file), CLI_IMAGE_MS);
 		im.plan_status = cli_image_plan(file, plan, &diag, NULL);
+		cli_start_of(file, plan, im.plan_status, &diag, POD_START_ALL, &im.start);
 		(void)cli_allowance_end(&d->state->allowance, cli_image_file(file)); /* the plan's warnings say what is lacking */
 		if (im.plan_status == POD_OK &&
 		    !im.image) { /* the probe had no time, the plan just so: without the one no other */

@@ -12,6 +12,7 @@
 
 #include "cli/ui/ui.h"
 #include "cli/stick/image.h"
+#include "cli/stick/starts.h"
 #include "core/trace/hazard.h"
 
 enum doctor_level {
@@ -85,6 +86,7 @@ struct doctor_image {
 	enum pod_status plan_status;   /* why not */
 	const char *parent;	       /* ... the parent of a VHD or VHDX that is the reason, or "" */
 	const struct pod_diag *plan_diag;
+	struct pod_start start; /* what the menu says of it */
 };
 
 struct doctor_module {

@@ -243,49 +243,51 @@ static enum doctor_level level_of_instead(const struct doctor_image *im)
 													 : DOCTOR_WARN;
 }
 
-static void check_structure(struct doctor *d, const struct doctor_image *im)
+/* What the menu says of it, as a finding. */
+static void report_start(struct doctor *d, const struct doctor_check *check, enum doctor_level level,
+			 const struct doctor_image *im)
 {
 	const struct pod_diag *g = im->plan_diag;
+	char *what = cli_start_what(&im->start);
+	const char *fix = *im->start.fix ? _(im->start.fix)
+			  : im->image && im->image->kind == POD_IMAGE_WIM
+				  ? _("take the installation medium (.iso) of the same system")
+				  : _("'isopod plan' shows the details");
 
+	if (im->start.why == POD_WHY_DAMAGED && g->what)
+		doctor_reportf(d, check, level, im->subject, fix, _("%s: expected %llu, found %llu"), what,
+			       (unsigned long long)g->expected, (unsigned long long)g->got);
+	else if (im->start.why == POD_WHY_CUT_OFF)
+		doctor_reportf(d, check, level, im->subject, fix, _("%s (%llu of %llu bytes)"), what,
+			       (unsigned long long)im->size_bytes, (unsigned long long)im->image->volume_bytes);
+	else
+		doctor_report(d, check, level, im->subject, what, fix);
+	free(what);
+}
+
+static void check_structure(struct doctor *d, const struct doctor_image *im)
+{
 	if (instead_of(im) != POD_INSTEAD_NONE) {
 		doctor_reportf(d, &structure_check, level_of_instead(im), im->subject, _(pod_instead_fix(instead_of(im))),
 			       _("it is %s"), _(pod_instead_text(instead_of(im))));
-	} else if (!im->plan && *im->parent && im->plan_status == POD_E_NOT_FOUND) {
-		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("copy the parent into the same folder"),
-			       _("it holds only what differs from its parent %s, which is not there"), im->parent);
-	} else if (!im->plan && *im->parent && im->plan_status == POD_E_CHANGED) {
-		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("put an untouched copy of its parent there"),
-			       _("parent %s is not the file it was made from, or was changed since"), im->parent);
-	} else if (!im->plan && im->host_path && im->image && im->plan_status == POD_E_NOT_FOUND) {
+	} else if (!im->plan && im->host_path && im->image && im->plan_status == POD_E_NOT_FOUND && !*im->parent) {
 		/* The image is sound as far as was seen; what goes into its initrd is not where it should be. */
 		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
 			      _("the plan could not be made: the shims are not there"),
 			      _("install isopod completely, or set ISOPOD_DATA to the folder with its files"));
-	} else if (!im->plan && !im->host_path && im->image && cli_target_bad_shim(d->target)) {
-		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, _("'isopod update' writes it to the stick"),
-			       _("the plan could not be made: %s on the ESP is missing or damaged"),
-			       cli_target_bad_shim(d->target));
-	} else if (!im->plan && (im->plan_status == POD_E_BUDGET || im->plan_status == POD_E_LIMIT)) {
-		doctor_reportf(d, &structure_check, DOCTOR_WARN, im->subject, _("the menu cannot start it either"),
-			       _("it is beyond what isopod looks at: %s (%s)"), cli_status_text(im->plan_status),
-			       g->what ? g->what : "-");
-	} else if (!im->plan && g->what) {
-		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, AGAIN,
-			       _("%s: %s at offset %llu: expected %llu, found %llu"), cli_status_text(im->plan_status), g->what,
-			       (unsigned long long)g->offset_bytes, (unsigned long long)g->expected, (unsigned long long)g->got);
 	} else if (!im->plan) {
-		doctor_reportf(d, &structure_check, DOCTOR_BAD, im->subject, AGAIN, _("it cannot be examined: %s"),
-			       cli_status_text(im->plan_status));
+		report_start(d, &structure_check, im->start.why == POD_WHY_LIMIT ? DOCTOR_WARN : DOCTOR_BAD, im);
 	} else if (im->image->kind == POD_IMAGE_UNKNOWN) {
-		doctor_report(d, &structure_check, pod_image_kind_of_name(im->path) == POD_IMAGE_DISK ? DOCTOR_WARN : DOCTOR_BAD,
-			      im->subject, _("its content is not that of any known kind of image"), AGAIN);
+		report_start(d, &structure_check, pod_image_kind_of_name(im->path) == POD_IMAGE_DISK ? DOCTOR_WARN : DOCTOR_BAD,
+			     im);
 	} else {
 		doctor_reportf(d, &structure_check, DOCTOR_GOOD, im->subject, NULL, _("%s, as the boot manager reads it"),
 			       pod_image_kind_text(im->image->kind));
 	}
 	/* What the plan could not do is worth knowing, unless the other checks say so; the reasons are the boot manager's own. */
 	for (uint32_t i = 0; im->plan && i < im->plan->warning_count; i++)
-		if (i < im->plan->about_image.first || i >= im->plan->about_image.end)
+		if ((i < im->plan->about_image.first || i >= im->plan->about_image.end) &&
+		    (im->start.starts != POD_STARTS_NOT || i != im->plan->why_warning))
 			doctor_report(d, &structure_check, DOCTOR_NOTE, im->subject, im->plan->warning[i], NULL);
 }
 
@@ -339,8 +341,8 @@ static void check_boot_images(struct doctor *d, const struct doctor_image *im)
 
 static void check_boot(struct doctor *d, const struct doctor_image *im)
 {
-	bool disk = im->plan && im->plan->container;
-	uint32_t fw = disk ? im->plan->image.firmware : im->image->firmware;
+	bool planned = im->plan && (im->plan->container || im->plan->windows.count);
+	uint32_t fw = planned ? im->plan->image.firmware : im->image->firmware;
 	char list[48];
 
 	cli_bootmode_list(fw, list);
@@ -348,13 +350,12 @@ static void check_boot(struct doctor *d, const struct doctor_image *im)
 		return;
 	if (!im->plan && pod_image_is_disk_file(im->image->kind))
 		return; /* nothing is known of what is in it */
-	if (!fw && im->image->kind == POD_IMAGE_WIM)
-		doctor_reportf(d, &boot_check, DOCTOR_WARN, im->subject,
-			       _("take the installation medium (.iso) of the same system"),
-			       _("a file of kind %s is not started by itself"), pod_image_kind_text(im->image->kind));
+	if (im->start.starts == POD_STARTS_NOT && im->plan && im->start.why == im->plan->why.why)
+		report_start(d, &boot_check, im->image->kind == POD_IMAGE_WIM ? DOCTOR_WARN : DOCTOR_BAD, im);
+	else if (im->start.why == POD_WHY_NO_LOADER)
+		report_start(d, &boot_check, DOCTOR_BAD, im);
 	else if (!fw)
-		doctor_report(d, &boot_check, DOCTOR_BAD, im->subject, _("no boot loader for any firmware was found in it"),
-			      _("it is a data image, or damaged: take a bootable edition, or download it again"));
+		return; /* that is told elsewhere */
 	else if (fw == POD_FW_BIOS)
 		doctor_report(d, &boot_check, DOCTOR_NOTE, im->subject, _("starts on BIOS only: there is no UEFI loader in it"),
 			      _("on a UEFI machine switch CSM ('legacy boot') on in the setup, or take an edition with UEFI"));
@@ -370,12 +371,8 @@ static void check_length(struct doctor *d, const struct doctor_image *im)
 {
 	unsigned long long have = im->size_bytes, says = im->image->volume_bytes;
 
-	if (im->plan && im->plan->unwritten)
-		doctor_report(d, &truncated_check, DOCTOR_BAD, im->subject,
-			      _("parts of the file were never written and read as zeros"), AGAIN);
-	else if (im->image->truncated)
-		doctor_reportf(d, &truncated_check, DOCTOR_BAD, im->subject, AGAIN,
-			       _("cut off: %llu of %llu bytes are there (%llu%%)"), have, says, says ? have * 100 / says : 0);
+	if (im->start.why == POD_WHY_UNWRITTEN || im->start.why == POD_WHY_CUT_OFF || im->start.why == POD_WHY_NOT_COPIED)
+		report_start(d, &truncated_check, DOCTOR_BAD, im);
 	else if (!says)
 		return;
 	else if (says > have)

@@ -7,8 +7,10 @@
 #include "cli/disk/disk.h"
 #include "cli/host/files.h"
 #include "cli/stick/image.h"
+#include "cli/stick/starts.h"
 #include "cli/stick/ntfs.h"
 #include "cli/stick/rules.h"
+#include "cli/stick/starts.h"
 #include "cli/stick/stickfiles.h"
 #include "core/plan/arguments.h"
 #include "core/rules/match.h"
@@ -384,6 +386,23 @@ static bool has_arguments(const struct pod_plan *plan, const char *arg, const ch
 	return false;
 }
 
+/* In the words of the menu; where it may be another time, in those of the status. */
+static int cannot_plan(struct cli_image *im, const char *arg, const struct pod_plan *plan, enum pod_status st,
+		       const struct pod_diag *diag, struct fault *fault)
+{
+	struct pod_start start;
+	char *text;
+
+	cli_start_of(im, plan, st, diag, POD_START_ALL, &start);
+	if (start.starts != POD_STARTS_NOT || !fault)
+		return fault_status(fault, arg, _("cannot plan"), st, diag);
+	text = cli_start_text(&start);
+	fault_set(fault, "%s: %s", arg, text);
+	fault->last->status = st;
+	free(text);
+	return CLI_FAILED;
+}
+
 struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, const struct cli_image_wish *wish, int *rc,
 				     struct fault *fault)
 {
@@ -405,10 +424,8 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, cons
 		return plan;
 	if (st == POD_OK)
 		pod_plan_free(plan);
-	else if (plan->parent[0] || (diag.what && strcmp(diag.what, POD_FOREIGN_COMPRESSED) == 0))
-		*rc = disk_fail(arg, _("cannot plan"), st, &diag, plan->parent, fault);
 	else
-		*rc = fault_status(fault, arg, _("cannot plan"), st, &diag);
+		*rc = cannot_plan(im, arg, plan, st, &diag, fault);
 	free(plan);
 	cli_image_close(im);
 	return NULL;

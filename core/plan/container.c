@@ -199,7 +199,7 @@ static enum pod_status probe_inside(struct pod_container *c, uint32_t sector_siz
 	pod_mapdev_init(&md, &p->map, c->rq->disk, 512);
 	enum pod_status st = pod_plan_probe(p, &md.dev, NULL, inside, diag);
 	if (st == POD_OK && sector_size != 512) {
-		pod_plan_warn(p, "The disk in it has sectors of 4096 bytes, and only those of 512 can be started.");
+		pod_plan_because(p, POD_WHY_SECTORS_4096, "", "");
 		p->image.firmware = 0;
 	} else if (st == POD_OK && (inside->kind == POD_IMAGE_DISK || inside->kind == POD_IMAGE_FLOPPY)) {
 		p->image = *inside;

@@ -33,6 +33,7 @@ struct job {
 	size_t kernels;
 	const char *closed; /* "LUKS", "LVM": what a partition was that cannot be looked into */
 	uint32_t closed_number;
+	uint32_t windows, bitlocker; /* the numbers of partitions with Windows, and of one that may have it; 0: there is none */
 };
 
 /* A partition with a filesystem. */
@@ -271,7 +272,7 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 	return st == POD_E_NOT_FOUND && more ? open_one_of(v, a, more) : st;
 }
 
-/* LUKS: its header begins with this. LVM2: a label in one of the first sectors. */
+/* LUKS: its header begins with this. LVM2: a label in one of the first sectors. BitLocker: the OEM name in its boot sector. */
 static enum pod_status look_for_closed(struct volume *v)
 {
 	static const uint8_t luks[6] = {'L', 'U', 'K', 'S', 0xBA, 0xBE};
@@ -281,6 +282,8 @@ static enum pod_status look_for_closed(struct volume *v)
 		POD_TRY(pod_dev_read(&v->window.dev, (uint64_t)i * SECTOR, s, sizeof s));
 		if (!i && memcmp(s, luks, sizeof luks) == 0)
 			what = "LUKS";
+		else if (!i && memcmp(s + 3, "-FVE-FS-", 8) == 0)
+			v->j->bitlocker = v->number ? v->number : 1;
 		else if (memcmp(s, "LABELONE", 8) == 0 && memcmp(s + 24, "LVM2 001", 8) == 0)
 			what = "LVM";
 	}
@@ -289,6 +292,28 @@ static enum pod_status look_for_closed(struct volume *v)
 		v->j->closed_number = v->number;
 	}
 	return POD_OK;
+}
+
+/* Installed in an image that is not one of those it opens itself, it is started, and does not find its disk again. */
+static enum pod_status look_for_windows(struct volume *v)
+{
+	static const char *const loader[] = {"Windows/System32/winload.efi", "Windows/System32/winload.exe"};
+	struct pod_alloc *a = v->j->h->plan->alloc;
+	struct pod_dirent *scratch;
+	struct pod_node node;
+	if (v->j->windows || pod_image_is_vhd(v->j->h->plan->container))
+		return POD_OK;
+	enum pod_status st = pod_fs_open_as(&v->fs, &pod_fs_ntfs, &v->window.dev, a, NULL);
+	if (st != POD_OK)
+		return fatal(st) ? st : POD_OK;
+	scratch = pod_zalloc(a, 1, sizeof *scratch);
+	st = scratch ? POD_E_NOT_FOUND : POD_E_NOMEM;
+	for (size_t i = 0; i < POD_ARRAY_LEN(loader) && st == POD_E_NOT_FOUND; i++)
+		st = pod_fs_lookup(&v->fs, loader[i], &node, scratch);
+	pod_free(a, scratch);
+	if (st == POD_OK)
+		v->j->windows = v->number ? v->number : 1;
+	return fatal(st) ? st : POD_OK;
 }
 
 static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start, uint64_t len)
@@ -303,10 +328,13 @@ static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start,
 	enum pod_status st = pod_window_init(&v->window, &j->cache.dev, start, len);
 	if (st == POD_OK)
 		st = open_volume(v, p->alloc);
-	if (st == POD_E_NOT_FOUND)
+	if (st == POD_E_NOT_FOUND) {
 		st = look_for_closed(v);
-	else if (st == POD_OK)
+		if (st == POD_OK)
+			st = look_for_windows(v);
+	} else if (st == POD_OK) {
 		st = search(v);
+	}
 	if (v->served && v->place.ops->dirty && v->place.ops->dirty(&v->fs))
 		pod_plan_warn(p, "Partition %u was not shut down cleanly: its boot loader may see older files.", number);
 	pod_place_fini(&v->place);
@@ -331,14 +359,18 @@ static enum pod_status look_into_all(struct job *j)
 static void warn_if_none(struct job *j)
 {
 	struct pod_plan *p = j->h->plan;
+	char number[12];
 	if (p->initrd_count)
 		return;
-	if (j->closed)
-		pod_plan_warn(p, "Partition %u is %s, which Isopod cannot look into: a Linux in it will not find its disk.",
-			      j->closed_number, j->closed);
+	pod_snprintf(number, sizeof number, "%u", j->windows ? j->windows : j->bitlocker ? j->bitlocker : j->closed_number);
+	if (j->windows)
+		pod_plan_because(p, POD_WHY_WINDOWS_RAW, number, "");
+	else if (j->bitlocker)
+		pod_plan_because(p, POD_WHY_BITLOCKER, number, "");
+	else if (j->closed)
+		pod_plan_because(p, POD_WHY_LINUX_CLOSED, number, j->closed);
 	else if (j->kernels)
-		pod_plan_warn(p,
-			      "There is a Linux in this disk image, but no initrd of it was found: it will not find its disk.");
+		pod_plan_because(p, POD_WHY_LINUX_INITRD, "", "");
 }
 
 enum pod_status pod_plan_disk_initrds(struct pod_handover *h)

@@ -33,30 +33,30 @@ static uint32_t wanted_flags(const struct pod_handover *h)
 	return 0;
 }
 
-/* Why the map cannot be given; NULL: it can. */
-static const char *reason_against(const struct pod_map *m)
+/* Why the map cannot be given. */
+static enum pod_start_why reason_against(const struct pod_map *m)
 {
 	if (m->count > POD_HO_DISK_SEG_MAX)
-		return "A Linux in it will not find its disk: that lies in too many pieces.";
+		return POD_WHY_LINUX_PIECES;
 	for (size_t i = 0; i < m->count; i++) {
 		const struct pod_seg *s = &m->seg[i];
 		if (s->kind == POD_SEG_MEM)
-			return "A Linux in it will not find its disk: the log of that is not empty (isopod disk check --repair empties it).";
+			return POD_WHY_LINUX_LOG;
 		if (s->source % UNIT || (s->length_bytes % UNIT && i + 1 < m->count))
-			return "A Linux in it will not find its disk: the blocks of that are not in whole sectors.";
+			return POD_WHY_LINUX_BLOCKS;
 	}
-	return NULL;
+	return POD_WHY_NONE;
 }
 
 enum pod_status pod_handover_disk(struct pod_handover *h)
 {
 	const struct pod_map *m = &h->plan->map;
-	const char *against = reason_against(m);
+	enum pod_start_why against = reason_against(m);
 	uint64_t size = m->size_bytes & ~(uint64_t)(UNIT - 1);
 	uint32_t count = (uint32_t)m->count;
 	if (against || !size) {
 		if (against)
-			pod_plan_warn(h->plan, "%s", against);
+			pod_plan_because(h->plan, against, "", "");
 		return POD_E_UNSUPPORTED;
 	}
 	size_t len = POD_HO_DISK_HEAD + (size_t)count * SEG;

@@ -103,15 +103,17 @@ static void choose_entries(struct pod_plan *p)
 static void warn_about_image(struct pod_plan *p)
 {
 	const struct pod_image *im = &p->image;
-	char have[16], want[16];
+	char text[sizeof p->warning[0]];
+	struct pod_start s;
 	p->about_image.first = p->warning_count;
-	if (im->truncated)
-		pod_plan_warn(p, "The file holds %s, its volume says %s: it was not copied completely.",
-			      pod_format_size(have, im->size_bytes), pod_format_size(want, im->volume_bytes));
-	if (im->instead)
+	pod_start_of_plan(p, POD_START_ALL, &s);
+	if (s.starts == POD_STARTS_NOT && s.why != p->why.why) {
+		p->why_warning = p->warning_count;
+		pod_start_say(&s, NULL, NULL, text, sizeof text);
+		pod_plan_warn(p, "%s", text);
+	}
+	if (im->instead && im->kind != POD_IMAGE_UNKNOWN)
 		pod_plan_warn(p, "This is %s: %s.", pod_instead_text(im->instead), pod_instead_fix(im->instead));
-	if (!im->firmware && !(im->instead && im->kind == POD_IMAGE_UNKNOWN))
-		pod_plan_warn(p, "Nothing in this image starts on any firmware: it has no boot entry that is known.");
 	p->about_image.end = p->warning_count;
 }
 

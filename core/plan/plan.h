@@ -10,6 +10,7 @@
 #include "core/disk/partmode.h"
 #include "core/map/map.h"
 #include "core/plan/persist.h"
+#include "core/plan/starts.h"
 
 /* Which Linux the kernel beside an initrd is; decides which shim goes in. */
 enum pod_machine { POD_MACHINE_X64, POD_MACHINE_IA32, POD_MACHINE_AA64, POD_MACHINE_COUNT };
@@ -245,6 +246,9 @@ struct pod_plan {
 		uint32_t first, end;
 	} about_image; /* these warnings say what `image` says as well: cut off, nothing that starts */
 	char warning[POD_PLAN_WARNING_MAX][160];
+	/* Why it will not or may not start, beyond what `image` tells. */
+	struct pod_start why;
+	uint32_t why_warning; /* of an image that does not or may not start: this warning says what pod_start_of_plan does */
 };
 
 /*

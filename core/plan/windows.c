@@ -368,8 +368,7 @@ static enum pod_status compose_wim(struct windows_job *j, struct pod_diag *diag)
 	POD_TRY(pod_map_append_from(&j->wim_map, &j->plan->map, 0, j->plan->map.size_bytes));
 	POD_TRY(windows_wim_open(j));
 	if (j->wim_open && !j->is_pe) {
-		pod_plan_warn(j->plan,
-			      "The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.");
+		pod_plan_because(j->plan, POD_WHY_WIM_NO_PE, "", "");
 		return POD_E_NOT_FOUND;
 	}
 	return add_wim(j, "", diag);
@@ -417,8 +416,6 @@ enum pod_status pod_plan_windows(struct pod_iso_trees *x, struct pod_diag *diag)
 		pod_plan_warn(
 			p, "It looks like a Windows medium, but its files cannot be laid out as a disk: it is served as a CD.");
 	if (vhd && st != POD_E_NOT_FOUND)
-		pod_plan_warn(
-			p,
-			"There is Windows in the virtual disk, but what starts it cannot be laid out: its disk is served as it is.");
+		pod_plan_because(p, POD_WHY_WINDOWS_LAYOUT, "", "");
 	return iso || vhd || st == POD_E_NOT_FOUND || st == POD_E_BUDGET ? POD_OK : st;
 }

@@ -327,29 +327,20 @@ static void warn_about_start(struct vhd_job *v, uint32_t firmware)
 	uint64_t left;
 	char need[16], have[16];
 	if (rq->volume_fs && !pod_streq(rq->volume_fs, "ntfs"))
-		pod_plan_warn(
-			p,
-			"Windows opens virtual disks on NTFS only: from this stick it will stop with 0x7B. 'isopod create --fs ntfs' "
-			"makes one for it.");
+		pod_plan_because(p, POD_WHY_WINDOWS_VOLUME, "", "");
 	else if (p->expand_bytes && rq->volume_free && rq->volume_free(rq->volume_free_ctx, &left) == POD_OK &&
 		 left < p->expand_bytes && expands(v))
-		pod_plan_warn(
-			p,
-			"Windows makes this file %s larger when it starts, and %s are free on the stick: it will stop with 0x136.",
-			pod_format_size(need, p->expand_bytes), pod_format_size(have, left));
+		pod_plan_because(p, POD_WHY_WINDOWS_ROOM, pod_format_size(need, p->expand_bytes), pod_format_size(have, left));
 	if (p->container == POD_IMAGE_VHD && is_ten(v))
-		pod_plan_warn(p,
-			      "This is a VHD; from Windows 10 on only a VHDX is sure to start. 'isopod disk convert' makes one.");
+		pod_plan_because(p, POD_WHY_WINDOWS_VHD, "", "");
 	if (p->layers > FILES_MAX)
 		pod_plan_warn(
 			p, "The virtual disk is made of %u files on top of each other: Windows may not start from more than %u.",
 			p->layers, FILES_MAX);
 	if ((firmware & POD_FW_BIOS) && !v->bootvhd && is_ten(v))
-		pod_plan_warn(
-			p,
-			"Without Windows\\Boot\\PCAT\\bootvhd.dll a BIOS start will stop with 0xc00000bb: start it with UEFI.");
+		pod_plan_because(p, POD_WHY_WINDOWS_BOOTVHD, "", "");
 	if (p->parents_elsewhere)
-		pod_plan_warn(p, "The files of the virtual disk are in different folders: Windows may not find them all.");
+		pod_plan_because(p, POD_WHY_PARENTS_ELSEWHERE, "", "");
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------- */
@@ -361,7 +352,7 @@ static enum pod_status compose(struct vhd_job *v, struct pod_diag *diag)
 	POD_TRY(add_efi(v, &firmware));
 	POD_TRY(add_bios(v, &firmware));
 	if (!firmware) {
-		pod_plan_warn(v->j->plan, "There is Windows in the virtual disk, but no boot manager that starts it.");
+		pod_plan_because(v->j->plan, POD_WHY_WINDOWS_LOADER, "", "");
 		return POD_E_NOT_FOUND;
 	}
 	POD_TRY(take_fonts(v));

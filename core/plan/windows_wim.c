@@ -90,8 +90,7 @@ enum pod_status windows_wim_open(struct windows_job *j)
 	if (st == POD_OK) {
 		const char *why = pod_wim_not_bootable(&j->wim);
 		if (why)
-			pod_plan_warn(j->plan,
-				      "Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS.", why);
+			pod_plan_because(j->plan, POD_WHY_WIM_FORMAT, why, "");
 		st = why ? POD_E_UNSUPPORTED : windows_choose_image(j, &d);
 		if (st != POD_OK)
 			pod_wim_close(&j->wim);

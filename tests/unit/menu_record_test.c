@@ -126,13 +126,14 @@ TEST(an_image_that_cannot_be_started)
 {
 	one_image(NULL);
 	RUN(POD_KEY_DOWN, POD_KEY_ENTER, SHOT(0));
-	HAS(0, "the file is empty");
+	HAS(0, "it is an empty file");
 	REQUIRE(load(1));
 	CHECK_STR(boot.image.path, "/images/empty.iso");
 	const struct pod_stage_event *e = pod_stages_find(&boot.progress.stages, POD_STAGE_START_FAILED);
 	REQUIRE(e);
 	CHECK_EQ(e->arg, POD_E_CORRUPT);
-	CHECK_STR(boot.message.text, "empty.iso: the file is empty.");
+	CHECK_STR(boot.message.text,
+		  "empty.iso: it is an empty file; download the image again, and compare its hash with the publisher's");
 	CHECK_EQ(boot.message.status, POD_E_CORRUPT);
 	stick_free(&stick);
 }

@@ -79,7 +79,7 @@ TEST(the_serial_terminal_shows_the_same)
 	/* the marker is one piece of bytes */
 	CHECK(strstr(serial_shot[0], "Isopod "));
 	HAS(1, "更 多 /");
-	HAS(2, "debian-12.iso: nothing in this image starts on UEFI x64");
+	HAS(2, "debian-12.iso: nothing in it starts on UEFI x64");
 	for (unsigned i = 0; i < 3; i++)
 		CHECK_STR(terminal(fake.serial, serial_to[i]), without_second_halves(shot[i]));
 	stick_free(&stick);
@@ -125,7 +125,7 @@ TEST(serial_keys)
 	HAS(1, "What next?");
 	HAS(2, "1 found");
 	HAS(3, "All images");
-	HAS(4, "nothing in this image starts");
+	HAS(4, "nothing in it starts");
 	stick_free(&stick);
 }
 

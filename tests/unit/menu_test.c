@@ -77,7 +77,7 @@ TEST(names_are_disarmed_and_marked)
 	HAS(1, "debian.iso");
 	LACKS(1, "look like another name");
 	HAS(2, "look like another name");
-	HAS(3, "?[2J.iso: the file is empty");
+	HAS(3, "?[2J.iso: it is an empty file");
 	CHECK(strstr(fake.serial, "Starting ?[2J.iso ...\r\n"));
 	for (size_t i = 0; i < sizeof name / sizeof *name; i++)
 		CHECK(i < 2 || !strstr(fake.serial, name[i]));
@@ -114,8 +114,8 @@ TEST(enter_plans_and_starts)
 	RUN(POD_KEY_ENTER, SHOT(0), 'x', SHOT(1));
 	/* the little ISO starts on BIOS only: said in a sentence that stays */
 	CHECK_EQ(fake.starts, 0);
-	HAS(0, "nothing in this image starts on UEFI x64");
-	HAS(0, "it starts on:\n    BIOS.");
+	HAS(0, "nothing in it starts on UEFI x64");
+	HAS(0, "only on: BIOS;");
 	HAS(0, "Press any key");
 	LACKS(1, "Press any key");
 	HAS(1, "debian-9.ISO");
@@ -179,7 +179,7 @@ TEST(empty_and_cut_files_are_told)
 	pod_put_le16(p + 2, sum);
 	RUN(POD_KEY_ENTER, SHOT(0), ' ', 'z', 'e', 't', POD_KEY_ENTER, SHOT(1), ' ', POD_KEY_ESC);
 	HAS(0, "debian-9.ISO: the file was not copied completely: only 40 KiB of 80 KiB");
-	HAS(1, "Zeta.iso: the file is empty.");
+	HAS(1, "Zeta.iso: it is an empty file;");
 	CHECK_EQ(fake.starts, 0);
 	CHECK_EQ(test_alloc_live, 0);
 	stick_free(&stick);
@@ -196,7 +196,7 @@ TEST(a_cut_image_is_told_before_it_starts)
 	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64;
 	RUN(POD_KEY_ENTER, SHOT(0), ' ', SHOT(1));
 	HAS(0, "Not whole");
-	HAS(0, "its volume says 2.0");
+	HAS(0, "it is cut off: of 2.0 GiB only");
 	HAS(0, "Enter starts it all the same");
 	HAS(1, "1 image");
 	LACKS(1, "Cannot start");
@@ -239,7 +239,7 @@ TEST(a_read_error_is_told)
 	stick.fail_at = (uint64_t)(at - stick.disk);
 	stick.fail_len = 2048;
 	RUN(POD_KEY_DOWN, POD_KEY_ENTER, SHOT(0), ' ', SHOT(1));
-	HAS(0, "the stick reported a read error");
+	HAS(0, "the drive reported a read error");
 	HAS(1, "4 images");
 	stick_free(&stick);
 }
@@ -310,10 +310,12 @@ TEST(chinese_from_the_configuration_and_by_key)
 TEST(texts_of_the_planner_are_translated)
 {
 	char buf[400];
-	CHECK_STR(menu_translate_filled(POD_LANG_ZH_CN,
-					"The file holds 1.0 MiB, its volume says 2.0 GiB: it was not copied completely.", buf,
-					sizeof buf),
-		  "文件大小为 1.0 MiB，而卷中记录为 2.0 GiB：文件没有完整复制。");
+	CHECK_STR(
+		menu_translate_filled(POD_LANG_ZH_CN,
+				      "The virtual disk is made of 4 files on top of each other: Windows may not start from more "
+				      "than 3.",
+				      buf, sizeof buf),
+		"此虚拟磁盘由 4 个层叠的文件组成：超过 3 个时 Windows 可能无法启动。");
 	CHECK_STR(menu_translate_filled(POD_LANG_ZH_CN,
 					"live/initrd.img: the initrd is split or cut off; it is served unchanged.", buf,
 					sizeof buf),
@@ -324,8 +326,8 @@ TEST(texts_of_the_planner_are_translated)
 		  "something new: with 7 words");
 	CHECK_STR(menu_translate_filled(POD_LANG_EN, "hard disk", buf, sizeof buf), "hard disk");
 	/* a small buffer is filled, not overrun */
-	menu_translate_filled(POD_LANG_ZH_CN, "The file holds 1.0 MiB, its volume says 2.0 GiB: it was not copied completely.",
-			      buf, 20);
+	menu_translate_filled(POD_LANG_ZH_CN, "live/initrd.img: the initrd is split or cut off; it is served unchanged.", buf,
+			      20);
 	CHECK_EQ(strlen(buf), 19);
 }
 
@@ -414,7 +416,7 @@ TEST(a_choice_that_is_gone_or_cannot_be_cleared)
 	stick.write_protected = true;
 	fake_init(&fake, &stick, 80, 25);
 	RUN(SHOT(2), ' ', SHOT(3));
-	HAS(2, "Zeta.iso: the file is empty.");
+	HAS(2, "Zeta.iso: it is an empty file;");
 	CHECK(strstr(fake.serial, "could not be cleared (write-protected)"));
 	HAS(3, "could not be cleared");
 	stick_free(&stick);
@@ -817,7 +819,7 @@ TEST(what_does_not_start_here_is_marked)
 	HAS(1, " xdebian-12.iso");
 	HAS(1, " xZeta.iso");
 	HAS(1, "Does not start on UEFI x64; Enter tells why.");
-	HAS(2, "nothing in this image starts on UEFI x64");
+	HAS(2, "nothing in it starts on UEFI x64");
 	CHECK_EQ(fake.starts, 0);
 	stick_free(&stick);
 	small_stick(NULL);

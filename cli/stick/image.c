@@ -10,7 +10,6 @@
 #include "cli/stick/starts.h"
 #include "cli/stick/ntfs.h"
 #include "cli/stick/rules.h"
-#include "cli/stick/starts.h"
 #include "cli/stick/stickfiles.h"
 #include "core/plan/arguments.h"
 #include "core/rules/match.h"

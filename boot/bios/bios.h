@@ -45,7 +45,7 @@ extern const uint8_t low_end[];			       /* the packed part begins here */
 extern const uint8_t high_image_end[], high_end[];
 /* The stage 2 that runs here, as it was loaded. */
 extern struct pod_bootcode bios_own;
-/* What a call into real mode ends in. Whoever has nothing to look at yet does not set it. */
+/* What a call into real mode ends in: nothing, until guard.c has something to look at. */
 extern void (*bios_after_call)(void);
 
 static inline uint8_t bios_inb(uint16_t port)

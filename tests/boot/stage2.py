@@ -8,6 +8,7 @@
 import argparse
 import lzma
 import os
+import random
 import re
 import struct
 import subprocess
@@ -88,10 +89,18 @@ def words_swapped(build, path, stage2):
     stick(build, path, swapped(build, stage2))
 
 
+def longest(build, path, stage2):
+    """As long as a slot, with noise behind what is unpacked: it reaches beyond the bounce buffer's beginning."""
+    long = bytearray(stage2 + random.Random(7).randbytes(1006 * 512 - len(stage2)))
+    struct.pack_into("<I", long, 0x24, len(long))
+    stick(build, path, bytes(long))
+
+
 # Name, how the stick is made, how much memory there is, and what must come: on the serial port; with @ on the screen.
 CASES = [
     ("slot-a", slot_a, "8M", MENU),
     ("slot-b", slot_b, "256M", MENU),
+    ("longest", longest, "256M", MENU),
     ("one-bit", one_bit, "256M", r"@Isopod: stage 2 damaged$"),
     ("words-swapped", words_swapped, "256M", r"@Isopod: stage 2 damaged\. Try: isopod update"),
     ("4-MiB", slot_a, "4M", r"Isopod: not enough memory\. It needs 8 MiB\."),

@@ -11,6 +11,7 @@
 #include "cli/host/rsa.h"
 #include "cli/doctor/firmware.h"
 #include "cli/stick/target.h"
+#include "core/base/bytes.h"
 #include "core/base/str.h"
 
 const struct doctor_check firmware_check_signature = {
@@ -225,6 +226,14 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 	free(sig);
 }
 
+/* CheckSum: 0, and nobody computed one. A digest that is as it was signed is the stronger evidence: who signs may leave the sum behind. */
+static bool sum_differs(const struct loader *l, const struct facts *f)
+{
+	uint32_t sum = pod_get_le32(l->data + l->pe.checksum_bytes);
+
+	return sum && !f->fitting && sum != pod_pe_sum(l->data, l->len, &l->pe);
+}
+
 static void report_signature(struct doctor *d, const struct doctor_image *im, const struct loader *l, const struct facts *f)
 {
 	const char *again = _("download or copy the image again, and compare its hash with the publisher's");
@@ -232,6 +241,9 @@ static void report_signature(struct doctor *d, const struct doctor_image *im, co
 	if (f->broken)
 		doctor_reportf(d, &firmware_check_signature, DOCTOR_WARN, im->subject, again,
 			       _("%s: its signature cannot be read: it is damaged, or of an unknown kind"), l->path);
+	else if (!f->signatures && sum_differs(l, f))
+		doctor_reportf(d, &firmware_check_signature, DOCTOR_WARN, im->subject, again,
+			       _("%s is damaged, or was changed: its checksum is not that of its header"), l->path);
 	else if (f->differing && !f->fitting)
 		doctor_reportf(d, &firmware_check_signature, DOCTOR_BAD, im->subject, again,
 			       _("%s is not what was signed: damaged, or changed since (signed by \"%s\")"), l->path, f->issuer);

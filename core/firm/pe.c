@@ -111,6 +111,18 @@ enum pod_status pod_pe_version(const uint8_t *p, size_t len, const struct pod_pe
 	return POD_E_NOT_FOUND;
 }
 
+uint32_t pod_pe_sum(const uint8_t *p, size_t len, const struct pod_pe *pe)
+{
+	uint32_t sum = 0;
+	for (size_t at = 0; at < len; at += 2) {
+		if (at == pe->checksum_bytes || at == pe->checksum_bytes + 2u)
+			continue;
+		sum += at + 1 < len ? pod_get_le16(p + at) : p[at];
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return sum + (uint32_t)len;
+}
+
 enum pod_status pod_pe_digest(const uint8_t *p, size_t len, const struct pod_pe *pe,
 			      void (*update)(void *ctx, const void *data, size_t len), void *ctx, struct pod_diag *diag)
 {

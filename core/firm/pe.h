@@ -62,6 +62,10 @@ enum pod_status POD_MUST_USE pod_pe_digest(const uint8_t *p, size_t len, const s
 					   void (*update)(void *ctx, const void *data, size_t len), void *ctx,
 					   struct pod_diag *diag);
 
+/* What CheckSum should be: the 16-bit words of the file but for the field itself, added with end-around carry, and its length (the
+ * algorithm of ImageHlp's CheckSumMappedFile; Linux, arch/x86/boot/tools/build.c, has the same). */
+uint32_t pod_pe_sum(const uint8_t *p, size_t len, const struct pod_pe *pe);
+
 /* One line of SBAT metadata or of an SBAT level. */
 struct pod_sbat {
 	const char *component; /* not terminated */

@@ -131,6 +131,32 @@ def damage(old):
         expect(look(patched(name + ".efi", name + "-damaged.efi", size // 2, None), secure=1, db=old), "image.signature", "problem")
 
 
+def sums():
+    """Without a signature the header's checksum tells; binutils wrote it. None at all is no fault."""
+    shutil.copy(PROGRAM, "summed.efi")
+    no_alarm(findings("--only", "image.signature", "--no-machine", "summed.efi", rc=0), "a sound sum")
+    with open("summed.efi", "rb") as f:
+        data = bytearray(f.read())
+    field = struct.unpack_from("<I", data, 0x3C)[0] + 24 + 64
+    check(any(data[field:field + 4]), "there is a sum")
+    data[len(data) // 2] ^= 1
+    with open("changed.efi", "wb") as f:
+        f.write(data)
+    expect(findings("--only", "image.signature", "--no-machine", "changed.efi", rc=0), "image.signature", "warning", "checksum is not that")
+    data[field:field + 4] = bytes(4)
+    with open("none.efi", "wb") as f:
+        f.write(data)
+    no_alarm(findings("--only", "image.signature", "--no-machine", "none.efi", rc=0), "no sum")
+    # what was signed anew without it
+    run("osslsigncode", "sign", "-h", "sha256", "-certs", "old.pem", "-key", "old.key", "-in", PROGRAM, "-out", "signed.efi", check=True)
+    with open("signed.efi", "r+b") as f:
+        f.seek(field)
+        f.write(b"\1\2\3\4")
+    got = findings("--only", "image.signature", "--no-machine", "signed.efi", rc=0)
+    no_alarm(got, "the digest counts more")
+    expect(got, "image.signature", "good", "unchanged")
+
+
 def media(old, new):
     """A medium as Windows' are, and a bare WIM: what is served as EFI/BOOT/BOOTX64.EFI is judged."""
     shims("data")
@@ -159,6 +185,7 @@ def main():
     verdicts(old, new)
     impostors(old)
     damage(old)
+    sums()
     media(old, new)
     stick(old)
 

@@ -172,6 +172,23 @@ TEST(digest_leaves_out_checksum_and_certificates)
 	CHECK_EQ(seen[0x600 - 12], 6);
 }
 
+/* Words with end-around carry, the field itself left out, and the length: counted by hand for a file of few bytes that are not 0. */
+TEST(sum_of_the_file)
+{
+	make();
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	uint32_t sum = pod_pe_sum(f, 0x800, &pe);
+	pod_put_le32(f + pe.checksum_bytes, 0x12345678);
+	CHECK_EQ(pod_pe_sum(f, 0x800, &pe), sum);
+	f[0x7ff] ^= 0x80;
+	CHECK(pod_pe_sum(f, 0x800, &pe) != sum);
+	memset(f, 0, 0x800);
+	pod_put_le16(f + 0x10, 0xffff);
+	pod_put_le16(f + 0x20, 0x0002);
+	f[0x100] = 3; /* the last byte of an odd length */
+	CHECK_EQ(pod_pe_sum(f, 0x101, &pe), 0x0005 + 0x101);
+}
+
 TEST(version_resource)
 {
 	uint16_t v[4] = {0};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cli/host/digest.h"
 #include "cli/host/lock.h"
+#include "cli/layer/hash.h"
 #include "cli/layer/layer.h"
 #include "core/base/str.h"
 
@@ -101,28 +102,10 @@ static const struct pod_stored *other_parent(struct pod_store *s, const struct p
 	return NULL;
 }
 
-/* Is the file of `p` what the index says that it is? */
-static bool as_recorded(struct check *k, const struct pod_stored *p, struct fault *fault)
-{
-	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
-	struct pod_member *l = cli_xzalloc(sizeof *l);
-	char *file = layer_store_file(k->ls, p, fault);
-	struct disk_file *f = file ? k->ls->dir.ops->open(&k->ls->dir, file, false, fault) : NULL;
-	bool same = f && pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK && l->kind == POD_MEMBER_VHDX &&
-		    memcmp(l->u.vhdx.data_write_guid, p->data_guid, 16) == 0;
-
-	if (pod_member_close(l) != POD_OK)
-		same = false;
-	k->ls->dir.ops->close(&k->ls->dir, f, fault);
-	free(file);
-	free(l);
-	return same;
-}
-
 /* Only the child's word for it is wrong: the parent is what it was when it became read-only. */
 static bool relinked(struct check *k, struct disk_file *child, const struct pod_stored *p, struct fault *fault)
 {
-	if (!k->repair || !(p->flags & POD_STORED_FROZEN) || !as_recorded(k, p, fault))
+	if (!k->repair || !(p->flags & POD_STORED_FROZEN) || !layer_store_as_recorded(k->ls, p, fault))
 		return false;
 	if (child->dev.fd >= 0) /* it is written to through another descriptor */
 		cli_lock_release(child->dev.fd);
@@ -248,6 +231,35 @@ static void check_hash(struct check *k, struct pod_stored *e, struct disk_file *
 		found(k, k->file, _("the file has changed since its hash was taken"));
 }
 
+/* What the layer shows, by blocks: only those are read that no list of a layer below tells of. */
+static void check_blocks(struct check *k, const struct pod_stored *e, uint64_t before, struct fault *fault)
+{
+	struct pod_hashes kept = {0}, now = {0};
+	bool known = layer_hashes_load(k->ls, e, &kept);
+	uint32_t first = 0, n = 0;
+	char *text;
+
+	if (layer_hashes_make(k->ls, e, &now, fault) != CLI_OK) {
+		k->incomplete = true;
+	} else if (known) {
+		for (uint32_t i = now.blocks; i-- > 0;)
+			if (memcmp(now.block[i], kept.block[i], POD_HASH_LEN) != 0) {
+				first = i;
+				n++;
+			}
+		text = cli_xasprintf(
+			_("%u blocks of the disk have changed since their hashes were taken, the first at offset %llu"),
+			(unsigned)n, (unsigned long long)first << now.shift);
+		if (n)
+			found(k, k->file, text);
+		free(text);
+	} else if (k->faults == before && !layer_hashes_save(k->ls, e, &now, fault)) {
+		k->incomplete = true;
+	}
+	pod_hashes_fini(&kept);
+	pod_hashes_fini(&now);
+}
+
 /* Which layers a commit that was interrupted concerns, and what is to be done about it. */
 static void check_commit(struct check *k)
 {
@@ -318,6 +330,8 @@ static void check_layer(struct check *k, struct pod_stored *e, struct fault *fau
 			/* What is wrong already is not to become what later checks compare with. */
 			if (e->frozen && k->hash && (k->faults == before || e->flags & POD_STORED_HASHED))
 				check_hash(k, e, f, fault);
+			if (e->flags & POD_STORED_FROZEN && k->hash && !k->unreadable[e - k->ls->s.layer] && !cli_interrupted)
+				check_blocks(k, e, before, fault);
 		}
 		marked = st == POD_OK && l->kind == POD_MEMBER_VHDX && l->u.vhdx.merging;
 		if (pod_member_close(l) != POD_OK)
@@ -370,6 +384,21 @@ static bool is_old_undo(const struct pod_store *s, const char *name)
 	return strlen(name) == strlen(mine) && pod_ends_with_nocase(name, LAYER_UNDO) && strcmp(name, mine) != 0;
 }
 
+/* The hashes of a layer that is gone. */
+static bool is_old_list(const struct pod_store *s, const char *name)
+{
+	char mine[POD_STORE_FILE_MAX];
+
+	if (!pod_ends_with_nocase(name, LAYER_HASHES) || strlen(name) != POD_STORE_ID_DIGITS + strlen(LAYER_HASHES))
+		return false;
+	for (size_t i = 0; i < s->count; i++) {
+		layer_store_aside(s->layer[i].id, LAYER_HASHES, mine);
+		if (strcmp(name, mine) == 0)
+			return false;
+	}
+	return true;
+}
+
 static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
 {
 	struct folder *fo = ctx;
@@ -382,8 +411,8 @@ static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mti
 		fo->current_bytes = size;
 	if (e && read_only != (e->id != s->current))
 		keep(read_only ? &fo->read_only : &fo->writable, name);
-	if (!e &&
-	    (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0 || is_old_undo(s, name)))
+	if (!e && (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0 ||
+		   is_old_undo(s, name) || is_old_list(s, name)))
 		keep(&fo->strangers, name);
 }
 

@@ -29,7 +29,7 @@ static void number(struct layer_store *ls, char name[POD_STORE_NAME_MAX])
 	while (pod_store_named(&ls->s, name));
 }
 
-static int make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault)
+int layer_store_make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault)
 {
 	char *parent_file = layer_store_file(ls, parent, fault),
 	     *relative = parent_file ? cli_xasprintf(".\\%s", parent_file) : NULL;
@@ -49,7 +49,7 @@ static int make_child(struct layer_store *ls, const struct pod_stored *parent, s
 		if (st == POD_OK) {
 			pod_member_describe(l, &spec);
 			c.logical_sector_size = l->sector_size;
-			c.size_bytes = l->size_bytes;
+			c.size_bytes = e->size_bytes ? e->size_bytes : l->size_bytes;
 		}
 		closed = pod_member_close(l);
 		st = st == POD_OK ? closed : st;
@@ -107,7 +107,7 @@ int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, u
 		return CLI_FAILED;
 	number(ls, e.name);
 	pod_store_file_name(e.file, e.name, e.id);
-	rc = make_child(ls, p, &e, fault);
+	rc = layer_store_make_child(ls, p, &e, fault);
 	if (rc != CLI_OK)
 		return rc;
 	st = pod_store_add(&ls->s, &e);

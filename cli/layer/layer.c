@@ -199,6 +199,7 @@ static const struct {
 	{"export", layer_cmd_export}, {"diff", layer_cmd_diff},	       {"path", cmd_path},
 	{"start", cmd_start},	      {"prune", layer_cmd_prune},      {"commit", cmd_commit},
 	{"mount", layer_cmd_mount},   {"unmount", cli_mount_cmd_undo}, {"serve", layer_cmd_serve},
+	{"send", layer_cmd_send},     {"receive", layer_cmd_receive},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -211,7 +212,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return cli_usage(
 			fault, cmd, "%s",
 			_("say what to do: create, snapshot, rollback, path, start, serve, list, diff, commit, flatten, rebase, "
-			  "prune, delete, rename, lock, check, export, mount, unmount"));
+			  "prune, delete, rename, lock, check, export, send, receive, mount, unmount"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0)
 			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
@@ -236,7 +237,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 const struct cli_command cli_layer = {
 	.name = "layer",
 	.arguments =
-		"create|snapshot|rollback|path|start|serve|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export|mount|unmount STORE ...",
+		"create|snapshot|rollback|path|start|serve|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export|send|receive|mount|unmount STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_(
 		"STORE is a folder, or TARGET:/folder on a stick.\n"
@@ -262,6 +263,8 @@ const struct cli_command cli_layer = {
 		"  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"
 		"  check STORE [--repair] [--hash] [--json] [--unsafe-read]\n"
 		"  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace] [--unsafe-read]\n"
+		"  send STORE A..B | B | --resume TOKEN   what changed from A to B, or all of B, to standard output\n"
+		"  receive STORE [--status]         takes that from standard input; how to go on with what was interrupted\n"
 		"  mount STORE[:LAYER] DIR [--foreground] [--allow-other]\n"
 		"                                   the layer's disk, its partitions and their files in an empty folder, read-only\n"
 		"  unmount DIR\n"),

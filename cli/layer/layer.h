@@ -12,6 +12,8 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struc
 int layer_cmd_prune(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_mount(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int layer_cmd_send(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int layer_cmd_receive(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 
 #endif

@@ -6,7 +6,7 @@
 
 void layer_store_undo_name(uint32_t id, char out[POD_STORE_FILE_MAX])
 {
-	snprintf(out, POD_STORE_FILE_MAX, "%08x" LAYER_UNDO, (unsigned)id);
+	layer_store_aside(id, LAYER_UNDO, out);
 }
 
 uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_member *l)
@@ -33,6 +33,23 @@ struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod
 	}
 	free(file);
 	return f;
+}
+
+bool layer_store_as_recorded(struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	char *file = layer_store_file(ls, e, fault);
+	struct disk_file *f = file ? ls->dir.ops->open(&ls->dir, file, false, fault) : NULL;
+	bool same = f && pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) == POD_OK && l->kind == POD_MEMBER_VHDX &&
+		    memcmp(l->u.vhdx.data_write_guid, e->data_guid, 16) == 0;
+
+	if (pod_member_close(l) != POD_OK)
+		same = false;
+	ls->dir.ops->close(&ls->dir, f, fault);
+	free(file);
+	free(l);
+	return same;
 }
 
 int layer_store_relink_children(struct layer_store *ls, uint32_t from, const struct pod_stored *to, struct fault *fault)

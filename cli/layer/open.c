@@ -4,7 +4,7 @@
 #include "cli/layer/ops.h"
 
 /* Whether the commit was meant, nobody knows but the user. */
-static int refuse(const struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
+int layer_store_refuse_commit(const struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
 {
 	return fault_set(
 		fault,
@@ -19,7 +19,7 @@ static int finish(struct layer_store *ls, const struct pod_stored *e, struct fau
 	int rc;
 
 	if (e->flags & POD_STORED_MERGING)
-		return refuse(ls, e, fault);
+		return layer_store_refuse_commit(ls, e, fault);
 	if (e->flags & POD_STORED_REBASING)
 		return layer_store_finish_rebase(ls, e->id, fault);
 	/* The layer that is meant goes by the way. */

@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "cli/host/identity.h"
 #include "cli/layer/ops.h"
 #include "core/base/str.h"
 
@@ -52,38 +51,6 @@ static int give_name(struct layer_store *ls, struct pod_stored *e, const char *n
 	return CLI_OK;
 }
 
-static void freeze(struct pod_stored *e)
-{
-	if (!e->frozen)
-		e->frozen = cli_identity_time(NULL);
-	e->flags = (e->flags | POD_STORED_FROZEN) & ~(uint32_t)POD_STORED_PASSING;
-}
-
-static void protect(struct layer_store *ls, uint32_t id, struct fault *fault)
-{
-	struct pod_stored *e = pod_store_find(&ls->s, id);
-
-	if (e)
-		ls->dir.ops->protect(&ls->dir, e->file, (e->flags & POD_STORED_FROZEN) || e->id != ls->s.current, fault);
-}
-
-/* The index could not be written: what was made for the change goes, unless the index knows of it all the same (a flush that
- * failed says nothing about what is on the medium). */
-static int take_back(struct layer_store *ls, uint32_t id, struct fault *fault)
-{
-	const struct pod_stored *e = pod_store_find(&ls->s, id);
-	struct pod_store now;
-	unsigned slot;
-
-	pod_store_init(&now, &cli_alloc);
-	if (pod_store_load(&now, ls->index->vf.dev, &slot, NULL) != POD_OK)
-		return CLI_FAILED;
-	if (!pod_store_find(&now, id))
-		layer_store_leave_file(ls, e->file, fault);
-	pod_store_fini(&now);
-	return CLI_FAILED;
-}
-
 /* `flags`: of the layer that is current afterwards. */
 static int snapshot(struct layer_store *ls, const char *name, uint32_t flags, struct fault *fault)
 {
@@ -101,11 +68,11 @@ static int snapshot(struct layer_store *ls, const char *name, uint32_t flags, st
 		rc = layer_store_child(ls, old, flags, &fresh, fault);
 	if (rc != CLI_OK)
 		return rc;
-	freeze(pod_store_find(&ls->s, old));
+	layer_store_freeze(pod_store_find(&ls->s, old));
 	ls->s.current = fresh;
 	if (layer_store_save(ls, fault) != CLI_OK)
-		return take_back(ls, fresh, fault);
-	protect(ls, old, fault);
+		return layer_store_take_back(ls, fresh, fault);
+	layer_store_protect(ls, old, fault);
 	if (layer_store_depth(&ls->s, fresh) >= MANY_LAYERS)
 		fault_warn(
 			fault,
@@ -120,51 +87,12 @@ int layer_store_snapshot(struct layer_store *ls, const char *name, struct fault 
 	return snapshot(ls, name, 0, fault);
 }
 
-/* Sees that nobody writes to the current layer now, and brings its entry up to date. *untouched: nobody ever did, so that it
- * shows what its parent shows. */
-static int at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouched, struct fault *fault)
-{
-	struct pod_stored now = *cur;
-	int rc = layer_store_settle(ls, &now, fault);
-
-	if (rc != CLI_OK)
-		return rc;
-	*untouched = cur->parent && !(cur->flags & POD_STORED_FROZEN) && pod_store_children(&ls->s, cur->id) == 0 &&
-		     memcmp(now.data_guid, cur->data_guid, 16) == 0;
-	*cur = now;
-	return CLI_OK;
-}
-
 static bool is_lost(struct layer_store *ls, const struct pod_stored *e)
 {
 	char *file = layer_store_file(ls, e, NULL);
 
 	free(file);
 	return !file;
-}
-
-/* A fresh child of `target` becomes current; the old current goes, or stays as it is now. */
-static int switch_to(struct layer_store *ls, uint32_t target, uint32_t flags, bool discard, struct fault *fault)
-{
-	uint32_t old = ls->s.current, fresh;
-	struct pod_stored *e;
-	int rc = layer_store_child(ls, target, flags, &fresh, fault);
-
-	if (rc != CLI_OK)
-		return rc;
-	freeze(pod_store_find(&ls->s, target));
-	e = pod_store_find(&ls->s, old);
-	ls->s.current = fresh;
-	if (e && discard && pod_store_children(&ls->s, old) == 0)
-		layer_store_mark_gone(ls, e);
-	else if (e)
-		freeze(e);
-	if (layer_store_save(ls, fault) != CLI_OK)
-		return take_back(ls, fresh, fault);
-	layer_store_sweep(ls, fault);
-	protect(ls, old, fault);
-	protect(ls, target, fault);
-	return CLI_OK;
 }
 
 /* What is written to it from now on is the user's, whatever it was made for. */
@@ -204,14 +132,14 @@ int layer_store_rollback(struct layer_store *ls, const char *name, bool discard,
 		fault_warn(fault, _("%s: %s, the file of the current layer, is lost, and what was written to it with it"),
 			   ls->dir.shown, cur->file);
 	} else if (rc == CLI_OK && cur) {
-		rc = at_rest(ls, cur, &untouched, fault);
+		rc = layer_store_at_rest(ls, cur, &untouched, fault);
 	}
 	if (rc != CLI_OK)
 		return rc;
 	/* Nobody has written to the current layer since it was made on the very layer to go back to: it is the fresh one. */
 	if (untouched && cur->parent == to->id)
 		return go_on_with(ls, cur, fault);
-	return switch_to(ls, to->id, 0, discard || untouched || lost, fault);
+	return layer_store_switch(ls, to->id, 0, discard || untouched || lost, fault);
 }
 
 /* Nobody has the layer's file open; one that is missing nobody has. */
@@ -223,7 +151,7 @@ static bool idle(struct layer_store *ls, const struct pod_stored *e, struct faul
 		return true;
 	f = layer_store_edit_file(ls, e, fault);
 	ls->dir.ops->close(&ls->dir, f, fault);
-	protect(ls, e->id, fault);
+	layer_store_protect(ls, e->id, fault);
 	return f != NULL;
 }
 
@@ -289,7 +217,7 @@ int layer_store_lock(struct layer_store *ls, const char *name, struct fault *fau
 		return layer_store_current(ls, fault) ? CLI_OK : CLI_FAILED;
 	/* Without changes since the last snapshot, that is the state to start from. */
 	if (to == cur)
-		rc = at_rest(ls, cur, &untouched, fault);
+		rc = layer_store_at_rest(ls, cur, &untouched, fault);
 	if (rc != CLI_OK)
 		return rc;
 	if (untouched && cur->parent) {
@@ -335,7 +263,7 @@ int layer_store_fresh(struct layer_store *ls, struct fault *fault)
 
 	if (cur)
 		memcpy(made, cur->data_guid, 16);
-	rc = cur ? at_rest(ls, cur, &untouched, fault) : CLI_OK;
+	rc = cur ? layer_store_at_rest(ls, cur, &untouched, fault) : CLI_OK;
 	if (rc == CLI_OK && untouched && cur->parent == base->id && cur->flags & POD_STORED_PASSING)
 		return CLI_OK; /* as fresh as can be */
 	if (rc == CLI_OK && anew)
@@ -343,6 +271,7 @@ int layer_store_fresh(struct layer_store *ls, struct fault *fault)
 	if (rc == CLI_OK && !(base->flags & POD_STORED_FROZEN))
 		rc = layer_store_settle(ls, base, fault);
 	if (rc == CLI_OK)
-		rc = switch_to(ls, base->id, POD_STORED_PASSING, untouched || (cur && cur->flags & POD_STORED_PASSING), fault);
+		rc = layer_store_switch(ls, base->id, POD_STORED_PASSING, untouched || (cur && cur->flags & POD_STORED_PASSING),
+					fault);
 	return rc;
 }

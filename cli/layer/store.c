@@ -209,20 +209,29 @@ void layer_store_mark_gone(struct layer_store *ls, struct pod_stored *e)
 		ls->s.current = 0;
 }
 
+void layer_store_aside(uint32_t id, const char *ending, char out[POD_STORE_FILE_MAX])
+{
+	snprintf(out, POD_STORE_FILE_MAX, "%08x%s", (unsigned)id, ending);
+}
+
 void layer_store_sweep(struct layer_store *ls, struct fault *fault)
 {
 	for (size_t i = ls->s.count; i-- > 0;) {
 		struct pod_stored *e = &ls->s.layer[i];
-		char file[POD_STORE_FILE_MAX];
+		char file[POD_STORE_FILE_MAX], hashes[POD_STORE_FILE_MAX];
 
 		if (!(e->flags & POD_STORED_GONE))
 			continue;
 		pod_strlcpy(file, e->file, sizeof file);
+		layer_store_aside(e->id, LAYER_HASHES, hashes);
 		pod_store_drop(&ls->s, e->id, e->parent);
 		ls->unsynced = true;
-		if (!ls->dir.writable || !ls->dir.ops->exists(&ls->dir, file))
+		if (!ls->dir.writable)
 			continue;
-		layer_store_leave_file(ls, file, fault);
+		if (ls->dir.ops->exists(&ls->dir, hashes))
+			layer_store_leave_file(ls, hashes, fault);
+		if (ls->dir.ops->exists(&ls->dir, file))
+			layer_store_leave_file(ls, file, fault);
 	}
 }
 

@@ -5,6 +5,9 @@
 
 #include "cli/layer/dir.h"
 
+/* A file beside the layers, "0123abcd.hashes": the hashes of what a layer shows (hash.h). */
+#define LAYER_HASHES ".hashes"
+
 struct layer_store {
 	struct store_dir dir;
 	struct disk_file *index; /* held open, and locked, while the store is open for writing */
@@ -27,6 +30,8 @@ int layer_store_save(struct layer_store *ls, struct fault *fault);
 /* Makes the two slots of a store that has no index file yet, or only ruins of one. */
 int layer_store_save_new(struct layer_store *ls, struct fault *fault);
 
+/* The name of a file of layer `id` that is none of its own: "0123abcd.hashes". */
+void layer_store_aside(uint32_t id, const char *ending, char out[POD_STORE_FILE_MAX]);
 /* A layer by name or id; NULL, and has said so. */
 struct pod_stored *layer_store_get(struct layer_store *ls, const char *name, struct fault *fault);
 struct pod_stored *layer_store_current(struct layer_store *ls, struct fault *fault);

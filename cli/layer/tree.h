@@ -9,6 +9,8 @@
 uint32_t layer_store_new_id(const struct layer_store *ls);
 /* Makes an empty child of `parent` and enters it in the index in memory. *id: the new layer. */
 int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault);
+/* Only its file, under the name that the entry says; as long as the entry says, if it does. Fills in its identifier and sizes. */
+int layer_store_make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault);
 /* What a fresh child takes. */
 uint64_t layer_store_child_bytes(uint64_t disk_size);
 /* How many layers a layer is read through: itself and all below it. */
@@ -16,8 +18,23 @@ unsigned layer_store_depth(const struct pod_store *s, uint32_t id);
 /* False, and has said so, if a chain of `depth` layers could not be opened. */
 bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *fault);
 
+/* From now on the layer does not change: in the index in memory. */
+void layer_store_freeze(struct pod_stored *e);
+/* The read-only attribute of a layer's file as the index has it. */
+void layer_store_protect(struct layer_store *ls, uint32_t id, struct fault *fault);
+/* The index could not be written: the file of layer `id`, made for the change, goes, unless the index knows of it all the same (a
+ * flush that failed says nothing about what is on the medium). CLI_FAILED. */
+int layer_store_take_back(struct layer_store *ls, uint32_t id, struct fault *fault);
+/* Sees that nobody writes to the current layer now, and brings its entry up to date. *untouched: nobody ever did, so that it
+ * shows what its parent shows. */
+int layer_store_at_rest(struct layer_store *ls, struct pod_stored *cur, bool *untouched, struct fault *fault);
+/* A fresh child of `target` becomes current, in one step; the old current goes, or stays as it is now. */
+int layer_store_switch(struct layer_store *ls, uint32_t target, uint32_t flags, bool discard, struct fault *fault);
+
 /* A layer's file alone, for writing. NULL, and has said why. */
 struct disk_file *layer_store_edit_file(struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
+/* Is the file of a layer what the index says that it is? */
+bool layer_store_as_recorded(struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
 /* The parent that an open file names; 0: no layer of this store. */
 uint32_t layer_store_named_parent(const struct pod_store *s, const struct pod_member *l);
 /* The children of layer `from` become children of `to`, which reads the same. Their files only. */

@@ -88,13 +88,9 @@ struct pod_fw {
 	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */
 	/* pod_plan_wants_2023 with this machine's variables; false without Secure Boot. NULL: a BIOS. */
 	bool (*wants_2023)(struct pod_fw *fw);
-	const struct pod_uki_ops *ukis;		    /* of the plan's request; NULL: a BIOS, which starts none */
-	const struct pod_place_ops *const *volumes; /* of the plan's request; NULL: a BIOS, which has no room for them */
-	/* pod_plan_name_image, for partition mode. NULL: it is not offered, and what an earlier start left is only put back. */
-	enum pod_status (*name_image)(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record, struct pod_alloc *a,
-				      uint32_t number);
-	bool secure_boot;      /* signatures are enforced */
-	uint64_t memory_bytes; /* usable, for the details page; 0 unknown */
+	const struct pod_uki_ops *ukis; /* of the plan's request; NULL: a BIOS, which starts none */
+	bool secure_boot;		/* signatures are enforced */
+	uint64_t memory_bytes;		/* usable, for the details page; 0 unknown */
 	/* Memory in one piece that the system which is started leaves alone, for an image that is served from there: plan->map is then lent this
 	 * (pod_map_lend). NULL: there is none so large, *largest is what could be had. */
 	uint8_t *(*take_memory)(struct pod_fw *fw, uint64_t size, uint64_t *largest);

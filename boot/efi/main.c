@@ -286,8 +286,6 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw->take_memory = pod_efi_memory_take;
 	fw->give_memory_back = pod_efi_memory_give_back;
 	fw->ukis = &pod_plan_ukis;
-	fw->name_image = pod_plan_name_image;
-	fw->volumes = pod_plan_volumes;
 	fw->secure_boot = pod_efi_secure_boot(e) == POD_SB_ON;
 	fw->reboot = reboot;
 	fw->power_off = power_off;

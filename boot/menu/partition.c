@@ -17,8 +17,8 @@ bool partition_by_rule(struct menu *m, size_t image)
 bool partition_possible(const struct menu *m, const struct pod_plan *p)
 {
 	const struct pod_dev *d = m->fw->disk;
-	return m->fw->name_image && m->stick.has_state && d->write && !d->read_only && d->sector_size == 512 &&
-	       plan_entry(m, p) != POD_ENTRY_NONE && pod_plan_may_be_partition(p);
+	return m->stick.has_state && d->write && !d->read_only && d->sector_size == 512 && plan_entry(m, p) != POD_ENTRY_NONE &&
+	       pod_plan_may_be_partition(p);
 }
 
 bool partition_ask(struct menu *m, const char *name)
@@ -37,7 +37,7 @@ static enum pod_status begin(struct menu *m, struct pod_plan *p)
 {
 	struct pod_window record;
 	POD_TRY(pod_window_init(&record, &m->stick.state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD));
-	return m->fw->name_image(p, m->fw->disk, &record.dev, m->alloc, m->stick.id.part_number);
+	return pod_plan_name_image(p, m->fw->disk, &record.dev, m->alloc, m->stick.id.part_number);
 }
 
 enum pod_status partition_begin(struct menu *m, struct pod_plan *p, const char *name, char *text, size_t size)

@@ -243,16 +243,15 @@ static bool fatal(enum pod_status st)
 	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED;
 }
 
-/* A default subvolume that was set is where the system is. */
-const struct pod_place_ops *const pod_plan_volumes[] = {&pod_place_btrfs_default, &pod_place_btrfs, NULL};
-
-/* POD_E_NOT_FOUND: none of these. */
-static enum pod_status open_one_of(struct volume *v, struct pod_alloc *a, const struct pod_place_ops *const *ops)
+/* POD_E_NOT_FOUND: none that is known. Of Btrfs a default subvolume that was set is where the system is. */
+static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 {
-	for (; *ops; ops++) {
-		enum pod_status st = pod_fs_open_as(&v->fs, (*ops)->fs, &v->window.dev, a, NULL);
+	static const struct pod_place_ops *const known[] = {&pod_place_fat, &pod_place_ext, &pod_place_xfs,
+							    &pod_place_btrfs_default, &pod_place_btrfs};
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
+		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->window.dev, a, NULL);
 		if (st == POD_OK) {
-			pod_place_init(&v->place, *ops, &v->fs);
+			pod_place_init(&v->place, known[i], &v->fs);
 			v->place.show = show;
 			v->place.shown = shown;
 			v->place.ctx = v;
@@ -262,14 +261,6 @@ static enum pod_status open_one_of(struct volume *v, struct pod_alloc *a, const 
 			return st;
 	}
 	return POD_E_NOT_FOUND;
-}
-
-static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
-{
-	static const struct pod_place_ops *const known[] = {&pod_place_fat, &pod_place_ext, &pod_place_xfs, NULL};
-	const struct pod_place_ops *const *more = v->j->h->rq->volumes;
-	enum pod_status st = open_one_of(v, a, known);
-	return st == POD_E_NOT_FOUND && more ? open_one_of(v, a, more) : st;
 }
 
 /* LUKS: its header begins with this. LVM2: a label in one of the first sectors. BitLocker: the OEM name in its boot sector. */

@@ -13,7 +13,7 @@
 #include "core/plan/internal.h"
 #include "core/disk/parttab.h"
 #include "core/base/mem.h"
-#include "core/fs/place.h"
+#include "core/fs/fs.h"
 
 enum {
 	RELEASES_MAX = 4,
@@ -243,14 +243,11 @@ static enum pod_status look_into_as(struct pod_handover *h, struct pod_dev *d, c
 /* Of one that is a root filesystem, or may be. */
 static enum pod_status look_into(struct pod_handover *h, struct pod_dev *disk, uint64_t start, uint64_t len)
 {
-	static const struct pod_fs_ops *const known[] = {&pod_fs_ext, &pod_fs_xfs};
-	const struct pod_place_ops *const *more = h->rq->volumes;
+	static const struct pod_fs_ops *const known[] = {&pod_fs_ext, &pod_fs_xfs, &pod_fs_btrfs_default, &pod_fs_btrfs};
 	struct pod_window w;
 	enum pod_status st = pod_window_init(&w, disk, start, len);
 	for (size_t i = 0; st == POD_OK && i < POD_ARRAY_LEN(known); i++)
 		st = look_into_as(h, &w.dev, known[i]);
-	for (; more && st == POD_OK && *more; more++)
-		st = look_into_as(h, &w.dev, (*more)->fs);
 	return st;
 }
 

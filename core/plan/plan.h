@@ -63,10 +63,6 @@ struct pod_plan_file {
 struct pod_uki_ops;
 extern const struct pod_uki_ops pod_plan_ukis;
 
-/* Filesystems inside of disk images beside FAT, ext and XFS: Btrfs; NULL-terminated. Those who have no room for them link none of it. */
-struct pod_place_ops;
-extern const struct pod_place_ops *const pod_plan_volumes[];
-
 struct pod_plan_request {
 	struct pod_dev *disk;		 /* the stick (or the host file itself) */
 	const struct pod_extent *extent; /* the image's runs; dev_bytes absolute on `disk` */
@@ -97,8 +93,6 @@ struct pod_plan_request {
 	bool wim_images; /* look at all its images, for a choice: windows.choice. Else only at those that are in question */
 	/* How unified kernel images are served with the shim: &pod_plan_ukis. NULL: they stay as they are, since nobody starts them. */
 	const struct pod_uki_ops *ukis;
-	/* Further filesystems in which the initrds of disk images are looked for: pod_plan_volumes, or NULL. */
-	const struct pod_place_ops *const *volumes;
 	/* Words that every kernel line of the image's boot menus gets, or loses (arguments.h); NULL or "": none. */
 	const char *arguments;
 	bool secure_boot;      /* signatures are enforced: what would lose its own is served unchanged */

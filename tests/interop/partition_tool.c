@@ -71,8 +71,7 @@ int main(int argc, char **argv)
 				   .millis = no_time,
 				   .idle = no_wait,
 				   .start = start,
-				   .ukis = &pod_plan_ukis,
-				   .name_image = pod_plan_name_image}};
+				   .ukis = &pod_plan_ukis}};
 	pod_boot_main(&m.fw);
 	return 1;
 }

@@ -40,7 +40,6 @@ int main(int argc, char **argv)
 				      .shim = shim,
 				      .shim_ctx = &bin,
 				      .ukis = &pod_plan_ukis,
-				      .volumes = pod_plan_volumes,
 				      .secure_boot = argc == 5 && pod_streq(argv[4], "secure"),
 				      .arguments = argc == 5 && !pod_streq(argv[4], "secure") ? argv[4] : NULL,
 				      .state_start_bytes = 0x123456000,

@@ -32,7 +32,6 @@ static void bird_stick(const char *conf)
 	stick_end(&stick);
 	fake_init(&fake, &stick, 80, 25);
 	fake.fw.firmware_bit = POD_FW_BIOS | POD_FW_X64; /* the image starts on BIOS; the menu can be left on UEFI */
-	fake.fw.name_image = pod_plan_name_image;
 	real_start = fake.fw.start;
 	fake.fw.start = look_and_start;
 	named_at_start = false;
@@ -84,12 +83,6 @@ TEST(by_the_configuration)
 
 TEST(where_it_cannot_be)
 {
-	bird_stick("partition = on\n");
-	fake.fw.name_image = NULL;
-	RUN(POD_KEY_TAB, SHOT(0), 'p', POD_KEY_ENTER);
-	LACKS(0, "partition of the stick");
-	CHECK(!named_at_start);
-	done();
 	bird_stick("partition = on\n");
 	stick.dev.read_only = true;
 	RUN(POD_KEY_TAB, SHOT(0));

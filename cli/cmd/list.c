@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "cli/cmd/list.h"
+#include "cli/doctor/finds.h"
 #include "cli/persist/show.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/hashlist.h"
@@ -23,6 +24,7 @@ struct listing {
 	struct cli_allowance allowance;
 	struct list_store store;
 	struct persist_names persist;
+	bool long_; /* look into the initrds */
 	bool failed;
 };
 
@@ -188,6 +190,47 @@ static void told_of_persistence(struct listing *l, struct cli_json *j, const cha
 	cli_print("\n");
 }
 
+/* How the system in an image finds its medium: a line, or with `j` an array. */
+static void tell_finds(struct cli_json *j, const struct finds *f)
+{
+	if (j)
+		finds_json(j, f);
+	for (size_t i = 0; !j && i < f->count; i++) {
+		char *text = finds_text(&f->one[i]), *warning = finds_warning(&f->one[i]);
+
+		cli_print("    %s: %s\n", f->one[i].initrd->path, text);
+		if (warning) {
+			cli_print("    ");
+			cli_print(_("Warning: %s\n"), warning);
+		}
+		free(warning);
+		free(text);
+	}
+}
+
+static void told_of_search(struct listing *l, struct cli_json *j, const struct cli_entry *e, const struct probed *p)
+{
+	struct pod_plan *plan;
+	struct pod_diag diag = {0};
+	struct fault why = {0};
+	struct cli_image im;
+	struct finds f;
+
+	if (!l->long_ || p->image.kind != POD_IMAGE_ISO || cli_image_on_target(&im, l->walk.t, e->path, &e->node) != POD_OK)
+		return;
+	plan = cli_xzalloc(sizeof *plan);
+	if (cli_image_plan(&im, plan, &diag, NULL) == POD_OK) {
+		if (finds_read(&im, plan, &f, &why)) {
+			tell_finds(j, &f);
+			finds_free(&f);
+		}
+		pod_plan_free(plan);
+	}
+	fault_free(&why);
+	cli_image_close(&im);
+	free(plan);
+}
+
 static void name_json(struct cli_json *j, unsigned problems)
 {
 	if (!problems)
@@ -256,6 +299,7 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 		}
 		layer_json(l, &j, e->path);
 		told_of_persistence(l, &j, e->path);
+		told_of_search(l, &j, e, p);
 		name_json(&j, cli_name_problems(e->path));
 		cli_json_close(&j, '}');
 	}
@@ -318,6 +362,7 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 		else if (layer)
 			cli_print(_("    a layer below or beside the current one of its store: not in the menu\n"));
 		told_of_persistence(l, NULL, e->path);
+		told_of_search(l, NULL, e, p);
 		if (h)
 			cli_print(_("    sha256 %s, recorded on %s\n"), h->hex, date_of(h->recorded, date));
 		for (uint32_t k = 0; k < p->warnings; k++) {
@@ -331,13 +376,19 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"long", no_argument, NULL, 'l'}, {NULL, 0, NULL, 0}};
 	struct listing l = {.allowance = {CLI_ALLOWANCE}};
 	struct cli_hashlist hashes;
 	bool json = false;
-	int rc;
+	int c, rc;
 
-	if (!cli_only_json(cmd, argc, argv, &json, fault))
-		return CLI_USAGE;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j' && c != 'l')
+			return cli_bad_option(fault, cmd, argv);
+		json |= c == 'j';
+		l.long_ |= c == 'l';
+	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one TARGET"));
 	l.fault = fault;
@@ -365,8 +416,9 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_list = {
 	.name = "list",
-	.arguments = "TARGET [--json]",
+	.arguments = "TARGET [--long] [--json]",
 	.summary = N_("list the images on a stick and what can start them"),
-	.help = N_("  --json    report as JSON\n"),
+	.help = N_("  --long    read the initrds, and say how each system finds its medium: some seconds an image\n"
+		   "  --json    report as JSON\n"),
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/cmd/plan.h"
+#include "cli/doctor/finds.h"
 #include "cli/persist/show.h"
 #include "cli/ui/bootmode.h"
 #include "cli/stick/image.h"
@@ -371,7 +372,7 @@ static void text_wim(const struct cli_wim *w)
 	free(refusal);
 }
 
-static int report_json(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only,
+static int report_json(struct cli_image *im, const struct pod_plan *p, const struct finds *finds, const struct cli_bootmode *only,
 		       const struct pod_start *start, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
@@ -408,6 +409,7 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	free(wim);
 	json_boot_entries(&j, &p->image);
 	json_overlays(&j, p);
+	finds_json(&j, finds);
 	json_wims(&j, p);
 	json_windows(&j, &p->windows);
 	if (p->persist.kind) {
@@ -464,6 +466,29 @@ static void text_overlays(const struct pod_plan *p)
 		cli_print(_("  %-9s %llu bytes at offset %llu%s%s: %s\n"), overlay_text(o->kind),
 			  (unsigned long long)o->length_bytes, (unsigned long long)o->start_bytes, *o->path ? ", " : "", o->path,
 			  o->reason);
+	}
+}
+
+static void text_finds(const struct finds *f)
+{
+	if (f->count)
+		cli_print("%s\n", _("How the system in it finds its medium, by what its initrd says:"));
+	for (size_t i = 0; i < f->count; i++) {
+		char *text = finds_text(&f->one[i]);
+
+		cli_print("  %s: %s\n", f->one[i].initrd->path, text);
+		free(text);
+	}
+}
+
+static void text_finds_warnings(const struct finds *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		char *warning = finds_warning(&f->one[i]);
+
+		if (warning)
+			cli_print(_("Warning: %s\n"), warning);
+		free(warning);
 	}
 }
 
@@ -554,7 +579,7 @@ static void text_partition(struct cli_image *im, const struct pod_plan *p)
 			  _("If its system does not find it: Tab and P in the menu start it as a partition of the stick."));
 }
 
-static int report_text(struct cli_image *im, const struct pod_plan *p, const struct cli_bootmode *only,
+static int report_text(struct cli_image *im, const struct pod_plan *p, const struct finds *finds, const struct cli_bootmode *only,
 		       const struct pod_start *start, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
@@ -588,6 +613,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		text_wim(wim);
 	free(wim);
 	text_overlays(p);
+	text_finds(finds);
 	text_wims(p);
 	text_windows(&p->windows);
 	if (p->persist.kind) {
@@ -621,6 +647,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		if (start->starts == POD_STARTS || i != p->why_warning)
 			cli_print(_("Warning: %s\n"), p->warning[i]);
+	text_finds_warnings(finds);
 	return cli_flush(fault);
 }
 
@@ -633,6 +660,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 						{NULL, 0, NULL, 0}};
 	const struct cli_bootmode *only = NULL;
 	struct cli_image im;
+	struct finds finds;
 	struct pod_plan *plan;
 	struct cli_image_wish wish = {0};
 	struct pod_start start;
@@ -666,7 +694,11 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 	plan_warn_of_layer(argv[optind], fault);
 	cli_start_of(&im, plan, POD_OK, NULL, only ? only->bit : POD_START_ALL, &start);
-	rc = json ? report_json(&im, plan, only, &start, fault) : report_text(&im, plan, only, &start, fault);
+	rc = CLI_FAILED;
+	if (finds_read(&im, plan, &finds, fault)) {
+		rc = json ? report_json(&im, plan, &finds, only, &start, fault) : report_text(&im, plan, &finds, only, &start, fault);
+		finds_free(&finds);
+	}
 	if (rc == CLI_OK && start.starts == POD_STARTS_NOT)
 		rc = CLI_CHECK;
 	cli_image_close_plan(&im, plan);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/drivers.h"
+#include "cli/doctor/finds.h"
 #include "cli/doctor/initrd.h"
 #include "cli/doctor/modules_root.h"
 
@@ -16,6 +17,16 @@ const struct doctor_check drivers_check_stick = {
 		   "(sd_mod) and for the image's filesystem (isofs, squashfs, loop). Without one of them the start ends with a "
 		   "medium that is not found. Only somebody who can make the initrd anew can add a driver (initramfs-tools: "
 		   "MODULES=most; dracut: --add-drivers); otherwise take another image, or write this one to a drive by itself."),
+};
+static const struct doctor_check search_check = {
+	.id = "drivers.search",
+	.hazard = POD_HAZARD_DRIVER,
+	.title = N_("where the system looks for its medium"),
+	.explain = N_(
+		"Each initrd is read for what it searches: every disk and partition, a label or identifier, one partition by its "
+		"name, whole disks, optical drives, or nothing. Isopod shows the image in all of these places but one: a "
+		"partition by its name, such as root=/dev/sda2, is right on one machine only. Edit the entry in the image's boot "
+		"menu then. What a program does that is no script cannot always be seen."),
 };
 /* Not a matter of drivers, but seen here, where they are unpacked. */
 static const struct doctor_check initrds_check = {
@@ -69,6 +80,7 @@ static const struct doctor_check *const checks[] = {
 	&initrds_check,
 	&drivers_check_versions,
 	&drivers_check_stick,
+	&search_check,
 	&drivers_check_kind[DEVICE_USB],
 	&drivers_check_kind[DEVICE_STORAGE],
 	&drivers_check_kind[DEVICE_NETWORK],
@@ -322,6 +334,35 @@ static void read_initrds(struct linux_image *x)
 	}
 }
 
+static void report_search(struct doctor *d, const struct doctor_image *im)
+{
+	struct fault why = {0};
+	struct finds f;
+
+	if (!doctor_wants(d, &search_check))
+		return;
+	if (!finds_read(im->file, im->plan, &f, &why)) {
+		doctor_report(d, &search_check, DOCTOR_SKIPPED, im->subject, fault_text(&why), NULL);
+		fault_free(&why);
+		return;
+	}
+	for (size_t i = 0; i < f.count && !cli_interrupted; i++) {
+		const struct finds_one *o = &f.one[i];
+		char *text = finds_text(o), *warning = finds_warning(o);
+		bool seen = !o->problem && o->finds.how != POD_FINDS_UNKNOWN;
+
+		doctor_reportf(d, &search_check,
+			       warning ? DOCTOR_WARN
+			       : seen  ? DOCTOR_GOOD
+				       : DOCTOR_SKIPPED,
+			       im->subject, warning ? _("edit the kernel's arguments in the image's boot menu") : NULL, "%s: %s",
+			       o->initrd->path, text);
+		free(warning);
+		free(text);
+	}
+	finds_free(&f);
+}
+
 static void linux_image(struct doctor *d, const struct doctor_image *im, const struct devices *devices)
 {
 	struct linux_image *x = cli_xzalloc(sizeof *x);
@@ -332,6 +373,7 @@ static void linux_image(struct doctor *d, const struct doctor_image *im, const s
 	if (x->looked && !x->broken)
 		doctor_reportf(d, &initrds_check, DOCTOR_GOOD, im->subject, NULL, _("%zu, unpacked to the end"), x->looked);
 	drivers_versions(d, im, x->initrd, x->path, x->count);
+	report_search(d, im);
 	if (x->count && !cli_interrupted) {
 		modules_root_read(&x->root, d, im);
 		if (x->root.hostile)

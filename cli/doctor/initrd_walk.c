@@ -123,7 +123,10 @@ struct walker {
 	struct initrd_found found;
 	char *scratch; /* PIECE bytes */
 	uint64_t pos;  /* of the stream, for the padding */
+	uint32_t mode; /* of the member that is being read */
 };
+
+enum { MODE_KIND = 0170000, MODE_LINK = 0120000, MODE_FOLDER = 0040000 };
 
 /* The first one counts; `at`: on the device. */
 static void problem(struct walker *w, enum initrd_problem what, uint64_t at)
@@ -190,6 +193,10 @@ static void send_file(struct walker *w, const char *path, const char *data, size
 
 	if (w->q->wants ? !w->q->wants(path) : !modules_wants(path))
 		return;
+	if (w->q->gather) {
+		w->q->gather(w->q->gather_ctx, path, (w->mode & MODE_KIND) == MODE_LINK, data, len);
+		return;
+	}
 	both = cli_xmalloc(n + len);
 	memcpy(both, path, n);
 	if (data)
@@ -241,8 +248,8 @@ static bool walk_data(struct walker *w, struct source *s, const char *path, uint
 	}
 	if (w->q->scan && data)
 		send_aliases(w, path, data, size);
-	else if (!w->q->scan)
-		send_file(w, path, data, data ? size : 0);
+	else if (!w->q->scan && !(w->q->gather && (w->mode & MODE_KIND) == MODE_FOLDER))
+		send_file(w, path, data ? data : size ? NULL : "", data ? size : 0);
 	free(data);
 	w->found.has_init |= is_init(path);
 	return walk_skip(w, s, pad);
@@ -256,8 +263,8 @@ static enum walked walk_member(struct walker *w, struct source *s)
 	char head[104], *name;
 	uint32_t size, name_size;
 
-	if (!walk_read(w, s, head, sizeof head) || !hex8(head + 48, &size) || !hex8(head + 88, &name_size) || !name_size ||
-	    name_size > INITRD_NAME_MAX)
+	if (!walk_read(w, s, head, sizeof head) || !hex8(head + 8, &w->mode) || !hex8(head + 48, &size) ||
+	    !hex8(head + 88, &name_size) || !name_size || name_size > INITRD_NAME_MAX)
 		return WALK_BROKEN;
 	name = cli_xmalloc(name_size);
 	if (!walk_read(w, s, name, name_size) || name[name_size - 1] != 0 || !walk_skip(w, s, (4 - w->pos % 4) % 4)) {
@@ -451,6 +458,8 @@ void initrd_walk(struct sandbox_child *c, void *request)
 	struct walker w = {.q = q, .child = c, .scratch = cli_xmalloc(PIECE)};
 
 	walk_all(&w, q->dev, q->start_bytes, q->start_bytes + q->length_bytes);
+	if (q->gathered)
+		q->gathered(q->gather_ctx, c, &w.found);
 	sandbox_send(c, INITRD_FOUND, &w.found, sizeof w.found);
 	free(w.scratch);
 }

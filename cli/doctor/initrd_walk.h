@@ -17,6 +17,8 @@ enum initrd_problem {
 	INITRD_PROBLEM_COUNT,
 };
 
+struct initrd_found;
+
 struct initrd_request {
 	struct pod_dev *dev;
 	uint64_t start_bytes, length_bytes;
@@ -24,6 +26,11 @@ struct initrd_request {
 	bool missing; /* the library is not there */
 	/* Of which files path and content are told, NULL: of what is about modules (modules_wants). */
 	bool (*wants)(const char *path);
+	/* Instead of telling, in the child: each wanted file, its content, which is not kept, NULL where it is longer than MODULES_TEXT_MAX;
+	 * and in the end. NULL: all is told. */
+	void (*gather)(void *ctx, const char *path, bool link, const char *data, size_t len);
+	void (*gathered)(void *ctx, struct sandbox_child *c, const struct initrd_found *found);
+	void *gather_ctx;
 };
 
 /* Kinds of records. */

@@ -192,8 +192,10 @@ enum pod_status btrfs_place(struct pod_fs *fs, uint64_t logical, uint64_t len, c
 {
 	const struct pod_btrfs *v = btrfs_of(fs);
 	size_t i = chunk_behind(v, logical);
+	if (i == v->chunk_count)
+		return POD_E_CORRUPT;
 	const struct btrfs_chunk *c = &v->chunk[i];
-	if (i == v->chunk_count || logical < c->logical || !pod_in_range(logical - c->logical, len, c->length))
+	if (logical < c->logical || !pod_in_range(logical - c->logical, len, c->length))
 		return POD_E_CORRUPT;
 	if (!c->copies) {
 		const char *what =

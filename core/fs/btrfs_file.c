@@ -138,7 +138,7 @@ static enum pod_status read_piece(struct pod_fs *fs, const struct pod_node *file
 		out->len = out->unpacked_len;
 		out->packed_len = item->len - BTRFS_PIECE_HEAD;
 		out->data = p + BTRFS_PIECE_HEAD;
-		if (out->from || (!out->packing && out->len > out->packed_len) || out->len > BTRFS_PACKED_MAX)
+		if (out->from || !out->len || (!out->packing && out->len > out->packed_len) || out->len > BTRFS_PACKED_MAX)
 			return POD_E_CORRUPT;
 		return POD_OK;
 	}

@@ -160,6 +160,11 @@ void view_key(struct menu *m, uint32_t key)
 		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
 			start_other_way(m, v->row[v->selected]);
 		break;
+	case POD_KEY_F8:
+	case '"':
+		if (POD_WITH_ARGUMENTS && v->count && !(v->row[v->selected] & ROW_FOLDER))
+			start_with_arguments(m, v->row[v->selected], "");
+		break;
 	case POD_KEY_F10:
 	case ':':
 		page_actions(m);

@@ -88,6 +88,17 @@ static enum pod_status plan_chosen(struct menu *m, size_t image, bool ask, bool 
 	return POD_E_NOT_FOUND;
 }
 
+/* Did the plan find no line for m->arguments? */
+static bool arguments_refused(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
+{
+	if (!m->arguments[0] || p->argument_lines)
+		return false;
+	pod_snprintf(text, size,
+		     T("%s: it cannot be given kernel arguments: no boot menu with a Linux that can be changed was found in it."),
+		     name);
+	return true;
+}
+
 /* Where the image is served from, and whether the stick's table names it meanwhile. */
 enum start_way { FROM_STICK, FROM_MEMORY, AS_PARTITION };
 
@@ -121,10 +132,12 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	if (!text || !plan) {
 		pod_free(m->alloc, text);
 		pod_free(m->alloc, plan);
+		m->arguments[0] = 0;
 		page_message(m, T("Cannot start"), T("There is not enough memory."));
 		return;
 	}
 	if (!begins_anew(m, image, text, 2048)) {
+		m->arguments[0] = 0;
 		pod_free(m->alloc, text);
 		pod_free(m->alloc, plan);
 		return;
@@ -135,6 +148,10 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	screen_line(m, text);
 	if (m->note[0])
 		screen_line(m, m->note);
+	if (POD_WITH_ARGUMENTS && m->arguments[0]) {
+		pod_snprintf(text, 2048, T("Kernel arguments: %s"), m->arguments);
+		screen_line(m, text);
+	}
 	record_chosen(m, image, by);
 	struct pod_start why = {0};
 	text[0] = 0;
@@ -142,9 +159,11 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	if (!text[0])
 		start_sentence(m, image, &why, text, 2048);
 	m->wim_image = 0; /* for this start only */
+	bool refused = POD_WITH_ARGUMENTS && st == POD_OK && arguments_refused(m, plan, name, text, 2048);
+	m->arguments[0] = 0;
 	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
 	if (st == POD_OK) {
-		if (plan_entry(m, plan) == POD_ENTRY_NONE) {
+		if (refused || plan_entry(m, plan) == POD_ENTRY_NONE) {
 			st = POD_E_UNSUPPORTED;
 		} else if (!wanted(m, plan, &why, by, text)) {
 			record_message(m, POD_E_CORRUPT, text);

@@ -20,6 +20,7 @@
 #include "boot/menu/view.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/plan/arguments.h"
 
 /* What the scan and the plan of an image may take, beyond what sound ones need (POD_BUDGET_UNTIMED). */
 #define MENU_SCAN_STEPS (UINT64_C(1) << 20)
@@ -52,6 +53,7 @@ struct menu {
 	char path[POD_PATH_MAX];  /* scratch */
 	uint32_t wim_image;	  /* for the next plan: which image of a WIM starts; 0: isopod.conf, or the WIM, says so */
 	bool wim_images;	  /* for the next plan: look at all images of a WIM */
+	char arguments[POD_ARGUMENTS_MAX]; /* for the next plan: kernel arguments for this start */
 	struct pod_recorder recorder;
 	struct pod_rec_boot *before; /* the last start, or NULL */
 	char note[256];		     /* shown above the status line */

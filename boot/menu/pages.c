@@ -20,6 +20,8 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
 	pager_add_pair(m, &p, "F6, >", T("start Windows from another image of the WIM"));
 	pager_add_pair(m, &p, "F7, #", T("start from memory; what isopod.conf starts from memory, from the stick"));
+	if (POD_WITH_ARGUMENTS)
+		pager_add_pair(m, &p, "F8, \"", T("start with other kernel arguments"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
@@ -349,6 +351,18 @@ static void add_partition(struct menu *m, struct menu_pager *p, size_t image, co
 			       T("start as a partition of the stick, if its system does not find it otherwise (FreeBSD)"));
 }
 
+/* The keys that start it otherwise. */
+static void add_other_ways(struct menu *m, struct menu_pager *p, size_t image, const struct pod_plan *plan)
+{
+	add_memory(m, p, image, plan);
+	add_partition(m, p, image, plan);
+	if (!arguments_possible(plan))
+		return;
+	if (!memory_possible(m, plan) && !partition_possible(m, plan))
+		pager_add(m, p, "");
+	pager_add_pair(m, p, "K", T("start with other kernel arguments"));
+}
+
 /* But for the one that was said first. */
 static void add_warnings(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, bool said)
 {
@@ -517,7 +531,8 @@ void page_details(struct menu *m, size_t image)
 		pod_snprintf(t, sizeof t, "%zu%s", extents, extents > 1 ? T(" (fragmented)") : T(" (contiguous)"));
 		pager_add_pair(m, &p, T("Extents"), t);
 	}
-	bool memory = st == POD_OK && memory_possible(m, plan), partition = st == POD_OK && partition_possible(m, plan);
+	bool memory = st == POD_OK && memory_possible(m, plan), partition = st == POD_OK && partition_possible(m, plan),
+	     arguments = st == POD_OK && arguments_possible(plan);
 	if (why.starts != POD_STARTS) {
 		start_sentence(m, image, &why, text, 2048);
 		pager_add(m, &p, "");
@@ -525,8 +540,7 @@ void page_details(struct menu *m, size_t image)
 	}
 	if (st == POD_OK) {
 		add_plan(m, &p, plan, why.starts != POD_STARTS);
-		add_memory(m, &p, image, plan);
-		add_partition(m, &p, image, plan);
+		add_other_ways(m, &p, image, plan);
 		pod_plan_free(plan);
 	}
 	add_store(m, &p, store);
@@ -541,6 +555,8 @@ void page_details(struct menu *m, size_t image)
 		start_other_way(m, image);
 	if (partition && (key == 'p' || key == 'P'))
 		start_as_partition(m, image);
+	if (arguments && (key == 'k' || key == 'K'))
+		start_with_arguments(m, image, "");
 }
 
 /* --- actions ------------------------------------------------------------------------------------------------------ */

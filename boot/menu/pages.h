@@ -41,6 +41,16 @@ void start_as_partition(struct menu *m, size_t image);
 /* As start_image, but the user chooses which image of the WIM in it starts. */
 void start_choosing(struct menu *m, size_t image);
 
+/* --- kernel arguments (arguments.c) --------------------------------------------------------------------------------- */
+
+/* Asks for words, with those of isopod.conf or of `words` to begin with, and starts the image with them (core/plan/arguments.h). */
+void start_with_arguments(struct menu *m, size_t image, const char *words);
+/* Could the system in the image have boot menus that can be changed? */
+static inline bool arguments_possible(const struct pod_plan *p)
+{
+	return POD_WITH_ARGUMENTS && !p->windows.count && (p->image.kind == POD_IMAGE_ISO || p->image.kind == POD_IMAGE_DISK);
+}
+
 /* --- memory mode (memory.c) ----------------------------------------------------------------------------------------- */
 
 /* Does isopod.conf say that this image is started from memory? */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last start, as the flight recorder has it: what it says on a page, and starting its image again. */
 #include "boot/menu/pages.h"
+#include "core/trace/klog.h"
 #include "core/trace/verdict.h"
 
 static void add_stages(struct menu *m, struct menu_pager *p, const struct pod_stages *t)
@@ -65,8 +66,11 @@ static void judge(struct menu *m, struct story *s, size_t image)
 	const struct pod_rec_progress *r = &b->progress;
 	struct pod_start why;
 	size_t extents;
+	if (POD_WITH_ARGUMENTS && pod_arguments_valid(r->arguments))
+		pod_strlcpy(m->arguments, r->arguments, sizeof m->arguments);
 	if (image != SIZE_MAX)
 		s->planned = start_plan(m, image, &s->plan, &extents, &why) == POD_OK;
+	m->arguments[0] = 0;
 	if (r->reads || r->flags & POD_REC_P_READING)
 		s->facts.last = look_up(m, s, r->last_off, &s->last);
 	if (r->errors)
@@ -183,6 +187,16 @@ static void add_course(struct menu *m, struct menu_pager *p)
 	}
 }
 
+/* The arguments of that start, and one that its log asks for. */
+static void suggest(const struct story *s, const char *had, char *words, size_t size)
+{
+	const char *more =
+		s->facts.log && pod_verdict_alarm(&s->verdict) ? pod_klog_argument(s->facts.log, s->facts.log_len) : NULL;
+	if (more && pod_strcasestr(had, more))
+		more = NULL;
+	pod_snprintf(words, size, "%s%s%s", had, *had && more ? " " : "", more ? more : "");
+}
+
 void page_story(struct menu *m)
 {
 	struct menu_pager p = {0};
@@ -190,6 +204,7 @@ void page_story(struct menu *m)
 	if (m->recorder.state && pod_recorder_has(&m->recorder, POD_STAGE_CHOSEN))
 		story_load(m, m->recorder.boot);
 	const struct pod_rec_boot *b = m->before;
+	char words[POD_ARGUMENTS_MAX] = "";
 	if (!b) {
 		page_message(m, T("The last start"), T("There is no record of a start before this one."));
 		return;
@@ -199,20 +214,31 @@ void page_story(struct menu *m)
 	struct story *s = pod_zalloc(m->alloc, 1, sizeof *s);
 	if (b->has_image)
 		pager_add_pair(m, &p, T("Image"), b->image.path);
+	if (POD_WITH_ARGUMENTS && b->progress.arguments[0])
+		pager_add_pair(m, &p, T("Kernel arguments"), b->progress.arguments);
 	pager_add(m, &p, "");
 	if (s) {
 		judge(m, s, image);
 		add_verdict(m, &p, &s->verdict);
+		if (POD_WITH_ARGUMENTS)
+			suggest(s, b->progress.arguments, words, sizeof words);
 	}
 	pod_free(m->alloc, s);
 	add_screen(m, &p);
 	add_course(m, &p);
-	uint32_t key = pager_run(m, T("The last start"), &p,
-				 image == SIZE_MAX ? T("Arrow and page keys scroll, any other key goes back.")
-						   : T("Enter starts this image again, any other key goes back."));
+	uint32_t key = pager_run(
+		m, T("The last start"), &p,
+		image == SIZE_MAX    ? T("Arrow and page keys scroll, any other key goes back.")
+		: POD_WITH_ARGUMENTS ? T("Enter starts this image again, K with other kernel arguments, any other key goes back.")
+				     : T("Enter starts this image again, any other key goes back."));
 	pod_free(m->alloc, p.text);
-	if (key == POD_KEY_ENTER && image != SIZE_MAX) {
+	if (image == SIZE_MAX)
+		return;
+	if (key == POD_KEY_ENTER) {
 		view_select_image(m, image);
 		start_image(m, image, CHOSEN_BY_HAND);
+	} else if (POD_WITH_ARGUMENTS && (key == 'k' || key == 'K')) {
+		view_select_image(m, image);
+		start_with_arguments(m, image, words);
 	}
 }

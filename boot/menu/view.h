@@ -30,6 +30,8 @@ void page_message(struct menu *m, const char *title, const char *text);
 bool page_ask(struct menu *m, const char *title, const char *text);
 /* The same before something that cannot be taken back. */
 bool page_confirm(struct menu *m, const char *title, const char *text);
+/* A line of printable ASCII to write, below the text; it begins as `line` has it. False: Esc, and it may have changed. */
+bool page_write(struct menu *m, const char *title, const char *text, char *line, size_t size, const char *foot);
 
 /* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
 enum { MARK_HEAD = 1, MARK_WARN = 2 };

@@ -215,3 +215,36 @@ bool pod_klog_classify(const char *text, size_t len, struct pod_klog_finding *ou
 	}
 	return false;
 }
+
+/* What `isopod doctor` names for these lines, too, with its price; nearest to one device first. */
+static const struct {
+	const char *has, *also, *argument;
+} workaround[] = {
+	{"irq ", ": nobody cared", "acpi_noirq"},
+	{"Disabling IRQ #", NULL, "pci=nomsi"},
+	{"nvme", "completion polled", "pci=nomsi"},
+	{"8254 timer not connected to IO-APIC", NULL, "noapic"},
+	{"IO-APIC + timer doesn't work", NULL, "noapic"},
+	{"BUG: soft lockup", NULL, "acpi=off"},
+	{"ACPI: EC: ", "input buffer is not empty", "acpi=off"},
+	{"ACPI: EC: GPE storm detected", NULL, "acpi=off"},
+	{"ACPI BIOS Error (bug):", "AE_", "acpi=off"},
+	{"ACPI Error:", "AE_", "acpi=off"},
+};
+
+const char *pod_klog_argument(const char *text, size_t len)
+{
+	size_t best = POD_ARRAY_LEN(workaround);
+	for (const char *p = text, *end = text + len; p < end;) {
+		const char *line = p;
+		while (p < end && *p != '\n')
+			p++;
+		size_t n = (size_t)(p - line);
+		p += p < end;
+		for (size_t i = 0; i < best; i++)
+			if (line_has(line, n, workaround[i].has) &&
+			    (!workaround[i].also || line_has(line, n, workaround[i].also)))
+				best = i;
+	}
+	return best < POD_ARRAY_LEN(workaround) ? workaround[best].argument : NULL;
+}

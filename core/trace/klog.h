@@ -20,4 +20,8 @@ struct pod_klog_finding {
  * counts. False: none is known. */
 bool pod_klog_classify(const char *text, size_t len, struct pod_klog_finding *out);
 
+/* A kernel argument that works around what the log complains of, where somebody has seen it help: NULL, there is none. It has its price, and
+ * says nothing about the cause: to be offered after a boot that failed. */
+const char *pod_klog_argument(const char *text, size_t len);
+
 #endif

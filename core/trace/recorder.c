@@ -127,6 +127,13 @@ void pod_recorder_message(struct pod_recorder *r, enum pod_status st, const char
 	write_sector(r, POD_REC_AT_MESSAGE, s);
 }
 
+void pod_recorder_arguments(struct pod_recorder *r, const char *words)
+{
+	size_t n = pod_strlen(words);
+	memset(r->progress + POD_PR_ARGUMENTS, 0, POD_REC_ARGUMENTS_MAX);
+	memcpy(r->progress + POD_PR_ARGUMENTS, words, n < POD_REC_ARGUMENTS_MAX ? n : POD_REC_ARGUMENTS_MAX);
+}
+
 bool pod_recorder_has(const struct pod_recorder *r, enum pod_stage stage)
 {
 	for (unsigned i = 0; i < r->progress[POD_PR_STAGE_COUNT]; i++)

@@ -40,6 +40,8 @@ void pod_recorder_machine(struct pod_recorder *r, const struct pod_rec_machine *
 void pod_recorder_again(struct pod_recorder *r, struct pod_alloc *a);
 void pod_recorder_image(struct pod_recorder *r, const struct pod_rec_image *im);
 void pod_recorder_message(struct pod_recorder *r, enum pod_status st, const char *text);
+/* The kernel arguments of this start; the next stage brings them to the stick. */
+void pod_recorder_arguments(struct pod_recorder *r, const char *words);
 /* Notes a stage, the first time, and writes it at once. */
 void pod_recorder_stage(struct pod_recorder *r, enum pod_stage stage, uint32_t ms, uint32_t arg);
 /* Has this stage been noted? */

@@ -49,6 +49,9 @@ MENU = r"Tab\s+details"
 # What the boot manager says on its way out of the picture as an error.
 MENU_ERROR = r"Cannot start|Back in Isopod|cannot be started|could not be started"
 
+# Kernel arguments given in the menu.
+ARGUMENTS = "isopod.test=mantis -quiet"
+
 # live-boot's and dracut's ways of giving up; waiting on is of no use.
 LIVE_ERROR = r"Unable to find a medium containing a live file system|dracut-initqueue.*[Tt]imeout.*\n.*emergency|Entering emergency mode"
 
@@ -59,7 +62,7 @@ class Case:
     firmware: str
     stick: str          # of sticks.STICKS; or "plain": the medium itself, as a CD-ROM (bus says how)
     medium: str         # the image chosen: /images/MEDIUM.iso
-    choose: str = "next"  # next | serial | keys | back (the current layer of a store, made empty first) | menu (nothing is chosen: the menu is the goal) | plain
+    choose: str = "next"  # next | serial | keys | arguments (serial, with ARGUMENTS) | back (the current layer of a store, made empty first) | menu (nothing is chosen: the menu is the goal) | plain
     marker: str = ""
     memory: int = 2048
     bus: str = "usb"
@@ -158,6 +161,14 @@ def check_one_shot(vm, env, case):
     time.sleep(8)
     if case.marker.startswith("@") and re.search(case.marker[1:], vm.screen_text()):
         raise BootError("the choice was followed twice")
+
+
+def check_arguments(vm, env, case):
+    """The kernel was given the word, and lost the other."""
+    vm.login()
+    st, out = vm.run("cat /proc/cmdline")
+    if "isopod.test=mantis" not in out or re.search(r"\bquiet\b", out):
+        raise BootError("the kernel command line has not the words: " + out)
 
 
 def check_offered(vm, env, case):
@@ -274,6 +285,9 @@ case("bios-serial-keys", "bios", "main", "floppy", "serial", timeout=120, forbid
 case("bios-keyboard", "bios", "main", "ipxe", "keys", timeout=120)
 case("uefi-serial-keys", "uefi", "main", "efionly", "serial", timeout=150, forbid="What next")
 case("uefi-keyboard", "uefi", "main", "memtest", "keys", timeout=180)
+
+# With kernel arguments for this once.
+case("uefi-arguments", "uefi", "main", "live", "arguments", after=check_arguments, wrong="dracut", group="long")
 
 # Folders without end and images that keep a reader busy.
 case("bios-endless", "bios", "endless", "ipxe", "menu", marker=MENU, timeout=120, after=check_endless)

@@ -54,6 +54,14 @@ def choose_by_hand(vm, case, name):
         vm.type(name, delay=0.15)
         time.sleep(2)
         vm.send_raw(b"\r")
+    elif case.choose == "arguments":
+        vm.type(name, delay=0.15)
+        time.sleep(2)
+        vm.send_raw(b"\x1b[19~")  # F8
+        vm.wait("Kernel arguments for this start", 60)
+        vm.type(cases.ARGUMENTS, delay=0.05)
+        time.sleep(1)
+        vm.send_raw(b"\r")
     else:
         vm.keys(name)
         time.sleep(2)
@@ -130,7 +138,7 @@ def run_case(env, case, broken):
             try:
                 if broken:
                     return run_broken(vm, case, medium, marker)
-                if case.choose in ("serial", "keys"):
+                if case.choose in ("serial", "keys", "arguments"):
                     choose_by_hand(vm, case, os.path.basename(case.file))
                 if case.choose == "back":
                     go_back(vm, case, os.path.basename(case.file))
@@ -178,7 +186,7 @@ def run_broken(vm, case, medium, marker):
             return "nothing booted from an empty disk, as it must be"
         raise BootError("the marker came from an empty disk")
     key = "rawdisk-uefi" if medium == "rawdisk" and case.firmware != "bios" else medium
-    if case.choose in ("serial", "keys"):
+    if case.choose in ("serial", "keys", "arguments"):
         choose_by_hand(vm, case, medium + ".iso")
     cases.wait_marker(vm, cases.MARKER[key], 240)
     time.sleep(3)

@@ -112,3 +112,22 @@ TEST(klog_cut_texts)
 		free(copy);
 	}
 }
+
+static const char *argument(const char *text)
+{
+	const char *a = pod_klog_argument(text, strlen(text));
+	return a ? a : "none";
+}
+
+TEST(klog_arguments_to_try)
+{
+	CHECK_STR(argument(""), "none");
+	CHECK_STR(argument("<6>[    1.0] ACPI: 9 ACPI AML tables successfully acquired and loaded\n"), "none");
+	CHECK_STR(argument("<3>[    1.0] ACPI BIOS Error (bug): Could not resolve symbol [\\_SB.PCI0], AE_NOT_FOUND"),
+		  "acpi=off");
+	CHECK_STR(argument("<3>[    1.0] ACPI Error: AE_NOT_FOUND, x\n<3>[    2.0] irq 16: nobody cared (try booting with the "
+			   "\"irqpoll\" option)\n<0>[    2.1] Disabling IRQ #16\n"),
+		  "acpi_noirq");
+	CHECK_STR(argument("<4>[    3.0] nvme nvme0: I/O 8 QID 0 timeout, completion polled\n"), "pci=nomsi");
+	CHECK_STR(argument("x\n<3>[    0.1] ..MP-BIOS bug: 8254 timer not connected to IO-APIC"), "noapic");
+}

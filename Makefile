@@ -57,8 +57,7 @@ CC_aa64   := $(CLANG)
 FLAGS_aa64 := -target aarch64-unknown-windows $(EFI_COMMON) -mstrict-align
 
 CC_bios   := $(CC)
-# POD_SMALL: without what its memory has no room for (core/plan/arguments.h).
-FLAGS_bios := $(BASE) -DPOD_SMALL -Oz -m32 -march=i386 -mpreferred-stack-boundary=2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+FLAGS_bios := $(BASE) -Oz -m32 -march=i386 -mpreferred-stack-boundary=2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
               -fno-asynchronous-unwind-tables -fcf-protection=none -mno-sse -mno-mmx -ffunction-sections -fdata-sections
 
 CORE_SRC := $(sort $(wildcard core/*/*.c))

@@ -9,8 +9,6 @@
                                      of these or PLAIN_(); prints one line per finding, exit status 1 if there are any
   po2c.py new FILE.po SOURCE.c...    prints the entries FILE.po still lacks
 
-An entry marked "#, large" is left out where POD_SMALL is defined (the BIOS build): nobody says it there.
-
 A .po file as GNU gettext defines it, without plural forms and contexts: the boot manager needs neither.
 """
 import re
@@ -38,7 +36,7 @@ def quote_c(text):
 
 
 def read_po(path):
-    """[(msgid, msgstr, fuzzy, large)] without the header."""
+    """[(msgid, msgstr, fuzzy)] without the header."""
     with open(path, encoding="utf-8") as f:
         text = f.read()
     entries = []
@@ -51,8 +49,7 @@ def read_po(path):
             continue
         msgid = unquote(m.group(1))
         if msgid:
-            flags = re.findall(r"[a-z-]+", "".join(re.findall(r"^#,.*$", block, flags=re.M)))
-            entries.append((msgid, unquote(m.group(2)), "fuzzy" in flags, "large" in flags))
+            entries.append((msgid, unquote(m.group(2)), "fuzzy" in block.split("msgid")[0]))
     return entries
 
 
@@ -140,7 +137,7 @@ def check(po, sources):
         print(f"{sources}: no messages found")
         bad = 1
     seen = {}
-    for msgid, msgstr, fuzzy, _ in read_po(po):
+    for msgid, msgstr, fuzzy in read_po(po):
         if msgid in seen:
             print(f"{po}: given twice: {quote(msgid)}")
             bad = 1
@@ -177,10 +174,9 @@ def write_c(po, name, out):
     with open(out, "w", encoding="ascii") as f:
         f.write(f"/* Made by tools/po2c.py from {po}. */\n#include \"boot/text/text.h\"\n")
         f.write(f"const struct menu_text menu_text_{name}[] = {{\n")
-        for msgid, msgstr, fuzzy, large in entries:
+        for msgid, msgstr, fuzzy in entries:
             if msgstr and not fuzzy:
-                line = f"\t{{{quote_c(msgid)}, {quote_c(msgstr)}}},\n"
-                f.write(f"#ifndef POD_SMALL\n{line}#endif\n" if large else line)
+                f.write(f"\t{{{quote_c(msgid)}, {quote_c(msgstr)}}},\n")
         f.write(f"}};\nconst size_t menu_text_{name}_count = POD_ARRAY_LEN(menu_text_{name});\n")
 
 

@@ -162,7 +162,7 @@ void view_key(struct menu *m, uint32_t key)
 		break;
 	case POD_KEY_F8:
 	case '"':
-		if (POD_WITH_ARGUMENTS && v->count && !(v->row[v->selected] & ROW_FOLDER))
+		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
 			start_with_arguments(m, v->row[v->selected], "");
 		break;
 	case POD_KEY_F10:

@@ -119,8 +119,7 @@ void record_chosen(struct menu *m, size_t image, enum start_choice by)
 	if (pod_recorder_has(r, POD_STAGE_CHOSEN))
 		pod_recorder_again(r, m->alloc);
 	m->stick.shim_missing = NULL;
-	if (POD_WITH_ARGUMENTS)
-		pod_recorder_arguments(r, m->arguments);
+	pod_recorder_arguments(r, m->arguments);
 	record_stage(m, POD_STAGE_CHOSEN, (uint32_t)by);
 	if (r->state)
 		write_image(m, image, NULL, 0);

@@ -148,7 +148,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	screen_line(m, text);
 	if (m->note[0])
 		screen_line(m, m->note);
-	if (POD_WITH_ARGUMENTS && m->arguments[0]) {
+	if (m->arguments[0]) {
 		pod_snprintf(text, 2048, T("Kernel arguments: %s"), m->arguments);
 		screen_line(m, text);
 	}
@@ -159,7 +159,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	if (!text[0])
 		start_sentence(m, image, &why, text, 2048);
 	m->wim_image = 0; /* for this start only */
-	bool refused = POD_WITH_ARGUMENTS && st == POD_OK && arguments_refused(m, plan, name, text, 2048);
+	bool refused = st == POD_OK && arguments_refused(m, plan, name, text, 2048);
 	m->arguments[0] = 0;
 	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
 	if (st == POD_OK) {

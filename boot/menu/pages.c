@@ -20,8 +20,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F5, <", T("how the last start went, and where it stopped"));
 	pager_add_pair(m, &p, "F6, >", T("start Windows from another image of the WIM"));
 	pager_add_pair(m, &p, "F7, #", T("start from memory; what isopod.conf starts from memory, from the stick"));
-	if (POD_WITH_ARGUMENTS)
-		pager_add_pair(m, &p, "F8, \"", T("start with other kernel arguments"));
+	pager_add_pair(m, &p, "F8, \"", T("start with other kernel arguments"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));

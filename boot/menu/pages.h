@@ -48,7 +48,7 @@ void start_with_arguments(struct menu *m, size_t image, const char *words);
 /* Could the system in the image have boot menus that can be changed? */
 static inline bool arguments_possible(const struct pod_plan *p)
 {
-	return POD_WITH_ARGUMENTS && !p->windows.count && (p->image.kind == POD_IMAGE_ISO || p->image.kind == POD_IMAGE_DISK);
+	return !p->windows.count && (p->image.kind == POD_IMAGE_ISO || p->image.kind == POD_IMAGE_DISK);
 }
 
 /* --- memory mode (memory.c) ----------------------------------------------------------------------------------------- */

@@ -66,7 +66,7 @@ static void judge(struct menu *m, struct story *s, size_t image)
 	const struct pod_rec_progress *r = &b->progress;
 	struct pod_start why;
 	size_t extents;
-	if (POD_WITH_ARGUMENTS && pod_arguments_valid(r->arguments))
+	if (pod_arguments_valid(r->arguments))
 		pod_strlcpy(m->arguments, r->arguments, sizeof m->arguments);
 	if (image != SIZE_MAX)
 		s->planned = start_plan(m, image, &s->plan, &extents, &why) == POD_OK;
@@ -214,30 +214,28 @@ void page_story(struct menu *m)
 	struct story *s = pod_zalloc(m->alloc, 1, sizeof *s);
 	if (b->has_image)
 		pager_add_pair(m, &p, T("Image"), b->image.path);
-	if (POD_WITH_ARGUMENTS && b->progress.arguments[0])
+	if (b->progress.arguments[0])
 		pager_add_pair(m, &p, T("Kernel arguments"), b->progress.arguments);
 	pager_add(m, &p, "");
 	if (s) {
 		judge(m, s, image);
 		add_verdict(m, &p, &s->verdict);
-		if (POD_WITH_ARGUMENTS)
-			suggest(s, b->progress.arguments, words, sizeof words);
+		suggest(s, b->progress.arguments, words, sizeof words);
 	}
 	pod_free(m->alloc, s);
 	add_screen(m, &p);
 	add_course(m, &p);
 	uint32_t key = pager_run(
 		m, T("The last start"), &p,
-		image == SIZE_MAX    ? T("Arrow and page keys scroll, any other key goes back.")
-		: POD_WITH_ARGUMENTS ? T("Enter starts this image again, K with other kernel arguments, any other key goes back.")
-				     : T("Enter starts this image again, any other key goes back."));
+		image == SIZE_MAX ? T("Arrow and page keys scroll, any other key goes back.")
+				  : T("Enter starts this image again, K with other kernel arguments, any other key goes back."));
 	pod_free(m->alloc, p.text);
 	if (image == SIZE_MAX)
 		return;
 	if (key == POD_KEY_ENTER) {
 		view_select_image(m, image);
 		start_image(m, image, CHOSEN_BY_HAND);
-	} else if (POD_WITH_ARGUMENTS && (key == 'k' || key == 'K')) {
+	} else if ((key == 'k' || key == 'K')) {
 		view_select_image(m, image);
 		start_with_arguments(m, image, words);
 	}

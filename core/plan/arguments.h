@@ -13,13 +13,6 @@
 
 #include "core/plan/menu.h"
 
-/* The BIOS build has no room for it, and says so (Makefile). */
-#ifdef POD_SMALL
-#define POD_WITH_ARGUMENTS false
-#else
-#define POD_WITH_ARGUMENTS true
-#endif
-
 #define POD_ARGUMENTS_MAX 192u /* bytes, incl. NUL */
 
 /* Can these words be used so? Of a text that is too long, or has what is not printable ASCII in it, no. */

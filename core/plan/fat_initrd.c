@@ -108,7 +108,7 @@ static enum pod_status collect_menu(void *ctx, const struct pod_found *f, struct
 /* What is shown of an item in the place of all of its file, and how long that is then; NULL: it is an initrd. */
 static const struct pod_map *whole(const struct item *it, uint64_t *size)
 {
-	if (POD_WITH_ARGUMENTS && it->menu) {
+	if (it->menu) {
 		*size = it->menu->size_bytes;
 		return &it->menu->map;
 	}
@@ -268,7 +268,7 @@ static enum pod_status rechain_whole(struct job *j, struct item *it)
 /* Gives the initrd its new chain. */
 static enum pod_status rechain(struct job *j, struct item *it)
 {
-	if (it->uki || (POD_WITH_ARGUMENTS && it->menu))
+	if (it->uki || (it->menu))
 		return rechain_whole(j, it);
 	struct pod_map *map = &j->h->plan->map;
 	const struct pod_map *post;
@@ -448,7 +448,7 @@ static enum pod_status note_whole(struct job *j, const struct item *it)
 	uint64_t at = j->new_base + j->new.data_at + (uint64_t)(it->first - 2) * j->new.cluster_bytes;
 	if (it->uki)
 		return rq->ukis->note(j->h->plan, &it->file, it->uki, at);
-	return POD_WITH_ARGUMENTS && it->menu ? pod_arguments_note(j->h->plan, &it->file, it->menu, at) : POD_OK;
+	return it->menu ? pod_arguments_note(j->h->plan, &it->file, it->menu, at) : POD_OK;
 }
 
 static enum pod_status rebuild(struct job *j, uint32_t index)
@@ -494,9 +494,8 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 		POD_TRY(note_whole(j, &j->item[i]));
 	}
 	POD_TRY(pod_plan_note(p, POD_OVERLAY_FAT, j->new_base, p->map.size_bytes - j->new_base, j->item[0].file.path,
-			      POD_WITH_ARGUMENTS && j->item[0].menu
-				      ? "FAT of the boot image served larger, with the changed boot menu"
-				      : "FAT of the boot image served larger, with the shim around its initrd"));
+			      j->item[0].menu ? "FAT of the boot image served larger, with the changed boot menu"
+					      : "FAT of the boot image served larger, with the shim around its initrd"));
 	return patch_catalog(j, index);
 }
 
@@ -506,7 +505,7 @@ static void free_items(struct job *j)
 	for (size_t i = 0; i < j->count; i++) {
 		if (j->item[i].uki)
 			pod_map_fini(&j->item[i].uki->served);
-		if (POD_WITH_ARGUMENTS && j->item[i].menu)
+		if (j->item[i].menu)
 			pod_map_fini(&j->item[i].menu->map);
 		pod_free(a, j->item[i].menu);
 		pod_free(a, j->item[i].uki);

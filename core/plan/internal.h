@@ -214,7 +214,7 @@ struct pod_menu_served {
 /* Are there any in the request? */
 static inline bool pod_plan_has_arguments(const struct pod_plan_request *rq)
 {
-	return POD_WITH_ARGUMENTS && rq->arguments && rq->arguments[0];
+	return rq->arguments && rq->arguments[0];
 }
 /* Calls `cb` for each configuration among what was found in a tree that has kernel lines. */
 enum pod_status POD_MUST_USE pod_arguments_each(struct pod_handover *h, struct pod_scan *s,

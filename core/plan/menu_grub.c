@@ -494,8 +494,6 @@ static void give_arguments(struct grub *g)
 /* What stands behind the kernel's name. */
 static void give_kernel_arguments(struct grub *g, enum pod_menu_kind kind)
 {
-	if (!POD_WITH_ARGUMENTS)
-		return;
 	bool is_kernel = kind == POD_MENU_KERNEL || (kind == POD_MENU_MODULE && g->dom0);
 	if (kind == POD_MENU_MULTIBOOT) {
 		g->dom0 = false;

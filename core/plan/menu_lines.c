@@ -89,8 +89,6 @@ static void give(struct lines *l, enum pod_menu_kind kind, struct span s)
 
 static void give_arguments(struct lines *l, struct span where, const char *in_front)
 {
-	if (!POD_WITH_ARGUMENTS)
-		return;
 	struct pod_menu_item item = {.kind = POD_MENU_ARGUMENTS,
 				     .entry = l->entry,
 				     .text = in_front,
@@ -160,10 +158,10 @@ static void give_multiboot(struct lines *l, struct span s)
 		for (bool more = true; s.len && more;) {
 			struct span a = take_word(&s);
 			more = !word_is(a, "---");
-			if (POD_WITH_ARGUMENTS && more)
+			if (more)
 				arguments.len = (size_t)(a.p + a.len - arguments.p);
 		}
-		if (POD_WITH_ARGUMENTS && dom0)
+		if (dom0)
 			l->own = arguments;
 		dom0 = kind == POD_MENU_MULTIBOOT && holds_xen(w);
 		kind = POD_MENU_MODULE;
@@ -201,9 +199,8 @@ static void kernel(struct lines *l, struct span s, enum pod_menu_kind kind)
 	for (size_t i = 0; i < n; i++)
 		l->kernel[i] = name.p[i];
 	l->kernel[n] = 0;
-	l->behind = POD_WITH_ARGUMENTS && kind == POD_MENU_KERNEL
-			    ? (struct span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len}
-			    : (struct span){NULL, 0};
+	l->behind = kind == POD_MENU_KERNEL ? (struct span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len}
+					    : (struct span){NULL, 0};
 	give_path(l, kind, name);
 	if (s.len)
 		append(l, s);
@@ -212,8 +209,6 @@ static void kernel(struct lines *l, struct span s, enum pod_menu_kind kind)
 /* An entry whose kernel is no Linux has its arguments for something else; but which kernel one is for that names none, its title says. */
 static void end_entry(struct lines *l)
 {
-	if (!POD_WITH_ARGUMENTS)
-		return;
 	bool is_linux = !l->kernel[0] || l->behind.p || is_mboot(l->kernel);
 	if (is_linux && l->own.p)
 		give_arguments(l, l->own, " ");
@@ -227,8 +222,7 @@ static void begin_label(struct lines *l, struct span s)
 	end_entry(l);
 	l->entry++;
 	l->kernel[0] = 0;
-	if (POD_WITH_ARGUMENTS)
-		l->behind = l->own = (struct span){NULL, 0};
+	l->behind = l->own = (struct span){NULL, 0};
 	give(l, POD_MENU_ENTRY, s);
 }
 

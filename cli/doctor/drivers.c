@@ -366,16 +366,19 @@ static void report_search(struct doctor *d, const struct doctor_image *im)
 static void linux_image(struct doctor *d, const struct doctor_image *im, const struct devices *devices)
 {
 	struct linux_image *x = cli_xzalloc(sizeof *x);
+	char version[DRIVERS_VERSION];
 
 	x->d = d;
 	x->im = im;
 	read_initrds(x);
 	if (x->looked && !x->broken)
 		doctor_reportf(d, &initrds_check, DOCTOR_GOOD, im->subject, NULL, _("%zu, unpacked to the end"), x->looked);
-	drivers_versions(d, im, x->initrd, x->path, x->count);
+	drivers_versions(d, im, x->initrd, x->path, x->count, version);
 	report_search(d, im);
 	if (x->count && !cli_interrupted) {
 		modules_root_read(&x->root, d, im);
+		if (x->root.read)
+			drivers_versions_root(d, im, version, &x->root.modules);
 		if (x->root.hostile)
 			doctor_reportf(d, &drivers_check_stick, DOCTOR_WARN, im->subject,
 				       _("compare the image with its publisher's checksum, and copy it again if it differs"),

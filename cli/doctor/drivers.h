@@ -34,8 +34,13 @@ void drivers_windows(struct doctor *d, const struct doctor_image *im, const stru
 
 /* versions.c: of the initrds that were read, `path` as the plan names them. */
 struct initrd;
+struct modules;
 extern const struct doctor_check drivers_check_versions;
+/* all: the version of all kernels that the menus start; "": there is not one such. */
+#define DRIVERS_VERSION 64
 void drivers_versions(struct doctor *d, const struct doctor_image *im, const struct initrd *initrd, const char *const *path,
-		      size_t count);
+		      size_t count, char all[DRIVERS_VERSION]);
+/* And the modules in the root image? */
+void drivers_versions_root(struct doctor *d, const struct doctor_image *im, const char *version, const struct modules *root);
 
 #endif

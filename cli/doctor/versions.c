@@ -20,7 +20,7 @@ const struct doctor_check drivers_check_versions = {
 };
 
 /* The version that a kernel states; "" if it does not. */
-static void version_of(struct menus *m, const struct menus_want *w, char out[64])
+static void version_of(struct menus *m, const struct menus_want *w, char out[DRIVERS_VERSION])
 {
 	struct doctor_infile f;
 	struct pod_kernel k = {0};
@@ -29,7 +29,7 @@ static void version_of(struct menus *m, const struct menus_want *w, char out[64]
 	if (doctor_infile_open(&f, &m->volume[w->volume].fs, &w->node) != POD_OK)
 		return;
 	if (pod_kernel_read(&f.file.dev, &k, NULL) == POD_OK)
-		pod_strlcpy(out, k.version, 64);
+		pod_strlcpy(out, k.version, DRIVERS_VERSION);
 	doctor_infile_close(&f);
 }
 
@@ -63,12 +63,42 @@ static const struct initrd *other_version(struct menus *m, uint32_t e, const cha
 	return other;
 }
 
+static bool has_initrd(const struct menus *m, uint32_t entry)
+{
+	for (uint32_t i = 0; i < m->wants; i++)
+		if (m->want[i].entry == entry && m->want[i].kind == POD_MENU_INITRD)
+			return true;
+	return false;
+}
+
+/* The version that all kernels of the menus have; "" if they differ, or one does not state its own. */
+static void one_version(char all[DRIVERS_VERSION], const char *version, bool first)
+{
+	if (first)
+		pod_strlcpy(all, version, DRIVERS_VERSION);
+	else if (strcmp(all, version) != 0)
+		all[0] = 0;
+}
+
+void drivers_versions_root(struct doctor *d, const struct doctor_image *im, const char *version, const struct modules *root)
+{
+	if (!*version || root->several || !root->kernel || strcmp(root->kernel, version) == 0)
+		return;
+	doctor_reportf(
+		d, &drivers_check_versions, DOCTOR_WARN, im->subject,
+		_("take the original image, or make its root image anew for this kernel"),
+		_("the kernel is %s, and the root image holds modules of %s only: what its initrd does not bring, no driver is "
+		  "loaded for"),
+		version, root->kernel);
+}
+
 void drivers_versions(struct doctor *d, const struct doctor_image *im, const struct initrd *initrd, const char *const *path,
-		      size_t count)
+		      size_t count, char all[DRIVERS_VERSION])
 {
 	struct menus *m;
-	unsigned fits = 0, wrong = 0;
+	unsigned fits = 0, wrong = 0, kernels = 0;
 
+	all[0] = 0;
 	if (!count || !doctor_wants(d, &drivers_check_versions))
 		return;
 	m = cli_xzalloc(sizeof *m);
@@ -76,11 +106,13 @@ void drivers_versions(struct doctor *d, const struct doctor_image *im, const str
 	for (uint32_t i = 0; i < m->wants && !wrong; i++) {
 		const struct menus_want *w = &m->want[i];
 		const struct initrd *other;
-		char version[64];
+		char version[DRIVERS_VERSION];
 
 		if (w->kind != POD_MENU_KERNEL || w->unsure || w->entry == MENUS_NOWHERE || w->volume == MENUS_NOWHERE)
 			continue;
 		version_of(m, w, version);
+		if (has_initrd(m, w->entry)) /* what has none is no system: a memory test */
+			one_version(all, version, !kernels++);
 		if (!*version)
 			continue;
 		other = other_version(m, w->entry, version, initrd, path, count);
@@ -96,6 +128,8 @@ void drivers_versions(struct doctor *d, const struct doctor_image *im, const str
 	if (fits && !wrong)
 		doctor_report(d, &drivers_check_versions, DOCTOR_GOOD, im->subject,
 			      _("no entry starts a kernel with modules of another version"), NULL);
+	if (wrong)
+		all[0] = 0; /* one sentence is enough */
 	menus_free(m);
 	free(m);
 }

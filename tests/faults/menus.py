@@ -408,6 +408,7 @@ TABLES = [
 DRIVER_FAULTS = [
     Fault("a byte in the middle of the squashfs is wrong", medium(lambda f: squashfs(f, True), options=("--full",)), IMAGE, "live/filesystem.squashfs", "unpacked", "offset"),
     Fault("the initrd is of another kernel", medium(holding(INITRD, initrd("6.1.0-13-other"))), DRIVERS, "live/vmlinuz is kernel 6.1.0-9-isopod", "6.1.0-13-other", "live/initrd.img"),
+    Fault("the root image is of another system", medium(lambda f: root_of("6.6.7-1-new")(f)), DRIVERS, "the kernel is " + VERSION, "6.6.7-1-new only"),
     Fault("the kernel is of another system", medium(holding(KERNEL, bzimage("6.6.7-1-new"))), DRIVERS, "live/vmlinuz is kernel 6.6.7-1-new", VERSION),
     Fault("a volume with mkfs.fat's boot sector is no boot medium", lambda w: stub(w), IMAGE, "no boot loader for any firmware"),
 ]
@@ -457,6 +458,17 @@ def squashfs(f, damaged=False):
         bytes_at(ROOT, 100000, bytes(64))(f)
 
 
+def root_of(version):
+    """A root image with the modules of a kernel."""
+    def build(f):
+        put(f + "/root/lib/modules/%s/modules.dep" % version, "kernel/drivers/net/x.ko:\n")
+        put(f + "/root/lib/modules/%s/kernel/drivers/net/x.ko" % version, b"")
+        put(f + "/root/b", noise_bytes(2000000))
+        run("mksquashfs", f + "/root", f + "/" + ROOT, "-quiet", "-no-progress", "-noappend", check=True)
+        shutil.rmtree(f + "/root")
+    return build
+
+
 def stub(w):
     path = w.fresh(".img")
     run("truncate", "-s", "8M", path, check=True)
@@ -473,5 +485,6 @@ SOUND = [
     Sound("systemd-boot", medium(None, arch, arch_iso)),
     Sound("GRUB, as grub-mkrescue makes it", medium(lambda f: shutil.rmtree(f + "/efi"), live, rescue), quick=False),
     Sound("with an erofs", medium(erofs)),
+    Sound("with the kernel's modules in its root image", medium(lambda f: root_of(VERSION)(f))),
     Sound("entries of no use: an absent memory test, a chain to the disk", medium(both(without("live/memtest"), replaced(CFG, ("linux /live/memtest", "chainloader (hd0)+1"))))),
 ]

@@ -6,6 +6,7 @@
  * out. The other one writes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,8 +17,9 @@
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 
-#define RING  8u
-#define GRAIN 4096u /* zeros are left out in units of this */
+#define RING	   8u
+#define PIPE_BYTES (1 << 20)
+#define GRAIN	   4096u /* zeros are left out in units of this */
 
 /* --- where one got to ----------------------------------------------------------------------------------- */
 
@@ -559,6 +561,7 @@ int layer_cmd_send(const struct cli_command *cmd, int argc, char **argv, struct 
 		return cli_usage(fault, cmd, "%s",
 				 _("standard output is a terminal: send it to 'isopod layer receive' or to a file"));
 	cli_catch_signals();
+	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES); /* fewer changes from one process to the other */
 	ls = cli_xzalloc(sizeof *ls);
 	rc = layer_store_open(ls, argv[optind], false, fault);
 	if (rc == CLI_OK) {

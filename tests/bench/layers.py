@@ -263,6 +263,53 @@ def converting():
         os.unlink(f)
 
 
+def sending():
+    """1 GiB of changes in a layer of 64 GiB, of which the hashes of the layer below are kept (the first send of it does that), against reading
+    and hashing 1 GiB from a raw file; both from the page cache, each side in turn. Received as well, to be seen."""
+    changed = int(1024 * SCALE) // 16 * 16 * MIB
+    sh(ISOPOD, "layer", "create", "send", "--size", "64G")
+    with Serve(current("send"), True) as s:
+        fill(s.uri, 8 * GIB, 256 * MIB)
+    sh(ISOPOD, "layer", "snapshot", "send", "one")
+    with Serve(current("send"), True) as s:
+        fill(s.uri, 8 * GIB + 128 * MIB, changed)
+    sh(ISOPOD, "layer", "snapshot", "send", "two")
+    with open("base.stream", "wb") as f:
+        sh(ISOPOD, "layer", "send", "send", "one", stdout=f, stderr=subprocess.DEVNULL)
+    with open("raw", "wb") as f:
+        for _ in range(changed // MIB):
+            f.write(random.randbytes(MIB))
+    ours, peer, pipe = [], [], []
+    for _ in range(7):
+        hashes = [f for f in os.listdir("send") if f.endswith(".hashes") and two_is(f)]
+        for f in hashes:  # of "two": nobody knows them yet
+            os.unlink("send/" + f)
+        peer.append(timed("openssl", "dgst", "-sha256", "raw"))
+        t = time.monotonic()
+        with open("/dev/null", "wb") as f:
+            sh(ISOPOD, "layer", "send", "send", "one..two", stdout=f, stderr=subprocess.DEVNULL)
+        ours.append(time.monotonic() - t)
+        t = time.monotonic()
+        sh("sh", "-c", "%s layer send send one..two | cat >/dev/null" % ISOPOD)
+        pipe.append(time.monotonic() - t)
+    row("send of %d MiB of changes in 64 GiB, against reading and hashing as much" % (changed // MIB), ours, peer, 1.1, "s")
+    row("the same through a pipe", pipe, peer, 1.1, "s")
+    with open("base.stream", "rb") as f:
+        sh(ISOPOD, "layer", "receive", "arrived", stdin=f)
+    t = time.monotonic()
+    sh("sh", "-c", "%s layer send send one..two | %s layer receive arrived" % (ISOPOD, ISOPOD))
+    row("send and receive, on the drive", [time.monotonic() - t], peer, 10, "s")
+    for d in ("send", "arrived"):
+        shutil.rmtree(d)
+    for f in ("raw", "base.stream"):
+        os.unlink(f)
+
+
+def two_is(name):
+    """Is this the list of hashes of layer "two" of the store "send"?"""
+    return any(l.startswith("two.") and l.split(".")[1] == name.split(".")[0] for l in os.listdir("send"))
+
+
 def differing():
     """An NTFS volume of 20 GiB with many files; then 1 GiB of new and changed ones."""
     size, changed = int(20480 * SCALE) * MIB, int(1024 * SCALE) * MIB
@@ -309,7 +356,7 @@ def main():
         print("load %s; scale %s; minimum / median" % (os.getloadavg()[0], SCALE))
         print("| what | ours | peer | unit | ratio of medians | to reach | reached |\n|---|---|---|---|---|---|---|")
         for name, f in (("snapshot", snapshots), ("open", opening), ("read", reading), ("nbd", serving), ("commit", committing), ("convert", converting),
-                        ("diff", differing)):
+                        ("diff", differing), ("send", sending)):
             if want(name):
                 f()
         print("load %s" % os.getloadavg()[0])

@@ -37,6 +37,7 @@ for name, data in {
     "zeros": head() + record(2, 0, 2) + record(1, 2, 1, [(0, 1, 0)], SAME) + end(2),
     "whole": head(base=0) + record(1, 1, 1, [(0, 16, 0)], SAME) + end(1),
     "rest": head(first=2) + record(1, 2, 1, [(3, 1, 0)], SAME) + end(1),
+    "outside": head() + record(1, 2, 1, [(511, 2, 0)], SAME) + record(1, 3, 1, [(0, 1, 0)], SAME) + end(2),
     "large": head(size=1 << 40, shift=21) + record(2, 5, 1000) + end(1),
     "list": hashes([0, 1, 5, 39]),
     "none": hashes([]),

@@ -25,6 +25,8 @@ endif
 NTFS      ?= $(if $(wildcard /usr/include/ntfs-3g/volume.h),yes,no)
 ifeq ($(NTFS),yes)
 CLI_FLAGS += -DISOPOD_WITH_NTFS
+# libwim is to find ours (cli/togo/volume.c)
+CLI_EXPORT := -Wl,--export-dynamic-symbol=ntfs_mount
 CLI_LAZY  += ntfs-3g
 endif
 EXT       ?= $(if $(wildcard /usr/include/ext2fs/ext2fs.h),yes,no)
@@ -58,7 +60,7 @@ $(B)/cli-obj/%.o: %.c | $(B)/gen/libraries.h
 	$(Q)$(CC) $(CLI_FLAGS) -MMD -MP -c $< -o $@
 
 $(B)/isopod: $(CLI_OBJ) $(B)/host/libpod.a
-	$(Q)$(CC) $(LINK_HARD) -pthread -Wl,--gc-sections -o $@ $(CLI_OBJ) $(B)/host/libpod.a
+	$(Q)$(CC) $(LINK_HARD) -pthread -Wl,--gc-sections $(CLI_EXPORT) -o $@ $(CLI_OBJ) $(B)/host/libpod.a
 -include $(CLI_OBJ:.o=.d)
 
 # The command once more with sanitizers, and with its writes recorded or cut: for the tests. cli_faults.c
@@ -70,7 +72,7 @@ $(B)/cli-san/%.o: %.c | $(B)/gen/libraries.h
 CLI_SAN_OBJ := $(patsubst %.c,$(B)/cli-san/%.o,$(CLI_SRC) tests/interop/cli_faults.c tests/interop/store_faults.c)
 $(B)/interop/isopod-faults: $(filter-out %/dev_stack.o,$(CLI_SAN_OBJ)) $(B)/san/libpod.a
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -Wl,--wrap=store_host_open -o $@ $^
+	$(Q)$(CLANG) -pthread -fsanitize=$(SAN) -Wl,--wrap=store_host_open $(CLI_EXPORT) -o $@ $^
 -include $(CLI_SAN_OBJ:.o=.d)
 # The layer store against a model, in one process.
 $(B)/interop/layer-model: $(B)/cli-san/tests/interop/layer_model.o $(filter-out %/cli/main.o %_faults.o,$(CLI_SAN_OBJ)) $(B)/san/libpod.a

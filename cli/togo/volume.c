@@ -25,9 +25,57 @@ LAZY_LIBRARY(lib, ntfs_3g, FUNCTIONS);
 /* Of the child alone, which does one thing with one volume. */
 static struct ntfs_source hooked;
 
+/*
+ * libntfs-3g looks for free clusters 4096 clusters behind what it gave last (NTFS_LCNALLOC_SKIP in its lcnalloc.c), so that files can
+ * grow. In a virtual disk each file would take a block of its own: 8 GiB for 1 GiB of Windows. So the leap is taken back at the next
+ * access, before there can be another.
+ */
+enum { LEAP = 4096 };
+static ntfs_volume *packed; /* that libwim has mounted */
+static LCN looks_at;	    /* where it looked for free clusters at the last access */
+
 const char *togo_volume_missing(void)
 {
 	return lazy_load(&lib_library);
+}
+
+static void take_leap_back(void)
+{
+	if (!packed)
+		return;
+	if (packed->data1_zone_pos > looks_at + LEAP)
+		packed->data1_zone_pos -= LEAP;
+	looks_at = packed->data1_zone_pos;
+}
+
+/* Stands in front of the library's own, for libwim alone: a program's functions are found before a library's (-Wl,--export-dynamic-symbol). */
+ntfs_volume *ntfs_mount(const char *name, ntfs_mount_flags flags)
+{
+	ntfs_volume *v = togo_volume_missing() ? NULL : lib.ntfs_mount(name, flags);
+
+	if (hooked.dev) {
+		packed = v;
+		looks_at = v ? v->data1_zone_pos : 0;
+	}
+	return v;
+}
+
+static int close_hooked(struct ntfs_device *d)
+{
+	packed = NULL; /* it is about to be freed */
+	return ntfs_source_ops.close(d);
+}
+
+static s64 pread_hooked(struct ntfs_device *d, void *buf, s64 count, s64 off)
+{
+	take_leap_back();
+	return ntfs_source_ops.pread(d, buf, count, off);
+}
+
+static s64 pwrite_hooked(struct ntfs_device *d, const void *buf, s64 count, s64 off)
+{
+	take_leap_back();
+	return ntfs_source_ops.pwrite(d, buf, count, off);
 }
 
 static int open_hooked(struct ntfs_device *d, int flags)
@@ -45,6 +93,9 @@ void togo_volume_hook(struct pod_dev *dev)
 	hooked = (struct ntfs_source){.dev = dev};
 	*lib.ntfs_device_unix_io_ops = ntfs_source_ops;
 	lib.ntfs_device_unix_io_ops->open = open_hooked;
+	lib.ntfs_device_unix_io_ops->close = close_hooked;
+	lib.ntfs_device_unix_io_ops->pread = pread_hooked;
+	lib.ntfs_device_unix_io_ops->pwrite = pwrite_hooked;
 	lib.ntfs_log_set_handler(lib.ntfs_log_handler_null);
 	lib.ntfs_set_char_encoding("UTF-8");
 }

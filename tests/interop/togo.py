@@ -162,6 +162,14 @@ def test_vhdx():
     return d
 
 
+def test_blocks():
+    """On a large disk, too, files lie behind each other: each by itself would take a block of 2 MiB of its own."""
+    must("togo", "create", "install.wim", "large.vhdx", "--edition", "1", "--size", "16G")
+    st = os.stat("large.vhdx")
+    check(st.st_size - st.st_blocks * 512 < 24 << 20, "blocks are used: %d MiB, of them %d with something in them" % (st.st_size >> 20, st.st_blocks >> 11))
+    os.unlink("large.vhdx")
+
+
 def test_sources():
     """The same image, held in other ways, makes the same volume."""
     imagex("export", "install.wim", "all", "install.esd", "--solid")
@@ -342,6 +350,7 @@ with workdir():
     make_data("data", 1)
     make_wim("install.wim", booted=True)
     test_vhdx()
+    test_blocks()
     test_sources()
     test_store()
     make_odd_images()

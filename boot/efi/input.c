@@ -122,6 +122,9 @@ static uint32_t get_key(struct pod_fw *fw)
 		if (EFI_ERROR(st))
 			return POD_KEY_NONE;
 		key = key_of(&data.Key);
+		/* Whoever asks for the screen anew may have connected a terminal by now. */
+		if (key == POD_KEY_CTRL('L'))
+			e->serial_dead = false;
 		if (key != POD_KEY_NONE)
 			return key;
 	}
@@ -146,7 +149,8 @@ static bool serial_drained(struct pod_efi *e)
  * A timeout is not the end of the port: the terminal driver of EDK II sets it to the time of a few characters, and a busy
  * UART (a BMC, an emulator) is slower at times. EDK II's driver keeps the byte that timed out in its buffer, though it does not
  * count it as written: sending it again would double it. A port that takes nothing for half a second has nobody at
- * the other end; each further byte would cost its full timeout, so the mirror is switched off.
+ * the other end; each further byte would cost its full timeout, so the mirror is switched off: until somebody types there, asks for the
+ * screen anew, or an image has come back.
  */
 static void serial_write(struct pod_fw *fw, const char *s, size_t len)
 {
@@ -179,6 +183,7 @@ static int serial_read(struct pod_fw *fw)
 		return -1;
 	if (EFI_ERROR(e->serial->Read(e->serial, &n, &byte)) || n != 1)
 		return -1;
+	e->serial_dead = false;
 	return byte;
 }
 
@@ -204,6 +209,7 @@ static void find_serial(struct pod_efi *e)
 	UINTN n = 0;
 
 	e->serial = NULL;
+	e->serial_dead = false;
 	e->fw.serial_write = NULL;
 	e->fw.serial_read = NULL;
 	e->fw.terminal_keys = false;

@@ -9,6 +9,7 @@ import os, re, struct, sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import shim_boot as S
+import trace_format as tf
 
 MIB = 1 << 20
 SIZE = 24 * MIB
@@ -16,6 +17,7 @@ HOLE = (12 * MIB, 20 * MIB)  # behind the first volume, before the second: zeros
 VOLUMES = {2: (2 * MIB, 8 * MIB, "PODTWO"), 5: (20 * MIB, 3 * MIB, "PODFIVE")}
 DM = ["dm-mod", "dm-zero", "dm-bufio", "dm-snapshot"]
 WRITE = 1
+STATE, BOOT = 70 * MIB, 41  # of the flight recorder
 
 INIT = r"""#!/bin/sh
 mkdir -p /proc /sys /dev /mnt
@@ -41,6 +43,23 @@ echo "T:parts=$(ls /sys/block/sda | grep '^sda[0-9]' | tr '\n' ' ')"
 for i in $(seq 15); do ps | grep -q '[i]sopod' || break; sleep 1; done
 echo "T:left=$(ls -d /isopod 2>/dev/null) procs=$(ps | grep -c '[i]sopod')"
 sync
+echo "T:end"
+poweroff -f
+"""
+
+
+# What the initramfs of an installed system does whose root is not there: it waits, gives up, and opens a shell; or it goes on.
+ROOT = r"""#!/bin/sh
+mkdir -p /proc /sys /dev /mnt
+mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
+for m in xhci_pci usb_storage sd_mod vfat nls_ascii nls_cp437 nls_utf8; do modprobe $m; done
+for i in $(seq 200); do [ -b /dev/loop0p5 -o -b /dev/loop1p5 ] && break; sleep 0.1; done
+case $(cat /proc/cmdline) in
+*t.mounted*) mount -t vfat /dev/loop?p2 /mnt; sleep 4 ;;
+esac
+echo "ALERT!  LABEL=nobody does not exist.  Dropping to a shell!" >/dev/kmsg
+setsid sh -c 'PS1="(initramfs) " sh -i' </dev/console >/dev/console 2>&1 &
+sleep 25
 echo "T:end"
 poweroff -f
 """
@@ -106,7 +125,7 @@ class Tests:
         self.work, self.bad = work, []
         S.MODULES[:] = [m for m in S.MODULES if m != "dm_mod"]
         self.kernel, version, busybox = S.fetch_kernel()
-        self.release = version
+        self.release, self.busybox = version, busybox
         self.initrd = S.Initrd(version, busybox).build(script=INIT)
         self.base = S.module_files(version)[0]
         self.shim = open(S.B + "/stick/SHIMX64", "rb").read()
@@ -131,9 +150,9 @@ class Tests:
             members.append(S.cpio_member(f"isopod/m{i}-{self.release}", S.FILE, data))
         return S.cpio([S.cpio_member("isopod", S.DIR, nlink=2)] + members)
 
-    def boot(self, stick, modules, words=""):
+    def boot(self, stick, modules, words="", initrd=None):
         before = open(stick.path, "rb").read()
-        initrd = S.compress(self.initrd, "gzip")
+        initrd = S.compress(initrd or self.initrd, "gzip")
         log = S.Machine(self.work, self.kernel, S.pad(initrd) + self.modules(modules) + S.post_archive(self.shim, stick.record()), [stick],
                         words).finish(120)
         after = open(stick.path, "rb").read()
@@ -180,6 +199,32 @@ class Tests:
         w, log, changed = self.boot(s, [])
         self.seen(w, False)
         self.check(not changed, f"{len(changed)} blocks of the stick were written")
+
+    def gives_up(self, words):
+        """A system in a disk image that opens a rescue shell: what is recorded, and the log that tells why."""
+        s = DiskStick(self.work + "/stick.img", self.disk, second="esp")
+        s.flags, s.segs, s.state = 0, [(s.extents[0][0], SIZE)], (STATE, tf.SIZE, BOOT)
+        state = bytearray(tf.SIZE)
+        tf.put_boot(state, BOOT, tf.machine(BOOT), tf.image(BOOT))
+        with open(s.path, "r+b") as f:
+            f.seek(STATE)
+            f.write(state)
+        self.boot(s, DM, words, S.Initrd(self.release, self.busybox).build(script=ROOT))
+        with open(s.path, "rb") as f:
+            f.seek(STATE)
+            state = f.read(tf.SIZE)
+        r, text = tf.read_linux(state, BOOT), tf.read_log(state, BOOT)
+        self.check(r and {"shown", "rescue-shell", "log-saved"} <= set(r["stages"]), "recorded: " + str(r))
+        self.check(text and "LABEL=nobody does not exist" in text, "the log: " + str(text)[-300:])
+        return r
+
+    def case_rescue_shell(self):
+        r = self.gives_up("")
+        self.check(r and "medium-mounted" not in r["stages"], str(r))
+
+    def case_rescue_shell_with_a_partition_mounted(self):
+        r = self.gives_up("t.mounted")
+        self.check(r and "medium-mounted" in r["stages"] and r["mount"] == "/mnt" and re.fullmatch(r"loop\dp2", r["device"]), str(r))
 
 
 # What is run without a name; each takes some twenty seconds. SHIM_ALL=1: all of them.

@@ -87,15 +87,17 @@ def main():
         shutil.rmtree("tree")
         print("| %d MiB, install.wim of %d MiB | isopod togo create | wimlib-imagex apply, qemu-img convert | ratio |" %
               (MIB, os.path.getsize("install.wim") >> 20))
-        times = {ours: [], theirs: []}
+        times, lengths = {ours: [], theirs: []}, {}
         for _ in range(ROUNDS):
             for side in (theirs, ours):
                 os.sync()
                 times[side].append(timed(side))
+                lengths.update({name: os.path.getsize(name) >> 20 for name in ("ours.vhdx", "theirs.vhdx") if os.path.exists(name)})
                 for name in ("ours.vhdx", "theirs.vhdx", "theirs.ntfs"):
                     if os.path.exists(name):
                         os.unlink(name)
         a, b = (sorted(times[side])[ROUNDS // 2] for side in (ours, theirs))
+        print("| length of the VHDX, MiB | %d | %d | %.2f x |" % (lengths["ours.vhdx"], lengths["theirs.vhdx"], lengths["ours.vhdx"] / lengths["theirs.vhdx"]))
         print("| seconds | %.1f | %.1f | %.2f x |" % (a, b, a / b))
         rollback()
     finally:

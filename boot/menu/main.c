@@ -8,12 +8,19 @@ static void read_conf(struct menu *m)
 {
 	struct menu_stick *s = &m->stick;
 	pod_conf_init(m->conf);
+	if (!s->has_conf && s->misnamed_conf)
+		pod_snprintf(m->note, sizeof m->note, T("%s is not read: its name must be isopod.conf and nothing more."),
+			     s->misnamed_conf);
 	if (!s->has_conf || !s->conf_node.size_bytes)
 		return;
 	const char *encoding = NULL;
 	size_t n = (size_t)pod_min_u64(s->conf_node.size_bytes, POD_CONF_SIZE_MAX);
 	char *text = m->alloc->alloc(m->alloc, n);
-	if (text && pod_fs_read(&s->data, &s->conf_node, 0, text, n) == POD_OK) {
+	enum pod_status st = text ? pod_fs_read(&s->data, &s->conf_node, 0, text, n) : POD_E_NOMEM;
+	if (st != POD_OK) {
+		pod_snprintf(m->note, sizeof m->note, T("isopod.conf cannot be read (%s): nothing in it applies."),
+			     menu_status(m, st));
+	} else {
 		pod_conf_parse(m->conf, text, n);
 		encoding = pod_conf_encoding(text, n);
 	}

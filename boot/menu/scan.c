@@ -119,6 +119,8 @@ static enum pod_status scan_folder(struct menu *m, uint32_t folder)
 		} else if (folder == 0 && pod_strcasecmp(e->name, POD_CONF_FILE) == 0) {
 			s->has_conf = true;
 			s->conf_node = e->node;
+		} else if (folder == 0 && pod_conf_misnamed(e->name)) {
+			s->misnamed_conf = stick_keep(m, e->name);
 		}
 	}
 }

@@ -72,6 +72,7 @@ struct menu_stick {
 	enum pod_budget_limit left; /* what ended the scan before all folders were read */
 	bool may_persist;	    /* a persistence file was seen, or not all names were */
 	bool has_conf;
+	const char *misnamed_conf; /* a file that was meant to be it, or NULL */
 	struct pod_node conf_node;
 
 	enum pod_status partmode; /* POD_OK: the table was put back, or named no image; else why it still does */

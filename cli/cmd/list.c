@@ -298,6 +298,8 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_json_close(&j, ']');
 		}
 		layer_json(l, &j, e->path);
+		if (!cli_menu_lists(e->path))
+			cli_json_bool(&j, "hidden", true);
 		told_of_persistence(l, &j, e->path);
 		told_of_search(l, &j, e, p);
 		name_json(&j, cli_name_problems(e->path));
@@ -361,6 +363,8 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_print(_("    the current layer of its store: in the menu it stands for all of them\n"));
 		else if (layer)
 			cli_print(_("    a layer below or beside the current one of its store: not in the menu\n"));
+		if (!cli_menu_lists(e->path))
+			cli_print(_("    its name, or that of a folder it is in, begins with a dot: not in the menu\n"));
 		told_of_persistence(l, NULL, e->path);
 		told_of_search(l, NULL, e, p);
 		if (h)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cli/ui/ui.h"
 #include "cli/stick/target.h"
+#include "cli/stick/walk.h"
 #include "core/base/str.h"
 #include "core/image/image.h"
 #include "core/trace/state.h"
@@ -36,26 +37,6 @@ static int show(struct cli_target *t, struct pod_window *state, bool json, struc
 	return rc;
 }
 
-/* As boot/menu/scan.c has it: nothing hidden, no other system's folders, and a name that it knows images by. The boot manager finds its
- * choice among what it lists. */
-static bool menu_lists(const char *path)
-{
-	static const char *const systems[] = {"System Volume Information", "$RECYCLE.BIN"};
-	const char *name = path;
-
-	while (*name == '/') {
-		size_t len = strcspn(++name, "/");
-
-		if (name[0] == '.')
-			return false;
-		for (size_t i = 0; i < POD_ARRAY_LEN(systems); i++)
-			if (len == strlen(systems[i]) && name[len] && pod_strncasecmp(name, systems[i], len) == 0)
-				return false;
-		name += len;
-	}
-	return pod_image_kind_of_name(path) != POD_IMAGE_UNKNOWN;
-}
-
 static int choose(struct cli_target *t, struct pod_window *state, const char *arg, struct fault *fault)
 {
 	char *path = NULL;
@@ -70,7 +51,7 @@ static int choose(struct cli_target *t, struct pod_window *state, const char *ar
 			free(path);
 			return CLI_FAILED;
 		}
-		if (!menu_lists(path)) {
+		if (!cli_menu_lists(path)) {
 			int rc = fault_set(
 				fault,
 				_("%s: the menu does not list it: it lists files named .iso, .img, .efi, .wim, .vhd, .vhdx and the "

@@ -7,18 +7,6 @@
 #include "core/image/image.h"
 #include "core/rules/conf.h"
 
-/* Names that editors and people give the file. */
-static bool is_conf_name(const char *name)
-{
-	static const char *const known[] = {"isopod.conf.txt", "isopod.conf.conf", "isopod.conf.rtf", "isopod.config",
-					    "isopod.cfg",      "isopod.ini",	   "isopod.txt",      ".isopod.conf"};
-
-	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
-		if (pod_strcasecmp(name, known[i]) == 0)
-			return true;
-	return false;
-}
-
 /* Is what stands in front of the last dot the name of an image? */
 static bool names_image(const char *name)
 {
@@ -47,7 +35,7 @@ enum cli_stray cli_stray_of(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-	if (is_conf_name(name) || (pod_strcasecmp(name, POD_CONF_FILE) == 0 && slash && slash != path))
+	if (pod_conf_misnamed(name) || (pod_strcasecmp(name, POD_CONF_FILE) == 0 && slash && slash != path))
 		return CLI_STRAY_CONF;
 	if (pod_ends_with_nocase(name, ".aria2"))
 		return CLI_STRAY_CONTROL;

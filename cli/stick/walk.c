@@ -4,6 +4,7 @@
 #include "cli/ui/ui.h"
 #include "cli/stick/walk.h"
 #include "core/base/str.h"
+#include "core/image/image.h"
 
 static void add_entry(struct cli_walk *w, char *path, const struct pod_node *node)
 {
@@ -163,4 +164,22 @@ void cli_walk_free(struct cli_walk *w)
 	pod_free(&cli_alloc, w->entry);
 	w->entry = NULL;
 	w->count = w->cap = 0;
+}
+
+bool cli_menu_lists(const char *path)
+{
+	static const char *const systems[] = {"System Volume Information", "$RECYCLE.BIN"};
+	const char *name = path;
+
+	while (*name == '/') {
+		size_t len = strcspn(++name, "/");
+
+		if (name[0] == '.')
+			return false;
+		for (size_t i = 0; i < POD_ARRAY_LEN(systems); i++)
+			if (len == strlen(systems[i]) && name[len] && pod_strncasecmp(name, systems[i], len) == 0)
+				return false;
+		name += len;
+	}
+	return pod_image_kind_of_name(path) != POD_IMAGE_UNKNOWN;
 }

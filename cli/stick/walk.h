@@ -47,4 +47,8 @@ struct cli_walk {
 void cli_walk_images(struct cli_walk *w);
 void cli_walk_free(struct cli_walk *w);
 
+/* As boot/menu/scan.c has it: nothing hidden, no other system's folders, and a name that it knows images by. The boot manager finds its
+ * choice among what it lists. */
+bool cli_menu_lists(const char *path);
+
 #endif

@@ -47,9 +47,9 @@ enum pod_image_kind pod_image_kind_of_name(const char *name)
 		const char *suffix;
 		enum pod_image_kind kind;
 	} known[] = {
-		{".iso", POD_IMAGE_ISO},     {".img", POD_IMAGE_DISK},	{".raw", POD_IMAGE_DISK}, {".ima", POD_IMAGE_FLOPPY},
-		{".efi", POD_IMAGE_EFI},     {".wim", POD_IMAGE_WIM},	{".vhd", POD_IMAGE_VHD},  {".vhdx", POD_IMAGE_VHDX},
-		{".qcow2", POD_IMAGE_QCOW2}, {".vmdk", POD_IMAGE_VMDK}, {".vdi", POD_IMAGE_VDI},
+		{".iso", POD_IMAGE_ISO},    {".img", POD_IMAGE_DISK},	 {".raw", POD_IMAGE_DISK},  {".ima", POD_IMAGE_FLOPPY},
+		{".flp", POD_IMAGE_FLOPPY}, {".efi", POD_IMAGE_EFI},	 {".wim", POD_IMAGE_WIM},   {".vhd", POD_IMAGE_VHD},
+		{".vhdx", POD_IMAGE_VHDX},  {".qcow2", POD_IMAGE_QCOW2}, {".vmdk", POD_IMAGE_VMDK}, {".vdi", POD_IMAGE_VDI},
 	};
 	if (is_vmdk_part(name))
 		return POD_IMAGE_UNKNOWN;

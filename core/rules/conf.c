@@ -68,6 +68,16 @@ static void reader_init(struct reader *r, const char *text, size_t len)
 		r->p += 3;
 }
 
+bool pod_conf_misnamed(const char *name)
+{
+	static const char *const known[] = {"isopod.conf.txt", "isopod.conf.conf", "isopod.conf.rtf", "isopod.config",
+					    "isopod.cfg",      "isopod.ini",	   "isopod.txt",      ".isopod.conf"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
+		if (pod_strcasecmp(name, known[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Every other byte of the beginning is zero: ASCII in UTF-16, whatever stands in front. */
 static bool is_utf16(const char *text, size_t len)
 {

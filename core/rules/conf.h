@@ -57,6 +57,9 @@ void pod_conf_init(struct pod_conf *c);
 /* Fills `c` from `len` bytes of text (all values not named get their defaults). Only the first POD_CONF_SIZE_MAX bytes count. */
 void pod_conf_parse(struct pod_conf *c, const char *text, size_t len);
 
+/* A name that editors and people give the file, which is then not read? */
+bool pod_conf_misnamed(const char *name);
+
 /* Why no line of a file counts: a static English sentence about its encoding; NULL: it is a text as it should be. */
 const char *pod_conf_encoding(const char *text, size_t len);
 

@@ -254,6 +254,8 @@ def one_shot(stick):
     one_line(isopod("next", stick, "/isopod.sha256"), 3, "no image", "the menu does not list it")
     must("move", stick, "tools/NETZ 网络.iso", "/.hidden/x.iso")
     one_line(isopod("next", stick, "/.hidden/x.iso"), 3, "in a hidden folder", "the menu does not list it")
+    check([e["path"] for e in listing(stick) if e.get("hidden")] == ["/.hidden/x.iso"], "list tells what the menu leaves out")
+    check("begins with a dot: not in the menu" in must("list", stick).out, "and says so")
     must("move", stick, "/.hidden/x.iso", "tools/NETZ 网络.iso")
     equal(json.loads(must("next", stick, "--json").out), {"next": "/tools/NETZ 网络.iso"}, "still chosen")
     must("next", stick, "--clear")

@@ -364,6 +364,45 @@ static void choose(const char *path)
 	CHECK(pod_state_next_set(&w.dev, &test_alloc, path) == POD_OK);
 }
 
+TEST(a_configuration_that_is_not_read_is_told)
+{
+	static const char conf[] = "timeout = 3\n";
+	struct ex_dir images = {0};
+	for (int both = 0; both < 2; both++) {
+		stick_begin(&stick, 8 << 20, NULL);
+		ex_file(&stick.ex, &stick.root, "Isopod.conf.txt", sizeof conf - 1, conf, sizeof conf - 1);
+		if (both)
+			ex_file(&stick.ex, &stick.root, "isopod.conf", sizeof conf - 1, conf, sizeof conf - 1);
+		ex_file(&stick.ex, &images, "isopod.txt", 1, "x", 1); /* nothing to do with it there */
+		ex_file(&stick.ex, &images, "dos.flp", 1474560, NULL, 0);
+		ex_subdir(&stick.ex, &stick.root, "images", &images);
+		stick_end(&stick);
+		fake_init(&fake, &stick, 80, 25);
+		RUN(SHOT(0));
+		HAS(0, "dos.flp");
+		CHECK_EQ(strstr(shot[0], "Isopod.conf.txt is not read: its name must be isopod.conf and nothing more") == NULL,
+			 both);
+		stick_free(&stick);
+	}
+}
+
+TEST(a_configuration_that_cannot_be_read_is_told)
+{
+	char conf[] = "# a line that is found again\n";
+	stick_begin(&stick, 8 << 20, NULL);
+	ex_file(&stick.ex, &stick.root, "isopod.conf", sizeof conf - 1, conf, sizeof conf - 1);
+	stick_end(&stick);
+	fake_init(&fake, &stick, 80, 25);
+	uint8_t *at = memmem(stick.disk, stick.size, conf, sizeof conf - 1);
+	REQUIRE(at);
+	stick.fail_at = (uint64_t)(at - stick.disk);
+	stick.fail_len = 512;
+	RUN(SHOT(0));
+	HAS(0, "isopod.conf cannot be read");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
 TEST(the_one_shot_choice_is_followed_once)
 {
 	small_stick(NULL);

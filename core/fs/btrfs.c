@@ -75,7 +75,7 @@ static enum pod_status read_geometry(struct pod_btrfs *v, const uint8_t *sb, str
 {
 	uint64_t incompat = pod_get_le64(sb + 188);
 	if (incompat & ~(uint64_t)INCOMPAT_KNOWN)
-		return pod_fail(diag, POD_E_UNSUPPORTED, "Btrfs incompatible features", 188, INCOMPAT_KNOWN, incompat);
+		return pod_fail(diag, POD_E_UNSUPPORTED, "Btrfs with unknown features", 188, INCOMPAT_KNOWN, incompat);
 	memcpy(v->uuid, sb + (incompat & INCOMPAT_METADATA_UUID ? 571 : 32), sizeof v->uuid);
 	v->sum_type = pod_get_le16(sb + 196);
 	v->sector_size = pod_get_le32(sb + 144);
@@ -87,7 +87,7 @@ static enum pod_status read_geometry(struct pod_btrfs *v, const uint8_t *sb, str
 	v->roots = (struct btrfs_tree){BTRFS_ROOT_TREE, pod_get_le64(sb + 80), pod_get_le64(sb + 72), sb[198]};
 	v->chunks = (struct btrfs_tree){BTRFS_CHUNK_TREE, pod_get_le64(sb + 88), pod_get_le64(sb + 164), sb[199]};
 	if (v->sum_type > 3)
-		return pod_fail(diag, POD_E_UNSUPPORTED, "Btrfs sums", 196, 0, v->sum_type);
+		return pod_fail(diag, POD_E_UNSUPPORTED, "Btrfs with unknown sums", 196, 0, v->sum_type);
 	if (!is_size(v->sector_size, 512))
 		return pod_fail(diag, POD_E_CORRUPT, "Btrfs sector size", 144, 4096, v->sector_size);
 	if (!is_size(v->block_size, v->sector_size) || v->block_size < 1024)
@@ -198,8 +198,7 @@ enum pod_status btrfs_place(struct pod_fs *fs, uint64_t logical, uint64_t len, c
 	if (logical < c->logical || !pod_in_range(logical - c->logical, len, c->length))
 		return POD_E_CORRUPT;
 	if (!c->copies) {
-		const char *what =
-			c->type & IN_STRIPES ? "Btrfs in stripes (RAID 0, 10, 5 or 6)" : "Btrfs on a device that is missing";
+		const char *what = c->type & IN_STRIPES ? "Btrfs RAID 0, 10, 5 or 6" : "Btrfs without one of its devices";
 		if (v->devices < 2 && !(c->type & IN_STRIPES))
 			return POD_E_CORRUPT;
 		return pod_fail(&fs->diag, POD_E_UNSUPPORTED, what, logical, 0, c->type);

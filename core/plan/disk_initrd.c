@@ -31,7 +31,7 @@ struct job {
 	struct pod_cache cache; /* over it */
 	struct pod_parttab table;
 	size_t kernels;
-	const char *closed; /* "LUKS", "LVM": what a partition was that cannot be looked into */
+	const char *closed; /* "LUKS", "LVM", "Btrfs with ...": what a partition was that cannot be looked into */
 	uint32_t closed_number;
 	uint32_t windows, bitlocker; /* the numbers of partitions with Windows, and of one that may have it; 0: there is none */
 };
@@ -46,6 +46,7 @@ struct volume {
 	struct pod_place place;
 	struct pod_scan scan;
 	size_t served;
+	const char *closed; /* a filesystem that is known, but not in this form */
 };
 
 /* --- what the virtual disk shows -------------------------------------------------------------------------- */
@@ -248,8 +249,9 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 {
 	static const struct pod_place_ops *const known[] = {&pod_place_fat, &pod_place_ext, &pod_place_xfs,
 							    &pod_place_btrfs_default, &pod_place_btrfs};
+	struct pod_diag diag = {0};
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
-		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->window.dev, a, NULL);
+		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->window.dev, a, &diag);
 		if (st == POD_OK) {
 			pod_place_init(&v->place, known[i], &v->fs);
 			v->place.show = show;
@@ -259,6 +261,9 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 		}
 		if (fatal(st))
 			return st;
+		/* Of the others it is a field that has a name there. */
+		if (st == POD_E_UNSUPPORTED && known[i] == &pod_place_btrfs)
+			v->closed = diag.what;
 	}
 	return POD_E_NOT_FOUND;
 }
@@ -268,7 +273,7 @@ static enum pod_status look_for_closed(struct volume *v)
 {
 	static const uint8_t luks[6] = {'L', 'U', 'K', 'S', 0xBA, 0xBE};
 	uint8_t s[SECTOR];
-	const char *what = NULL;
+	const char *what = v->closed;
 	for (uint32_t i = 0; i < LVM_LABEL_SECTORS && !what && (i + 1) * SECTOR <= v->window.dev.size_bytes; i++) {
 		POD_TRY(pod_dev_read(&v->window.dev, (uint64_t)i * SECTOR, s, sizeof s));
 		if (!i && memcmp(s, luks, sizeof luks) == 0)

@@ -141,8 +141,8 @@ TEST(files)
 	static const char *const refused[][2] = {{"zlib", "compressed file"},
 						 {"inline", "file kept in a tree"},
 						 {"secret", "encrypted file"},
-						 {"striped", "Btrfs in stripes (RAID 0, 10, 5 or 6)"},
-						 {"gone", "Btrfs on a device that is missing"}};
+						 {"striped", "Btrfs RAID 0, 10, 5 or 6"},
+						 {"gone", "Btrfs without one of its devices"}};
 	for (size_t i = 0; i < POD_ARRAY_LEN(refused); i++) {
 		CHECK_EQ(extents_of(refused[i][0], &x, &count), POD_E_UNSUPPORTED);
 		CHECK_STR(fs.diag.what, refused[i][1]);

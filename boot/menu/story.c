@@ -35,6 +35,7 @@ struct story {
 	char missing[256];
 	struct pod_verdict verdict;
 	struct pod_verdict_facts facts;
+	struct pod_start start;
 	char log[POD_REC_LOG_TEXT + 1];
 };
 
@@ -80,6 +81,8 @@ static void judge(struct menu *m, struct story *s, size_t image)
 	find_missing(m, s);
 	if (s->planned && b->has_machine)
 		s->facts.other_mode = pod_plan_other_mode(&s->plan, b->machine.firmware) ? POD_YES : POD_NO;
+	if (s->planned && b->has_machine && pod_start_of_system(&s->plan, b->machine.firmware, &s->start))
+		s->facts.start = &s->start;
 	for (size_t i = 0; s->planned && i < s->plan.initrd_count; i++)
 		if (s->plan.initrd[i].length_bytes > s->facts.initrd_bytes)
 			s->facts.initrd_bytes = s->plan.initrd[i].length_bytes;

@@ -10,6 +10,7 @@
 struct trace_boot {
 	struct pod_rec_boot rec;
 	struct pod_verdict_facts facts;
+	struct pod_start start;
 	struct pod_where last, error, slowest;
 	struct pod_verdict verdict;
 	char *log; /* NULL: none was saved */

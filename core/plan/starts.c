@@ -239,6 +239,12 @@ void pod_start_of_plan(const struct pod_plan *p, uint32_t firmware, struct pod_s
 		*out = p->why;
 }
 
+bool pod_start_of_system(const struct pod_plan *p, uint32_t firmware, struct pod_start *out)
+{
+	pod_start_of_plan(p, firmware, out);
+	return out->why != POD_WHY_NONE && out->why == p->why.why;
+}
+
 /* --- what could not be planned ---------------------------------------------------------------------------- */
 
 static enum pod_start_why of_status(enum pod_status st)

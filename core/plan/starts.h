@@ -84,6 +84,8 @@ struct pod_plan;
 void pod_start_of_plan(const struct pod_plan *p, uint32_t firmware, struct pod_start *out);
 /* Of a file that is empty, or of which a part was never written; false: it is neither. */
 bool pod_start_of_extents(const struct pod_extent *e, size_t count, uint64_t size_bytes, struct pod_start *out);
+/* The same, if it is about what the image's system will meet once it runs; else false. */
+bool pod_start_of_system(const struct pod_plan *p, uint32_t firmware, struct pod_start *out);
 /* Of a plan that could not be made. parent: pod_plan.parent. stick_file: one of the stick's own files that is missing or damaged; NULL: none is. */
 void pod_start_of_failure(enum pod_status st, const struct pod_diag *d, const char *parent, const char *stick_file,
 			  struct pod_start *out);

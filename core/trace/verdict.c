@@ -165,11 +165,28 @@ static void helper_silent(struct maker *m)
 			    OTHER_PORT, N_("Add the driver of the machine's USB controller to the image's folder of drivers."));
 }
 
+/* Nothing is heard from a system that has no helper of ours; but its plan said beforehand that it stops, or may. */
+static void tell_start(struct maker *m)
+{
+	const struct pod_start *s = m->f->start;
+	if (!s || s->starts == POD_STARTS)
+		return;
+	struct pod_sentence why = {.message = pod_start_what(s->why), .count = 2};
+	why.arg[0].text = s->arg[0];
+	why.arg[1].text = s->arg[1];
+	pod_verdict_evidence(m, why);
+	if (s->starts != POD_STARTS_NOT)
+		return;
+	m->v->outcome = POD_OUTCOME_STOPPED;
+	pod_verdict_unknown(m, "cannot-start-here", CHECK_IMAGE, NULL, NULL);
+}
+
 static void taken_over(struct maker *m, const char *message)
 {
 	pod_verdict_end(m, POD_OUTCOME_TAKEN_OVER, pod_say(message));
 	m->v->id = "taken-over";
 	pod_verdict_tell_reads(m);
+	tell_start(m);
 }
 
 /* Waiting in its own menu, or hanging: from here both look alike. */

@@ -18,6 +18,7 @@
 #include "core/trace/hazard.h"
 #include "core/trace/record.h"
 #include "core/trace/where.h"
+#include "core/plan/starts.h"
 
 enum pod_outcome {
 	POD_OUTCOME_FINISHED,	    /* a live system runs; or the program ended by itself */
@@ -65,7 +66,8 @@ struct pod_verdict_facts {
 	const char *damaged_file;   /* a file of the image whose own checksum or sum is wrong */
 	const char *missing_file;   /* what the loader's configuration names in the folder that was read last, and is not there */
 	uint64_t initrd_bytes;	    /* of the largest initrd */
-	bool image_changed;	    /* by now another file has that path */
+	const struct pod_start *start; /* pod_start_of_system, on that firmware */
+	bool image_changed;	       /* by now another file has that path */
 };
 
 #define POD_EVIDENCE_MAX 8

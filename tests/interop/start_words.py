@@ -3,7 +3,9 @@
 """Whether an image starts: `add`, `list`, `plan`, the doctor and the menu say it in the same words, with the same code."""
 import random, shutil, struct
 
+import trace_format as tf
 from doctor_common import *
+from trace_common import Stick
 from windows_common import make_tree, make_wim
 
 SECTOR = 512
@@ -170,6 +172,20 @@ CASES = [
 ]
 
 
+BOOT = 41
+
+
+def recorded(stick, name, words, alarm):
+    """The same words afterwards, where nothing was heard from the system that was started."""
+    state = bytearray(tf.SIZE)
+    tf.put_boot(state, BOOT, tf.machine(BOOT, firmware=1), tf.image(BOOT, "/images/" + name, os.path.getsize(name)),
+                tf.progress(BOOT, 1, 9000, [("started", 50, 0), ("chosen", 4000, 0), ("planned", 4300, 0), ("loader-started", 4400, 0)], 2, 1 << 20, 90))
+    Stick(stick).put(state)
+    b = json.loads(isopod("trace", stick, "--json").out)[0]
+    equal((b["verdict"], b["alarm"], b["hazard"]), ("cannot-start-here" if alarm else "taken-over", alarm, 0), name + ": the verdict")
+    check(words in b["evidence"], "%s: the evidence: %r" % (name, b["evidence"]))
+
+
 def menu(stick, firmware):
     """{path: (marked, sentence)}"""
     r = run(os.path.join(B, "interop/menu"), stick, str(firmware), check=True)
@@ -223,6 +239,8 @@ def main():
                     check(want == "other-firmware" and marked and "nothing in it starts on" in sentence, what)
                     equal(json.loads(isopod("plan", "stick.img:" + path, "--json", "--firmware", "bios" if fw == 1 else "uefi").out)["start"]["reason"],
                           said(sentence), what + ": plan --firmware")
+        recorded("stick.img", "windows.img", listed["windows.img"]["reason"], True)
+        recorded("stick.img", "luks.img", listed["luks.img"]["reason"], False)
     finish()
 
 

@@ -564,3 +564,31 @@ TEST(verdict_sentences)
 	for (unsigned i = 0; i < 8; i++)
 		CHECK((pod_hazard_text(i)[0] != 0) == (i >= 1 && i <= 6));
 }
+
+/* Nothing is heard from a system without a helper of ours; what the plan said beforehand counts then. */
+TEST(what_was_said_before_the_start)
+{
+	struct pod_start start = {.starts = POD_STARTS_UNKNOWN, .why = POD_WHY_LINUX_CLOSED, .arg = {"2", "LUKS"}};
+	char text[300];
+	fresh(0);
+	menu(POD_STAGE_EXIT_BOOT_SERVICES, 0);
+	f.start = &start;
+	pod_verdict_make(&b, &f, &v);
+	CHECK_STR(v.id, "taken-over");
+	CHECK(!pod_verdict_alarm(&v));
+	REQUIRE(v.evidence_count);
+	pod_sentence_fill(&v.evidence[v.evidence_count - 1], NULL, text, sizeof text);
+	CHECK_STR(text, "Partition 2 is LUKS, which Isopod cannot look into: a Linux in it will not find its disk.");
+	start = (struct pod_start){.starts = POD_STARTS_NOT, .why = POD_WHY_WINDOWS_VOLUME};
+	pod_verdict_make(&b, &f, &v);
+	CHECK_STR(v.id, "cannot-start-here");
+	CHECK(pod_verdict_alarm(&v));
+	CHECK_EQ(v.hazard, POD_HAZARD_NONE);
+	/* a helper of ours was there, and tells more */
+	fresh(POD_REC_I_HANDOVER);
+	shown();
+	in_linux(POD_STAGE_ROOT_SWITCHED);
+	f.start = &start;
+	pod_verdict_make(&b, &f, &v);
+	CHECK_STR(v.id, "finished");
+}

@@ -340,6 +340,8 @@ static void name_shown(const struct attach *a, enum pod_use use)
 		pod_name_label(&a->shown);
 	}
 	pod_name_keep(n);
+	if (use != POD_USE_DISK)
+		pod_optical_keep(n);
 }
 
 /* From here on nobody writes to the stick but who says so (doc/FORMATS/handover.md has what a kernel makes of it). */

@@ -55,6 +55,9 @@ bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struc
 /* What the names of the stick's disk and of its data partition are lent for leaves them these. */
 #define POD_DISK_NODE	"isopod-disk"
 #define POD_VOLUME_NODE "isopod-volume"
+/* Where nodes are: what all devtmpfs mounts show, and what the first process has, which may be something else. */
+#define POD_NAME_DEVTMPFS  POD_DIR "/devtmpfs"
+#define POD_NAME_FIRST_DEV POD_PROC_DIR "/1/root/dev"
 /* Lets a name of the stick's lead to the image from now on; pod_name_keep does it. */
 void pod_name_lend(struct pod_names *n, const char *name, const char *second, uint32_t major, uint32_t minor);
 /* Makes the private view's window on the nodes that everybody sees. */

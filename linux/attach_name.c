@@ -17,8 +17,6 @@
 #include "linux/attach.h"
 #include "core/base/mem.h"
 
-#define DEVTMPFS POD_DIR "/devtmpfs"
-
 #define DESCRIPTOR_BYTES                                                                                                         \
 	32768u /* ECMA-119 8.4: the primary volume descriptor; identifier "CD001" at 1, volume identifier at 40 */
 #define LABEL_LEN 32u
@@ -47,8 +45,7 @@ static void keep_one(const struct pod_names *n, const char *dir, const struct po
 
 void pod_name_keep(const struct pod_names *n)
 {
-	/* what all devtmpfs mounts show, and what the first process has, which may be something else */
-	static const char *const dir[] = {DEVTMPFS, POD_PROC_DIR "/1/root/dev"};
+	static const char *const dir[] = {POD_NAME_DEVTMPFS, POD_NAME_FIRST_DEV};
 	for (size_t i = 0; i < POD_ARRAY_LEN(dir); i++)
 		for (unsigned k = 0; k < n->count; k++)
 			keep_one(n, dir[i], &n->lent[k]);
@@ -65,8 +62,8 @@ void pod_name_lend(struct pod_names *n, const char *name, const char *second, ui
 
 void pod_name_open(void)
 {
-	(void)pod_sys_mkdir(DEVTMPFS, 0755);
-	(void)pod_sys_mount("devtmpfs", DEVTMPFS, "devtmpfs", 0, NULL);
+	(void)pod_sys_mkdir(POD_NAME_DEVTMPFS, 0755);
+	(void)pod_sys_mount("devtmpfs", POD_NAME_DEVTMPFS, "devtmpfs", 0, NULL);
 }
 
 /* As udev writes names: letters, digits and #+-.:=@_ stay, and so do bytes of UTF-8; the others become \xNN. */
@@ -100,9 +97,9 @@ void pod_name_label(const struct pod_shown *s)
 	pod_sys_close((int)fd);
 	if (n != (long)sizeof descriptor || memcmp(descriptor + 1, "CD001", 5) != 0 || !encode_label(descriptor + 40, label))
 		return;
-	(void)pod_sys_mkdir(DEVTMPFS "/disk", 0755);
-	(void)pod_sys_mkdir(DEVTMPFS "/disk/by-label", 0755);
-	(void)pod_snprintf(path, sizeof path, DEVTMPFS "/disk/by-label/%s", label);
+	(void)pod_sys_mkdir(POD_NAME_DEVTMPFS "/disk", 0755);
+	(void)pod_sys_mkdir(POD_NAME_DEVTMPFS "/disk/by-label", 0755);
+	(void)pod_snprintf(path, sizeof path, POD_NAME_DEVTMPFS "/disk/by-label/%s", label);
 	(void)pod_snprintf(target, sizeof target, "../../%s", s->name);
 	(void)pod_sys_symlink(target, path); /* udev's own stays */
 }
@@ -125,7 +122,7 @@ static bool name_partition(void *ctx, const char *name)
 	(void)pod_snprintf(node, sizeof node, "%s%s%.8s", p->disk, digit ? "p" : "", text);
 	(void)pod_snprintf(path, sizeof path, POD_SYS_DIR "/block/%s/%.40s/dev", p->s->name, name);
 	if (pod_read_text(path, text, sizeof text) > 0 && pod_parse_dev(text, &part.major, &part.minor))
-		(void)put_node(DEVTMPFS, node, part.major, part.minor);
+		(void)put_node(POD_NAME_DEVTMPFS, node, part.major, part.minor);
 	return true;
 }
 

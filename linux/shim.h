@@ -42,6 +42,7 @@ struct pod_names {
 	uint32_t major, minor; /* the device that shows the image */
 	struct pod_lent lent[2];
 	unsigned count;
+	uint32_t optical; /* 1 + the number in the names of an optical drive that lead to it; 0: there are none */
 };
 
 /* Everything the watcher knows. */
@@ -70,6 +71,10 @@ bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);
 
 /* Has the lent names lead to the image again where somebody made them anew meanwhile (mdev, udev). */
 void pod_name_keep(const struct pod_names *n);
+/* Has /dev/sr0, /dev/cdrom and /dev/dvd lead to the image, or the names of the next number where a drive has them (attach_optical.c). */
+void pod_optical_keep(struct pod_names *n);
+/* Takes them away again, if the system has mounted its medium without them. */
+void pod_optical_end(const struct pod_names *n);
 
 /* The flight recorder (report.c); all do nothing if the hand-over record names no state file. */
 bool pod_record_on(void);

@@ -378,6 +378,8 @@ static void follow(struct scan *s, const struct pod_disk *ours, int events)
 	for (;;) {
 		uint32_t age = pod_sys_now_ms() - since;
 		pod_name_keep(&s->w->names);
+		if (s->w->names.optical)
+			pod_optical_keep(&s->w->names);
 		if (root_switched()) {
 			pod_record_stage(POD_STAGE_ROOT_SWITCHED, 0);
 			break;
@@ -458,6 +460,7 @@ static _Noreturn void watch_loop(int events)
 				enum pod_status st = act(&watch, &found);
 				if (st == POD_OK || (st != POD_E_CHANGED && pod_record_on()))
 					follow(&scan, &found, events);
+				pod_optical_end(&watch.names);
 				if (st != POD_E_CHANGED)
 					leave(st == POD_OK ? 0 : 1);
 				scan.seen_count = 0;

@@ -385,7 +385,7 @@ class Machine:
                "-kernel", kernel, "-initrd", work + "/initrd", "-append", "console=ttyS0 panic=-1 no_timer_check t.plain=1 odd.word=1 plainword key=value " + words,
                "-device", "qemu-xhci,id=xhci"]
         for i, s in enumerate(sticks):
-            cmd += ["-drive", f"if=none,id=d{i},format=raw,file={s.path},cache=unsafe{getattr(s, 'drive', '')}"]
+            cmd += ["-drive", f"if=none,id=d{i},format=raw,file={s.path},cache=unsafe{getattr(s, 'drive', '')}"] + getattr(s, "beside", [])
             # usb-storage has sectors of 512 bytes only
             for device in BUSES[getattr(s, "bus", "usb-storage" if s.sector == 512 else "usb-bot")]:
                 cmd += ["-device", device.format(i=i, n=s.sector)]

@@ -13,7 +13,7 @@ import shim_boot as sb
 import shim_record as sr
 
 # What else the buses need.
-sb.MODULES += ["ahci", "nvme", "sdhci_pci", "mmc_block"]
+sb.MODULES += ["ahci", "nvme", "sdhci_pci", "mmc_block", "sr_mod"]
 
 SHORT = ["safe", "fast_uas"]
 LIMIT_MS = 500
@@ -47,6 +47,28 @@ for try in 1 2 3 4 5 6 7 8 9; do
 done
 told "$found"
 echo "T:nodes=$(leads sda isopod-disk)"
+""" + TAIL
+
+# Optical drives, by the names of their nodes. t.late: a real drive gets its driver when the image is shown already.
+OPTICAL = HEAD + USB + r"""
+[ -n "$(word drive)" ] && modprobe ahci && modprobe sr_mod
+found=
+for try in 1 2 3 4 5 6 7 8 9 10; do
+	for d in /dev/cdrom /dev/cdrom1 /dev/sr? /dev/scd?; do
+		if [ -z "$found" ] && [ -b "$d" ] && is_it "$d"; then found=${d##*/}; fi
+	done
+	[ -z "$found" ] || break
+	sleep 1
+done
+told "$found"
+echo "T:nodes=$(leads sr0 sr1) $(readlink /dev/cdrom) $(readlink /dev/dvd) $(readlink /dev/cdrom1)"
+if [ -n "$(word late)" ]; then
+	umount /mnt; modprobe ahci; modprobe sr_mod
+	until [ -e /sys/block/sr0 ]; do sleep 0.2; done
+	sleep 2
+	echo "T:late=$(leads sr0 sr1) $(readlink /dev/cdrom) $(readlink /dev/cdrom1)"
+fi
+if [ -n "$(word wait)" ]; then umount /mnt; mount -r -t iso9660 "/dev/$(word wait)" /mnt; sleep 14; echo "T:after=$(leads sr0) $(readlink /dev/cdrom)"; fi
 """ + TAIL
 
 # One pass by UUID: what is not there four seconds after the disk is, is never found.
@@ -173,6 +195,40 @@ class Tests(sr.Tests):
 
     def case_whole_disk_device_mapper(self):
         self.found(self.run(WHOLE, [self.stick(fs="fat32", pieces=5)]), "sda")
+
+    def optical(self, words="", **kw):
+        """The image by the names of a drive; `drive`: there is a real one, with another disc."""
+        s = self.stick(**kw)
+        if "drive" in words or "late" in words:
+            other = self.work + "/other.iso"
+            os.makedirs(self.work + "/other", exist_ok=True)
+            sb.run("xorriso", "-as", "mkisofs", "-quiet", "-V", "OTHER", "-o", other, self.work + "/other")
+            s.beside = ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,format=raw,file={other}", "-device", "ahci,id=cdb",
+                        "-device", "ide-cd,drive=cd,bus=cdb.0"]
+        return self.run(OPTICAL, [s], words)
+
+    def case_optical(self):
+        w = self.optical()
+        self.found(w, "cdrom")
+        self.check(w.get("nodes") == "/dev/sr0 8:1  sr0 sr0", "nodes: " + w.get("nodes", "none"))
+
+    def case_optical_device_mapper(self):
+        self.found(self.optical(fs="fat32", pieces=5), "cdrom")
+
+    def case_optical_beside_drive(self):
+        w = self.optical("t.drive=1")
+        self.found(w, "cdrom1")
+        self.check(w.get("nodes") == "/dev/sr0 b:0 /dev/sr1 8:1    sr1", "nodes: " + w.get("nodes", "none"))
+
+    def case_optical_late_drive(self):
+        w = self.optical("t.late=1")
+        self.found(w, "cdrom")
+        self.check(w.get("late") == "/dev/sr0 b:0 /dev/sr1 8:1   sr1", "a drive that came late: " + w.get("late", "none"))
+
+    def case_optical_names_go(self):
+        """Only where the medium is mounted by another name, when the watcher ends."""
+        self.check(self.optical("t.wait=sda1").get("after") == "", "names that stayed")
+        self.check(self.optical("t.wait=sr0").get("after") == "/dev/sr0 8:1  sr0", "names in use that went")
 
     def case_uuid_four_seconds(self):
         d = self.iso[32768 + 830:32768 + 846].decode()  # ECMA-119 8.4.27: when the volume was modified; blkid makes the UUID of it

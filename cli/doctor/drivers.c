@@ -24,9 +24,11 @@ static const struct doctor_check search_check = {
 	.title = N_("where the system looks for its medium"),
 	.explain = N_(
 		"Each initrd is read for what it searches: every disk and partition, a label or identifier, one partition by its "
-		"name, whole disks, optical drives, or nothing. Isopod shows the image in all of these places but one: a "
-		"partition by its name, such as root=/dev/sda2, is right on one machine only. Edit the entry in the image's boot "
-		"menu then. What a program does that is no script cannot always be seen."),
+		"name, whole disks, optical drives, or nothing. Isopod shows the image in all of these places but two. A partition "
+		"by its name, such as root=/dev/sda2, is right on one machine only: edit the entry in the image's boot menu. And a "
+		"drive that the kernel lists (/proc/sys/dev/cdrom/info, /sys/block/sr0) cannot be made, only names such as /dev/sr0 "
+		"and /dev/cdrom: burn such an image, or write it to a drive of its own. What a program does that is no script cannot "
+		"always be seen."),
 };
 /* Not a matter of drivers, but seen here, where they are unpacked. */
 static const struct doctor_check initrds_check = {
@@ -355,8 +357,11 @@ static void report_search(struct doctor *d, const struct doctor_image *im)
 			       warning ? DOCTOR_WARN
 			       : seen  ? DOCTOR_GOOD
 				       : DOCTOR_SKIPPED,
-			       im->subject, warning ? _("edit the kernel's arguments in the image's boot menu") : NULL, "%s: %s",
-			       o->initrd->path, text);
+			       im->subject,
+			       !warning		 ? NULL
+			       : o->finds.drives ? _("burn the image, or write it to a drive of its own")
+						 : _("edit the kernel's arguments in the image's boot menu"),
+			       "%s: %s", o->initrd->path, text);
 		free(warning);
 		free(text);
 	}

@@ -261,6 +261,11 @@ char *finds_warning(const struct finds_one *o)
 			_("%s looks for its medium at %s, wherever the stick is: change that in the image's boot menu, "
 			  "or it will not be found on every machine."),
 			o->initrd->path, c->word);
+	if (o->finds.how == POD_FINDS_OPTICAL && o->finds.drives)
+		return cli_xasprintf(
+			_("%s looks for an optical drive (%s), which Isopod cannot show: burn the image, or write it to a drive "
+			  "of its own."),
+			o->initrd->path, c->word);
 	return NULL;
 }
 

@@ -94,23 +94,26 @@ static bool is_known_parameter(void *ctx, const char *name, size_t len)
 }
 
 static const enum pod_finds_how how_of[POD_DW_COUNT] = {
-	[POD_DW_ANY] = POD_FINDS_ANY,	    [POD_DW_ID] = POD_FINDS_ID,	      [POD_DW_ID_ASKED] = POD_FINDS_ID,
-	[POD_DW_DEVICE] = POD_FINDS_DEVICE, [POD_DW_WHOLE] = POD_FINDS_WHOLE, [POD_DW_OPTICAL] = POD_FINDS_OPTICAL,
+	[POD_DW_ANY] = POD_FINDS_ANY,	     [POD_DW_ID] = POD_FINDS_ID,       [POD_DW_ID_ASKED] = POD_FINDS_ID,
+	[POD_DW_DEVICE] = POD_FINDS_DEVICE,  [POD_DW_WHOLE] = POD_FINDS_WHOLE, [POD_DW_OPTICAL] = POD_FINDS_OPTICAL,
+	[POD_DW_DRIVES] = POD_FINDS_OPTICAL,
 };
 
 /* By what the scripts and programs look at: the widest search is the one that finds. */
 static bool by_scripts(const struct pod_finder *f, struct pod_finds *out)
 {
-	static const enum pod_device_word order[] = {POD_DW_ANY,     POD_DW_ID,	    POD_DW_WHOLE,
-						     POD_DW_OPTICAL, POD_DW_DEVICE, POD_DW_ID_ASKED};
+	static const enum pod_device_word order[] = {POD_DW_ANY,    POD_DW_ID,	   POD_DW_WHOLE,   POD_DW_OPTICAL,
+						     POD_DW_DRIVES, POD_DW_DEVICE, POD_DW_ID_ASKED};
 	for (size_t i = 0; i < POD_ARRAY_LEN(order); i++) {
 		enum pod_device_word w = order[i];
 		if (!f->clue[w].file[0])
 			continue;
 		/* a program that cannot be seen through may find more than what is seen */
-		if (f->opaque.file[0] && (w == POD_DW_WHOLE || w == POD_DW_OPTICAL) && pod_streq(f->clue[w].file, f->opaque.file))
+		if (f->opaque.file[0] && (w == POD_DW_WHOLE || w == POD_DW_OPTICAL || w == POD_DW_DRIVES) &&
+		    pod_streq(f->clue[w].file, f->opaque.file))
 			continue;
 		out->how = how_of[w];
+		out->drives = w == POD_DW_DRIVES;
 		out->clue = f->clue[w];
 		return true;
 	}
@@ -124,6 +127,7 @@ static void conclude(struct pod_finder *f, struct pod_finds *out)
 	/* a search through everything is not bound to what a menu names */
 	if (w != POD_DW_NONE && !(w >= POD_DW_DEVICE && f->clue[POD_DW_ANY].file[0])) {
 		out->how = how_of[w];
+		out->drives = w == POD_DW_DRIVES;
 		out->by_command = true;
 		out->clue = c;
 		return;

@@ -34,6 +34,7 @@ struct pod_finds_clue {
 
 struct pod_finds {
 	enum pod_finds_how how;
+	bool drives;	 /* OPTICAL: as the kernel or udev list drives, so that a name in /dev does not help */
 	bool by_command; /* the clue is in a boot menu: the kernel's command line */
 	bool no_init;	 /* there is nothing in it that a kernel starts: microcode, or an addition to another */
 	/* Of UNKNOWN: what could not be looked into, if that is the reason. */

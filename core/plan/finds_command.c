@@ -131,7 +131,7 @@ static enum pod_device_word says(const struct parameter *p)
 	if (is_tag(v, len) || name_ends(p, "label") || name_ends(p, "uuid"))
 		return POD_DW_ID;
 	if (len == 5 && begins(v, len, "cdrom") && !root)
-		return POD_DW_OPTICAL;
+		return POD_DW_DRIVES;
 	if (len >= sizeof word || v[0] != '/')
 		return POD_DW_NONE;
 	memcpy(word, v, len);

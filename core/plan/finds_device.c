@@ -195,8 +195,10 @@ static enum pod_device_word in_sys_block(const char *rest)
 			return POD_DW_ANY;
 	}
 	if (!disk_pattern) /* of one disk, whose name somebody has found elsewhere */
-		return *disk == POD_W_VAR || *below ? POD_DW_NONE : pod_device_name(disk);
-	return matches_one(disk, disks) ? POD_DW_WHOLE : matches_one(disk, drives) ? POD_DW_OPTICAL : POD_DW_NONE;
+		return *disk == POD_W_VAR || *below ? POD_DW_NONE
+		       : matches_one(disk, drives)  ? POD_DW_DRIVES
+						    : pod_device_name(disk);
+	return matches_one(disk, disks) ? POD_DW_WHOLE : matches_one(disk, drives) ? POD_DW_DRIVES : POD_DW_NONE;
 }
 
 static enum pod_device_word in_sys(const char *rest)
@@ -214,7 +216,7 @@ static enum pod_device_word in_proc(const char *rest)
 {
 	if (pod_streq(rest, "partitions") || pod_streq(rest, "diskstats"))
 		return POD_DW_ANY;
-	return pod_strncasecmp(rest, "sys/dev/cdrom", 13) == 0 ? POD_DW_OPTICAL : POD_DW_NONE;
+	return pod_strncasecmp(rest, "sys/dev/cdrom", 13) == 0 ? POD_DW_DRIVES : POD_DW_NONE;
 }
 
 /* A path, from its slash on. */

@@ -54,7 +54,8 @@ enum pod_device_word {
 	POD_DW_ID_ASKED, /* by one that somebody must give */
 	POD_DW_DEVICE,
 	POD_DW_WHOLE,
-	POD_DW_OPTICAL,
+	POD_DW_OPTICAL, /* by a name in /dev */
+	POD_DW_DRIVES,	/* optical drives, as the kernel or udev list them */
 	POD_DW_COUNT,
 };
 /* `derived`: the word's first variable holds a name of a disk. */

@@ -223,7 +223,7 @@ static void list_devices(struct call *x)
 	for (uint32_t i = x->at + 1; i < x->c->count; i++) {
 		const struct pod_word *w = word_of(x, i);
 		if (pod_streq(w->text, "cd"))
-			note(x, POD_DW_OPTICAL, w);
+			note(x, POD_DW_DRIVES, w);
 		else if (pod_ends_with_nocase(w->text, "partition"))
 			note(x, POD_DW_ANY, w);
 		else if (pod_streq(w->text, "disk"))

@@ -126,6 +126,16 @@ def commands():
     found = findings("--no-machine", "fixed.iso")
     expect(found, "drivers.search", "warning", "root=/dev/sda2", "boot menu")
     expect(findings("--no-machine", "memory.iso"), "drivers.search", "good", "needs no medium")
+    drives()
+
+
+def drives():
+    """A name in /dev can be given to the image; a drive in the kernel's list cannot, and is warned of."""
+    for name, warned in (("optical-node", False), ("optical-names", False), ("optical-info", True), ("list-devices-cd", True), ("stage2-cdrom", True)):
+        b = Bundle(name)
+        got = told(iso("d-" + name, pack(archive_of("d." + name, b), "gzip"), b))
+        check(len(got) == 1 and bool(got[0]["warning"]) == warned, "%s: warned of: %r" % (name, got))
+    expect(findings("--no-machine", "d-optical-info.iso"), "drivers.search", "warning", "/proc/sys/dev/cdrom/info", "burn")
 
 
 def archive_of(name, b):

@@ -272,5 +272,9 @@ enum pod_device_word pod_device_word(const char *word, bool derived)
 	}
 	if (w == POD_DW_NONE && derived && word[0] == POD_W_VAR)
 		w = behind_disk(word + 1);
+	/* /dev/$disk$number */
+	bool pair = pod_strncasecmp(word, "/dev/", 5) == 0 && word[5] == POD_W_VAR && word[6] == POD_W_VAR;
+	if (w == POD_DW_NONE && derived && pair && !word[7])
+		w = POD_DW_ANY;
 	return w;
 }

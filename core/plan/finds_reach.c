@@ -107,12 +107,24 @@ static bool is_function(const struct line *l, const char **name, size_t *len, co
 	return *len && (brackets || word);
 }
 
-/* A function's body ends in its own line. */
-static bool ends_here(const char *body, const char *end)
+static bool is_blank(char c)
 {
-	while (end > body && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r' || end[-1] == ';'))
-		end--;
-	return end - body >= 2 && end[-1] == '}' && (end[-2] == ' ' || end[-2] == ';' || end[-2] == '\t');
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Braces that are words of their own open and close in [start, end); returns where the one closes that makes `*open` 0, or NULL. */
+static const char *closing(const char *start, const char *end, unsigned *open)
+{
+	for (const char *p = start; p < end; p++) {
+		bool begins = p == start || is_blank(p[-1]) || p[-1] == ';' || p[-1] == '(';
+		bool ends = p + 1 == end || is_blank(p[1]) || p[1] == ';' || p[1] == ')' || p[1] == '|' || p[1] == '>';
+		if (!begins || !ends)
+			continue;
+		*open += *p == '{';
+		if (*p == '}' && --*open == 0)
+			return p;
+	}
+	return NULL;
 }
 
 struct body {
@@ -121,12 +133,13 @@ struct body {
 	uint32_t line, next_line;
 };
 
-/* From the function's header on: its body ends with a brace that stands no further in than the header. */
+/* From the function's header on: its body ends with the brace that closes it, or with one that stands no further in than the header. */
 static struct body body_of(const struct line *head, const char *rest, const char *end, uint32_t line)
 {
 	struct body b = {.line = line};
 	struct line l = *head;
-	while (rest < l.end && (*rest == ' ' || *rest == '\t'))
+	unsigned open = 1;
+	while (rest < l.end && is_blank(*rest))
 		rest++;
 	while (rest == l.end && l.end < end) { /* the brace is on the next line */
 		l = line_at(l.end + 1, end);
@@ -134,18 +147,18 @@ static struct body body_of(const struct line *head, const char *rest, const char
 		b.line = ++line;
 	}
 	b.start = rest < l.end && (*rest == '{' || *rest == '(') ? rest + 1 : rest;
-	if (ends_here(b.start, l.end)) {
-		b.end = l.end;
-	} else {
-		size_t indent = (size_t)(head->first - head->start);
-		while (l.end < end) {
-			l = line_at(l.end + 1, end);
-			line++;
-			if (l.first < l.end && (*l.first == '}' || *l.first == ')') && (size_t)(l.first - l.start) <= indent)
-				break;
-		}
-		b.end = l.first < l.end && l.start > b.start ? l.first : l.end;
+	b.end = closing(b.start, l.end, &open);
+	size_t indent = (size_t)(head->first - head->start);
+	while (!b.end && l.end < end) {
+		l = line_at(l.end + 1, end);
+		line++;
+		if (l.first < l.end && (*l.first == '}' || *l.first == ')') && (size_t)(l.first - l.start) <= indent)
+			b.end = l.first;
+		else
+			b.end = closing(l.start, l.end, &open);
 	}
+	if (!b.end)
+		b.end = end;
 	b.next = l.end < end ? l.end + 1 : end;
 	b.next_line = line + 1;
 	return b;

@@ -3,7 +3,8 @@
 #include "boot/menu/menu.h"
 #include "core/base/text.h"
 
-#define PAGER_MAX (256u << 10)
+#define PAGER_MAX  (256u << 10)
+#define PAIR_WIDTH 20u /* cells in front of a value */
 
 void pager_add_marked(struct menu *m, struct menu_pager *p, char mark, const char *t)
 {
@@ -37,15 +38,16 @@ void pager_add_pair(struct menu *m, struct menu_pager *p, const char *what, cons
 		at = pod_strlen(t);
 	do
 		t[at++] = ' ';
-	while (++w < 20);
+	while (++w < PAIR_WIDTH);
 	pod_strlcpy(t + at, value, sizeof t - at);
-	pager_add(m, p, t);
+	pager_add_marked(m, p, MARK_PAIR, t);
 }
 
 /* Draws from wrapped line `top`; returns how many lines there are in all. */
 static size_t draw_pager(struct menu_screen *s, const char *title, const char *text, size_t top, const char *foot)
 {
 	uint32_t width = s->cols - 4, rows = s->rows - 3;
+	uint32_t indent = 0; /* of the lines on which a value goes on */
 	size_t line_no = 0, skip;
 	enum menu_style st = STYLE_TEXT;
 	bool fresh = true;
@@ -55,14 +57,16 @@ static size_t draw_pager(struct menu_screen *s, const char *title, const char *t
 	for (const char *p = text; *p; line_no++) {
 		if (fresh) {
 			st = *p == MARK_HEAD ? STYLE_ACCENT : *p == MARK_WARN ? STYLE_WARN : STYLE_TEXT;
-			p += *p == MARK_HEAD || *p == MARK_WARN;
+			indent = *p == MARK_PAIR && width > 2 * PAIR_WIDTH ? PAIR_WIDTH : 0;
+			p += *p >= MARK_HEAD && *p <= MARK_PAIR;
 		}
-		size_t n = text_wrap(p, width, &skip);
+		uint32_t left = fresh ? 0 : indent;
+		size_t n = text_wrap(p, width - left, &skip);
 		fresh = skip && p[n] == '\n';
 		if (line_no >= top && line_no < top + rows) {
 			char line[1600];
 			pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
-			screen_text(s, 2, 2 + (uint32_t)(line_no - top), width, st, line);
+			screen_text(s, 2 + left, 2 + (uint32_t)(line_no - top), width - left, st, line);
 		}
 		p += n + skip;
 	}

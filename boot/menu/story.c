@@ -228,10 +228,10 @@ void page_story(struct menu *m)
 	pod_free(m->alloc, s);
 	add_screen(m, &p);
 	add_course(m, &p);
-	uint32_t key = pager_run(
-		m, T("The last start"), &p,
-		image == SIZE_MAX ? T("Arrow and page keys scroll, any other key goes back.")
-				  : T("Enter starts this image again, K with other kernel arguments, any other key goes back."));
+	uint32_t key =
+		pager_run(m, T("The last start"), &p,
+			  image == SIZE_MAX ? T("Arrow and page keys scroll, any other key goes back.")
+					    : T("Enter starts this image again, K with kernel arguments, other keys go back."));
 	pod_free(m->alloc, p.text);
 	if (image == SIZE_MAX)
 		return;

@@ -34,7 +34,7 @@ bool page_confirm(struct menu *m, const char *title, const char *text);
 bool page_write(struct menu *m, const char *title, const char *text, char *line, size_t size, const char *foot);
 
 /* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
-enum { MARK_HEAD = 1, MARK_WARN = 2 };
+enum { MARK_HEAD = 1, MARK_WARN = 2, MARK_PAIR = 3 };
 struct menu_pager {
 	char *text;
 	size_t len, cap;

@@ -103,11 +103,13 @@ int main(int argc, char **argv)
 		static struct stick s;
 		stick_begin(&s, 128 << 20, FONT_FILE);
 		fill(&s, zh);
-		const uint32_t script[] = {POD_KEY_HOME, POD_KEY_DOWN, SHOT(1),	    POD_KEY_F4,	 SHOT(2),     POD_KEY_F4,
-					   POD_KEY_F1,	 SHOT(3),      ' ',	    POD_KEY_ESC, 'd',	      'e',
-					   'b',		 SHOT(4),      POD_KEY_TAB, SHOT(5),	 POD_KEY_ESC, POD_KEY_ENTER,
-					   SHOT(6),	 ' ',	       POD_KEY_ESC, POD_KEY_ESC, SHOT(7),     POD_KEY_ESC,
-					   POD_KEY_END,	 SHOT(8)};
+		const uint32_t script[] = {
+			POD_KEY_HOME, POD_KEY_DOWN,  SHOT(1),	  POD_KEY_F4, SHOT(2),	   POD_KEY_F4,	POD_KEY_F1,  SHOT(3),
+			' ',	      POD_KEY_ESC,   'd',	  'e',	      'b',	   SHOT(4),	POD_KEY_TAB, SHOT(5),
+			POD_KEY_ESC,  POD_KEY_ENTER, SHOT(6),	  ' ',	      POD_KEY_ESC, POD_KEY_ESC, SHOT(7),     POD_KEY_ESC,
+			POD_KEY_END,  SHOT(8),	     POD_KEY_F8,  'a',	      'c',	   'p',		'i',	     '=',
+			'o',	      'f',	     'f',	  SHOT(9),    POD_KEY_ESC, POD_KEY_TAB, SHOT(10),    POD_KEY_ESC,
+			POD_KEY_F10,  SHOT(11),	     POD_KEY_ESC, POD_KEY_F5, SHOT(12)};
 		for (size_t i = 0; i < POD_ARRAY_LEN(size); i++)
 			render(&s, zh ? "zh" : "en", size[i][0], size[i][1], script, POD_ARRAY_LEN(script));
 		stick_free(&s);

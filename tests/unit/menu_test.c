@@ -403,6 +403,15 @@ TEST(a_configuration_that_cannot_be_read_is_told)
 	stick_free(&stick);
 }
 
+TEST(a_value_that_goes_on_stays_in_its_column)
+{
+	small_stick(NULL);
+	RUN(POD_KEY_F1, SHOT(0));
+	HAS(0, "  F7, #               start from memory; what isopod.conf starts from memory,\n"
+	       "                      from the stick\n");
+	stick_free(&stick);
+}
+
 TEST(the_one_shot_choice_is_followed_once)
 {
 	small_stick(NULL);

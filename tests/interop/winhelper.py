@@ -259,7 +259,7 @@ def judge_failures(c):
     never.says(never.notes, "window on top Isopod", "找不到启动用的 U 盘", "PCI\\VEN_8086&DEV_9A0B&SUBSYS_00011028", " | ")
     never.says(never.log, "going on without it")
     never.is_(never.boot["verdict"], "helper-not-reached", "verdict")
-    never.is_([x["code"][2:].lstrip("0") for x in never.boot["stop_codes"]], ["7B", "C000000F", "C0000098", "C0000225", "C0430001", "136", "12F"], "codes")
+    never.is_([x["code"][2:].lstrip("0") for x in never.boot["stop_codes"]], ["7B", "C000000F", "C000014C", "C0000098", "C0000225", "C0000221", "C0430001", "136", "12F"], "codes")
     text = isopod("trace", never.image, env={"LC_ALL": "C.UTF-8"}).out
     never.says(text, "0x0000007B", "nothing was heard from inside it", "What to do")
     check(never.ms("told in a window") >= 3000, "never found: told after %d ms" % never.ms("told in a window"))

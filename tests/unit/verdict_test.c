@@ -532,7 +532,8 @@ TEST(verdict_windows)
 
 TEST(verdict_stop_codes)
 {
-	static const char *const want[] = {"7B", "C000000F", "C0000098", "C0000225", "C0430001", "136", "12F"};
+	static const char *const want[] = {"7B",       "C000000F", "C000014C", "C0000098", "C0000225",
+					   "C0000221", "C0430001", "136",      "12F"};
 	unsigned n = 0;
 	for (const struct pod_stop_code *c; (c = pod_stop_code(n)) != NULL; n++) {
 		REQUIRE(n < POD_ARRAY_LEN(want));

@@ -213,6 +213,7 @@ def written_by_the_kernel(tmp):
             run("umount", mnt)
             check(got == content, f"{path}, shown longer, as the kernel reads it")
     several_devices(tmp, mnt)
+    served_in_subvolumes(tmp, mnt)
 
 
 def several_devices(tmp, mnt):
@@ -249,34 +250,73 @@ def kernel():
     return bytes(k)
 
 
-def served(tmp):
-    """A disk with a Linux on Btrfs: the virtual disk's initrd as GRUB reads it there."""
-    shim, image, virtual, top = b"\x7fELF this stands for the shim" * 100, tmp / "disk.img", tmp / "virtual", tmp / "system"
-    tree = {"boot/vmlinuz-6.1": kernel(), "boot/initramfs-6.1.img": b"\x1f\x8b" + rnd.randbytes(1000001),
-            "boot/odd": b"\x28\xb5\x2f\xfd" + rnd.randbytes(8188), "boot/grub2/grub.cfg": b"menuentry x {\n linux /boot/vmlinuz-6.1\n initrd /boot/odd\n}\n"}
-    for name, data in tree.items():
+SHIM = b"\x7fELF this stands for the shim" * 100
+
+
+def system(top, prefix=""):
+    """A Linux as GRUB starts it; the initrds."""
+    initrds = {"boot/initramfs-6.1.img": b"\x1f\x8b" + rnd.randbytes(1000001), "boot/odd": b"\x28\xb5\x2f\xfd" + rnd.randbytes(8188)}
+    menu = "".join(f"menuentry {i} {{\n linux {prefix}/boot/vmlinuz-6.1\n initrd {prefix}/boot/odd\n}}\n" for i in range(200))
+    for name, data in {"boot/vmlinuz-6.1": kernel(), "boot/grub2/grub.cfg": menu.encode(), **initrds}.items():
         write(top / name, data)
-    mkfs(tmp / "btrfs.img", 260 * MIB, folder=top)
-    with open(image, "wb") as f:
-        f.truncate(262 * MIB)
-    run("sfdisk", "-q", image, input=b"label: gpt\nstart=2048, size=%d\n" % (260 * 2048))
-    run("dd", f"if={tmp / 'btrfs.img'}", f"of={image}", "bs=1M", "seek=1", "conv=notrunc,sparse")
+    return initrds
+
+
+def planned(tmp, volume, size):
+    """A disk with the volume, and the virtual disk that is shown of it."""
+    image, virtual = tmp / "disk.img", tmp / "virtual"
+    image.write_bytes(b"")
+    os.truncate(image, size + 2 * MIB)
+    run("sfdisk", "-q", image, input=b"label: gpt\nstart=2048, size=%d\n" % (size // 512))
+    run("dd", f"if={volume}", f"of={image}", "bs=1M", "seek=1", "conv=notrunc,sparse")
     with open(image, "r+b") as f:
         f.write(b"\xfa\xeb\xfe")  # code, so that a BIOS starts it
-    (tmp / "shim").write_bytes(shim)
-    out = run(f"{B}/interop/plan", image, tmp / "shim", virtual).decode()
-    for name in ("boot/initramfs-6.1.img", "boot/odd"):
-        check(f"initrd {name} machine 0 " in out, f"served: {out}")
-        got, original = fs_common.grub_cat(virtual, "/" + name, "(loop0,gpt1)"), tree[name]
-        check(got[:6] == b"070701" and got[4096:4096 + len(original)] == original and shim in got[4096 + len(original):],
-              f"served: {name} as GRUB reads it")
-    check(fs_common.grub_cat(virtual, "/boot/vmlinuz-6.1", "(loop0,gpt1)") == tree["boot/vmlinuz-6.1"], "served: the kernel is as it was")
+    (tmp / "shim").write_bytes(SHIM)
+    return run(f"{B}/interop/plan", image, tmp / "shim", virtual).decode(), image, virtual
+
+
+def check_served(name, out, virtual, initrds, folder="", shown=None):
+    for path, original in initrds.items():
+        check(f"initrd {folder if shown is None else shown}{path} machine 0 " in out, f"{name}: {path}: {out}")
+        got = fs_common.grub_cat(virtual, f"/{folder}{path}", "(loop0,gpt1)")
+        check(got[:6] == b"070701" and got[4096:4096 + len(original)] == original and SHIM in got[4096 + len(original):],
+              f"{name}: {path} as GRUB reads it")
+    check(fs_common.grub_cat(virtual, f"/{folder}boot/vmlinuz-6.1", "(loop0,gpt1)") == kernel(), f"{name}: the kernel is as it was")
+
+
+def served(tmp):
+    """A disk with a Linux on Btrfs: the virtual disk's initrd as GRUB reads it there."""
+    initrds = system(tmp / "system")
+    mkfs(tmp / "btrfs.img", 260 * MIB, folder=tmp / "system")
+    out, image, virtual = planned(tmp, tmp / "btrfs.img", 260 * MIB)
+    check_served("served", out, virtual, initrds)
     with open(image, "r+b") as f:  # another kind of sums, so that this one does not count; features
         f.seek(MIB + 65536 + 188)
         f.write(b"\0\0\2\0\0\0\0\0\1\0")
     out = run(f"{B}/interop/plan", image, tmp / "shim", virtual).decode()
     check("initrd" not in out.replace("initrds", "") and "Partition 1 is Btrfs with unknown features, which Isopod cannot look into" in out,
           f"features that are not known: {out}")
+
+
+def served_in_subvolumes(tmp, mnt):
+    """The system in @, its menu packed, which alone names one of the initrds; with and without that as the default, and a snapshot of it."""
+    volume = tmp / "subvolumes.img"
+    mkfs(volume, 260 * MIB)
+    run("mount", "-o", "loop,compress-force=zstd", volume, mnt)
+    for path in ("@", "@home", "@/.snapshots"):
+        run("btrfs", "subvolume", "create", mnt / path)
+    initrds = system(mnt / "@", "/@")
+    write(mnt / "@home/somebody/boot/initrd.img", b"\x1f\x8b of no system")
+    run("btrfs", "subvolume", "snapshot", mnt / "@", mnt / "@/.snapshots/1")
+    run("umount", mnt)
+    out, _, virtual = planned(tmp, volume, 260 * MIB)
+    check_served("in @", out, virtual, initrds, "@/")
+    check("somebody" not in out and ".snapshots" not in out, f"what is no system: {out}")
+    run("mount", "-o", "loop", volume, mnt)
+    run("btrfs", "subvolume", "set-default", "256", mnt)
+    run("umount", mnt)
+    out, _, virtual = planned(tmp, volume, 260 * MIB)
+    check_served("in the default", out, virtual, {"boot/initramfs-6.1.img": initrds["boot/initramfs-6.1.img"]}, "@/", "")
 
 
 with tempfile.TemporaryDirectory() as name:

@@ -56,6 +56,28 @@ static void spell(char out[256], const char *dir, size_t dir_len, const char *pa
 	normalise(out);
 }
 
+/* The file that f->path names. POD_E_NOT_FOUND: there is none that can be read, or it is empty. */
+static enum pod_status look_up(struct pod_scan *s, struct pod_found *f)
+{
+	enum pod_status st = pod_fs_lookup(s->fs, f->path, &f->node, s->entry);
+	if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED)
+		return st;
+	return st == POD_OK && !f->node.is_dir && f->node.size_bytes ? POD_OK : POD_E_NOT_FOUND;
+}
+
+/* Loaders count from the subvolume above all, and name what leads to the one that is looked at: "/@/boot/initrd.img". */
+static enum pod_status look_up_below(struct pod_scan *s, const char *config, const char *path, size_t len, struct pod_found *f)
+{
+	enum pod_status st = POD_E_NOT_FOUND;
+	for (size_t i = 1; st == POD_E_NOT_FOUND && i + 1 < len; i++) {
+		if (path[i] != '/')
+			continue;
+		spell(f->path, config, 0, path + i, len - i);
+		st = look_up(s, f);
+	}
+	return st;
+}
+
 enum pod_status pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len, struct pod_found *f)
 {
 	size_t dir_len = pod_path_folder(config);
@@ -63,16 +85,16 @@ enum pod_status pod_scan_named(struct pod_scan *s, const char *config, const cha
 	if (!len)
 		return POD_E_NOT_FOUND;
 	bool absolute = path[0] == '/' || path[0] == '\\';
-	for (int from_root = absolute; from_root < 2; from_root++) {
+	enum pod_status st = POD_E_NOT_FOUND;
+	for (int from_root = absolute; st == POD_E_NOT_FOUND && from_root < 2; from_root++) {
 		spell(f->path, config, from_root ? 0 : dir_len, path, len);
-		enum pod_status st = pod_fs_lookup(s->fs, f->path, &f->node, s->entry);
-		if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED)
-			return st;
-		if (st == POD_OK && !f->node.is_dir && f->node.size_bytes)
-			return POD_OK;
+		st = look_up(s, f);
 	}
-	spell(f->path, config, absolute ? 0 : dir_len, path, len);
-	return POD_E_NOT_FOUND;
+	if (st == POD_E_NOT_FOUND && absolute && s->fs->ops->subvolumes)
+		st = look_up_below(s, config, path, len, f);
+	if (st == POD_E_NOT_FOUND)
+		spell(f->path, config, absolute ? 0 : dir_len, path, len);
+	return st;
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------- */

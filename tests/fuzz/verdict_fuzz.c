@@ -6,7 +6,7 @@
  *
  *   +0  what is known: bit 0 a last read, 1 a failed one, 2 a slow one, 3 a damaged file, 4 the image has changed, 5 a missing file,
  *       6 and 7 the firmware's other mode
- *   +1  kind of the places, +2 usb-storage, +3 percent of the file in which the last read was, +4 u32 size of the largest initrd
+ *   +1  kind of the places, and in bit 6 that it will not start rather than may not, +2 usb-storage, and above why that is, +3 percent of the file in which the last read was, +4 u32 size of the largest initrd
  */
 #include "tests/fuzz/fuzz_record.h"
 #include "core/base/str.h"
@@ -68,6 +68,8 @@ static void verdict_is_sound(const struct pod_rec_boot *b, const struct pod_verd
 
 static void facts(struct pod_verdict_facts *f, struct pod_where w[3], const uint8_t *p)
 {
+	static struct pod_start start;
+
 	memset(f, 0, sizeof *f);
 	memset(w, 0, 3 * sizeof *w);
 	for (unsigned i = 0; i < 3; i++) {
@@ -86,6 +88,9 @@ static void facts(struct pod_verdict_facts *f, struct pod_where w[3], const uint
 	f->other_mode = (enum pod_known)(p[0] >> 6 & 3);
 	f->usb_storage = (enum pod_known)(p[2] % 3);
 	f->initrd_bytes = pod_get_le32(p + 4);
+	start = (struct pod_start){.why = (enum pod_start_why)(p[2] / 3 % POD_WHY_COUNT), .fix = "", .arg = {"2", "LUKS"}};
+	start.starts = p[1] & 0x40 ? POD_STARTS_NOT : POD_STARTS_UNKNOWN;
+	f->start = start.why && *pod_start_what(start.why) ? &start : NULL;
 }
 
 /* The log as if it had been on the screen: brought down, and looked through. */

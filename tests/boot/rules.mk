@@ -3,7 +3,7 @@
 BOOT_PY := /usr/bin/python3 -B
 BOOT_RUN = $(BOOT_PY) tests/boot/run.py --build $(B) $(if $(ONLY),--only '$(ONLY)')
 
-.PHONY: check-boot check-boot-long check-boot-break check-boot-plain bench-boot
+.PHONY: check-boot check-boot-long check-boot-break check-boot-plain check-faults-boot bench-boot
 check-boot: all
 	@$(BOOT_RUN) --group check
 check-boot-long: all
@@ -12,6 +12,9 @@ check-boot-long: all
 # Every case with another image chosen: none may pass.
 check-boot-break: all
 	@$(BOOT_RUN) --group check --break
+# Faults that are booted, and the recorder's verdict on each: a table. ONLY=regex takes some of them.
+check-faults-boot: all
+	@$(BOOT_PY) tests/boot/fault_cases.py --build $(B) $(if $(ONLY),--only '$(ONLY)')
 # The media themselves, without Isopod.
 check-boot-plain:
 	@$(BOOT_RUN) --group plain

@@ -6,7 +6,8 @@
  *
  *   +0  what is known: bit 0 a last read, 1 a failed one, 2 a slow one, 3 a damaged file, 4 the image has changed, 5 a missing file,
  *       6 and 7 the firmware's other mode
- *   +1  kind of the places, and in bit 6 that it will not start rather than may not, +2 usb-storage, and above why that is, +3 percent of the file in which the last read was, +4 u32 size of the largest initrd
+ *   +1  kind of the places, in bit 6 that it will not start rather than may not, +2 usb-storage, and above it why that is,
+ *       +3 percent of the file in which the last read was, +4 u32 size of the largest initrd
  */
 #include "tests/fuzz/fuzz_record.h"
 #include "core/base/str.h"

@@ -32,7 +32,7 @@ static void look_inside(const char *path, const char *name, const char *fs, stru
 	struct cli_image im;
 	enum pod_status st;
 
-	if (cli_image_open(&im, path, fault)) {
+	if (cli_image_open(&im, path, false, fault)) {
 		im.fs = fs;
 		st = cli_image_plan(&im, plan, &diag, NULL);
 		cli_start_of(&im, plan, st, &diag, POD_START_ALL, start);

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include "cli/ui/ui.h"
 #include "cli/nbd/nbd.h"
+#include "cli/disk/disk.h"
 #include "cli/stick/image.h"
 
 /* Where the map has zeros; what it has of the stick or of memory is data. */
@@ -23,6 +24,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 						{"once", no_argument, NULL, 'o'},
 						{"image", required_argument, NULL, 'i'},
 						{"arguments", required_argument, NULL, 'a'},
+						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
 	const char *path = NULL;
 	struct cli_image im;
@@ -37,6 +39,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 			path = optarg;
 		else if (c == 'o')
 			once = true;
+		else if (c == 'U')
+			wish.unsafe = true;
 		else if (c == 'i' && !cli_image_number(cmd, optarg, &wish.wim_image, fault))
 			return CLI_USAGE;
 		else if (c == 'a' && !cli_image_arguments(cmd, optarg, fault))
@@ -67,12 +71,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_export = {
 	.name = "export",
-	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--image N] [--arguments WORDS] [--once]",
+	.arguments = "FILE | TARGET:PATH --nbd SOCKET [--image N] [--arguments WORDS] [--once] [--unsafe-read]",
 	.summary = N_("serve an image's virtual disk, as the machine would see it, to any NBD client"),
 	.help = N_("  --nbd SOCKET  Unix socket to listen on\n"
 		   "  --image N     of a WIM, start this image\n"
 		   "  --arguments W  give every kernel line of its boot menus these words; -WORD takes one out\n"
 		   "  --once        end when the last client has left\n"
+		   "  --unsafe-read read a FILE that another program is writing to\n"
 		   "Read-only, patches included; ends on Ctrl-C.\n"),
 	.run = run,
 };

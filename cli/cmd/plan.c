@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/cmd/plan.h"
+#include "cli/disk/disk.h"
 #include "cli/doctor/finds.h"
 #include "cli/persist/show.h"
 #include "cli/ui/bootmode.h"
@@ -657,6 +658,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 						{"firmware", required_argument, NULL, 'f'},
 						{"image", required_argument, NULL, 'i'},
 						{"arguments", required_argument, NULL, 'a'},
+						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
 	const struct cli_bootmode *only = NULL;
 	struct cli_image im;
@@ -670,6 +672,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'j') {
 			json = true;
+		} else if (c == 'U') {
+			wish.unsafe = true;
 		} else if (c == 'f') {
 			only = cli_bootmode_find(optarg);
 			if (!only)
@@ -707,12 +711,13 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_plan = {
 	.name = "plan",
-	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--arguments WORDS] [--json]",
+	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--arguments WORDS] [--json] [--unsafe-read]",
 	.summary = N_("say what each firmware will start in an image, and what is patched and why"),
 	.help = N_("  --firmware F  only this firmware\n"
 		   "  --image N     of a WIM, start this image\n"
 		   "  --arguments W  give every kernel line of its boot menus these words; -WORD takes one out\n"
 		   "  --json        report as JSON, with the whole map\n"
+		   "  --unsafe-read read a FILE that another program is writing to\n"
 		   "Exit status 1: the image does not start there.\n"),
 	.run = run,
 };

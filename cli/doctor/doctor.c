@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/disk/disk.h"
 #include "cli/doctor/images.h"
 #include "cli/doctor/report.h"
 #include "cli/doctor/sticks.h"
@@ -291,7 +292,7 @@ static int examine_file(struct doctor *d, struct fault *fault)
 {
 	struct cli_image file;
 
-	if (!cli_image_open(&file, d->arg, fault))
+	if (!cli_image_open(&file, d->arg, d->unsafe, fault))
 		return CLI_FAILED;
 	examine_image(d, &file, d->arg, d->arg, NULL, fault);
 	cli_image_close(&file);
@@ -394,6 +395,7 @@ static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 					{"inventory", required_argument, NULL, OPT_INVENTORY},
 					{"save-inventory", required_argument, NULL, OPT_SAVE},
 					{"no-machine", no_argument, NULL, OPT_NO_MACHINE},
+					DISK_UNSAFE_OPTION,
 					{NULL, 0, NULL, 0}};
 
 /* CLI_OK, or the exit status. */
@@ -446,6 +448,9 @@ static int take_option(const struct cli_command *cmd, struct request *r, int c, 
 		break;
 	case OPT_NO_MACHINE:
 		r->no_machine = true;
+		break;
+	case 'U':
+		r->d.unsafe = true;
 		break;
 	default:
 		return cli_bad_option(fault, cmd, argv);
@@ -540,6 +545,7 @@ const struct cli_command cli_doctor = {
 		   "  --log FILE          a kernel's log (dmesg >FILE), instead of the machine's\n"
 		   "  --save-inventory FILE  write the description of this machine\n"
 		   "  --no-machine        leave the machine out\n"
+		   "  --unsafe-read       read a FILE that another program is writing to\n"
 		   "  --only LIST, --skip LIST  checks or hazards (1..6) to run or to leave out\n"
 		   "  --explain [CHECK]   what a check means and what to do; without CHECK: the list\n"
 		   "  -v, --verbose       a line for every check, also for those that passed\n"

@@ -58,6 +58,7 @@ const char *doctor_machine_name(const struct doctor_machine *m);
 enum doctor_probe { DOCTOR_PROBE_NONE, DOCTOR_PROBE_SAMPLE, DOCTOR_PROBE_FULL };
 
 struct doctor {
+	bool unsafe;	/* --unsafe-read */
 	bool full;	/* --full: reading all of an image is allowed */
 	bool benchmark; /* --benchmark */
 	enum doctor_probe probe;

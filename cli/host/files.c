@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include "cli/ui/ui.h"
 #include "cli/host/files.h"
+#include "cli/host/lock.h"
 #include "core/vhd/chain.h"
 
 #define FOLDER	"/images/"
@@ -16,6 +17,7 @@ struct cli_files {
 	struct cli_dev *more[POD_CHAIN_DEPTH_MAX];
 	uint64_t start[POD_CHAIN_DEPTH_MAX + 1]; /* [0]: of the first file, 0 */
 	size_t count;				 /* in `more` */
+	bool unsafe;
 };
 
 static struct cli_dev *file_at(struct cli_files *f, size_t i)
@@ -33,11 +35,12 @@ static enum pod_status files_read(struct pod_dev *pd, uint64_t off_bytes, void *
 	return pod_dev_read(&file_at(f, i)->dev, off_bytes - f->start[i], buf, len);
 }
 
-struct cli_files *cli_files_open(struct cli_dev *first)
+struct cli_files *cli_files_open(struct cli_dev *first, bool unsafe)
 {
 	struct cli_files *f = cli_xzalloc(sizeof *f);
 
 	f->first = first;
+	f->unsafe = unsafe;
 	f->dev = first->dev;
 	f->dev.read = files_read;
 	f->dev.write = NULL;
@@ -90,6 +93,11 @@ static size_t number_of(struct cli_files *f, const char *path, const struct stat
 			return i;
 	d = cli_xzalloc(sizeof *d);
 	if (!cli_dev_open(d, path, false, fault)) {
+		free(d);
+		return SIZE_MAX;
+	}
+	if (!f->unsafe && !cli_lock_take(d->fd, false, path, fault)) {
+		cli_dev_close(d);
 		free(d);
 		return SIZE_MAX;
 	}

@@ -8,8 +8,8 @@
 
 struct cli_files;
 
-/* `first` stays the caller's, and open; it begins at byte 0. */
-struct cli_files *cli_files_open(struct cli_dev *first);
+/* `first` stays the caller's, and open; it begins at byte 0. The others are locked as readers' files are (lock.h), unless `unsafe`. */
+struct cli_files *cli_files_open(struct cli_dev *first, bool unsafe);
 void cli_files_close(struct cli_files *f);
 struct pod_dev *cli_files_dev(struct cli_files *f);
 /* Adds the file that would be `path` on a stick if the first one lay in /images there; says where it lies on the device.

@@ -97,18 +97,24 @@ static bool wait_for(bool (*try)(int fd, bool writable), int fd, bool writable, 
 	return true;
 }
 
-static bool refused(const char *path, struct fault *fault)
+static bool refused(int fd, const char *path, struct fault *fault)
 {
-	fault_set(fault, _("%s: in use by another program (QEMU, or another isopod); end it first"), path);
+	char name[CLI_LOCK_NAME];
+	long pid;
+
+	if (cli_lock_holder(fd, &pid, name))
+		fault_set(fault, _("%s: in use by %s (process %ld); end it first"), path, name, pid);
+	else
+		fault_set(fault, _("%s: in use by another program (QEMU, or another isopod); end it first"), path);
 	return false;
 }
 
 bool cli_lock_take(int fd, bool writable, const char *path, struct fault *fault)
 {
-	return wait_for(try_file, fd, writable, FILE_WAIT) || refused(path, fault);
+	return wait_for(try_file, fd, writable, FILE_WAIT) || refused(fd, path, fault);
 }
 
 bool cli_lock_folder(int fd, const char *path, struct fault *fault)
 {
-	return wait_for(try_folder, fd, true, FOLDER_WAIT) || refused(path, fault);
+	return wait_for(try_folder, fd, true, FOLDER_WAIT) || refused(fd, path, fault);
 }

@@ -8,11 +8,16 @@
 
 #include "cli/ui/ui.h"
 
+#define CLI_LOCK_NAME 32u
+
 /* Kept until `fd` is closed. A reader: others may read. A writer: nobody may. Others that are only passing are waited for. False,
  * and has said who has it; a filesystem without locks is no reason to refuse. */
 bool cli_lock_take(int fd, bool writable, const char *path, struct fault *fault);
 /* The folder's lock (flock), for which others are waited for some seconds. */
 bool cli_lock_folder(int fd, const char *path, struct fault *fault);
+
+/* Another process that holds a lock on the open file: its number, and its name without controls. False: none that we may see. */
+bool cli_lock_holder(int fd, long *pid, char name[CLI_LOCK_NAME]);
 
 /* From a writer's lock to a reader's, without a moment between. */
 void cli_lock_share(int fd);

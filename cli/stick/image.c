@@ -6,6 +6,7 @@
 #include "cli/ui/ui.h"
 #include "cli/disk/disk.h"
 #include "cli/host/files.h"
+#include "cli/host/lock.h"
 #include "cli/stick/image.h"
 #include "cli/stick/starts.h"
 #include "cli/stick/ntfs.h"
@@ -21,13 +22,15 @@ static const char *const shim_name[POD_MACHINE_COUNT] = {
 	[POD_MACHINE_AA64] = "SHIMAA64",
 };
 
-static bool open_host_file(struct cli_image *im, const char *arg, struct fault *fault)
+static bool open_host_file(struct cli_image *im, const char *arg, bool unsafe, struct fault *fault)
 {
 	char *copy;
 
 	if (!cli_dev_open(&im->file, arg, false, fault))
 		return false;
-	im->files = cli_files_open(&im->file);
+	if (!unsafe && !cli_lock_take(im->file.fd, false, arg, fault))
+		return false;
+	im->files = cli_files_open(&im->file, unsafe);
 	im->disk = cli_files_dev(im->files);
 	im->size_bytes = im->file.dev.size_bytes;
 	im->extent = cli_xzalloc(sizeof *im->extent);
@@ -88,14 +91,14 @@ static bool open_on_stick(struct cli_image *im, const char *target, const char *
 	return st == POD_OK;
 }
 
-bool cli_image_open(struct cli_image *im, const char *arg, struct fault *fault)
+bool cli_image_open(struct cli_image *im, const char *arg, bool unsafe, struct fault *fault)
 {
 	const char *path = NULL;
 	char *target = cli_target_split(arg, &path);
 	bool ok;
 
 	memset(im, 0, sizeof *im);
-	ok = target ? open_on_stick(im, target, path, fault) : open_host_file(im, arg, fault);
+	ok = target ? open_on_stick(im, target, path, fault) : open_host_file(im, arg, unsafe, fault);
 	free(target);
 	if (!ok)
 		cli_image_close(im);
@@ -409,7 +412,7 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, cons
 	enum pod_status st;
 
 	*rc = CLI_FAILED;
-	if (!cli_image_open(im, arg, fault))
+	if (!cli_image_open(im, arg, wish->unsafe, fault))
 		return NULL;
 	im->wim_image = wish->wim_image;
 	im->arguments = wish->arguments;
@@ -422,6 +425,8 @@ struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, cons
 		return plan;
 	if (st == POD_OK)
 		pod_plan_free(plan);
+	else if (fault_is_set(fault))
+		*rc = CLI_FAILED; /* another file that it needs cannot be opened */
 	else
 		*rc = cannot_plan(im, arg, plan, st, &diag, fault);
 	free(plan);

@@ -27,8 +27,8 @@ struct cli_image {
 /* A file on a stick that is open already; it stays open after cli_image_close. */
 enum pod_status POD_MUST_USE cli_image_on_target(struct cli_image *im, struct cli_target *t, const char *path,
 						 const struct pod_node *node);
-/* Opens either form; has said why on false. */
-bool cli_image_open(struct cli_image *im, const char *arg, struct fault *fault);
+/* Opens either form; has said why on false. A file of the host that somebody is writing to is refused, unless `unsafe`. */
+bool cli_image_open(struct cli_image *im, const char *arg, bool unsafe, struct fault *fault);
 void cli_image_close(struct cli_image *im);
 /* The image's own bytes as a device. `map` is storage for it. */
 bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapdev *out, struct fault *fault);
@@ -47,6 +47,7 @@ enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_pla
 struct cli_image_wish {
 	uint32_t wim_image;    /* this image of a WIM; 0: the one that starts by itself */
 	const char *arguments; /* kernel arguments (core/plan/arguments.h), or NULL */
+	bool unsafe;	       /* a file that another program is writing to is read nonetheless */
 };
 /* Opens either form and makes the plan of it. NULL: it has said why, *rc is the exit status, and nothing is left open. */
 struct pod_plan *cli_image_open_plan(struct cli_image *im, const char *arg, const struct cli_image_wish *wish, int *rc,

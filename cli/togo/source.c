@@ -349,7 +349,7 @@ int togo_source_open(struct togo_source *s, const char *image, enum togo_need ne
 
 	memset(s, 0, sizeof *s);
 	s->shown = image;
-	if (cli_image_open(im, image, fault)) {
+	if (cli_image_open(im, image, false, fault)) {
 		if (cli_image_bytes(im, &map, &md, fault)) {
 			struct from f = {.dev = &md.dev, .size = md.dev.size_bytes};
 			bool is_wim = read_header(&f, &h);

@@ -75,6 +75,7 @@ def qemu_has():
     must("disk", "info", "top.vhdx")
     refused("disk", "compact", "base.vhdx")
     end(p)
+    named()
     p = start("qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-S", "-display", "none", "-qmp", "stdio", "-drive",
               "if=none,id=d,format=raw,file=base.vhdx", "-device", "virtio-blk-pci,drive=d")
     p.stdout.readline()
@@ -85,6 +86,31 @@ def qemu_has():
     refused("disk", "merge", "mid.vhdx")
     end(p)
     must("disk", "info", "top.vhdx")
+
+
+def named():
+    """Who has it is said; those who only look into images refuse as well; what qemu-nbd only reads they read."""
+    sock = os.path.abspath("n.sock")
+    subprocess.run(["truncate", "-s", "3M", "n.img"], check=True)
+    for write in (True, False):
+        p = start("qemu-nbd", "-t", "-f", "raw", "-k", sock, "n.img", *([] if write else ["-r"]))
+        wait_until(lambda: os.path.exists(sock), "qemu-nbd")
+        for args in (("plan", "n.img"), ("doctor", "n.img", "--no-machine"), ("export", "n.img", "--nbd", "no/such/folder/x")):
+            r = isopod(*args)
+            if write:
+                one_line(r, 3, "isopod " + args[0], "in use by qemu-nbd (process %d)" % p.pid)
+                r = isopod(*args, "--unsafe-read")
+            check("in use" not in r.err, "%s, which may read: %d %s" % (args[0], r.rc, r.err))
+        if write:
+            one_line(isopod("disk", "info", "n.img"), 3, "disk info", "in use by qemu-nbd (process %d)" % p.pid)
+        end(p)
+        if os.path.exists(sock):
+            os.unlink(sock)
+    must("disk", "create", "n.vhdx", "--size", "3M")
+    must("disk", "create", "n2.vhdx", "--parent", "n.vhdx")
+    p = served("n.vhdx", "--write", "--orphan-children")
+    one_line(isopod("plan", "n2.vhdx"), 3, "a parent that is written to", "in use by isopod (process %d)" % p.pid)
+    end(p)
 
 
 def layers(store):

@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/host/digest.h"
+#include "cli/layer/hash.h"
 #include "cli/layer/layer.h"
 #include "cli/layer/live.h"
 #include "cli/mount/mount.h"
@@ -104,11 +106,44 @@ static const struct {
 	int (*act)(struct layer_store *ls, const char *a, const char *b, bool flag, struct fault *fault);
 	int min, max;
 } actions[] = {
-	{"snapshot", NULL, act_snapshot, 0, 1}, {"rollback", "discard", act_rollback, 0, 1},
-	{"delete", NULL, act_delete, 1, 1},	{"rename", NULL, act_rename, 2, 2},
-	{"lock", "off", act_lock, 0, 1},	{"flatten", NULL, act_flatten, 0, 1},
+	{"snapshot", "hash", act_snapshot, 0, 1}, {"rollback", "discard", act_rollback, 0, 1},
+	{"delete", NULL, act_delete, 1, 1},	  {"rename", NULL, act_rename, 2, 2},
+	{"lock", "off", act_lock, 0, 1},	  {"flatten", NULL, act_flatten, 0, 1},
 	{"rebase", NULL, act_rebase, 2, 2},
 };
+
+/* The hashes of the snapshot that was just taken, behind its step: it took no longer for them. */
+static int hash_snapshot(const char *arg, struct fault *fault)
+{
+	struct layer_store *ls = cli_xzalloc(sizeof *ls);
+	struct pod_hashes h = {0};
+	int rc = layer_store_open(ls, arg, false, fault);
+
+	if (rc == CLI_OK) {
+		struct pod_stored *cur = layer_store_current(ls, fault), *e = cur ? pod_store_find(&ls->s, cur->parent) : NULL;
+
+		rc = e ? layer_hashes_get(ls, e, &h, fault) : CLI_FAILED;
+	}
+	if (rc != CLI_OK)
+		fault_warn(fault, _("%s: the snapshot was taken; 'isopod layer check --hash' takes its hashes"), arg);
+	pod_hashes_fini(&h);
+	if (layer_store_close(ls, fault) != CLI_OK)
+		rc = CLI_FAILED;
+	free(ls);
+	return rc;
+}
+
+/* Who serves the store for writing makes the snapshot itself. */
+static int take_snapshot(const char *arg, const char *name, bool hash, struct fault *fault)
+{
+	int rc;
+
+	if (hash && !cli_digest_ready(fault))
+		return CLI_FAILED;
+	if (!live_control_snapshot(arg, name, &rc, fault))
+		rc = with_store(arg, act_snapshot, name, NULL, false, fault);
+	return rc == CLI_OK && hash ? hash_snapshot(arg, fault) : rc;
+}
 
 static int print_path(const char *arg, struct fault *fault)
 {
@@ -225,9 +260,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		if (rc != CLI_OK)
 			return rc;
 		cli_catch_signals();
-		/* Who serves the store for writing makes the snapshot itself. */
-		if (actions[i].act == act_snapshot && live_control_snapshot(argv[optind], argv[optind + 1], &rc, fault))
-			return rc;
+		if (actions[i].act == act_snapshot)
+			return take_snapshot(argv[optind], argv[optind + 1], given, fault);
 		return with_store(argv[optind], actions[i].act, argv[optind + 1], argc - optind > 2 ? argv[optind + 2] : NULL,
 				  given, fault);
 	}
@@ -243,7 +277,7 @@ const struct cli_command cli_layer = {
 		"STORE is a folder, or TARGET:/folder on a stick.\n"
 		"  create STORE --size N | --from FILE [--input-format F] [--follow] [--name NAME]\n"
 		"                                   a base, and a layer on it to write to\n"
-		"  snapshot STORE [NAME]            keep the state of now; go on in a new layer\n"
+		"  snapshot STORE [NAME] [--hash]   keep the state of now; go on in a new layer; then hash what it shows\n"
 		"  rollback STORE [NAME] [--discard]   go on from that layer; default: from the last snapshot\n"
 		"  path STORE                       the file to boot or to serve now\n"
 		"  start STORE                      the same for a boot that begins; of a locked store a fresh one\n"

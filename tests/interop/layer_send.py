@@ -87,7 +87,14 @@ def make(rng):
     must("disk", "grow", must("layer", "path", "s").out.strip(), "--size", "12800K")
     run("truncate", "-s", "12800K", "grown.raw", check=True)
     change("s", "grown.raw", "write -P 8 12600k 100k")
-    must("layer", "snapshot", "s", "grown")
+    lists = lambda: len([f for f in os.listdir("s") if f.endswith(".hashes")])
+    equal(lists(), 0, "a snapshot takes no hashes")
+    must("layer", "snapshot", "s", "grown", "--hash")
+    equal(lists(), 1, "but with --hash")
+    check(isopod("layer", "check", "s", "--hash").rc == 0, "which are right")
+    for f in os.listdir("s"):
+        if f.endswith(".hashes"):
+            os.unlink("s/" + f)
 
 
 def works():

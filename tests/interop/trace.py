@@ -79,6 +79,23 @@ def places(stick, files, size, crc):
     check(b["reads"]["last"]["what"] is None and any("Another file" in e for e in b["evidence"]), "a changed image is taken for the recorded one")
 
 
+def arguments(stick):
+    """A start with kernel arguments: they are told, and its plan is made again with them, so that a place in its boot menu has a name."""
+    served = json.loads(must("plan", stick.path + ":/images/missing.iso", "--json", "--arguments", "acpi=off -quiet").out)["overlays"]
+    menu = [o for o in served if o["kind"] == "menu"][0]
+    size, crc = os.path.getsize("missing.iso"), volume_crc("missing.iso")
+    for words, shown, what in (("acpi=off -quiet", "acpi=off -quiet", "file"), ("it's \x1b[2J", "it's ?[2J", None)):
+        state = bytearray(tf.SIZE)
+        tf.put_boot(state, 5, tf.machine(5), tf.image(5, "/images/missing.iso", size, crc=crc),
+                    tf.progress(5, 1, 9000, LOADER, TIMER, 1, 1, (menu["offset"], 4), arguments=words))
+        stick.put(state)
+        b = stick.boots()[0]
+        equal(b["image"].get("arguments"), shown, "kernel arguments")
+        if what:
+            equal((b["reads"]["last"]["what"], b["reads"]["last"].get("path")), (what, "isolinux/isolinux.cfg"), "a place in the served menu")
+        check("kernel arguments: " + shown in must("trace", stick.path).out, "the words as text")
+
+
 def missing(stick):
     """A folder was read last, the loader waits: what its configuration names there is told by name."""
     root = "root"
@@ -245,6 +262,7 @@ def main():
         size, crc = os.path.getsize("live.iso"), volume_crc("live.iso")
         places(stick, files, size, crc)
         missing(stick)
+        arguments(stick)
         state = verdicts(stick, size, crc)
         export(stick, state)
         hostile(stick, state)

@@ -62,10 +62,10 @@ def image(boot, path="/images/x.iso", size=1 << 20, volume=0, disk=0, memory=0, 
 
 
 def progress(boot, update, ms, events, flags=0, read=0, reads=0, last=(0, 0), last_ms=0, errors=0, error=(0, 0, 0), outside=0, outside_off=0,
-             read_ms=0, slow=()):
+             read_ms=0, slow=(), arguments=""):
     f = {0x18: u32(ms), 0x1c: bytes([len(events), flags]), 0x20: u64(read), 0x28: u32(reads), 0x2c: u32(last[1]), 0x30: u64(last[0]),
          0x40: u32(errors), 0x44: u32(error[1]), 0x48: u64(error[0]), 0x50: u32(outside), 0x54: u32(read_ms), 0x58: u64(outside_off),
-         0x90: stages(events), 0x120: u32(error[2]), 0x124: u32(last_ms)}
+         0x90: stages(events), 0x120: u32(error[2]), 0x124: u32(last_ms), 0x12c: arguments.encode()}
     for n, (off, took) in enumerate(slow):
         f[0x60 + 12 * n] = u64(off) + u32(took)
     return sector(PROGRESS, boot, update, f)

@@ -700,7 +700,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	cli_start_of(&im, plan, POD_OK, NULL, only ? only->bit : POD_START_ALL, &start);
 	rc = CLI_FAILED;
 	if (finds_read(&im, plan, &finds, fault)) {
-		rc = json ? report_json(&im, plan, &finds, only, &start, fault) : report_text(&im, plan, &finds, only, &start, fault);
+		rc = json ? report_json(&im, plan, &finds, only, &start, fault)
+			  : report_text(&im, plan, &finds, only, &start, fault);
 		finds_free(&finds);
 	}
 	if (rc == CLI_OK && start.starts == POD_STARTS_NOT)
@@ -711,7 +712,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 
 const struct cli_command cli_plan = {
 	.name = "plan",
-	.arguments = "FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--arguments WORDS] [--json] [--unsafe-read]",
+	.arguments =
+		"FILE | TARGET:PATH [--firmware bios|uefi|uefi-ia32|uefi-aa64] [--image N] [--arguments WORDS] [--json] [--unsafe-read]",
 	.summary = N_("say what each firmware will start in an image, and what is patched and why"),
 	.help = N_("  --firmware F  only this firmware\n"
 		   "  --image N     of a WIM, start this image\n"

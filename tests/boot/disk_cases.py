@@ -6,7 +6,7 @@ import re
 
 from vm import BootError
 
-MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:"}
+MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:"}
 
 CHUNK = 1 << 20
 
@@ -48,7 +48,9 @@ def write_something(vm, root):
         raise BootError("failed units: %r" % out)
 
 
-ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001", "installedmbr": "/dev/disk/by-partuuid/706f6401-06"}
+ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001", "installedmbr": "/dev/disk/by-partuuid/706f6401-06",
+        "installedxfs": "/dev/disk/by-partuuid/706f6469-6e73-4e09-8a09-697331300007",
+        "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004"}
 
 
 def check_overlay(vm, env, case):
@@ -83,5 +85,7 @@ def add_to(case):
         case("%s-installed" % fw, fw, "installed", "installed", after=check_overlay, **L)
         case("%s-installed-mbr" % fw, fw, "installed", "installedmbr", file="/images/installedmbr.img", after=check_overlay, **L)
         case("%s-installed-chain" % fw, fw, "installed-chain", "installed", file="/images/top.vhdx", after=check_overlay, **L)
+        case("%s-installed-xfs" % fw, fw, "installed-fs", "installedxfs", file="/images/installedxfs.img", after=check_overlay, **L)
+    case("uefi-installed-btrfs", "uefi", "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, **L)
     case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, **L)

@@ -37,7 +37,8 @@ static inline void fuzz_plan(const uint8_t *data, size_t len, size_t gap)
 				      .extent_count = e.dev.size_bytes != 0,
 				      .image_bytes = e.dev.size_bytes,
 				      .path = "/images/fuzz.iso",
-				      .shim = fuzz_plan_shim};
+				      .shim = fuzz_plan_shim,
+				      .arguments = "a=$b -quiet"};
 	struct pod_plan *p = malloc(sizeof *p);
 	pod_budget_start(&e.budget, FUZZ_PLAN_STEPS, POD_BUDGET_UNLIMITED, 0);
 	enum pod_status st = pod_plan_make(&rq, &e.alloc, p, NULL);

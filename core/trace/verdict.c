@@ -56,6 +56,10 @@ static bool memory_is_tight(const struct maker *m)
 
 static void nothing_to_start(struct maker *m)
 {
+	if (m->f->no_loader) {
+		pod_verdict_blame(m, POD_HAZARD_IMAGE, "nothing-to-start", CHECK_IMAGE, POD_RETRY_AFTER_COPY);
+		return;
+	}
 	pod_verdict_blame(m, POD_HAZARD_FIRMWARE, "nothing-to-start",
 			  m->f->other_mode == POD_YES
 				  ? OTHER_MODE

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Verdicts: every way a boot can end, told from its record; and above all, no alarm where all is well. */
 #include "core/image/image.h"
+#include "core/plan/plan.h"
 #include "core/trace/verdict.h"
 #include "tests/unit/test.h"
 
@@ -592,4 +593,20 @@ TEST(what_was_said_before_the_start)
 	f.start = &start;
 	pod_verdict_make(&b, &f, &v);
 	CHECK_STR(v.id, "finished");
+}
+
+/* That an image has no loader at all is not the firmware's fault. */
+TEST(nothing_to_start_anywhere)
+{
+	fresh(0);
+	b.image.entry = POD_ENTRY_NONE;
+	menu(POD_STAGE_START_FAILED, POD_E_UNSUPPORTED);
+	pod_verdict_make(&b, &f, &v);
+	CHECK_STR(v.id, "nothing-to-start");
+	CHECK_EQ(v.hazard, POD_HAZARD_FIRMWARE);
+	f.no_loader = true;
+	pod_verdict_make(&b, &f, &v);
+	CHECK_STR(v.id, "nothing-to-start");
+	CHECK_EQ(v.hazard, POD_HAZARD_IMAGE);
+	CHECK(v.remedy_count);
 }

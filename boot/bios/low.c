@@ -56,7 +56,7 @@ static bool unpack(void)
 	if (pod_unpack_lzma(&a, low_end, packed, to, size, &got) != POD_OK || got != size ||
 	    pod_crc32(0, to, size) != bios_high_crc)
 		return false;
-	memset(to + size, 0, (size_t)(high_end - high_image_end));
+	memset(to + size, 0, (uintptr_t)high_end - (uintptr_t)high_image_end);
 	return true;
 }
 

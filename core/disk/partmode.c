@@ -147,9 +147,9 @@ static enum pod_status name_in_gpt(struct begin *b, struct pod_dev *disk)
 	for (size_t i = 0; i < b->pieces; i++) {
 		const struct pod_partmode_piece *p = &b->piece[i];
 		uint32_t n = number_of(b, i, ARRAY_ENTRIES);
-		uint8_t *e = b->array + (n - 1) * GPT_ENTRY;
 		if (!n)
 			return POD_E_LIMIT;
+		uint8_t *e = b->array + (n - 1) * GPT_ENTRY;
 		memset(e, 0, GPT_ENTRY);
 		memcpy(e, pod_guid_partmode, 16);
 		memcpy(e + 16, unique, 16);

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import disk_cases
 import memory_cases
+import partition_cases
 import sticks
 import trace_cases
 import windows_cases
@@ -31,6 +32,7 @@ MARKER = {
     "floppy": r"@katydid, read from the emulated floppy",
     "grubfloppy": r"lacewing, read by GRUB from the floppy image",
     "cicada": r"cicada waits",
+    "heron": r"heron waits",
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",
     "rawdisk-uefi": r"mantis, read from the disk image",
@@ -361,6 +363,8 @@ windows_cases.add_to(case)
 disk_cases.add_to(case)
 # From memory.
 memory_cases.add_to(case)
+# As a partition of the stick.
+partition_cases.add_to(case)
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

@@ -13,6 +13,7 @@ import sys
 
 import frag
 import memory_cases
+import partition_cases
 import secure
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
@@ -74,6 +75,8 @@ class Env:
         folder = os.path.join(self.build, "stick")
         if os.path.isdir(folder):
             files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
+        if name.startswith("partition"):
+            files += [partition_cases.__file__]
         if name == "memory":
             files += [memory_cases.__file__, os.path.join(self.build, "moth.bin")]
         if name in ("windows", "secure"):
@@ -402,6 +405,8 @@ def windows_cd(folder, code):
 STICKS = {
     "secure": Stick(["efionly", "noinitrd"], size="512M", finish=add_signed),
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
+    "partition": Stick(["heron", "floppy", "efionly"], size="256M", finish=partition_cases.add_partition),
+    "partition-gpt": Stick(["heron", "floppy", "efionly"], size="256M", options=["--table", "gpt"], finish=partition_cases.add_partition),
     "memory": Stick(["grubfloppy", "cicada", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),

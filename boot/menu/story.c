@@ -65,7 +65,7 @@ static void judge(struct menu *m, struct story *s, size_t image)
 {
 	const struct pod_rec_boot *b = m->before;
 	const struct pod_rec_progress *r = &b->progress;
-	struct pod_start why;
+	struct pod_start why = {0};
 	size_t extents;
 	if (pod_arguments_valid(r->arguments))
 		pod_strlcpy(m->arguments, r->arguments, sizeof m->arguments);

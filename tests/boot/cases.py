@@ -289,6 +289,7 @@ case("uefi-serial-keys", "uefi", "main", "efionly", "serial", timeout=150, forbi
 case("uefi-keyboard", "uefi", "main", "memtest", "keys", timeout=180)
 
 # With kernel arguments for this once.
+case("bios-arguments", "bios", "main", "live", "arguments", after=check_arguments, wrong="dracut", group="long")
 case("uefi-arguments", "uefi", "main", "live", "arguments", after=check_arguments, wrong="dracut", group="long")
 
 # Folders without end and images that keep a reader busy.

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What Microsoft's boot manager (UEFI x64) says when a piece is missing or damaged: the codes that core/trace/verdict_text.c explains. Without a
-BCD it has nobody who tells it to write to the serial port: that screen was looked at by hand (0xc000000f without a BCD or with one that is no
-hive, 0xc000014c with the beginning of one)."""
+BCD it has nobody who tells it to write to the serial port: two such screens were looked at by hand (0xc000000f with one that is no hive,
+0xc000014c with the beginning of one)."""
 import os
 import re
 import sys

@@ -86,6 +86,6 @@ def add_to(case):
         case("%s-installed-mbr" % fw, fw, "installed", "installedmbr", file="/images/installedmbr.img", after=check_overlay, **L)
         case("%s-installed-chain" % fw, fw, "installed-chain", "installed", file="/images/top.vhdx", after=check_overlay, **L)
         case("%s-installed-xfs" % fw, fw, "installed-fs", "installedxfs", file="/images/installedxfs.img", after=check_overlay, **L)
-    case("uefi-installed-btrfs", "uefi", "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
+        case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, **L)
     case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, **L)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cli/host/lock.h"
 
@@ -36,12 +37,14 @@ static bool holds(int process, const struct stat *file)
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	bool found = false;
 	struct dirent *e;
-	struct stat st;
+	struct statx st;
 
 	if (fd >= 0 && !dir)
 		close(fd);
 	while (dir && !found && (e = readdir(dir)))
-		found = fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino &&
+		/* from what the kernel has: a server that does not answer is not waited for */
+		found = statx(dirfd(dir), e->d_name, AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+			makedev(st.stx_dev_major, st.stx_dev_minor) == file->st_dev && st.stx_ino == file->st_ino &&
 			has_lock(process, e->d_name);
 	if (dir)
 		closedir(dir);

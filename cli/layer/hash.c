@@ -159,12 +159,20 @@ bool layer_hashes_load(struct layer_store *ls, const struct pod_stored *e, struc
 	return st == POD_OK;
 }
 
-/* The nearest layer below that has a list, as member `*since` of the chain. */
-static bool load_below(struct layer_store *ls, const struct pod_stored *e, unsigned *since, struct pod_hashes *out)
+bool layer_hashes_is_member(const struct pod_chain *c, unsigned i, const struct pod_stored *e)
+{
+	return i < c->depth && c->member[i]->kind == POD_MEMBER_VHDX &&
+	       memcmp(c->member[i]->u.vhdx.data_write_guid, e->data_guid, sizeof e->data_guid) == 0;
+}
+
+/* The nearest layer below that has a list, as member `*since` of the chain: what the files say, which is not what the index says while a
+ * layer goes onto another one. */
+static bool load_below(struct layer_store *ls, const struct pod_stored *e, const struct pod_chain *c, unsigned *since,
+		       struct pod_hashes *out)
 {
 	const struct pod_stored *p = pod_store_find(&ls->s, e->parent);
 
-	for (*since = 1; p; p = pod_store_find(&ls->s, p->parent), (*since)++)
+	for (*since = 1; p && layer_hashes_is_member(c, *since, p); p = pod_store_find(&ls->s, p->parent), (*since)++)
 		if (layer_hashes_load(ls, p, out))
 			return true;
 	return false;
@@ -181,7 +189,7 @@ static enum pod_status make(struct layer_store *ls, const struct pod_stored *e, 
 
 	if (st != POD_OK)
 		return st;
-	if (!load_below(ls, e, &since, &below) || since >= c->depth || !pod_hashes_adopt(out, &below, &odd))
+	if (!load_below(ls, e, c, &since, &below) || !pod_hashes_adopt(out, &below, &odd))
 		since = c->depth;
 	pod_hashes_fini(&below);
 	cli_progress_start(&bar, e->name, c->dev.size_bytes);

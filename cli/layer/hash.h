@@ -29,6 +29,8 @@ bool layer_hashes_save(struct layer_store *ls, const struct pod_stored *e, const
 void layer_hashes_keep(struct layer_store *ls, const struct pod_stored *e, const struct pod_hashes *h, struct fault *fault);
 /* The list that is kept, or a new one, which is kept then. */
 int layer_hashes_get(struct layer_store *ls, const struct pod_stored *e, struct pod_hashes *out, struct fault *fault);
+/* Is member `i` of the chain that layer, by its file's own word? */
+bool layer_hashes_is_member(const struct pod_chain *c, unsigned i, const struct pod_stored *e);
 /* Brings `h`, which holds what stands below `since`, up to what the chain shows; `odd`: a block besides, or UINT32_MAX
  * (pod_hashes_adopt). POD_E_CANCELLED: interrupted. */
 enum pod_status POD_MUST_USE layer_hashes_update(struct pod_hashes *h, struct pod_chain *c, unsigned since, uint32_t odd,

@@ -9,9 +9,11 @@
  *    16  4  all blocks before this one are in the file and on the drive
  *    20 12  0
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli/layer/stream.h"
+#include "cli/layer/tree.h"
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "core/base/str.h"
@@ -68,23 +70,43 @@ static bool read_journal(struct disk_file *f, struct pod_stream_head *head, uint
 	return true;
 }
 
-bool layer_part_look(struct layer_store *ls, uint32_t id, struct pod_stream_head *head, uint32_t *next)
+static bool has_part(struct layer_store *ls, uint32_t id)
 {
-	char part[POD_STORE_FILE_MAX], journal[POD_STORE_FILE_MAX];
+	char part[POD_STORE_FILE_MAX];
+
+	layer_store_aside(id, PART, part);
+	return ls->dir.ops->exists(&ls->dir, part);
+}
+
+static bool look_at_journal(struct layer_store *ls, uint32_t id, struct pod_stream_head *head, uint32_t *next)
+{
+	char journal[POD_STORE_FILE_MAX];
 	struct fault quiet = {0};
 	struct disk_file *f = NULL;
 	uint32_t sequence;
 	bool ok = false;
 
-	layer_store_aside(id, PART, part);
 	layer_store_aside(id, JOURNAL, journal);
-	if (ls->dir.ops->exists(&ls->dir, part) && ls->dir.ops->exists(&ls->dir, journal))
+	if (ls->dir.ops->exists(&ls->dir, journal))
 		f = ls->dir.ops->open(&ls->dir, journal, false, &quiet);
 	if (f)
 		ok = read_journal(f, head, &sequence, next) && head->layer.id == id;
 	ls->dir.ops->close(&ls->dir, f, &quiet);
 	fault_free(&quiet);
 	return ok;
+}
+
+bool layer_part_look(struct layer_store *ls, uint32_t id, struct pod_stream_head *head, uint32_t *next)
+{
+	return has_part(ls, id) && look_at_journal(ls, id, head, next);
+}
+
+bool layer_part_renamed(struct layer_store *ls, uint32_t id)
+{
+	struct pod_stream_head head;
+	uint32_t next;
+
+	return !has_part(ls, id) && look_at_journal(ls, id, &head, &next);
 }
 
 struct each {
@@ -175,6 +197,15 @@ static int make(struct layer_part *p, const char *journal, const struct pod_stor
 
 /* --- begin, note, end ----------------------------------------------------------------------------------- */
 
+static int no_beginning(const struct layer_store *ls, struct fault *fault)
+{
+	return fault_set(
+		fault,
+		_("%s: this goes on with a layer of which the beginning is not here; 'isopod layer receive --status' says "
+		  "what is"),
+		ls->dir.shown);
+}
+
 static int decide(struct layer_part *p, const struct pod_stream_head *head, const char *journal, const struct pod_stored *base,
 		  struct fault *fault)
 {
@@ -185,11 +216,7 @@ static int decide(struct layer_part *p, const struct pod_stream_head *head, cons
 		return make(p, journal, base, fault);
 	if (layer_part_look(p->ls, head->layer.id, &before, &next) && pod_stream_same(&before, head) && head->first <= next)
 		return CLI_OK;
-	return fault_set(
-		fault,
-		_("%s: this goes on with a layer of which the beginning is not here; 'isopod layer receive --status' says "
-		  "what is"),
-		p->ls->dir.shown);
+	return no_beginning(p->ls, fault);
 }
 
 int layer_part_begin(struct layer_part *p, struct layer_store *ls, const struct pod_stream_head *head,
@@ -214,6 +241,9 @@ int layer_part_begin(struct layer_part *p, struct layer_store *ls, const struct 
 	if (rc == CLI_OK)
 		rc = layer_store_edit_disk(ls, &p->entry, &p->disk, fault);
 	p->open = rc == CLI_OK;
+	/* Of several layers that show the same another one may have been taken when it began. */
+	if (p->open && base && layer_store_named_parent(&ls->s, p->disk.chain.member[0]) != base->id)
+		rc = no_beginning(ls, fault);
 	if (rc != CLI_OK)
 		layer_part_close(p, fault);
 	return rc;
@@ -230,6 +260,16 @@ bool layer_part_note(struct layer_part *p, uint32_t next, struct fault *fault)
 	else
 		p->next = next;
 	return st == POD_OK;
+}
+
+void layer_part_forget(const struct layer_part *p)
+{
+	const struct disk_file *f;
+
+	if (!p->open)
+		return;
+	f = (const struct disk_file *)p->disk.chain.member[0]->file;
+	(void)posix_fadvise(p->ls->dir.target ? p->ls->dir.target->file.fd : f->dev.fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 int layer_part_close(struct layer_part *p, struct fault *fault)

@@ -145,16 +145,14 @@ static int may_follow(struct receiving *r, struct fault *fault)
 	return rc;
 }
 
-/* An interrupted receive had renamed the file already, but no index knows of it. */
+/* An interrupted receive had renamed the file already, but no index knows of it: its journal is still there. Any other file is let alone. */
 static void back_to_part(struct layer_store *ls, uint32_t id)
 {
 	char part[POD_STORE_FILE_MAX];
 	struct pod_stored e = {.id = id};
-	struct pod_stream_head head;
 	char *file = NULL;
-	uint32_t next;
 
-	if (pod_store_find(&ls->s, id) || layer_part_look(ls, id, &head, &next))
+	if (pod_store_find(&ls->s, id) || !layer_part_renamed(ls, id))
 		return;
 	file = layer_store_file(ls, &e, NULL);
 	layer_store_aside(id, ".vhdx.part", part);
@@ -294,6 +292,7 @@ static int verify(struct receiving *r, struct pod_hashes *now, struct fault *fau
 	uint32_t odd = UINT32_MAX;
 	enum pod_status st = pod_dev_flush(&c->dev);
 
+	layer_part_forget(&r->part);
 	if (st == POD_OK)
 		st = pod_hashes_init(now, &cli_alloc, c->dev.size_bytes);
 	if (st == POD_OK && r->base && !pod_hashes_adopt(now, &r->below, &odd))
@@ -343,6 +342,10 @@ static int enter(struct receiving *r, const struct pod_hashes *now, struct fault
 	enum pod_status st;
 	int rc;
 
+	/* The stream may have taken hours, and nobody was kept from writing meanwhile. */
+	rc = r->fresh ? CLI_OK : may_follow(r, fault);
+	if (rc != CLI_OK)
+		return rc;
 	e.parent = r->base ? r->base->id : 0;
 	e.flags = POD_STORED_FROZEN;
 	e.frozen = r->stream.head.frozen ? r->stream.head.frozen : cli_identity_time(NULL);
@@ -362,8 +365,12 @@ static int enter(struct receiving *r, const struct pod_hashes *now, struct fault
 		rc = layer_store_switch(ls, e.id, 0, true, fault);
 	else
 		rc = layer_store_child(ls, e.id, 0, &ls->s.current, fault);
-	if (rc == CLI_OK && r->fresh)
+	if (rc == CLI_OK && r->fresh) {
 		rc = layer_store_save_new(ls, fault);
+		/* Without an index nobody knows of it, and it would be in the way of the next try. */
+		if (rc != CLI_OK && !ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX))
+			layer_store_leave_file(ls, pod_store_find(&ls->s, ls->s.current)->file, fault);
+	}
 	if (rc == CLI_OK)
 		layer_part_drop(&r->part, fault);
 	return rc;

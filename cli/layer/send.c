@@ -171,7 +171,10 @@ static bool is_wanted(const struct sending *s, const struct pod_stream_record *r
 
 	if (r->block < s->head.first)
 		return false;
-	if (s->base && r->block < s->below.blocks && r->block != s->odd)
+	/* The end of a smaller disk: what the base shows of the block is not all of it. */
+	if (s->base && r->block == s->odd)
+		return true;
+	if (s->base && r->block < s->below.blocks)
 		before = s->below.block[r->block];
 	return memcmp(before, r->hash, POD_HASH_LEN) != 0;
 }
@@ -490,7 +493,14 @@ static int send(struct layer_store *ls, const struct pod_stored *base, const str
 	if (rc == CLI_OK) {
 		if (!base)
 			s->since = s->disk->chain.depth;
-		rc = send_open(s, fault);
+		else if (!layer_hashes_is_member(&s->disk->chain, s->since, base))
+			rc = fault_set(
+				fault,
+				_("%s: cannot send %s: its files stand in another order than the index says; 'isopod layer "
+				  "check --repair' finishes what was interrupted"),
+				ls->dir.shown, layer->name);
+		if (rc == CLI_OK)
+			rc = send_open(s, fault);
 		if (layer_store_close_disk(ls, s->disk, fault) != CLI_OK)
 			rc = CLI_FAILED;
 	}

@@ -29,6 +29,10 @@ struct layer_part {
 };
 /* False: none of that number is there. */
 bool layer_part_look(struct layer_store *ls, uint32_t id, struct pod_stream_head *head, uint32_t *next);
+/* Is there the journal of one whose file has its last name already? */
+bool layer_part_renamed(struct layer_store *ls, uint32_t id);
+/* What was flushed is not kept in memory, so that it is read from the drive. */
+void layer_part_forget(const struct layer_part *p);
 /* Makes it, or goes on with it if the stream does. `base`: NULL, none. */
 int layer_part_begin(struct layer_part *p, struct layer_store *ls, const struct pod_stream_head *head,
 		     const struct pod_stored *base, struct fault *fault);

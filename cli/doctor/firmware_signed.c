@@ -45,6 +45,7 @@ const struct doctor_check firmware_check_signed = {
 struct trust {
 	const char *p;
 	size_t len;
+	bool strict; /* what cannot be verified (another kind of key or hash) is not believed: right for db, where dbx is the safe side */
 };
 
 static bool is_digest(const struct pod_sig *e, struct pod_bytes of)
@@ -73,11 +74,12 @@ static int signed_with(const struct pod_signed *s, const struct pod_x509 *by, co
 	return s->hash ? cli_rsa_verify(hash_name[s->hash], bytes_of(by->rsa_key), bytes_of(s->value), data, pieces) : -1;
 }
 
-static bool issued_by(const struct pod_x509 *c, const struct pod_x509 *by)
+static bool issued_by(const struct pod_x509 *c, const struct pod_x509 *by, bool strict)
 {
 	struct cli_bytes tbs = bytes_of(c->tbs);
+	int good = pod_x509_issued_by(c, by) ? signed_with(&c->by_issuer, by, &tbs, 1) : 0;
 
-	return pod_x509_issued_by(c, by) && signed_with(&c->by_issuer, by, &tbs, 1) != 0;
+	return strict ? good == 1 : good != 0;
 }
 
 /* Is this certificate in the list, or the one it was issued by? Whose name that is goes to `name`. */
@@ -95,7 +97,8 @@ static bool lists_certificate(const struct trust *t, const struct pod_x509 *c, c
 		}
 		if (e.kind != POD_SIG_X509 || pod_x509_read(e.data, e.len, &known) != POD_OK)
 			continue;
-		if (issued_by(c, &known) || (known.der.len == c->der.len && memcmp(known.der.p, c->der.p, c->der.len) == 0)) {
+		if (issued_by(c, &known, t->strict) ||
+		    (known.der.len == c->der.len && memcmp(known.der.p, c->der.p, c->der.len) == 0)) {
 			pod_x509_name(known.subject, name);
 			return true;
 		}
@@ -116,10 +119,10 @@ static bool lists_digest(const struct trust *t, const uint8_t digest[32])
 }
 
 /* The certificate in the signature that issued this one; NULL. */
-static const struct pod_x509 *issuer_of(const struct pod_signature *s, const struct pod_x509 *c)
+static const struct pod_x509 *issuer_of(const struct pod_signature *s, const struct pod_x509 *c, bool strict)
 {
 	for (uint32_t i = 0; i < s->cert_count; i++)
-		if (&s->cert[i] != c && issued_by(c, &s->cert[i]))
+		if (&s->cert[i] != c && issued_by(c, &s->cert[i], strict))
 			return &s->cert[i];
 	return NULL;
 }
@@ -130,7 +133,7 @@ static bool lists_chain(const struct trust *t, const struct pod_signature *s, ch
 {
 	const struct pod_x509 *c = s->signer >= 0 ? &s->cert[s->signer] : NULL;
 
-	for (uint32_t n = 0; c && n < s->cert_count; n++, c = issuer_of(s, c))
+	for (uint32_t n = 0; c && n < s->cert_count; n++, c = issuer_of(s, c, t->strict))
 		if (lists_certificate(t, c, name))
 			return true;
 	return false;
@@ -138,7 +141,7 @@ static bool lists_chain(const struct trust *t, const struct pod_signature *s, ch
 
 bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_X509_NAME_MAX])
 {
-	const struct trust dbx = {s->dbx, s->dbx_len};
+	const struct trust dbx = {s->dbx, s->dbx_len, false};
 	struct pod_signature *sig = cli_xmalloc(sizeof *sig);
 	enum pod_status st;
 	bool revoked = lists_digest(&dbx, l->digest);
@@ -156,6 +159,7 @@ bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_
 struct facts {
 	unsigned signatures, fitting, differing;
 	unsigned forged;		/* of the fitting ones */
+	unsigned unknown;		/* ... those of a kind that cannot be verified */
 	bool broken;			/* the certificate table cannot be read to its end */
 	bool trusted;			/* by one of the signatures, or by its digest */
 	bool by_itself;			/* the first signer's certificate is its own issuer */
@@ -196,7 +200,7 @@ static int signer_signed(const struct pod_signature *s)
 
 static void read_facts(struct facts *f, const struct loader *l, const struct secure *s)
 {
-	const struct trust db = {s->db, s->db_len};
+	const struct trust db = {s->db, s->db_len, true};
 	struct pod_signature *sig = cli_xmalloc(sizeof *sig);
 	enum pod_status st;
 	uint32_t at = 0;
@@ -204,8 +208,7 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 	memset(f, 0, sizeof *f);
 	f->trusted = lists_digest(&db, l->digest);
 	while ((st = pod_signature_next(l->data, &l->pe, &at, sig)) == POD_OK || st == POD_E_UNSUPPORTED) {
-		int fits;
-		bool real;
+		int fits, real;
 
 		if (st != POD_OK)
 			continue;
@@ -213,13 +216,14 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 		f->signatures++;
 		f->fitting += fits == 1;
 		f->differing += fits == 0;
-		real = fits != 0 && signer_signed(sig) != 0;
-		f->forged += fits == 1 && !real;
+		real = fits ? signer_signed(sig) : 0;
+		f->forged += fits == 1 && real == 0;
+		f->unknown += fits == 1 && real < 0;
 		if (!*f->issuer) {
 			pod_x509_name(sig->signer_issuer, f->issuer);
 			f->by_itself = sig->signer >= 0 && pod_x509_issued_by(&sig->cert[sig->signer], &sig->cert[sig->signer]);
 		}
-		if (!f->trusted && real)
+		if (!f->trusted && fits == 1 && real == 1)
 			f->trusted = lists_chain(&db, sig, f->ca);
 	}
 	f->broken = st != POD_END;
@@ -256,6 +260,11 @@ static void report_signature(struct doctor *d, const struct doctor_image *im, co
 			d, &firmware_check_signature, DOCTOR_NOTE, im->subject, NULL,
 			_("%s: signed by \"%s\" with a certificate of its own: with Secure Boot on it starts only where that is enrolled"),
 			l->path, f->issuer);
+	else if (f->unknown && f->unknown + f->forged == f->fitting)
+		doctor_reportf(d, &firmware_check_signature, DOCTOR_NOTE, im->subject, NULL,
+			       _("%s: unchanged since it was signed; its signature names \"%s\", and is of a kind that cannot be "
+				 "verified here"),
+			       l->path, f->issuer);
 	else if (f->signatures)
 		doctor_reportf(d, &firmware_check_signature, DOCTOR_GOOD, im->subject, NULL,
 			       _("%s: signed by \"%s\", unchanged since"), l->path, f->issuer);

@@ -124,6 +124,11 @@ def damage(old):
     equal(run("sbverify", "--cert", "old.ca.pem", "forged.efi").returncode != 0, True, "sbverify of forged.efi")
     expect(got, "image.signature", "problem", "does not fit its signer's key", PCA2011)
     expect(got, "firmware.signed", "problem", "refuses", "forged")
+    # signed in a way that nobody knows here: neither forged nor trusted
+    kind = max(data.rfind(bytes.fromhex("2a864886f70d01010" + k)) for k in "1b")  # rsaEncryption, sha256WithRSAEncryption: the signer's is the last
+    got = look(patched("old.efi", "foreign.efi", kind + 8, b"\x07"), secure=1, db=old)
+    expect(got, "image.signature", "note", "of a kind that cannot be verified here", PCA2011)
+    expect(got, "firmware.signed", "problem", "refuses", "foreign")
     # other hashes: osslsigncode signs with them and states the digest itself
     for name in ("sha1", "sha384", "sha512"):
         run("osslsigncode", "sign", "-h", name, "-certs", "old.pem", "-key", "old.key", "-in", PROGRAM, "-out", name + ".efi", check=True)

@@ -112,6 +112,8 @@ static enum pod_status serve(struct menu *m, struct pod_plan *plan, const char *
 		POD_TRY(memory_load(m, plan, name, text, size));
 	if (partition)
 		POD_TRY(partition_begin(m, plan, name, text, size));
+	else if (way == AS_PARTITION && pod_plan_may_be_partition(plan))
+		screen_line(m, T("Not as a partition: this stick's partition table cannot be written."));
 	m->fw->disk->budget = NULL; /* the image reads as it likes */
 	/* the path lives in m->path, which start_plan filled */
 	enum pod_status st = m->fw->start(m->fw, plan, m->path, text, size);
@@ -159,7 +161,8 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	if (!text[0])
 		start_sentence(m, image, &why, text, 2048);
 	m->wim_image = 0; /* for this start only */
-	bool refused = st == POD_OK && arguments_refused(m, plan, name, text, 2048);
+	bool refused = st == POD_OK && plan_entry(m, plan) != POD_ENTRY_NONE && why.starts != POD_STARTS_NOT &&
+		       arguments_refused(m, plan, name, text, 2048);
 	m->arguments[0] = 0;
 	record_planned(m, image, st == POD_OK ? plan : NULL, extents, st);
 	if (st == POD_OK) {

@@ -143,7 +143,7 @@ static enum pod_status load_partmode(struct menu *m, struct pod_partmode *p)
 {
 	struct pod_window record;
 	if (!m->stick.has_state)
-		return POD_E_NOT_FOUND;
+		return m->stick.has_esp ? POD_E_NOT_FOUND : POD_E_IO;
 	POD_TRY(pod_window_init(&record, &m->stick.state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD));
 	return pod_partmode_load(p, m->fw->disk, &record.dev);
 }

@@ -62,8 +62,10 @@ static bool leave_partmode(struct cli_target *t, bool writable, struct fault *fa
 
 	open_esp(t);
 	t->partmode = p;
-	if (cli_target_state(t, &state, NULL, NULL) &&
-	    pod_window_init(&record, &state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD) == POD_OK)
+	if (!t->esp.ops)
+		st = POD_E_IO;
+	else if (cli_target_state(t, &state, NULL, NULL) &&
+		 pod_window_init(&record, &state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD) == POD_OK)
 		st = pod_partmode_load(p, &t->file.dev, &record.dev);
 	if (st == POD_E_NOT_FOUND || st == POD_E_CHANGED) {
 		fault_set(

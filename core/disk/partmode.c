@@ -116,7 +116,11 @@ static enum pod_status name_in_mbr(struct begin *b)
 			return POD_E_LIMIT;
 		pod_parttab_put_mbr(
 			s + MBR_TABLE + (n - 1) * MBR_ENTRY,
-			&(struct pod_part){.start_bytes = p->start_bytes, .length_bytes = p->length_bytes, .mbr_type = p->type},
+			/* Some BIOSes pass over a drive without an active partition: then nobody would put the table back. */
+			&(struct pod_part){.start_bytes = p->start_bytes,
+					   .length_bytes = p->length_bytes,
+					   .mbr_type = p->type,
+					   .active = !i && b->data->active},
 			9);
 	}
 	pod_bootcode_mark(s, true);
@@ -247,10 +251,17 @@ static enum pod_status read_as_was(struct pod_dev *d, uint64_t off, void *buf, s
 	return POD_OK;
 }
 
+/* POD_E_CHANGED is said of a table that differs, not of a drive that went away. */
+static enum pod_status get(struct pod_dev *d, uint64_t at, void *buf, size_t len)
+{
+	enum pod_status st = pod_dev_read(d, at, buf, len);
+	return st == POD_E_CHANGED ? POD_E_IO : st;
+}
+
 enum pod_status pod_partmode_load(struct pod_partmode *p, struct pod_dev *disk, struct pod_dev *record)
 {
 	uint8_t now[SECTOR];
-	POD_TRY(pod_dev_read(record, 0, p->record, POD_PARTMODE_RECORD));
+	POD_TRY(get(record, 0, p->record, POD_PARTMODE_RECORD));
 	if (disk->sector_size != SECTOR || !valid(p->record))
 		return POD_E_NOT_FOUND;
 	p->disk = disk;
@@ -261,7 +272,7 @@ enum pod_status pod_partmode_load(struct pod_partmode *p, struct pod_dev *disk, 
 				  .read = read_as_was,
 				  .ctx = p,
 				  .budget = disk->budget};
-	POD_TRY(pod_dev_read(disk, p->at_bytes, now, SECTOR));
+	POD_TRY(get(disk, p->at_bytes, now, SECTOR));
 	return memcmp(now, p->record + IS, SECTOR) == 0 ? POD_OK : POD_E_CHANGED;
 }
 

@@ -54,18 +54,17 @@ static enum pod_status pieces_of_disk(const struct pod_parttab *t, uint64_t star
 
 bool pod_plan_in_one_piece(const struct pod_plan *p)
 {
-	return p->map.count && p->map.seg->kind == POD_SEG_DEV && p->map.seg->length_bytes + SECTOR > p->image.size_bytes;
+	return p->in_one_piece;
 }
 
 static enum pod_status collect(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
 			       struct pod_partmode_piece piece[POD_PARTMODE_PIECES], size_t *pieces)
 {
-	const struct pod_seg *first = p->map.seg;
 	*pieces = 0;
 	if (!pod_plan_in_one_piece(p))
 		return POD_E_UNSUPPORTED;
 	/* a last, partial sector lies in a cluster that is the image's to its end */
-	uint64_t len = (pod_min_u64(p->image.size_bytes, first->length_bytes) + SECTOR - 1) & ~(uint64_t)(SECTOR - 1);
+	uint64_t len = pod_align_up(p->image.size_bytes, SECTOR);
 	if (p->image.kind == POD_IMAGE_DISK) {
 		struct pod_mapdev image;
 		struct pod_parttab *t = pod_zalloc(a, 1, sizeof *t);
@@ -74,12 +73,12 @@ static enum pod_status collect(const struct pod_plan *p, struct pod_dev *disk, s
 		pod_mapdev_init(&image, &p->map, disk, SECTOR);
 		enum pod_status st = pod_parttab_read(&image.dev, a, t, NULL);
 		if (st == POD_OK)
-			st = pieces_of_disk(t, first->source, len, piece, pieces);
+			st = pieces_of_disk(t, p->piece_start_bytes, len, piece, pieces);
 		pod_free(a, t);
 		POD_TRY(st);
 	}
 	if (!*pieces)
-		piece[(*pieces)++] = (struct pod_partmode_piece){first->source, len, POD_PARTMODE_TYPE};
+		piece[(*pieces)++] = (struct pod_partmode_piece){p->piece_start_bytes, len, POD_PARTMODE_TYPE};
 	return POD_OK;
 }
 

@@ -192,6 +192,8 @@ enum pod_status pod_plan_make(const struct pod_plan_request *rq, struct pod_allo
 	enum pod_status st = pod_plan_file_map(rq->disk, rq->extent, rq->extent_count, rq->image_bytes, &p->map);
 	if (st != POD_OK)
 		(void)pod_fail(diag, st, "file extents", 0, rq->image_bytes, p->map.size_bytes);
+	p->in_one_piece = st == POD_OK && p->map.count == 1 && p->map.seg->kind == POD_SEG_DEV;
+	p->piece_start_bytes = p->in_one_piece ? p->map.seg->source : 0;
 	pod_mapdev_init(&md, &p->map, rq->disk, ISO_SECTOR);
 	if (st == POD_OK)
 		st = pod_cache_init(&cache, &md.dev, a, CACHE_LINES,

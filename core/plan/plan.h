@@ -211,6 +211,8 @@ struct pod_plan {
 	struct pod_alloc *alloc;
 	struct pod_image image;
 	/* What the disk that `image` speaks of is packed in (pod_image_is_disk_file); else UNKNOWN. */
+	bool in_one_piece; /* the file, on the stick; then it begins at: */
+	uint64_t piece_start_bytes;
 	enum pod_image_kind container;
 	unsigned layers; /* files of the container: 1 and its parents */
 	bool unwritten;	 /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */

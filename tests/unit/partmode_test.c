@@ -43,6 +43,7 @@ static void stick(enum pod_parttab_kind kind)
 	table.mbr_signature = 0x600dd15c;
 	table.count = 2;
 	table.part[0] = part(1, MIB, ESP - MIB, 7, pod_guid_basic_data);
+	table.part[0].active = kind == POD_PARTTAB_MBR;
 	table.part[1] = part(2, ESP, MIB - 64 * 512, 0xef, pod_guid_esp);
 	REQUIRE(pod_parttab_write(&dev.dev, &test_alloc, &table, code) == POD_OK);
 	REQUIRE(pod_window_init(&record, &dev.dev, RECORD, POD_PARTMODE_RECORD) == POD_OK);
@@ -90,8 +91,9 @@ TEST(the_image_is_a_partition_and_is_none_again)
 		CHECK(parse(&dev.dev) && is_new());
 		CHECK_EQ(table.kind, kind);
 		CHECK_EQ(table.mbr_signature, 0x600dd15c);
+		/* as the data partition was: some BIOSes pass over a drive without one */
 		if (kind == POD_PARTTAB_MBR)
-			CHECK_EQ(numbered(3)->mbr_type, 0x96);
+			CHECK(numbered(3)->mbr_type == 0x96 && numbered(3)->active && !numbered(2)->active);
 		else
 			CHECK_EQ(numbered(3)->part_guid[1], 0x41);
 		/* a second time is none */

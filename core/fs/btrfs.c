@@ -295,30 +295,12 @@ bool pod_btrfs_is_dirty(struct pod_fs *fs)
 	return btrfs_of(fs)->log != 0;
 }
 
-const struct pod_fs_ops pod_fs_btrfs = {
-	.name = "btrfs",
-	.open = btrfs_open,
-	.close = btrfs_close,
-	.root = btrfs_root,
-	.readdir = btrfs_readdir,
-	.complete = btrfs_complete,
-	.extents = btrfs_extents,
-	.read = btrfs_read,
-	.readlink = btrfs_readlink,
-	.subvolumes = true,
-	.case_sensitive = true,
-};
-
-const struct pod_fs_ops pod_fs_btrfs_default = {
-	.name = "btrfs-default",
-	.open = btrfs_open_default,
-	.close = btrfs_close,
-	.root = btrfs_root,
-	.readdir = btrfs_readdir,
-	.complete = btrfs_complete,
-	.extents = btrfs_extents,
-	.read = btrfs_read,
-	.readlink = btrfs_readlink,
-	.subvolumes = true,
-	.case_sensitive = true,
-};
+/* They differ in where they begin. */
+#define BTRFS_OPS(NAME, OPEN)                                                                                                    \
+	{                                                                                                                        \
+		.name = (NAME), .open = (OPEN), .close = btrfs_close, .root = btrfs_root, .readdir = btrfs_readdir,              \
+		.complete = btrfs_complete, .extents = btrfs_extents, .read = btrfs_read, .readlink = btrfs_readlink,            \
+		.shares_data = true, .subvolumes = true, .case_sensitive = true,                                                 \
+	}
+const struct pod_fs_ops pod_fs_btrfs = BTRFS_OPS("btrfs", btrfs_open);
+const struct pod_fs_ops pod_fs_btrfs_default = BTRFS_OPS("btrfs-default", btrfs_open_default);

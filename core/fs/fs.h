@@ -99,6 +99,7 @@ struct pod_fs_ops {
 	/* Reads `len` bytes of a file whose bytes do not lie on the device as they are; extents refuses it. The range is within the
 	 * file. POD_END: they do, read them through the extents. NULL: all files are such. */
 	enum pod_status (*read)(struct pod_fs *fs, const struct pod_node *file, uint64_t off, void *buf, size_t len);
+	bool shares_data;    /* several files may have the same extents (reflinks); priv[0] then tells files, too, apart */
 	bool subvolumes;     /* directories may be root directories (pod_node.is_root) */
 	bool case_sensitive; /* names may differ in case only: the exact one comes first */
 	/* The target of a symbolic link, NUL-terminated; POD_E_LIMIT if it does not fit. NULL where the format has no links. */

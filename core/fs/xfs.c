@@ -402,5 +402,6 @@ const struct pod_fs_ops pod_fs_xfs = {
 	.complete = xfs_complete,
 	.extents = xfs_extents,
 	.readlink = xfs_readlink,
+	.shares_data = true,
 	.case_sensitive = true,
 };

@@ -118,6 +118,13 @@ static bool is_out(const struct edit *e, struct span is)
 	return false;
 }
 
+static bool has_newline(const char *p, const char *end)
+{
+	while (p < end && *p != '\n')
+		p++;
+	return p < end;
+}
+
 static void edit_line(void *ctx, const struct pod_menu_item *item)
 {
 	struct edit *e = ctx;
@@ -134,8 +141,12 @@ static void edit_line(void *ctx, const struct pod_menu_item *item)
 			put_added(e, item);
 			added = true;
 		}
-		if (!none && !is_out(e, w))
-			put(e, from, (size_t)(p - from));
+		bool out = none || is_out(e, w);
+		/* What is in front of a word goes with it, but for the end of a line that goes on. */
+		if (!out || has_newline(from, w.p))
+			put(e, from, (size_t)(w.p - from));
+		if (!out)
+			put(e, w.p, w.len);
 		from = p;
 	}
 	put(e, from, (size_t)(end - from));

@@ -12,7 +12,7 @@ enum {
 static bool was_there(const struct pod_scan *s, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (s->config[k].start_bytes == s->config[i].start_bytes)
+		if (pod_scan_same(s, &s->config[k], &s->config[i]))
 			return true;
 	return false;
 }
@@ -36,10 +36,19 @@ static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const st
 {
 	size_t len = (size_t)f->node.size_bytes, out_len;
 	char *out;
-	if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK)
-		return pod_budget_status(s->fs->dev->budget); /* the loader will meet the same error */
-	POD_TRY(pod_arguments_edit(h->rq->arguments, f->path, text, len, s->vars, s->alloc, &out, &out_len, &menu->lines));
-	enum pod_status st = out ? put_in_memory(&h->plan->map, out, out_len, menu) : POD_OK;
+	if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK) { /* the loader will meet the same error */
+		pod_arguments_refuse(h->plan, f);
+		return pod_budget_status(s->fs->dev->budget);
+	}
+	enum pod_status st =
+		pod_arguments_edit(h->rq->arguments, f->path, text, len, s->vars, s->alloc, &out, &out_len, &menu->lines);
+	if (st == POD_E_LIMIT) {
+		pod_arguments_refuse(h->plan, f);
+		menu->lines = 0;
+		return POD_OK;
+	}
+	POD_TRY(st);
+	st = out ? put_in_memory(&h->plan->map, out, out_len, menu) : POD_OK;
 	pod_free(s->alloc, out);
 	return st;
 }
@@ -49,6 +58,8 @@ enum pod_status pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
 				   void *ctx)
 {
 	uint64_t total = 0;
+	if (!s->config_count)
+		return POD_OK;
 	char *text = s->vars ? s->alloc->alloc(s->alloc, CONFIG_BYTES_MAX) : NULL;
 	if (!text)
 		return POD_E_NOMEM;

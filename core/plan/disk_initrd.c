@@ -211,6 +211,7 @@ static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct p
 {
 	struct volume *v = ctx;
 	struct serving s = {.v = v, .file = f};
+	POD_TRY(pod_handover_prepare(v->j->h));
 	enum pod_status st = show_menu(&s, menu);
 	pod_place_runs_free(&v->place, &s.runs);
 	if (!of_one_file(st))

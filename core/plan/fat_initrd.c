@@ -52,6 +52,7 @@ struct job {
 	uint32_t entries, used;
 	struct pod_map added; /* what the added clusters show, as segments of the plan's own map */
 	uint64_t new_base;
+	bool geometry_read; /* before that nothing of the virtual disk is changed */
 };
 
 static enum pod_status collect(void *ctx, const struct pod_found *f, const char *found_by)
@@ -455,6 +456,7 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 {
 	struct pod_plan *p = j->h->plan;
 	POD_TRY(read_geometry(j->vol, &j->old));
+	j->geometry_read = true;
 	uint64_t room = 0;
 	for (size_t i = 0; i < j->count; i++) {
 		const struct pod_map *post;
@@ -552,7 +554,7 @@ static enum pod_status serve(struct job *j, struct pod_fs *fs, uint32_t index)
 		return left_out(j->h);
 	if (st == POD_OK && j->count)
 		st = rebuild(j, index);
-	if (st == POD_E_CORRUPT) {
+	if (st == POD_E_CORRUPT || (st == POD_E_LIMIT && !j->geometry_read)) {
 		pod_plan_warn(p, "The FAT of a boot image is damaged: its initrds are served unchanged.");
 		p->initrd_count = initrds_before;
 		st = POD_OK;

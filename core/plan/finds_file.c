@@ -263,7 +263,8 @@ bool pod_finds_each(struct pod_finds_files *fs, const char *path, pod_finds_file
 			;
 		if (!folder || (is_common_folder(head) && !is_deep(head)))
 			return false;
-		(void)pod_snprintf(p, sizeof p, "%s/%s", head, rest);
+		if (pod_snprintf(p, sizeof p, "%s/%s", head, rest) >= (int)sizeof p)
+			return false;
 		return matching(fs, p, pod_strlen(head) + 1 + (literal - folder), cb, ctx);
 	}
 	uint32_t f = pod_finds_lookup(fs, p);

@@ -126,7 +126,8 @@ struct pod_finder {
 	uint32_t assigned[POD_FINDS_NAMES]; /* name and literal value, hashed together */
 	struct pod_unit *now;		    /* that is being read */
 	bool changed;
-	bool pipe; /* what comes through the pipe has names of disks */
+	unsigned programs; /* within each other, that are being read */
+	bool pipe;	   /* what comes through the pipe has names of disks */
 	enum pod_status st;
 	struct pod_finds_clue clue[POD_DW_COUNT];
 	uint8_t rank[POD_DW_COUNT];

@@ -282,6 +282,8 @@ static size_t string_as_word(const char *s, size_t len, char out[POD_W_LEN])
 	return n;
 }
 
+enum { PROGRAMS_DEEP = 32 };
+
 static void look_at_string(struct pod_finder *f, uint32_t file, const char *s, size_t len, bool *unsure, bool *told)
 {
 	char word[POD_W_LEN];
@@ -320,15 +322,20 @@ static void reach_program(struct pod_finder *f, uint32_t file, bool run)
 	if (is_busybox(s))
 		return;
 	const char *end = s->text + s->len, *from = s->text;
-	bool unsure = false, told = false;
+	/* Nobody's programs name each other so deep: what is behind is not looked at. */
+	bool unsure = f->programs == PROGRAMS_DEEP, told = false;
+	if (unsure)
+		from = end;
+	f->programs++;
 	f->st = pod_budget_spend(f->rq->budget, s->len / 16, 0);
-	for (const char *p = s->text; p <= end && f->st == POD_OK; p++) {
+	for (const char *p = from; p <= end && f->st == POD_OK; p++) {
 		bool printable = p < end && *p >= 0x20 && *p < 0x7f;
 		if (printable)
 			continue;
 		look_at_string(f, file, from, (size_t)(p - from), &unsure, &told);
 		from = p + 1;
 	}
+	f->programs--;
 	if (run && (unsure || !told) && !f->opaque.file[0])
 		pod_finds_clue_set(&f->opaque, s->path, 0, base_of(s->path), pod_strlen(base_of(s->path)));
 }

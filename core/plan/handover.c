@@ -245,9 +245,11 @@ static enum pod_status post_by_value(struct pod_handover *h, const struct pod_sh
 	return pod_map_append(out, POD_SEG_MEM, at, count.len);
 }
 
-/* Before the first post is made, and with it anything in the map served otherwise. */
-static enum pod_status prepare(struct pod_handover *h)
+enum pod_status pod_handover_prepare(struct pod_handover *h)
 {
+	if (h->asked)
+		return POD_OK;
+	h->asked = true;
 	POD_TRY(pod_handover_persist(h));
 	if (h->plan->image.kind != POD_IMAGE_DISK)
 		return POD_OK;
@@ -263,9 +265,7 @@ enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, co
 		size_t rec_len;
 		uint8_t *rec;
 		pod_map_init(out, h->plan->alloc);
-		if (!h->asked)
-			POD_TRY(prepare(h));
-		h->asked = true;
+		POD_TRY(pod_handover_prepare(h));
 		POD_TRY(h->rq->shim(h->rq->shim_ctx, m, &shim));
 		POD_TRY(build_record(h, &rec, &rec_len));
 		enum pod_status st =

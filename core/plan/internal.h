@@ -58,6 +58,8 @@ void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
 					      void *ctx);
+/* Are they the same file? Files that share data are told by what they are; else by where their data is, which has several records. */
+bool pod_scan_same(const struct pod_scan *s, const struct pod_found *a, const struct pod_found *b);
 /* Adds a candidate, whose start is looked up; *index: which one it is, also if it was known before. One more than is kept is left out:
  * *index is initrd_count. POD_E_CORRUPT: it lies nowhere. */
 enum pod_status POD_MUST_USE pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index);
@@ -142,6 +144,8 @@ struct pod_handover {
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
+/* Before anything in the map is served otherwise; a second time it does nothing. */
+enum pod_status POD_MUST_USE pod_handover_prepare(struct pod_handover *h);
 enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces);
 /* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record
  * holds. */

@@ -224,13 +224,14 @@ enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *r
 
 /* --- the partitions ---------------------------------------------------------------------------------------- */
 
-/* POD_OK also where it is another filesystem, or damaged. */
-static enum pod_status look_into_as(struct pod_handover *h, struct pod_dev *d, const struct pod_fs_ops *ops)
+/* POD_OK also where it is another filesystem, or damaged. *opened: it is that one. */
+static enum pod_status look_into_as(struct pod_handover *h, struct pod_dev *d, const struct pod_fs_ops *ops, bool *opened)
 {
 	struct pod_fs *fs = pod_zalloc(h->plan->alloc, 1, sizeof *fs);
 	if (!fs)
 		return POD_E_NOMEM;
 	enum pod_status st = pod_fs_open_as(fs, ops, d, h->plan->alloc, NULL);
+	*opened = st == POD_OK;
 	if (st == POD_OK)
 		st = pod_handover_modules_of(h, fs);
 	pod_fs_close(fs);
@@ -246,8 +247,9 @@ static enum pod_status look_into(struct pod_handover *h, struct pod_dev *disk, u
 	static const struct pod_fs_ops *const known[] = {&pod_fs_ext, &pod_fs_xfs, &pod_fs_btrfs_default, &pod_fs_btrfs};
 	struct pod_window w;
 	enum pod_status st = pod_window_init(&w, disk, start, len);
-	for (size_t i = 0; st == POD_OK && i < POD_ARRAY_LEN(known); i++)
-		st = look_into_as(h, &w.dev, known[i]);
+	bool opened = false;
+	for (size_t i = 0; st == POD_OK && !opened && i < POD_ARRAY_LEN(known); i++)
+		st = look_into_as(h, &w.dev, known[i], &opened);
 	return st;
 }
 

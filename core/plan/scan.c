@@ -191,13 +191,18 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	return POD_OK;
 }
 
+bool pod_scan_same(const struct pod_scan *s, const struct pod_found *a, const struct pod_found *b)
+{
+	return s->fs->ops->shares_data ? a->node.priv[0] == b->node.priv[0] : a->start_bytes == b->start_bytes;
+}
+
 enum pod_status pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index)
 {
 	*index = s->initrd_count;
 	if (start_of(s, f) != POD_OK)
 		return POD_E_CORRUPT;
 	for (size_t i = 0; i < s->initrd_count; i++) {
-		if (s->initrd[i].start_bytes == f->start_bytes) {
+		if (pod_scan_same(s, &s->initrd[i], f)) {
 			*index = i;
 			return POD_OK;
 		}
@@ -338,7 +343,7 @@ enum pod_status pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 		const char *by = s->by ? s->by[i] : NULL, *fs = NULL;
 		bool twice = false;
 		for (size_t j = 0; j < i && !twice; j++)
-			twice = s->initrd[j].start_bytes == f->start_bytes;
+			twice = pod_scan_same(s, &s->initrd[j], f);
 		if (twice || f->start_bytes == UINT64_MAX)
 			continue;
 		enum pod_content what = pod_content_of(s->fs, &f->node, s->alloc, &fs);

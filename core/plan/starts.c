@@ -234,7 +234,7 @@ void pod_start_of_plan(const struct pod_plan *p, uint32_t firmware, struct pod_s
 	judge(&p->image, starts_on, firmware, out);
 	if (out->starts == POD_STARTS && p->unwritten)
 		set(out, POD_WHY_UNWRITTEN, "", "");
-	bool open = out->why == POD_WHY_NONE || out->why == POD_WHY_NO_LOADER;
+	bool open = out->why == POD_WHY_NONE || (out->why == POD_WHY_NO_LOADER && p->why.starts == POD_STARTS_NOT);
 	if (p->why.why && open && !(holds && starts_on & firmware & ~holds))
 		*out = p->why;
 }

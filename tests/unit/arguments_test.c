@@ -54,6 +54,9 @@ TEST(arguments_are_taken_out)
 		  "linux /k splash quieter consoles=1\n");
 	CHECK_STR(edit("-quiet nomodeset -vga=791", "label x\nkernel k\nappend initrd=i quiet vga=791 vga=792\r\n"),
 		  "label x\nkernel k\nappend initrd=i vga=792 nomodeset\r\n");
+	/* a line that goes on keeps its end, or the next one would be a part of it */
+	CHECK_STR(edit("-quiet", "linux /k ro \\\n  quiet\n  initrd /i\n"), "linux /k ro \\\n  \n  initrd /i\n");
+	CHECK_STR(edit("-quiet a", "linux /k ro \\\n  quiet splash\n"), "linux /k ro \\\n   splash a\n");
 	CHECK_STR(edit("a", "linux /k b -- single\n"), "linux /k b a -- single\n");
 	CHECK_STR(edit("a", "linux /k b ---\n"), "linux /k b --- a\n");
 }

@@ -8,20 +8,9 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_fs.h"
 #include "tests/unit/btrfs_volume.h"
+#include "tests/unit/place_image.h"
 
 static uint8_t base[BTRFSV_SIZE], image[BTRFSV_SIZE];
-
-static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
-{
-	FUZZ_REQUIRE(pod_in_range(off, len, p->fs->dev->size_bytes));
-	memcpy(image + off, data, len);
-	return POD_OK;
-}
-
-static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
-{
-	return pod_dev_read(p->fs->dev, off, buf, len);
-}
 
 /* What is shown of a file then is as long as was said, unless what it is made of was damaged. */
 static void place(struct pod_place *p, const char *path, uint32_t sectors, struct pod_dirent *scratch)
@@ -50,9 +39,7 @@ static void places(struct pod_fs *fs, const struct pod_place_ops *ops)
 	struct pod_place p;
 	struct pod_dirent *scratch = calloc(1, sizeof *scratch);
 	FUZZ_REQUIRE(scratch);
-	pod_place_init(&p, ops, fs);
-	p.show = show;
-	p.shown = shown;
+	place_image_begin(&p, ops, fs, image);
 	place(&p, "one", 1, scratch);
 	place(&p, "many", 1, scratch);
 	place(&p, "zlib", 12, scratch);

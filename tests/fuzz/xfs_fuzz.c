@@ -8,6 +8,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_fs.h"
 #include "tests/unit/xfs_volume.h"
+#include "tests/unit/place_image.h"
 
 static uint8_t base[2][XFSV_SIZE], image[XFSV_SIZE];
 
@@ -20,18 +21,6 @@ static void make(unsigned version)
 	xfsv_log(&v, 20, 2, 0x20);
 }
 
-static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
-{
-	FUZZ_REQUIRE(pod_in_range(off, len, p->fs->dev->size_bytes));
-	memcpy(image + off, data, len);
-	return POD_OK;
-}
-
-static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
-{
-	return pod_dev_read(p->fs->dev, off, buf, len);
-}
-
 /* Room for `blocks` before and behind each of two files; what is shown then is as long as was said. */
 static void place(struct pod_fs *fs, const char *path, uint32_t blocks, struct pod_dirent *scratch)
 {
@@ -40,9 +29,7 @@ static void place(struct pod_fs *fs, const char *path, uint32_t blocks, struct p
 	struct pod_node n;
 	if (pod_fs_lookup(fs, path, &n, scratch) != POD_OK || n.is_dir)
 		return;
-	pod_place_init(&p, &pod_place_xfs, fs);
-	p.show = show;
-	p.shown = shown;
+	place_image_begin(&p, &pod_place_xfs, fs, image);
 	if (pod_place_room(&p, (uint64_t)blocks * fs->cluster_size, &runs) == POD_OK && pod_place_kept(&p, &n, &runs) == POD_OK &&
 	    pod_place_room(&p, fs->cluster_size, &runs) == POD_OK) {
 		for (size_t i = 0; i < runs.count; i++)

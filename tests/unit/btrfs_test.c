@@ -3,6 +3,7 @@
 #include "core/fs/btrfs.h"
 #include "core/fs/btrfs_int.h"
 #include "tests/unit/btrfs_volume.h"
+#include "tests/unit/place_image.h"
 #include "tests/unit/fs_names.h"
 #include "tests/unit/test.h"
 
@@ -304,26 +305,10 @@ TEST(damage)
 
 /* --- room, and files shown longer ------------------------------------------------------------------------- */
 
-static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
-{
-	(void)p;
-	memcpy(img + off, data, len);
-	return POD_OK;
-}
-
-static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
-{
-	(void)p;
-	memcpy(buf, img + off, len);
-	return POD_OK;
-}
-
 static void start(struct pod_place *p)
 {
 	REQUIRE(open_it(NULL) == POD_OK);
-	pod_place_init(p, &pod_place_btrfs, &fs);
-	p->show = show;
-	p->shown = shown;
+	place_image_begin(p, &pod_place_btrfs, &fs, img);
 }
 
 static void finish(struct pod_place *p)

@@ -4,6 +4,7 @@
 #include "core/fs/xfs.h"
 #include "core/fs/xfs_int.h"
 #include "tests/unit/xfs_volume.h"
+#include "tests/unit/place_image.h"
 #include "tests/unit/fs_names.h"
 #include "tests/unit/test.h"
 
@@ -327,25 +328,9 @@ TEST(a_log_that_was_not_emptied)
 	pod_fs_close(&fs);
 }
 
-static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
-{
-	(void)p;
-	memcpy(img + off, data, len);
-	return POD_OK;
-}
-
-static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
-{
-	(void)p;
-	memcpy(buf, img + off, len);
-	return POD_OK;
-}
-
 static void start(struct pod_place *p)
 {
-	pod_place_init(p, &pod_place_xfs, &fs);
-	p->show = show;
-	p->shown = shown;
+	place_image_begin(p, &pod_place_xfs, &fs, img);
 }
 
 TEST(free_room)

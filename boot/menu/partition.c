@@ -48,7 +48,7 @@ enum pod_status partition_begin(struct menu *m, struct pod_plan *p, const char *
 		return st;
 	}
 	/* The one sector may have come there nonetheless. */
-	(void)stick_end_partmode(m);
+	(void)!stick_end_partmode(m);
 	if (!pod_plan_in_one_piece(p))
 		pod_snprintf(
 			text, size,

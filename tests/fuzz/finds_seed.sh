@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-cd "$(dirname "$0")/../finds" || exit 1
-for f in *.txt; do
-	cat "$f" >"$1/$f"
-	printf '\0\0\0\0' >>"$1/$f"
+for f in "$(dirname "$0")"/../finds/*.txt; do
+	out=$1/$(basename "$f")
+	cat "$f" >"$out"
+	printf '\0\0\0\0' >>"$out"
 done

@@ -6,22 +6,26 @@
 
 struct bounds {
 	uint32_t lines, line, entry;
-	size_t items;
+	size_t items, size;
 };
 
 static void inside(void *ctx, const struct pod_menu_item *i)
 {
 	struct bounds *b = ctx;
+	b->items++;
+	if (i->kind == POD_MENU_ARGUMENTS) {
+		FUZZ_REQUIRE(pod_in_range(i->at, i->len, b->size));
+		return;
+	}
 	FUZZ_REQUIRE(i->line >= 1 && i->line <= b->lines && i->text[0]);
 	FUZZ_REQUIRE(pod_strlen(i->text) < POD_MENU_NAME_MAX);
 	FUZZ_REQUIRE(i->firmware && !(i->firmware & ~(uint32_t)(POD_FW_BIOS | POD_FW_X64)));
 	FUZZ_REQUIRE(i->kind <= POD_MENU_ARCH);
-	b->items++;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct bounds b = {.lines = 1};
+	struct bounds b = {.lines = 1, .size = size - (size != 0)};
 	if (!size)
 		return 0;
 	struct pod_menu_vars *vars = calloc(1, sizeof *vars);

@@ -112,7 +112,7 @@ static void warn_about_image(struct pod_plan *p)
 		pod_start_say(&s, NULL, NULL, text, sizeof text);
 		pod_plan_warn(p, "%s", text);
 	}
-	if (im->instead && im->kind != POD_IMAGE_UNKNOWN)
+	if (im->instead && im->kind != POD_IMAGE_UNKNOWN && s.why != POD_WHY_NOT_AN_IMAGE)
 		pod_plan_warn(p, "This is %s: %s.", pod_instead_text(im->instead), pod_instead_fix(im->instead));
 	p->about_image.end = p->warning_count;
 }

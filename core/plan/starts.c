@@ -176,9 +176,17 @@ static void judge(const struct pod_image *im, uint32_t starts_on, uint32_t firmw
 		name_firmware(firmware, a, sizeof a);
 		name_firmware(starts_on, b, sizeof b);
 	}
+	/* It can be started, as a kernel alone can, but is hardly what was meant. */
+	bool doubtful = why == POD_WHY_NONE && im->instead;
+	if (doubtful) {
+		why = POD_WHY_NOT_AN_IMAGE;
+		pod_strlcpy(a, pod_instead_text(im->instead), sizeof a);
+	}
 	set(out, why, a, b);
 	if (why == POD_WHY_NOT_AN_IMAGE)
 		out->fix = pod_instead_fix(im->instead);
+	if (doubtful)
+		out->starts = POD_STARTS_UNKNOWN;
 }
 
 void pod_start_of_image(const struct pod_image *im, uint32_t firmware, struct pod_start *out)
@@ -282,11 +290,11 @@ void pod_start_of_failure(enum pod_status st, const struct pod_diag *d, const ch
 		    st == POD_E_NOT_FOUND ? POD_WHY_PARENT_MISSING
 		    : st == POD_E_CHANGED ? POD_WHY_PARENT_CHANGED
 					  : POD_WHY_PARENT_DAMAGED,
-		    parent, pod_status_text(st));
+		    parent, d && d->what ? d->what : pod_status_text(st));
 	else if (stick_file)
 		set(out, POD_WHY_STICK_DAMAGED, stick_file, "");
 	else
-		set(out, of_status(st), d && d->what ? d->what : pod_status_text(st), at);
+		set(out, of_status(st), d && d->what && st != POD_E_BUDGET ? d->what : pod_status_text(st), at);
 }
 
 /* --- in words --------------------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@ LAYERS = [
     ["gfx", "escape", "serial", "screen", "keys"],
     ["stick", "scan", "store", "language"],
     ["view", "box", "pager"],
-    ["last", "journal", "start", "memory", "launch", "probe", "images", "arguments", "pages", "story", "browse"],
+    ["last", "journal", "start", "memory", "partition", "launch", "probe", "images", "arguments", "pages", "story", "browse"],
     ["main"],
 ]
 

@@ -112,7 +112,7 @@ with workdir():
             continue
         make(os.path.abspath(name))
         answers(name + ": disk info", says, "disk", "info", name)
-        answers(name + ": plan", says, "plan", name)
+        answers(name + ": plan", "is not there" if says == "missing" else says, "plan", name)
         if says == "takes too long":  # to open
             answers(name + ": disk map", says, "disk", "map", name)
         for verb in stopped:

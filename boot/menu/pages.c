@@ -362,18 +362,18 @@ static void add_other_ways(struct menu *m, struct menu_pager *p, size_t image, c
 	pager_add_pair(m, p, "K", T("start with other kernel arguments"));
 }
 
-/* But for the one that was said first. */
-static void add_warnings(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, bool said)
+/* But for `said`, which stands above them. */
+static void add_warnings(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, const struct pod_start *said)
 {
 	char w[400];
 	for (uint32_t i = 0; i < plan->warning_count && i < POD_PLAN_WARNING_MAX; i++) {
-		if (said && i == plan->why_warning)
+		if (pod_start_is_warning(said, plan, i))
 			continue;
 		pager_add_marked(m, p, MARK_WARN, menu_translate_filled(m->fw->language, plan->warning[i], w, sizeof w));
 	}
 }
 
-static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, bool said)
+static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, const struct pod_start *said)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	char t[800];
@@ -538,7 +538,7 @@ void page_details(struct menu *m, size_t image)
 		pager_add_marked(m, &p, MARK_WARN, text);
 	}
 	if (st == POD_OK) {
-		add_plan(m, &p, plan, why.starts != POD_STARTS);
+		add_plan(m, &p, plan, &why);
 		add_other_ways(m, &p, image, plan);
 		pod_plan_free(plan);
 	}

@@ -37,7 +37,7 @@ static void look_inside(const char *path, const char *name, const char *fs, stru
 		st = cli_image_plan(&im, plan, &diag, NULL);
 		cli_start_of(&im, plan, st, &diag, POD_START_ALL, start);
 		for (uint32_t i = 0; st == POD_OK && i < plan->warning_count; i++)
-			if (start->starts == POD_STARTS || i != plan->why_warning)
+			if (!pod_start_is_warning(start, plan, i))
 				fault_warn(fault, "%s: %s", name, plan->warning[i]);
 		if (st == POD_OK)
 			pod_plan_free(plan);
@@ -65,7 +65,7 @@ static void warn_about(struct cli_dev *src, const char *name, const char *fs, st
 	if (*text)
 		fault_warn(fault, "%s: %s", name, text);
 	free(text);
-	if (im->instead && im->kind != POD_IMAGE_UNKNOWN)
+	if (im->instead && start.why != POD_WHY_NOT_AN_IMAGE)
 		fault_warn(fault, _("%s: it is %s; %s"), name, _(pod_instead_text(im->instead)), _(pod_instead_fix(im->instead)));
 	if (pod_image_kind_of_name(name) == POD_IMAGE_UNKNOWN)
 		fault_warn(fault,

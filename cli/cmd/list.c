@@ -89,7 +89,7 @@ struct probed {
 static void keep_warnings(const struct pod_plan *plan, struct probed *out)
 {
 	for (uint32_t i = 0; i < plan->warning_count; i++)
-		if (out->start.starts == POD_STARTS || i != plan->why_warning)
+		if (!pod_start_is_warning(&out->start, plan, i))
 			pod_strlcpy(out->warning[out->warnings++], plan->warning[i], sizeof out->warning[0]);
 }
 

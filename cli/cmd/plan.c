@@ -646,7 +646,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 			cli_print(" %llu\n", (unsigned long long)s->source);
 	}
 	for (uint32_t i = 0; i < p->warning_count; i++)
-		if (start->starts == POD_STARTS || i != p->why_warning)
+		if (!pod_start_is_warning(start, p, i))
 			cli_print(_("Warning: %s\n"), p->warning[i]);
 	text_finds_warnings(finds);
 	return cli_flush(fault);

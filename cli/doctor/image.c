@@ -287,7 +287,7 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 	/* What the plan could not do is worth knowing, unless the other checks say so; the reasons are the boot manager's own. */
 	for (uint32_t i = 0; im->plan && i < im->plan->warning_count; i++)
 		if ((i < im->plan->about_image.first || i >= im->plan->about_image.end) &&
-		    (im->start.starts != POD_STARTS_NOT || i != im->plan->why_warning))
+		    (im->start.starts != POD_STARTS_NOT || !pod_start_is_warning(&im->start, im->plan, i)))
 			doctor_report(d, &structure_check, DOCTOR_NOTE, im->subject, im->plan->warning[i], NULL);
 }
 

@@ -108,7 +108,6 @@ static void warn_about_image(struct pod_plan *p)
 	p->about_image.first = p->warning_count;
 	pod_start_of_plan(p, POD_START_ALL, &s);
 	if (s.starts == POD_STARTS_NOT && s.why != p->why.why) {
-		p->why_warning = p->warning_count;
 		pod_start_say(&s, NULL, NULL, text, sizeof text);
 		pod_plan_warn(p, "%s", text);
 	}

@@ -244,7 +244,6 @@ struct pod_plan {
 	char warning[POD_PLAN_WARNING_MAX][160];
 	/* Why it will not or may not start, beyond what `image` tells. */
 	struct pod_start why;
-	uint32_t why_warning; /* of an image that does not or may not start: this warning says what pod_start_of_plan does */
 };
 
 /*

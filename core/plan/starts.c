@@ -223,14 +223,12 @@ void pod_plan_because(struct pod_plan *p, enum pod_start_why why, const char *ar
 {
 	char text[sizeof p->warning[0]];
 	struct pod_start s;
-	uint32_t before = p->warning_count;
 	set(&s, why, arg0, arg1);
 	pod_start_say(&s, NULL, NULL, text, sizeof text);
 	pod_plan_warn(p, "%s", text);
 	if (p->why.why && (p->why.starts == POD_STARTS_NOT || s.starts != POD_STARTS_NOT))
 		return; /* the first that is sure */
 	p->why = s;
-	p->why_warning = before;
 }
 
 void pod_start_of_plan(const struct pod_plan *p, uint32_t firmware, struct pod_start *out)
@@ -338,4 +336,13 @@ void pod_start_say(const struct pod_start *s, const char *(*translate)(void *ctx
 	size_t at = fill(s, translate(ctx, pod_start_what(s->why)), translate, ctx, out, size);
 	if (*s->fix)
 		pod_snprintf(out + at, size - at, "; %s", translate(ctx, s->fix));
+}
+
+bool pod_start_is_warning(const struct pod_start *s, const struct pod_plan *p, uint32_t i)
+{
+	char text[sizeof p->warning[0]];
+	if (s->starts == POD_STARTS)
+		return false;
+	pod_start_say(s, NULL, NULL, text, sizeof text);
+	return pod_streq(text, p->warning[i]);
 }

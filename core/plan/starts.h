@@ -93,5 +93,7 @@ void pod_start_of_failure(enum pod_status st, const struct pod_diag *d, const ch
 /* "WHAT; FIX" into out, each translated by `translate`, which gives back what it does not know; NULL: English. */
 void pod_start_say(const struct pod_start *s, const char *(*translate)(void *ctx, const char *text), void *ctx, char *out,
 		   size_t size);
+/* Does the plan's warning i say that, too? Whoever has said it leaves that warning out. */
+bool pod_start_is_warning(const struct pod_start *s, const struct pod_plan *p, uint32_t i);
 
 #endif

@@ -148,11 +148,21 @@ def efi_arm(path):
     return path
 
 
+def kernel(path):
+    """A kernel that is an EFI program, too: it can be started, and is hardly what was meant."""
+    k = bytearray(efi_program())
+    k[0x1FE:0x206] = b"\x55\xaa\xeb\x66HdrS"
+    with open(path, "wb") as f:
+        f.write(k)
+    return path
+
+
 # name, how it is made, code of the hosts' answer (any firmware), of the menu's on BIOS and on UEFI x64
 CASES = [
     ("live.iso", live, "starts", "starts", "starts"),
     ("bios.iso", bios_only, "starts", "starts", "other-firmware"),
     ("arm.efi", efi_arm, "starts", "other-firmware", "other-firmware"),
+    ("kernel.iso", kernel, "not-an-image", "other-firmware", "not-an-image"),
     ("cut.iso", cut, "cut-off", "cut-off", "cut-off"),
     ("data.iso", data_iso, "no-loader", "no-loader", "no-loader"),
     ("page.iso", page, *["not-an-image"] * 3),
@@ -224,6 +234,9 @@ def main():
             text = [e for e in must("list", "stick.img").out.split("\n/") if e.lstrip("/").startswith("images/" + name + "\n")]
             check(text and words in text[0], "%s: list, in words: %r" % (name, text))
             check(words in added[name] and (words or name + ":" not in added[name]), "%s: add: %r" % (name, added[name]))
+            if words:
+                # With or without the remedy behind it.
+                equal(added[name].count(words.split("; ")[0]), 1, "%s: add says it once: %r" % (name, added[name]))
             about = [f for f in found if f[2] == path]
             what = words.split("; ")[0].rstrip(".")
             check(any(what in f[3] for f in about), "%s: the doctor: %r, %r" % (name, words, about))
@@ -239,6 +252,9 @@ def main():
                     check(want == "other-firmware" and marked and "nothing in it starts on" in sentence, what)
                     equal(json.loads(isopod("plan", "stick.img:" + path, "--json", "--firmware", "bios" if fw == 1 else "uefi").out)["start"]["reason"],
                           said(sentence), what + ": plan --firmware")
+                    # What else is wrong with it is not lost behind that.
+                    for w in json.loads(planned.out)["warnings"]:
+                        check("Warning: " + w in isopod("plan", "stick.img:" + path, "--firmware", "bios" if fw == 1 else "uefi").out, what + ": warns: " + w)
         recorded("stick.img", "windows.img", listed["windows.img"]["reason"], True)
         recorded("stick.img", "luks.img", listed["luks.img"]["reason"], False)
     finish()

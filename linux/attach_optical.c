@@ -111,13 +111,6 @@ void pod_optical_keep(struct pod_names *n)
 		put(places[i], n);
 }
 
-static bool begins(const char *text, const char *with)
-{
-	while (*with && *text == *with)
-		text++, with++;
-	return !*with;
-}
-
 void pod_optical_end(const struct pod_names *n)
 {
 	static char text[16384];
@@ -125,7 +118,7 @@ void pod_optical_end(const struct pod_names *n)
 	if (!n->optical || pod_read_text(POD_PROC_DIR "/1/mountinfo", text, sizeof text) <= 0)
 		return;
 	bool mounted = pod_find_mount(text, n->major, n->minor, &m);
-	if (!mounted || begins(m.source, "sr") || begins(m.source, "cdrom") || begins(m.source, "dvd"))
+	if (!mounted || pod_starts_with(m.source, "sr") || pod_starts_with(m.source, "cdrom") || pod_starts_with(m.source, "dvd"))
 		return;
 	for (unsigned i = 0; i < POD_ARRAY_LEN(places); i++)
 		take_away(places[i], n);

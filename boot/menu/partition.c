@@ -49,7 +49,7 @@ enum pod_status partition_begin(struct menu *m, struct pod_plan *p, const char *
 	}
 	/* The one sector may have come there nonetheless. */
 	(void)!stick_end_partmode(m);
-	if (!pod_plan_in_one_piece(p))
+	if (!p->in_one_piece)
 		pod_snprintf(
 			text, size,
 			T("%s: it lies in several pieces on the stick, and a partition is one. Make room, and copy it again with: "

@@ -239,7 +239,7 @@ void page_story(struct menu *m)
 	if (key == POD_KEY_ENTER) {
 		view_select_image(m, image);
 		start_image(m, image, CHOSEN_BY_HAND);
-	} else if ((key == 'k' || key == 'K')) {
+	} else if (key == 'k' || key == 'K') {
 		view_select_image(m, image);
 		start_with_arguments(m, image, words);
 	}

@@ -401,7 +401,7 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	json_starts(&j, p, only);
 	cli_start_json(&j, "start", start);
 	cli_json_bool(&j, "from_memory", cli_image_from_memory(im));
-	cli_json_bool(&j, "may_be_partition", pod_plan_may_be_partition(p) && pod_plan_in_one_piece(p));
+	cli_json_bool(&j, "may_be_partition", pod_plan_may_be_partition(p) && p->in_one_piece);
 	cli_json_bool(&j, "as_partition", cli_image_as_partition(im, p));
 	if (p->argument_lines)
 		cli_json_u64(&j, "argument_lines", p->argument_lines);
@@ -567,7 +567,7 @@ static void text_partition(struct cli_image *im, const struct pod_plan *p)
 {
 	if (!im->target || !pod_plan_may_be_partition(p))
 		return;
-	if (!pod_plan_in_one_piece(p))
+	if (!p->in_one_piece)
 		cli_print(
 			"%s\n",
 			_("It cannot become a partition of the stick, for it lies in several pieces; copy it again with 'isopod add'."));

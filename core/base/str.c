@@ -37,6 +37,18 @@ int pod_strcasecmp(const char *a, const char *b)
 	return pod_strncasecmp(a, b, SIZE_MAX);
 }
 
+bool pod_starts_with(const char *s, const char *prefix)
+{
+	while (*prefix && *s == *prefix)
+		s++, prefix++;
+	return !*prefix;
+}
+
+bool pod_starts_with_nocase(const char *s, const char *prefix)
+{
+	return pod_strncasecmp(s, prefix, pod_strlen(prefix)) == 0;
+}
+
 bool pod_ends_with_nocase(const char *s, const char *suffix)
 {
 	size_t n = pod_strlen(s), m = pod_strlen(suffix);

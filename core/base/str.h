@@ -12,6 +12,8 @@ bool pod_streq(const char *a, const char *b);
 /* ASCII case is folded; other bytes compare as they are. */
 int pod_strcasecmp(const char *a, const char *b);
 int pod_strncasecmp(const char *a, const char *b, size_t n);
+bool pod_starts_with(const char *s, const char *prefix);
+bool pod_starts_with_nocase(const char *s, const char *prefix);
 bool pod_ends_with_nocase(const char *s, const char *suffix);
 /* First place of `needle` in `hay` with ASCII case folded, or NULL. */
 const char *pod_strcasestr(const char *hay, const char *needle);

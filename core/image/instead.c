@@ -145,11 +145,6 @@ static bool is_text(const uint8_t *h, size_t len)
 	return len != 0;
 }
 
-static bool begins(const char *p, const char *word)
-{
-	return pod_strncasecmp(p, word, pod_strlen(word)) == 0;
-}
-
 /* `p` is terminated. */
 static enum pod_instead kind_of_text(const char *p)
 {
@@ -157,14 +152,15 @@ static enum pod_instead kind_of_text(const char *p)
 		p += 3;
 	while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
 		p++;
-	if (begins(p, "<!doctype html") || begins(p, "<html") || begins(p, "<head") || begins(p, "<body") ||
-	    begins(p, "<script") || (*p == '<' && pod_strcasestr(p, "<html")))
+	if (pod_starts_with_nocase(p, "<!doctype html") || pod_starts_with_nocase(p, "<html") ||
+	    pod_starts_with_nocase(p, "<head") || pod_starts_with_nocase(p, "<body") || pod_starts_with_nocase(p, "<script") ||
+	    (*p == '<' && pod_strcasestr(p, "<html")))
 		return POD_INSTEAD_HTML;
 	if (*p == '<')
 		return POD_INSTEAD_XML;
-	if (begins(p, "version https://git-lfs"))
+	if (pod_starts_with_nocase(p, "version https://git-lfs"))
 		return POD_INSTEAD_LFS;
-	if (begins(p, "[InternetShortcut]") || begins(p, "[Desktop Entry]"))
+	if (pod_starts_with_nocase(p, "[InternetShortcut]") || pod_starts_with_nocase(p, "[Desktop Entry]"))
 		return POD_INSTEAD_SHORTCUT;
 	if ((*p == '{' || *p == '[') && pod_strcasestr(p, "\""))
 		return POD_INSTEAD_JSON;

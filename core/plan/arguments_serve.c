@@ -9,14 +9,6 @@ enum {
 	SECTOR = 512,
 };
 
-static bool was_there(const struct pod_scan *s, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (pod_scan_same(s, &s->config[k], &s->config[i]))
-			return true;
-	return false;
-}
-
 void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f)
 {
 	pod_plan_warn(p, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.", f->path);
@@ -67,7 +59,7 @@ enum pod_status pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
 	for (size_t i = 0; st == POD_OK && i < s->config_count; i++) {
 		const struct pod_found *f = &s->config[i];
 		struct pod_menu_served menu = {.lines = 0};
-		if (f->start_bytes == UINT64_MAX || was_there(s, i))
+		if (f->start_bytes == UINT64_MAX || pod_scan_was_there(s, s->config, i))
 			continue;
 		total += f->node.size_bytes;
 		if (f->node.size_bytes > CONFIG_BYTES_MAX || total > CONFIGS_BYTES_MAX) {

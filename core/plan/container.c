@@ -37,13 +37,6 @@ static bool is_slash(char c)
 	return c == '/' || c == '\\';
 }
 
-static bool begins(const char *p, const char *with)
-{
-	while (*with && *p == *with)
-		p++, with++;
-	return !*with;
-}
-
 /* Behind "\\?\", "C:" and "Volume{...}". */
 static const char *without_volume(const char *p)
 {
@@ -51,7 +44,7 @@ static const char *without_volume(const char *p)
 		p++;
 	if (pod_tolower(*p) >= 'a' && pod_tolower(*p) <= 'z' && p[1] == ':')
 		return p + 2;
-	if (begins(p, "Volume{"))
+	if (pod_starts_with(p, "Volume{"))
 		while (*p && !is_slash(*p))
 			p++;
 	return p;
@@ -312,7 +305,7 @@ enum pod_status pod_plan_container(const struct pod_plan_request *rq, struct pod
 		if (st == POD_OK)
 			st = probe_inside(c, sector_size == 4096 ? 4096 : 512, diag);
 	}
-	if (st != POD_OK && begins(p->parent, ".\\"))
+	if (st != POD_OK && pod_starts_with(p->parent, ".\\"))
 		memmove(p->parent, p->parent + 2, sizeof p->parent - 2);
 	if (top)
 		part_close(top);

@@ -269,7 +269,7 @@ static enum pod_status rechain_whole(struct job *j, struct item *it)
 /* Gives the initrd its new chain. */
 static enum pod_status rechain(struct job *j, struct item *it)
 {
-	if (it->uki || (it->menu))
+	if (it->uki || it->menu)
 		return rechain_whole(j, it);
 	struct pod_map *map = &j->h->plan->map;
 	const struct pod_map *post;

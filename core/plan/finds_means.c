@@ -147,14 +147,10 @@ static bool is_literal(const char *text)
 	return true;
 }
 
-static bool begins(const char *text, const char *with)
-{
-	return pod_strncasecmp(text, with, pod_strlen(with)) == 0;
-}
-
 static bool is_tag(const char *text)
 {
-	return begins(text, "LABEL=") || begins(text, "UUID=") || begins(text, "PARTUUID=") || begins(text, "PARTLABEL=");
+	return pod_starts_with_nocase(text, "LABEL=") || pod_starts_with_nocase(text, "UUID=") ||
+	       pod_starts_with_nocase(text, "PARTUUID=") || pod_starts_with_nocase(text, "PARTLABEL=");
 }
 
 static void by_tag(struct call *x, const struct pod_word *w)
@@ -181,7 +177,7 @@ static void blkid(struct call *x)
 		const struct pod_word *w = word_of(x, i);
 		const char *t = w->text;
 		bool label = t[0] == '-' && t[1] != '-' && (t[pod_strlen(t) - 1] == 'L' || t[pod_strlen(t) - 1] == 'U');
-		if (label || begins(t, "--label") || begins(t, "--uuid") || is_tag(t)) {
+		if (label || pod_starts_with_nocase(t, "--label") || pod_starts_with_nocase(t, "--uuid") || is_tag(t)) {
 			if (is_tag(t) || i + 1 == x->c->count)
 				by_tag(x, w);
 			else
@@ -280,8 +276,9 @@ static void mount(struct call *x)
 		const char *t = w->text;
 		if (pod_streq(t, "-a"))
 			pod_reach_path(x->f, &(struct pod_word){.text = "/etc/fstab"}, POD_REACH_NAMED);
-		made |= pod_streq(t, "-a") || begins(t, "--move") || begins(t, "--bind") || begins(t, "--rbind") ||
-			pod_streq(t, "-M") || pod_streq(t, "-B") || begins(t, "--make");
+		made |= pod_streq(t, "-a") || pod_starts_with_nocase(t, "--move") || pod_starts_with_nocase(t, "--bind") ||
+			pod_starts_with_nocase(t, "--rbind") || pod_streq(t, "-M") || pod_streq(t, "-B") ||
+			pod_starts_with_nocase(t, "--make");
 		if (next && (pod_streq(t, "-L") || pod_streq(t, "-U"))) {
 			by_tag(x, next);
 			tag = true;
@@ -291,9 +288,10 @@ static void mount(struct call *x)
 			i++;
 		} else if (next && takes_value(t, "oOt")) {
 			for (const char *p = next->text; *p; p++)
-				made |= begins(p, "move") || begins(p, "bind") || begins(p, "rbind") || begins(p, "remount");
+				made |= pod_starts_with_nocase(p, "move") || pod_starts_with_nocase(p, "bind") ||
+					pod_starts_with_nocase(p, "rbind") || pod_starts_with_nocase(p, "remount");
 			i++;
-		} else if (begins(t, "-t") && t[2]) {
+		} else if (pod_starts_with_nocase(t, "-t") && t[2]) {
 			made |= is_made_by_kernel(t + 2);
 		} else if (t[0] != '-' && !from) {
 			from = w;
@@ -304,7 +302,7 @@ static void mount(struct call *x)
 	if (is_tag(from->text))
 		by_tag(x, from);
 	else if (!look(x, from) && !made && !is_made_by_kernel(from->text) && pod_device_word(from->text, false) == POD_DW_NONE &&
-		 (from->text[0] == POD_W_VAR || begins(from->text, "/dev/mapper")) && !x->f->outside.file[0])
+		 (from->text[0] == POD_W_VAR || pod_starts_with_nocase(from->text, "/dev/mapper")) && !x->f->outside.file[0])
 		pod_finds_clue_set(&x->f->outside, x->f->rq->file[x->f->now->file].path, from->line, from->text,
 				   pod_strlen(from->text));
 }
@@ -413,7 +411,7 @@ static void tables(struct call *x)
 {
 	for (uint32_t i = x->at + 1; i < x->c->count; i++) {
 		const struct pod_word *w = word_of(x, i);
-		if (begins(w->text, "/proc/") || begins(w->text, "/sys/"))
+		if (pod_starts_with_nocase(w->text, "/proc/") || pod_starts_with_nocase(w->text, "/sys/"))
 			(void)look(x, w);
 	}
 }

@@ -385,15 +385,10 @@ static bool is_text(const struct pod_finds_file *s)
 	return true;
 }
 
-static bool ends_in(const char *path, const char *with)
-{
-	return pod_ends_with_nocase(path, with);
-}
-
 static bool is_script_by_name(const char *path)
 {
-	return ends_in(path, ".sh") || ends_in(path, ".service") || ends_in(path, ".mount") || ends_in(path, ".conf") ||
-	       pod_streq(base_of(path), "ORDER");
+	return pod_ends_with_nocase(path, ".sh") || pod_ends_with_nocase(path, ".service") ||
+	       pod_ends_with_nocase(path, ".mount") || pod_ends_with_nocase(path, ".conf") || pod_streq(base_of(path), "ORDER");
 }
 
 static void reach_elf(struct pod_finder *f, uint32_t file, unsigned how)
@@ -434,8 +429,9 @@ void pod_reach_file(struct pod_finder *f, uint32_t file, unsigned how)
 	f->changed = true;
 	if (elf)
 		reach_elf(f, file, how);
-	else if (ends_in(s->path, ".service") || ends_in(s->path, ".mount") || ends_in(s->path, ".conf"))
-		ends_in(s->path, ".conf") && how &POD_REACH_SOURCE ? add_script(f, file) : add_systemd_unit(f, file);
+	else if (pod_ends_with_nocase(s->path, ".service") || pod_ends_with_nocase(s->path, ".mount") ||
+		 pod_ends_with_nocase(s->path, ".conf"))
+		pod_ends_with_nocase(s->path, ".conf") && how &POD_REACH_SOURCE ? add_script(f, file) : add_systemd_unit(f, file);
 	else if (interpreted && !is_shell(s))
 		reach_program(f, file, (how & POD_REACH_RUN) != 0);
 	else if (is_text(s))

@@ -58,8 +58,9 @@ void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
 					      void *ctx);
-/* Are they the same file? Files that share data are told by what they are; else by where their data is, which has several records. */
-bool pod_scan_same(const struct pod_scan *s, const struct pod_found *a, const struct pod_found *b);
+/* Is the file list[i] one of those before it? Files that share data are told by what they are; else by where their data is, which has several
+ * records. */
+bool pod_scan_was_there(const struct pod_scan *s, const struct pod_found *list, size_t i);
 /* Adds a candidate, whose start is looked up; *index: which one it is, also if it was known before. One more than is kept is left out:
  * *index is initrd_count. POD_E_CORRUPT: it lies nowhere. */
 enum pod_status POD_MUST_USE pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index);

@@ -52,16 +52,11 @@ static enum pod_status pieces_of_disk(const struct pod_parttab *t, uint64_t star
 	return POD_OK;
 }
 
-bool pod_plan_in_one_piece(const struct pod_plan *p)
-{
-	return p->in_one_piece;
-}
-
 static enum pod_status collect(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
 			       struct pod_partmode_piece piece[POD_PARTMODE_PIECES], size_t *pieces)
 {
 	*pieces = 0;
-	if (!pod_plan_in_one_piece(p))
+	if (!p->in_one_piece)
 		return POD_E_UNSUPPORTED;
 	/* a last, partial sector lies in a cluster that is the image's to its end */
 	uint64_t len = pod_align_up(p->image.size_bytes, SECTOR);

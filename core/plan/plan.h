@@ -210,9 +210,9 @@ enum pod_entry {
 struct pod_plan {
 	struct pod_alloc *alloc;
 	struct pod_image image;
-	/* What the disk that `image` speaks of is packed in (pod_image_is_disk_file); else UNKNOWN. */
 	bool in_one_piece; /* the file, on the stick; then it begins at: */
 	uint64_t piece_start_bytes;
+	/* What the disk that `image` speaks of is packed in (pod_image_is_disk_file); else UNKNOWN. */
 	enum pod_image_kind container;
 	unsigned layers; /* files of the container: 1 and its parents */
 	bool unwritten;	 /* its disk shows parts of a file that were never written, as zeros: perhaps not copied completely */
@@ -270,8 +270,6 @@ bool pod_plan_may_be_partition(const struct pod_plan *p);
  * disk, which is the one the plan was made on. `number`: of the partition that it lies in. */
 enum pod_status POD_MUST_USE pod_plan_name_image(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record,
 						 struct pod_alloc *a, uint32_t number);
-/* Is it in one piece on the disk? */
-bool pod_plan_in_one_piece(const struct pod_plan *p);
 
 /* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start that of 2023?
  */

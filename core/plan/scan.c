@@ -191,9 +191,17 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	return POD_OK;
 }
 
-bool pod_scan_same(const struct pod_scan *s, const struct pod_found *a, const struct pod_found *b)
+static bool same(const struct pod_scan *s, const struct pod_found *a, const struct pod_found *b)
 {
 	return s->fs->ops->shares_data ? a->node.priv[0] == b->node.priv[0] : a->start_bytes == b->start_bytes;
+}
+
+bool pod_scan_was_there(const struct pod_scan *s, const struct pod_found *list, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (same(s, &list[k], &list[i]))
+			return true;
+	return false;
 }
 
 enum pod_status pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, size_t *index)
@@ -202,7 +210,7 @@ enum pod_status pod_scan_add_initrd(struct pod_scan *s, struct pod_found *f, siz
 	if (start_of(s, f) != POD_OK)
 		return POD_E_CORRUPT;
 	for (size_t i = 0; i < s->initrd_count; i++) {
-		if (pod_scan_same(s, &s->initrd[i], f)) {
+		if (same(s, &s->initrd[i], f)) {
 			*index = i;
 			return POD_OK;
 		}
@@ -341,10 +349,7 @@ enum pod_status pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 	for (size_t i = 0; st == POD_OK && i < s->initrd_count; i++) {
 		struct pod_found *f = &s->initrd[i];
 		const char *by = s->by ? s->by[i] : NULL, *fs = NULL;
-		bool twice = false;
-		for (size_t j = 0; j < i && !twice; j++)
-			twice = pod_scan_same(s, &s->initrd[j], f);
-		if (twice || f->start_bytes == UINT64_MAX)
+		if (pod_scan_was_there(s, s->initrd, i) || f->start_bytes == UINT64_MAX)
 			continue;
 		enum pod_content what = pod_content_of(s->fs, &f->node, s->alloc, &fs);
 		if (what == POD_CONTENT_ARCHIVE || what == POD_CONTENT_UNKNOWN)

@@ -7,128 +7,119 @@
 #define N_(s) (s)
 #define AGAIN N_("download or copy the image again")
 static const struct reason {
-	const char *what, *fix;
+	const char *code, *what, *fix;
 	bool unknown;	   /* it may start all the same */
 	uint32_t firmware; /* where it holds, if not everywhere */
 } reason[POD_WHY_COUNT] = {
-	[POD_WHY_NONE] = {.what = ""},
-	[POD_WHY_NOT_AN_IMAGE] = {.what = N_("it is %s")},
-	[POD_WHY_UNKNOWN_KIND] = {.what = N_("its content is not that of any known kind of image"), .fix = AGAIN},
-	[POD_WHY_CUT_OFF] = {.what = N_("it is cut off: of %s only %s are there"), .fix = AGAIN},
-	[POD_WHY_NOT_COPIED] = {.what = N_("the file was not copied completely: only %s of %s are there"),
+	[POD_WHY_NONE] = {.code = "starts", .what = ""},
+	[POD_WHY_NOT_AN_IMAGE] = {.code = "not-an-image", .what = N_("it is %s")},
+	[POD_WHY_UNKNOWN_KIND] = {.code = "unknown-kind",
+				  .what = N_("its content is not that of any known kind of image"),
+				  .fix = AGAIN},
+	[POD_WHY_CUT_OFF] = {.code = "cut-off", .what = N_("it is cut off: of %s only %s are there"), .fix = AGAIN},
+	[POD_WHY_NOT_COPIED] = {.code = "not-copied",
+				.what = N_("the file was not copied completely: only %s of %s are there"),
 				.fix = N_("copy it again, and eject the stick before you pull it out")},
-	[POD_WHY_UNWRITTEN] = {.what = N_("parts of the file were never written and read as zeros"), .fix = AGAIN},
-	[POD_WHY_NO_LOADER] = {.what = N_("no boot loader for any firmware was found in it"),
+	[POD_WHY_UNWRITTEN] = {.code = "unwritten",
+			       .what = N_("parts of the file were never written and read as zeros"),
+			       .fix = AGAIN},
+	[POD_WHY_NO_LOADER] = {.code = "no-loader",
+			       .what = N_("no boot loader for any firmware was found in it"),
 			       .fix = N_("it is a data image, or damaged: take a bootable edition, or download it again")},
-	[POD_WHY_OTHER_FIRMWARE] = {.what = N_("nothing in it starts on %s, only on: %s"),
+	[POD_WHY_OTHER_FIRMWARE] = {.code = "other-firmware",
+				    .what = N_("nothing in it starts on %s, only on: %s"),
 				    .fix = N_("take another edition, or change the mode in this computer's setup")},
-	[POD_WHY_PARENT_MISSING] = {.what = N_("it stands on %s, which is not there"),
+	[POD_WHY_PARENT_MISSING] = {.code = "parent-missing",
+				    .what = N_("it stands on %s, which is not there"),
 				    .fix = N_("copy that into the same folder")},
-	[POD_WHY_PARENT_CHANGED] = {.what = N_("parent %s is not the file it was made from, or was changed since"),
+	[POD_WHY_PARENT_CHANGED] = {.code = "parent-changed",
+				    .what = N_("parent %s is not the file it was made from, or was changed since"),
 				    .fix = N_("put an untouched copy of its parent there")},
-	[POD_WHY_PARENT_DAMAGED] = {.what = N_("its parent %s cannot be used (%s)")},
-	[POD_WHY_STICK_DAMAGED] = {.what = N_("the stick's own file %s is missing or damaged"),
+	[POD_WHY_PARENT_DAMAGED] = {.code = "parent-damaged", .what = N_("its parent %s cannot be used (%s)")},
+	[POD_WHY_STICK_DAMAGED] = {.code = "stick-damaged",
+				   .what = N_("the stick's own file %s is missing or damaged"),
 				   .fix = N_("'isopod update' writes it to the stick")},
-	[POD_WHY_DAMAGED] = {.what = N_("the image is damaged (%s at offset %s)"), .fix = AGAIN},
-	[POD_WHY_RANGE] = {.what = N_("the image ends too early, or lies beyond what this firmware reads of the drive"),
+	[POD_WHY_DAMAGED] = {.code = "damaged", .what = N_("the image is damaged (%s at offset %s)"), .fix = AGAIN},
+	[POD_WHY_RANGE] = {.code = "out-of-range",
+			   .what = N_("the image ends too early, or lies beyond what this firmware reads of the drive"),
 			   .fix = N_("copy it again, or start this computer in UEFI mode")},
-	[POD_WHY_UNSUPPORTED] = {.what = N_("the image uses something that Isopod cannot start (%s)"),
+	[POD_WHY_UNSUPPORTED] = {.code = "unsupported",
+				 .what = N_("the image uses something that Isopod cannot start (%s)"),
 				 .fix = N_("convert it: isopod disk convert")},
-	[POD_WHY_LIMIT] = {.what = N_("it is over a limit of Isopod (%s)")},
-	[POD_WHY_READ_ERROR] = {.what = N_("the drive reported a read error (%s at offset %s)"),
+	[POD_WHY_LIMIT] = {.code = "limit", .what = N_("it is over a limit of Isopod (%s)")},
+	[POD_WHY_READ_ERROR] = {.code = "read-error",
+				.what = N_("the drive reported a read error (%s at offset %s)"),
 				.fix = N_("try another USB port; if it comes back, the drive is failing"),
 				.unknown = true},
-	[POD_WHY_MEMORY] = {.what = N_("there is not enough memory to prepare this image"), .unknown = true},
-	[POD_WHY_CANCELLED] = {.what = "", .unknown = true}, /* whoever pressed Esc knows */
-	[POD_WHY_NOT_PLANNED] = {.what = N_("it could not be examined (%s)"), .unknown = true},
+	[POD_WHY_MEMORY] = {.code = "memory", .what = N_("there is not enough memory to prepare this image"), .unknown = true},
+	[POD_WHY_CANCELLED] = {.code = "cancelled", .what = "", .unknown = true}, /* whoever pressed Esc knows */
+	[POD_WHY_NOT_PLANNED] = {.code = "not-planned", .what = N_("it could not be examined (%s)"), .unknown = true},
 	/* These are told as the plan's warnings, too. */
-	[POD_WHY_WINDOWS_VOLUME] = {.what = N_(
+	[POD_WHY_WINDOWS_VOLUME] = {.code = "windows-volume",
+				    .what = N_(
 					    "Windows opens virtual disks on NTFS only: from this stick it will stop with 0x7B. "
 					    "'isopod create --fs ntfs' makes one for it.")},
 	[POD_WHY_WINDOWS_ROOM] =
-		{.what = N_("Windows makes this file %s larger when it starts, and %s are free on the stick: it will stop "
+		{.code = "windows-room",
+		 .what = N_("Windows makes this file %s larger when it starts, and %s are free on the stick: it will stop "
 			    "with 0x136.")},
 	[POD_WHY_WINDOWS_VHD] =
-		{.what = N_("This is a VHD; from Windows 10 on only a VHDX is sure to start. 'isopod disk convert' makes "
+		{.code = "windows-vhd",
+		 .what = N_("This is a VHD; from Windows 10 on only a VHDX is sure to start. 'isopod disk convert' makes "
 			    "one."),
 		 .unknown = true},
 	[POD_WHY_WINDOWS_BOOTVHD] =
-		{.what = N_("Without Windows\\Boot\\PCAT\\bootvhd.dll a BIOS start will stop with 0xc00000bb: start it "
+		{.code = "windows-bootvhd",
+		 .what = N_("Without Windows\\Boot\\PCAT\\bootvhd.dll a BIOS start will stop with 0xc00000bb: start it "
 			    "with UEFI."),
 		 .firmware = POD_FW_BIOS},
-	[POD_WHY_WINDOWS_LOADER] = {.what = N_("There is Windows in the virtual disk, but no boot manager that starts it.")},
+	[POD_WHY_WINDOWS_LOADER] = {.code = "windows-no-loader",
+				    .what = N_("There is Windows in the virtual disk, but no boot manager that starts it.")},
 	[POD_WHY_WINDOWS_LAYOUT] =
-		{.what = N_("There is Windows in the virtual disk, but what starts it cannot be laid out: its disk is "
+		{.code = "windows-layout",
+		 .what = N_("There is Windows in the virtual disk, but what starts it cannot be laid out: its disk is "
 			    "served as it is.")},
 	[POD_WHY_WINDOWS_RAW] =
-		{.what = N_("There is Windows in partition %s: it finds its disk in a VHD or VHDX only ('isopod disk "
+		{.code = "windows-raw",
+		 .what = N_("There is Windows in partition %s: it finds its disk in a VHD or VHDX only ('isopod disk "
 			    "convert').")},
-	[POD_WHY_BITLOCKER] = {.what = N_("Partition %s is locked with BitLocker: a Windows in it will not find its disk."),
+	[POD_WHY_BITLOCKER] = {.code = "bitlocker",
+			       .what = N_("Partition %s is locked with BitLocker: a Windows in it will not find its disk."),
 			       .unknown = true},
 	[POD_WHY_PARENTS_ELSEWHERE] =
-		{.what = N_("The files of the virtual disk are in different folders: Windows may not find them all."),
+		{.code = "parents-elsewhere",
+		 .what = N_("The files of the virtual disk are in different folders: Windows may not find them all."),
 		 .unknown = true},
-	[POD_WHY_SECTORS_4096] = {.what = N_("The disk in it has sectors of 4096 bytes, and only those of 512 can be started.")},
-	[POD_WHY_WIM_FORMAT] = {.what = N_("Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS.")},
+	[POD_WHY_SECTORS_4096] = {.code = "sectors-4096",
+				  .what = N_("The disk in it has sectors of 4096 bytes, and only those of 512 can be started.")},
+	[POD_WHY_WIM_FORMAT] = {.code = "wim-format",
+				.what = N_("Windows' boot manager cannot read this WIM (%s): store it anew with LZX or XPRESS.")},
 	[POD_WHY_WIM_NO_PE] =
-		{.what = N_("The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.")},
-	[POD_WHY_LINUX_PIECES] = {.what = N_("A Linux in it will not find its disk: that lies in too many pieces.")},
+		{.code = "wim-no-pe",
+		 .what = N_("The WIM holds no Windows PE: Windows is installed from it, and it does not start by itself.")},
+	[POD_WHY_LINUX_PIECES] = {.code = "linux-pieces",
+				  .what = N_("A Linux in it will not find its disk: that lies in too many pieces.")},
 	[POD_WHY_LINUX_LOG] =
-		{.what = N_("A Linux in it will not find its disk: the log of that is not empty (isopod disk check --repair "
+		{.code = "linux-log",
+		 .what = N_("A Linux in it will not find its disk: the log of that is not empty (isopod disk check --repair "
 			    "empties it).")},
-	[POD_WHY_LINUX_BLOCKS] = {.what = N_(
+	[POD_WHY_LINUX_BLOCKS] = {.code = "linux-blocks",
+				  .what = N_(
 					  "A Linux in it will not find its disk: the blocks of that are not in whole sectors.")},
 	[POD_WHY_LINUX_CLOSED] =
-		{.what = N_("Partition %s is %s, which Isopod cannot look into: a Linux in it will not find its disk."),
+		{.code = "linux-closed",
+		 .what = N_("Partition %s is %s, which Isopod cannot look into: a Linux in it will not find its disk."),
 		 .unknown = true},
 	[POD_WHY_LINUX_INITRD] =
-		{.what = N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its "
+		{.code = "linux-no-initrd",
+		 .what = N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its "
 			    "disk."),
 		 .unknown = true},
 };
 
 const char *pod_start_code(enum pod_start_why why)
 {
-	static const char *const code[POD_WHY_COUNT] = {
-		[POD_WHY_NONE] = "starts",
-		[POD_WHY_NOT_AN_IMAGE] = "not-an-image",
-		[POD_WHY_UNKNOWN_KIND] = "unknown-kind",
-		[POD_WHY_CUT_OFF] = "cut-off",
-		[POD_WHY_NOT_COPIED] = "not-copied",
-		[POD_WHY_UNWRITTEN] = "unwritten",
-		[POD_WHY_NO_LOADER] = "no-loader",
-		[POD_WHY_OTHER_FIRMWARE] = "other-firmware",
-		[POD_WHY_PARENT_MISSING] = "parent-missing",
-		[POD_WHY_PARENT_CHANGED] = "parent-changed",
-		[POD_WHY_PARENT_DAMAGED] = "parent-damaged",
-		[POD_WHY_STICK_DAMAGED] = "stick-damaged",
-		[POD_WHY_DAMAGED] = "damaged",
-		[POD_WHY_RANGE] = "out-of-range",
-		[POD_WHY_UNSUPPORTED] = "unsupported",
-		[POD_WHY_LIMIT] = "limit",
-		[POD_WHY_READ_ERROR] = "read-error",
-		[POD_WHY_MEMORY] = "memory",
-		[POD_WHY_CANCELLED] = "cancelled",
-		[POD_WHY_NOT_PLANNED] = "not-planned",
-		[POD_WHY_WINDOWS_VOLUME] = "windows-volume",
-		[POD_WHY_WINDOWS_ROOM] = "windows-room",
-		[POD_WHY_WINDOWS_VHD] = "windows-vhd",
-		[POD_WHY_WINDOWS_BOOTVHD] = "windows-bootvhd",
-		[POD_WHY_WINDOWS_LOADER] = "windows-no-loader",
-		[POD_WHY_WINDOWS_LAYOUT] = "windows-layout",
-		[POD_WHY_WINDOWS_RAW] = "windows-raw",
-		[POD_WHY_BITLOCKER] = "bitlocker",
-		[POD_WHY_PARENTS_ELSEWHERE] = "parents-elsewhere",
-		[POD_WHY_SECTORS_4096] = "sectors-4096",
-		[POD_WHY_WIM_FORMAT] = "wim-format",
-		[POD_WHY_WIM_NO_PE] = "wim-no-pe",
-		[POD_WHY_LINUX_PIECES] = "linux-pieces",
-		[POD_WHY_LINUX_LOG] = "linux-log",
-		[POD_WHY_LINUX_BLOCKS] = "linux-blocks",
-		[POD_WHY_LINUX_CLOSED] = "linux-closed",
-		[POD_WHY_LINUX_INITRD] = "linux-no-initrd",
-	};
-	return (unsigned)why < POD_WHY_COUNT ? code[why] : "";
+	return (unsigned)why < POD_WHY_COUNT ? reason[why].code : "";
 }
 
 const char *pod_start_what(enum pod_start_why why)

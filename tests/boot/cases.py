@@ -33,6 +33,7 @@ MARKER = {
     "grubfloppy": r"lacewing, read by GRUB from the floppy image",
     "cicada": r"cicada waits",
     "heron": r"heron waits",
+    "mayfly": r"mayfly waits",
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",
     "rawdisk-uefi": r"mantis, read from the disk image",

@@ -94,6 +94,10 @@ def add_to(case):
             ("uefi-memory-iso", "uefi", "cicada.iso", "cicada waits", check_pulled("cicada, still read after"))):
         case(name, firmware, "memory", "cicada", marker=marker, timeout=120, file="/images/" + file, after=after, writes=True,
              wrong="efionly" if firmware != "bios" else "floppy", group="long" if firmware != "bios" else "check")
+    # A Linux finds the image by its own driver: nd_e820 (BIOS), nfit (the firmware's table).
+    for name, firmware in (("bios-memory-pmem", "bios"), ("uefi-memory-pmem", "uefi")):
+        case(name, firmware, "memory", "mayfly", marker=r"(?s)mayfly, read from memory in /dev/pmem\d.*mayfly waits", timeout=240,
+             after=check_pulled("mayfly: 541ab7b45c9c3021 is the sum"), writes=True, wrong="efionly" if firmware != "bios" else "floppy", group="long")
     for name, firmware, medium, ext in (("bios-memory-grub", "bios", "grubfloppy", "img"),
                                         ("bios-memory-emulated", "bios", "floppy", "iso"), ("bios-memory-hd", "bios", "hd", "iso"),
                                         ("bios-memory-rawdisk", "bios", "rawdisk", "img"), ("uefi-memory-rawdisk", "uefi", "rawdisk", "img"),

@@ -407,7 +407,7 @@ STICKS = {
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
     "partition": Stick(["heron", "floppy", "efionly"], size="256M", finish=partition_cases.add_partition),
     "partition-gpt": Stick(["heron", "floppy", "efionly"], size="256M", options=["--table", "gpt"], finish=partition_cases.add_partition),
-    "memory": Stick(["grubfloppy", "cicada", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
+    "memory": Stick(["grubfloppy", "cicada", "mayfly", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),

@@ -8,6 +8,8 @@
  *
  * What is new in it is shown in clusters that no file uses, and the file's record is shown as naming all of them (core/fs/place.h). The
  * loader reads the virtual disk; the system reads the real one, of which nothing was changed.
+ *
+ * Of a unified kernel image, whose parts move, all clusters are shown otherwise, and so hardly more are wanted.
  */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
@@ -167,6 +169,17 @@ static bool of_one_file(enum pod_status st)
 	return st == POD_E_NOSPACE || st == POD_E_LIMIT || st == POD_E_UNSUPPORTED || st == POD_E_CORRUPT || st == POD_E_RANGE;
 }
 
+static enum pod_status warn_unchanged(struct pod_plan *p, const struct pod_found *f, enum pod_status st)
+{
+	if (st == POD_E_NOSPACE)
+		pod_plan_warn(p,
+			      "%.80s: its partition is full, and there is no room for Isopod's helper; it is served unchanged.",
+			      f->path);
+	else if (of_one_file(st))
+		pod_plan_warn(p, "%.80s: the way it is stored is damaged or not known; it is served unchanged.", f->path);
+	return of_one_file(st) ? POD_OK : st;
+}
+
 static enum pod_status serve_one(void *ctx, const struct pod_found *f, const char *found_by)
 {
 	struct volume *v = ctx;
@@ -182,29 +195,70 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 	pod_place_runs_free(&v->place, &s.runs);
 	pod_map_fini(&s.front);
 	pod_map_fini(&s.behind);
-	if (st == POD_E_NOSPACE)
-		pod_plan_warn(p,
-			      "%.80s: its partition is full, and there is no room for Isopod's helper; it is served unchanged.",
-			      f->path);
-	else if (of_one_file(st))
-		pod_plan_warn(p, "%.80s: the way it is stored is damaged or not known; it is served unchanged.", f->path);
-	return of_one_file(st) ? POD_OK : st;
+	return warn_unchanged(p, f, st);
+}
+
+/* The file is shown as `pieces`, in s->runs. */
+static enum pod_status show_whole(struct serving *s, const struct pod_map *pieces, uint64_t size, const char *why)
+{
+	struct volume *v = s->v;
+	struct pod_plan *p = v->j->h->plan;
+	const struct pod_node *node = &s->file->node;
+	if (p->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(v->place.ops->point(&v->place, node, &s->runs, size));
+	POD_TRY(lay(v, pieces, s->runs.run));
+	return pod_plan_note(p, POD_OVERLAY_DIRENT, v->start_bytes + node->entry_bytes, node->entry_len, s->file->path, why);
+}
+
+/* The file's own clusters and a few more; where it has holes, or only the filesystem knows its clusters, as many as it needs. */
+static enum pod_status find_room(struct serving *s, uint64_t size)
+{
+	struct pod_place *place = &s->v->place;
+	enum pod_status st = place->ops->keeps_itself ? POD_OK : pod_place_kept(place, &s->file->node, &s->runs);
+	uint64_t have = 0;
+	if (st == POD_E_UNSUPPORTED) {
+		s->runs.count = 0;
+		st = POD_OK;
+	}
+	for (size_t i = 0; i < s->runs.count; i++)
+		have += s->runs.run[i].length_bytes;
+	return st == POD_OK && size > have ? pod_place_room(place, size - have, &s->runs) : st;
+}
+
+static enum pod_status show_uki(struct serving *s, const struct pod_uki *uki)
+{
+	struct volume *v = s->v;
+	struct pod_plan *p = v->j->h->plan;
+	size_t first = p->initrd_count;
+	uint64_t size = uki->served.size_bytes;
+	if (first + uki->initrd_count > POD_PLAN_INITRD_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(find_room(s, size));
+	POD_TRY(show_whole(s, &uki->served, size, "the file's record names the clusters of the served unified kernel image"));
+	POD_TRY(v->j->h->rq->ukis->note(p, s->file, uki, v->start_bytes + s->runs.run[0].dev_bytes));
+	while (first < p->initrd_count)
+		p->initrd[first++].partition = v->number;
+	v->served++;
+	return POD_OK;
+}
+
+static enum pod_status serve_uki(void *ctx, const struct pod_found *f, struct pod_uki *uki)
+{
+	struct volume *v = ctx;
+	struct serving s = {.v = v, .file = f};
+	enum pod_status st = show_uki(&s, uki);
+	pod_place_runs_free(&v->place, &s.runs);
+	return warn_unchanged(v->j->h->plan, f, st);
 }
 
 /* A boot menu lies wholly in new places. */
 static enum pod_status show_menu(struct serving *s, const struct pod_menu_served *menu)
 {
 	struct volume *v = s->v;
-	struct pod_plan *p = v->j->h->plan;
-	const struct pod_node *node = &s->file->node;
 	POD_TRY(pod_place_room(&v->place, menu->size_bytes, &s->runs));
-	if (p->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
-		return POD_E_LIMIT;
-	POD_TRY(v->place.ops->point(&v->place, node, &s->runs, menu->size_bytes));
-	POD_TRY(lay(v, &menu->map, s->runs.run));
-	POD_TRY(pod_arguments_note(p, s->file, menu, v->start_bytes + s->runs.run[0].dev_bytes));
-	return pod_plan_note(p, POD_OVERLAY_DIRENT, v->start_bytes + node->entry_bytes, node->entry_len, s->file->path,
-			     "the file's record names the clusters of the served boot menu");
+	POD_TRY(show_whole(s, &menu->map, menu->size_bytes, "the file's record names the clusters of the served boot menu"));
+	return pod_arguments_note(v->j->h->plan, s->file, menu, v->start_bytes + s->runs.run[0].dev_bytes);
 }
 
 static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct pod_menu_served *menu)
@@ -237,6 +291,8 @@ static enum pod_status search(struct volume *v)
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
+	if (v->j->h->rq->ukis)
+		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->start_bytes, serve_uki, v));
 	return pod_plan_has_arguments(v->j->h->rq) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 

@@ -80,7 +80,10 @@ static enum pod_status add_run(void *ctx, const struct pod_extent *e)
 	struct job *j = ctx;
 	struct pod_map *m = &j->out->served;
 	uint64_t left = j->f->node.size_bytes - m->size_bytes, n = pod_min_u64(e->length_bytes, left);
-	if (e->hole || e->dev_bytes > j->h->rq->image_bytes || !pod_in_range(j->base + e->dev_bytes, n, j->h->rq->image_bytes))
+	uint64_t end = j->h->plan->image.size_bytes;
+	if (e->hole)
+		return pod_map_append(m, POD_SEG_ZERO, 0, n);
+	if (e->dev_bytes > end || !pod_in_range(j->base + e->dev_bytes, n, end))
 		return POD_E_CORRUPT;
 	return pod_map_append_part(m, &j->h->plan->map, j->base + e->dev_bytes, n);
 }
@@ -197,14 +200,6 @@ static enum pod_status look(struct job *j)
 	return POD_OK;
 }
 
-static bool was_there(const struct pod_scan *s, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (s->efi[k].start_bytes == s->efi[i].start_bytes)
-			return true;
-	return false;
-}
-
 static enum pod_status each(struct pod_handover *h, struct pod_scan *s, uint64_t base,
 			    enum pod_status (*cb)(void *ctx, const struct pod_found *f, struct pod_uki *uki), void *ctx)
 {
@@ -215,7 +210,7 @@ static enum pod_status each(struct pod_handover *h, struct pod_scan *s, uint64_t
 		return POD_E_NOMEM;
 	enum pod_status st = POD_OK;
 	for (size_t i = 0; st == POD_OK && i < s->efi_count; i++) {
-		if (s->efi[i].start_bytes == UINT64_MAX || was_there(s, i))
+		if (s->efi[i].start_bytes == UINT64_MAX || pod_scan_was_there(s, s->efi, i))
 			continue;
 		out = (struct pod_uki){0};
 		pod_map_init(&out.served, a);

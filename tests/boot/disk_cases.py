@@ -6,7 +6,8 @@ import re
 
 from vm import BootError
 
-MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:"}
+MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:",
+           "installeduki": r"podunified login:"}
 
 CHUNK = 1 << 20
 
@@ -50,7 +51,8 @@ def write_something(vm, root):
 
 ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001", "installedmbr": "/dev/disk/by-partuuid/706f6401-06",
         "installedxfs": "/dev/disk/by-partuuid/706f6469-6e73-4e09-8a09-697331300007",
-        "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004"}
+        "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004",
+        "installeduki": "/dev/disk/by-partuuid/706f6469-6e73-4e0c-8a0c-69733100000a"}
 
 
 def check_overlay(vm, env, case):
@@ -87,5 +89,6 @@ def add_to(case):
         case("%s-installed-chain" % fw, fw, "installed-chain", "installed", file="/images/top.vhdx", after=check_overlay, **L)
         case("%s-installed-xfs" % fw, fw, "installed-fs", "installedxfs", file="/images/installedxfs.img", after=check_overlay, **L)
         case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
+    case("uefi-installed-uki", "uefi", "installed-fs", "installeduki", file="/images/installeduki.img", after=check_overlay, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, **L)
     case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, **L)

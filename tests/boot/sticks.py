@@ -419,7 +419,7 @@ STICKS = {
     "installed": Stick(["installed", "installedmbr", "floppy", "efionly"], size="1G"),
     "installed-chain": Stick(["installed", "floppy", "efionly"], size="3G", finish=add_installed_chain),
     "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
-    "installed-fs": Stick(["installedxfs", "installedbtrfs", "floppy", "efionly"], size="2G"),
+    "installed-fs": Stick(["installedxfs", "installedbtrfs", "installeduki", "floppy", "efionly"], size="2G"),
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
     "xen": Stick(["xen", "efionly"], size="1G"),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),

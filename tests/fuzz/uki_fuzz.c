@@ -118,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct ctx c = {&e, plan};
 	FUZZ_REQUIRE(plan);
 	plan->alloc = &e.alloc;
+	plan->image.size_bytes = e.dev.size_bytes;
 	pod_map_init(&plan->map, &e.alloc);
 	if (e.dev.size_bytes && pod_map_append(&plan->map, POD_SEG_DEV, 0, e.dev.size_bytes) == POD_OK)
 		(void)!pod_plan_ukis.each(&h, &scan, 0, look, &c);

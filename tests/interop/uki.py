@@ -83,6 +83,7 @@ def main():
         tree(work, last, middle, other, initrd)
         for name, kib, bits, becomes in (("fat16", 20000, 16, 16), ("becomes-32", 33030, 16, 32)):
             fat(work, name, kib, bits, becomes, middle, initrd)
+        disks(work, middle, initrd)
         for name, entry, direct, more in (
                 ("bls", b"linux /k\noptions boot=LABEL=x\n", b"", {}),
                 ("direct", None, kernel_pe() + bytes(4 << 20), {}),
@@ -156,6 +157,90 @@ def fat(work, name, kib, bits, becomes, program, initrd):
     check(b"%d bit entries" % becomes in fsck.stdout, name + ": the served volume's type: %r" % fsck.stdout)
     served(work, name, run("mcopy", "-i", out, "::EFI/BOOT/BOOTX64.EFI", "-"), program, initrd)
     check(run("mcopy", "-i", out, "::fill", "-") == fill, name + ": the other file is unchanged")
+
+
+def disk(work, name, make, put, read, check_volume, program, initrd):
+    """The program in a partition of a disk image."""
+    volume, image, start = os.path.join(work, name + ".vol"), os.path.join(work, name + ".img"), 1 << 20
+    run(*make, volume, "40000")
+    put(volume, "EFI/BOOT/BOOTX64.EFI", program)
+    with open(volume, "rb") as f:
+        data = f.read()
+    write(image, bytes(start) + data)
+    run("sh", "-c", "echo start=2048, type=ef | sfdisk -q " + image)
+    with open(image, "r+b") as f:
+        f.write(b"\xfa\xeb\xfe")
+    text, virtual = plan(work, name + ".img")
+    check("initrd EFI/BOOT/BOOTX64.EFI machine 0 by .initrd section" in text, name + " is told of: " + text)
+    out = os.path.join(work, name + ".out")
+    with open(virtual, "rb") as f:
+        f.seek(start)
+        write(out, f.read())
+    check_volume(out, name)
+    served(work, name, read(out, "EFI/BOOT/BOOTX64.EFI"), program, initrd)
+    return text
+
+
+def fsck_fat(path, name):
+    r = subprocess.run(["fsck.fat", "-n", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(b"Cluster" not in r.stdout and b"share" not in r.stdout and b"Contains a free cluster" not in r.stdout, name + ": fsck.fat: %r" % r.stdout)
+
+
+def put_fat(volume, path, data, fill=0):
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(data)
+        f.flush()
+        run("mmd", "-i", volume, "::EFI", "::EFI/BOOT")
+        run("mcopy", "-i", volume, f.name, "::" + path)
+    if fill:
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(bytes(fill << 10))
+            f.flush()
+            run("mcopy", "-i", volume, f.name, "::fill")
+
+
+def put_in_pieces(volume, path, data):
+    """In the gaps between files of 64 KiB, every second of which is gone."""
+    with tempfile.TemporaryDirectory() as d:
+        names = ["%03d" % i for i in range(200)]
+        for n in names:
+            write(os.path.join(d, n), bytes(65536))
+        run("mcopy", "-i", volume, *(os.path.join(d, n) for n in names), "::")
+        run("mdel", "-i", volume, *("::" + n for n in names[::2]))
+    put_fat(volume, path, data)
+
+
+def put_ext(volume, path, data):
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(data)
+        f.flush()
+        for line in ("mkdir EFI", "mkdir EFI/BOOT", "write %s %s" % (f.name, path)):
+            run("debugfs", "-w", "-R", line, volume)
+
+
+def e2fsck(path, name):
+    r = subprocess.run(["e2fsck", "-fn", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(b"Multiply-claimed" not in r.stdout and b"Illegal" not in r.stdout and b"Structure needs" not in r.stdout, name + ": e2fsck: %r" % r.stdout)
+
+
+def disks(work, program, initrd):
+    def read_fat(volume, path):
+        return run("mcopy", "-i", volume, "::" + path, "-")
+
+    def read_ext(volume, path):
+        out = os.path.join(work, "dumped.efi")
+        run("debugfs", "-R", "dump %s %s" % (path, out), volume)
+        return open(out, "rb").read()
+
+    mkfat = ["mkfs.fat", "-C", "-F"]
+    text = disk(work, "esp16", [*mkfat, "16", "-s", "4"], put_fat, read_fat, fsck_fat, program, initrd)
+    check(re.search(r"^overlay 1 EFI/BOOT/BOOTX64.EFI \d+ 32$", text, re.M), "its record is told of: " + text)
+    disk(work, "esp32", [*mkfat, "32", "-s", "1"], put_fat, read_fat, fsck_fat, program, initrd)
+    disk(work, "pieces", [*mkfat, "32", "-s", "1"], put_in_pieces, read_fat, fsck_fat, program, initrd)
+    # Room for what is new alone, and not for a second whole one.
+    room = 39000 - len(program) // 1024 - 1500
+    disk(work, "narrow", [*mkfat, "32", "-s", "1"], lambda v, p, d: put_fat(v, p, d, room), read_fat, fsck_fat, program, initrd)
+    disk(work, "ext", ["mke2fs", "-q", "-t", "ext4"], put_ext, read_ext, e2fsck, program, initrd)
 
 
 main()

@@ -80,6 +80,7 @@ class Case:
     writes: bool = False  # the stick may be written: then isopod trace is asked afterwards, and must see nothing wrong
     verdict: str = ""     # ... or this
     tags: set = field(default_factory=set)
+    idle: bool = False    # it waits for its own clock, most of the time: beside the others
     answer: tuple = ()    # a question of the menu after the choice, and the keys that answer it
     fault: object = None  # of trace_cases: the start fails on purpose
 
@@ -311,7 +312,7 @@ case("bios-512M", "bios", "main", "live", memory=512)
 case("uefi-two-sticks", "uefi", "main", "live", extra=(("two", "usb"),), after=check_clean)
 case("bios-one-shot", "bios", "main", "floppy", timeout=90, after=check_one_shot, writes=True)
 # Negative control: the same path to the end, but no squashfs; a login prompt here would mean that it came from elsewhere.
-case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:", writes=True, verdict="medium-not-found", after=wait_for_shell)
+case("bios-no-squashfs", "bios", "main", "nosquash", forbid=r"login:", writes=True, verdict="medium-not-found", after=wait_for_shell, idle=True)
 
 # The long list: everything else on the other firmware, or once more differently.
 L = {"group": "long"}

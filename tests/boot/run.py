@@ -241,16 +241,17 @@ def main():
             wrong_sticks[name] = str(e)
             print("stick %s: %s" % (name, e), flush=True)
 
-    todo = queue.Queue()
+    # Those that leave their processor alone have a worker more.
+    todo, idle = queue.Queue(), queue.Queue()
     # The long ones first, so that the end is not one machine alone.
     for c in sorted(chosen, key=lambda c: -c.timeout):
-        todo.put(c)
+        (idle if c.idle else todo).put(c)
     results, lock, again = {}, threading.Lock(), []
 
-    def worker():
+    def worker(cases_left):
         while True:
             try:
-                c = todo.get_nowait()
+                c = cases_left.get_nowait()
             except queue.Empty:
                 return
             run_one(c, True)
@@ -278,7 +279,7 @@ def main():
                 again.append(c)
             print("%-4s %-22s %5.0f s  %s" % (word, c.name, time.monotonic() - t0, remark), flush=True)
 
-    threads = [threading.Thread(target=worker) for _ in range(max(1, a.jobs))]
+    threads = [threading.Thread(target=worker, args=(q,)) for q in [todo] * max(1, a.jobs) + [idle]]
     for t in threads:
         t.start()
     for t in threads:

@@ -88,7 +88,7 @@ def replace_loader(env, iso, work, body):
 
 
 def looping_loader(env, iso, work):
-    replace_loader(env, iso, work, "\tfor (;;)\n\t\t__asm__ volatile(\"pause\");")
+    replace_loader(env, iso, work, "\tfor (;;)\n\t\t__asm__ volatile(\"hlt\");")
 
 
 def failing_loader(env, iso, work):
@@ -313,12 +313,12 @@ def expect(env, stick, verdict):
 
 def add_to(case):
     """case: what adds a case to the list (cases.py)."""
-    def fault(name, firmware, f, group="check", timeout=240, memory=2048):
-        case("trace-" + name, firmware, "plain", f.medium, "plain", group=group, timeout=timeout, memory=memory, fault=f)
+    def fault(name, firmware, f, group="check", timeout=240, memory=2048, **more):
+        case("trace-" + name, firmware, "plain", f.medium, "plain", group=group, timeout=timeout, memory=memory, fault=f, **more)
 
     login = r"podlive login:"
     fault("loader-error", "uefi", Fault("loader-returned", 0, "nosquash", failing_loader, "Back in Isopod|error 1|Load", "Loading|Linux version"), timeout=120)
-    fault("loader-loops", "uefi", Fault("loader-hang", 0, "nosquash", looping_loader, settle=60), timeout=150)
+    fault("loader-loops", "uefi", Fault("loader-hang", 0, "nosquash", looping_loader, settle=60), timeout=150, idle=True)
     fault("bad-initrd", "bios", Fault("damaged-image", 1, "nosquash", damage_initrd, PANIC, 80, says="live/initrd.img is damaged"), timeout=150)
     fault("little-memory", "bios", Fault("memory", 4, "nosquash", None, PANIC, 80, memory=128), timeout=150)
     fault("read-error", "bios", Fault("read-error", 6, "nosquash", None, "", drive=unreadable_initrd, says=FAILED_READ), timeout=90)

@@ -88,6 +88,8 @@ struct pod_fw {
 	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */
 	/* pod_plan_wants_2023 with this machine's variables; false without Secure Boot. NULL: a BIOS. */
 	bool (*wants_2023)(struct pod_fw *fw);
+	/* pod_plan_judge_loader with the same; it does nothing without Secure Boot, or where somebody else than the firmware judges. NULL: a BIOS. */
+	void (*judge_loader)(struct pod_fw *fw, struct pod_plan *plan, const char *name);
 	const struct pod_uki_ops *ukis; /* of the plan's request; NULL: a BIOS, which starts none */
 	bool secure_boot;		/* signatures are enforced */
 	uint64_t memory_bytes;		/* usable, for the details page; 0 unknown */

@@ -188,6 +188,7 @@ static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_ef
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
 uint8_t pod_efi_secure_boot(struct pod_efi *e); /* POD_SB_* */
 bool pod_efi_wants_2023(struct pod_fw *fw);
+void pod_efi_judge_loader(struct pod_fw *fw, struct pod_plan *plan, const char *name);
 /* running.c, around StartImage: the recorder's timer, and its note of the end of boot services. */
 void pod_efi_record_begin(struct pod_efi *e, bool from_memory);
 void pod_efi_record_end(struct pod_efi *e, EFI_STATUS st);

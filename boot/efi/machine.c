@@ -3,6 +3,7 @@
 #include "boot/efi/efi.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/firm/trust.h"
 #include "core/fs/time.h"
 #include "core/trace/tables.h"
 
@@ -137,6 +138,31 @@ bool pod_efi_wants_2023(struct pod_fw *fw)
 	pod_free(fw->alloc, db);
 	pod_free(fw->alloc, dbx);
 	return wants;
+}
+
+/* shim lets what it starts ask it, and not only db: whom it trusts besides is not known here. Its protocol is there as long as it is. */
+static bool is_below_shim(struct pod_efi *e)
+{
+	static const EFI_GUID shim_lock = {0x605dab50, 0xe046, 0x4300, {0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23}};
+	void *protocol = NULL;
+
+	return !EFI_ERROR(e->bs->LocateProtocol(&shim_lock, NULL, &protocol)) && protocol;
+}
+
+void pod_efi_judge_loader(struct pod_fw *fw, struct pod_plan *plan, const char *name)
+{
+	struct pod_efi *e = pod_efi_of(fw);
+	UINTN db_len, dbx_len;
+
+	if (pod_efi_secure_boot(e) != POD_SB_ON || is_below_shim(e))
+		return;
+	uint8_t *db = signatures(fw, u"db", &db_len), *dbx = signatures(fw, u"dbx", &dbx_len);
+	const struct pod_trust trust = {.db = {.p = db, .len = db_len}, .dbx = {.p = dbx, .len = dbx_len}};
+
+	if (db_len)
+		pod_plan_judge_loader(plan, fw->disk, name, fw->firmware_bit, &trust);
+	pod_free(fw->alloc, db);
+	pod_free(fw->alloc, dbx);
 }
 
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m)

@@ -283,6 +283,7 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw->start = pod_efi_start;
 	fw->describe = pod_efi_describe;
 	fw->wants_2023 = pod_efi_wants_2023;
+	fw->judge_loader = pod_efi_judge_loader;
 	fw->take_memory = pod_efi_memory_take;
 	fw->give_memory_back = pod_efi_memory_give_back;
 	fw->ukis = &pod_plan_ukis;

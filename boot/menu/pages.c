@@ -160,6 +160,15 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("Partition %s is locked with BitLocker: a Windows in it will not find its disk."),
 	N_("There is Windows in partition %s: it finds its disk in a VHD or VHDX only ('isopod disk convert')."),
 	N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its disk."),
+	N_("Secure Boot is on, and the firmware refuses %s: it is not signed"),
+	N_("Secure Boot is on, and the firmware refuses %s: it is not what was signed"),
+	N_("Secure Boot is on, and the firmware refuses %s: it is signed by \"%s\", which is not in this machine's db"),
+	N_("Secure Boot is on, and the firmware refuses %s: this machine has revoked \"%s\" (dbx)"),
+	N_("Secure Boot is on, and the firmware refuses %s: this machine has revoked it by its hash (dbx)"),
+	N_("add Microsoft's certificates of 2023 to the firmware's keys (Windows Update, fwupdmgr, firmware update), or switch Secure Boot "
+	   "off for this image"),
+	N_("take a current edition of the image, signed with the certificates of 2023, or switch Secure Boot off for it"),
+	N_("switch Secure Boot off for this image, or sign its loader with an enrolled key"),
 	N_("Looking through the partitions would take too long: an initrd may be served unchanged."),
 	N_("Looking through a boot image would take too long: its initrds are served unchanged."),
 	/* what is wrong with an image, where that is words and not a specification's name of a field */

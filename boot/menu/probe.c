@@ -56,7 +56,8 @@ static bool plan_starts(struct menu *m, size_t image)
 static bool starts(struct menu *m, size_t image, enum pod_status st, const struct pod_image *p)
 {
 	struct pod_start why;
-	if (st != POD_OK || pod_start_needs_plan(p, m->fw->firmware_bit))
+	/* which program is refused, the plan's disk tells */
+	if (st != POD_OK || m->fw->secure_boot || pod_start_needs_plan(p, m->fw->firmware_bit))
 		return plan_starts(m, image);
 	pod_start_of_image(p, m->fw->firmware_bit, &why);
 	return why.starts != POD_STARTS_NOT;

@@ -109,6 +109,8 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 	struct pod_diag d = {0};
 	m->stick.shim_missing = NULL;
 	enum pod_status st = pod_plan_make(&rq, m->alloc, plan, &d);
+	if (st == POD_OK && m->fw->judge_loader)
+		m->fw->judge_loader(m->fw, plan, im->name);
 	if (cached)
 		pod_cache_fini(c, m->alloc);
 	pod_free(m->alloc, e);

@@ -13,6 +13,8 @@
 #include "cli/stick/target.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
+#include "core/firm/trust.h"
+#include "core/plan/starts.h"
 
 const struct doctor_check firmware_check_signature = {
 	.id = "image.signature",
@@ -41,115 +43,31 @@ const struct doctor_check firmware_check_signed = {
 
 /* --- who is trusted --------------------------------------------------------------------------------------------------------- */
 
-/* One of the machine's lists, db or dbx. */
-struct trust {
-	const char *p;
-	size_t len;
-	bool strict; /* what cannot be verified (another kind of key or hash) is not believed: right for db, where dbx is the safe side */
-};
-
-static bool is_digest(const struct pod_sig *e, struct pod_bytes of)
-{
-	struct cli_digest *d = cli_digest_new("sha256");
-	uint8_t md[CLI_DIGEST_MAX];
-	bool same;
-
-	cli_digest_update(d, of.p, of.len);
-	same = e->len >= 32 && cli_digest_so_far(d, md) == 32 && memcmp(md, e->data, 32) == 0;
-	cli_digest_free(d);
-	return same;
-}
-
 static const char *const hash_name[] = {
 	[POD_HASH_SHA1] = "sha1", [POD_HASH_SHA256] = "sha256", [POD_HASH_SHA384] = "sha384", [POD_HASH_SHA512] = "sha512"};
 
-static struct cli_bytes bytes_of(struct pod_bytes b)
+/* As cli_rsa_verify(). */
+static int signed_with(const struct pod_signed *s, const struct pod_x509 *by, const struct pod_bytes *data, size_t pieces)
 {
-	return (struct cli_bytes){b.p, b.len};
+	return s->hash ? cli_rsa_verify(hash_name[s->hash], by->rsa_key, s->value, data, pieces) : -1;
 }
 
-/* Was it made with this certificate's key? As cli_rsa_verify(). */
-static int signed_with(const struct pod_signed *s, const struct pod_x509 *by, const struct cli_bytes *data, size_t pieces)
+static struct pod_trust_list list_of(const char *p, size_t len, bool strict)
 {
-	return s->hash ? cli_rsa_verify(hash_name[s->hash], bytes_of(by->rsa_key), bytes_of(s->value), data, pieces) : -1;
-}
-
-static bool issued_by(const struct pod_x509 *c, const struct pod_x509 *by, bool strict)
-{
-	struct cli_bytes tbs = bytes_of(c->tbs);
-	int good = pod_x509_issued_by(c, by) ? signed_with(&c->by_issuer, by, &tbs, 1) : 0;
-
-	return strict ? good == 1 : good != 0;
-}
-
-/* Is this certificate in the list, or the one it was issued by? Whose name that is goes to `name`. */
-static bool lists_certificate(const struct trust *t, const struct pod_x509 *c, char name[POD_X509_NAME_MAX])
-{
-	struct pod_siglist l;
-	struct pod_sig e;
-	struct pod_x509 known;
-
-	pod_siglist_init(&l, (const uint8_t *)t->p, t->len);
-	while (t->p && pod_siglist_next(&l, &e) == POD_OK) {
-		if (e.kind == POD_SIG_X509_SHA256 && is_digest(&e, c->tbs)) {
-			pod_x509_name(c->subject, name);
-			return true;
-		}
-		if (e.kind != POD_SIG_X509 || pod_x509_read(e.data, e.len, &known) != POD_OK)
-			continue;
-		if (issued_by(c, &known, t->strict) ||
-		    (known.der.len == c->der.len && memcmp(known.der.p, c->der.p, c->der.len) == 0)) {
-			pod_x509_name(known.subject, name);
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool lists_digest(const struct trust *t, const uint8_t digest[32])
-{
-	struct pod_siglist l;
-	struct pod_sig e;
-
-	pod_siglist_init(&l, (const uint8_t *)t->p, t->len);
-	while (t->p && pod_siglist_next(&l, &e) == POD_OK)
-		if (e.kind == POD_SIG_SHA256 && memcmp(e.data, digest, 32) == 0)
-			return true;
-	return false;
-}
-
-/* The certificate in the signature that issued this one; NULL. */
-static const struct pod_x509 *issuer_of(const struct pod_signature *s, const struct pod_x509 *c, bool strict)
-{
-	for (uint32_t i = 0; i < s->cert_count; i++)
-		if (&s->cert[i] != c && issued_by(c, &s->cert[i], strict))
-			return &s->cert[i];
-	return NULL;
-}
-
-/* From the signer's certificate upwards: is one of them in the list? Certificates may name each other in a circle; each is looked at once
- * at most. */
-static bool lists_chain(const struct trust *t, const struct pod_signature *s, char name[POD_X509_NAME_MAX])
-{
-	const struct pod_x509 *c = s->signer >= 0 ? &s->cert[s->signer] : NULL;
-
-	for (uint32_t n = 0; c && n < s->cert_count; n++, c = issuer_of(s, c, t->strict))
-		if (lists_certificate(t, c, name))
-			return true;
-	return false;
+	return (struct pod_trust_list){(const uint8_t *)p, len, signed_with, strict};
 }
 
 bool loader_revoked(const struct loader *l, const struct secure *s, char by[POD_X509_NAME_MAX])
 {
-	const struct trust dbx = {s->dbx, s->dbx_len, false};
+	const struct pod_trust_list dbx = list_of(s->dbx, s->dbx_len, false);
 	struct pod_signature *sig = cli_xmalloc(sizeof *sig);
 	enum pod_status st;
-	bool revoked = lists_digest(&dbx, l->digest);
+	bool revoked = pod_trust_has_digest(&dbx, l->digest);
 	uint32_t at = 0;
 
 	by[0] = 0;
 	while (!revoked && ((st = pod_signature_next(l->data, &l->pe, &at, sig)) == POD_OK || st == POD_E_UNSUPPORTED))
-		revoked = lists_chain(&dbx, sig, by);
+		revoked = pod_trust_has_chain(&dbx, sig, by);
 	free(sig);
 	return revoked;
 }
@@ -180,7 +98,7 @@ static int digest_fits(const struct loader *l, const struct pod_signature *s)
 static int signer_signed(const struct pod_signature *s)
 {
 	static const uint8_t set_of = 0x31; /* the tag [0] of the attributes counts as this one */
-	const struct cli_bytes data[] = {{&set_of, 1}, {s->attributes.p + 1, s->attributes.len - 1}};
+	const struct pod_bytes data[] = {{&set_of, 1}, {s->attributes.p + 1, s->attributes.len - 1}};
 	struct cli_digest *d;
 	uint8_t md[CLI_DIGEST_MAX];
 	size_t n;
@@ -200,13 +118,13 @@ static int signer_signed(const struct pod_signature *s)
 
 static void read_facts(struct facts *f, const struct loader *l, const struct secure *s)
 {
-	const struct trust db = {s->db, s->db_len, true};
+	const struct pod_trust_list db = list_of(s->db, s->db_len, true);
 	struct pod_signature *sig = cli_xmalloc(sizeof *sig);
 	enum pod_status st;
 	uint32_t at = 0;
 
 	memset(f, 0, sizeof *f);
-	f->trusted = lists_digest(&db, l->digest);
+	f->trusted = pod_trust_has_digest(&db, l->digest);
 	while ((st = pod_signature_next(l->data, &l->pe, &at, sig)) == POD_OK || st == POD_E_UNSUPPORTED) {
 		int fits, real;
 
@@ -224,7 +142,7 @@ static void read_facts(struct facts *f, const struct loader *l, const struct sec
 			f->by_itself = sig->signer >= 0 && pod_x509_issued_by(&sig->cert[sig->signer], &sig->cert[sig->signer]);
 		}
 		if (!f->trusted && fits == 1 && real == 1)
-			f->trusted = lists_chain(&db, sig, f->ca);
+			f->trusted = pod_trust_has_chain(&db, sig, f->ca);
 	}
 	f->broken = st != POD_END;
 	free(sig);
@@ -287,17 +205,9 @@ bool firmware_signature_of(struct doctor *d, const struct doctor_image *im, cons
 
 /* --- to this machine -------------------------------------------------------------------------------------------------------- */
 
-/* What to do about a signature that the machine does not accept. */
 static const char *remedy(const char *issuer, bool revoked)
 {
-	if (!revoked && strstr(issuer, "2023"))
-		return _(
-			"add Microsoft's certificates of 2023 to the firmware's keys (Windows Update, fwupdmgr, firmware update), or "
-			"switch Secure Boot off for this image");
-	if (strstr(issuer, "Microsoft") && strstr(issuer, "2011"))
-		return _(
-			"take a current edition of the image, signed with the certificates of 2023, or switch Secure Boot off for it");
-	return _("switch Secure Boot off for this image, or sign its loader with an enrolled key");
+	return _(pod_start_fix_signature(issuer, revoked));
 }
 
 /* Secure Boot is on: a problem. Off: what would be if it were on. */

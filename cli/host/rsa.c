@@ -16,7 +16,7 @@ LAZY_LIBRARY(lib, crypto, FUNCTIONS);
 /* Of 16384 bits, with an exponent as long as is usual: a longer one is made to keep the reader busy. */
 enum { KEY_MAX = 2300, VALUE_MAX = 2048 };
 
-static EVP_PKEY *read_key(struct cli_bytes key)
+static EVP_PKEY *read_key(struct pod_bytes key)
 {
 	const unsigned char *p = key.p;
 	EVP_PKEY *out = key.p && key.len <= KEY_MAX ? lib.d2i_PUBKEY(NULL, &p, (long)key.len) : NULL;
@@ -27,7 +27,7 @@ static EVP_PKEY *read_key(struct cli_bytes key)
 	return NULL;
 }
 
-int cli_rsa_verify(const char *hash, struct cli_bytes key, struct cli_bytes value, const struct cli_bytes *data, size_t pieces)
+int cli_rsa_verify(const char *hash, struct pod_bytes key, struct pod_bytes value, const struct pod_bytes *data, size_t pieces)
 {
 	EVP_PKEY *pkey;
 	EVP_MD_CTX *ctx;

@@ -271,6 +271,12 @@ bool pod_plan_may_be_partition(const struct pod_plan *p);
 enum pod_status POD_MUST_USE pod_plan_name_image(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record,
 						 struct pod_alloc *a, uint32_t number);
 
+/* Secure Boot is on: does this firmware refuse the program that it starts the image with? Then p->why says so, unless it says already that the
+ * image does not start; pod_start_of_plan repeats it. What cannot be told is not said. `name`: of the image. */
+struct pod_trust;
+void pod_plan_judge_loader(struct pod_plan *p, struct pod_dev *disk, const char *name, uint32_t firmware,
+			   const struct pod_trust *t);
+
 /* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start that of 2023?
  */
 bool pod_plan_wants_2023(const uint8_t *db, size_t db_len, const uint8_t *dbx, size_t dbx_len);

@@ -115,6 +115,21 @@ static const struct reason {
 		 .what = N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its "
 			    "disk."),
 		 .unknown = true},
+	[POD_WHY_SECURE_UNSIGNED] = {.code = "secure-boot-unsigned",
+				     .what = N_("Secure Boot is on, and the firmware refuses %s: it is not signed")},
+	[POD_WHY_SECURE_CHANGED] = {.code = "secure-boot-changed",
+				    .what = N_("Secure Boot is on, and the firmware refuses %s: it is not what was signed")},
+	[POD_WHY_SECURE_STRANGER] =
+		{.code = "secure-boot-stranger",
+		 .what = N_("Secure Boot is on, and the firmware refuses %s: it is signed by \"%s\", which is not "
+			    "in this machine's db")},
+	[POD_WHY_SECURE_REVOKED] = {.code = "secure-boot-revoked",
+				    .what = N_("Secure Boot is on, and the firmware refuses %s: this machine has revoked \"%s\" "
+					       "(dbx)")},
+	[POD_WHY_SECURE_REVOKED_HASH] = {.code = "secure-boot-revoked",
+					 .what = N_(
+						 "Secure Boot is on, and the firmware refuses %s: this machine has revoked it by "
+						 "its hash (dbx)")},
 };
 
 const char *pod_start_code(enum pod_start_why why)
@@ -284,6 +299,26 @@ void pod_start_of_failure(enum pod_status st, const struct pod_diag *d, const ch
 		set(out, POD_WHY_STICK_DAMAGED, stick_file, "");
 	else
 		set(out, of_status(st), d && d->what && st != POD_E_BUDGET ? d->what : pod_status_text(st), at);
+}
+
+/* --- Secure Boot ------------------------------------------------------------------------------------------ */
+
+const char *pod_start_fix_signature(const char *who, bool revoked)
+{
+	if (!revoked && pod_strcasestr(who, "2023"))
+		return N_(
+			"add Microsoft's certificates of 2023 to the firmware's keys (Windows Update, fwupdmgr, firmware update), or "
+			"switch Secure Boot off for this image");
+	if (pod_strcasestr(who, "Microsoft") && pod_strcasestr(who, "2011"))
+		return N_(
+			"take a current edition of the image, signed with the certificates of 2023, or switch Secure Boot off for it");
+	return N_("switch Secure Boot off for this image, or sign its loader with an enrolled key");
+}
+
+void pod_start_of_refusal(enum pod_start_why why, const char *loader, const char *who, struct pod_start *out)
+{
+	set(out, why, loader, who);
+	out->fix = pod_start_fix_signature(who, why == POD_WHY_SECURE_REVOKED || why == POD_WHY_SECURE_REVOKED_HASH);
 }
 
 /* --- in words --------------------------------------------------------------------------------------------- */

@@ -56,6 +56,12 @@ enum pod_start_why {
 	POD_WHY_LINUX_BLOCKS,
 	POD_WHY_LINUX_CLOSED,
 	POD_WHY_LINUX_INITRD,
+	/* Secure Boot is on (pod_plan_judge_loader) */
+	POD_WHY_SECURE_UNSIGNED,
+	POD_WHY_SECURE_CHANGED,
+	POD_WHY_SECURE_STRANGER,
+	POD_WHY_SECURE_REVOKED,
+	POD_WHY_SECURE_REVOKED_HASH,
 	POD_WHY_COUNT
 };
 
@@ -89,6 +95,11 @@ bool pod_start_of_system(const struct pod_plan *p, uint32_t firmware, struct pod
 /* Of a plan that could not be made. parent: pod_plan.parent. stick_file: one of the stick's own files that is missing or damaged; NULL: none is. */
 void pod_start_of_failure(enum pod_status st, const struct pod_diag *d, const char *parent, const char *stick_file,
 			  struct pod_start *out);
+
+/* Of a loader that Secure Boot refuses, POD_WHY_SECURE_*; `who`: whose signature that is about, or "". */
+void pod_start_of_refusal(enum pod_start_why why, const char *loader, const char *who, struct pod_start *out);
+/* English: what to do about a signature that a machine does not accept, or has revoked. */
+const char *pod_start_fix_signature(const char *who, bool revoked);
 
 /* "WHAT; FIX" into out, each translated by `translate`, which gives back what it does not know; NULL: English. */
 void pod_start_say(const struct pod_start *s, const char *(*translate)(void *ctx, const char *text), void *ctx, char *out,

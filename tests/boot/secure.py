@@ -21,10 +21,10 @@ def run(*args, **kw):
     return subprocess.run(args, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, **kw).stdout
 
 
-def make_key(folder):
+def make_key(folder, name="Isopod's tests"):
     """A key and its certificate: what sign() takes."""
     key, cert = os.path.join(folder, "db.key"), os.path.join(folder, "db.crt")
-    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=Isopod's tests/", "-keyout", key, "-out",
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=%s/" % name, "-keyout", key, "-out",
         cert)
     return key, cert
 

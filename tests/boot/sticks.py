@@ -350,7 +350,8 @@ def add_windows(env, path):
 
 
 def add_signed(env, path):
-    """The boot manager and one medium signed with a key that the machine's variables know, and a medium that is not signed."""
+    """The boot manager and one medium signed with a key that the machine's variables know; media whose loader is not signed, signed with a
+    key of somebody else's, or changed since it was signed."""
     folder = path + ".d"
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
@@ -361,9 +362,14 @@ def add_signed(env, path):
         made, program = [], os.path.join(env.build, "standin/x64.efi")
         signed = os.path.join(folder, "signed.efi")
         secure.sign(pair, program, signed)
-        for name, loader in (("signed", signed), ("unsigned", program)):
+        os.mkdir(os.path.join(folder, "nobody"))
+        secure.sign(secure.make_key(os.path.join(folder, "nobody"), "Nobody you know"), program, signed + ".other")
+        good, other, plain = (open(f, "rb").read() for f in (signed, signed + ".other", program))
+        changed = bytearray(good)
+        changed[0x500] ^= 1  # code; the signature lies behind it
+        for name, loader in (("signed", good), ("unsigned", plain), ("stranger", other), ("altered", bytes(changed))):
             tree = os.path.join(folder, name)
-            windows_media.tree(tree, {"efi/boot/bootx64.efi": open(loader, "rb").read()})
+            windows_media.tree(tree, {"efi/boot/bootx64.efi": loader})
             made.append(windows_media.iso(tree, tree + ".iso", "-udf", "-J"))
         made.append(signed_unified(env, folder, pair))
         env.run("add", path, *made, "--to", "/images")

@@ -85,11 +85,26 @@ def check_disk(vm, env, case):
                                                                       {k: "%08x" % v for k, v in want.items()}))
 
 
+REFUSES = r"Secure\s+Boot\s+is\s+on,\s+and\s+the\s+firmware\s+refuses\s+EFI/BOOT/BOOTX64\.EFI:\s+"
+TOLD = (("stranger", r'it\s+is\s+signed\s+by\s+"Nobody\s+you\s+know",\s+which\s+is\s+not\s+in\s+this\s+machine\'s\s+db'),
+        ("altered", r"it\s+is\s+not\s+what\s+was\s+signed"), ("unsigned", r"it\s+is\s+not\s+signed"))
+
+
 def check_refused(vm, env, case):
-    """A loader that nobody signed: a sentence in the menu, which can be gone back to."""
-    vm.mark()
-    vm.type("unsigned", delay=0.15)
-    time.sleep(1)
+    """Loaders that the firmware would refuse: said before they are started. The firmware itself, asked all the same, refuses it, and says so."""
+    for name, why in TOLD:
+        vm.mark()
+        vm.type(name, delay=0.15)
+        time.sleep(1)
+        vm.send_raw(b"\r")
+        vm.wait(REFUSES + why, 60)
+        vm.wait(r"Enter\s+starts\s+it\s+all\s+the\s+same", 30)
+        if name == TOLD[-1][0]:
+            break
+        vm.send_raw(b"\x7f")
+        time.sleep(1)
+        vm.send_raw(b"\x7f" * len(name))
+        time.sleep(1)
     vm.send_raw(b"\r")
     vm.wait(r"The\s+firmware\s+refused\s+the\s+image's\s+loader,\s+because\s+Secure\s+Boot\s+is\s+on", 60)
     vm.wait(r"Press any key to go back to the menu", 30)

@@ -2,7 +2,7 @@
 /* Certificate tables, certificates, names: whatever the bytes, every range that is handed out lies inside them. */
 #include "tests/fuzz/fuzz.h"
 #include "core/base/text.h"
-#include "core/firm/signature.h"
+#include "core/firm/trust.h"
 
 static const uint8_t *start;
 static size_t length;
@@ -63,6 +63,20 @@ static void signatures(const struct pod_pe *pe)
 	FUZZ_REQUIRE(st == POD_END || st == POD_E_CORRUPT);
 }
 
+/* The input is everything: the machine's lists, and the certificates of the program. */
+static void judge(void)
+{
+	static const uint8_t digest[POD_SHA256_LEN];
+	const struct pod_trust_list list = {.p = start, .len = length};
+	const struct pod_trust trust = {.db = list, .dbx = list};
+	const struct pod_trust_program x = {start, (uint32_t)length, digest};
+	char who[POD_X509_NAME_MAX];
+	struct pod_signature s;
+
+	FUZZ_REQUIRE(pod_trust_judge(&trust, &x, &s, who) <= POD_REFUSED_REVOKED_HASH);
+	FUZZ_REQUIRE(memchr(who, 0, sizeof who));
+}
+
 /* As a program, as a certificate table, as a certificate of a signature list. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -77,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start = p;
 	length = size;
 	signatures(&pe);
+	judge();
 	if (pod_x509_read(p, size, &c) == POD_OK)
 		certificate(&c);
 	if (pod_pe_read(p, size, &pe, NULL) == POD_OK)

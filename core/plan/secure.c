@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Secure Boot, before the key is pressed: the program that UEFI starts an image with, against the machine's lists. Only that one is judged: what
+ * shim starts, shim judges. Without anybody who can verify RSA, what is told is what is certain without it: no signature, another digest
+ * than was signed, a chain that leads to nobody in db, an entry of dbx.
+ */
+#include "core/plan/internal.h"
+#include "core/base/mem.h"
+#include "core/firm/trust.h"
+
+enum {
+	WHOLE_MAX = 8 << 20, /* a program that is read for its digest; of a longer one, headers and certificates */
+	HEAD_BYTES = 16 << 10,
+	CERTS_MAX = 256 << 10,
+	CACHE_LINES = 16,
+	CACHE_LINE_BYTES = 4096,
+	SECTOR = 2048, /* of El Torito */
+};
+
+/* The program: a file, or the whole device. */
+struct program {
+	struct pod_fs *fs; /* NULL: the device */
+	struct pod_node node;
+	struct pod_dev *dev;
+	uint64_t size_bytes;
+};
+
+struct judge {
+	const struct pod_plan *plan;
+	struct pod_alloc *alloc;
+	const struct pod_trust *trust;
+	const char *path; /* in the volume */
+	enum pod_refusal refusal;
+	char who[POD_X509_NAME_MAX];
+};
+
+static enum pod_status read_at(struct program *x, uint64_t off, void *buf, size_t len)
+{
+	return x->fs ? pod_fs_read(x->fs, &x->node, off, buf, len) : pod_dev_read(x->dev, off, buf, len);
+}
+
+static void hash(void *ctx, const void *data, size_t len)
+{
+	pod_sha256_update(ctx, data, len);
+}
+
+static enum pod_status certificates(struct judge *j, struct program *x, const struct pod_pe *pe, uint8_t **out)
+{
+	if (pe->cert_len > CERTS_MAX)
+		return POD_E_LIMIT;
+	*out = pod_zalloc(j->alloc, 1, (size_t)pe->cert_len + 1);
+	return *out ? read_at(x, pe->cert_bytes, *out, pe->cert_len) : POD_E_NOMEM;
+}
+
+/* `p`: its first `have` bytes. */
+static enum pod_status judge_bytes(struct judge *j, struct program *x, const uint8_t *p, size_t have)
+{
+	struct pod_pe pe;
+	struct pod_sha256 sum;
+	uint8_t digest[POD_SHA256_LEN], *certs = NULL;
+	struct pod_trust_program program = {0};
+	POD_TRY(pod_pe_head(p, have, x->size_bytes, &pe, NULL));
+	struct pod_signature *scratch = pod_zalloc(j->alloc, 1, sizeof *scratch);
+	enum pod_status st = scratch ? certificates(j, x, &pe, &certs) : POD_E_NOMEM;
+	if (st == POD_OK && have == x->size_bytes) {
+		pod_sha256_init(&sum);
+		st = pod_pe_digest(p, have, &pe, hash, &sum, NULL);
+		pod_sha256_final(&sum, digest);
+		program.digest = digest;
+	}
+	if (st == POD_OK) {
+		program.certs = certs;
+		program.certs_len = pe.cert_len;
+		j->refusal = pod_trust_judge(j->trust, &program, scratch, j->who);
+	}
+	pod_free(j->alloc, certs);
+	pod_free(j->alloc, scratch);
+	return st;
+}
+
+static enum pod_status judge_program(struct judge *j, struct program *x)
+{
+	size_t have = x->size_bytes <= WHOLE_MAX ? (size_t)x->size_bytes : HEAD_BYTES;
+	uint8_t *p = have ? j->alloc->alloc(j->alloc, have) : NULL;
+	if (!p)
+		return POD_E_NOMEM;
+	enum pod_status st = read_at(x, 0, p, have);
+	if (st == POD_OK)
+		st = judge_bytes(j, x, p, have);
+	pod_free(j->alloc, p);
+	return st;
+}
+
+static enum pod_status judge_volume(struct judge *j, struct pod_fs *fs)
+{
+	struct program x = {.fs = fs};
+	struct pod_dirent *scratch = pod_zalloc(j->alloc, 1, sizeof *scratch);
+	enum pod_status st = scratch ? pod_fs_lookup(fs, j->path, &x.node, scratch) : POD_E_NOMEM;
+	pod_free(j->alloc, scratch);
+	x.size_bytes = x.node.size_bytes;
+	return st == POD_OK ? judge_program(j, &x) : st;
+}
+
+static enum pod_status judge_fat(struct judge *j, struct pod_dev *dev, uint64_t start, uint64_t len)
+{
+	struct pod_window w;
+	struct pod_fs fs;
+	if (start >= dev->size_bytes)
+		return POD_E_RANGE;
+	POD_TRY(pod_window_init(&w, dev, start, pod_min_u64(len, dev->size_bytes - start)));
+	POD_TRY(pod_fs_open_as(&fs, &pod_fs_fat, &w.dev, j->alloc, NULL));
+	enum pod_status st = judge_volume(j, &fs);
+	pod_fs_close(&fs);
+	return st;
+}
+
+static enum pod_status judge_tree(struct judge *j, struct pod_dev *dev)
+{
+	struct pod_fs fs;
+	POD_TRY(pod_image_open_tree(&fs, dev, j->alloc, NULL));
+	enum pod_status st = judge_volume(j, &fs);
+	pod_fs_close(&fs);
+	return st;
+}
+
+/* Which of several volumes a firmware takes, nobody knows: then nothing is said. */
+static enum pod_status judge_partitions(struct judge *j, struct pod_dev *dev, const struct pod_parttab *t)
+{
+	uint32_t found = 0;
+	for (uint32_t i = 0; i < t->count; i++) {
+		enum pod_status st = judge_fat(j, dev, t->part[i].start_bytes, t->part[i].length_bytes);
+		if (st != POD_OK && st != POD_E_FORMAT && st != POD_E_CORRUPT && st != POD_E_NOT_FOUND)
+			return st;
+		found += st == POD_OK;
+	}
+	return found == 1 ? POD_OK : POD_E_NOT_FOUND;
+}
+
+static enum pod_status judge_disk(struct judge *j, struct pod_dev *dev)
+{
+	struct pod_parttab *t = pod_zalloc(j->alloc, 1, sizeof *t);
+	enum pod_status st = t ? pod_parttab_read(dev, j->alloc, t, NULL) : POD_E_NOMEM;
+	if (st == POD_OK)
+		st = t->kind == POD_PARTTAB_NONE ? judge_fat(j, dev, 0, dev->size_bytes) : judge_partitions(j, dev, t);
+	pod_free(j->alloc, t);
+	return st;
+}
+
+static enum pod_status judge_image(struct judge *j, struct pod_dev *dev, int entry)
+{
+	const struct pod_image *im = &j->plan->image;
+	struct program whole = {.dev = dev, .size_bytes = im->size_bytes};
+	if (im->kind == POD_IMAGE_EFI)
+		return judge_program(j, &whole);
+	if (im->kind != POD_IMAGE_ISO || j->plan->windows.count)
+		return judge_disk(j, dev);
+	if (entry == POD_ENTRY_OWN)
+		return judge_tree(j, dev);
+	return judge_fat(j, dev, (uint64_t)im->boot[entry].lba * SECTOR, im->boot[entry].length_bytes);
+}
+
+static const enum pod_start_why why_of[] = {
+	[POD_REFUSED_UNSIGNED] = POD_WHY_SECURE_UNSIGNED,	  [POD_REFUSED_CHANGED] = POD_WHY_SECURE_CHANGED,
+	[POD_REFUSED_STRANGER] = POD_WHY_SECURE_STRANGER,	  [POD_REFUSED_REVOKED] = POD_WHY_SECURE_REVOKED,
+	[POD_REFUSED_REVOKED_HASH] = POD_WHY_SECURE_REVOKED_HASH,
+};
+
+void pod_plan_judge_loader(struct pod_plan *p, struct pod_dev *disk, const char *name, uint32_t firmware,
+			   const struct pod_trust *t)
+{
+	struct pod_mapdev md;
+	struct pod_cache cache;
+	struct judge j = {.plan = p, .alloc = p->alloc, .trust = t, .path = pod_efi_loader_path(firmware)};
+	unsigned bit = 1;
+	while (bit < 3 && !(firmware >> bit & 1))
+		bit++;
+	if (!j.path || p->efi_entry[bit] == POD_ENTRY_NONE || p->why.starts == POD_STARTS_NOT)
+		return;
+	pod_mapdev_init(&md, &p->map, disk, p->sector_size);
+	if (pod_cache_init(&cache, &md.dev, p->alloc, CACHE_LINES, CACHE_LINE_BYTES) != POD_OK)
+		return;
+	enum pod_status st = judge_image(&j, &cache.dev, p->efi_entry[bit]);
+	pod_cache_fini(&cache, p->alloc);
+	if (st != POD_OK || j.refusal == POD_REFUSED_NOT)
+		return;
+	pod_start_of_refusal(why_of[j.refusal], p->image.kind == POD_IMAGE_EFI ? name : j.path, j.who, &p->why);
+}

@@ -81,7 +81,9 @@ static void judge(struct menu *m, struct story *s, size_t image)
 	find_missing(m, s);
 	if (s->planned && b->has_machine)
 		s->facts.other_mode = pod_plan_other_mode(&s->plan, b->machine.firmware) ? POD_YES : POD_NO;
-	s->facts.no_loader = s->planned && why.why == POD_WHY_NO_LOADER;
+	if (s->planned && b->has_machine)
+		pod_start_of_plan(&s->plan, b->machine.firmware, &why);
+	s->facts.why = why.why;
 	if (s->planned && b->has_machine && pod_start_of_system(&s->plan, b->machine.firmware, &s->start))
 		s->facts.start = &s->start;
 	for (size_t i = 0; s->planned && i < s->plan.initrd_count; i++)

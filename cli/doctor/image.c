@@ -327,10 +327,17 @@ static void check_kind(struct doctor *d, const struct doctor_image *im)
 
 static void check_boot_images(struct doctor *d, const struct doctor_image *im)
 {
+	for (int uefi = 0; uefi < 2; uefi++) {
+		struct doctor_image that = *im;
+
+		if (pod_start_of_boot_images(im->image, uefi, &that.start))
+			report_start(d, &boot_check, im->image->firmware ? DOCTOR_WARN : DOCTOR_BAD, &that);
+	}
+	/* one of several, of which another starts */
 	for (uint32_t i = 0; i < im->image->boot_count; i++) {
 		const struct pod_eltorito_entry *e = &im->image->boot[i];
 
-		if (e->platform == 0xEF && e->bootable && !e->firmware && e->length_bytes)
+		if (e->platform == 0xEF && e->fault && im->image->firmware & ~(uint32_t)POD_FW_BIOS)
 			doctor_reportf(
 				d, &boot_check, DOCTOR_WARN, im->subject,
 				_("UEFI machines may not start it; the image is damaged or badly made: try another edition"),

@@ -130,8 +130,8 @@ void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault
 			b->facts.initrd_bytes = t->plan->initrd[i].length_bytes;
 	if (b->rec.has_machine)
 		b->facts.other_mode = pod_plan_other_mode(t->plan, b->rec.machine.firmware) ? POD_YES : POD_NO;
-	pod_start_of_plan(t->plan, POD_START_ALL, &b->start);
-	b->facts.no_loader = b->start.why == POD_WHY_NO_LOADER;
+	pod_start_of_plan(t->plan, b->rec.has_machine ? b->rec.machine.firmware : POD_START_ALL, &b->start);
+	b->facts.why = b->start.why;
 	if (b->rec.has_machine && pod_start_of_system(t->plan, b->rec.machine.firmware, &b->start))
 		b->facts.start = &b->start;
 	look_into_initrds(t, b, fault);

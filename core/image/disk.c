@@ -75,7 +75,7 @@ static enum pod_status scan_partitions(struct probe *p, struct pod_dev *dev, str
 					     part->mbr_type == 0x0E || part->mbr_type == 0x06 || part->mbr_type == 0x04 ||
 					     part->mbr_type == 0x01;
 		if (esp)
-			POD_TRY(image_efi_in_fat(p, part->start_bytes, part->length_bytes, &fw));
+			POD_TRY(image_efi_in_fat(p, part->start_bytes, part->length_bytes, &fw, NULL));
 		im->firmware |= fw;
 	}
 	im->volume_bytes = end;

@@ -49,16 +49,20 @@ enum pod_status image_efi_loaders(struct probe *p, struct pod_fs *fs, uint32_t *
 	return st == POD_E_IO || st == POD_E_NOMEM ? st : POD_OK;
 }
 
-enum pod_status image_efi_in_fat(struct probe *p, uint64_t start, uint64_t len, uint32_t *firmware)
+enum pod_status image_efi_in_fat(struct probe *p, uint64_t start, uint64_t len, uint32_t *firmware, bool *fat)
 {
 	struct pod_window w;
 	struct pod_fs fs;
 	*firmware = 0;
+	if (fat)
+		*fat = false;
 	enum pod_status st = pod_window_init(&w, p->dev, start, len);
 	if (st == POD_OK)
 		st = pod_fs_open_as(&fs, &pod_fs_fat, &w.dev, p->alloc, NULL);
 	if (st != POD_OK)
 		return st == POD_E_IO || st == POD_E_NOMEM ? st : POD_OK;
+	if (fat)
+		*fat = true;
 	st = image_efi_loaders(p, &fs, firmware);
 	pod_fs_close(&fs);
 	return st;

@@ -53,12 +53,23 @@ static uint64_t image_length(const struct probe *p, const struct pod_eltorito_en
 	return pod_min_u64(counted ? counted : CD_SECTOR, room);
 }
 
+static enum pod_status examine_efi(struct probe *p, struct pod_eltorito_entry *e, uint64_t start)
+{
+	bool fat;
+	POD_TRY(image_efi_in_fat(p, start, e->length_bytes, &e->firmware, &fat));
+	if (!e->firmware)
+		e->fault = fat ? POD_BOOT_FAULT_NO_LOADER : POD_BOOT_FAULT_NO_FAT;
+	return POD_OK;
+}
+
 /* Looks at the image an entry points to. */
 static enum pod_status examine(struct probe *p, struct pod_eltorito_entry *e)
 {
 	uint64_t start = (uint64_t)e->lba * CD_SECTOR;
-	if (!e->lba || start >= p->dev->size_bytes)
-		return POD_OK; /* outside the file: starts nothing */
+	if (!e->lba || start >= p->dev->size_bytes) {
+		e->fault = e->bootable ? POD_BOOT_FAULT_OUTSIDE : POD_BOOT_FAULT_NONE;
+		return POD_OK;
+	}
 	uint64_t room = p->dev->size_bytes - start;
 	size_t have = (size_t)pod_min_u64(512, room);
 	memset(p->buf, 0, 512);
@@ -66,9 +77,11 @@ static enum pod_status examine(struct probe *p, struct pod_eltorito_entry *e)
 	e->length_bytes = image_length(p, e, room);
 	if (!e->bootable)
 		return POD_OK;
-	if (e->platform == PLATFORM_EFI)
-		return image_efi_in_fat(p, start, e->length_bytes, &e->firmware);
-	if (e->platform == 0 && !image_is_stub(p->buf))
+	if (pod_all_zero(p->buf, 512))
+		e->fault = POD_BOOT_FAULT_ZEROS;
+	else if (e->platform == PLATFORM_EFI)
+		return examine_efi(p, e, start);
+	else if (e->platform == 0 && !image_is_stub(p->buf))
 		e->firmware = POD_FW_BIOS;
 	return POD_OK;
 }

@@ -44,6 +44,15 @@ enum pod_eltorito_media {
 	POD_ET_HARDDISK = 4,
 };
 
+/* Why nothing is started from a boot image that the catalogue promises. */
+enum pod_boot_fault {
+	POD_BOOT_FAULT_NONE,
+	POD_BOOT_FAULT_OUTSIDE,	  /* it lies behind the end of the file */
+	POD_BOOT_FAULT_ZEROS,	  /* its first sector is all zeros */
+	POD_BOOT_FAULT_NO_FAT,	  /* EFI: there is no FAT volume in it */
+	POD_BOOT_FAULT_NO_LOADER, /* EFI: there is none in EFI/BOOT, for no machine */
+};
+
 struct pod_eltorito_entry {
 	uint8_t platform; /* 0 = 80x86, 0xEF = EFI */
 	bool bootable;
@@ -55,6 +64,7 @@ struct pod_eltorito_entry {
 	uint64_t entry_bytes;  /* where the 32-byte entry lies in the image */
 	uint64_t length_bytes; /* best estimate of the image's true length (from FAT BPB, MBR or sector count) */
 	uint32_t firmware;     /* POD_FW_* bits this entry starts (EFI: from loaders found in its FAT) */
+	enum pod_boot_fault fault;
 };
 
 #define POD_ELTORITO_MAX 16

@@ -33,7 +33,7 @@ enum pod_status image_read_catalog(struct probe *p);
 /* POD_FW_* of the \EFI\BOOT\BOOT*.EFI files in a filesystem; what is damaged counts as not there. */
 enum pod_status image_efi_loaders(struct probe *p, struct pod_fs *fs, uint32_t *firmware);
 /* The same in the FAT volume at [start, start + len) of the image; 0 if there is none. */
-enum pod_status image_efi_in_fat(struct probe *p, uint64_t start_bytes, uint64_t len_bytes, uint32_t *firmware);
+enum pod_status image_efi_in_fat(struct probe *p, uint64_t start_bytes, uint64_t len_bytes, uint32_t *firmware, bool *fat);
 
 /* Is this 512-byte sector an MBR with a table that a partitioner could have written? *end_bytes: where its last partition ends.
  */

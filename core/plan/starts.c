@@ -26,6 +26,9 @@ static const struct reason {
 	[POD_WHY_NO_LOADER] = {.code = "no-loader",
 			       .what = N_("no boot loader for any firmware was found in it"),
 			       .fix = N_("it is a data image, or damaged: take a bootable edition, or download it again")},
+	[POD_WHY_BOOT_IMAGE] = {.code = "boot-image-damaged",
+				.what = N_("its boot image for %s cannot be used: %s"),
+				.fix = AGAIN},
 	[POD_WHY_OTHER_FIRMWARE] = {.code = "other-firmware",
 				    .what = N_("nothing in it starts on %s, only on: %s"),
 				    .fix = N_("take another edition, or change the mode in this computer's setup")},
@@ -163,11 +166,32 @@ static void name_firmware(uint32_t bits, char *out, size_t size)
 			at += (size_t)pod_snprintf(out + at, size - at, "%s%s", at ? ", " : "", name[i]);
 }
 
+bool pod_start_of_boot_images(const struct pod_image *im, bool uefi, struct pod_start *out)
+{
+	static const char *const words[] = {
+		[POD_BOOT_FAULT_OUTSIDE] = N_("it lies behind the end of the file"),
+		[POD_BOOT_FAULT_ZEROS] = N_("it is empty"),
+		[POD_BOOT_FAULT_NO_FAT] = N_("it is no FAT volume"),
+		[POD_BOOT_FAULT_NO_LOADER] = N_("there is no loader in it"),
+	};
+	enum pod_boot_fault fault = POD_BOOT_FAULT_NONE;
+	if (im->firmware & (uefi ? ~(uint32_t)POD_FW_BIOS : POD_FW_BIOS))
+		return false;
+	for (uint32_t i = 0; i < im->boot_count && !fault; i++)
+		if (im->boot[i].platform == (uefi ? 0xef : 0))
+			fault = im->boot[i].fault;
+	if (!fault)
+		return false;
+	set(out, POD_WHY_BOOT_IMAGE, uefi ? "UEFI" : "BIOS", words[fault]);
+	return true;
+}
+
 /* `starts_on`: POD_FW_*. */
 static void judge(const struct pod_image *im, uint32_t starts_on, uint32_t firmware, struct pod_start *out)
 {
 	enum pod_start_why why = POD_WHY_NONE;
 	char a[POD_START_ARG] = "", b[POD_START_ARG] = "";
+	struct pod_start damaged = {0};
 	if (im->kind == POD_IMAGE_UNKNOWN) {
 		why = im->instead ? POD_WHY_NOT_AN_IMAGE : POD_WHY_UNKNOWN_KIND;
 		pod_strlcpy(a, pod_instead_text(im->instead), sizeof a);
@@ -175,6 +199,11 @@ static void judge(const struct pod_image *im, uint32_t starts_on, uint32_t firmw
 		why = POD_WHY_CUT_OFF;
 		pod_format_size(a, im->volume_bytes);
 		pod_format_size(b, im->size_bytes);
+	} else if (!(starts_on & firmware) &&
+		   ((firmware & ~(uint32_t)POD_FW_BIOS && pod_start_of_boot_images(im, true, &damaged)) ||
+		    (firmware & POD_FW_BIOS && pod_start_of_boot_images(im, false, &damaged)))) {
+		*out = damaged;
+		return;
 	} else if (!starts_on) {
 		why = POD_WHY_NO_LOADER;
 	} else if (!(starts_on & firmware)) {

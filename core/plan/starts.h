@@ -23,6 +23,7 @@ enum pod_start_why {
 	POD_WHY_NOT_COPIED,
 	POD_WHY_UNWRITTEN,
 	POD_WHY_NO_LOADER,
+	POD_WHY_BOOT_IMAGE,
 	POD_WHY_OTHER_FIRMWARE,
 	/* it cannot be planned */
 	POD_WHY_PARENT_MISSING,
@@ -84,6 +85,9 @@ const char *pod_start_what(enum pod_start_why why);
 
 /* As far as the image alone tells. `firmware`: POD_FW_* of those who want to start it. */
 void pod_start_of_image(const struct pod_image *im, uint32_t firmware, struct pod_start *out);
+/* Why none of its boot images is started by UEFI, or by a BIOS, though the catalogue promises one: POD_WHY_BOOT_IMAGE. False: another reason, or
+ * none. */
+bool pod_start_of_boot_images(const struct pod_image *im, bool uefi, struct pod_start *out);
 /* Does it take a plan to tell? */
 bool pod_start_needs_plan(const struct pod_image *im, uint32_t firmware);
 struct pod_plan;

@@ -54,17 +54,31 @@ static bool memory_is_tight(const struct maker *m)
 
 /* --- where it stopped --------------------------------------------------------------------------------------------------- */
 
+/* The boot manager made no start of it: what the plan says now was so then. */
 static void nothing_to_start(struct maker *m)
 {
-	if (m->f->no_loader) {
+	switch (m->f->why) {
+	case POD_WHY_NO_LOADER:
+	case POD_WHY_BOOT_IMAGE:
 		pod_verdict_blame(m, POD_HAZARD_IMAGE, "nothing-to-start", CHECK_IMAGE, POD_RETRY_AFTER_COPY);
-		return;
+		break;
+	case POD_WHY_OTHER_FIRMWARE:
+		pod_verdict_blame(m, POD_HAZARD_FIRMWARE, "nothing-to-start",
+				  m->f->other_mode == POD_YES
+					  ? OTHER_MODE
+					  : N_("The image has nothing for this firmware; 'isopod plan' shows what it has."),
+				  m->f->other_mode == POD_YES ? POD_RETRY_OTHER_FIRMWARE : POD_RETRY_NONE);
+		break;
+	default:
+		pod_verdict_unknown(m, "nothing-to-start", CHECK_IMAGE, OTHER_MODE, COPY_AGAIN);
 	}
-	pod_verdict_blame(m, POD_HAZARD_FIRMWARE, "nothing-to-start",
-			  m->f->other_mode == POD_YES
-				  ? OTHER_MODE
-				  : N_("The image has nothing for this firmware; 'isopod plan' shows what it has."),
-			  m->f->other_mode == POD_YES ? POD_RETRY_OTHER_FIRMWARE : POD_RETRY_NONE);
+}
+
+/* One of the stick's own files was missing, or none of ours, and the message names it. */
+static bool stick_is_damaged(const struct maker *m, uint32_t status)
+{
+	return m->b->has_image && (m->b->image.flags & POD_REC_I_SHIM_MISSING) &&
+	       (status == POD_E_NOT_FOUND || status == POD_E_CORRUPT || status == POD_E_FORMAT);
 }
 
 static void start_failed(struct maker *m, uint32_t status)
@@ -80,6 +94,9 @@ static void start_failed(struct maker *m, uint32_t status)
 		pod_verdict_blame(m, POD_HAZARD_DRIVE, "read-error", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (status == POD_E_CHANGED)
 		pod_verdict_blame(m, POD_HAZARD_DRIVE, "stick-pulled", OTHER_PORT, POD_RETRY_OTHER_PORT);
+	else if (stick_is_damaged(m, status))
+		pod_verdict_blame(m, POD_HAZARD_DRIVE, "stick-damaged",
+				  N_("'isopod update' writes the stick's own files anew; it touches no image."), POD_RETRY_SAME);
 	else if (status == POD_E_NOT_FOUND || (m->b->has_image && m->b->image.entry == POD_ENTRY_NONE))
 		nothing_to_start(m);
 	else if (status == POD_E_CORRUPT || status == POD_E_FORMAT)

@@ -67,7 +67,7 @@ struct pod_verdict_facts {
 	const char *missing_file;   /* what the loader's configuration names in the folder that was read last, and is not there */
 	uint64_t initrd_bytes;	    /* of the largest initrd */
 	const struct pod_start *start; /* pod_start_of_system, on that firmware */
-	bool no_loader;		       /* no firmware at all has something to start in the image */
+	enum pod_start_why why;	       /* what the plan says against a start on that firmware */
 	bool image_changed;	       /* by now another file has that path */
 };
 

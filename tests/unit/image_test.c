@@ -3,6 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/fs/fat_write.h"
 #include "core/image/image.h"
+#include "core/plan/starts.h"
 #include "tests/unit/test.h"
 
 #define ISO_SECTORS 64u
@@ -206,4 +207,49 @@ TEST(image_kinds_by_name)
 		CHECK(pod_image_kind_text((enum pod_image_kind)k) != NULL);
 	CHECK_STR(pod_efi_loader_path(POD_FW_IA32), "EFI/BOOT/BOOTIA32.EFI");
 	CHECK(pod_efi_loader_path(POD_FW_BIOS) == NULL);
+}
+
+/* What the catalogue promises and the image does not hold. */
+TEST(image_boot_images_that_cannot_be_used)
+{
+	uint8_t *cat = volume("BOOTX64.EFI"), *fat = img + FAT_SECTOR * 2048;
+	cat[1] = 0xEF;
+	entry(cat + 32, 0x88, 0, 0, FAT_SECTOR);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[0].fault, POD_BOOT_FAULT_NONE);
+	fat[11] = 0xFF; /* bytes per sector */
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[0].fault, POD_BOOT_FAULT_NO_FAT);
+	memset(fat, 0, 512);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[0].fault, POD_BOOT_FAULT_ZEROS);
+	entry(cat + 32, 0x88, 0, 0, SIZE / 2048);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[0].fault, POD_BOOT_FAULT_OUTSIDE);
+	entry(cat + 32, 0x00, 0, 0, SIZE / 2048); /* not to be started */
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[0].fault, POD_BOOT_FAULT_NONE);
+	cat = volume("OTHER.EFI");
+	cat[1] = 0xEF;
+	entry(cat + 32, 0x88, 0, 0, FAT_SECTOR);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[0].fault, POD_BOOT_FAULT_NO_LOADER);
+	struct pod_start s;
+	pod_start_of_image(&im, POD_FW_X64, &s);
+	CHECK_EQ(s.why, POD_WHY_BOOT_IMAGE);
+	CHECK_STR(s.arg[0], "UEFI");
+	/* a BIOS is promised something, too; on UEFI it is the other that counts */
+	header(cat + 64, 0x91, 0, 1);
+	entry(cat + 96, 0x88, 0, 4, 40);
+	CHECK_EQ(probe(), POD_OK);
+	CHECK_EQ(im.boot[1].fault, POD_BOOT_FAULT_ZEROS);
+	pod_start_of_image(&im, POD_FW_BIOS, &s);
+	CHECK_STR(s.arg[0], "BIOS");
+	CHECK_STR(s.arg[1], "it is empty");
+	img[40 * 2048] = 0xFA;
+	CHECK_EQ(probe(), POD_OK);
+	pod_start_of_image(&im, POD_FW_X64, &s);
+	CHECK_EQ(s.why, POD_WHY_BOOT_IMAGE);
+	pod_start_of_image(&im, POD_FW_BIOS, &s);
+	CHECK_EQ(s.why, POD_WHY_NONE);
 }

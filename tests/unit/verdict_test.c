@@ -198,7 +198,7 @@ TEST(verdict_start_failed)
 		const char *id;
 		unsigned hazard;
 	} t[] = {{POD_E_NOMEM, "memory", 4},	      {POD_E_IO, "read-error", 6},
-		 {POD_E_CORRUPT, "damaged-image", 1}, {POD_E_NOT_FOUND, "nothing-to-start", 5},
+		 {POD_E_CORRUPT, "damaged-image", 1}, {POD_E_NOT_FOUND, "nothing-to-start", 0},
 		 {POD_E_CHANGED, "stick-pulled", 6},  {POD_E_LIMIT, "start-failed", 0},
 		 {POD_E_RANGE, "start-failed", 0}};
 	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
@@ -431,6 +431,7 @@ TEST(verdict_other_mode_only_if_there_is_one)
 	}
 	fresh(0);
 	b.image.entry = -2;
+	f.why = POD_WHY_OTHER_FIRMWARE;
 	menu(POD_STAGE_START_FAILED, POD_E_UNSUPPORTED);
 	EXPECT("failed", "nothing-to-start", 5);
 	CHECK(!strstr(v.remedy[0].message, "other mode") && v.retry == POD_RETRY_NONE);
@@ -603,10 +604,29 @@ TEST(nothing_to_start_anywhere)
 	menu(POD_STAGE_START_FAILED, POD_E_UNSUPPORTED);
 	pod_verdict_make(&b, &f, &v);
 	CHECK_STR(v.id, "nothing-to-start");
-	CHECK_EQ(v.hazard, POD_HAZARD_FIRMWARE);
-	f.no_loader = true;
+	CHECK_EQ(v.hazard, POD_HAZARD_NONE); /* the image may be gone by now: nobody knows what it had */
+	static const struct {
+		enum pod_start_why why;
+		enum pod_hazard hazard;
+	} t[] = {{POD_WHY_NO_LOADER, POD_HAZARD_IMAGE},
+		 {POD_WHY_BOOT_IMAGE, POD_HAZARD_IMAGE},
+		 {POD_WHY_OTHER_FIRMWARE, POD_HAZARD_FIRMWARE}};
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
+		f.why = t[i].why;
+		pod_verdict_make(&b, &f, &v);
+		CHECK_STR(v.id, "nothing-to-start");
+		CHECK_EQ(v.hazard, t[i].hazard);
+		CHECK(v.remedy_count);
+	}
+}
+
+/* The start was not made, because the stick lacks a file of its own. */
+TEST(stick_without_its_shim)
+{
+	fresh(POD_REC_I_SHIM_MISSING);
+	menu(POD_STAGE_START_FAILED, POD_E_NOT_FOUND);
 	pod_verdict_make(&b, &f, &v);
-	CHECK_STR(v.id, "nothing-to-start");
-	CHECK_EQ(v.hazard, POD_HAZARD_IMAGE);
+	CHECK_STR(v.id, "stick-damaged");
+	CHECK_EQ(v.hazard, POD_HAZARD_DRIVE);
 	CHECK(v.remedy_count);
 }

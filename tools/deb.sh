@@ -35,7 +35,7 @@ Maintainer: The Isopod developers <isopod@localhost>
 Installed-Size: $size
 Depends: $depends
 Recommends: $recommends
-Suggests: acpica-tools, hwdata, squashfs-tools, qemu-system-arm, qemu-efi-aarch64, ovmf-ia32, exfatprogs
+Suggests: acpica-tools, hwdata, squashfs-tools, erofs-utils, qemu-system-arm, qemu-efi-aarch64, ovmf-ia32, exfatprogs
 Section: admin
 Priority: optional
 Description: one stick that boots every image you drop on it

@@ -7,6 +7,7 @@
 #include "cli/doctor/infile.h"
 #include "cli/doctor/menus.h"
 #include "cli/doctor/modules_root.h"
+#include "cli/doctor/rootimages.h"
 #include "cli/host/sandbox.h"
 #include "core/base/bytes.h"
 #include "core/base/str.h"
@@ -23,11 +24,11 @@ const struct doctor_check doctor_check_roots = {
 		"its end. Download the image again and compare its hash."),
 };
 
-#define AGAIN	       _("download or copy the image again, and compare its hash with the publisher's")
+#define AGAIN	       ROOTIMAGES_AGAIN
 #define ENTRIES_MAX    4096u
 #define DEPTH_MAX      4u
 #define SIZE_MIN       4096u
-#define UNPACK_SECONDS 900u
+#define UNPACK_SECONDS ROOTIMAGES_SECONDS
 #define PROGRAM_MAX    (4u << 20)
 
 struct roots {
@@ -62,14 +63,12 @@ static void report(struct roots *r, const char *path, enum pod_status st, const 
 			       (unsigned long long)g->got);
 }
 
-/* From 4.5 on unsquashfs can describe a filesystem with all of its data; older ones would take the option for a mistake. */
-static bool can_describe(const char *program)
+bool rootimages_program_knows(const char *program, const char *word)
 {
-	static const char word[] = "pseudo-file";
 	int fd = open(program, O_RDONLY | O_CLOEXEC);
 	char *buf = cli_xmalloc(PROGRAM_MAX);
 	ssize_t n = fd < 0 ? -1 : pread(fd, buf, PROGRAM_MAX, 0);
-	bool can = n > 0 && memmem(buf, (size_t)n, word, sizeof word - 1) != NULL;
+	bool can = n > 0 && memmem(buf, (size_t)n, word, strlen(word)) != NULL;
 
 	if (fd >= 0)
 		close(fd);
@@ -92,7 +91,8 @@ static void unpack(struct roots *r, const char *path, const struct pod_node *nod
 	size_t n = 0;
 	int status;
 
-	if (!program || !can_describe(program) || null < 0 || !sandbox_can_open(disk) ||
+	/* from 4.5 on it can describe a filesystem with all of its data; older ones would take the option for a mistake */
+	if (!program || !rootimages_program_knows(program, "pseudo-file") || null < 0 || !sandbox_can_open(disk) ||
 	    pod_fs_extents(&r->m->volume[0].fs, node, &cli_alloc, &e, &n) != POD_OK || n != 1 || e->hole ||
 	    !modules_root_place(im->file, e->dev_bytes, e->length_bytes, &at)) {
 		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_SKIPPED, im->subject, NULL,
@@ -144,6 +144,8 @@ static void consider(struct roots *r, const char *path, const struct pod_node *n
 	r->images += st == POD_OK;
 	if (st == POD_OK && r->m->d->full && is_squashfs)
 		unpack(r, path, node);
+	else if (st == POD_OK && r->m->d->full && !is_squashfs)
+		r->wrong += !rootimages_erofs(r->m, path, node, &f.file.dev);
 	if (st == POD_E_CORRUPT || st == POD_E_RANGE || (st == POD_E_FORMAT && is_named_squashfs(path)))
 		report(r, path, st, &g);
 	doctor_infile_close(&f);

@@ -48,6 +48,8 @@ enum pod_status POD_MUST_USE pod_com32_read(struct pod_dev *file, struct pod_com
 /* Root images: superblock, and do the tables lie in the file and lead to each other? */
 enum pod_status POD_MUST_USE pod_squashfs_check(struct pod_dev *file, struct pod_diag *diag);
 enum pod_status POD_MUST_USE pod_erofs_check(struct pod_dev *file, struct pod_diag *diag);
+/* What a reader of an erofs must know: its incompatible features, and the compressions in it (bit 0 LZ4, 1 LZMA, 2 DEFLATE, 3 Zstandard). */
+enum pod_status POD_MUST_USE pod_erofs_needs(struct pod_dev *file, uint32_t *features, uint32_t *compressions);
 
 /* The boot information table that mkisofs and xorriso write into a BIOS boot image (mkisofs(8), "EL TORITO BOOT INFORMATION TABLE"), which
  * isolinux and GRUB find themselves by. `start_bytes`: where the boot image lies in `image`. POD_E_NOT_FOUND: it has none. */

@@ -15,6 +15,7 @@
  *
  *   +0 4 E0F5E1E2h   +4 4 CRC-32C of the rest of the block, the field taken as 0   +8 4 compatible features (bit 0: has that sum)
  *   +12 1 log2(block size)   +14 2 root's number   +36 4 blocks   +40 4 first block of inodes   +80 4 incompatible features
+ *   +84 2 compressions, if bit 1 of these is set; else only LZ4
  *
  * An inode lies at its number * 32 behind the first block of inodes: +0 2 format, +4 2 mode.
  */
@@ -152,5 +153,14 @@ enum pod_status pod_erofs_check(struct pod_dev *file, struct pod_diag *diag)
 	POD_TRY(pod_dev_read(file, root, inode, sizeof inode));
 	if ((pod_get_le16(inode + 4) & 0xf000) != 0x4000)
 		return bad(diag, "mode of the root inode", root + 4, 0x4000, pod_get_le16(inode + 4));
+	return POD_OK;
+}
+
+enum pod_status pod_erofs_needs(struct pod_dev *file, uint32_t *features, uint32_t *compressions)
+{
+	uint8_t s[128];
+	POD_TRY(pod_dev_read(file, EROFS_AT, s, sizeof s));
+	*features = pod_get_le32(s + 80);
+	*compressions = *features & 2 ? pod_get_le16(s + 84) : 1;
 	return POD_OK;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isopod layer diff: from the chains' runs to changed ranges, from these to files. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/layer/diff_export.h"
 #include "cli/layer/layer.h"
 #include "core/base/str.h"
@@ -227,7 +229,7 @@ static void show(struct report *r, const char *change, const struct diff_entry *
 	char size[16], *shown;
 
 	if (r->export)
-		diff_export_note(r->export, before, after);
+		diff_export_note(r->export, before, after, strcmp(r->format, diff_ext.name) == 0);
 	if (r->json) {
 		cli_json_open(r->json, NULL, '{');
 		cli_json_str(r->json, "change", change);
@@ -432,18 +434,37 @@ static int report_disks(const struct layer_store *ls, const struct diff_map *cha
 	return cli_flush(fault);
 }
 
-static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, struct cli_json *json, const char *dir,
-		      struct fault *fault)
+/* The archive goes where the report would. */
+static bool mute_report(void)
 {
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool ok = null >= 0 && fflush(stdout) == 0 && dup2(null, STDOUT_FILENO) >= 0;
+
+	if (null >= 0)
+		close(null);
+	return ok;
+}
+
+struct diff_options {
+	struct cli_json *json;	  /* NULL: a report to be read */
+	const char *export, *tar; /* one of them, or none */
+	bool unsafe;
+};
+
+static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, const struct diff_options *o, struct fault *fault)
+{
+	const char *to = o->tar ? o->tar : o->export;
 	uint8_t *pieces = cli_xmalloc(2 * PIECE);
 	struct diff_map changed = {.disk = {&a->chain.dev, &b->chain.dev}, .pieces = pieces};
-	struct diff_export *export = dir ? diff_export_begin(dir, fault) : NULL;
-	enum pod_status st = dir && !export ? POD_E_EXISTS : compare_runs(&a->chain, &b->chain, &changed);
+	struct diff_export *export = to ? diff_export_begin(to, o->tar != NULL, fault) : NULL;
+	enum pod_status st = to && !export ? POD_E_EXISTS : compare_runs(&a->chain, &b->chain, &changed);
 	int rc = CLI_FAILED;
 
+	if (o->tar && strcmp(o->tar, "-") == 0 && export && !mute_report())
+		st = POD_E_IO;
 	if (st == POD_OK)
-		rc = report_disks(ls, &changed, json, export, fault);
-	else if (!dir || export)
+		rc = report_disks(ls, &changed, o->json, export, fault);
+	else if (!to || export)
 		disk_fail(ls->dir.shown, _("cannot read the map"), st, NULL, NULL, fault);
 	if (export && diff_export_end(export, rc == CLI_OK, fault) != CLI_OK)
 		rc = CLI_FAILED;
@@ -453,59 +474,85 @@ static int diff_disks(struct layer_store *ls, struct disk *a, struct disk *b, st
 	return rc;
 }
 
-int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+/* The layers that are named: the second one is the current layer if none is. */
+static int diff_layers(struct layer_store *ls, const char *first, const char *second, const struct diff_options *o,
+		       struct fault *fault)
+{
+	struct pod_stored *from = layer_store_get(ls, first, fault), *to = NULL;
+	struct disk *a = cli_xzalloc(sizeof *a), *b = cli_xzalloc(sizeof *b);
+	int rc;
+
+	if (from)
+		to = second ? layer_store_get(ls, second, fault) : layer_store_current(ls, fault);
+	rc = to ? layer_store_open_disk(ls, from, a, fault) : CLI_FAILED;
+	if (rc == CLI_OK) {
+		rc = layer_store_open_disk(ls, to, b, fault);
+		if (rc == CLI_OK) {
+			rc = diff_disks(ls, a, b, o, fault);
+			if (layer_store_close_disk(ls, b, fault) != CLI_OK)
+				rc = CLI_FAILED;
+		}
+		if (layer_store_close_disk(ls, a, fault) != CLI_OK)
+			rc = CLI_FAILED;
+	}
+	free(b);
+	free(a);
+	return rc;
+}
+
+static int parse(const struct cli_command *cmd, int argc, char **argv, struct diff_options *o, struct cli_json *json,
+		 struct fault *fault)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"export", required_argument, NULL, 'e'},
+						{"tar", required_argument, NULL, 't'},
 						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
-	const char *dir = NULL;
-	struct layer_store *ls;
-	struct disk *a, *b;
-	struct pod_stored *from, *to;
-	struct cli_json j, *json = NULL;
-	bool unsafe = false;
-	int c, rc;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'e')
-			dir = optarg;
+			o->export = optarg;
+		else if (c == 't')
+			o->tar = optarg;
 		else if (c == 'U')
-			unsafe = true;
+			o->unsafe = true;
 		else if (c == 'j')
-			json = &j;
+			o->json = json;
 		else
 			return cli_bad_option(fault, cmd, argv);
 	}
 	if (argc - optind < 2 || argc - optind > 3)
 		return cli_usage(fault, cmd, "%s", _("name one STORE, and one or two layers"));
+	if (o->export && o->tar)
+		return cli_usage(fault, cmd, "%s", _("--export and --tar: one of them"));
+	if (!o->tar || strcmp(o->tar, "-") != 0)
+		return CLI_OK;
+	if (o->json)
+		return cli_usage(fault, cmd, "%s", _("--json: standard output is the archive; name a file for it"));
+	if (isatty(STDOUT_FILENO))
+		return cli_usage(fault, cmd, "%s", _("standard output is a terminal: send the archive to a file or to tar"));
+	return CLI_OK;
+}
+
+int layer_cmd_diff(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
+{
+	struct diff_options o = {0};
+	struct layer_store *ls;
+	struct cli_json json;
+	int rc = parse(cmd, argc, argv, &o, &json, fault);
+
+	if (rc != CLI_OK)
+		return rc;
 	ls = cli_xzalloc(sizeof *ls);
-	a = cli_xzalloc(sizeof *a);
-	b = cli_xzalloc(sizeof *b);
 	cli_catch_signals();
 	rc = layer_store_open(ls, argv[optind], false, fault);
 	if (rc == CLI_OK) {
-		ls->dir.unsafe = unsafe;
-		from = layer_store_get(ls, argv[optind + 1], fault);
-		to = !from		  ? NULL
-		     : argc - optind == 3 ? layer_store_get(ls, argv[optind + 2], fault)
-					  : layer_store_current(ls, fault);
-		rc = to ? layer_store_open_disk(ls, from, a, fault) : CLI_FAILED;
-		if (rc == CLI_OK) {
-			rc = layer_store_open_disk(ls, to, b, fault);
-			if (rc == CLI_OK) {
-				rc = diff_disks(ls, a, b, json, dir, fault);
-				if (layer_store_close_disk(ls, b, fault) != CLI_OK)
-					rc = CLI_FAILED;
-			}
-			if (layer_store_close_disk(ls, a, fault) != CLI_OK)
-				rc = CLI_FAILED;
-		}
+		ls->dir.unsafe = o.unsafe;
+		rc = diff_layers(ls, argv[optind + 1], argc - optind == 3 ? argv[optind + 2] : NULL, &o, fault);
 	}
 	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
-	free(b);
-	free(a);
 	free(ls);
 	return rc;
 }

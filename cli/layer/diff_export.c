@@ -1,71 +1,46 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-#include "cli/host/tempfile.h"
-#include "cli/host/temporary.h"
-#include "cli/layer/diff_export.h"
+#include "cli/layer/diff_sink.h"
 #include "cli/mount/list.h"
 #include "core/fs/fs.h"
 
 #define PIECE	  (1u << 20)
 #define SMALL_MAX (4u << 20) /* of a file that the filesystem reads by itself (in its record, packed) */
 #define NAMES_MAX 255u	     /* bytes of a file's name on the host */
-#define REMOVED	  "removed.txt"
-#define MISSING	  "missing.txt"
 
 struct diff_export {
-	char *path, *temporary; /* what it will be called, and is called yet */
-	int fd;			/* of the folder */
-	FILE *removed, *missing;
+	struct diff_sink *sink;
+	FILE *removed, *missing; /* the sink's */
 	uint64_t missed;
 	struct diff_want *want; /* of one volume */
 	size_t n, cap;
 	char **gone;
 	size_t n_gone, cap_gone;
 	char *volume; /* "p2" */
-	int file;     /* that is being written; -1 */
+	char *path;   /* of the file that is being written */
+	int file;
 	uint64_t size_bytes;
-	int error; /* writing failed: all of it */
 };
 
-/* --- the folder ----------------------------------------------------------------------------------------- */
-
-static FILE *text_file(struct diff_export *x, const char *name)
+struct diff_export *diff_export_begin(const char *to, bool tar, struct fault *fault)
 {
-	int fd = openat(x->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	struct diff_sink *sink = tar ? diff_tar_begin(to, fault) : diff_folder_begin(to, fault);
+	FILE *removed = sink ? sink->ops->text(sink, DIFF_REMOVED) : NULL;
+	struct diff_export *x;
 
-	return fd >= 0 ? fdopen(fd, "w") : NULL;
-}
-
-struct diff_export *diff_export_begin(const char *dir, struct fault *fault)
-{
-	struct diff_export *x = cli_xzalloc(sizeof *x);
-	struct stat st;
-
-	x->fd = x->file = -1;
-	x->path = cli_xstrdup(dir);
-	while (strlen(x->path) > 1 && x->path[strlen(x->path) - 1] == '/')
-		x->path[strlen(x->path) - 1] = '\0';
-	if (lstat(x->path, &st) == 0) {
-		fault_set(fault, _("%s: exists already; name another folder, or remove it first"), dir);
-	} else {
-		x->temporary = tempfile_name(x->path);
-		if (mkdir(x->temporary, 0777) == 0)
-			x->fd = open(x->temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (x->fd >= 0)
-			x->removed = text_file(x, REMOVED);
-		if (!x->removed)
-			fault_set(fault, _("%s: cannot make a folder there: %s"), dir, strerror(errno));
+	if (!removed) {
+		if (sink)
+			fault_set(fault, _("%s: cannot write it to the disk: %s"), to, strerror(errno));
+		if (sink)
+			(void)sink->ops->close(sink, false, NULL);
+		return NULL;
 	}
-	if (x->removed)
-		return x;
-	(void)diff_export_end(x, false, NULL);
-	return NULL;
+	x = cli_xzalloc(sizeof *x);
+	*x = (struct diff_export){.sink = sink, .removed = removed, .file = -1};
+	return x;
 }
 
 static void forget(struct diff_export *x)
@@ -79,28 +54,17 @@ static void forget(struct diff_export *x)
 
 int diff_export_end(struct diff_export *x, bool ok, struct fault *fault)
 {
-	int rc = CLI_OK;
+	char *path = cli_xstrdup(x->sink->path);
+	int rc = x->sink->ops->close(x->sink, ok, fault);
 
-	if (x->removed && fclose(x->removed) != 0 && !x->error)
-		x->error = errno;
-	if (x->missing && fclose(x->missing) != 0 && !x->error)
-		x->error = errno;
-	if (ok && x->error)
-		rc = fault_set(fault, _("%s: cannot write it to the disk: %s"), x->path, strerror(x->error));
-	if (ok && rc == CLI_OK && !tempfile_commit(x->temporary, x->path, false, fault))
-		rc = CLI_FAILED;
 	if (ok && rc == CLI_OK && x->missed)
-		rc = fault_set(fault, _("%s: %llu files could not be written; %s names them"), x->path,
-			       (unsigned long long)x->missed, MISSING);
-	else if ((!ok || rc != CLI_OK) && x->temporary)
-		temporary_remove(cli_xstrdup(x->temporary));
+		rc = fault_set(fault, _("%s: %llu files could not be written; %s names them"), path,
+			       (unsigned long long)x->missed, DIFF_MISSING);
 	forget(x);
-	if (x->fd >= 0)
-		close(x->fd);
+	free(path);
 	free(x->want);
 	free(x->gone);
 	free(x->volume);
-	free(x->temporary);
 	free(x->path);
 	free(x);
 	return rc;
@@ -108,8 +72,12 @@ int diff_export_end(struct diff_export *x, bool ok, struct fault *fault)
 
 /* --- what is noted -------------------------------------------------------------------------------------- */
 
-void diff_export_note(struct diff_export *x, const struct diff_entry *before, const struct diff_entry *after)
+#define DOS_READ_ONLY 1u
+
+void diff_export_note(struct diff_export *x, const struct diff_entry *before, const struct diff_entry *after, bool posix)
 {
+	struct diff_want *w;
+
 	if (before && (!after || strcmp(before->path, after->path) != 0)) {
 		if (x->n_gone == x->cap_gone) {
 			x->cap_gone = x->cap_gone ? 2 * x->cap_gone : 64;
@@ -123,7 +91,14 @@ void diff_export_note(struct diff_export *x, const struct diff_entry *before, co
 		x->cap = x->cap ? 2 * x->cap : 64;
 		x->want = cli_xrealloc(x->want, x->cap, sizeof *x->want);
 	}
-	x->want[x->n++] = (struct diff_want){cli_xstrdup(after->path), after->is_dir, after->mtime};
+	w = &x->want[x->n++];
+	*w = (struct diff_want){.path = cli_xstrdup(after->path), .is_dir = after->is_dir, .mtime = after->mtime};
+	w->mode = after->is_dir ? 0755 : after->attributes & DOS_READ_ONLY ? 0444 : 0644;
+	if (posix) {
+		w->mode = after->attributes & 07777;
+		w->uid = after->uid;
+		w->gid = after->gid;
+	}
 }
 
 /* --- writing -------------------------------------------------------------------------------------------- */
@@ -142,9 +117,9 @@ static void put_path(FILE *f, const char *volume, const char *path)
 static void miss(struct diff_export *x, const char *path, const char *why)
 {
 	if (!x->missing)
-		x->missing = text_file(x, MISSING);
+		x->missing = x->sink->ops->text(x->sink, DIFF_MISSING);
 	if (!x->missing) {
-		x->error = errno;
+		x->sink->error = errno;
 		return;
 	}
 	x->missed++;
@@ -180,35 +155,29 @@ static bool next_name(const char **path, char name[NAMES_MAX + 1])
 	return ok;
 }
 
-/* The folder of that name in `fd`, which is closed; -1 and errno. Nothing that is there already is followed. */
-static int enter(int fd, const char *name)
+/* Where a file of the volume goes: each of its names as it may be on the host. NULL and errno. */
+static char *place_of(const struct diff_export *x, const char *path)
 {
-	int next = -1, err;
+	size_t at = strlen(x->volume);
+	/* each byte may become three, and each name has a stroke in front */
+	char *out = cli_xmalloc(at + 3 * strlen(path) + 3), name[NAMES_MAX + 1];
 
-	if (mkdirat(fd, name, 0777) == 0 || errno == EEXIST)
-		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	err = errno;
-	close(fd);
-	errno = err;
-	return next;
-}
+	memcpy(out, x->volume, at);
+	do {
+		size_t n;
 
-/* The folder that a path lies in, made if need be, and its last name. -1 and errno. */
-static int parent_of(struct diff_export *x, const char *path, char name[NAMES_MAX + 1])
-{
-	int fd = enter(fcntl(x->fd, F_DUPFD_CLOEXEC, 3), x->volume);
-
-	while (fd >= 0) {
 		if (!next_name(&path, name)) {
-			close(fd);
+			free(out);
 			errno = EINVAL;
-			return -1;
+			return NULL;
 		}
-		if (!*path)
-			return fd;
-		fd = enter(fd, name);
-	}
-	return -1;
+		n = strlen(name);
+		out[at] = '/';
+		memcpy(out + at + 1, name, n);
+		at += n + 1;
+	} while (*path);
+	out[at] = '\0';
+	return out;
 }
 
 /* The drive is what is wrong, not the name. */
@@ -219,29 +188,20 @@ static bool is_fatal(int err)
 
 static void failed(struct diff_export *x, const char *path)
 {
-	if (is_fatal(errno))
-		x->error = errno;
-	else
+	if (!x->sink->error && is_fatal(errno))
+		x->sink->error = errno;
+	if (!x->sink->error)
 		miss(x, path, strerror(errno));
 }
 
 bool diff_export_open(struct diff_export *x, size_t i, uint64_t size_bytes)
 {
-	char name[NAMES_MAX + 1];
-	int fd = parent_of(x, x->want[i].path, name);
-
-	x->file = -1;
+	free(x->path);
+	x->path = place_of(x, x->want[i].path);
 	x->size_bytes = size_bytes;
-	if (fd >= 0)
-		x->file = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (x->file >= 0 && ftruncate(x->file, (off_t)x->size_bytes) != 0) {
-		close(x->file);
-		x->file = -1;
-	}
+	x->file = x->path ? x->sink->ops->begin(x->sink, x->path, size_bytes) : -1;
 	if (x->file < 0)
 		failed(x, x->want[i].path);
-	if (fd >= 0)
-		close(fd);
 	return x->file >= 0;
 }
 
@@ -257,7 +217,7 @@ enum pod_status diff_export_data(struct diff_export *x, uint64_t off, const void
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			x->error = n < 0 ? errno : EIO;
+			x->sink->error = n < 0 ? errno : EIO;
 			return POD_E_NOSPACE;
 		}
 		p += n;
@@ -269,46 +229,29 @@ enum pod_status diff_export_data(struct diff_export *x, uint64_t off, const void
 
 void diff_export_close(struct diff_export *x, size_t i, enum pod_status st)
 {
-	struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = x->want[i].mtime}};
-	char name[NAMES_MAX + 1];
-	int fd;
-
-	(void)futimens(x->file, t);
-	close(x->file);
 	x->file = -1;
-	if (st == POD_OK)
-		return;
-	/* half a file looks like one */
-	fd = parent_of(x, x->want[i].path, name);
-	if (fd >= 0) {
-		(void)unlinkat(fd, name, 0);
-		close(fd);
-	}
-	miss(x, x->want[i].path, cli_status_text(st));
+	if (!x->sink->ops->end(x->sink, x->path, &x->want[i], st == POD_OK))
+		failed(x, x->want[i].path);
+	else if (st != POD_OK)
+		miss(x, x->want[i].path, cli_status_text(st));
 }
 
 void diff_export_link(struct diff_export *x, size_t i, const char *target)
 {
-	char name[NAMES_MAX + 1];
-	int fd = parent_of(x, x->want[i].path, name);
+	char *path = place_of(x, x->want[i].path);
 
-	if (fd < 0 || symlinkat(target, fd, name) != 0)
+	if (!path || !x->sink->ops->link(x->sink, path, &x->want[i], target))
 		failed(x, x->want[i].path);
-	if (fd >= 0)
-		close(fd);
+	free(path);
 }
 
 static void make_folder(struct diff_export *x, const struct diff_want *w)
 {
-	char name[NAMES_MAX + 1];
-	int fd = parent_of(x, w->path, name);
+	char *path = place_of(x, w->path);
 
-	if (fd >= 0)
-		fd = enter(fd, name);
-	if (fd < 0)
+	if (!path || !x->sink->ops->folder(x->sink, path, w))
 		failed(x, w->path);
-	else
-		close(fd);
+	free(path);
 }
 
 /* --- contents, by the core ------------------------------------------------------------------------------ */
@@ -371,7 +314,7 @@ static void copy_files(struct diff_export *x, struct pod_fs *fs)
 	struct pod_node node;
 	struct copying c = {.x = x, .fs = fs, .node = &node, .piece = cli_xmalloc(PIECE)};
 
-	for (size_t i = 0; i < x->n && !x->error && !cli_interrupted; i++) {
+	for (size_t i = 0; i < x->n && !x->sink->error && !cli_interrupted; i++) {
 		enum pod_status st;
 
 		if (x->want[i].is_dir)
@@ -425,7 +368,7 @@ void diff_export_volume(struct diff_export *x, uint32_t number, struct pod_dev *
 		put_path(x->removed, x->volume, x->gone[i]);
 		fputc('\n', x->removed);
 	}
-	for (size_t i = 0; i < x->n && !x->error; i++)
+	for (size_t i = 0; i < x->n && !x->sink->error; i++)
 		if (x->want[i].is_dir)
 			make_folder(x, &x->want[i]);
 	if (reader && x->n)

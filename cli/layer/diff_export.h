@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * isopod layer diff --export DIR: the files that came or changed, as files in a new folder:
+ * isopod layer diff --export DIR, --tar FILE: the files that came or changed, as files in a new folder or in an archive:
  *
  *     DIR/p2/Users/me/letter.txt    of partition 2; "disk" in the place of "p2" without partitions
  *     DIR/removed.txt               what is gone, a path on each line: "p2/Users/me/old.txt"
@@ -15,10 +15,10 @@
 #include "cli/layer/diff.h"
 
 struct diff_export;
-/* Takes up the options' DIR, which must not exist. NULL, and has said why. */
-struct diff_export *diff_export_begin(const char *dir, struct fault *fault);
-/* A line of the report: `after` is to be written, NULL or another path: `before` is gone. */
-void diff_export_note(struct diff_export *x, const struct diff_entry *before, const struct diff_entry *after);
+/* Takes up the options' DIR, or with `tar` FILE, which must not exist. NULL, and has said why. */
+struct diff_export *diff_export_begin(const char *to, bool tar, struct fault *fault);
+/* A line of the report: `after` is to be written, NULL or another path: `before` is gone. `posix`: their attributes are modes. */
+void diff_export_note(struct diff_export *x, const struct diff_entry *before, const struct diff_entry *after, bool posix);
 /* Writes what was noted since the last volume. `format` is its reader's word. */
 void diff_export_volume(struct diff_export *x, uint32_t number, struct pod_dev *volume, const struct diff_reader *reader);
 /* A volume that could not be compared. */
@@ -32,6 +32,7 @@ struct diff_want {
 	char *path; /* on the volume */
 	bool is_dir;
 	int64_t mtime;
+	uint32_t mode, uid, gid; /* permissions, and whose; those of a filesystem without are made up */
 };
 bool diff_export_open(struct diff_export *x, size_t i, uint64_t size_bytes);
 /* POD_E_RANGE: more than it was to be. */

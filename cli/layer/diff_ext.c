@@ -168,7 +168,7 @@ static void report(struct scan *s, const struct link *l)
 	free(parent);
 	e.is_dir = LINUX_S_ISDIR(in.i_mode);
 	e.size_bytes = e.is_dir ? 0 : EXT2_I_SIZE(&in);
-	e.mtime = in.i_mtime;
+	e.mtime = (int32_t)in.i_mtime; /* signed: before 1970, too */
 	e.attributes = in.i_mode;
 	e.uid = inode_uid(in);
 	e.gid = inode_gid(in);

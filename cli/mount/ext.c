@@ -130,7 +130,7 @@ static enum pod_status ext_complete(struct pod_fs *fs, struct pod_node *n)
 		return POD_E_CORRUPT;
 	n->is_dir = LINUX_S_ISDIR(in.i_mode);
 	n->is_link = LINUX_S_ISLNK(in.i_mode);
-	n->mtime = in.i_mtime;
+	n->mtime = (int32_t)in.i_mtime; /* signed: before 1970, too */
 	if (n->is_dir)
 		return POD_OK;
 	n->size_bytes = n->valid_bytes = EXT2_I_SIZE(&in);

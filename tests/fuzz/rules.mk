@@ -14,7 +14,7 @@ FUZZ_LONG_SECONDS ?= 600
 # Parts of the command or the shim that a target reads with, and their libraries, linked as usual (cli/host/lazy.h).
 FUZZ_CLI_initrd  := cli/doctor/initrd.c cli/doctor/initrd_walk.c cli/doctor/modules.c cli/doctor/drivers_inf.c
 FUZZ_LIBS_initrd := -larchive
-FUZZ_CLI_diff := cli/layer/diff_core.c cli/layer/diff_export.c cli/mount/list.c cli/host/temporary.c cli/host/tempfile.c $(sort $(wildcard cli/ui/*.c))
+FUZZ_CLI_diff := cli/layer/diff_core.c cli/layer/diff_export.c cli/layer/diff_folder.c cli/layer/diff_tar.c cli/layer/tar.c cli/mount/list.c cli/host/temporary.c cli/host/tempfile.c $(sort $(wildcard cli/ui/*.c))
 FUZZ_CLI_hashlist := cli/stick/hashlist.c cli/host/identity.c cli/ui/memory.c cli/ui/number.c
 FUZZ_CLI_mount := cli/mount/tree.c cli/mount/list.c cli/mount/about.c cli/mount/ext.c cli/host/ext_device.c $(sort $(wildcard cli/ui/*.c))
 FUZZ_CLI_nbd := cli/nbd/nbd.c cli/nbd/negotiate.c cli/nbd/status.c cli/ui/memory.c

@@ -14,12 +14,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
-#include "cli/host/content.h"
 #include "cli/stick/bootcode.h"
 #include "cli/ui/ui.h"
 #include "cli/host/dev.h"
 #include "cli/stick/esp.h"
 #include "cli/host/identity.h"
+#include "cli/host/overwrite.h"
 #include "cli/host/safety.h"
 #include "cli/stick/ntfs.h"
 #include "core/base/str.h"
@@ -90,45 +90,6 @@ static bool plan_layout(const struct options *o, const struct cli_dev *d, struct
 	if (st != POD_OK)
 		fault_status(fault, d->path, _("cannot make the stick"), st, &diag);
 	return st == POD_OK;
-}
-
-/* Is there anything to lose, and may it be lost? What is lost is told in either case. */
-static bool may_destroy(const struct options *o, struct cli_dev *d, struct fault *fault)
-{
-	struct cli_content there;
-	const char *why = d->dev.size_bytes ? cli_content_cannot_name() : NULL;
-	bool fixed = cli_safety_is_fixed(o->target), may = o->yes;
-
-	cli_content_look(d, &there);
-	if (o->yes && there.what)
-		fault_warn(fault, _("%s: what is on it will be lost: %s"), o->target, there.what);
-	else if (o->yes && there.unreadable)
-		fault_warn(fault, _("%s: it cannot be read at byte %llu; the drive may be failing"), o->target,
-			   (unsigned long long)there.at_bytes);
-	else if (fixed && there.what)
-		fault_set(
-			fault,
-			_("%s: refused: not a removable drive but a disk of this machine, and it holds %s, which would be lost; "
-			  "if it is meant, add --yes"),
-			o->target, there.what);
-	else if (fixed)
-		fault_set(fault, _("%s: refused: not a removable drive but a disk of this machine; if you mean it, add --yes"),
-			  o->target);
-	else if (why && !o->yes)
-		fault_set(fault, _("%s: refused: cannot tell what is on it: %s; to overwrite it, add --yes"), o->target, why);
-	else if (there.what)
-		fault_set(fault, _("%s: refused: it holds %s, which would be lost; to overwrite it, add --yes"), o->target,
-			  there.what);
-	else if (there.unreadable)
-		fault_set(fault,
-			  _("%s: refused: it cannot be read at byte %llu, so what is on it is not known; to overwrite it, add "
-			    "--yes"),
-			  o->target, (unsigned long long)there.at_bytes);
-	else
-		may = true;
-	fault_print(fault);
-	cli_content_free(&there);
-	return may;
 }
 
 static bool size_makes_sense(const struct options *o, const struct cli_dev *d, struct fault *fault)
@@ -310,7 +271,7 @@ static bool open_target(struct options *o, bool existed, struct cli_dev *d, stru
 		wanted.dev.size_bytes = o->size_bytes;
 	if (!size_makes_sense(o, d, fault) || !plan_layout(o, &wanted, &l, fault))
 		return false;
-	return existed ? may_destroy(o, d, fault) : cli_dev_create(d, o->target, fault);
+	return existed ? cli_may_overwrite(d, o->yes, fault) : cli_dev_create(d, o->target, fault);
 }
 
 static int create(struct options *o, struct fault *fault)

@@ -19,12 +19,14 @@
 #define RING	   8u
 #define WRITERS	   4u
 #define WRITE_BACK (64u << 20)
+#define HOLE	   (256u << 20)
 #define GRAIN	   4096u /* zeros are left out in units of this; buffers are aligned to it */
 
 struct piece {
 	uint64_t off;
 	size_t len;
 	bool full; /* read, and not written yet */
+	bool zero; /* nothing was read: it is a hole, of up to HOLE bytes */
 	uint8_t *buf;
 };
 
@@ -57,8 +59,8 @@ static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run 
 	return pod_min_u64((uint64_t)data - r->file_off, r->len);
 }
 
-/* The next piece that may hold something else than zeros; p->len is 0 behind the last one. */
-static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, uint64_t end, struct piece *p)
+/* The next piece, with `zeros` also one that is a hole; p->len is 0 behind the last one. */
+static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, uint64_t end, bool zeros, struct piece *p)
 {
 	p->len = 0;
 	while (*off < end) {
@@ -67,6 +69,13 @@ static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, uint64_
 
 		POD_TRY(pod_chain_run(from, *off, end - *off, &r));
 		n = r.kind == POD_RUN_ZERO ? r.len : skip_hole(from, &r);
+		p->zero = n && zeros;
+		if (p->zero) {
+			p->off = *off;
+			p->len = (size_t)pod_min_u64(n, HOLE);
+			*off += p->len;
+			return POD_OK;
+		}
 		if (!n) {
 			p->off = *off;
 			p->len = (size_t)pod_min_u64(r.len, PIECE);
@@ -101,7 +110,7 @@ static void *read_all(void *arg)
 		}
 		pthread_mutex_unlock(&c->lock);
 		p->len = 0;
-		st = cli_interrupted ? POD_OK : read_piece(c->job->from, &off, c->job->end, p);
+		st = cli_interrupted ? POD_OK : read_piece(c->job->from, &off, c->job->end, c->job->zeros, p);
 		pthread_mutex_lock(&c->lock);
 		if (st != POD_OK)
 			fail(c, st);
@@ -134,6 +143,32 @@ static enum pod_status write_sparse(struct pod_dev *to, uint64_t off, const uint
 	return POD_OK;
 }
 
+/* A drive can often do that by itself. */
+static enum pod_status write_hole(const struct disk_copy_job *job, uint64_t off, size_t len)
+{
+	enum pod_status st = cli_dev_punch(&job->file->dev, off, len);
+	uint8_t *zeros;
+
+	if (st == POD_OK)
+		return st;
+	st = POD_OK;
+	zeros = cli_xzalloc(PIECE);
+	for (size_t at = 0, n; at < len && st == POD_OK && !cli_interrupted; at += n) {
+		n = len - at < PIECE ? len - at : PIECE;
+		st = pod_dev_write(job->to, off + at, zeros, n);
+	}
+	free(zeros);
+	return st;
+}
+
+static enum pod_status write_piece(const struct disk_copy_job *job, const struct piece *p)
+{
+	if (p->zero)
+		return write_hole(job, job->base + p->off, p->len);
+	return job->zeros ? pod_dev_write(job->to, job->base + p->off, p->buf, p->len)
+			  : write_sparse(job->to, job->base + p->off, p->buf, p->len);
+}
+
 /* Begins to write back what went through the page cache after all. */
 static void write_back(const struct disk_file *f)
 {
@@ -163,7 +198,7 @@ static void *write_all(void *arg)
 		if (back)
 			c->pending = 0;
 		pthread_mutex_unlock(&c->lock);
-		st = write_sparse(c->job->to, c->job->base + p->off, p->buf, p->len);
+		st = write_piece(c->job, p);
 		if (back)
 			write_back(c->job->file);
 		pthread_mutex_lock(&c->lock);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "cli/disk/kin.h"
 #include "cli/disk/resume.h"
+#include "cli/host/safety.h"
 #include "cli/host/tempfile.h"
 #include "core/base/str.h"
 #include "core/layer/index.h"
@@ -109,7 +110,7 @@ struct options {
 	struct disk_create c;
 	enum pod_diskfile input;
 	enum disk_use use; /* of what is converted */
-	bool qcow2, format_given, replace, resume;
+	bool qcow2, format_given, replace, resume, yes;
 };
 
 static const struct option long_options[] = {{"size", required_argument, NULL, 's'},
@@ -120,6 +121,7 @@ static const struct option long_options[] = {{"size", required_argument, NULL, '
 					     {"sector-size", required_argument, NULL, 'c'},
 					     {"replace", no_argument, NULL, 'r'},
 					     {"resume", no_argument, NULL, 'R'},
+					     {"yes", no_argument, NULL, 'y'},
 					     DISK_INPUT_OPTION,
 					     DISK_UNSAFE_OPTION,
 					     DISK_FOLLOW_OPTION,
@@ -160,6 +162,8 @@ static int parse(const struct cli_command *cmd, int argc, char **argv, struct op
 			o->replace = true;
 		else if (c == 'R')
 			o->resume = true;
+		else if (c == 'y')
+			o->yes = true;
 		else if (c == 'U')
 			o->use |= DISK_READ_UNSAFE;
 		else if (c == 'L')
@@ -207,7 +211,8 @@ int disk_cmd_create(const struct cli_command *cmd, int argc, char **argv, struct
 
 	if (rc != CLI_OK)
 		return rc;
-	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.resume || o.input || o.use)
+	if (argc - optind != 1 || (!o.c.size_bytes && !o.c.parent) || o.qcow2 || o.replace || o.resume || o.yes || o.input ||
+	    o.use)
 		return cli_usage(fault, cmd, "%s",
 				 _("name one FILE, and --size N or --parent FILE; the formats are vhdx, vhd and raw"));
 	if (o.c.parent && o.c.fixed)
@@ -362,7 +367,7 @@ static void complete(struct options *o, const struct disk *from)
 }
 
 /* Under another name first: what has the name is whole. */
-static int convert_to(struct disk *from, const char *dst, struct options *o, struct fault *fault)
+static int convert_to_file(struct disk *from, const char *dst, struct options *o, struct fault *fault)
 {
 	struct disk_resume resume = {.fd = -1};
 	struct conversion v = {.from = from, .dst = dst, .o = o, .resume = o->resume ? &resume : NULL};
@@ -384,9 +389,28 @@ static int convert_to(struct disk *from, const char *dst, struct options *o, str
 	return rc;
 }
 
+static int convert_to(struct disk *from, const char *dst, struct options *o, struct fault *fault)
+{
+	return disk_drive_is(dst) ? disk_drive_write(from, dst, o->yes, fault) : convert_to_file(from, dst, o, fault);
+}
+
+/* A drive has a disk's bytes on it, and no file. */
+static int prepare_drive(struct options *o, const char *dst, struct fault *fault)
+{
+	if (o->format_given && (o->qcow2 || o->c.kind != POD_MEMBER_RAW))
+		return fault_set(fault, _("%s: a drive takes a disk's bytes as they are; say --format raw, or name a file"), dst);
+	if (o->resume)
+		return fault_set(fault, _("%s: --resume is for files; a drive is written in one go"), dst);
+	o->format_given = true;
+	o->c.kind = POD_MEMBER_RAW;
+	return cli_safety_check_idle(dst, fault) ? CLI_OK : CLI_FAILED;
+}
+
 /* What can be known before anything is read: `dst` is free, and of a kind that is written. */
 static int prepare(struct options *o, const char *dst, struct fault *fault)
 {
+	if (o->replace && disk_drive_is(dst))
+		return prepare_drive(o, dst, fault);
 	if (!format_from_name(o, dst))
 		return not_written(dst, fault);
 	if (!o->replace && access(dst, F_OK) == 0)
@@ -396,9 +420,10 @@ static int prepare(struct options *o, const char *dst, struct fault *fault)
 	return o->replace ? may_replace(dst, fault) : CLI_OK;
 }
 
-int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault)
+int disk_convert(struct disk *from, const char *dst, const struct disk_convert_how *how, struct fault *fault)
 {
-	struct options o = {.c.kind = POD_MEMBER_VHDX, .replace = replace};
+	struct options o = {.c.kind = POD_MEMBER_VHDX, .replace = how->replace, .yes = how->yes};
+	const char *format = how->format;
 	int rc;
 
 	if (format && !(o.format_given = disk_parse_format(format, &o.c.kind, &o.qcow2)))

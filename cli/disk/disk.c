@@ -45,7 +45,7 @@ const struct cli_command cli_disk = {
 		"  info FILE [--json]              what it is, and what it is made of\n"
 		"  create FILE --size N | --parent FILE [--format vhdx|vhd|raw] [--fixed]\n"
 		"         [--block-size N] [--sector-size 512|4096]\n"
-		"  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace]\n"
+		"  convert FROM TO [--format raw|vhd|vhdx|qcow2] [--fixed] [--block-size N] [--sector-size N] [--replace [--yes]]\n"
 		"         [--resume]               with --resume it can be interrupted, and goes on where it was\n"
 		"  check FILE [--repair] [--json]  look at everything but the data\n"
 		"  map FILE [--json]               which file of the chain holds which part\n"

@@ -108,6 +108,7 @@ struct disk_copy_job {
 	struct disk_file *file; /* that `to` lies in */
 	uint64_t base;		/* of `to`, where byte 0 of `from` goes */
 	uint64_t start, end;	/* what of `from` */
+	bool zeros;		/* `to` does not read as zeros yet: they are written */
 	struct cli_progress *bar;
 };
 /* What of an open disk is written to: a raw file itself, which several threads may write to. */
@@ -140,8 +141,18 @@ uint64_t disk_rebase_bytes(struct disk_file *f, const struct pod_chain_rebase *r
 
 /* CLI_FAILED, and has said why, if the tables of a file of the chain are damaged: what is read would be another block's. */
 int disk_must_be_sound(struct disk *d, struct fault *fault);
-/* Writes an open disk as another file, which appears when it is whole. `format` NULL: the name tells. */
-int disk_convert(struct disk *from, const char *dst, const char *format, bool replace, struct fault *fault);
+/* Writes an open disk as another file, which appears when it is whole, or onto a drive. */
+struct disk_convert_how {
+	const char *format; /* NULL: the name tells */
+	bool replace;	    /* what is there */
+	bool yes;	    /* on a drive: whatever it holds */
+};
+int disk_convert(struct disk *from, const char *dst, const struct disk_convert_how *how, struct fault *fault);
+
+/* A block device: it is written into, never replaced. */
+bool disk_drive_is(const char *path);
+/* The bytes of an open disk onto a drive, if it is idle and large enough, and nothing is on it that may not be lost. */
+int disk_drive_write(struct disk *from, const char *dst, bool yes, struct fault *fault);
 
 /* "raw", "vhd", "vhdx", "qcow2": false if it is none. qcow2 is not one of pod_member_kind: *qcow2 is set. */
 bool disk_parse_format(const char *name, enum pod_member_kind *kind, bool *qcow2);

@@ -232,21 +232,25 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struc
 	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
 						{"layer", required_argument, NULL, 'l'},
 						{"replace", no_argument, NULL, 'r'},
+						{"yes", no_argument, NULL, 'y'},
 						DISK_UNSAFE_OPTION,
 						{NULL, 0, NULL, 0}};
 	struct layer_store *ls;
-	const char *layer = NULL, *format = NULL;
-	bool replace = false, unsafe = false;
+	const char *layer = NULL;
+	struct disk_convert_how how = {0};
+	bool unsafe = false;
 	struct pod_stored *e;
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'f')
-			format = optarg;
+			how.format = optarg;
 		else if (c == 'l')
 			layer = optarg;
 		else if (c == 'r')
-			replace = true;
+			how.replace = true;
+		else if (c == 'y')
+			how.yes = true;
 		else if (c == 'U')
 			unsafe = true;
 		else
@@ -263,7 +267,7 @@ int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struc
 		e = layer ? layer_store_get(ls, layer, fault) : layer_store_current(ls, fault);
 		rc = e ? layer_store_open_disk(ls, e, d, fault) : CLI_FAILED;
 		if (rc == CLI_OK) {
-			rc = disk_convert(d, argv[optind + 1], format, replace, fault);
+			rc = disk_convert(d, argv[optind + 1], &how, fault);
 			if (layer_store_close_disk(ls, d, fault) != CLI_OK)
 				rc = CLI_FAILED;
 		}

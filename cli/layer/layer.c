@@ -297,7 +297,7 @@ const struct cli_command cli_layer = {
 		"  rename STORE NAME NEW\n"
 		"  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"
 		"  check STORE [--repair] [--hash] [--json] [--unsafe-read]\n"
-		"  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace] [--unsafe-read]\n"
+		"  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace [--yes]] [--unsafe-read]\n"
 		"  send STORE A..B | B | --resume TOKEN   what changed from A to B, or all of B, to standard output\n"
 		"  receive STORE [--status]         takes that from standard input; how to go on with what was interrupted\n"
 		"  mount STORE[:LAYER] DIR [--foreground] [--allow-other]\n"

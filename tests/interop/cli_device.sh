@@ -68,6 +68,10 @@ fi
 refuses "a disk of this machine" "not a removable drive" "$isopod" create "$dev"
 refuses "--size on a drive" "--size is for files" "$isopod" create "$dev" --yes --size 64M
 works "create on a block device" "$isopod" create "$dev" --yes
+case $out in
+*refused*) bad "an empty drive with --yes is said to be refused: $out" ;;
+*) ok ;;
+esac
 works "sfdisk reads it" sfdisk -V "$dev"
 works "add to a block device" "$isopod" add "$dev" "$work/x.img" --verify
 works "list of a block device" "$isopod" list "$dev" --json

@@ -51,6 +51,7 @@ const struct cli_command cli_disk = {
 		"  map FILE [--json]               which file of the chain holds which part\n"
 		"  merge FILE [--into PARENT] [--keep] [--orphan-children]\n"
 		"                                  write a child's changes into its parent; remove the child\n"
+		"  merge FILE --abandon            open FILE although a merge into it was interrupted that nobody can finish\n"
 		"  rebase FILE --parent FILE       the same parent under another name; with --ignore-identity, whatever it is\n"
 		"  rebase FILE --onto FILE         another parent; it shows what it showed\n"
 		"  rebase FILE --flatten           take in what the parents hold, and need none\n"

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Children of an image: by what the files of its folder say of their parent, and by a store's index. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "cli/disk/kin.h"
 #include "core/base/str.h"
 #include "core/layer/index.h"
 
 #define IMAGES_MAX 4096u	       /* of a folder are looked at */
+#define OTHERS_MAX 65536u	       /* files whose names do not say that they are images */
 #define OPEN_STEPS (UINT64_C(1) << 18) /* what opening one of them may cost: it may be anybody's */
 #define NAMED_MAX  3u
 
@@ -35,10 +38,24 @@ static void add(struct disk_kin *k, char *path)
 
 /* --- by the files --------------------------------------------------------------------------------------- */
 
-static bool may_be_a_child(const char *name)
+static bool named_as_one(const char *name)
 {
 	return pod_ends_with_nocase(name, ".vhdx") || pod_ends_with_nocase(name, ".vhd") ||
 	       pod_ends_with_nocase(name, ".avhdx") || pod_ends_with_nocase(name, ".avhd");
+}
+
+/* Whatever it is called: a VHDX begins so, and so does a VHD with a parent (a copy of its footer). */
+static bool begins_as_one(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	char magic[8];
+	bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && pread(fd, magic, 8, 0) == 8 &&
+		  (memcmp(magic, "vhdxfile", 8) == 0 || memcmp(magic, "conectix", 8) == 0);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
 /* One of the places where `l` says its parent is holds the image. */
@@ -85,15 +102,20 @@ static void look_at(struct search *s, const char *path)
 static void search_folder(struct search *s)
 {
 	DIR *dir = opendir(s->dir);
-	unsigned seen = 0;
+	unsigned seen = 0, others = 0;
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
 		char *path;
 		struct stat st;
 
-		if (!may_be_a_child(e->d_name))
-			continue;
+		if (!named_as_one(e->d_name)) {
+			if (others == OTHERS_MAX || (e->d_type != DT_REG && e->d_type != DT_LNK && e->d_type != DT_UNKNOWN))
+				continue;
+			others++;
+			if (!begins_as_one(dirfd(dir), e->d_name))
+				continue;
+		}
 		if (seen++ == IMAGES_MAX) {
 			s->kin->too_many = true;
 			break;
@@ -290,4 +312,41 @@ int disk_kin_guard_place(const char *path, struct fault *fault)
 			path, k.store);
 	disk_kin_free(&k);
 	return rc;
+}
+
+int disk_kin_half_merged(const char *path, struct fault *fault)
+{
+	struct disk_kin k;
+	char *names;
+
+	disk_kin_find(&k, path);
+	names = disk_kin_names(&k);
+	if (k.store)
+		fault_set(
+			fault,
+			_("%s: a merge into it was interrupted, and what it holds is neither old nor new; 'isopod layer commit %s "
+			  "--resume' finishes it, --undo takes it back"),
+			path, k.store);
+	else if (k.count == 1)
+		fault_set(
+			fault,
+			_("%s: a merge into it was interrupted, and what it holds is neither old nor new; 'isopod disk merge %s' "
+			  "finishes it"),
+			path, names);
+	else if (k.count)
+		fault_set(
+			fault,
+			_("%s: a merge into it was interrupted, and what it holds is neither old nor new; 'isopod disk merge' of "
+			  "the image that was being merged finishes it, one of %s"),
+			path, names);
+	else
+		fault_set(
+			fault,
+			_("%s: a merge into it was interrupted, and what it holds is neither old nor new; 'isopod disk merge' of "
+			  "the image that was being merged finishes it; if that one is lost, 'isopod disk merge --abandon' opens "
+			  "it as it is"),
+			path);
+	free(names);
+	disk_kin_free(&k);
+	return CLI_FAILED;
 }

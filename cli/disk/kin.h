@@ -30,6 +30,9 @@ int disk_kin_guard_name(const char *path, struct fault *fault);
 /* The same before it gets another parent, which a store's index would not know of. */
 int disk_kin_guard_place(const char *path, struct fault *fault);
 
+/* Says that a merge into an image was interrupted, and how it goes on: with which image, in which store. Returns CLI_FAILED. */
+int disk_kin_half_merged(const char *path, struct fault *fault);
+
 /* The user says that whoever reads through the image may be lost. */
 #define DISK_ORPHAN_OPTION                                                                                                       \
 	{                                                                                                                        \

@@ -60,6 +60,21 @@ static int room(const struct merge *m, struct fault *fault)
 	return rc;
 }
 
+/* Was a merge into it begun? */
+static bool is_marked(const char *path)
+{
+	struct disk_look how = {.partial = true, .steps = POD_BUDGET_UNLIMITED};
+	struct disk *d = cli_xzalloc(sizeof *d);
+	bool marked = false;
+
+	if (disk_look(d, path, &how, NULL) == CLI_OK) {
+		marked = d->chain.member[0]->kind == POD_MEMBER_VHDX && d->chain.member[0]->u.vhdx.merging;
+		(void)disk_close(d, NULL);
+	}
+	free(d);
+	return marked;
+}
+
 static int merge_files(const struct merge *m, struct fault *fault)
 {
 	struct disk_file c, p;
@@ -76,7 +91,13 @@ static int merge_files(const struct merge *m, struct fault *fault)
 	cli_progress_end(&bar);
 	disk_file_close(&p);
 	disk_file_close(&c);
-	return st == POD_OK ? CLI_OK : fail(m, st, &diag, fault);
+	if (st == POD_OK)
+		return CLI_OK;
+	fail(m, st, &diag, fault);
+	if (is_marked(m->parent))
+		fault_warn(fault, _("%s: the merge was begun; the same command finishes it; until then read it through %s"),
+			   m->parent, m->child);
+	return CLI_FAILED;
 }
 
 /* Is anybody else based on the parent, and would see it change? */
@@ -154,6 +175,48 @@ static int merge(const struct merge *m, struct fault *fault)
 	return rc;
 }
 
+/* --- an interrupted one that nobody can finish ----------------------------------------------------------- */
+
+/* The mark goes, and with it all that was based on the image. */
+static enum pod_status unmark(struct disk_file *f, bool *marked, struct pod_diag *diag)
+{
+	struct pod_member_options opt = {.writable = true, .env = &disk_env};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	enum pod_status st = pod_member_open(l, &f->vf, &cli_alloc, &opt, diag), closed;
+
+	*marked = st == POD_OK && l->kind == POD_MEMBER_VHDX && l->u.vhdx.merging;
+	if (*marked)
+		st = pod_vhdx_begin_data(&l->u.vhdx);
+	if (*marked && st == POD_OK)
+		st = pod_vhdx_mark(&l->u.vhdx, false);
+	closed = pod_member_close(l);
+	free(l);
+	return st == POD_OK ? closed : st;
+}
+
+/* The image that was being merged into `path` is lost: what there is, old here and new there, is better than nothing. */
+static int abandon(const char *path, struct fault *fault)
+{
+	struct disk_file f = {0};
+	struct pod_diag diag = {0};
+	enum pod_status st;
+	bool marked = false;
+	int rc = disk_kin_guard(path, NULL, fault);
+
+	if (rc != CLI_OK)
+		return rc;
+	if (!disk_file_open(&f, path, DISK_WRITE, fault))
+		return CLI_FAILED;
+	st = unmark(&f, &marked, &diag);
+	disk_file_close(&f);
+	if (st != POD_OK)
+		return disk_fail(path, _("cannot open the image"), st, &diag, NULL, fault);
+	if (!marked)
+		return fault_set(fault, _("%s: no merge into it was interrupted"), path);
+	fault_warn(fault, _("%s: some of it is from before the merge, some from after; check its filesystems"), path);
+	return CLI_OK;
+}
+
 /* --- the command ---------------------------------------------------------------------------------------- */
 
 /* The true path of `path` if that is in the folder of `child` or in one below it; else NULL. */
@@ -198,9 +261,13 @@ static char *own_parent(const char *child, struct fault *fault)
 
 int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {
-		{"into", required_argument, NULL, 'i'}, {"keep", no_argument, NULL, 'k'}, DISK_ORPHAN_OPTION, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"into", required_argument, NULL, 'i'},
+						{"keep", no_argument, NULL, 'k'},
+						{"abandon", no_argument, NULL, 'a'},
+						DISK_ORPHAN_OPTION,
+						{NULL, 0, NULL, 0}};
 	const char *into = NULL;
+	bool give_up = false;
 	struct merge m = {0};
 	int c, rc;
 
@@ -209,6 +276,8 @@ int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct 
 			into = optarg;
 		else if (c == 'k')
 			m.keep = true;
+		else if (c == 'a')
+			give_up = true;
 		else if (c == 'O')
 			m.orphan = true;
 		else
@@ -216,6 +285,10 @@ int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct 
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));
+	if (give_up && (into || m.keep || m.orphan))
+		return cli_usage(fault, cmd, "%s", _("--abandon stands alone"));
+	if (give_up)
+		return abandon(argv[optind], fault);
 	m.child = argv[optind];
 	m.parent = into ? cli_xstrdup(into) : own_parent(argv[optind], fault);
 	rc = m.parent ? merge(&m, fault) : CLI_FAILED;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/disk/elsewhere.h"
+#include "cli/disk/kin.h"
 #include "cli/host/identity.h"
 #include "cli/host/lock.h"
 
@@ -248,11 +249,7 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 	if (st == POD_E_CANCELLED)
 		return fault_set(fault, _("%s: interrupted"), path);
 	if (st == POD_E_CORRUPT && diag && diag->what && strcmp(diag->what, POD_HALF_MERGED) == 0)
-		return fault_set(
-			fault,
-			_("%s: a merge into it was interrupted, and what it holds is neither old nor new; finish it with 'isopod "
-			  "disk merge' of the image that was being merged, in a layer store with 'isopod layer commit --resume'"),
-			of);
+		return disk_kin_half_merged(of, fault);
 	if (st == POD_E_UNSUPPORTED && diag && diag->what &&
 	    (strcmp(diag->what, POD_FOREIGN_BACKING) == 0 || strcmp(diag->what, POD_FOREIGN_EXTENTS) == 0))
 		return fault_set(

@@ -45,6 +45,10 @@ def writing(form):
     before = {x: sha256(x) for x in (a, b, c)}
     refused("a parent", "disk", "serve", a, "--nbd", "s", "--write", words=(b, "--orphan-children"))
     refused("a parent in the middle", "disk", "serve", b, "--nbd", "s", "--write", words=(c, "--orphan-children"))
+    for name in ("today", "c.bak", "C.VHDX2"):
+        os.rename(c, name)
+        refused("a child called " + name, "disk", "serve", b, "--nbd", "s", "--write", words=(name, "--orphan-children"))
+        os.rename(name, c)
     os.makedirs("sub", exist_ok=True)
     os.symlink("../" + a, "sub/link")
     refused("a parent by another name", "disk", "serve", "sub/link", "--nbd", "s", "--write", words=(b, "--orphan-children"))

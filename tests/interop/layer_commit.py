@@ -172,13 +172,13 @@ def half_of(halves):
     return check(False, "no state in the middle: %r" % halves), None
 
 
-def the_file_itself(path):
+def the_file_itself(path, way_on):
     r = must("disk", "info", path)
     check("a merge into it was interrupted" in r.out, "info: " + r.out)
     r = isopod("disk", "check", path)
     check(r.rc == 1 and "a merge into it was interrupted" in r.out, "check: %d %s" % (r.rc, r.out))
     for args in (("map", path), ("convert", path, "o.raw", "--replace"), ("serve", path, "--nbd", "k"), ("create", "x.vhdx", "--parent", path)):
-        one_line(isopod("disk", *args), 3, "disk " + args[0], "a merge into it was interrupted", "commit --resume")
+        one_line(isopod("disk", *args), 3, "disk " + args[0], "a merge into it was interrupted", way_on)
     one_line(isopod("layer", "create", "fromhalf", "--from", path), 3, "layer create", "a merge into it was interrupted")
 
 
@@ -278,6 +278,23 @@ def on_a_stick(fs, rng):
     check(seen > 1, "%s: states in the middle: %d" % (fs, seen))
 
 
+def given_up():
+    """The image that was being merged is lost: then only the user can say that what there is will do."""
+    one_line(isopod("disk", "merge", "p2.vhdx", "--abandon"), 3, "it is there", "c2.vhdx", "could not be read any more")
+    os.mkdir("alone")
+    shutil.copyfile("p2.vhdx", "alone/p2.vhdx")
+    the_file_itself("alone/p2.vhdx", "merge --abandon")
+    r = must("disk", "merge", "alone/p2.vhdx", "--abandon")
+    check("some of it is from before the merge" in r.err, "what it means is said: " + r.err)
+    must("disk", "check", "alone/p2.vhdx")
+    r = run("qemu-img", "check", "-f", "vhdx", "alone/p2.vhdx")
+    check(r.returncode == 0, "qemu-img: " + r.stdout)
+    must("disk", "map", "alone/p2.vhdx")
+    one_line(isopod("disk", "merge", "alone/p2.vhdx", "--abandon"), 3, "once is enough", "no merge into it was interrupted")
+    one_line(isopod("disk", "rebase", "c2.vhdx", "--parent", "alone/p2.vhdx"), 3, "it is another image now", "was changed since")
+    check(isopod("disk", "merge", "c2.vhdx", "--abandon", "--keep").rc == 2, "--abandon alone")
+
+
 def merge():
     """The same command goes on."""
     must("disk", "create", "p.vhdx", "--size", "8M", "--block-size", "1M")
@@ -296,7 +313,8 @@ def merge():
         r = isopod("disk", "info", "p2.vhdx")
         if "a merge into it was interrupted" in r.out:
             if not seen:
-                the_file_itself("p2.vhdx")
+                the_file_itself("p2.vhdx", "disk merge %s'" % os.path.realpath("c2.vhdx"))
+                given_up()
             seen += 1
         must("disk", "merge", "c2.vhdx")
         must("disk", "convert", "p2.vhdx", "got.raw", "--replace")
@@ -314,7 +332,7 @@ with workdir():
     halves, old, new = killed("into the base", rng, "one", "base")
     half, path = half_of(halves)
     refused(half)
-    the_file_itself(path)
+    the_file_itself(path, "layer commit %s --resume" % os.path.realpath(os.path.dirname(path)))
     undo_file(half, old, new)
     halves, old, new = killed("in the middle", rng, "two", "one")
     index_lost(half_of(halves)[0], old, new)

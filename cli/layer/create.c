@@ -153,6 +153,8 @@ static int fill_store(struct layer_store *ls, const struct layer_base *b, struct
 
 	if (!ls->dir.ops->each(&ls->dir, any_layer, &any, fault))
 		return CLI_FAILED;
+	if (any && !ls->dir.ops->exists(&ls->dir, POD_STORE_INDEX))
+		return layer_store_no_index(ls, fault);
 	if (any)
 		return fault_set(fault, _("%s: already holds layers; name another folder"), ls->dir.shown);
 	cli_identity_guid(NULL, ls->s.id);

@@ -135,6 +135,87 @@ bool layer_part_each(struct layer_store *ls, void (*cb)(void *ctx, uint32_t id),
 	return ls->dir.ops->each(&ls->dir, look_at, &e, fault);
 }
 
+/* --- what an interrupted one left ----------------------------------------------------------------------- */
+
+struct names {
+	char **v;
+	size_t n;
+};
+
+static void collect(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
+{
+	struct names *all = ctx;
+
+	(void)size;
+	(void)mtime;
+	(void)read_only;
+	if (!pod_store_parse_file(name, NULL, &(uint32_t){0}))
+		return;
+	all->v = cli_xrealloc(all->v, all->n + 1, sizeof *all->v);
+	all->v[all->n++] = cli_xstrdup(name);
+}
+
+/* Based on `below` as it is, and says nothing of its own. */
+static bool is_empty_child(struct disk_file *f, struct pod_member *below)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	struct pod_run r = {.kind = POD_RUN_DATA};
+	enum pod_status st = pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL);
+	bool empty = st == POD_OK && l->has_parent && pod_member_linked(l, below, NULL) == POD_OK;
+
+	for (uint64_t off = 0; empty && off < l->size_bytes; off += r.len)
+		empty = pod_member_run(l, off, l->size_bytes - off, &r) == POD_OK && r.kind == POD_RUN_PARENT;
+	st = pod_member_close(l);
+	free(l);
+	return empty && st == POD_OK;
+}
+
+static void clear_children(struct layer_store *ls, struct pod_member *below)
+{
+	const struct store_ops *ops = ls->dir.ops;
+	struct names all = {0};
+	struct fault quiet = {0};
+
+	(void)ops->each(&ls->dir, collect, &all, &quiet);
+	for (size_t i = 0; i < all.n; i++) {
+		struct disk_file *f = ops->open(&ls->dir, all.v[i], false, &quiet);
+		bool empty = f && is_empty_child(f, below);
+
+		ops->close(&ls->dir, f, &quiet);
+		if (empty)
+			(void)layer_store_remove_file(ls, all.v[i], &quiet);
+		free(all.v[i]);
+	}
+	free(all.v);
+	fault_free(&quiet);
+}
+
+void layer_part_clear(struct layer_store *ls, uint32_t id)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *below = cli_xzalloc(sizeof *below);
+	struct fault quiet = {0};
+	struct pod_stream_head head;
+	char part[POD_STORE_FILE_MAX];
+	struct disk_file *f = NULL;
+	enum pod_status st;
+	uint32_t next;
+
+	layer_store_aside(id, PART, part);
+	if (layer_part_look(ls, id, &head, &next))
+		f = ls->dir.ops->open(&ls->dir, part, false, &quiet);
+	if (f) {
+		if (pod_member_open(below, &f->vf, &cli_alloc, &opt, NULL) == POD_OK)
+			clear_children(ls, below);
+		st = pod_member_close(below);
+		(void)st; /* nothing was written */
+	}
+	ls->dir.ops->close(&ls->dir, f, &quiet);
+	fault_free(&quiet);
+	free(below);
+}
+
 /* --- a new one ------------------------------------------------------------------------------------------ */
 
 static int make_alone(struct layer_part *p, struct fault *fault)

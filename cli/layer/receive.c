@@ -418,10 +418,11 @@ static int open_store(struct receiving *r, const char *arg, struct fault *fault)
 	}
 	r->fresh = true;
 	back_to_part(ls, r->stream.head.layer.id);
+	layer_part_clear(ls, r->stream.head.layer.id);
 	if (!ls->dir.ops->each(&ls->dir, any_layer, &any, fault))
 		return CLI_FAILED;
 	cli_identity_guid(NULL, ls->s.id);
-	return any ? fault_set(fault, _("%s: already holds layers; name another folder"), ls->dir.shown) : CLI_OK;
+	return any ? layer_store_no_index(ls, fault) : CLI_OK;
 }
 
 static int receive(struct receiving *r, const char *arg, struct fault *fault)

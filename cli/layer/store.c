@@ -294,6 +294,14 @@ static enum pod_status fill_index(struct pod_vfile *vf)
 	return POD_OK;
 }
 
+int layer_store_no_index(const struct layer_store *ls, struct fault *fault)
+{
+	return fault_set(
+		fault,
+		_("%s: holds layers already, but no index; 'isopod layer check --repair' makes one of them; or name another folder"),
+		ls->dir.shown);
+}
+
 int layer_store_save_new(struct layer_store *ls, struct fault *fault)
 {
 	struct store_dir *d = &ls->dir;

@@ -27,6 +27,8 @@ int layer_store_load(struct layer_store *ls, const char *arg, bool writable, str
 int layer_store_close(struct layer_store *ls, struct fault *fault);
 /* The index as it is in memory becomes true, in one step. */
 int layer_store_save(struct layer_store *ls, struct fault *fault);
+/* There are layers, but no index: says so, and that one can be made of them. CLI_FAILED. */
+int layer_store_no_index(const struct layer_store *ls, struct fault *fault);
 /* Makes the two slots of a store that has no index file yet, or only ruins of one. */
 int layer_store_save_new(struct layer_store *ls, struct fault *fault);
 

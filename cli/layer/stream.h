@@ -31,6 +31,8 @@ struct layer_part {
 bool layer_part_look(struct layer_store *ls, uint32_t id, struct pod_stream_head *head, uint32_t *next);
 /* Is there the journal of one whose file has its last name already? */
 bool layer_part_renamed(struct layer_store *ls, uint32_t id);
+/* In a folder without an index: the empty layer on top of one that arrived, made when an interrupted receive came to that, goes. */
+void layer_part_clear(struct layer_store *ls, uint32_t id);
 /* What was flushed is not kept in memory, so that it is read from the drive. */
 void layer_part_forget(const struct layer_part *p);
 /* Makes it, or goes on with it if the stream does. `base`: NULL, none. */

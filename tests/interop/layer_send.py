@@ -265,6 +265,32 @@ def killed(two, rng):
             check(r.rc == 0 and " 0 faults" in isopod("layer", "check", "w").out, "%s: check: %s" % (what, r.out))
 
 
+def first(whole, rng):
+    """Killed while the first layer of a new store arrives: the same command again, whatever was there, and no file by hand."""
+    made = ["layer", "create", "w", "--from", "one.raw"]
+    for what, start in (("receive", lambda env: receive("w", whole, FAULTS, env)), ("create", lambda env: isopod(*made, program=FAULTS, env=env))):
+        fresh("w", None)
+        if os.path.exists("log"):
+            os.unlink("log")
+        check(start({"ISOPOD_TEST_STORE": os.path.abspath("log")}).rc == 0, "the recorded " + what)
+        total = sum(e[0] in "WZ" for e in parse("log"))
+        seen = set()
+        for n in sorted(set(rng.sample(range(1, total), 2)) | set(range(max(1, total - (total if LONG else 14)), total + 1))):
+            fresh("w", None)
+            start({"ISOPOD_TEST_CUT": str(n)})
+            r = receive("w", whole) if what == "receive" else isopod(*made)
+            if what == "create" and "check --repair" in r.err:
+                seen.add("repair")
+                must("layer", "check", "w", "--repair")
+            else:
+                seen.add("again")
+                check(r.rc == 0 or "already holds layers; name" in r.err, "%s killed at write %d of %d, again: %s" % (what, n, total, r.err))
+            check(content("w", "base") == sha256("one.raw"), "%s at %d: what is in it" % (what, n))
+            check(" 0 faults" in isopod("layer", "check", "w").out, "%s at %d: a sound store" % (what, n))
+            equal(len(names("w")), 2, "the layer, and a current one")
+        check(seen >= ({"repair", "again"} if what == "create" else {"again"}), "%s: ways on that were seen: %r" % (what, seen))
+
+
 def power(two, rng):
     fresh("w", "b0")
     if os.path.exists("log"):
@@ -313,7 +339,7 @@ with workdir():
     fresh("b0", None)
     receive("b0", whole)
     steps = {"refuses": lambda: refuses(two), "torn": lambda: torn(two, rng), "mutated": lambda: mutated(two, rng), "killed": lambda: killed(two, rng),
-             "power": lambda: power(two, rng), "stick": lambda: on_a_stick(whole, two)}
+             "first": lambda: first(whole, rng), "power": lambda: power(two, rng), "stick": lambda: on_a_stick(whole, two)}
     for name, step in steps.items():
         start = time.monotonic()
         if os.environ.get("ONLY", name) == name:

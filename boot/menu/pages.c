@@ -62,6 +62,8 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("FAT of the boot image served larger, with the shim around its initrd"),
 	N_("FAT of the boot image served larger, with the changed boot menu"),
 	N_("boot menu with the kernel arguments that were asked for"),
+	N_("boot menu that tells the system of its persistence file"),
+	N_("No boot menu was found to add %s to: what the system changes is not kept."),
 	N_("directory record points at the served boot menu"),
 	N_("Joliet directory record points at the served boot menu"),
 	N_("UDF File Entry points at the served boot menu"),
@@ -332,6 +334,8 @@ static void add_persist(struct menu *m, struct menu_pager *p, const struct pod_p
 	pod_snprintf(t, sizeof t, T("kept for %s, %s of %s are free"), pod_persist_kind_text(x->kind),
 		     pod_format_size(left, x->free_bytes), pod_format_size(all, x->fs_bytes));
 	pager_add_pair(m, p, T("Changes"), t);
+	if (*pod_persist_words(x->kind))
+		pager_add_pair(m, p, T("Kernel arguments"), pod_persist_words(x->kind));
 }
 
 /* The other way to start it; whether this firmware has the memory is seen then. */

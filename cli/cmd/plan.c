@@ -416,6 +416,8 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	if (p->persist.kind) {
 		cli_json_open(&j, "persistence", '{');
 		persist_json(&j, POD_OK, &p->persist);
+		if (*pod_persist_words(p->persist.kind))
+			cli_json_str(&j, "arguments", pod_persist_words(p->persist.kind));
 		cli_json_close(&j, '}');
 	}
 	cli_json_open(&j, "warnings", '[');
@@ -608,7 +610,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		cli_print(_("From memory, as isopod.conf says: %s are read into it first.\n"),
 			  pod_format_size(size, p->map.size_bytes));
 	text_partition(im, p);
-	if (p->argument_lines)
+	if (p->argument_lines && im->arguments && *im->arguments)
 		cli_print(_("Kernel lines with the arguments %s: %u\n"), im->arguments, p->argument_lines);
 	if (wim)
 		text_wim(wim);
@@ -621,6 +623,9 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		cli_print("%s ", _("What the system changes is kept, in the file beside the image:"));
 		persist_text(POD_OK, &p->persist);
 		cli_print("\n");
+		if (*pod_persist_words(p->persist.kind))
+			cli_print(_("  its boot menus tell the system of it: %s (%u kernel lines)\n"),
+				  pod_persist_words(p->persist.kind), p->argument_lines);
 	}
 	cli_print("%s\n", _("Where the image lies:"));
 	for (size_t i = 0; i < im->extent_count; i++) {

@@ -76,10 +76,10 @@ static bool format(int fd, const struct mkext4 *m, struct fault *fault)
 	return ok;
 }
 
-static bool put(const char *name, const char *text)
+static bool put(const char *name, const void *data, size_t len)
 {
 	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	bool ok = fd >= 0 && write(fd, data, len) == (ssize_t)len;
 
 	if (fd >= 0)
 		close(fd);
@@ -91,7 +91,7 @@ static void fill(struct sandbox_child *c, void *ctx)
 {
 	const struct mkext4 *m = ctx;
 	struct cli_args a = {0};
-	char *lines = m->file ? cli_xasprintf("write text %s\n", m->file) : cli_xstrdup("");
+	char *lines = m->file ? cli_xasprintf("write data %s\n", m->file) : cli_xstrdup("");
 
 	for (size_t i = 0; m->folder[i]; i++) {
 		char *more = cli_xasprintf("%smkdir %s\n", lines, m->folder[i]);
@@ -99,7 +99,7 @@ static void fill(struct sandbox_child *c, void *ctx)
 		free(lines);
 		lines = more;
 	}
-	if (!put("lines", lines) || (m->file && !put("text", m->text)))
+	if (!put("lines", lines, strlen(lines)) || (m->file && !put("data", m->data, m->data_len)))
 		_exit(1);
 	free(lines);
 	cli_args_add(&a, "debugfs");

@@ -9,7 +9,9 @@ struct mkext4 {
 	const char *label;
 	unsigned journal_mib;
 	const char *const *folder; /* names of folders at its top, of root; ends with NULL */
-	const char *file, *text;   /* a file there, and what is in it; NULL: none */
+	const char *file;	   /* of a file there; NULL: none */
+	const void *data;	   /* what is in it */
+	size_t data_len;
 };
 
 /* Can it be made here? False: it has said what is missing. */

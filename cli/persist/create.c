@@ -109,19 +109,27 @@ static bool copy(struct cli_volume *v, const char *path, struct cli_dev *fs, uin
 static bool make_fs(const char *file, uint64_t size, const struct persist_type *type, struct fault *fault)
 {
 	static const char *const none[] = {NULL}, *const overlay[] = {"overlayfs", "ovlwork", NULL};
-	bool live_boot = type->kind == POD_PERSIST_LIVE_BOOT;
-	const struct mkext4 m = {.label = type->label,
-				 .journal_mib = (unsigned)pod_min_u64(4 + size / (128 * MIB), 64),
-				 .folder = type->kind == POD_PERSIST_DRACUT ? overlay : none,
-				 .file = live_boot ? "persistence.conf" : NULL,
-				 .text = "/ union\n"};
+	static const char conf[] = "/ union\n";
+	uint8_t *ovl = NULL;
+	struct mkext4 m = {.label = type->label,
+			   .journal_mib = (unsigned)pod_min_u64(4 + size / (128 * MIB), 64),
+			   .folder = type->kind == POD_PERSIST_DRACUT ? overlay : none};
 	int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	bool ok = false;
 
+	if (type->kind == POD_PERSIST_LIVE_BOOT) {
+		m.file = "persistence.conf";
+		m.data = conf;
+		m.data_len = sizeof conf - 1;
+	} else if (type->kind == POD_PERSIST_ALPINE) {
+		m.file = PERSIST_APKOVL;
+		m.data = ovl = persist_apkovl(type->label, &m.data_len);
+	}
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
 		fault_set(fault, _("%s: cannot set the size: %s"), file, strerror(errno));
 	else
 		ok = cli_mkext4(fd, &m, fault);
+	free(ovl);
 	if (fd >= 0)
 		close(fd);
 	return ok;

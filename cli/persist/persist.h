@@ -12,13 +12,17 @@ struct persist_type {
 	enum pod_persist_kind kind;
 	const char *label;
 };
-/* "live-boot", "casper", "casper-rw", "dracut"; false: none of these. */
+/* By its name; false: it is none of PERSIST_TYPES. */
 bool persist_type_named(const char *name, struct persist_type *out);
 /* The names, for a sentence. */
-#define PERSIST_TYPES "live-boot, casper, casper-rw, dracut"
+#define PERSIST_TYPES "live-boot, casper, casper-rw, dracut, archiso, alpine"
 /* Read out of the image's own initrds. `t` is open for reading only: what reads them in a child is given nothing else. False: it has said
  * why not. */
 bool persist_type_find(struct cli_target *t, const char *image, struct persist_type *out, struct fault *fault);
+
+/* What Alpine finds in a new one (apkovl.c); to be freed. */
+#define PERSIST_APKOVL "localhost.apkovl.tar.gz"
+uint8_t *persist_apkovl(const char *label, size_t *len);
 
 /* The file beside an image; to be freed. */
 char *persist_path(const char *image);

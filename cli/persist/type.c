@@ -5,7 +5,8 @@
  *   live-boot  bin/live-boot sources /etc/live/boot/; components in lib/live/boot/; looks for the label "persistence"
  *   casper     scripts/casper; from Ubuntu 19.10 on the label is "writable", which then stands in scripts/casper or casper-helpers
  *   dracut     sbin/dmsquash-live-root: any label, by rd.live.overlay
- *   archiso    hooks/archiso: cow_label, on the kernel's command line alone
+ *   archiso    a hook of mkinitcpio with cow_label in it (hooks/archiso, hooks/miso), which it reads from the kernel's command line alone
+ *   Alpine     /init has nlplug-findfs look for an apkovl in every filesystem (mkinitfs)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,9 @@ static const struct {
 	const char *name;
 	struct persist_type type;
 } named[] = {
-	{"live-boot", {POD_PERSIST_LIVE_BOOT, "persistence"}},
-	{"casper", {POD_PERSIST_CASPER, "writable"}},
-	{"casper-rw", {POD_PERSIST_CASPER, "casper-rw"}},
-	{"dracut", {POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR}},
+	{"live-boot", {POD_PERSIST_LIVE_BOOT, "persistence"}},	  {"casper", {POD_PERSIST_CASPER, "writable"}},
+	{"casper-rw", {POD_PERSIST_CASPER, "casper-rw"}},	  {"dracut", {POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR}},
+	{"archiso", {POD_PERSIST_ARCHISO, POD_PERSIST_LABEL_AR}}, {"alpine", {POD_PERSIST_ALPINE, POD_PERSIST_LABEL_AL}},
 };
 
 bool persist_type_named(const char *name, struct persist_type *out)
@@ -34,7 +34,7 @@ bool persist_type_named(const char *name, struct persist_type *out)
 
 static const char *const sought[] = {
 	"bin/live-boot", "scripts/casper", "scripts/casper-helpers", "sbin/dmsquash-live-root", "sbin/dmsquash-live-root.sh",
-	"hooks/archiso"};
+	"init"};
 
 static bool is(const char *path, const char *file)
 {
@@ -43,8 +43,15 @@ static bool is(const char *path, const char *file)
 	return strcmp(path, file) == 0;
 }
 
+static bool is_hook(const char *path)
+{
+	return strncmp(path, "hooks/", 6) == 0 || strncmp(path, "usr/hooks/", 10) == 0;
+}
+
 static bool wants(const char *path)
 {
+	if (is_hook(path))
+		return true;
 	for (size_t i = 0; i < POD_ARRAY_LEN(sought); i++)
 		if (is(path, sought[i]))
 			return true;
@@ -52,7 +59,7 @@ static bool wants(const char *path)
 }
 
 struct seen {
-	bool live_boot, old_live_boot, casper, writable, dracut, archiso;
+	bool live_boot, old_live_boot, casper, writable, dracut, archiso, alpine;
 };
 
 static void look(void *ctx, const char *path, const char *text)
@@ -66,7 +73,8 @@ static void look(void *ctx, const char *path, const char *text)
 	s->casper |= is(path, "scripts/casper");
 	s->writable |= (is(path, "scripts/casper") || is(path, "scripts/casper-helpers")) && strstr(text, "writable") != NULL;
 	s->dracut |= is(path, "sbin/dmsquash-live-root") || is(path, "sbin/dmsquash-live-root.sh");
-	s->archiso |= is(path, "hooks/archiso");
+	s->archiso |= is_hook(path) && strstr(text, "cow_label");
+	s->alpine |= is(path, "init") && strstr(text, "nlplug-findfs") && strstr(text, "apkovl");
 }
 
 static bool conclude(const struct seen *s, const char *path, struct persist_type *out, struct fault *fault)
@@ -77,15 +85,14 @@ static bool conclude(const struct seen *s, const char *path, struct persist_type
 		return persist_type_named(s->writable ? "casper" : "casper-rw", out);
 	if (s->dracut)
 		return persist_type_named("dracut", out);
+	if (s->archiso)
+		return persist_type_named("archiso", out);
+	if (s->alpine)
+		return persist_type_named("alpine", out);
 	if (s->old_live_boot)
 		fault_set(fault,
 			  _("%s: its live-boot takes persistence from the kernel's command line alone; add 'persistence' "
 			    "there in its boot menu, and create the file with --kind live-boot"),
-			  path);
-	else if (s->archiso)
-		fault_set(fault,
-			  _("%s: its initramfs (archiso) takes cow_label from the kernel's command line alone, which isopod "
-			    "does not change; there is no persistence for it"),
 			  path);
 	else
 		fault_set(fault,

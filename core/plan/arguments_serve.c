@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configurations of a tree with the request's kernel arguments; whoever knows the tree serves them in place of the originals. */
+/* The configurations of a tree with further kernel arguments; whoever knows the tree serves them in place of the originals. */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
 
@@ -7,7 +7,37 @@ enum {
 	CONFIG_BYTES_MAX = 256 << 10, /* loaders read longer ones, but nobody writes them */
 	CONFIGS_BYTES_MAX = 1024 << 10,
 	SECTOR = 512,
+	WORDS_MAX = POD_ARGUMENTS_MAX + 64,
 };
+
+static const char *asked_for(const struct pod_handover *h)
+{
+	return h->rq->arguments ? h->rq->arguments : "";
+}
+
+/* What its persistence file needs; who asks for another one, or for none, knows better. */
+static const char *for_persist(const struct pod_handover *h)
+{
+	const char *words = pod_persist_words(h->plan->persist.kind);
+	char name[32];
+	(void)pod_strlcpy(name, words, sizeof name);
+	for (char *p = name; *p; p++)
+		if (*p == '=')
+			p[0] = p[1] = 0;
+	return *words && pod_strcasestr(asked_for(h), name) ? "" : words;
+}
+
+bool pod_arguments_wanted(const struct pod_handover *h)
+{
+	return asked_for(h)[0] || for_persist(h)[0];
+}
+
+void pod_arguments_missed(struct pod_handover *h)
+{
+	if (for_persist(h)[0] && !h->plan->argument_lines)
+		pod_plan_warn(h->plan, "No boot menu was found to add %s to: what the system changes is not kept.",
+			      for_persist(h));
+}
 
 void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f)
 {
@@ -27,13 +57,14 @@ static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const st
 			    struct pod_menu_served *menu)
 {
 	size_t len = (size_t)f->node.size_bytes, out_len;
-	char *out;
+	char *out, words[WORDS_MAX];
 	if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK) { /* the loader will meet the same error */
 		pod_arguments_refuse(h->plan, f);
 		return pod_budget_status(s->fs->dev->budget);
 	}
-	enum pod_status st =
-		pod_arguments_edit(h->rq->arguments, f->path, text, len, s->vars, s->alloc, &out, &out_len, &menu->lines);
+	const char *more = for_persist(h), *asked = asked_for(h);
+	(void)pod_snprintf(words, sizeof words, "%s%s%s", asked, *asked && *more ? " " : "", more);
+	enum pod_status st = pod_arguments_edit(words, f->path, text, len, s->vars, s->alloc, &out, &out_len, &menu->lines);
 	if (st == POD_E_LIMIT) {
 		pod_arguments_refuse(h->plan, f);
 		menu->lines = 0;
@@ -76,10 +107,11 @@ enum pod_status pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
 	return st;
 }
 
-enum pod_status pod_arguments_note(struct pod_plan *p, const struct pod_found *f, const struct pod_menu_served *menu,
+enum pod_status pod_arguments_note(struct pod_handover *h, const struct pod_found *f, const struct pod_menu_served *menu,
 				   uint64_t start)
 {
-	p->argument_lines += menu->lines;
-	return pod_plan_note(p, POD_OVERLAY_MENU, start, menu->size_bytes, f->path,
-			     "boot menu with the kernel arguments that were asked for");
+	h->plan->argument_lines += menu->lines;
+	return pod_plan_note(h->plan, POD_OVERLAY_MENU, start, menu->size_bytes, f->path,
+			     asked_for(h)[0] ? "boot menu with the kernel arguments that were asked for"
+					     : "boot menu that tells the system of its persistence file");
 }

@@ -258,7 +258,7 @@ static enum pod_status show_menu(struct serving *s, const struct pod_menu_served
 	struct volume *v = s->v;
 	POD_TRY(pod_place_room(&v->place, menu->size_bytes, &s->runs));
 	POD_TRY(show_whole(s, &menu->map, menu->size_bytes, "the file's record names the clusters of the served boot menu"));
-	return pod_arguments_note(v->j->h->plan, s->file, menu, v->start_bytes + s->runs.run[0].dev_bytes);
+	return pod_arguments_note(v->j->h, s->file, menu, v->start_bytes + s->runs.run[0].dev_bytes);
 }
 
 static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct pod_menu_served *menu)
@@ -293,7 +293,7 @@ static enum pod_status search(struct volume *v)
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
 	if (v->j->h->rq->ukis)
 		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->start_bytes, serve_uki, v));
-	return pod_plan_has_arguments(v->j->h->rq) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
+	return pod_arguments_wanted(v->j->h) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 
 static bool fatal(enum pod_status st)

@@ -449,7 +449,7 @@ static enum pod_status note_whole(struct job *j, const struct item *it)
 	uint64_t at = j->new_base + j->new.data_at + (uint64_t)(it->first - 2) * j->new.cluster_bytes;
 	if (it->uki)
 		return rq->ukis->note(j->h->plan, &it->file, it->uki, at);
-	return it->menu ? pod_arguments_note(j->h->plan, &it->file, it->menu, at) : POD_OK;
+	return it->menu ? pod_arguments_note(j->h, &it->file, it->menu, at) : POD_OK;
 }
 
 static enum pod_status rebuild(struct job *j, uint32_t index)
@@ -529,7 +529,9 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 		return st;
 	pod_scan_warn(p, &j->scan);
 	POD_TRY(pod_scan_initrds(&j->scan, p, collect, j));
-	if (pod_plan_has_arguments(j->h->rq))
+	if (j->count)
+		POD_TRY(pod_handover_prepare(j->h));
+	if (pod_arguments_wanted(j->h))
 		POD_TRY(pod_arguments_each(j->h, &j->scan, collect_menu, j));
 	const struct pod_uki_ops *ukis = j->h->rq->ukis;
 	if (!ukis)

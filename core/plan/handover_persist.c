@@ -6,6 +6,8 @@
  *   live-boot   sources /etc/live/boot/ before it looks at the command line (live-boot 4 and later, components/9990-main.sh)
  *   casper      is sourced by initramfs-tools' /init, which sources /conf/conf.d/ before
  *   dracut      takes lines of /etc/cmdline.d/ for the command line (dracut.cmdline(7)); the folders are those of an overlay
+ *
+ * Others need no such file: archiso is told by its boot menus (arguments_serve.c), Alpine looks into every filesystem there is.
  */
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"

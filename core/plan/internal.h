@@ -210,25 +210,24 @@ struct pod_uki_ops {
 	enum pod_status (*note)(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki, uint64_t start);
 };
 
-/* A boot menu with other kernel arguments. */
+/* A boot menu with other kernel arguments: those of the request, and the words for a persistence file (persist.h). */
 struct pod_menu_served {
 	struct pod_map map; /* segments only, in whole sectors of 512 bytes; memory is the plan's blob */
 	uint64_t size_bytes;
 	uint32_t lines; /* of kernels */
 };
-/* Are there any in the request? */
-static inline bool pod_plan_has_arguments(const struct pod_plan_request *rq)
-{
-	return rq->arguments && rq->arguments[0];
-}
+/* Are there any: in the request, or for the persistence file? Known when pod_handover_prepare was called, where there is an initrd. */
+bool pod_arguments_wanted(const struct pod_handover *h);
+/* Warns of a persistence file that no boot menu tells the system of. */
+void pod_arguments_missed(struct pod_handover *h);
 /* Calls `cb` for each configuration among what was found in a tree that has kernel lines. */
 enum pod_status POD_MUST_USE pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
 						enum pod_status (*cb)(void *ctx, const struct pod_found *f,
 								      struct pod_menu_served *menu),
 						void *ctx);
 /* Says in the plan that it is served so at `start`. */
-enum pod_status POD_MUST_USE pod_arguments_note(struct pod_plan *p, const struct pod_found *f, const struct pod_menu_served *menu,
-						uint64_t start);
+enum pod_status POD_MUST_USE pod_arguments_note(struct pod_handover *h, const struct pod_found *f,
+						const struct pod_menu_served *menu, uint64_t start);
 /* That it could not be. */
 void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f);
 

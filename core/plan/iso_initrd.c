@@ -127,7 +127,7 @@ static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct p
 	POD_TRY(pod_map_pad(&p->map, SECTOR));
 	uint64_t start = p->map.size_bytes;
 	POD_TRY(pod_plan_append(&p->map, &menu->map));
-	POD_TRY(pod_arguments_note(p, f, menu, start));
+	POD_TRY(pod_arguments_note(j->h, f, menu, start));
 	return pod_iso_trees_move(j->trees, f, start, menu->size_bytes, "boot menu");
 }
 
@@ -136,7 +136,9 @@ enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_tree
 	struct job j = {h, x};
 	POD_TRY(pod_iso_trees_open(x, diag));
 	bool ukis = x->rq->ukis && x->tree[0].scan.efi_count;
-	bool arguments = pod_plan_has_arguments(x->rq);
+	if (x->tree[0].scan.initrd_count)
+		POD_TRY(pod_handover_prepare(h));
+	bool arguments = pod_arguments_wanted(h);
 	if (x->tree[0].scan.initrd_count || ukis || arguments)
 		POD_TRY(pod_iso_trees_open_all(x));
 	POD_TRY(pod_scan_initrds(&x->tree[0].scan, h->plan, serve_one, &j));

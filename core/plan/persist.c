@@ -31,7 +31,11 @@ static enum pod_persist_kind kind_of(const char *label)
 		return POD_PERSIST_LIVE_BOOT;
 	if (pod_streq(label, "writable") || pod_streq(label, "casper-rw"))
 		return POD_PERSIST_CASPER;
-	return pod_streq(label, POD_PERSIST_LABEL_DR) ? POD_PERSIST_DRACUT : POD_PERSIST_NONE;
+	if (pod_streq(label, POD_PERSIST_LABEL_DR))
+		return POD_PERSIST_DRACUT;
+	if (pod_streq(label, POD_PERSIST_LABEL_AR))
+		return POD_PERSIST_ARCHISO;
+	return pod_streq(label, POD_PERSIST_LABEL_AL) ? POD_PERSIST_ALPINE : POD_PERSIST_NONE;
 }
 
 static enum pod_status read_super(const uint8_t *s, struct super *out)
@@ -108,8 +112,13 @@ enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uin
 	return out->kind == POD_PERSIST_NONE ? POD_E_UNSUPPORTED : POD_OK;
 }
 
+const char *pod_persist_words(enum pod_persist_kind kind)
+{
+	return kind == POD_PERSIST_ARCHISO ? "cow_label=" POD_PERSIST_LABEL_AR : "";
+}
+
 const char *pod_persist_kind_text(enum pod_persist_kind kind)
 {
-	static const char *const text[POD_PERSIST_KINDS] = {"unknown", "live-boot", "casper", "dracut"};
+	static const char *const text[POD_PERSIST_KINDS] = {"unknown", "live-boot", "casper", "dracut", "archiso", "alpine"};
 	return text[kind < POD_PERSIST_KINDS ? kind : POD_PERSIST_NONE];
 }

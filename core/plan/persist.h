@@ -12,12 +12,16 @@
 #define POD_PERSIST_SUFFIX   ".persist"
 #define POD_PERSIST_LABEL    17u /* bytes of a label with its NUL */
 #define POD_PERSIST_LABEL_DR "isopod-rw"
+#define POD_PERSIST_LABEL_AR "isopod-cow"
+#define POD_PERSIST_LABEL_AL "isopod-lbu"
 
 enum pod_persist_kind {
 	POD_PERSIST_NONE,
 	POD_PERSIST_LIVE_BOOT, /* "persistence" */
 	POD_PERSIST_CASPER,    /* "writable", before Ubuntu 19.10 "casper-rw" */
 	POD_PERSIST_DRACUT,    /* takes any label: POD_PERSIST_LABEL_DR */
+	POD_PERSIST_ARCHISO,   /* the label that the kernel's command line names: POD_PERSIST_LABEL_AR */
+	POD_PERSIST_ALPINE,    /* any filesystem with an apkovl in it: POD_PERSIST_LABEL_AL */
 	POD_PERSIST_KINDS,
 };
 
@@ -34,6 +38,9 @@ struct pod_persist {
  * longer than the file, or numbers that cannot be; POD_E_UNSUPPORTED: no live system that is known looks for its label. */
 enum pod_status POD_MUST_USE pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uint64_t length_bytes,
 					      struct pod_persist *out);
+
+/* The words by which a system is told on the kernel's command line to use it; "": it needs none there. */
+const char *pod_persist_words(enum pod_persist_kind kind);
 
 /* English, one word: "live-boot". */
 const char *pod_persist_kind_text(enum pod_persist_kind kind);

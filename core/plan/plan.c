@@ -151,6 +151,8 @@ static enum pod_status patch_initrds(struct pod_iso_trees *x, struct pod_diag *d
 			st = pod_plan_fat_initrds(&h, x->image, i, diag);
 	if (st == POD_OK && rq->ukis)
 		st = rq->ukis->offer_make(&h);
+	if (st == POD_OK)
+		pod_arguments_missed(&h);
 	pod_handover_fini(&h);
 	return st;
 }

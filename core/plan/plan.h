@@ -233,7 +233,7 @@ struct pod_plan {
 	size_t initrd_count, initrd_cap;
 	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0 bytes: none. */
 	struct pod_initrd offered;
-	uint32_t argument_lines; /* kernel lines that are served with the request's arguments */
+	uint32_t argument_lines; /* kernel lines that are served with the request's arguments, or the words of `persist` */
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
 	struct pod_persist persist; /* kind NONE: the system keeps nothing */

@@ -34,6 +34,8 @@ MARKER = {
     "cicada": r"cicada waits",
     "heron": r"heron waits",
     "mayfly": r"mayfly waits",
+    "lapwing": r"podlapwing login:",
+    "dunlin": r"poddunlin login:",
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",
     "rawdisk-uefi": r"mantis, read from the disk image",

@@ -19,7 +19,9 @@ import sticks
 from vm import BootError, VM
 
 MIB = 1 << 20
-RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut")}
+RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut"),
+        "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine")}
+SAVE = {"dunlin": "lbu commit"}
 LOGIN, SHUT_DOWN = 900, 300
 
 
@@ -80,7 +82,7 @@ def session(stick, work, name, firmware, medium, do):
             vm.wait(cases.MARKER[medium], LOGIN, fail=cases.MENU_ERROR + "|" + cases.LIVE_ERROR)
             vm.login()
             out = do(vm)
-            vm.run("sync")
+            must(vm, SAVE.get(medium, "sync") + " && echo saved", "saved", "saving")
             vm.send_raw(b"poweroff\n")
             vm.wait_exit(SHUT_DOWN)
             return out

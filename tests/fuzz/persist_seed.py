@@ -28,6 +28,8 @@ SEEDS = {
     "wide": volume(b"isopod-rw", desc=64, incompat=0x80, free=2, per_group=8),
     "full": volume(b"casper-rw", free=0),
     "impossible": volume(b"persistence", free=5),
+    "archiso": volume(b"isopod-cow", free=2),
+    "alpine": volume(b"isopod-lbu", log=0, per_group=8, free=5),
     "other": volume(b"my own label 123", free=2),
 }
 for name, data in SEEDS.items():

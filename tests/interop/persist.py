@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Persistence files on both data filesystems: which live system is in an image, what is in the file (e2fsck, debugfs, blkid), where it may
 not go, and power lost at every write of its creation."""
-import gzip, json, os, random, shutil, signal, struct, subprocess
+import gzip, json, os, random, shutil, signal, struct, subprocess, tarfile
 
 from power_common import *
 
@@ -29,6 +29,9 @@ SYSTEMS = {
     "ubuntu-old": {"init": b"#!/bin/sh\n", "scripts/casper": b"label=casper-rw\n"},
     "fedora": {"init": b"#!/bin/sh\n", "usr/sbin/dmsquash-live-root": b"#!/bin/sh\n"},
     "arch": {"init": b"#!/bin/sh\n", "hooks/archiso": b"cow_label\n"},
+    "miso": {"init": b"#!/bin/sh\n", "hooks/udev": b"start\n", "hooks/miso": b"[ -n \"${cow_label}\" ]\n"},
+    "alpine": {"init": b"#!/bin/sh\nnlplug-findfs -b /tmp/repositories -a /tmp/apkovls\n"},
+    "alpine-old": {"init": b"#!/bin/sh\nfind /media -name '*.apkovl.tar.gz'\n"},
     "other": {"init": b"#!/bin/sh\n", "bin/sh": b"?"},
 }
 
@@ -73,7 +76,7 @@ def debugfs(part, command):
 
 def made(stick, fs):
     """Whatever lay in the room before: noise, and a journal of another time."""
-    must("create", stick, "--size", "480M", "--fs", fs)
+    must("create", stick, "--size", "600M", "--fs", fs)
     run("mke2fs", "-Fqt", "ext4", "-L", "persistence", "old.img", "64M")
     run("debugfs", "-w", "-R", "mkdir before", "old.img")
     with open("old.img", "r+b") as f:
@@ -90,11 +93,67 @@ def made(stick, fs):
     check(LOOKED_FOR not in run(os.path.join(B, "interop/menu"), stick).stdout, "where there is none, the menu looks for none")
 
 
+def apkovl(part):
+    """What Alpine finds first, by gzip and tar."""
+    check("localhost.apkovl.tar.gz" in debugfs(part, "ls /"), "the apkovl has the name of a host without one")
+    run("debugfs", "-R", "dump localhost.apkovl.tar.gz ovl.tar.gz", part, check=True)
+    with gzip.open("ovl.tar.gz") as f, tarfile.open(fileobj=f) as t:
+        got = {m.name: m for m in t}
+        text = {n: t.extractfile(m).read().decode() for n, m in got.items() if m.isfile()}
+    for n, m in got.items():
+        equal((m.uid, m.gid, m.mode), (0, 0, 0o755 if m.isdir() else 0o644), "apkovl: whose %s is" % n)
+    equal(text["etc/fstab"].split()[:4], ["LABEL=isopod-lbu", "/media/isopod", "ext4", "ro,noatime"], "apkovl: fstab")
+    equal(text["etc/lbu/lbu.conf"], "LBU_MEDIA=isopod\n", "apkovl: lbu.conf")
+    check("etc/.default_boot_services" in text and text["etc/apk/world"] == "alpine-base\n", "apkovl: %r" % text)
+
+
+def told_in_menus(stick):
+    """An archiso is told by its boot menus, as xorriso reads them; not twice, and not where somebody says otherwise."""
+    path = stick + ":/images/arch.iso"
+    before = menu_of(path)
+    must("persist", "create", stick, "/images/arch.iso", "--size", "64M")
+    p = plan(path)
+    equal((p["persistence"]["kind"], p["persistence"]["arguments"]), ("archiso", "cow_label=isopod-cow"), "the plan says so")
+    equal(menu_of(path), before.replace("linux /boot/vmlinuz", "linux /boot/vmlinuz cow_label=isopod-cow"), "the boot menu")
+    check("cow_label=isopod-cow (1 kernel line" in isopod("plan", path).out, "and in words")
+    check("cow_label=isopod-cow quiet" in menu_of(path, "quiet") or "quiet cow_label=isopod-cow" in menu_of(path, "quiet"), "beside others")
+    check("isopod-cow" not in menu_of(path, "cow_label=mine"), "another one is asked for")
+    must("remove", stick, "/images/arch.iso")
+    with open("tree-arch/boot/grub.cfg", "w") as f:
+        f.write("configfile elsewhere\n")
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "ARCH", "-o", "arch.iso", "tree-arch", check=True)
+    must("add", stick, "arch.iso")
+    w = plan(path)["warnings"]
+    check(any("No boot menu" in x and "not kept" in x for x in w), "nobody can be told: %r" % w)
+    must("persist", "remove", stick, "/images/arch.iso")
+
+
+def menu_of(path, words=None):
+    export(path, *(["--arguments", words] if words else []))
+    run("xorriso", "-osirrox", "on", "-indev", "served", "-extract", "/boot/grub.cfg", "menu.cfg", check=True)
+    with open("menu.cfg") as f:
+        text = f.read()
+    os.chmod("menu.cfg", 0o644)
+    os.remove("menu.cfg")
+    return text
+
+
+def export(path, *more):
+    """The virtual disk, in the file "served"."""
+    sock = os.path.abspath("sock")
+    server = subprocess.Popen([ISOPOD, "export", path, "--nbd", sock, *more], stdout=subprocess.PIPE,
+                              env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
+    server.stdout.readline()
+    run("nbdcopy", "nbd+unix:///?socket=" + sock, "served", check=True, timeout=60)
+    server.terminate()
+    server.wait(60)
+
+
 def kinds(fs):
     stick = fs + ".img"
     made(stick, fs)
     want = {"live": ("live-boot", "persistence"), "ubuntu": ("casper", "writable"), "ubuntu-old": ("casper", "casper-rw"),
-            "fedora": ("dracut", "isopod-rw")}
+            "fedora": ("dracut", "isopod-rw"), "arch": ("archiso", "isopod-cow"), "alpine": ("alpine", "isopod-lbu")}
     for name, (kind, label) in want.items():
         path = "/images/%s.iso" % name
         r = json.loads(must("persist", "create", stick, path, "--size", "64M", "--json").out)
@@ -108,9 +167,15 @@ def kinds(fs):
         check("before" not in listed, "%s: nothing of before: %s" % (name, listed))
         for line in listed.splitlines()[1:]:
             check(not line.strip() or " 0 " in line, "%s: root owns it: %s" % (name, line))
+    apkovl(volume(stick, "/images/alpine.iso"))
     check("/ union" in debugfs(volume(stick, "/images/live.iso"), "cat persistence.conf").splitlines(), "what persistence.conf says")
     one_line(isopod("persist", "create", stick, "/images/live.iso", "--size", "64M"), 3, "twice", "there already", "persist remove")
-    one_line(isopod("persist", "create", stick, "/images/arch.iso"), 3, "archiso", "cow_label")
+    one_line(isopod("persist", "create", stick, "/images/alpine-old.iso"), 3, "no such search", "--kind")
+    must("persist", "remove", stick, "/images/arch.iso")
+    must("persist", "remove", stick, "/images/alpine.iso")
+    must("persist", "create", stick, "/images/miso.iso", "--size", "64M")
+    must("persist", "remove", stick, "/images/miso.iso")
+    del want["arch"], want["alpine"]
     one_line(isopod("persist", "create", stick, "/images/live-old.iso"), 3, "an old live-boot", "command line", "--kind live-boot")
     one_line(isopod("persist", "create", stick, "/images/other.iso"), 3, "unknown", "--kind")
     one_line(isopod("persist", "create", stick, "/images/none.iso"), 3, "no image", "none.iso")
@@ -148,13 +213,7 @@ def handed_over():
         p = plan(stick + ":" + path)
         served = next(o for o in p["overlays"] if o["kind"] == "initrd")
         check(p["persistence"]["kind"] in ("live-boot", "casper"), "%s: the plan says so: %r" % (path, p.get("persistence")))
-        sock = os.path.abspath("sock")
-        server = subprocess.Popen([ISOPOD, "export", stick + ":" + path, "--nbd", sock], stdout=subprocess.PIPE,
-                                  env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
-        server.stdout.readline()
-        run("nbdcopy", "nbd+unix:///?socket=" + sock, "served", check=True, timeout=60)
-        server.terminate()
-        server.wait(60)
+        export(stick + ":" + path)
         with open("served", "rb") as f:
             f.seek(served["offset"])
             data = f.read(served["length"])
@@ -163,6 +222,7 @@ def handed_over():
         check(chunk in data, path + ": where the file lies, in the record")
     p = plan(stick + ":/images/arch.iso")
     check("persistence" not in p, "none for an image without")
+    told_in_menus(stick)
     fill(stick, "/images/ubuntu.iso")
     w = plan(stick + ":/images/ubuntu.iso")["warnings"]
     check(any("is full" in x for x in w), "a full one is named before the boot: %r" % w)

@@ -47,10 +47,9 @@ TEST(persist_labels)
 	static const struct {
 		const char *label;
 		enum pod_persist_kind kind;
-	} known[] = {{"persistence", POD_PERSIST_LIVE_BOOT},
-		     {"casper-rw", POD_PERSIST_CASPER},
-		     {"writable", POD_PERSIST_CASPER},
-		     {"isopod-rw", POD_PERSIST_DRACUT}};
+	} known[] = {{"persistence", POD_PERSIST_LIVE_BOOT}, {"casper-rw", POD_PERSIST_CASPER},
+		     {"writable", POD_PERSIST_CASPER},	     {"isopod-rw", POD_PERSIST_DRACUT},
+		     {"isopod-cow", POD_PERSIST_ARCHISO},    {"isopod-lbu", POD_PERSIST_ALPINE}};
 	struct pod_persist p;
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
 		super(known[i].label, 1000, 400);

@@ -5,6 +5,8 @@
  *   1. device-mapper "isopod-base": the pieces of the disk on the stick, and zeros between them; read-only
  *   2. device-mapper "isopod-overlay": a snapshot of it, whose store is a loop device on a file in memory: what the system writes. Nothing
  *      on the stick changes. (drivers/md/dm-snap.c: "snapshot ORIGIN STORE N CHUNK", not persistent, chunks in sectors)
+ *      Or the store is a file on the stick, which the record names, and there is device-mapper "isopod-store" for its bytes: "P" instead of
+ *      "N", or "PO", by which a full store fails further writes and keeps what it has (Linux 4.4; without it a full one is lost).
  *   3. a loop device with a scan for partitions, which device-mapper has not got: so the kernel itself reads their numbers, places
  *      and PARTUUIDs, and udev makes the links.
  *
@@ -15,8 +17,9 @@
 #include "linux/observe.h"
 #include "core/base/mem.h"
 
-#define BASE "isopod-base"
-#define DISK "isopod-overlay"
+#define BASE  "isopod-base"
+#define DISK  "isopod-overlay"
+#define STORE "isopod-store"
 
 #define STORE_DIR     POD_DIR "/overlay"
 #define CHUNK_SECTORS 8u
@@ -70,21 +73,63 @@ static bool make_store(const struct pod_watch *w, struct pod_shown *out, struct 
 	return done;
 }
 
-static bool make_overlay(const struct pod_watch *w, const struct pod_shown *base, struct pod_shown *out, struct pod_try *t)
+static bool make_snapshot(const struct pod_watch *w, const struct pod_shown *base, const struct pod_shown *store, const char *how,
+			  uint32_t chunk, struct pod_shown *out, struct pod_try *t)
 {
 	char params[40];
+	(void)pod_snprintf(params, sizeof params, "%u:%u %u:%u %s %u", (unsigned)base->major, (unsigned)base->minor,
+			   (unsigned)store->major, (unsigned)store->minor, how, (unsigned)chunk);
+	pod_dm_begin();
+	return pod_dm_add(w->vdisk.size_bytes, "snapshot", params) && pod_dm_make(DISK, POD_DM_HIDDEN_RW, out, t);
+}
+
+static bool make_overlay(const struct pod_watch *w, const struct pod_shown *base, struct pod_shown *out, struct pod_try *t)
+{
 	struct pod_shown store;
 	if (!make_store(w, &store, t))
 		return false;
-	(void)pod_snprintf(params, sizeof params, "%u:%u %u:%u N %u", (unsigned)base->major, (unsigned)base->minor,
-			   (unsigned)store.major, (unsigned)store.minor, CHUNK_SECTORS);
 	for (int again = 0; again < 2; again++) {
-		pod_dm_begin();
-		if (pod_dm_add(w->vdisk.size_bytes, "snapshot", params) && pod_dm_make(DISK, POD_DM_HIDDEN_RW, out, t))
+		if (make_snapshot(w, base, &store, "N", CHUNK_SECTORS, out, t))
 			return true;
 		pod_modprobe("dm-snapshot");
 	}
 	pod_loop_clear(&store);
+	return false;
+}
+
+/* One whose store the kernel gave up is made, and no byte of it can be read. */
+static bool can_be_read(const struct pod_shown *s, struct pod_try *t)
+{
+	uint8_t sector[512];
+	long fd = pod_open_node("kept", SYS_S_IFBLK, s->major, s->minor, SYS_O_RDONLY);
+	long n = fd < 0 ? fd : pod_sys_pread((int)fd, sector, sizeof sector, 0);
+	if (fd >= 0)
+		pod_sys_close((int)fd);
+	if (n == (long)sizeof sector)
+		return true;
+	pod_dm_remove(DISK);
+	return pod_try_fail(t, "it is not valid any more", n < 0 ? n : 0);
+}
+
+/* The same with the store on the stick. */
+static bool make_kept(const struct pod_watch *w, const struct pod_disk *disk, const struct pod_shown *base, struct pod_shown *out,
+		      struct pod_try *t)
+{
+	static const char *const how[] = {"PO", "P"};
+	struct pod_shown store;
+	pod_dm_begin();
+	if (!pod_dm_add_linear(disk, &w->record.cow) || !pod_dm_make(STORE, POD_DM_HIDDEN_RW, &store, t))
+		return false;
+	bool made = false;
+	for (int again = 0; again < 2 && !made; again++) {
+		for (size_t i = 0; i < POD_ARRAY_LEN(how) && !made; i++)
+			made = make_snapshot(w, base, &store, how[i], w->record.cow_sectors, out, t);
+		if (!made)
+			pod_modprobe("dm-snapshot");
+	}
+	if (made && can_be_read(out, t))
+		return true;
+	pod_dm_remove(STORE);
 	return false;
 }
 
@@ -107,18 +152,26 @@ static bool show_mapped(const struct pod_watch *w, const struct pod_disk *disk, 
 	struct pod_shown base, over;
 	if (!make_base(&w->vdisk, disk, write, &base, t))
 		return false;
-	bool overlay = !write && make_overlay(w, &base, &over, t);
+	bool keeps = !write && w->record.cow.length_bytes, kept = keeps && make_kept(w, disk, &base, &over, t);
+	if (keeps && !kept)
+		pod_say(POD_SAY_ERROR,
+			"the overlay beside %s cannot be used: what it holds is not shown, and nothing will be kept: %s (error %u)",
+			w->path, t->why, (unsigned)-t->err);
+	bool overlay = kept || (!write && make_overlay(w, &base, &over, t));
 	if (!write && !overlay)
 		pod_say(POD_SAY_ERROR, "nothing can be written to the disk in %s: %s (error %u)", w->path, t->why,
 			(unsigned)-t->err);
 	if (make_loop(w, overlay ? &over : &base, 0, write || overlay, out, t)) {
 		*note = write	  ? "what is written to it goes into the file"
+			: kept	  ? "what is written to it goes into the file beside it"
 			: overlay ? "what is written to it stays in memory and is gone when the machine is switched off"
 				  : "it is read-only";
 		return true;
 	}
 	if (overlay)
 		pod_dm_remove(DISK);
+	if (kept)
+		pod_dm_remove(STORE);
 	pod_dm_remove(BASE);
 	return false;
 }

@@ -107,26 +107,38 @@ const uint8_t *pod_ho_chunk(const struct pod_ho_record *r, uint32_t type, uint32
 }
 
 /* What the system writes to: in whole sectors, within the data partition, and nowhere in the image. */
-static enum pod_status check_persist(struct pod_ho_record *r, struct pod_diag *diag)
+static enum pod_status take_written(const struct pod_ho_record *r, uint32_t type, uint32_t size, const char *what,
+				    const uint8_t **chunk, struct pod_ho_run *out, struct pod_diag *diag)
 {
 	uint32_t len = 0;
-	const uint8_t *c = pod_ho_chunk(r, POD_HO_CHUNK_PERSIST, &len);
+	const uint8_t *c = *chunk = pod_ho_chunk(r, type, &len);
 	if (!c)
 		return POD_OK;
-	if (len < POD_HO_PERSIST_SIZE)
-		return pod_fail(diag, POD_E_CORRUPT, "persistence file", 0x70, POD_HO_PERSIST_SIZE, len);
+	if (len < size)
+		return pod_fail(diag, POD_E_CORRUPT, what, 0x70, size, len);
 	struct pod_ho_run p = {pod_get_le64(c), pod_get_le64(c + 8)};
 	uint64_t part_end = r->part_start_bytes + r->part_length_bytes;
 	if (!p.length_bytes || ((p.start_bytes | p.length_bytes) & (UNIT - 1)) != 0 || p.start_bytes < r->part_start_bytes ||
 	    !pod_in_range(p.start_bytes, p.length_bytes, part_end))
-		return pod_fail(diag, POD_E_CORRUPT, "persistence file", 0x70, part_end, p.start_bytes);
+		return pod_fail(diag, POD_E_CORRUPT, what, 0x70, part_end, p.start_bytes);
 	for (uint32_t i = 0; i < r->extent_count; i++) {
 		struct pod_ho_run e;
 		extent_at(r, i, &e);
 		if (e.start_bytes < p.start_bytes + p.length_bytes && p.start_bytes < e.start_bytes + e.length_bytes)
-			return pod_fail(diag, POD_E_CORRUPT, "persistence file", 0x70, e.start_bytes, p.start_bytes);
+			return pod_fail(diag, POD_E_CORRUPT, what, 0x70, e.start_bytes, p.start_bytes);
 	}
-	r->persist = p;
+	*out = p;
+	return POD_OK;
+}
+
+static enum pod_status check_written(struct pod_ho_record *r, struct pod_diag *diag)
+{
+	const uint8_t *c;
+	POD_TRY(take_written(r, POD_HO_CHUNK_PERSIST, POD_HO_PERSIST_SIZE, "persistence file", &c, &r->persist, diag));
+	POD_TRY(take_written(r, POD_HO_CHUNK_COW, POD_HO_COW_SIZE, "overlay", &c, &r->cow, diag));
+	r->cow_sectors = c ? pod_get_le32(c + 0x10) : 0;
+	if (c && (!r->cow_sectors || r->cow_sectors > 2048 || (r->cow_sectors & (r->cow_sectors - 1)) != 0))
+		return pod_fail(diag, POD_E_CORRUPT, "chunk of the overlay", 0x70, 8, r->cow_sectors);
 	return POD_OK;
 }
 
@@ -174,7 +186,7 @@ enum pod_status pod_ho_parse(struct pod_ho_record *r, const uint8_t *buf, size_t
 	POD_TRY(check_numbers(&n, diag));
 	POD_TRY(check_state(&n, diag));
 	POD_TRY(check_extents(&n, diag));
-	POD_TRY(check_persist(&n, diag));
+	POD_TRY(check_written(&n, diag));
 	*r = n;
 	return POD_OK;
 }

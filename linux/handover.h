@@ -36,6 +36,8 @@ struct pod_ho_record {
 	const uint8_t *chunk;	   /* the first one */
 	uint32_t chunk_bytes;	   /* of all of them */
 	struct pod_ho_run persist; /* the persistence file; 0 bytes long: there is none */
+	struct pod_ho_run cow;	   /* the store of an overlay, likewise */
+	uint32_t cow_sectors;	   /* of a chunk in it */
 };
 
 /* POD_E_FORMAT: not a record. POD_E_CORRUPT: checksum, or a number that breaks the rules; `diag` names the field. The record may

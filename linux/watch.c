@@ -283,7 +283,7 @@ static bool open_view(void)
 		watch.is_disk = st == POD_OK;
 		watch.disk_stays_writable |= watch.is_disk && (watch.vdisk.flags & POD_HO_DISK_WRITE) != 0;
 		/* A disk that is read-only makes its partitions so, too. */
-		watch.disk_stays_writable |= watch.record.persist.length_bytes != 0;
+		watch.disk_stays_writable |= watch.record.persist.length_bytes || watch.record.cow.length_bytes;
 		st = st == POD_E_NOT_FOUND ? POD_OK : st;
 	}
 	if (st != POD_OK) {

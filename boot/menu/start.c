@@ -91,6 +91,7 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.answer = m->conf->answer_path,
 		.labconfig = m->conf->labconfig,
 		.windows_2023 = m->fw->wants_2023 && m->fw->wants_2023(m->fw),
+		.mtime = im->node.mtime,
 		.write = m->conf->write,
 		.wim_image = m->wim_image ? m->wim_image : m->conf->windows_image,
 		.wim_images = m->wim_images,

@@ -28,12 +28,15 @@ char *persist_path(const char *image)
 }
 
 /* As much as fits, and not all of it. */
-static uint64_t default_size(struct cli_volume *v)
+static uint64_t default_size(struct cli_volume *v, const struct persist_type *type)
 {
 	struct pod_exfat_space space;
+	uint64_t most = SIZE_DEFAULT;
 
+	if (type->kind == POD_PERSIST_DISK)
+		most = pod_min_u64(most, pod_align_up(persist_overlay_most(type->disk_bytes), SIZE_MIN));
 	cli_volume_space(v, &space);
-	return pod_min_u64(SIZE_DEFAULT, space.largest_run_bytes / 2 / MIB * MIB);
+	return pod_min_u64(most, space.largest_run_bytes / 2 / MIB * MIB);
 }
 
 bool persist_reserve(struct cli_volume *v, const char *path, uint64_t size, uint32_t flags, struct pod_exfat_new *n,
@@ -158,6 +161,10 @@ static int report(const char *path, uint64_t size, const struct persist_type *ty
 	struct cli_json j;
 	char text[16];
 
+	if (!json && type->kind == POD_PERSIST_DISK) {
+		cli_print(_("%s: %s, for what is written to the disk in the image\n"), path, pod_format_size(text, size));
+		return cli_flush(fault);
+	}
 	if (!json) {
 		cli_print(_("%s: %s, for %s (label %s)\n"), path, pod_format_size(text, size), pod_persist_kind_text(type->kind),
 			  type->label);
@@ -168,7 +175,8 @@ static int report(const char *path, uint64_t size, const struct persist_type *ty
 	cli_json_str(&j, "path", path);
 	cli_json_u64(&j, "size", size);
 	cli_json_str(&j, "kind", pod_persist_kind_text(type->kind));
-	cli_json_str(&j, "label", type->label);
+	if (*type->label)
+		cli_json_str(&j, "label", type->label);
 	cli_json_close(&j, '}');
 	return cli_json_end(&j, fault);
 }
@@ -181,7 +189,7 @@ static int make(struct cli_volume *v, const char *path, const struct persist_typ
 
 	if (!persist_reserve(v, path, size, 0, &n, fault))
 		return CLI_FAILED;
-	if (!fill(v, path, &n, type, fault)) {
+	if (!(type->kind == POD_PERSIST_DISK ? persist_overlay_write : fill)(v, path, &n, type, fault)) {
 		cli_volume_abort(v, &n);
 		return CLI_FAILED;
 	}
@@ -192,7 +200,7 @@ static int make(struct cli_volume *v, const char *path, const struct persist_typ
 int persist_create(struct cli_volume *v, const char *image, const struct persist_type *type, uint64_t size_bytes, bool json,
 		   struct fault *fault)
 {
-	uint64_t size = (size_bytes ? size_bytes : default_size(v)) / 4096 * 4096;
+	uint64_t size = (size_bytes ? size_bytes : default_size(v, type)) / 4096 * 4096;
 	char *path = persist_path(image), least[16], most[16];
 	struct pod_node node;
 	int rc = CLI_FAILED;
@@ -202,7 +210,7 @@ int persist_create(struct cli_volume *v, const char *image, const struct persist
 	else if (size < SIZE_MIN || size > SIZE_MOST)
 		fault_set(fault, _("%s:%s: a persistence file has %s to %s; choose another --size, or remove images first"),
 			  v->t->file.path, path, pod_format_size(least, SIZE_MIN), pod_format_size(most, SIZE_MOST));
-	else if (cli_mkext4_ready(fault))
+	else if (type->kind == POD_PERSIST_DISK || cli_mkext4_ready(fault))
 		rc = make(v, path, type, size, fault);
 	if (rc == CLI_OK)
 		rc = report(path, size, type, json, fault);

@@ -81,8 +81,7 @@ void persist_warn_left(struct cli_volume *v, const char *image, struct fault *fa
 static bool look(struct asked *a, struct fault *fault)
 {
 	struct cli_target *t = cli_target_open(a->target, false, fault);
-	struct pod_node node;
-	bool ok = t && (a->named ? cli_target_find(t, a->image, &node, fault) : persist_type_find(t, a->image, &a->type, fault));
+	bool ok = t && persist_type_find(t, a->image, a->named, &a->type, fault);
 
 	cli_target_close(t);
 	return ok;
@@ -171,7 +170,7 @@ const struct cli_command cli_persist = {
 	.help = N_("  create TARGET IMAGE [--size N] [--kind K] [--json]\n"
 		   "                            a file beside the image, which its live system finds by itself;\n"
 		   "                            K (live-boot, casper, casper-rw, dracut, archiso, alpine) where the image\n"
-		   "                            does not tell\n"
+		   "                            does not tell; beside a disk image it takes what is written to that disk\n"
 		   "  list TARGET [--json]      which images have one, and how much is free in it\n"
 		   "  snapshot TARGET IMAGE     copy the file; one snapshot, the last one, is kept\n"
 		   "  rollback TARGET IMAGE     go on from the snapshot; what was changed since is lost\n"

@@ -10,19 +10,27 @@
 /* Which live system is in an image, and the label that it looks for. */
 struct persist_type {
 	enum pod_persist_kind kind;
-	const char *label;
+	const char *label;   /* "": there is no filesystem */
+	uint64_t disk_bytes; /* of DISK */
+	uint8_t disk_id[POD_COW_ID];
 };
 /* By its name; false: it is none of PERSIST_TYPES. */
 bool persist_type_named(const char *name, struct persist_type *out);
 /* The names, for a sentence. */
 #define PERSIST_TYPES "live-boot, casper, casper-rw, dracut, archiso, alpine"
-/* Read out of the image's own initrds. `t` is open for reading only: what reads them in a child is given nothing else. False: it has said
- * why not. */
-bool persist_type_find(struct cli_target *t, const char *image, struct persist_type *out, struct fault *fault);
+/* Read out of the image: whether it is a disk, else out of its own initrds, unless the type was `named` in *out. `t` is open for reading
+ * only: what reads them in a child is given nothing else. False: it has said why not. */
+bool persist_type_find(struct cli_target *t, const char *image, bool named, struct persist_type *out, struct fault *fault);
 
 /* What Alpine finds in a new one (apkovl.c); to be freed. */
 #define PERSIST_APKOVL "localhost.apkovl.tar.gz"
 uint8_t *persist_apkovl(const char *label, size_t *len);
+
+/* An overlay of a disk image (overlay.c): the size from which on it cannot become full; and all that has to be written of one. False: it
+ * has said why not. */
+uint64_t persist_overlay_most(uint64_t disk_bytes);
+bool persist_overlay_write(struct cli_volume *v, const char *path, const struct pod_exfat_new *n, const struct persist_type *type,
+			   struct fault *fault);
 
 /* The file beside an image; to be freed. */
 char *persist_path(const char *image);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/persist/show.h"
+#include "cli/stick/image.h"
 #include "core/base/str.h"
 
 bool persist_names_take(struct persist_names *n, const char *path)
@@ -44,6 +45,28 @@ void persist_names_free(struct persist_names *n)
 	*n = (struct persist_names){0};
 }
 
+/* An overlay is of one disk: the plan says whether it is used. Where the image is gone, nobody knows. */
+static enum pod_status used_for(struct cli_target *t, const char *image)
+{
+	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
+	struct fault unsaid = {0};
+	struct cli_image im;
+	struct pod_node node;
+	enum pod_status st = POD_OK;
+
+	if (pod_fs_lookup(&t->data, image, &node, &t->scratch) == POD_OK && cli_image_on_target(&im, t, image, &node) == POD_OK) {
+		st = cli_image_plan(&im, plan, NULL, &unsaid);
+		if (st == POD_OK) {
+			st = plan->persist.kind == POD_PERSIST_DISK ? POD_OK : POD_E_CHANGED;
+			pod_plan_free(plan);
+		}
+		cli_image_close(&im);
+		fault_free(&unsaid);
+	}
+	free(plan);
+	return st;
+}
+
 enum pod_status persist_state(struct cli_target *t, const char *image, struct pod_persist *out)
 {
 	char *path = cli_xasprintf("%s" POD_PERSIST_SUFFIX, image);
@@ -63,13 +86,15 @@ enum pod_status persist_state(struct cli_target *t, const char *image, struct po
 	if (st == POD_OK)
 		st = pod_persist_look(&t->data_win.dev, e[0].dev_bytes, node.size_bytes, out);
 	pod_free(&cli_alloc, e);
-	return st;
+	return st == POD_OK && out->kind == POD_PERSIST_DISK ? used_for(t, image) : st;
 }
 
 const char *persist_problem(enum pod_status st, const struct pod_persist *p)
 {
 	if (st == POD_E_RANGE)
 		return _("not in one piece: not used; copy what is in it, and create it again");
+	if (st == POD_E_CHANGED)
+		return _("of another disk, or of this one before it was written to: not used");
 	if (st != POD_OK)
 		return _("holds no filesystem for persistence: not used");
 	return p->full ? _("full: what the system writes may be lost") : NULL;
@@ -80,7 +105,9 @@ void persist_text(enum pod_status st, const struct pod_persist *p)
 	char size[16], left[16];
 
 	cli_print("%s", pod_format_size(size, p->length_bytes));
-	if (st == POD_OK)
+	if (st == POD_OK && p->kind == POD_PERSIST_DISK)
+		cli_print(_(", for what is written to the disk, %s free"), pod_format_size(left, p->free_bytes));
+	else if (st == POD_OK)
 		cli_print(_(", for %s, %s free"), pod_persist_kind_text(p->kind), pod_format_size(left, p->free_bytes));
 	if (persist_problem(st, p))
 		cli_print(", %s", persist_problem(st, p));
@@ -91,7 +118,8 @@ void persist_json(struct cli_json *j, enum pod_status st, const struct pod_persi
 	cli_json_u64(j, "size", p->length_bytes);
 	if (st == POD_OK) {
 		cli_json_str(j, "kind", pod_persist_kind_text(p->kind));
-		cli_json_str(j, "label", p->label);
+		if (*p->label)
+			cli_json_str(j, "label", p->label);
 		cli_json_u64(j, "free", p->free_bytes);
 		cli_json_bool(j, "full", p->full);
 	}

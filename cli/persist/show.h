@@ -19,8 +19,8 @@ void persist_names_sort(struct persist_names *n);
 bool persist_names_have(const struct persist_names *n, const char *image);
 void persist_names_free(struct persist_names *n);
 
-/* What is in the file beside an image. POD_E_NOT_FOUND: there is none; POD_E_RANGE: it is not in one piece; else as
- * pod_persist_look. Where there is a file, out->length_bytes is its size. */
+/* What is in the file beside an image. POD_E_NOT_FOUND: there is none; POD_E_RANGE: it is not in one piece; POD_E_CHANGED: an overlay,
+ * and not of the disk that the image is now; else as pod_persist_look. Where there is a file, out->length_bytes is its size. */
 enum pod_status POD_MUST_USE persist_state(struct cli_target *t, const char *image, struct pod_persist *out);
 /* What is wrong with it, in words; NULL: nothing. */
 const char *persist_problem(enum pod_status st, const struct pod_persist *p);

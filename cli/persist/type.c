@@ -15,18 +15,19 @@
 
 static const struct {
 	const char *name;
-	struct persist_type type;
-} named[] = {
-	{"live-boot", {POD_PERSIST_LIVE_BOOT, "persistence"}},	  {"casper", {POD_PERSIST_CASPER, "writable"}},
-	{"casper-rw", {POD_PERSIST_CASPER, "casper-rw"}},	  {"dracut", {POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR}},
-	{"archiso", {POD_PERSIST_ARCHISO, POD_PERSIST_LABEL_AR}}, {"alpine", {POD_PERSIST_ALPINE, POD_PERSIST_LABEL_AL}},
+	enum pod_persist_kind kind;
+	const char *label;
+} known[] = {
+	{"live-boot", POD_PERSIST_LIVE_BOOT, "persistence"},	{"casper", POD_PERSIST_CASPER, "writable"},
+	{"casper-rw", POD_PERSIST_CASPER, "casper-rw"},		{"dracut", POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR},
+	{"archiso", POD_PERSIST_ARCHISO, POD_PERSIST_LABEL_AR}, {"alpine", POD_PERSIST_ALPINE, POD_PERSIST_LABEL_AL},
 };
 
 bool persist_type_named(const char *name, struct persist_type *out)
 {
-	for (size_t i = 0; i < POD_ARRAY_LEN(named); i++)
-		if (strcmp(named[i].name, name) == 0) {
-			*out = named[i].type;
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
+		if (strcmp(known[i].name, name) == 0) {
+			*out = (struct persist_type){.kind = known[i].kind, .label = known[i].label};
 			return true;
 		}
 	return false;
@@ -121,20 +122,45 @@ static bool look_at_all(struct cli_image *im, const struct pod_plan *plan, struc
 	return read == plan->initrd_count;
 }
 
-bool persist_type_find(struct cli_target *t, const char *image, struct persist_type *out, struct fault *fault)
+/* Of a disk: which one it is, if the system in it can be told of the file. */
+static bool of_disk(const struct pod_plan *plan, const char *path, bool named, struct persist_type *out, struct fault *fault)
+{
+	*out = (struct persist_type){.kind = POD_PERSIST_DISK, .label = "", .disk_bytes = plan->disk_bytes};
+	memcpy(out->disk_id, plan->disk_id, sizeof out->disk_id);
+	if (named)
+		fault_set(fault, _("%s: it is a disk image: --kind is for live systems"), path);
+	else if (!plan->has_disk_id || !plan->initrd_count)
+		fault_set(fault, _("%s: no Linux with an initrd that can be told of the file was found on this disk%s%s"), path,
+			  plan->warning_count ? ": " : "", plan->warning_count ? plan->warning[0] : "");
+	else
+		return true;
+	return false;
+}
+
+static bool find_in(struct cli_image *im, const struct pod_plan *plan, const char *path, bool named, struct persist_type *out,
+		    struct fault *fault)
+{
+	struct seen seen = {0};
+
+	if (plan->image.kind == POD_IMAGE_DISK)
+		return of_disk(plan, path, named, out, fault);
+	return named || (look_at_all(im, plan, &seen, fault) && conclude(&seen, path, out, fault));
+}
+
+bool persist_type_find(struct cli_target *t, const char *image, bool named, struct persist_type *out, struct fault *fault)
 {
 	struct pod_plan *plan = cli_xzalloc(sizeof *plan);
 	struct pod_diag diag = {0};
-	struct seen seen = {0};
 	struct cli_image im;
 	struct pod_node node;
 	bool ok = cli_target_find(t, image, &node, fault);
 	enum pod_status st = ok ? cli_image_on_target(&im, t, image, &node) : POD_E_NOT_FOUND;
 
 	if (st == POD_OK) {
+		im.disk_id = true;
 		st = cli_image_plan(&im, plan, &diag, fault);
 		if (st == POD_OK) {
-			ok = look_at_all(&im, plan, &seen, fault);
+			ok = find_in(&im, plan, image, named, out, fault);
 			pod_plan_free(plan);
 		}
 		cli_image_close(&im);
@@ -142,5 +168,5 @@ bool persist_type_find(struct cli_target *t, const char *image, struct persist_t
 	if (ok && st != POD_OK)
 		ok = fault_status(fault, image, _("cannot look into the image"), st, &diag) == CLI_OK;
 	free(plan);
-	return ok && conclude(&seen, image, out, fault);
+	return ok;
 }

@@ -58,6 +58,7 @@ static enum pod_status find_runs(struct cli_image *im, const struct pod_node *no
 	POD_TRY(runs_of(im->target, node, &im->extent, &im->extent_count));
 	im->disk = &im->target->file.dev;
 	im->size_bytes = node->size_bytes;
+	im->mtime = node->mtime;
 	return POD_OK;
 }
 
@@ -297,6 +298,8 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,
 		.labconfig = conf ? conf->labconfig : NULL,
+		.mtime = im->mtime,
+		.disk_id = im->disk_id,
 		.write = conf && conf->write,
 		.wim_image = im->wim_image ? im->wim_image
 			     : conf	   ? conf->windows_image

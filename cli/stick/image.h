@@ -14,6 +14,8 @@ struct cli_image {
 	struct pod_extent *extent;
 	size_t extent_count;
 	uint64_t size_bytes;
+	int64_t mtime;		       /* of a file on a stick */
+	bool disk_id;		       /* the plan says which disk it is */
 	char *path;		       /* on the stick, or what it would be called there */
 	struct fault *fault;	       /* while planning: why another file it needs cannot be opened */
 	void *shim[POD_MACHINE_COUNT]; /* loaded on demand */

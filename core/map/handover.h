@@ -40,6 +40,12 @@
  *   +0x14  4  zero
  *   +0x18     segments: 16 bytes each, { u64 first byte on the stick, 0: zeros, u64 length in bytes }, in the disk's order; both are
  *             multiples of 512, what lies on the stick lies in the data partition, and the lengths add up to the size
+ *
+ * POD_HO_CHUNK_COW: what is written to that disk is kept on the stick, as device-mapper's persistent snapshots keep it.
+ *   +0x00  8  the store's first byte on the stick
+ *   +0x08  8  its length in bytes; both multiples of 512
+ *   +0x10  4  sectors of a chunk
+ *   +0x14  4  zero
  */
 #ifndef POD_MAP_HANDOVER_H
 #define POD_MAP_HANDOVER_H
@@ -54,12 +60,14 @@
 #define POD_HO_DISK_HEAD    0x18u
 #define POD_HO_DISK_SEG_MAX 65536u
 #define POD_HO_PERSIST_SIZE 16u
+#define POD_HO_COW_SIZE	    0x18u
 
 /* Types of chunks. */
 enum pod_ho_chunk {
 	POD_HO_CHUNK_DISK = 0x4b534944, /* "DISK" */
 	/* { u64 first byte on the disk, u64 length in bytes } of a persistence file: shown as a further partition, to be written to */
 	POD_HO_CHUNK_PERSIST = 16,
+	POD_HO_CHUNK_COW = 17,
 };
 
 enum {

@@ -429,6 +429,7 @@ static void warn_if_none(struct job *j)
 enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
 {
 	struct pod_plan *p = h->plan;
+	POD_TRY(pod_handover_overlay(h));
 	struct job *j = pod_zalloc(p->alloc, 1, sizeof *j);
 	if (!j)
 		return POD_E_NOMEM;

@@ -77,8 +77,8 @@ static enum pod_status read_file(const struct pod_handover *h, uint64_t off, voi
 	return st;
 }
 
-/* CRC-32 of the image's first volume descriptor as it lies on the stick; of a VHD or VHDX, of the bytes at that place of the file. It is
- * asked for before anything there is patched. */
+/* CRC-32 of the image's first volume descriptor as it lies on the stick; of a VHD or VHDX, of the bytes at that place of the file,
+ * and where an overlay changes what the image shows, too. It is asked for before anything there is patched. */
 static enum pod_status descriptor_crc(struct pod_handover *h, uint32_t *crc)
 {
 	enum { AT = 32768, LEN = 2048 };
@@ -88,7 +88,8 @@ static enum pod_status descriptor_crc(struct pod_handover *h, uint32_t *crc)
 	uint8_t *sector = pod_zalloc(h->plan->alloc, LEN, 1);
 	if (!sector)
 		return POD_E_NOMEM;
-	enum pod_status st = h->plan->container ? read_file(h, AT, sector, LEN) : pod_dev_read(h->image, AT, sector, LEN);
+	bool other = h->plan->container || h->plan->persist.kind == POD_PERSIST_DISK;
+	enum pod_status st = other ? read_file(h, AT, sector, LEN) : pod_dev_read(h->image, AT, sector, LEN);
 	*crc = pod_crc32(0, sector, LEN);
 	pod_free(h->plan->alloc, sector);
 	return st;

@@ -23,7 +23,7 @@ static bool has_places(const struct pod_map *m)
 static uint32_t wanted_flags(const struct pod_handover *h)
 {
 	struct pod_plan *p = h->plan;
-	if (!h->rq->write)
+	if (!h->rq->write || p->persist.kind == POD_PERSIST_DISK)
 		return 0;
 	if ((!p->container || p->one_fixed) && has_places(&p->map))
 		return POD_HO_DISK_WRITE;
@@ -51,6 +51,8 @@ static enum pod_start_why reason_against(const struct pod_map *m)
 enum pod_status pod_handover_disk(struct pod_handover *h)
 {
 	const struct pod_map *m = &h->plan->map;
+	if (h->disk_told)
+		return POD_OK;
 	enum pod_start_why against = reason_against(m);
 	uint64_t size = m->size_bytes & ~(uint64_t)(UNIT - 1);
 	uint32_t count = (uint32_t)m->count;
@@ -79,5 +81,6 @@ enum pod_status pod_handover_disk(struct pod_handover *h)
 	pod_put_le32(c + 0x10, n);
 	enum pod_status st = pod_handover_chunk(h, POD_HO_CHUNK_DISK, c, POD_HO_DISK_HEAD + (size_t)n * SEG);
 	pod_free(h->plan->alloc, c);
+	h->disk_told = st == POD_OK;
 	return st;
 }

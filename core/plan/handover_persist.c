@@ -11,6 +11,7 @@
  */
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"
+#include "core/base/mem.h"
 #include "core/map/handover.h"
 
 enum { S_DIR = 0040755, S_FILE = 0100644, INO_FIRST = 0x69736f20, FOLDERS = 3 };
@@ -52,6 +53,21 @@ static bool one_run(const struct pod_plan_file *f, uint64_t *start)
 	return f->extent_count > 0;
 }
 
+/* Is the disk still the one that it was made for? Else what it holds belongs to other bytes. */
+static enum pod_status is_its_overlay(struct pod_handover *h, const struct pod_persist *found, const char *name, bool *same)
+{
+	struct pod_plan *p = h->plan;
+	POD_TRY(pod_handover_disk_id(h));
+	*same = found->cow.disk_bytes == p->disk_bytes && memcmp(found->cow.id, p->disk_id, POD_COW_ID) == 0;
+	if (!*same)
+		pod_plan_warn(p,
+			      "%.60s is of another disk, or of this one before it was written to: the system starts without it.",
+			      name);
+	else if (h->rq->write)
+		pod_plan_warn(p, "'write = on' is not followed: what is written goes into %.80s.", name);
+	return POD_OK;
+}
+
 static enum pod_status use_file(struct pod_handover *h, const struct pod_plan_file *f, const char *name)
 {
 	struct pod_plan *p = h->plan;
@@ -65,6 +81,8 @@ static enum pod_status use_file(struct pod_handover *h, const struct pod_plan_fi
 		return POD_OK;
 	}
 	enum pod_status st = pod_persist_look(h->rq->disk, start, f->size_bytes, &found);
+	if (st == POD_OK && (found.kind == POD_PERSIST_DISK) != (p->image.kind == POD_IMAGE_DISK))
+		st = POD_E_UNSUPPORTED;
 	if (st == POD_E_BUDGET || st == POD_E_CANCELLED)
 		return st;
 	if (st != POD_OK) {
@@ -72,10 +90,18 @@ static enum pod_status use_file(struct pod_handover *h, const struct pod_plan_fi
 			      pod_status_text(st));
 		return POD_OK;
 	}
+	if (found.kind == POD_PERSIST_DISK) {
+		bool same;
+		POD_TRY(is_its_overlay(h, &found, name, &same));
+		if (!same)
+			return POD_OK;
+	}
 	if (found.full)
 		pod_plan_warn(p, "%.80s is full: %s of %s are free. What the system writes may be lost.", name,
 			      pod_format_size(free_text, found.free_bytes), pod_format_size(all, found.fs_bytes));
 	p->persist = found;
+	if (found.kind == POD_PERSIST_DISK)
+		return POD_OK;
 	pod_put_le64(chunk, start);
 	pod_put_le64(chunk + 8, f->size_bytes & ~(uint64_t)511);
 	return pod_handover_chunk(h, POD_HO_CHUNK_PERSIST, chunk, sizeof chunk);
@@ -86,8 +112,9 @@ enum pod_status pod_handover_persist(struct pod_handover *h)
 	const struct pod_plan_request *rq = h->rq;
 	struct pod_plan_file f = {0};
 	size_t len = pod_strlen(rq->path), size = len + sizeof POD_PERSIST_SUFFIX;
-	if (!rq->find)
+	if (!rq->find || h->persist_asked)
 		return POD_OK;
+	h->persist_asked = true;
 	char *path = pod_zalloc(h->plan->alloc, size, 1);
 	if (!path)
 		return POD_E_NOMEM;

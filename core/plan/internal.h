@@ -141,7 +141,9 @@ struct pod_handover {
 	size_t chunk_bytes;
 	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
 	uint32_t module_count;
-	bool asked; /* for a persistence file, and what a disk needs */
+	bool asked;	    /* for a persistence file, and what a disk needs */
+	bool persist_asked; /* the first alone */
+	bool disk_told;	    /* the record has the chunk of the disk */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
@@ -162,6 +164,10 @@ enum pod_status POD_MUST_USE pod_handover_modules_of(struct pod_handover *h, str
 void pod_handover_fini(struct pod_handover *h);
 /* Looks for the image's persistence file, and says so in the plan and in the record. */
 enum pod_status POD_MUST_USE pod_handover_persist(struct pod_handover *h);
+/* Fills in the plan's disk_id; when done before, without effect. */
+enum pod_status POD_MUST_USE pod_handover_disk_id(struct pod_handover *h);
+/* Of a disk, before anything is looked for on it: the map shows it with what its overlay holds from then on. */
+enum pod_status POD_MUST_USE pod_handover_overlay(struct pod_handover *h);
 /* Adds what makes a live system use it. */
 void pod_handover_persist_files(struct pod_cpio *c, enum pod_persist_kind kind);
 /* Appends another map's segments; both count in the same blob. */

@@ -88,6 +88,17 @@ static enum pod_status count_free(struct pod_dev *d, uint64_t start, const struc
 	return POD_OK;
 }
 
+static enum pod_status look_overlay(struct pod_dev *d, struct pod_persist *out)
+{
+	POD_TRY(pod_cow_read(d, out->start_bytes, out->length_bytes, &out->cow));
+	out->kind = POD_PERSIST_DISK;
+	out->fs_bytes = out->cow.store_bytes;
+	out->free_bytes = pod_cow_free(&out->cow);
+	out->free_inodes = UINT32_MAX;
+	out->full = pod_cow_full(&out->cow);
+	return POD_OK;
+}
+
 enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uint64_t length_bytes, struct pod_persist *out)
 {
 	uint8_t sb[SUPER];
@@ -95,6 +106,9 @@ enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uin
 	*out = (struct pod_persist){.start_bytes = start_bytes, .length_bytes = length_bytes};
 	if (length_bytes < SUPER_AT + SUPER)
 		return POD_E_FORMAT;
+	enum pod_status st = look_overlay(disk, out);
+	if (st != POD_E_FORMAT)
+		return st;
 	POD_TRY(pod_dev_read(disk, start_bytes + SUPER_AT, sb, sizeof sb));
 	POD_TRY(read_super(sb, &s));
 	if (s.blocks > length_bytes >> s.block_shift || s.blocks <= s.first_block)
@@ -119,6 +133,7 @@ const char *pod_persist_words(enum pod_persist_kind kind)
 
 const char *pod_persist_kind_text(enum pod_persist_kind kind)
 {
-	static const char *const text[POD_PERSIST_KINDS] = {"unknown", "live-boot", "casper", "dracut", "archiso", "alpine"};
+	static const char *const text[POD_PERSIST_KINDS] = {"unknown", "live-boot", "casper", "dracut",
+							    "archiso", "alpine",    "disk"};
 	return text[kind < POD_PERSIST_KINDS ? kind : POD_PERSIST_NONE];
 }

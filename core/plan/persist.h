@@ -2,12 +2,12 @@
 /*
  * Persistence: a file beside an image, "/images/x.iso.persist", holds a filesystem that the live system in the image keeps its
  * changes in. It is shown to that system as a further partition of the stick, which its initramfs finds by its label; the same
- * label says which live system it is made for.
+ * label says which live system it is made for. Beside an image that is a disk it holds an overlay (cow.h).
  */
 #ifndef POD_PLAN_PERSIST_H
 #define POD_PLAN_PERSIST_H
 
-#include "core/disk/dev.h"
+#include "core/plan/cow.h"
 
 #define POD_PERSIST_SUFFIX   ".persist"
 #define POD_PERSIST_LABEL    17u /* bytes of a label with its NUL */
@@ -22,6 +22,7 @@ enum pod_persist_kind {
 	POD_PERSIST_DRACUT,    /* takes any label: POD_PERSIST_LABEL_DR */
 	POD_PERSIST_ARCHISO,   /* the label that the kernel's command line names: POD_PERSIST_LABEL_AR */
 	POD_PERSIST_ALPINE,    /* any filesystem with an apkovl in it: POD_PERSIST_LABEL_AL */
+	POD_PERSIST_DISK,      /* no filesystem: what is written to the disk in the image */
 	POD_PERSIST_KINDS,
 };
 
@@ -31,11 +32,12 @@ struct pod_persist {
 	uint64_t start_bytes, length_bytes; /* of the file on the disk it was looked at on */
 	uint64_t fs_bytes, free_bytes;	    /* of the filesystem */
 	uint32_t free_inodes;
-	bool full; /* next to nothing can be written */
+	bool full;	    /* next to nothing can be written */
+	struct pod_cow cow; /* of DISK; fs_bytes and free_bytes are those of its store */
 };
 
-/* Looks at the filesystem (ext2, ext3, ext4) that begins at `start_bytes` of a disk. POD_E_FORMAT: there is none; POD_E_CORRUPT:
- * longer than the file, or numbers that cannot be; POD_E_UNSUPPORTED: no live system that is known looks for its label. */
+/* Looks at the filesystem (ext2, ext3, ext4), or the overlay, that begins at `start_bytes` of a disk. POD_E_FORMAT: there is none;
+ * POD_E_CORRUPT: longer than the file, or numbers that cannot be; POD_E_UNSUPPORTED: no live system that is known looks for its label. */
 enum pod_status POD_MUST_USE pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uint64_t length_bytes,
 					      struct pod_persist *out);
 

@@ -100,7 +100,9 @@ struct pod_plan_request {
 	/* Free space of that volume. NULL function: not known. */
 	enum pod_status (*volume_free)(void *ctx, uint64_t *bytes);
 	void *volume_free_ctx;
-	bool write; /* what a Linux in a disk image writes goes into the image, where that can be; else it is not kept */
+	int64_t mtime; /* of the file that was chosen, as its filesystem tells it (fs.h) */
+	bool disk_id;  /* fill in the plan's disk_id, if it is a disk */
+	bool write;    /* what a Linux in a disk image writes goes into the image, where that can be; else it is not kept */
 	/* Where the Linux in the image goes on recording this boot; zeros: nowhere. */
 	uint64_t state_start_bytes; /* of the state file on the disk */
 	uint32_t state_length_bytes, boot_number;
@@ -237,6 +239,9 @@ struct pod_plan {
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
 	struct pod_persist persist; /* kind NONE: the system keeps nothing */
+	bool has_disk_id;	    /* of the disk as it lies in the image (cow.h); for the request's disk_id */
+	uint8_t disk_id[POD_COW_ID];
+	uint64_t disk_bytes;
 	uint32_t warning_count;
 	struct {
 		uint32_t first, end;

@@ -3,12 +3,15 @@
 """Live systems that keep what they change: booted from power-on, with nothing typed at any boot menu. What is written in one session is
 there in the next, and is gone after going back to a snapshot of before; the image and the rest of the data partition stay as they were.
 
+The disk of an installed system keeps its changes in an overlay; the boot loader sees them, too.
+
 persist.py [NAME...]: live-bios, dracut-uefi, ... (all by default)
 """
 import hashlib
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +23,8 @@ from vm import BootError, VM
 
 MIB = 1 << 20
 RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut"),
-        "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine")}
+        "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine"),
+        "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk")}
 SAVE = {"dunlin": "lbu commit"}
 LOGIN, SHUT_DOWN = 900, 300
 
@@ -29,9 +33,10 @@ class Stick:
     """A stick of its own with one image and its persistence file."""
 
     def __init__(self, env, work, medium):
-        self.env, self.path, self.image = env, os.path.join(work, "stick.img"), "/images/%s.iso" % medium
-        env.run("create", self.path, "--size", "700M", "--yes")
-        env.run("add", self.path, env.medium(medium))
+        self.env, self.path, self.medium = env, os.path.join(work, "stick.img"), env.medium(medium)
+        self.image = "/images/" + os.path.basename(self.medium)
+        env.run("create", self.path, "--size", "900M", "--yes")
+        env.run("add", self.path, self.medium)
         self.made = json.loads(env.run("persist", "create", self.path, self.image, "--size", "128M", "--json"))
         data = json.loads(subprocess.run(["sfdisk", "--json", self.path], check=True, capture_output=True).stdout)["partitiontable"]["partitions"]
         self.data = (data[0]["start"] * 512, data[0]["size"] * 512)
@@ -65,13 +70,35 @@ class Stick:
         part = os.path.join(work, "part.ext4")
         with open(self.path, "rb") as f, open(part, "wb") as out:
             f.seek(self.place())
-            out.write(f.read(self.made["size"]))
+            data = f.read(self.made["size"])
+            out.write(data if self.made["kind"] != "disk" else self.root(data))
         r = subprocess.run(["e2fsck", "-fp", part], capture_output=True, text=True)
         if r.returncode & ~1:
             raise BootError("e2fsck: " + r.stdout + r.stderr)
         r = subprocess.run(["e2fsck", "-fn", part], capture_output=True, text=True)
         if r.returncode:
             raise BootError("e2fsck: " + r.stdout + r.stderr)
+
+
+    def root(self, overlay):
+        """The largest partition of the disk, with what device-mapper's snapshot has for it."""
+        with open(self.medium, "rb") as f:
+            disk = bytearray(f.read())
+        chunk, store, area = 4096, overlay[4096:], 1
+        while True:
+            for at in range(area * chunk, (area + 1) * chunk, 16):
+                old, new = struct.unpack_from("<QQ", store, at)
+                if not new:
+                    break
+                piece = store[new * chunk:(new + 1) * chunk]
+                disk[old * chunk:(old + 1) * chunk] = piece[:len(disk) - old * chunk]
+            else:
+                area += 257
+                continue
+            break
+        table = json.loads(subprocess.run(["sfdisk", "--json", self.medium], check=True, capture_output=True).stdout)["partitiontable"]
+        p = max(table["partitions"], key=lambda p: p["size"])
+        return disk[p["start"] * 512:(p["start"] + p["size"]) * 512]
 
 
 def session(stick, work, name, firmware, medium, do):
@@ -103,6 +130,17 @@ def first(vm):
     must(vm, "echo kept-$((40+2)) >/root/kept && cat /root/kept", "kept-42", "written")
 
 
+def first_on_disk(vm):
+    must(vm, "dmesg | grep isopod:", r"goes into the file beside it", "the shim's word")
+    must(vm, "echo kept-$((40+2)) >/root/kept && cat /root/kept", "kept-42", "written")
+    must(vm, "sed -i 's/console=ttyS0/pod.kept=1 &/' /boot/grub/grub.cfg && grep -c pod.kept /boot/grub/grub.cfg", r"^\d", "the boot menu changed")
+
+
+def second_on_disk(vm):
+    must(vm, "cat /proc/cmdline", "pod.kept=1", "the boot loader read what was written")
+    second(vm)
+
+
 def second(vm):
     must(vm, "cat /root/kept", "kept-42", "there in the second session")
     must(vm, "echo later >/root/later && mkdir /etc/mine && cat /root/later", "later", "written in the second session")
@@ -120,12 +158,12 @@ def run(env, name):
         if stick.made["kind"] != kind:
             raise BootError("%s is taken for %s" % (medium, stick.made["kind"]))
         rest = stick.rest()
-        session(stick, work, "persist-%s-1" % name, firmware, medium, first)
+        session(stick, work, "persist-%s-1" % name, firmware, medium, first_on_disk if kind == "disk" else first)
         stick.fsck(work)
         if stick.rest() != rest:
             raise BootError("the data partition changed outside the persistence file")
         stick.run("snapshot")
-        session(stick, work, "persist-%s-2" % name, firmware, medium, second)
+        session(stick, work, "persist-%s-2" % name, firmware, medium, second_on_disk if kind == "disk" else second)
         stick.fsck(work)
         stick.run("rollback")
         session(stick, work, "persist-%s-3" % name, firmware, medium, third)

@@ -54,6 +54,8 @@ static void require_disk(const struct pod_ho_record *r)
 		pod_ho_disk_seg(&d, i, &s);
 		FUZZ_REQUIRE(s.length_bytes && ((s.start_bytes | s.length_bytes) & (UNIT - 1)) == 0);
 		if (s.start_bytes) {
+			FUZZ_REQUIRE(!r->cow.length_bytes || s.start_bytes >= r->cow.start_bytes + r->cow.length_bytes ||
+				     s.start_bytes + s.length_bytes <= r->cow.start_bytes);
 			FUZZ_REQUIRE(s.start_bytes >= r->part_start_bytes && s.length_bytes <= r->part_length_bytes);
 			FUZZ_REQUIRE(s.start_bytes - r->part_start_bytes <= r->part_length_bytes - s.length_bytes);
 		}
@@ -63,10 +65,10 @@ static void require_disk(const struct pod_ho_record *r)
 }
 
 /* The system writes there: it must be the stick's data partition and nothing of the image. */
-static void require_persist(const struct pod_ho_record *r)
+static void require_written(const struct pod_ho_record *r, const struct pod_ho_run *run)
 {
-	uint64_t start = r->persist.start_bytes, end = start + r->persist.length_bytes;
-	if (!r->persist.length_bytes)
+	uint64_t start = run->start_bytes, end = start + run->length_bytes;
+	if (!run->length_bytes)
 		return;
 	FUZZ_REQUIRE(start >= r->part_start_bytes && end > start && end <= r->part_start_bytes + r->part_length_bytes);
 	FUZZ_REQUIRE(((start | end) & (UNIT - 1)) == 0);
@@ -100,7 +102,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			     r.state_start_bytes + r.state_length_bytes <= r.part_start_bytes);
 		require_chunks(&r, copy + size);
 		require_disk(&r);
-		require_persist(&r);
+		require_written(&r, &r.persist);
+		require_written(&r, &r.cow);
+		FUZZ_REQUIRE(!r.cow.length_bytes == !r.cow_sectors && r.cow_sectors <= 2048);
 		check_runs(&r, 512);
 		check_runs(&r, 4096);
 		check_runs(&r, 1);

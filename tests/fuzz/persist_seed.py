@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Seeds for persist_fuzz: superblock and group descriptors, of blocks of 1 and 4 KiB, with descriptors of 32 and 64 bytes, full and not."""
+"""Seeds for persist_fuzz: superblock and group descriptors, of blocks of 1 and 4 KiB, with descriptors of 32 and 64 bytes, full and not;
+overlays of a disk."""
 import os, struct, sys
 
 
@@ -22,7 +23,24 @@ def volume(label, log=2, desc=32, groups=2, free=100, inodes=100, incompat=0, pe
     return bytes(out) + bytes(4)
 
 
+def overlay(disk=300 << 12, store=20, changes=((0, 2), (1, 3), (7, 4)), area2=()):
+    """Of chunks of 4 KiB; a store of more than 257 has a second area."""
+    head = bytearray(4096)
+    head[:8] = b"ISOPODOV"
+    struct.pack_into("<IIQQQ", head, 8, 1, 0, disk, 4096, store << 12)
+    out = bytearray(store << 12)
+    struct.pack_into("<IIII", out, 0, 0x70416E53, 1, 1, 8)
+    for at, entries in ((4096, changes), (258 << 12, area2)):
+        for i, e in enumerate(entries):
+            struct.pack_into("<QQ", out, at + 16 * i, *e)
+    return bytes(head + out) + bytes(4)
+
+
 SEEDS = {
+    "overlay": overlay(),
+    "overlay-new": overlay(changes=()),
+    "overlay-twice": overlay(changes=((3, 2), (3, 3))),
+    "overlay-area": overlay(changes=((3, 258),)),
     "live-boot": volume(b"persistence", free=3),
     "casper": volume(b"writable", log=0, per_group=8, groups=3, free=5),
     "wide": volume(b"isopod-rw", desc=64, incompat=0x80, free=2, per_group=8),

@@ -31,6 +31,7 @@ echo "T:disk=$disk size=$(($(cat /sys/block/$disk/size) * 512)) ro=$(cat /sys/bl
 for p in 2 5; do
 	s=/sys/block/$disk/${disk}p$p
 	mount -t vfat /dev/${disk}p$p /mnt
+	echo "T:before=$(cat /mnt/new.txt 2>/dev/null)"
 	echo "T:part$p=$(($(cat $s/start) * 512)) $(($(cat $s/size) * 512)) $(cat /mnt/word.txt)"
 	echo "written by the system" >/mnt/new.txt; dd if=/dev/zero bs=64k count=16 of=/mnt/zeros 2>/dev/null
 	umount /mnt; echo 3 >/proc/sys/vm/drop_caches; mount -r -t vfat /dev/${disk}p$p /mnt
@@ -87,10 +88,13 @@ def make_disk(path):
 class DiskStick(S.Stick):
     """A stick whose image is the disk as one piece; `spread` puts the disk, as a container would, elsewhere into its volume."""
 
+    cow = None  # of an overlay's store on the stick: first byte, length
+
     def chunk(self):
         segs = b"".join(struct.pack("<QQ", *s) for s in self.segs)
         body = struct.pack("<QIIII", SIZE, 512, self.flags, len(self.segs), 0) + segs
-        return struct.pack("<II", 0x4B534944, len(body)) + body + bytes(-len(body) % 8)
+        more = struct.pack("<IIQQII", 17, 24, *self.cow, 8, 0) if self.cow else b""
+        return struct.pack("<II", 0x4B534944, len(body)) + body + bytes(-len(body) % 8) + more
 
     def record(self, **wrong):
         r = bytearray(super().record())
@@ -177,6 +181,28 @@ class Tests:
         self.seen(w, True)
         self.check("stays in memory" in log, "the log does not say where writes go")
         self.check(not changed, f"{len(changed)} blocks of the stick were written")
+
+    def case_kept_in_a_file(self):
+        """The kernel's own snapshot in a store that we made: twice the same machine, and the second time it finds what it wrote."""
+        s, store = self.stick(), (22 * MIB, 4 * MIB)
+        s.cow = store
+        with open(s.path, "r+b") as f:
+            f.seek(store[0])
+            f.write(struct.pack("<IIII", 0x70416E53, 1, 1, 8) + bytes(store[1] - 16))
+        for _ in range(2):
+            w, log, changed = self.boot(s, DM)
+            self.seen(w, True)
+            self.check("goes into the file beside it" in log, "the log does not say where writes go")
+            self.check(changed and all(store[0] <= c < sum(store) for c in changed), "written elsewhere: %s" % changed[:3])
+        self.check("T:before=written by the system" in log, "nothing of the first time is there the second")
+        w, log, changed = self.boot(self.broken(s, store), DM)
+        self.check("cannot be used" in log and "stays in memory" in log and not changed, "a store that the kernel gave up")
+
+    def broken(self, s, store):
+        with open(s.path, "r+b") as f:
+            f.seek(store[0] + 4)
+            f.write(bytes(4))
+        return s
 
     def case_no_snapshot(self):
         s = self.stick()

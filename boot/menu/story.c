@@ -32,7 +32,7 @@ struct story {
 	struct pod_plan plan;
 	bool planned;
 	struct pod_where last, error, slowest;
-	char missing[256];
+	char missing[256], damaged[256];
 	struct pod_verdict verdict;
 	struct pod_verdict_facts facts;
 	struct pod_start start;
@@ -60,6 +60,20 @@ static void find_missing(struct menu *m, struct story *s)
 	menu_budget_end(m);
 }
 
+/* Initrds are not unpacked here: `isopod trace` does. */
+static void find_damaged(struct menu *m, struct story *s)
+{
+	bool silent = pod_verdict_is_silent(m->before), stillborn = m->fw->judge_loader && pod_verdict_is_stillborn(m->before);
+	if (!s->planned || !(silent || stillborn))
+		return;
+	menu_budget_start(m, POD_PLAN_STEPS, POD_PLAN_BYTES);
+	if (stillborn)
+		s->facts.damaged_file = pod_plan_damaged_loader(&s->plan, m->fw->disk, m->before->machine.firmware, m->alloc);
+	else if (pod_plan_damaged_kernel(&s->plan, m->fw->disk, m->alloc, s->damaged) == POD_OK)
+		s->facts.damaged_file = s->damaged;
+	menu_budget_end(m);
+}
+
 /* Which files the places in the record are, from the plan made again; the kernel's log; and what follows from it all. */
 static void judge(struct menu *m, struct story *s, size_t image)
 {
@@ -79,6 +93,7 @@ static void judge(struct menu *m, struct story *s, size_t image)
 	if (r->slow[0].ms)
 		s->facts.slowest = look_up(m, s, r->slow[0].off_bytes, &s->slowest);
 	find_missing(m, s);
+	find_damaged(m, s);
 	if (s->planned && b->has_machine)
 		s->facts.other_mode = pod_plan_other_mode(&s->plan, b->machine.firmware) ? POD_YES : POD_NO;
 	if (s->planned && b->has_machine)

@@ -396,18 +396,6 @@ static void check_state(struct doctor *d)
 
 /* --- hooks ------------------------------------------------------------------------------------------------------------------- */
 
-static void read_list(struct cli_target *t, struct cli_manifest *out)
-{
-	struct pod_node node;
-	char *text = cli_xzalloc(CLI_MANIFEST_SIZE);
-
-	if (pod_fs_lookup(&t->esp, CLI_MANIFEST_FILE, &node, &t->scratch) != POD_OK || node.is_dir ||
-	    node.size_bytes > CLI_MANIFEST_SIZE || pod_fs_read(&t->esp, &node, 0, text, (size_t)node.size_bytes) != POD_OK ||
-	    !cli_manifest_parse(text, (size_t)node.size_bytes, out))
-		memset(out, 0, sizeof *out);
-	free(text);
-}
-
 static void run_stick(struct doctor *d)
 {
 	struct stick_files *f = cli_xzalloc(sizeof *f);
@@ -415,7 +403,7 @@ static void run_stick(struct doctor *d)
 
 	f->ours = cli_bootcode_load(&f->boot, &why) && cli_esp_load(&f->esp, 0, &why);
 	if (d->target->esp.ops)
-		read_list(d->target, &f->list);
+		cli_manifest_read(d->target, &f->list);
 	check_bootcode(d, f);
 	if (d->target->partmode)
 		doctor_report(

@@ -2,10 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/stick/manifest.h"
-#include "cli/ui/ui.h"
+#include "cli/stick/target.h"
 #include "core/base/sha1.h"
 
-#define TITLE "# Isopod "
+#define TITLE	 "# Isopod "
+#define FILE_MAX (4u << 20)
 
 static void sha1_hex(const void *data, size_t len, char out[41])
 {
@@ -99,4 +100,33 @@ int cli_version_compare(const char *a, const char *b)
 			break; /* no number and no dot */
 	}
 	return 0;
+}
+
+void cli_manifest_read(struct cli_target *t, struct cli_manifest *out)
+{
+	struct pod_node node;
+	char *text = cli_xzalloc(CLI_MANIFEST_SIZE);
+
+	if (pod_fs_lookup(&t->esp, CLI_MANIFEST_FILE, &node, &t->scratch) != POD_OK || node.is_dir ||
+	    node.size_bytes > CLI_MANIFEST_SIZE || pod_fs_read(&t->esp, &node, 0, text, (size_t)node.size_bytes) != POD_OK ||
+	    !cli_manifest_parse(text, (size_t)node.size_bytes, out))
+		memset(out, 0, sizeof *out);
+	free(text);
+}
+
+bool cli_manifest_differs(struct cli_target *t, const struct cli_manifest *m, const char *name)
+{
+	struct pod_node node;
+	char *data;
+	bool named = false, differs = false;
+
+	for (size_t i = 0; i < m->count; i++)
+		named |= strcmp(m->item[i].name, name) == 0;
+	if (!named || pod_fs_lookup(&t->esp, name, &node, &t->scratch) != POD_OK || node.is_dir || node.size_bytes > FILE_MAX)
+		return false;
+	data = cli_xmalloc((size_t)node.size_bytes + 1);
+	if (pod_fs_read(&t->esp, &node, 0, data, (size_t)node.size_bytes) == POD_OK)
+		differs = !cli_manifest_has(m, name, data, (size_t)node.size_bytes);
+	free(data);
+	return differs;
 }

@@ -34,6 +34,11 @@ char *cli_manifest_text(const struct cli_manifest *m, size_t *len);
 bool cli_manifest_parse(const char *text, size_t len, struct cli_manifest *out);
 /* Is this what the list says of the name? False if it does not name it. */
 bool cli_manifest_has(const struct cli_manifest *m, const char *name, const void *data, size_t len);
+/* That of a stick; no items if it has none. */
+struct cli_target;
+void cli_manifest_read(struct cli_target *t, struct cli_manifest *out);
+/* Is this file of its ESP another one than the list says? False also if the list does not name it, or it is not there. */
+bool cli_manifest_differs(struct cli_target *t, const struct cli_manifest *m, const char *name);
 /* Negative: a is older than b; "0.9.1", "0.10". */
 int cli_version_compare(const char *a, const char *b);
 

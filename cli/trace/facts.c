@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli/doctor/initrd.h"
+#include "cli/stick/manifest.h"
 #include "cli/trace/trace.h"
 #include "core/base/hash.h"
 #include "core/plan/arguments.h"
@@ -81,7 +82,7 @@ static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_
 		return;
 	initrd_read(&rd, &dev.dev, r->path, r->start_bytes, r->length_bytes);
 	initrd_facts(&rd.modules, &facts);
-	if (rd.damaged && !b->initrd) {
+	if (rd.damaged && !b->initrd && !b->facts.damaged_file) {
 		b->initrd = cli_xstrdup(r->path);
 		b->facts.damaged_file = b->initrd;
 	}
@@ -92,18 +93,48 @@ static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_
 	pod_map_fini(&map);
 }
 
-/* Only where a kernel may have started and nothing was heard of it: unpacking takes seconds. */
-static void look_into_initrds(struct trace *t, struct trace_boot *b, struct fault *fault)
+/* What was put into the initrds: is it still what this stick's list says? */
+static void look_at_shims(struct trace *t, struct trace_boot *b)
 {
-	const struct pod_rec_boot *r = &b->rec;
+	struct cli_manifest *list = cli_xzalloc(sizeof *list);
 
-	if (r->has_linux || r->has_windows || !r->has_progress || !(r->image.flags & POD_REC_I_HANDOVER) ||
-	    !pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_STARTED) ||
-	    pod_stages_find(&r->progress.stages, POD_STAGE_LOADER_RETURNED))
+	if (t->target->esp.ops)
+		cli_manifest_read(t->target, list);
+	for (size_t i = 0; i < t->plan->initrd_count; i++) {
+		unsigned machine = t->plan->initrd[i].machine;
+
+		if (machine < POD_MACHINE_COUNT && cli_manifest_differs(t->target, list, cli_shim_path[machine]))
+			b->facts.stick_file = cli_shim_path[machine];
+	}
+	free(list);
+}
+
+/* Unpacking initrds takes seconds. */
+static void look_into_silence(struct trace *t, struct trace_boot *b, struct fault *fault)
+{
+	struct cli_dev *file = cli_image_file(&t->image);
+
+	if (!pod_verdict_is_silent(&b->rec))
 		return;
+	look_at_shims(t, b);
+	cli_dev_limit(file, POD_PLAN_STEPS, 0);
+	if (pod_plan_damaged_kernel(t->plan, t->image.disk, &cli_alloc, b->damaged) == POD_OK)
+		b->facts.damaged_file = b->damaged;
+	cli_dev_unlimited(file);
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
 		if (!t->plan->initrd[i].partition) /* that of a disk image may lie in pieces */
 			read_initrd(t, b, &t->plan->initrd[i], fault);
+}
+
+static void look_at_loader(struct trace *t, struct trace_boot *b)
+{
+	struct cli_dev *file = cli_image_file(&t->image);
+
+	if (!pod_verdict_is_stillborn(&b->rec))
+		return;
+	cli_dev_limit(file, POD_PLAN_STEPS, 0);
+	b->facts.damaged_file = pod_plan_damaged_loader(t->plan, t->image.disk, b->rec.machine.firmware, &cli_alloc);
+	cli_dev_unlimited(file);
 }
 
 /* What it may have looked for in the folder that it read last. */
@@ -134,7 +165,8 @@ void trace_find_facts(struct trace *t, struct trace_boot *b, struct fault *fault
 	b->facts.why = b->start.why;
 	if (b->rec.has_machine && pod_start_of_system(t->plan, b->rec.machine.firmware, &b->start))
 		b->facts.start = &b->start;
-	look_into_initrds(t, b, fault);
+	look_at_loader(t, b);
+	look_into_silence(t, b, fault);
 	if (!b->rec.has_progress)
 		return;
 	if (p->reads || (p->flags & POD_REC_P_READING))

@@ -16,7 +16,7 @@ struct trace_boot {
 	char *log; /* NULL: none was saved */
 	size_t log_len;
 	char *initrd; /* what facts.damaged_file points to */
-	char missing[256];
+	char missing[256], damaged[256];
 };
 
 struct trace {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a loader was looking for in a folder: the kernel or initrd that a configuration names there, and that is not there. */
+/* What the boot menus name, after a start that failed: the kernel or initrd that a loader looked for in a folder and that is not there; a kernel
+ * whose own sum is wrong. */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
+#include "core/image/bootfile.h"
 
-enum { CACHE_LINES = 16, CACHE_LINE_BYTES = 8192 };
+enum { CACHE_LINES = 16, CACHE_LINE_BYTES = 8192, KERNELS_MAX = 4, SUM_BYTES = 64 << 10 };
 
 struct missing {
 	struct pod_scan *s;
@@ -41,23 +43,88 @@ static enum pod_status look_for(void *ctx, const char *config, const struct pod_
 	return POD_END;
 }
 
-static enum pod_status look_in(struct pod_dev *dev, const char *folder, struct pod_alloc *a, char out[256])
+/* --- a kernel that is damaged ----------------------------------------------------------------------------- */
+
+struct kernels {
+	struct pod_scan *s;
+	char *out;
+	uint8_t *buf;
+	uint64_t seen[KERNELS_MAX]; /* where they begin: several entries start the same one */
+	uint32_t count;
+};
+
+struct in_file {
+	struct pod_dev dev;
+	struct pod_fs *fs;
+	const struct pod_node *node;
+};
+
+static enum pod_status read_in_file(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	struct in_file *f = d->ctx;
+	return pod_fs_read(f->fs, f->node, off, buf, len);
+}
+
+/* Does it break its own rules? What is no kernel, or says nothing about itself, does not. */
+static bool is_damaged(struct kernels *k, const struct pod_node *node)
+{
+	struct in_file f = {.dev = {.size_bytes = node->size_bytes,
+				    .sector_size = 512,
+				    .read_only = true,
+				    .read = read_in_file,
+				    .budget = k->s->fs->dev->budget},
+			    .fs = k->s->fs,
+			    .node = node};
+	struct pod_kernel kernel;
+	bool good = true;
+	f.dev.ctx = &f;
+	enum pod_status st = pod_kernel_read(&f.dev, &kernel, NULL);
+	if (st == POD_E_CORRUPT || st == POD_E_RANGE)
+		return true;
+	return st == POD_OK && kernel.has_crc && pod_kernel_crc(&f.dev, &kernel, k->buf, SUM_BYTES, &good) == POD_OK && !good;
+}
+
+static enum pod_status look_at_kernel(void *ctx, const char *config, const struct pod_menu_item *item)
+{
+	struct kernels *k = ctx;
+	struct pod_found f;
+	if (item->kind != POD_MENU_KERNEL || k->count == KERNELS_MAX ||
+	    pod_scan_named(k->s, config, item->text, pod_strlen(item->text), &f) != POD_OK || f.node.is_dir)
+		return POD_OK;
+	for (uint32_t i = 0; i < k->count; i++)
+		if (k->seen[i] == f.node.entry_bytes)
+			return POD_OK;
+	k->seen[k->count++] = f.node.entry_bytes;
+	if (!is_damaged(k, &f.node))
+		return POD_OK;
+	(void)pod_strlcpy(k->out, f.path, 256);
+	return POD_END;
+}
+
+/* --- in the tree of the virtual disk ---------------------------------------------------------------------- */
+
+struct looking {
+	pod_scan_item_fn *cb;
+	void *ctx;
+	struct pod_scan **s; /* of ctx */
+};
+
+static enum pod_status look_in(struct pod_dev *dev, struct looking *l, struct pod_alloc *a)
 {
 	struct pod_fs fs;
 	struct pod_scan s;
-	struct missing m = {.s = &s, .folder = folder, .out = out};
+	*l->s = &s;
 	POD_TRY(pod_image_open_tree(&fs, dev, a, NULL));
 	enum pod_status st = pod_scan_tree(&s, &fs, a);
 	if (st == POD_OK) {
-		st = pod_scan_each_named(&s, look_for, &m);
+		st = pod_scan_each_named(&s, l->cb, l->ctx);
 		pod_scan_free(&s);
 	}
 	pod_fs_close(&fs);
 	return st == POD_END ? POD_OK : st == POD_OK ? POD_E_NOT_FOUND : st;
 }
 
-enum pod_status pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk, const char *folder, struct pod_alloc *a,
-				 char out[256])
+static enum pod_status look(const struct pod_plan *p, struct pod_dev *disk, struct looking *l, struct pod_alloc *a)
 {
 	struct pod_mapdev md;
 	struct pod_cache cache;
@@ -65,8 +132,25 @@ enum pod_status pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk,
 		return POD_E_NOT_FOUND;
 	pod_mapdev_init(&md, &p->map, disk, p->sector_size);
 	POD_TRY(pod_cache_init(&cache, &md.dev, a, CACHE_LINES, CACHE_LINE_BYTES));
-	enum pod_status st = look_in(&cache.dev, folder, a, out);
+	enum pod_status st = look_in(&cache.dev, l, a);
 	pod_cache_fini(&cache, a);
+	return st;
+}
+
+enum pod_status pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk, const char *folder, struct pod_alloc *a,
+				 char out[256])
+{
+	struct missing m = {.folder = folder, .out = out};
+	struct looking l = {look_for, &m, &m.s};
+	return look(p, disk, &l, a);
+}
+
+enum pod_status pod_plan_damaged_kernel(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a, char out[256])
+{
+	struct kernels k = {.out = out, .buf = a->alloc(a, SUM_BYTES)};
+	struct looking l = {look_at_kernel, &k, &k.s};
+	enum pod_status st = k.buf ? look(p, disk, &l, a) : POD_E_NOMEM;
+	pod_free(a, k.buf);
 	return st;
 }
 

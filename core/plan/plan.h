@@ -266,6 +266,11 @@ void pod_plan_free(struct pod_plan *p);
  * is there being `folder`. POD_E_NOT_FOUND: there is none. `disk` is the device the plan was made on. */
 enum pod_status POD_MUST_USE pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk, const char *folder,
 					      struct pod_alloc *a, char out[256]);
+/* The first kernel that a loader's configuration names and that breaks its own rules, its CRC-32 among them. POD_E_NOT_FOUND: there is none. */
+enum pod_status POD_MUST_USE pod_plan_damaged_kernel(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
+						     char out[256]);
+/* The path of the program that UEFI starts the image with, if it breaks the rules of one or is for another machine; else NULL. firmware: POD_FW_*. */
+const char *pod_plan_damaged_loader(const struct pod_plan *p, struct pod_dev *disk, uint32_t firmware, struct pod_alloc *a);
 /* Has the image something for the other of a firmware's modes, BIOS or UEFI? `firmware`: POD_FW_*, the mode it ran in. */
 bool pod_plan_other_mode(const struct pod_plan *p, uint32_t firmware);
 

@@ -95,8 +95,7 @@ static void start_failed(struct maker *m, uint32_t status)
 	else if (status == POD_E_CHANGED)
 		pod_verdict_blame(m, POD_HAZARD_DRIVE, "stick-pulled", OTHER_PORT, POD_RETRY_OTHER_PORT);
 	else if (stick_is_damaged(m, status))
-		pod_verdict_blame(m, POD_HAZARD_DRIVE, "stick-damaged",
-				  N_("'isopod update' writes the stick's own files anew; it touches no image."), POD_RETRY_SAME);
+		pod_verdict_blame(m, POD_HAZARD_DRIVE, "stick-damaged", UPDATE_STICK, POD_RETRY_SAME);
 	else if (status == POD_E_NOT_FOUND || (m->b->has_image && m->b->image.entry == POD_ENTRY_NONE))
 		nothing_to_start(m);
 	else if (status == POD_E_CORRUPT || status == POD_E_FORMAT)
@@ -344,6 +343,20 @@ static void hint_slow(struct maker *m)
 	m->v->id = "slow-stick";
 	m->v->remedy[0] = pod_say(N_("Put the stick into a faster port (USB 3, without a hub or an extension)."));
 	m->v->remedy_count = 1;
+}
+
+bool pod_verdict_is_silent(const struct pod_rec_boot *b)
+{
+	const struct pod_stages *s = &b->progress.stages;
+	return !b->has_linux && !b->has_windows && b->has_progress && (b->image.flags & POD_REC_I_HANDOVER) &&
+	       pod_stages_find(s, POD_STAGE_LOADER_STARTED) && !pod_stages_find(s, POD_STAGE_LOADER_RETURNED);
+}
+
+bool pod_verdict_is_stillborn(const struct pod_rec_boot *b)
+{
+	const struct pod_stages *s = &b->progress.stages;
+	return b->has_progress && b->has_machine && pod_stages_find(s, POD_STAGE_START_FAILED) &&
+	       !pod_stages_find(s, POD_STAGE_LOADER_STARTED);
 }
 
 void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_facts *f, struct pod_verdict *v)

@@ -64,6 +64,7 @@ struct pod_verdict_facts {
 	enum pod_known usb_storage; /* the image's initrds hold usb-storage, or the kernel has it built in */
 	enum pod_known other_mode;  /* the image has something for the firmware's other mode, BIOS or UEFI */
 	const char *damaged_file;   /* a file of the image whose own checksum or sum is wrong */
+	const char *stick_file;	    /* a file of the stick's own that is not what was written there */
 	const char *missing_file;   /* what the loader's configuration names in the folder that was read last, and is not there */
 	uint64_t initrd_bytes;	    /* of the largest initrd */
 	const struct pod_start *start; /* pod_start_of_system, on that firmware */
@@ -88,6 +89,10 @@ struct pod_verdict {
 	bool stop_codes; /* Windows may have stopped with a code: what the usual ones mean is worth showing */
 };
 
+/* May a kernel have been started of which nothing was heard? Then what it was made of is worth looking at. */
+bool pod_verdict_is_silent(const struct pod_rec_boot *b);
+/* Did the image's own loader not even begin? Then that is worth looking at. */
+bool pod_verdict_is_stillborn(const struct pod_rec_boot *b);
 void pod_verdict_make(const struct pod_rec_boot *b, const struct pod_verdict_facts *f, struct pod_verdict *v);
 /* It should have gone further than it did. */
 static inline bool pod_verdict_alarm(const struct pod_verdict *v)

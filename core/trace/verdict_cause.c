@@ -115,6 +115,9 @@ bool pod_verdict_find_cause(struct maker *m)
 			m, POD_HAZARD_DRIVE, "read-error",
 			N_("The stick cannot be read there: copy the image to another stick, or try another port first."),
 			POD_RETRY_OTHER_PORT);
+	} else if (m->f->stick_file) {
+		pod_verdict_evidence(m, pod_say_s(N_("%s, a file of the stick's own, is damaged."), m->f->stick_file));
+		pod_verdict_blame(m, POD_HAZARD_DRIVE, "stick-damaged", UPDATE_STICK, POD_RETRY_SAME);
 	} else if (pod_verdict_is_truncated(m)) {
 		pod_verdict_evidence(m, pod_say(N_("The file is shorter than the volume inside it says.")));
 		pod_verdict_blame(m, POD_HAZARD_IMAGE, "truncated-image",

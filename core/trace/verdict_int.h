@@ -50,6 +50,7 @@ const char *pod_verdict_folder(const struct maker *m);
 #define MORE_MEMORY   N_("Give the machine more memory, or start an image that needs less; 'toram' and similar words need most.")
 #define CHECK_IMAGE   N_("Have the image checked: 'isopod doctor --full' reads all of it and names what is damaged or missing.")
 #define SIGNED_ONE    N_("Secure Boot refused the loader: switch it off in the firmware's setup, or use an image that is signed.")
+#define UPDATE_STICK  N_("'isopod update' writes the stick's own files anew; it touches no image.")
 #define ONCE_MORE     N_("If the machine was switched off by hand, nothing is wrong: start it once more.")
 #define WITHOUT_QUIET N_("Start it without the kernel argument 'quiet': the kernel then shows where it stops.")
 #define OTHER_MODE    N_("Start the machine in its other mode (UEFI or BIOS): the image has a loader for that as well.")

@@ -122,6 +122,19 @@ def efi_file(name, change):
     return spoil
 
 
+def no_loader(env, iso, work):
+    at, _ = tc.place(iso, EFI)
+    fat = "%s@@%d" % (iso, at)
+    subprocess.run(["mren", "-i", fat, "::EFI/BOOT/BOOTX64.EFI", "::EFI/BOOT/OTHER.EFI"], check=True)
+    subprocess.run(["mdel", "-i", fat, "::EFI/BOOT/BOOTIA32.EFI"], check=True)
+
+
+def no_folders(env, iso, work):
+    """All but the boot sector."""
+    at, length = tc.place(iso, EFI)
+    tc.overwrite(iso, at + 512, bytes(min(length - 512, MIB)))
+
+
 def other_machine(data):
     at = struct.unpack_from("<I", data, 0x3C)[0]
     struct.pack_into("<H", data, at + 4, 0xAA64)
@@ -191,7 +204,7 @@ FAULTS = [
     Fault("kernel that the menu names is missing", IMAGE, edit((CFG, KERNEL.encode(), b"/live/lost"), (MENU, KERNEL.encode(), b"/live/lost")), sure=BOTH),
     Fault("initrd that the menu names is missing", IMAGE, edit((CFG, INITRD.encode(), b"/live/lost.gz"), (MENU, INITRD.encode(), b"/live/lost.gz")), sure=("uefi",)),
     Fault("kernel without its header", IMAGE, over(KERNEL, 0, bytes(2048))),
-    Fault("kernel damaged in the middle", IMAGE, over(KERNEL, .5, os.urandom(65536)), limit=40),
+    Fault("kernel damaged in the middle", IMAGE, over(KERNEL, .5, os.urandom(65536)), limit=40, sure=BOTH),
     Fault("initrd damaged in the middle", IMAGE, over(INITRD, .5, os.urandom(4096)), limit=75),
     Fault("initrd of noise", IMAGE, over(INITRD, 0, os.urandom(65536)), limit=75, unheard=True),
     Fault("cut off in the kernel", IMAGE, cut_in(KERNEL), sure=BOTH),
@@ -203,11 +216,13 @@ FAULTS = [
     Fault("boot catalogue wiped", IMAGE, catalogue(wipe), limit=25, sure=BOTH),
     Fault("boot catalogue leads behind the end", IMAGE, catalogue(point_away), limit=25),
     Fault("volume descriptors wiped", IMAGE, no_descriptors, limit=25, unheard=True),
-    Fault("loader for another machine", IMAGE, efi_file("EFI/BOOT/BOOTX64.EFI", other_machine), firmware=("uefi",), limit=25, also=(FIRMWARE,)),
-    Fault("loader cut off", IMAGE, efi_file("EFI/BOOT/BOOTX64.EFI", half), firmware=("uefi",), limit=25),
+    Fault("loader for another machine", IMAGE, efi_file("EFI/BOOT/BOOTX64.EFI", other_machine), firmware=("uefi",), limit=25, sure=("uefi",)),
+    Fault("loader cut off", IMAGE, efi_file("EFI/BOOT/BOOTX64.EFI", half), firmware=("uefi",), limit=25, sure=("uefi",)),
     Fault("loader without its code", IMAGE, efi_file("EFI/BOOT/BOOTX64.EFI", code_gone), firmware=("uefi",), limit=25),
     Fault("second loader cut off", IMAGE, efi_file("EFI/BOOT/grubx64.efi", half), firmware=("uefi",), limit=25),
-    Fault("FAT that UEFI starts is zeros", IMAGE, over(EFI, 0, bytes(1 * MIB)), firmware=("uefi",), limit=25),
+    Fault("FAT that UEFI starts is zeros", IMAGE, over(EFI, 0, bytes(1 * MIB)), firmware=("uefi",), limit=25, sure=("uefi",)),
+    Fault("FAT that UEFI starts without its folders", IMAGE, no_folders, firmware=("uefi",), limit=25, sure=("uefi",)),
+    Fault("loader for UEFI has another name", IMAGE, no_loader, firmware=("uefi",), limit=25, sure=("uefi",)),
     Fault("loader gives up", 0, program(EXIT), firmware=("uefi",), limit=25),
     Fault("loader hangs", 0, program(LOOP), firmware=("uefi",), limit=45),
     Fault("loader crashes", 0, program(UD2), firmware=("uefi",), limit=25),
@@ -218,7 +233,7 @@ FAULTS = [
     Fault("too little memory for the initrd", MEMORY, memory=96, limit=60),
     Fault("unreadable sector in the initrd", DRIVE, drive=tc.unreadable_initrd, limit=60, sure=("bios",)),
     Fault("shim of the stick missing", DRIVE, stick=esp_gone("ISOPOD/SHIMX64"), limit=25, sure=BOTH),
-    Fault("shim of the stick is noise", DRIVE, stick=esp_other("ISOPOD/SHIMX64", os.urandom), limit=75),
+    Fault("shim of the stick is noise", DRIVE, stick=esp_other("ISOPOD/SHIMX64", os.urandom), limit=75, sure=BOTH),
     Fault("font of the stick is noise", 0, stick=esp_other("ISOPOD/FONT.BIN", os.urandom), medium="ipxe", ends=r"iPXE \d|iPXE initialising", limit=40),
     Fault("state file is zeros", 0, stick=esp_other("ISOPOD/STATE.BIN", bytes), medium="ipxe", ends=r"iPXE \d|iPXE initialising", limit=40),
     Fault("stage 2 damaged", 0, stick=slot(0), medium="ipxe", firmware=("bios",), ends=r"iPXE \d", limit=20),

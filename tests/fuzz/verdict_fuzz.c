@@ -85,6 +85,7 @@ static void facts(struct pod_verdict_facts *f, struct pod_where w[3], const uint
 	f->slowest = p[0] & 4 ? &w[2] : NULL;
 	f->damaged_file = p[0] & 8 ? "live/vmlinuz" : NULL;
 	f->image_changed = p[0] & 16;
+	f->stick_file = p[0] & 64 ? "ISOPOD/SHIMX64" : NULL;
 	f->missing_file = p[0] & 32 ? "live/vmlinuz" : NULL;
 	f->other_mode = (enum pod_known)(p[0] >> 6 & 3);
 	f->usb_storage = (enum pod_known)(p[2] % 3);

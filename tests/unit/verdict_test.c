@@ -620,6 +620,27 @@ TEST(nothing_to_start_anywhere)
 	}
 }
 
+/* Nothing was heard of the kernel: what is known of the files it was made of decides. */
+TEST(what_a_silent_start_was_made_of)
+{
+	fresh(POD_REC_I_HANDOVER);
+	CHECK(pod_verdict_is_silent(&b));
+	read_in("live/initrd.img", POD_WHERE_INITRD, 999990, 1000000);
+	EXPECT("stopped", "never-reached-stick", 0);
+	f.damaged_file = "live/vmlinuz";
+	EXPECT("stopped", "damaged-image", 1);
+	f.stick_file = "ISOPOD/SHIMX64";
+	EXPECT("stopped", "stick-damaged", 6);
+	CHECK(says("ISOPOD/SHIMX64, a file of the stick's own, is damaged."));
+	in_linux(POD_STAGE_SHIM_STARTED);
+	CHECK(!pod_verdict_is_silent(&b));
+	fresh(0);
+	CHECK(!pod_verdict_is_silent(&b));
+	fresh(POD_REC_I_HANDOVER);
+	menu(POD_STAGE_LOADER_RETURNED, 0);
+	CHECK(!pod_verdict_is_silent(&b));
+}
+
 /* The start was not made, because the stick lacks a file of its own. */
 TEST(stick_without_its_shim)
 {

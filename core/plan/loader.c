@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Secure Boot, before the key is pressed: the program that UEFI starts an image with, against the machine's lists. Only that one is judged: what
- * shim starts, shim judges. Without anybody who can verify RSA, what is told is what is certain without it: no signature, another digest
- * than was signed, a chain that leads to nobody in db, an entry of dbx.
+ * The program that UEFI starts an image with.
+ *
+ * Secure Boot, before the key is pressed: against the machine's lists. Only that one is judged: what shim starts, shim judges. Without anybody who
+ * can verify RSA, what is told is what is certain without it: no signature, another digest than was signed, a chain that leads to nobody in
+ * db, an entry of dbx.
+ *
+ * After a start that failed: does it keep its own rules, and is it for that machine?
  */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
@@ -28,10 +32,15 @@ struct program {
 struct judge {
 	const struct pod_plan *plan;
 	struct pod_alloc *alloc;
-	const struct pod_trust *trust;
 	const char *path; /* in the volume */
+	enum pod_status (*look)(struct judge *j, struct program *x);
+	/* judge_program */
+	const struct pod_trust *trust;
 	enum pod_refusal refusal;
 	char who[POD_X509_NAME_MAX];
+	/* examine_program */
+	uint16_t machine; /* that it must be for */
+	bool damaged;
 };
 
 static enum pod_status read_at(struct program *x, uint64_t off, void *buf, size_t len)
@@ -91,17 +100,32 @@ static enum pod_status judge_program(struct judge *j, struct program *x)
 	return st;
 }
 
-static enum pod_status judge_volume(struct judge *j, struct pod_fs *fs)
+static enum pod_status examine_program(struct judge *j, struct program *x)
+{
+	struct pod_pe pe;
+	size_t have = (size_t)pod_min_u64(x->size_bytes, HEAD_BYTES);
+	uint8_t *p = pod_zalloc(j->alloc, 1, have + 1);
+	enum pod_status st = p ? read_at(x, 0, p, have) : POD_E_NOMEM, is = POD_OK;
+	if (st == POD_OK)
+		is = pod_pe_head(p, have, x->size_bytes, &pe, NULL);
+	j->damaged = st == POD_OK && (is != POD_OK || pe.machine != j->machine);
+	pod_free(j->alloc, p);
+	return st;
+}
+
+/* --- where it is ------------------------------------------------------------------------------------------ */
+
+static enum pod_status in_volume(struct judge *j, struct pod_fs *fs)
 {
 	struct program x = {.fs = fs};
 	struct pod_dirent *scratch = pod_zalloc(j->alloc, 1, sizeof *scratch);
 	enum pod_status st = scratch ? pod_fs_lookup(fs, j->path, &x.node, scratch) : POD_E_NOMEM;
 	pod_free(j->alloc, scratch);
 	x.size_bytes = x.node.size_bytes;
-	return st == POD_OK ? judge_program(j, &x) : st;
+	return st == POD_OK ? j->look(j, &x) : st;
 }
 
-static enum pod_status judge_fat(struct judge *j, struct pod_dev *dev, uint64_t start, uint64_t len)
+static enum pod_status in_fat(struct judge *j, struct pod_dev *dev, uint64_t start, uint64_t len)
 {
 	struct pod_window w;
 	struct pod_fs fs;
@@ -109,26 +133,26 @@ static enum pod_status judge_fat(struct judge *j, struct pod_dev *dev, uint64_t 
 		return POD_E_RANGE;
 	POD_TRY(pod_window_init(&w, dev, start, pod_min_u64(len, dev->size_bytes - start)));
 	POD_TRY(pod_fs_open_as(&fs, &pod_fs_fat, &w.dev, j->alloc, NULL));
-	enum pod_status st = judge_volume(j, &fs);
+	enum pod_status st = in_volume(j, &fs);
 	pod_fs_close(&fs);
 	return st;
 }
 
-static enum pod_status judge_tree(struct judge *j, struct pod_dev *dev)
+static enum pod_status in_tree(struct judge *j, struct pod_dev *dev)
 {
 	struct pod_fs fs;
 	POD_TRY(pod_image_open_tree(&fs, dev, j->alloc, NULL));
-	enum pod_status st = judge_volume(j, &fs);
+	enum pod_status st = in_volume(j, &fs);
 	pod_fs_close(&fs);
 	return st;
 }
 
 /* Which of several volumes a firmware takes, nobody knows: then nothing is said. */
-static enum pod_status judge_partitions(struct judge *j, struct pod_dev *dev, const struct pod_parttab *t)
+static enum pod_status in_partitions(struct judge *j, struct pod_dev *dev, const struct pod_parttab *t)
 {
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < t->count; i++) {
-		enum pod_status st = judge_fat(j, dev, t->part[i].start_bytes, t->part[i].length_bytes);
+		enum pod_status st = in_fat(j, dev, t->part[i].start_bytes, t->part[i].length_bytes);
 		if (st != POD_OK && st != POD_E_FORMAT && st != POD_E_CORRUPT && st != POD_E_NOT_FOUND)
 			return st;
 		found += st == POD_OK;
@@ -136,27 +160,27 @@ static enum pod_status judge_partitions(struct judge *j, struct pod_dev *dev, co
 	return found == 1 ? POD_OK : POD_E_NOT_FOUND;
 }
 
-static enum pod_status judge_disk(struct judge *j, struct pod_dev *dev)
+static enum pod_status in_disk(struct judge *j, struct pod_dev *dev)
 {
 	struct pod_parttab *t = pod_zalloc(j->alloc, 1, sizeof *t);
 	enum pod_status st = t ? pod_parttab_read(dev, j->alloc, t, NULL) : POD_E_NOMEM;
 	if (st == POD_OK)
-		st = t->kind == POD_PARTTAB_NONE ? judge_fat(j, dev, 0, dev->size_bytes) : judge_partitions(j, dev, t);
+		st = t->kind == POD_PARTTAB_NONE ? in_fat(j, dev, 0, dev->size_bytes) : in_partitions(j, dev, t);
 	pod_free(j->alloc, t);
 	return st;
 }
 
-static enum pod_status judge_image(struct judge *j, struct pod_dev *dev, int entry)
+static enum pod_status in_image(struct judge *j, struct pod_dev *dev, int entry)
 {
 	const struct pod_image *im = &j->plan->image;
 	struct program whole = {.dev = dev, .size_bytes = im->size_bytes};
 	if (im->kind == POD_IMAGE_EFI)
-		return judge_program(j, &whole);
+		return j->look(j, &whole);
 	if (im->kind != POD_IMAGE_ISO || j->plan->windows.count)
-		return judge_disk(j, dev);
+		return in_disk(j, dev);
 	if (entry == POD_ENTRY_OWN)
-		return judge_tree(j, dev);
-	return judge_fat(j, dev, (uint64_t)im->boot[entry].lba * SECTOR, im->boot[entry].length_bytes);
+		return in_tree(j, dev);
+	return in_fat(j, dev, (uint64_t)im->boot[entry].lba * SECTOR, im->boot[entry].length_bytes);
 }
 
 static const enum pod_start_why why_of[] = {
@@ -165,23 +189,37 @@ static const enum pod_start_why why_of[] = {
 	[POD_REFUSED_REVOKED_HASH] = POD_WHY_SECURE_REVOKED_HASH,
 };
 
-void pod_plan_judge_loader(struct pod_plan *p, struct pod_dev *disk, const char *name, uint32_t firmware,
-			   const struct pod_trust *t)
+/* firmware: POD_FW_*, of UEFI */
+static enum pod_status find(struct judge *j, struct pod_dev *disk, uint32_t firmware)
 {
+	const struct pod_plan *p = j->plan;
 	struct pod_mapdev md;
 	struct pod_cache cache;
-	struct judge j = {.plan = p, .alloc = p->alloc, .trust = t, .path = pod_efi_loader_path(firmware)};
 	unsigned bit = 1;
 	while (bit < 3 && !(firmware >> bit & 1))
 		bit++;
-	if (!j.path || p->efi_entry[bit] == POD_ENTRY_NONE || p->why.starts == POD_STARTS_NOT)
-		return;
+	j->path = pod_efi_loader_path(firmware);
+	if (!j->path || p->efi_entry[bit] == POD_ENTRY_NONE)
+		return POD_E_NOT_FOUND;
 	pod_mapdev_init(&md, &p->map, disk, p->sector_size);
-	if (pod_cache_init(&cache, &md.dev, p->alloc, CACHE_LINES, CACHE_LINE_BYTES) != POD_OK)
-		return;
-	enum pod_status st = judge_image(&j, &cache.dev, p->efi_entry[bit]);
-	pod_cache_fini(&cache, p->alloc);
-	if (st != POD_OK || j.refusal == POD_REFUSED_NOT)
+	POD_TRY(pod_cache_init(&cache, &md.dev, j->alloc, CACHE_LINES, CACHE_LINE_BYTES));
+	enum pod_status st = in_image(j, &cache.dev, p->efi_entry[bit]);
+	pod_cache_fini(&cache, j->alloc);
+	return st;
+}
+
+void pod_plan_judge_loader(struct pod_plan *p, struct pod_dev *disk, const char *name, uint32_t firmware,
+			   const struct pod_trust *t)
+{
+	struct judge j = {.plan = p, .alloc = p->alloc, .look = judge_program, .trust = t};
+	if (p->why.starts == POD_STARTS_NOT || find(&j, disk, firmware) != POD_OK || j.refusal == POD_REFUSED_NOT)
 		return;
 	pod_start_of_refusal(why_of[j.refusal], p->image.kind == POD_IMAGE_EFI ? name : j.path, j.who, &p->why);
+}
+
+const char *pod_plan_damaged_loader(const struct pod_plan *p, struct pod_dev *disk, uint32_t firmware, struct pod_alloc *a)
+{
+	struct judge j = {.plan = p, .alloc = a, .look = examine_program};
+	j.machine = firmware == POD_FW_X64 ? POD_PE_X64 : firmware == POD_FW_IA32 ? POD_PE_IA32 : POD_PE_AA64;
+	return p->image.kind != POD_IMAGE_EFI && find(&j, disk, firmware) == POD_OK && j.damaged ? j.path : NULL;
 }

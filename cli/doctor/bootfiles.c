@@ -121,6 +121,8 @@ static void check_kernel(const struct boot *b)
 		say_status(b, st, &g, _("it is no kernel: it has neither a boot sector's mark nor the header of any kind"));
 		return;
 	}
+	if (k.kind == POD_KERNEL_ARM64 && !(b->m->im->image->firmware & POD_FW_AA64))
+		say(b, _("it is a kernel for ARM, and nothing in the image starts on such a machine"));
 	if (k.pe && check_program(b))
 		return;
 	if (k.has_crc && pod_kernel_crc(b->file, &k, b->buf, CHUNK, &good) == POD_OK && !good)

@@ -189,6 +189,8 @@ static void examine_images(struct doctor *d, struct fault *fault)
 		.t = d->target, .problem = folder_problem, .other = doctor_stray, .damaged = folder_damaged, .ctx = d};
 	size_t before = d->state->count;
 
+	if (d->target->data.ops == &pod_fs_iso9660)
+		return; /* an image written over the stick, as is told: nothing in it is an image for the menu */
 	cli_walk_images(&w);
 	if (d->state->count == before)
 		doctor_reportf(d, &folder_check, DOCTOR_GOOD, NULL, NULL, _("%zu images found"), w.count);

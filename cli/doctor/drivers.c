@@ -322,8 +322,8 @@ static void read_initrds(struct linux_image *x)
 			doctor_reportf(x->d, &initrds_check, DOCTOR_BAD, x->im->subject,
 				       _("download or copy the image again, and compare its hash with the publisher's"),
 				       _("%s: %s"), r->path, in->problem);
-		} else if (in->problem) {
-			doctor_reportf(x->d, &drivers_check_stick, DOCTOR_WARN, x->im->subject,
+		} else if (in->problem) { /* behind a sound system it is the image that is odd; else nobody knows what is in it */
+			doctor_reportf(x->d, in->has_init ? &initrds_check : &drivers_check_stick, DOCTOR_WARN, x->im->subject,
 				       _("compare the image with its publisher's checksum, and copy it again if it differs"),
 				       _("%s cannot be read to its end: %s"), r->path, in->problem);
 		}

@@ -268,6 +268,23 @@ static void report_bad(struct doctor *d, const struct doctor_image *im, const st
 			       _("%s is no EFI program, or it is damaged or cut off: UEFI does not start it"), l->bad[i]);
 }
 
+/* By the removable-media names: the firmware of a machine starts only its own, and refuses what is in it for another. */
+static void report_machine(struct doctor *d, const struct doctor_image *im, const struct loader *l)
+{
+	static const struct {
+		uint32_t firmware;
+		uint16_t machine;
+	} of[] = {{POD_FW_X64, POD_PE_X64}, {POD_FW_IA32, POD_PE_IA32}, {POD_FW_AA64, POD_PE_AA64}};
+
+	for (size_t i = 0; i < POD_ARRAY_LEN(of); i++)
+		if (pod_ends_with_nocase(l->path, pod_efi_loader_path(of[i].firmware)) && l->pe.machine != of[i].machine)
+			doctor_reportf(
+				d, &firmware_check_signature, DOCTOR_BAD, im->subject,
+				_("download or copy the image again, and compare its hash with the publisher's"),
+				_("%s is a program for another kind of machine than its name says: UEFI does not start it"),
+				l->path);
+}
+
 /* shim starts the program of this name in its own folder. */
 static const char *second_stage(const struct loader *l)
 {
@@ -333,6 +350,7 @@ void firmware_signed_image(struct doctor *d, const struct doctor_image *im, cons
 		struct facts f;
 
 		read_facts(&f, &l->v[i], s);
+		report_machine(d, im, &l->v[i]);
 		report_signature(d, im, &l->v[i], &f);
 		if (known && is_started(im, &l->v[i], want))
 			report_signed(d, im->subject, &l->v[i], &f, s);

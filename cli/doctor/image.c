@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/doctor/images.h"
+#include "cli/doctor/report.h"
 #include "cli/stick/stray.h"
 #include "cli/ui/bootmode.h"
 #include "core/base/str.h"
@@ -275,6 +276,9 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
 			      _("the plan could not be made: the shims are not there"),
 			      _("install isopod completely, or set ISOPOD_DATA to the folder with its files"));
+	} else if (!im->plan && im->start.why == POD_WHY_STICK_DAMAGED && d->state->whole_stick) {
+		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
+			      _("the plan could not be made: a file of the stick's own is missing or damaged"), NULL);
 	} else if (!im->plan) {
 		report_start(d, &structure_check, im->start.why == POD_WHY_LIMIT ? DOCTOR_WARN : DOCTOR_BAD, im);
 	} else if (im->image->kind == POD_IMAGE_UNKNOWN) {

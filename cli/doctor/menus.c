@@ -426,6 +426,29 @@ static void take(void *ctx, const struct pod_menu_item *item)
 	}
 }
 
+/* What no loader can read as text: it shows no menu then. */
+static void judge_text(struct menus *m, const struct menus_config *c, char *text, size_t n)
+{
+	bool utf16 = n > 3 && ((text[0] == '\xff' && text[1] == '\xfe') || (text[0] == '\xfe' && text[1] == '\xff') ||
+			       (text[0] && !text[1]));
+	enum pod_instead is = POD_INSTEAD_NONE;
+	struct pod_memdev dev;
+	char *name;
+
+	pod_memdev_init(&dev, text, n, 512, true);
+	if (utf16 || pod_instead_look(&dev.dev, NULL, &is) != POD_OK)
+		is = POD_INSTEAD_NONE;
+	if (!utf16 && is != POD_INSTEAD_EMPTY && is != POD_INSTEAD_ZEROS && is != POD_INSTEAD_HTML &&
+	    !(is >= POD_INSTEAD_ZIP && is <= POD_INSTEAD_PACKAGE))
+		return;
+	name = cli_xasprintf("%s%s", m->volume[c->volume].name, c->path);
+	doctor_reportf(m->d, &doctor_check_menus, DOCTOR_WARN, m->im->subject,
+		       _("take the original image; or make it anew with a configuration that is plain text"),
+		       _("the loader gets no menu from %s: it is %s"), name,
+		       utf16 ? _("text in UTF-16") : _(pod_instead_text(is)));
+	free(name);
+}
+
 static void read_config(struct menus *m, uint32_t config)
 {
 	struct menus_config *c = &m->config[config];
@@ -442,7 +465,10 @@ static void read_config(struct menus *m, uint32_t config)
 	m->base = m->entries;
 	prefix = cli_xasprintf("/%s", r->folder);
 	pod_menu_set(m->vars, "prefix", prefix);
-	if (n && pod_fs_read(&m->volume[c->volume].fs, &node, 0, text, n) == POD_OK) {
+	if (!n) {
+		judge_text(m, c, text, n);
+	} else if (pod_fs_read(&m->volume[c->volume].fs, &node, 0, text, n) == POD_OK) {
+		judge_text(m, c, text, n);
 		if (r->loader == MENUS_GRUB)
 			pod_menu_grub(text, n, m->vars, take, m);
 		else if (r->loader == MENUS_SYSLINUX)

@@ -135,6 +135,8 @@ static void consider(struct roots *r, const char *path, const struct pod_node *n
 	enum pod_status st;
 	bool is_squashfs;
 
+	if (node->size_bytes < SIZE_MIN && is_named_squashfs(path))
+		report(r, path, POD_E_FORMAT, &g);
 	if (node->size_bytes < SIZE_MIN || doctor_infile_open(&f, &r->m->volume[0].fs, node) != POD_OK)
 		return; /* image.files tells of what lies outside */
 	st = pod_squashfs_check(&f.file.dev, &g);

@@ -396,6 +396,16 @@ static void check_state(struct doctor *d)
 
 /* --- hooks ------------------------------------------------------------------------------------------------------------------- */
 
+static void check_list(struct doctor *d, struct stick_files *f)
+{
+	struct pod_node node;
+
+	cli_manifest_read(d->target, &f->list);
+	if (!f->list.count && pod_fs_lookup(&d->target->esp, CLI_MANIFEST_FILE, &node, &d->target->scratch) == POD_OK)
+		doctor_report(d, &loaders_check, DOCTOR_WARN, CLI_MANIFEST_FILE,
+			      _("it is damaged: files of another version cannot be told from damaged ones"), update_fix());
+}
+
 static void run_stick(struct doctor *d)
 {
 	struct stick_files *f = cli_xzalloc(sizeof *f);
@@ -403,7 +413,7 @@ static void run_stick(struct doctor *d)
 
 	f->ours = cli_bootcode_load(&f->boot, &why) && cli_esp_load(&f->esp, 0, &why);
 	if (d->target->esp.ops)
-		cli_manifest_read(d->target, &f->list);
+		check_list(d, f);
 	check_bootcode(d, f);
 	if (d->target->partmode)
 		doctor_report(

@@ -16,6 +16,7 @@ static const char *const lint_text[] __attribute__((unused)) = {
 	N_("neither on nor off"),
 	N_("neither disk nor cd"),
 	N_("names no image on this stick"),
+	N_("names no file on this stick"),
 	N_("has no effect without a default"),
 	N_("the file is longer than 64 KiB: the rest is not read"),
 	N_("it is in UTF-16, and nothing in it applies: save it as UTF-8"),
@@ -101,13 +102,17 @@ struct lint {
 	struct pod_conf scratch;
 };
 
-static bool is_image(void *ctx, const char *path)
+static bool is_file(void *ctx, const char *path)
 {
 	struct cli_target *t = ((struct lint *)ctx)->r->target;
 	struct pod_node node;
 
-	return pod_fs_lookup(&t->data, path, &node, &t->scratch) == POD_OK && !node.is_dir &&
-	       pod_image_kind_of_name(path) != POD_IMAGE_UNKNOWN;
+	return pod_fs_lookup(&t->data, path, &node, &t->scratch) == POD_OK && !node.is_dir;
+}
+
+static bool is_image(void *ctx, const char *path)
+{
+	return is_file(ctx, path) && pod_image_kind_of_name(path) != POD_IMAGE_UNKNOWN;
 }
 
 static void known_keys(char *out, size_t size)
@@ -157,7 +162,8 @@ static void on_finding(void *ctx, const struct pod_conf_finding *f)
 uint32_t cli_rules_lint(struct cli_rules *r, void (*report)(void *ctx, const struct cli_rules_finding *f), void *ctx)
 {
 	struct lint *l = cli_xzalloc(sizeof *l);
-	struct pod_conf_lint rq = {.report = on_finding, .exists = r->target ? is_image : NULL, .ctx = l};
+	struct pod_conf_lint rq = {
+		.report = on_finding, .exists = r->target ? is_image : NULL, .is_file = r->target ? is_file : NULL, .ctx = l};
 	uint32_t n;
 
 	l->r = r;

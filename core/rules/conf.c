@@ -362,6 +362,8 @@ uint32_t pod_conf_lint(const struct pod_conf_lint *l, const char *text, size_t l
 	}
 	if (scratch->default_path[0] && l->exists && !l->exists(l->ctx, scratch->default_path))
 		report(&run, POD_CONF_DEAD, seen[KEY_DEFAULT].number, "names no image on this stick", seen[KEY_DEFAULT].key, 0);
+	if (scratch->answer_path[0] && l->is_file && !l->is_file(l->ctx, scratch->answer_path))
+		report(&run, POD_CONF_DEAD, seen[KEY_ANSWER].number, "names no file on this stick", seen[KEY_ANSWER].key, 0);
 	if (scratch->has_timeout && !scratch->default_path[0])
 		report(&run, POD_CONF_NO_EFFECT, seen[KEY_TIMEOUT].number, "has no effect without a default",
 		       seen[KEY_TIMEOUT].key, 0);

@@ -89,6 +89,8 @@ struct pod_conf_lint {
 	void (*report)(void *ctx, const struct pod_conf_finding *f);
 	/* Does this path name an image on the stick? NULL: not checked. */
 	bool (*exists)(void *ctx, const char *path);
+	/* Does it name any file there? NULL: not checked. */
+	bool (*is_file)(void *ctx, const char *path);
 	void *ctx;
 };
 /* Returns the number of findings. `scratch` is a caller's struct (they are large). */

@@ -201,7 +201,7 @@ def moved(a, b):
 def patched(change, make=live, pack=live_iso):
     """A sound medium of which bytes are changed when it is made: change(data) with a bytearray."""
     def build(w):
-        path = w.copy(w.once("%s.iso" % make.__name__, lambda p: made_once(p, make, pack)), ".iso")
+        path = w.copy(w.once("medium of %s.iso" % make.__name__, lambda p: made_once(p, make, pack)), ".iso")
         with open(path, "r+b") as f:
             data = bytearray(f.read())
             old = bytes(data)

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct seen s = {data, size, 1, 0};
 	for (size_t i = 0; i < size; i++)
 		s.lines += data[i] == '\n';
-	struct pod_conf_lint l = {report, NULL, &s};
+	struct pod_conf_lint l = {report, NULL, NULL, &s};
 	pod_conf_parse(&a, (const char *)data, size);
 	uint32_t n = pod_conf_lint(&l, (const char *)data, size, &b);
 	FUZZ_REQUIRE(n == s.count);

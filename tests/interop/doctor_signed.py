@@ -168,8 +168,16 @@ def media(old, new):
     loader = open("old.efi", "rb").read()
     windows_media.pe_tree("pe", programs={"Windows/Boot/EFI/bootmgfw.efi": loader})
     windows_media.wim("pe", "bare.wim", "--boot", "--compress=LZX")
-    other = open(PROGRAM, "rb").read()
-    windows_media.tree("medium", {"efi/boot/bootx64.efi": loader, "efi/boot/bootia32.efi": other, "efi/boot/bootaa64.efi": other, "sources/boot.wim": open("bare.wim", "rb").read()})
+
+    def other(machine):
+        """Of another machine, without a sum of its own."""
+        p = bytearray(open(PROGRAM, "rb").read())
+        at = struct.unpack_from("<I", p, 0x3C)[0]
+        struct.pack_into("<H", p, at + 4, machine)
+        struct.pack_into("<I", p, at + 24 + 64, 0)
+        return bytes(p)
+
+    windows_media.tree("medium", {"efi/boot/bootx64.efi": loader, "efi/boot/bootia32.efi": other(0x14C), "efi/boot/bootaa64.efi": other(0xAA64), "sources/boot.wim": open("bare.wim", "rb").read()})
     for image in (windows_media.iso("medium", "win.iso", "-udf", "-J"), "bare.wim"):
         no_alarm(look(image, secure=1, db=old), image)
         expect(look(image, secure=1, db=new), "firmware.signed", "problem", "BOOTX64.EFI" if image == "bare.wim" else "bootx64.efi", PCA2011)

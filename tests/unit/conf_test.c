@@ -87,7 +87,7 @@ static bool exists(void *ctx, const char *path)
 
 static uint32_t lint(const char *t, const char *there)
 {
-	struct pod_conf_lint l = {collect, there ? exists : NULL, (void *)(uintptr_t)there};
+	struct pod_conf_lint l = {collect, there ? exists : NULL, there ? exists : NULL, (void *)(uintptr_t)there};
 	report[0] = 0;
 	return pod_conf_lint(&l, t, strlen(t), &c);
 }
@@ -152,7 +152,7 @@ TEST(windows_setup_is_given_what_is_named)
 	parse("answer = answers\\win.xml\nLabConfig = ,BypassTPMCheck,\t BypassRAMCheck \n");
 	CHECK_STR(c.answer_path, "/answers/win.xml");
 	CHECK_STR(c.labconfig, "BypassTPMCheck BypassRAMCheck");
-	CHECK_EQ(lint("answer = /a.xml\nlabconfig = A b1\n", ""), 0);
+	CHECK_EQ(lint("answer = /a.xml\nlabconfig = A b1\n", "/a.xml"), 0);
 	CHECK_EQ(lint("answer =\nlabconfig = ,\nlabconfig = a-b\n", ""), 4);
 	CHECK_STR(report, "1 answer: not a path of at most 1022 bytes of UTF-8\n"
 			  "2 labconfig: not names of letters and digits, of at most 255 bytes in all\n"
@@ -213,13 +213,16 @@ static bool nowhere(void *ctx, const char *path)
 
 static void lint_one(const char *t)
 {
-	struct pod_conf_lint l = {keep, nowhere, NULL};
+	struct pod_conf_lint l = {keep, nowhere, nowhere, NULL};
 	memset(&last, 0, sizeof last);
 	CHECK_EQ(pod_conf_lint(&l, t, strlen(t), &c), 1);
 }
 
 TEST(findings_have_a_kind)
 {
+	lint_one("view = flat\nanswer = /gone.xml\n");
+	CHECK_EQ(last.problem, POD_CONF_DEAD);
+	CHECK_EQ(last.line, 2);
 	lint_one("what is this\n");
 	CHECK_EQ(last.problem, POD_CONF_LINE);
 	lint_one("= 5\n");

@@ -258,7 +258,7 @@ static void report_start(struct doctor *d, const struct doctor_check *check, enu
 	if (im->start.why == POD_WHY_DAMAGED && g->what)
 		doctor_reportf(d, check, level, im->subject, fix, _("%s: expected %llu, found %llu"), what,
 			       (unsigned long long)g->expected, (unsigned long long)g->got);
-	else if (im->start.why == POD_WHY_CUT_OFF)
+	else if (im->start.why == POD_WHY_CUT_OFF && im->image)
 		doctor_reportf(d, check, level, im->subject, fix, _("%s (%llu of %llu bytes)"), what,
 			       (unsigned long long)im->size_bytes, (unsigned long long)im->image->volume_bytes);
 	else

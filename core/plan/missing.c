@@ -106,19 +106,17 @@ static enum pod_status look_at_kernel(void *ctx, const char *config, const struc
 struct looking {
 	pod_scan_item_fn *cb;
 	void *ctx;
-	struct pod_scan **s; /* of ctx */
+	struct pod_scan scan;
 };
 
 static enum pod_status look_in(struct pod_dev *dev, struct looking *l, struct pod_alloc *a)
 {
 	struct pod_fs fs;
-	struct pod_scan s;
-	*l->s = &s;
 	POD_TRY(pod_image_open_tree(&fs, dev, a, NULL));
-	enum pod_status st = pod_scan_tree(&s, &fs, a);
+	enum pod_status st = pod_scan_tree(&l->scan, &fs, a);
 	if (st == POD_OK) {
-		st = pod_scan_each_named(&s, l->cb, l->ctx);
-		pod_scan_free(&s);
+		st = pod_scan_each_named(&l->scan, l->cb, l->ctx);
+		pod_scan_free(&l->scan);
 	}
 	pod_fs_close(&fs);
 	return st == POD_END ? POD_OK : st == POD_OK ? POD_E_NOT_FOUND : st;
@@ -141,14 +139,16 @@ enum pod_status pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk,
 				 char out[256])
 {
 	struct missing m = {.folder = folder, .out = out};
-	struct looking l = {look_for, &m, &m.s};
+	struct looking l = {.cb = look_for, .ctx = &m};
+	m.s = &l.scan;
 	return look(p, disk, &l, a);
 }
 
 enum pod_status pod_plan_damaged_kernel(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a, char out[256])
 {
 	struct kernels k = {.out = out, .buf = a->alloc(a, SUM_BYTES)};
-	struct looking l = {look_at_kernel, &k, &k.s};
+	struct looking l = {.cb = look_at_kernel, .ctx = &k};
+	k.s = &l.scan;
 	enum pod_status st = k.buf ? look(p, disk, &l, a) : POD_E_NOMEM;
 	pod_free(a, k.buf);
 	return st;

@@ -428,6 +428,8 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 				     pod_format_size(size, r->length_bytes), FT(m->fw, r->found_by));
 			pager_add(m, p, t);
 		}
+		pager_add(m, p,
+			  T("What the system looks for its medium by is told on another computer: isopod plan TARGET:PATH"));
 	}
 	if (plan->wim_count) {
 		pager_add(m, p, "");

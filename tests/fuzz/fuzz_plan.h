@@ -4,6 +4,8 @@
 #define POD_TESTS_FUZZ_PLAN_H
 
 #include "tests/fuzz/fuzz.h"
+#include "core/base/str.h"
+#include "core/firm/trust.h"
 #include "core/plan/plan.h"
 
 /* One machine's shim comes as bytes, the others' by reference to the image's own first sectors. */
@@ -24,6 +26,24 @@ static inline enum pod_status fuzz_plan_shim(void *ctx, enum pod_machine m, stru
 
 /* Few enough that inputs get there. */
 #define FUZZ_PLAN_STEPS 20000u
+
+/* What is looked at before and after a start: the loader, against lists of certificates that are the input as well, and the kernels. */
+static inline void fuzz_plan_look(struct fuzz_env *e, struct pod_plan *p, const uint8_t *data, size_t len)
+{
+	const struct pod_trust_list list = {.p = data, .len = len};
+	const struct pod_trust trust = {.db = list, .dbx = list};
+	char path[256] = "";
+	pod_budget_start(&e->budget, FUZZ_PLAN_STEPS, POD_BUDGET_UNLIMITED, 0);
+	for (uint32_t firmware = POD_FW_X64; firmware <= POD_FW_AA64; firmware <<= 1) {
+		const char *damaged = pod_plan_damaged_loader(p, &e->dev, firmware, &e->alloc);
+		FUZZ_REQUIRE(!damaged || pod_strlen(damaged));
+		pod_plan_judge_loader(p, &e->dev, "fuzz.iso", firmware, &trust);
+		FUZZ_REQUIRE(p->why.why < POD_WHY_COUNT);
+	}
+	if (pod_plan_damaged_kernel(p, &e->dev, &e->alloc, path) == POD_OK)
+		FUZZ_REQUIRE(path[0]);
+	pod_budget_unlimited(&e->budget);
+}
 
 /* The image is the input, with `gap` zeros in front of it. */
 static inline void fuzz_plan(const uint8_t *data, size_t len, size_t gap)
@@ -53,6 +73,7 @@ static inline void fuzz_plan(const uint8_t *data, size_t len, size_t gap)
 		}
 		for (size_t i = 0; i < p->overlay_count; i++)
 			FUZZ_REQUIRE(pod_in_range(p->overlay[i].start_bytes, p->overlay[i].length_bytes, p->map.size_bytes));
+		fuzz_plan_look(&e, p, data, len);
 		pod_plan_free(p);
 	}
 	free(p);

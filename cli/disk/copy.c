@@ -7,6 +7,7 @@
  * go past the page cache (cli_dev_direct): filling the cache costs more than the disk does, and the flush at the end has nothing left
  * to wait for.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ struct copying {
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
-/* A raw file's holes are not worth reading. */
+/* A file's holes are not worth reading. In a raw one they may go on behind the run, as the bytes of the disk do. */
 static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run *r)
 {
 	const struct pod_member *l = c->member[r->member];
@@ -54,9 +55,12 @@ static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run 
 	if (l->dev != l->file->dev || f->dev.is_block)
 		return 0;
 	data = lseek(f->dev.fd, (off_t)r->file_off, SEEK_DATA);
-	if (data < 0)
+	if (data < 0 && errno != ENXIO)
 		return 0;
-	return pod_min_u64((uint64_t)data - r->file_off, r->len);
+	if (l->kind != POD_MEMBER_RAW)
+		return data < 0 ? r->len : pod_min_u64((uint64_t)data - r->file_off, r->len);
+	/* ENXIO: nothing but a hole up to the file's end */
+	return (data < 0 ? l->size_bytes : (uint64_t)data) - r->file_off;
 }
 
 /* The next piece, with `zeros` also one that is a hole; p->len is 0 behind the last one. */
@@ -68,7 +72,7 @@ static enum pod_status read_piece(struct pod_chain *from, uint64_t *off, uint64_
 		uint64_t n;
 
 		POD_TRY(pod_chain_run(from, *off, end - *off, &r));
-		n = r.kind == POD_RUN_ZERO ? r.len : skip_hole(from, &r);
+		n = pod_min_u64(r.kind == POD_RUN_ZERO ? r.len : skip_hole(from, &r), end - *off);
 		p->zero = n && zeros;
 		if (p->zero) {
 			p->off = *off;

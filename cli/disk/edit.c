@@ -110,7 +110,7 @@ static int grow(const char *path, enum pod_diskfile said, uint64_t size, bool or
 				 (unsigned long long)old);
 	cli_identity_bytes(NULL, next, sizeof next);
 	disk_kin_find(&k, path);
-	if (k.store && !k.current && !orphan)
+	if (((k.store && !k.current) || k.linked) && !orphan)
 		rc = disk_kin_guard(path, NULL, fault);
 	if (rc == CLI_OK)
 		rc = tell(&k, path, next, fault);

@@ -23,17 +23,16 @@ struct search {
 	char *name; /* of the image, in its folder */
 	struct stat st;
 	struct pod_member parent;
+	bool known; /* what the image is: one that VHD and VHDX can stand on */
 };
 
-static void add(struct disk_kin *k, char *path)
+static void add(char ***list, size_t *count, const char *path)
 {
-	for (size_t i = 0; i < k->count; i++)
-		if (strcmp(k->child[i], path) == 0) {
-			free(path);
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp((*list)[i], path) == 0)
 			return;
-		}
-	k->child = cli_xrealloc(k->child, k->count + 1, sizeof *k->child);
-	k->child[k->count++] = path;
+	*list = cli_xrealloc(*list, *count + 1, sizeof **list);
+	(*list)[(*count)++] = cli_xstrdup(path);
 }
 
 /* --- by the files --------------------------------------------------------------------------------------- */
@@ -44,14 +43,15 @@ static bool named_as_one(const char *name)
 	       pod_ends_with_nocase(name, ".avhdx") || pod_ends_with_nocase(name, ".avhd");
 }
 
-/* Whatever it is called: a VHDX begins so, and so does a VHD with a parent (a copy of its footer). */
+/* Whatever it is called: a VHDX begins so, and a VHD with a parent (a copy of its footer), a qcow2, a QED. */
 static bool begins_as_one(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	char magic[8];
 	bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && pread(fd, magic, 8, 0) == 8 &&
-		  (memcmp(magic, "vhdxfile", 8) == 0 || memcmp(magic, "conectix", 8) == 0);
+		  (memcmp(magic, "vhdxfile", 8) == 0 || memcmp(magic, "conectix", 8) == 0 || memcmp(magic, "QFI\xfb", 4) == 0 ||
+		   memcmp(magic, "QED", 4) == 0);
 
 	if (fd >= 0)
 		close(fd);
@@ -77,7 +77,7 @@ static bool points_at(const struct search *s, const struct pod_member *l, const 
 /* Opens a file for a look at its headers. disk_file_close afterwards in any case. */
 static bool look(struct disk_file *f, struct pod_member *l, const char *path)
 {
-	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4, .follow = true};
 
 	if (!disk_file_open(f, path, false, NULL))
 		return false;
@@ -89,12 +89,16 @@ static void look_at(struct search *s, const char *path)
 {
 	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct disk_file f = {0};
-	bool child =
-		look(&f, l, path) && l->has_parent && points_at(s, l, path) && pod_member_linked(l, &s->parent, NULL) == POD_OK;
+	bool child = look(&f, l, path) && l->has_parent && points_at(s, l, path), foreign = pod_member_is_foreign(l->kind);
 
+	/* What another program made says no more than a path. */
+	if (child && !foreign)
+		child = s->known && pod_member_linked(l, &s->parent, NULL) == POD_OK;
 	/* Nothing was written: closing cannot fail. */
-	if (pod_member_close(l) == POD_OK && child)
-		add(s->kin, cli_xstrdup(path));
+	if (pod_member_close(l) == POD_OK && child && foreign)
+		add(&s->kin->other, &s->kin->others, path);
+	else if (child)
+		add(&s->kin->child, &s->kin->count, path);
 	disk_file_close(&f);
 	free(l);
 }
@@ -187,8 +191,12 @@ void disk_kin_find(struct disk_kin *k, const char *path)
 	if (real && stat(real, &s->st) == 0 && S_ISREG(s->st.st_mode)) {
 		s->dir = dirname(copy);
 		s->name = real + (strrchr(real, '/') - real) + 1;
-		if (look(&f, &s->parent, real))
-			search_folder(s);
+		s->known = look(&f, &s->parent, real);
+		if (s->known) {
+			k->linked = (s->parent.kind == POD_MEMBER_VHDX || s->parent.kind == POD_MEMBER_VHD) &&
+				    cli_dev_has_other_name(real);
+		}
+		search_folder(s);
 		search_index(s);
 		st = pod_member_close(&s->parent);
 		(void)st; /* nothing was written */
@@ -203,23 +211,27 @@ void disk_kin_free(struct disk_kin *k)
 {
 	for (size_t i = 0; i < k->count; i++)
 		free(k->child[i]);
+	for (size_t i = 0; i < k->others; i++)
+		free(k->other[i]);
 	free(k->child);
+	free(k->other);
 	free(k->store);
 	memset(k, 0, sizeof *k);
 }
 
 char *disk_kin_names(const struct disk_kin *k)
 {
+	size_t all = k->count + k->others;
 	char *out = cli_xstrdup(""), *next;
 
-	for (size_t i = 0; i < k->count && i < NAMED_MAX; i++) {
-		next = cli_xasprintf("%s%s%s", out, i ? ", " : "", k->child[i]);
+	for (size_t i = 0; i < all && i < NAMED_MAX; i++) {
+		next = cli_xasprintf("%s%s%s", out, i ? ", " : "", i < k->count ? k->child[i] : k->other[i - k->count]);
 		free(out);
 		out = next;
 	}
-	if (k->count <= NAMED_MAX)
+	if (all <= NAMED_MAX)
 		return out;
-	next = cli_xasprintf(_("%s and %zu more"), out, k->count - NAMED_MAX);
+	next = cli_xasprintf(_("%s and %zu more"), out, all - NAMED_MAX);
 	free(out);
 	return next;
 }
@@ -239,6 +251,11 @@ static int refuse(const struct disk_kin *k, const char *path, struct fault *faul
 			  _("%s: is a layer of the store %s, but not the current one, and must not change; 'isopod layer path' "
 			    "names the current one; or say --orphan-children"),
 			  path, k->store);
+	else if (!k->count && !k->others)
+		fault_set(fault,
+			  _("%s: has another name (a hard link), which would show the change, too, and what is based on that one "
+			    "cannot be found; change a copy, or say --orphan-children"),
+			  path);
 	else
 		fault_set(
 			fault,
@@ -270,7 +287,7 @@ int disk_kin_guard(const char *path, const char *but, struct fault *fault)
 
 	disk_kin_find(&k, path);
 	leave_out(&k, but);
-	if (k.count || (k.store && !k.current))
+	if (k.count || k.others || k.linked || (k.store && !k.current))
 		rc = refuse(&k, path, fault);
 	else if (k.too_many)
 		fault_warn(fault, _("%s: its folder holds more than %u images; those behind may be based on it"), path,
@@ -287,7 +304,7 @@ int disk_kin_guard_name(const char *path, struct fault *fault)
 	disk_kin_find(&k, path);
 	if (k.store)
 		rc = fault_set(fault, _("%s: is a layer of the store %s, and is not replaced; name another file"), path, k.store);
-	else if (k.count) {
+	else if (k.count || k.others) {
 		char *names = disk_kin_names(&k);
 
 		rc = fault_set(fault, _("%s: is not replaced, as other images are based on it: %s; name another file"), path,

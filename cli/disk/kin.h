@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who reads through an image: the differencing images of its folder that name it as their parent, and, if the folder is a layer
+ * Who reads through an image: the differencing images of its folder that name it as their parent, qcow2 and QED as their backing file, and, if the folder is a layer
  * store, the layers that its index says are based on it. Images elsewhere that name it cannot be found.
  */
 #ifndef POD_CLI_DISK_KIN_H
@@ -11,8 +11,11 @@
 struct disk_kin {
 	char **child; /* their paths */
 	size_t count;
+	char **other; /* of other programs (qcow2, QED), which can neither be told of another parent nor would notice one */
+	size_t others;
 	char *store;   /* the folder, if its index says that the image is a layer; else NULL */
 	bool current;  /* of that store: the layer that is written to */
+	bool linked;   /* it has another name (a hard link): who reads through that one cannot be found */
 	bool too_many; /* the folder holds more images than are looked at */
 };
 /* Reads only; an image that cannot be opened has no children and is none. disk_kin_free in any case. */

@@ -161,6 +161,8 @@ static int merge(const struct merge *m, struct fault *fault)
 		disk_kin_find(&above, m->child);
 	if (!m->orphan)
 		rc = guard(m, fault);
+	if (rc == CLI_OK && above.others && !m->orphan) /* their parent would be gone */
+		rc = disk_kin_guard(m->child, NULL, fault);
 	if (rc == CLI_OK)
 		rc = can_tell(&above, fault);
 	if (rc == CLI_OK)
@@ -195,16 +197,15 @@ static enum pod_status unmark(struct disk_file *f, bool *marked, struct pod_diag
 }
 
 /* The image that was being merged into `path` is lost: what there is, old here and new there, is better than nothing. */
-static int abandon(const char *path, struct fault *fault)
+static int abandon(const char *path, bool orphan, struct fault *fault)
 {
 	struct disk_file f = {0};
 	struct pod_diag diag = {0};
 	enum pod_status st;
 	bool marked = false;
-	int rc = disk_kin_guard(path, NULL, fault);
 
-	if (rc != CLI_OK)
-		return rc;
+	if (!orphan && disk_kin_guard(path, NULL, fault) != CLI_OK)
+		return CLI_FAILED;
 	if (!disk_file_open(&f, path, DISK_WRITE, fault))
 		return CLI_FAILED;
 	st = unmark(&f, &marked, &diag);
@@ -285,10 +286,10 @@ int disk_cmd_merge(const struct cli_command *cmd, int argc, char **argv, struct 
 	}
 	if (argc - optind != 1)
 		return cli_usage(fault, cmd, "%s", _("name one FILE"));
-	if (give_up && (into || m.keep || m.orphan))
-		return cli_usage(fault, cmd, "%s", _("--abandon stands alone"));
+	if (give_up && (into || m.keep))
+		return cli_usage(fault, cmd, "%s", _("--abandon goes neither with --into nor with --keep"));
 	if (give_up)
-		return abandon(argv[optind], fault);
+		return abandon(argv[optind], m.orphan, fault);
 	m.child = argv[optind];
 	m.parent = into ? cli_xstrdup(into) : own_parent(argv[optind], fault);
 	rc = m.parent ? merge(&m, fault) : CLI_FAILED;

@@ -200,13 +200,27 @@ static enum pod_status open_on_stick(const struct disk_file *child, const char *
 	return st;
 }
 
+/* Where the parent is. A child that is reached through a link lies where the link leads to. To be freed. */
+static char *parent_place(const char *child, enum pod_parent_path kind, const char *path, struct stat *st)
+{
+	char *name = disk_parent_place(child, kind, path), *real;
+	struct stat link;
+
+	if (stat(name, st) == 0 || lstat(child, &link) != 0 || !S_ISLNK(link.st_mode) || !(real = realpath(child, NULL)))
+		return name;
+	free(name);
+	name = disk_parent_place(real, kind, path);
+	free(real);
+	return name;
+}
+
 static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind,
 				   const char *path, struct pod_vfile **out)
 {
 	const struct disk_file *c = (const struct disk_file *)child;
-	char *name = disk_parent_place(c->dev.path, kind, path);
-	struct disk_file *f;
 	struct stat st;
+	char *name = parent_place(c->dev.path, kind, path, &st);
+	struct disk_file *f;
 
 	if (c->elsewhere) {
 		enum pod_status there = open_on_stick(c, name, out, o->ctx);

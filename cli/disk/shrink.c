@@ -173,10 +173,11 @@ int disk_cmd_shrink(const struct cli_command *cmd, int argc, char **argv, struct
 {
 	static const struct option options[] = {{"size", required_argument, NULL, 's'},
 						{"dry-run", no_argument, NULL, 'd'},
+						DISK_ORPHAN_OPTION,
 						DISK_INPUT_OPTION,
 						{NULL, 0, NULL, 0}};
 	enum pod_diskfile said = POD_DISKFILE_NONE;
-	bool dry_run = false;
+	bool dry_run = false, orphan = false;
 	uint64_t size = 0;
 	struct disk *d;
 	int c, rc;
@@ -184,6 +185,8 @@ int disk_cmd_shrink(const struct cli_command *cmd, int argc, char **argv, struct
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'd')
 			dry_run = true;
+		else if (c == 'O')
+			orphan = true;
 		else if (c != 's' && c != 'F')
 			return cli_bad_option(fault, cmd, argv);
 		else if (c == 's' ? !cli_parse_size(optarg, &size) : !disk_parse_input(optarg, &said))
@@ -192,7 +195,7 @@ int disk_cmd_shrink(const struct cli_command *cmd, int argc, char **argv, struct
 	if (argc - optind != 1 || !size)
 		return cli_usage(fault, cmd, "%s", _("name one FILE, and --size N"));
 	/* What is cut off is no longer behind its children. */
-	if (disk_kin_guard(argv[optind], NULL, fault) != CLI_OK)
+	if (!orphan && disk_kin_guard(argv[optind], NULL, fault) != CLI_OK)
 		return CLI_FAILED;
 	d = cli_xzalloc(sizeof *d);
 	rc = disk_open(d, argv[optind], said, dry_run ? DISK_READ : DISK_WRITE, fault);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -371,4 +372,19 @@ void cli_dev_close(struct cli_dev *d)
 		stop_direct(d);
 	free(d->path);
 	memset(d, 0, sizeof *d);
+}
+
+/* statfs(2): NTFS_SB_MAGIC, ntfs3's own, and FUSE, by which ntfs-3g shows it. */
+static bool counts_short_names(const struct statfs *fs)
+{
+	return (uint32_t)fs->f_type == 0x5346544e || (uint32_t)fs->f_type == 0x7366746e || (uint32_t)fs->f_type == 0x65735546;
+}
+
+bool cli_dev_has_other_name(const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink > 1 && statfs(path, &fs) == 0 &&
+	       !counts_short_names(&fs);
 }

@@ -70,6 +70,8 @@ enum pod_status POD_MUST_USE cli_dev_truncate(struct cli_dev *d, uint64_t size_b
 enum pod_status POD_MUST_USE cli_dev_punch(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes);
 /* Gives a range of a file its space without changing what it holds. POD_E_NOSPACE; POD_E_UNSUPPORTED where that is not known. */
 enum pod_status POD_MUST_USE cli_dev_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t len_bytes);
+/* Has a file another name as well, a hard link, which would change with it? Not told of NTFS, where Windows' short names count as such. */
+bool cli_dev_has_other_name(const char *path);
 /* Maps an errno of a read or write to the core's status. */
 enum pod_status cli_errno_status(int err);
 

@@ -7,6 +7,7 @@
 #include "cli/host/lock.h"
 #include "cli/layer/hash.h"
 #include "cli/layer/layer.h"
+#include "cli/layer/pieces.h"
 #include "core/base/str.h"
 
 struct check {
@@ -14,7 +15,8 @@ struct check {
 	struct cli_json *json;
 	const char *file; /* that is being looked at */
 	bool repair, hash, incomplete;
-	bool *unreadable; /* each layer of the index, by itself */
+	bool *unreadable;	     /* each layer of the index, by itself */
+	struct layer_pieces unknown; /* layers that the index should know */
 	uint64_t faults, repaired, warnings;
 };
 
@@ -432,18 +434,12 @@ static bool empty_child(struct layer_store *ls, const char *name, struct fault *
 	struct pod_member_options opt = {.env = &disk_env};
 	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct disk_file *f = ls->dir.ops->open(&ls->dir, name, false, fault);
-	struct pod_run r = {.kind = POD_RUN_DATA};
 	bool empty = false;
 	enum pod_status st = f ? pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL) : POD_E_IO;
 
-	if (st == POD_OK && l->has_parent) {
-		uint64_t off = 0;
-
-		for (; off < l->size_bytes; off += r.len)
-			if (pod_member_run(l, off, l->size_bytes - off, &r) != POD_OK || r.kind != POD_RUN_PARENT)
-				break;
-		empty = off >= l->size_bytes;
-	} else if (st != POD_OK && f) {
+	if (st == POD_OK) {
+		empty = layer_is_silent(l);
+	} else if (f) {
 		/* Not even that was finished. Nobody was ever told of this file. */
 		empty = f->vf.dev->size_bytes <= 8u << 20;
 	}
@@ -458,6 +454,9 @@ static void look_at_stranger(struct check *k, const char *name, struct fault *fa
 {
 	uint32_t id;
 
+	for (size_t i = 0; i < k->unknown.n; i++)
+		if (strcmp(k->unknown.v[i].e.file, name) == 0)
+			return;
 	if (!pod_store_parse_file(name, NULL, &id) || empty_child(k->ls, name, fault)) {
 		if (k->repair) {
 			if (layer_store_remove_file(k->ls, name, fault))
@@ -531,6 +530,24 @@ static void replace_lost_current(struct check *k, struct fault *fault)
 	free(file);
 }
 
+/* An index that is older than its layers: from a backup, or of a copy of the store. */
+static int check_unknown(struct check *k, struct fault *fault)
+{
+	int rc = layer_strangers_find(k->ls, &k->unknown, fault) ? CLI_OK : CLI_FAILED;
+
+	if (rc == CLI_OK && k->repair && k->unknown.n)
+		rc = layer_strangers_adopt(k->ls, &k->unknown, fault);
+	for (size_t i = 0; i < k->unknown.n && rc == CLI_OK; i++) {
+		const char *name = k->unknown.v[i].e.file;
+
+		if (!k->repair)
+			found(k, name, _("the index is older, and does not know it; --repair takes it in"));
+		else if (pod_store_find(&k->ls->s, k->unknown.v[i].e.id))
+			repaired(k, name, _("the index was older, and did not know it"));
+	}
+	return rc;
+}
+
 static int check_store(struct check *k, struct fault *fault)
 {
 	struct folder *fo = cli_xzalloc(sizeof *fo);
@@ -538,6 +555,7 @@ static int check_store(struct check *k, struct fault *fault)
 	int rc = CLI_OK;
 
 	fo->k = k;
+	rc = check_unknown(k, fault);
 	if (k->repair)
 		replace_lost_current(k, fault);
 	k->unreadable = cli_xzalloc((ls->s.count + 1) * sizeof *k->unreadable);
@@ -549,7 +567,7 @@ static int check_store(struct check *k, struct fault *fault)
 	free(k->unreadable);
 	if (!pod_store_find(&ls->s, ls->s.current))
 		found(k, ls->dir.shown, _("no layer is current; 'isopod layer rollback' makes one"));
-	if (!ls->dir.ops->each(&ls->dir, look_at_file, fo, fault))
+	if (rc == CLI_OK && !ls->dir.ops->each(&ls->dir, look_at_file, fo, fault))
 		rc = CLI_FAILED;
 	if (rc == CLI_OK) {
 		check_attributes(k, &fo->writable, false, fault);
@@ -565,6 +583,7 @@ static int check_store(struct check *k, struct fault *fault)
 	drop(&fo->writable);
 	drop(&fo->read_only);
 	drop(&fo->strangers);
+	free(k->unknown.v);
 	free(fo);
 	return rc == CLI_OK && k->incomplete ? CLI_FAILED : rc;
 }
@@ -591,7 +610,7 @@ static int open_or_rebuild(struct check *k, const char *store, struct fault *fau
 	    pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag) == POD_OK) {
 		ls->dir.ops->close(&ls->dir, index, fault);
 		layer_store_close(ls, fault);
-		return layer_store_open(ls, store, true, fault);
+		return layer_store_open_older(ls, store, true, fault);
 	}
 	ls->index = index;
 	rc = layer_store_rebuild(ls, fault);
@@ -656,7 +675,7 @@ int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct
 		cli_json_open(&j, NULL, '{');
 		cli_json_open(&j, "findings", '[');
 	}
-	rc = k.repair ? open_or_rebuild(&k, argv[optind], fault) : layer_store_open(ls, argv[optind], k.hash, fault);
+	rc = k.repair ? open_or_rebuild(&k, argv[optind], fault) : layer_store_open_older(ls, argv[optind], k.hash, fault);
 	if (rc == CLI_OK) {
 		ls->dir.unsafe = unsafe;
 		rc = check_store(&k, fault);

@@ -24,8 +24,16 @@ static struct disk_file *host_open(struct store_dir *d, const char *name, bool w
 	/* Readers of the index need no lock: its slots are written in turn. */
 	bool unsafe = d->unsafe || strcmp(name, POD_STORE_INDEX) == 0;
 	enum disk_use use = writable ? DISK_WRITE : unsafe ? DISK_READ_UNSAFE : DISK_READ;
-	bool ok = disk_file_open(&h->f, path, use, fault);
+	/* A copy of the store made of hard links, a backup, would change with it, and know nothing of that. */
+	bool ok = !writable || !cli_dev_has_other_name(path);
 
+	if (!ok)
+		fault_set(
+			fault,
+			_("%s: has another name (a hard link), as in a copy by 'cp -l' or a backup, and that would change, too; "
+			  "replace it by a copy of itself first"),
+			path);
+	ok = ok && disk_file_open(&h->f, path, use, fault);
 	free(path);
 	if (ok)
 		return &h->f;

@@ -2,6 +2,7 @@
 /* Opening a store: its index, and before anything is written the rest of what power has interrupted, unless that is a commit. */
 #include <stdlib.h>
 #include "cli/layer/ops.h"
+#include "cli/layer/pieces.h"
 
 /* Whether the commit was meant, nobody knows but the user. */
 int layer_store_refuse_commit(const struct layer_store *ls, const struct pod_stored *e, struct fault *fault)
@@ -40,7 +41,35 @@ static int finish_any(struct layer_store *ls, struct fault *fault)
 	return CLI_OK;
 }
 
+/* What layers stand on must not change: those that the index does not know as well. */
+static int refuse_strangers(struct layer_store *ls, struct fault *fault)
+{
+	struct layer_pieces unknown;
+	int rc = layer_strangers_find(ls, &unknown, fault) ? CLI_OK : CLI_FAILED;
+
+	if (rc == CLI_OK && unknown.n)
+		rc = fault_set(
+			fault,
+			_("%s: the index is older than its layers (from a backup?): it does not know %s, which is based on "
+			  "%s; 'isopod layer check --repair' takes it in"),
+			ls->dir.shown, unknown.v[0].e.file, pod_store_find(&ls->s, unknown.v[0].e.parent)->name);
+	free(unknown.v);
+	return rc;
+}
+
 int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault)
+{
+	int rc = layer_store_open_older(ls, arg, writable, fault);
+
+	if (rc != CLI_OK || !writable)
+		return rc;
+	rc = refuse_strangers(ls, fault);
+	if (rc != CLI_OK)
+		layer_store_close(ls, fault);
+	return rc;
+}
+
+int layer_store_open_older(struct layer_store *ls, const char *arg, bool writable, struct fault *fault)
 {
 	int rc = layer_store_load(ls, arg, writable, fault);
 

@@ -29,6 +29,9 @@ int layer_store_create(const char *store, const struct layer_base *b, struct fau
  * refused (layer_store_load opens it). CLI_OK, or CLI_FAILED and has said why. */
 int layer_store_open(struct layer_store *ls, const char *arg, bool writable, struct fault *fault);
 
+/* The same, although the index may be older than its layers (pieces.h), which is refused else. */
+int layer_store_open_older(struct layer_store *ls, const char *arg, bool writable, struct fault *fault);
+
 /* Says that the commit of layer `e` was interrupted, and what to do. CLI_FAILED. */
 int layer_store_refuse_commit(const struct layer_store *ls, const struct pod_stored *e, struct fault *fault);
 

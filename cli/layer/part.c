@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cli/layer/pieces.h"
 #include "cli/layer/stream.h"
 #include "cli/layer/tree.h"
 #include "core/base/bytes.h"
@@ -160,12 +161,9 @@ static bool is_empty_child(struct disk_file *f, struct pod_member *below)
 {
 	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
 	struct pod_member *l = cli_xzalloc(sizeof *l);
-	struct pod_run r = {.kind = POD_RUN_DATA};
 	enum pod_status st = pod_member_open(l, &f->vf, &cli_alloc, &opt, NULL);
-	bool empty = st == POD_OK && l->has_parent && pod_member_linked(l, below, NULL) == POD_OK;
+	bool empty = st == POD_OK && layer_is_silent(l) && pod_member_linked(l, below, NULL) == POD_OK;
 
-	for (uint64_t off = 0; empty && off < l->size_bytes; off += r.len)
-		empty = pod_member_run(l, off, l->size_bytes - off, &r) == POD_OK && r.kind == POD_RUN_PARENT;
 	st = pod_member_close(l);
 	free(l);
 	return empty && st == POD_OK;

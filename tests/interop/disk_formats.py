@@ -87,6 +87,24 @@ def names_and_contents():
     must("disk", "info", "--input-format", "vhd", "g.img")
 
 
+def holes():
+    """A raw image of 3 TiB with two bytes in it is a matter of moments, the hole behind its last byte as well: reading it takes minutes."""
+    at = 2 << 40
+    with open("large.raw", "wb") as f:
+        f.truncate(3 << 40)
+        for where in (0, at + 777):
+            f.seek(where)
+            f.write(b"x")
+    for name in ("large.vhdx", "large.qcow2"):
+        must("disk", "convert", "large.raw", name, timeout=60)
+        must("disk", "convert", name, "back.raw", "--replace", timeout=60)
+        check(os.stat(name).st_blocks * 512 < 16 * MIB and os.stat("back.raw").st_blocks * 512 < 16 * MIB, name + ": holes stay")
+        with open("back.raw", "rb") as f:
+            f.seek(at + 770)
+            equal(f.read(10), bytes(7) + b"x" + bytes(2), name + ": a byte behind 2 TiB")
+        equal(os.stat("back.raw").st_size, 3 << 40, name + ": its size")
+
+
 def damaged():
     """The first 64 KiB of a VHDX are zeros: its headers and region tables are there yet."""
     disk("p.raw")
@@ -361,7 +379,7 @@ def merges_at_home():
     equal(sha256("home/b.vhdx"), before, "another image is as it was")
 
 
-for part in (names_and_contents, damaged, read_foreign, never_raw, without_qemu, names_other_files, keeps_neighbours, merges_at_home):
+for part in (names_and_contents, holes, damaged, read_foreign, never_raw, without_qemu, names_other_files, keeps_neighbours, merges_at_home):
     with workdir():
         part()
 finish()

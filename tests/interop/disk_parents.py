@@ -62,6 +62,26 @@ def writing(form):
         os.unlink(x)
 
 
+def others_children():
+    """qcow2 and QED images of other programs name what they stand on, a raw image too."""
+    os.mkdir("q")
+    run("truncate", "-s", "8M", "q/t.raw", check=True)
+    must("disk", "create", "q/v.vhdx", "--size", "8M")
+    must("disk", "create", "q/w.vhdx", "--size", "8M")
+    for name, kind, on, on_kind in (("over.qcow2", "qcow2", "t.raw", "raw"), ("over", "qcow2", "v.vhdx", "vhdx"), ("o.qed", "qed", "over.qcow2", "qcow2")):
+        run("qemu-img", "create", "-q", "-f", kind, "-b", on, "-F", on_kind, "q/" + name, check=True)
+    for to, name in (("t.raw", "over.qcow2"), ("v.vhdx", "over"), ("over.qcow2", "o.qed")):
+        refused("over the backing file of " + name, "disk", "convert", "q/w.vhdx", "q/" + to, "--replace", words=(name, "is not replaced"))
+    for to, name in (("t.raw", "over.qcow2"), ("v.vhdx", "over")):
+        refused("the backing file of " + name, "disk", "serve", "q/" + to, "--nbd", "s", "--write", words=(name, "--orphan-children"))
+    must("disk", "create", "q/c.vhdx", "--parent", "q/w.vhdx")
+    os.rename("q/over", "q/over.x")
+    run("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", "c.vhdx", "-F", "vhdx", "q/over.x", check=True)
+    refused("a merge that takes away a backing file", "disk", "merge", "q/c.vhdx", words=("over.x", "--orphan-children"))
+    os.unlink("q/over.x")
+    must("disk", "merge", "q/c.vhdx")
+
+
 def inner_layers():
     """By their place in the index; root may write to any file."""
     must("layer", "create", "st", "--size", "8M")
@@ -322,6 +342,7 @@ if os.path.isdir("/dev/shm"):  # thousands of flushes, which are recorded anyway
 with workdir():
     for form in ("vhdx", "vhd"):
         writing(form)
+    others_children()
     inner_layers()
     ignore_identity()
     times()

@@ -38,6 +38,59 @@ def content(s, layer):
     return sha256("o.raw") if r.rc == 0 else None
 
 
+def older_index():
+    """An index from a backup: nothing is written to what unknown layers stand on, nothing of them goes, and a repair takes them in."""
+    must("layer", "create", "o", "--size", "8M")
+    old = open("o/isopod-layers.idx", "rb").read()
+    must("layer", "snapshot", "o", "one")
+    must("layer", "snapshot", "o", "two")  # says nothing itself, and has what says something on it
+    write(must("layer", "path", "o").out.strip(), 5, "3M")
+    want = content("o", layers("o")["two"]["name"]), content("o", must("layer", "path", "o").out.split("/")[-1].split(".")[0])
+    files = {f for f in os.listdir("o") if f.endswith(".vhdx")}
+    top = must("layer", "path", "o").out.strip()
+    with open("o/isopod-layers.idx", "wb") as f:
+        f.write(old)
+    for args in (["snapshot", "o", "x"], ["rollback", "o", "base"], ["rollback", "o", "--discard"], ["lock", "o"], ["commit", "o"], ["flatten", "o"],
+                 ["prune", "o", "--keep", "1"], ["serve", "o", "--write", "--nbd", "k"]):
+        one_line(isopod("layer", *args, timeout=20), 3, "an older index: " + args[0], "does not know two.", "check --repair")
+    one_line(isopod("disk", "serve", "o/" + [f for f in files if f.startswith("one.")][0], "--nbd", "k", "--write", timeout=20), 3, "the file itself", "--orphan-children")
+    r = isopod("layer", "check", "o")
+    check(r.rc == 1 and r.out.count("the index is older, and does not know it") == 2, "check: %d %s" % (r.rc, r.out))
+    r = must("layer", "check", "o", "--repair")
+    equal({f for f in os.listdir("o") if f.endswith(".vhdx")}, files, "a repair takes nothing away")
+    now = layers("o")
+    equal(must("layer", "path", "o").out.strip(), top, "what was current is it again")
+    equal((content("o", "two"), content("o", [n for n in now if now[n]["file"] in top][0])), want, "what they show")
+    check(" 0 faults, 0 repaired, 0 warnings" in must("layer", "check", "o").out, "it is sound")
+    must("layer", "snapshot", "o", "goes on")
+    # a base of another store, and an empty child that nothing stands on, are no reason to refuse
+    shutil.copyfile(file("c0", "base"), "o/foreign.12345678.vhdx")
+    must("disk", "create", "o/left.87654321.vhdx", "--parent", file("o", "base"))
+    must("layer", "snapshot", "o", "and on")
+    must("layer", "check", "o", "--repair")
+    check(os.path.exists("o/foreign.12345678.vhdx") and not os.path.exists("o/left.87654321.vhdx"), "a leftover goes, data stay")
+
+
+def hard_links():
+    """A backup made of hard links would change with the store."""
+    must("layer", "create", "hard", "--size", "8M")
+    run("cp", "-al", "hard", "hb", check=True)
+    before = {f: sha256("hb/" + f) for f in os.listdir("hb")}
+    for args in (["snapshot", "hard", "x"], ["rollback", "hard"], ["serve", "hard", "--write", "--nbd", "k"], ["lock", "hard"]):
+        one_line(isopod("layer", *args, timeout=20), 3, "hard links: " + args[0], "has another name")
+    must("layer", "check", "hard")
+    equal({f: sha256("hb/" + f) for f in os.listdir("hb")}, before, "the backup")
+    os.link(file("hard", "base"), "elsewhere.vhdx")
+    shutil.rmtree("hb")
+    for args in (["serve", "elsewhere.vhdx", "--nbd", "k", "--write"], ["grow", "elsewhere.vhdx", "--size", "16M"], ["shrink", "elsewhere.vhdx", "--size", "4M"]):
+        one_line(isopod("disk", *args, timeout=20), 3, "hard link: " + args[0], "has another name", "--orphan-children")
+    os.unlink("elsewhere.vhdx")
+    os.symlink(must("layer", "path", "hard").out.strip(), "link.vhdx")
+    write("link.vhdx", 3, "1M")  # its parent lies beside the layer, not beside the link
+    must("layer", "snapshot", "hard", "x")
+    check(" 0 faults, 0 repaired, 0 warnings" in must("layer", "check", "hard").out, "sound")
+
+
 def changed_base():
     s = store("c")
     two = content(s, "two")
@@ -199,6 +252,9 @@ def warns_of_depth():
 if os.path.isdir("/dev/shm"):
     tempfile.tempdir = "/dev/shm"
 with workdir():
+    store("c0")
+    older_index()
+    hard_links()
     changed_base()
     lost_current()
     stays()

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include "cli/layer/pieces.h"
+#include "cli/layer/stream.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+static void take(void *ctx, const char *name, uint64_t size, int64_t mtime, bool read_only)
+{
+	struct layer_pieces *ps = ctx;
+	struct layer_piece *p;
+	struct pod_stored e = {.created = mtime, .file_bytes = size};
+
+	if (strlen(name) >= POD_STORE_FILE_MAX || !pod_store_parse_file(name, e.name, &e.id))
+		return;
+	if (ps->n == POD_STORE_LAYERS) {
+		ps->too_many = true;
+		return;
+	}
+	pod_strlcpy(e.file, name, sizeof e.file);
+	if (ps->n == ps->cap) {
+		ps->cap = ps->cap ? 2 * ps->cap : 16;
+		ps->v = cli_xrealloc(ps->v, ps->cap, sizeof *p);
+	}
+	p = &ps->v[ps->n++];
+	memset(p, 0, sizeof *p);
+	p->e = e;
+	p->read_only = read_only;
+}
+
+bool layer_pieces_list(struct layer_pieces *ps, struct fault *fault)
+{
+	return ps->ls->dir.ops->each(&ps->ls->dir, take, ps, fault);
+}
+
+bool layer_is_silent(struct pod_member *l)
+{
+	struct pod_run r = {.kind = POD_RUN_PARENT};
+
+	for (uint64_t off = 0; off < l->size_bytes; off += r.len)
+		if (pod_member_run(l, off, l->size_bytes - off, &r) != POD_OK || r.kind != POD_RUN_PARENT)
+			return false;
+	return l->has_parent;
+}
+
+bool layer_piece_read(struct layer_store *ls, struct layer_piece *p, struct fault *fault)
+{
+	struct pod_member_options opt = {.env = &disk_env, .cache_pages = 4};
+	struct pod_member *l = cli_xzalloc(sizeof *l);
+	struct disk_file *f = ls->dir.ops->open(&ls->dir, p->e.file, false, fault);
+	struct pod_diag diag = {0};
+	enum pod_status st = f ? pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag) : POD_E_IO, closed;
+
+	if (st == POD_OK && l->kind != POD_MEMBER_VHDX)
+		st = POD_E_FORMAT;
+	if (st == POD_OK) {
+		const struct pod_vhdx *x = &l->u.vhdx;
+		const char *path = NULL;
+
+		memcpy(p->e.data_guid, x->data_write_guid, 16);
+		p->e.size_bytes = l->size_bytes;
+		p->child = l->has_parent;
+		p->merging = x->merging;
+		memcpy(p->linkage[0], x->parent.linkage, 16);
+		memcpy(p->linkage[1], x->parent.linkage2, 16);
+		for (unsigned k = 0; k < POD_PARENT_PATHS && !path; k++)
+			path = x->parent.path[k];
+		for (const char *s = path; s && *s; s++)
+			if (*s == '\\' || *s == '/')
+				path = s + 1;
+		pod_strlcpy(p->parent_file, path ? path : "", sizeof p->parent_file);
+		p->silent = layer_is_silent(l);
+	}
+	closed = f ? pod_member_close(l) : POD_OK;
+	st = st == POD_OK ? closed : st;
+	ls->dir.ops->close(&ls->dir, f, fault);
+	free(l);
+	if (st != POD_OK)
+		fault_warn(fault, _("%s/%s: left out: %s"), ls->dir.shown, p->e.file, cli_status_text(st));
+	p->opened = st == POD_OK;
+	return p->opened;
+}
+
+bool layer_piece_fits(const struct layer_piece *child, const struct layer_piece *parent)
+{
+	return memcmp(child->linkage[0], parent->e.data_guid, 16) == 0 ||
+	       (!pod_guid_is_zero(child->linkage[1]) && memcmp(child->linkage[1], parent->e.data_guid, 16) == 0);
+}
+
+/* --- strangers ------------------------------------------------------------------------------------------ */
+
+/* A layer's file that is not the index's to know: not in it, and none that is arriving. */
+static bool is_unknown(struct layer_store *ls, const struct layer_piece *p)
+{
+	return !pod_store_find(&ls->s, p->e.id) && !layer_part_renamed(ls, p->e.id);
+}
+
+/* Finds the parents of unknown ones: in the index, or placed already. Returns how many more are placed now. */
+static size_t place(struct layer_pieces *ps)
+{
+	size_t more = 0;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		struct layer_piece *p = &ps->v[i];
+
+		for (size_t k = 0; k < ps->n && p->opened && p->child && !p->placed; k++)
+			if (k != i && ps->v[k].placed && layer_piece_fits(p, &ps->v[k])) {
+				p->e.parent = ps->v[k].e.id;
+				p->placed = true;
+				more++;
+			}
+	}
+	return more;
+}
+
+/* Those that hold something, and what they stand on. */
+static bool is_needed(struct layer_store *ls, const struct layer_pieces *ps, const struct layer_piece *p)
+{
+	if (!p->placed || !is_unknown(ls, p))
+		return false;
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct layer_piece *up = &ps->v[i];
+
+		if (up->silent || !up->placed || !is_unknown(ls, up))
+			continue;
+		/* as many steps as there are files, whatever they say */
+		for (size_t steps = 0; steps < ps->n && up; steps++) {
+			const struct layer_piece *below = NULL;
+
+			if (up == p)
+				return true;
+			for (size_t k = 0; k < ps->n; k++)
+				if (ps->v[k].e.id == up->e.parent)
+					below = &ps->v[k];
+			up = below;
+		}
+	}
+	return false;
+}
+
+static void sort_out(struct layer_store *ls, struct layer_pieces *ps)
+{
+	size_t kept = 0;
+	bool *needed = cli_xzalloc(ps->n + 1);
+
+	for (size_t i = 0; i < ps->n; i++)
+		needed[i] = is_needed(ls, ps, &ps->v[i]);
+	for (size_t i = 0; i < ps->n; i++)
+		if (needed[i])
+			ps->v[kept++] = ps->v[i];
+	ps->n = kept;
+	free(needed);
+	/* parents first: as many rounds as they are deep */
+	for (size_t i = 0; i < ps->n; i++)
+		for (size_t k = i + 1; k < ps->n; k++)
+			if (ps->v[k].e.id == ps->v[i].e.parent) {
+				struct layer_piece child = ps->v[i];
+
+				ps->v[i] = ps->v[k];
+				ps->v[k] = child;
+				k = i;
+			}
+}
+
+bool layer_strangers_find(struct layer_store *ls, struct layer_pieces *out, struct fault *fault)
+{
+	size_t unknown = 0;
+
+	*out = (struct layer_pieces){.ls = ls};
+	if (!layer_pieces_list(out, fault))
+		return false;
+	for (size_t i = 0; i < out->n; i++)
+		unknown += is_unknown(ls, &out->v[i]);
+	if (!unknown) {
+		out->n = 0;
+		return true;
+	}
+	for (size_t i = 0; i < out->n; i++) {
+		(void)layer_piece_read(ls, &out->v[i], NULL);
+		out->v[i].placed = out->v[i].opened && pod_store_find(&ls->s, out->v[i].e.id);
+	}
+	while (place(out))
+		;
+	sort_out(ls, out);
+	return true;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Layers as their files tell of them, without the index. */
+#ifndef POD_CLI_LAYER_PIECES_H
+#define POD_CLI_LAYER_PIECES_H
+
+#include "cli/layer/tree.h"
+
+struct layer_piece {
+	struct pod_stored e; /* what the file says; its parent is for the caller to find */
+	uint8_t linkage[2][16];
+	char parent_file[POD_STORE_FILE_MAX]; /* "": none */
+	bool child, read_only, placed,
+		merging;     /* placed: its parent is known; merging: another one was being committed into it */
+	bool opened, silent; /* it could be read; it says nothing about the disk, so that it shows what its parent shows */
+};
+struct layer_pieces {
+	struct layer_store *ls;
+	struct layer_piece *v;
+	size_t n, cap;
+	bool too_many;
+};
+
+/* The names of all layers' files of the folder. The caller frees `v`. */
+bool layer_pieces_list(struct layer_pieces *ps, struct fault *fault);
+/* What the file says. False: left out, and said. */
+bool layer_piece_read(struct layer_store *ls, struct layer_piece *p, struct fault *fault);
+bool layer_piece_fits(const struct layer_piece *child, const struct layer_piece *parent);
+/* A child that says nothing about the disk. */
+bool layer_is_silent(struct pod_member *l);
+
+/*
+ * Layers that the index does not know though they hold something, of themselves or in layers based on them, and though they stand on
+ * layers of this store: the index is older than they are, from a backup or another copy. Parents come first. A layer that is just
+ * arriving is none. The caller frees `v`.
+ */
+bool layer_strangers_find(struct layer_store *ls, struct layer_pieces *out, struct fault *fault);
+/* The index gets to know them. */
+int layer_strangers_adopt(struct layer_store *ls, struct layer_pieces *strangers, struct fault *fault);
+
+#endif

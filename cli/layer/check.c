@@ -428,6 +428,17 @@ static void check_attributes(struct check *k, const struct names *wrong, bool re
 			     read_only ? _("is read-only, but is the current layer") : _("is writable, but must be read-only"));
 }
 
+/* The longest file of a layer of this store that has no room for data yet: three MiB, and the table of its blocks of 2 MiB. */
+static uint64_t empty_bytes(const struct pod_store *s)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->layer[i].size_bytes > size)
+			size = s->layer[i].size_bytes;
+	return (3u << 20) + pod_align_up((size >> 18) + (size >> 24) + 64, 1u << 20);
+}
+
 /* A child that says nothing about the disk: made, and power went before the index could say so. */
 static bool empty_child(struct layer_store *ls, const char *name, struct fault *fault)
 {
@@ -441,7 +452,7 @@ static bool empty_child(struct layer_store *ls, const char *name, struct fault *
 		empty = layer_is_silent(l);
 	} else if (f) {
 		/* Not even that was finished. Nobody was ever told of this file. */
-		empty = f->vf.dev->size_bytes <= 8u << 20;
+		empty = f->vf.dev->size_bytes <= empty_bytes(&ls->s);
 	}
 	if (f && pod_member_close(l) != POD_OK)
 		empty = false;
@@ -594,6 +605,7 @@ static int open_or_rebuild(struct check *k, const char *store, struct fault *fau
 	struct layer_store *ls = k->ls;
 	struct pod_diag diag = {0};
 	struct disk_file *index = NULL;
+	enum pod_status st = POD_E_NOT_FOUND;
 	int rc = CLI_OK;
 
 	layer_store_begin(ls);
@@ -606,8 +618,10 @@ static int open_or_rebuild(struct check *k, const char *store, struct fault *fau
 			return CLI_FAILED;
 		}
 	}
-	if (index && index->vf.dev->size_bytes == POD_STORE_LEN &&
-	    pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag) == POD_OK) {
+	if (index)
+		st = pod_store_load(&ls->s, index->vf.dev, &ls->slot, &diag);
+	/* A newer one is no ruin: that is said */
+	if (st == POD_E_UNSUPPORTED || (st == POD_OK && index->vf.dev->size_bytes == POD_STORE_LEN)) {
 		ls->dir.ops->close(&ls->dir, index, fault);
 		layer_store_close(ls, fault);
 		return layer_store_open_older(ls, store, true, fault);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "cli/host/lock.h"
+#include "cli/disk/kin.h"
 #include "cli/layer/live.h"
 #include "core/base/str.h"
 
@@ -115,6 +116,30 @@ static int open_current(struct live *lv, const struct pod_store *index, struct f
 
 /* In a folder the store is locked only while something is done to it, so that other commands can look at it; on a stick that is
  * not mounted whoever writes has it alone. */
+/* Images that are no layers may be based on the current one. */
+static int nobody_outside(struct layer_store *ls, struct fault *fault)
+{
+	const struct pod_stored *cur = pod_store_find(&ls->s, ls->s.current);
+	char *file = cur ? layer_store_file(ls, cur, NULL) : NULL, *path = file ? store_dir_name(&ls->dir, file) : NULL, *names;
+	struct disk_kin k = {0};
+	int rc = CLI_OK;
+
+	if (path)
+		disk_kin_find(&k, path);
+	if (k.count || k.others) {
+		names = disk_kin_names(&k);
+		rc = fault_set(fault,
+			       _("%s: %s is based on the current layer, and could not be read any more if that changed; "
+				 "'isopod layer snapshot' without a name keeps that as it is"),
+			       ls->dir.shown, names);
+		free(names);
+	}
+	disk_kin_free(&k);
+	free(path);
+	free(file);
+	return rc;
+}
+
 static int open_store(struct live *lv, struct fault *fault)
 {
 	struct layer_store *lock;
@@ -131,6 +156,8 @@ static int open_store(struct live *lv, struct fault *fault)
 	}
 	lock = cli_xzalloc(sizeof *lock);
 	rc = layer_store_open(lock, lv->arg, true, fault);
+	if (rc == CLI_OK)
+		rc = nobody_outside(lock, fault);
 	if (rc == CLI_OK)
 		rc = open_current(lv, &lock->s, fault);
 	if (layer_store_close(lock, fault) != CLI_OK)

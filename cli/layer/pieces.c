@@ -90,9 +90,12 @@ bool layer_piece_fits(const struct layer_piece *child, const struct layer_piece 
 
 /* --- strangers ------------------------------------------------------------------------------------------ */
 
-/* A layer's file that is not the index's to know: not in it, and none that is arriving. */
+/* A layer's file that the index should know: not in it, nor dropped from it, and none that is arriving. */
 static bool is_unknown(struct layer_store *ls, const struct layer_piece *p)
 {
+	for (size_t i = 0; i < ls->n_gone; i++)
+		if (ls->gone[i] == p->e.id)
+			return false;
 	return !pod_store_find(&ls->s, p->e.id) && !layer_part_renamed(ls, p->e.id);
 }
 
@@ -163,16 +166,40 @@ static void sort_out(struct layer_store *ls, struct layer_pieces *ps)
 			}
 }
 
+/* Layers that another program has made since the index was read: a reader holds no lock. */
+static void leave_out_newer(struct layer_store *ls, struct layer_pieces *ps)
+{
+	struct pod_store now;
+	unsigned slot;
+	size_t kept = 0;
+
+	pod_store_init(&now, &cli_alloc);
+	if (ls->index && pod_store_load(&now, ls->index->vf.dev, &slot, NULL) == POD_OK) {
+		for (size_t i = 0; i < ps->n; i++)
+			if (!is_unknown(ls, &ps->v[i]) || !pod_store_find(&now, ps->v[i].e.id))
+				ps->v[kept++] = ps->v[i];
+		ps->n = kept;
+	}
+	pod_store_fini(&now);
+}
+
+static size_t count_unknown(struct layer_store *ls, const struct layer_pieces *ps)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ps->n; i++)
+		n += is_unknown(ls, &ps->v[i]);
+	return n;
+}
+
 bool layer_strangers_find(struct layer_store *ls, struct layer_pieces *out, struct fault *fault)
 {
-	size_t unknown = 0;
-
 	*out = (struct layer_pieces){.ls = ls};
 	if (!layer_pieces_list(out, fault))
 		return false;
-	for (size_t i = 0; i < out->n; i++)
-		unknown += is_unknown(ls, &out->v[i]);
-	if (!unknown) {
+	if (count_unknown(ls, out) && !ls->dir.writable)
+		leave_out_newer(ls, out);
+	if (!count_unknown(ls, out)) {
 		out->n = 0;
 		return true;
 	}

@@ -224,6 +224,8 @@ void layer_store_sweep(struct layer_store *ls, struct fault *fault)
 			continue;
 		pod_strlcpy(file, e->file, sizeof file);
 		layer_store_aside(e->id, LAYER_HASHES, hashes);
+		ls->gone = cli_xrealloc(ls->gone, ls->n_gone + 1, sizeof *ls->gone);
+		ls->gone[ls->n_gone++] = e->id;
 		pod_store_drop(&ls->s, e->id, e->parent);
 		ls->unsynced = true;
 		if (!ls->dir.writable)
@@ -245,6 +247,8 @@ static int index_fail(struct layer_store *ls, enum pod_status st, const struct p
 			_("%s: the index is damaged (%s at offset %llu); 'isopod layer check --repair' rebuilds it from the VHDX "
 			  "files"),
 			ls->dir.shown, diag->what ? diag->what : "?", (unsigned long long)diag->offset_bytes);
+	if (st == POD_E_UNSUPPORTED)
+		return fault_set(fault, _("%s: its index was written by a newer isopod; use that one"), ls->dir.shown);
 	return fault_status(fault, ls->dir.shown, _("cannot read the index"), st, diag);
 }
 
@@ -367,6 +371,9 @@ int layer_store_close(struct layer_store *ls, struct fault *fault)
 		return CLI_OK;
 	ls->dir.ops->close(&ls->dir, ls->index, fault);
 	ls->index = NULL;
+	free(ls->gone);
+	ls->gone = NULL;
+	ls->n_gone = 0;
 	pod_store_fini(&ls->s);
 	ok = store_dir_close(&ls->dir, fault);
 	return ok ? CLI_OK : CLI_FAILED;

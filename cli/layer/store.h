@@ -13,6 +13,8 @@ struct layer_store {
 	struct disk_file *index; /* held open, and locked, while the store is open for writing */
 	struct pod_store s;
 	unsigned slot;
+	uint32_t *gone; /* layers that the index on disk says are gone; their files may still be there */
+	size_t n_gone;
 	bool unsynced; /* files went whose entries are not in memory any more: the folder first, then the index */
 	struct pod_chain_opener opener; /* parents are files of the store, wherever a child says they are */
 	struct fault *fault;		/* where it says why, while a chain is opened */

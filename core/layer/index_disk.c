@@ -146,6 +146,9 @@ static enum pod_status load_slot(struct pod_store *s, struct pod_dev *dev, unsig
 		return pod_fail(diag, POD_E_FORMAT, "length of the index file", 0, POD_STORE_LEN, dev->size_bytes);
 	POD_TRY(pod_dev_read(dev, off, head, HEAD));
 	uint32_t len = pod_get_le32(head + 12);
+	/* Nothing else is known of it but that it is no ruin. */
+	if (memcmp(head, magic, 7) == 0 && head[7] > '1' && head[7] <= '9')
+		return pod_fail(diag, POD_E_UNSUPPORTED, "version of the index", off + 7, 1, head[7] - '0');
 	if (memcmp(head, magic, 8) != 0)
 		return pod_fail(diag, POD_E_FORMAT, "magic of the index", off, 1, 0);
 	if (len < HEAD || len > POD_STORE_SLOT || !pod_in_range(off, len, dev->size_bytes))
@@ -170,8 +173,10 @@ enum pod_status pod_store_load(struct pod_store *s, struct pod_dev *dev, unsigne
 		st[i] = load_slot(&two[i], dev, i, &d[i]);
 	}
 	unsigned pick = st[0] != POD_OK || (st[1] == POD_OK && two[1].sequence > two[0].sequence);
-	/* Of two failures the one that says more. */
-	if (st[0] != POD_OK && st[1] != POD_OK)
+	/* Of two failures the one that says more. Beside a newer one even a sound slot is only what was true before. */
+	if (st[0] == POD_E_UNSUPPORTED || st[1] == POD_E_UNSUPPORTED)
+		pick = st[0] != POD_E_UNSUPPORTED;
+	else if (st[0] != POD_OK && st[1] != POD_OK)
 		pick = st[0] == POD_E_FORMAT;
 	pod_store_fini(&two[pick ^ 1]);
 	if (st[pick] != POD_OK) {

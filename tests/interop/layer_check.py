@@ -63,12 +63,50 @@ def older_index():
     equal((content("o", "two"), content("o", [n for n in now if now[n]["file"] in top][0])), want, "what they show")
     check(" 0 faults, 0 repaired, 0 warnings" in must("layer", "check", "o").out, "it is sound")
     must("layer", "snapshot", "o", "goes on")
+    # one of them is damaged: that is not a leftover of ours
+    with open("o/isopod-layers.idx", "wb") as f:
+        f.write(old)
+    damaged = "o/" + [f for f in os.listdir("o") if f.endswith(top[-14:])][0]
+    with open(damaged, "r+b") as f:
+        f.write(bytes(MIB))
+    r = isopod("layer", "check", "o", "--repair")
+    check(os.path.exists(damaged) and os.path.basename(damaged) + ": holds data" in r.out, "a damaged one with data stays: %s" % r.out)
+    os.unlink(damaged)
+    must("layer", "check", "o", "--repair")
     # a base of another store, and an empty child that nothing stands on, are no reason to refuse
     shutil.copyfile(file("c0", "base"), "o/foreign.12345678.vhdx")
     must("disk", "create", "o/left.87654321.vhdx", "--parent", file("o", "base"))
     must("layer", "snapshot", "o", "and on")
     must("layer", "check", "o", "--repair")
     check(os.path.exists("o/foreign.12345678.vhdx") and not os.path.exists("o/left.87654321.vhdx"), "a leftover goes, data stay")
+
+
+def outsider():
+    """An image that somebody made on the current layer, and that is no layer."""
+    must("layer", "create", "out", "--size", "8M")
+    must("disk", "create", "out/today.vhdx", "--parent", must("layer", "path", "out").out.strip())
+    one_line(isopod("layer", "serve", "out", "--write", "--nbd", "k", timeout=20), 3, "an outsider", "today.vhdx", "layer snapshot")
+    must("layer", "snapshot", "out")
+    write(must("layer", "path", "out").out.strip(), 1, "1M")
+    p = subprocess.Popen([ISOPOD, "layer", "serve", "out", "--write", "--nbd", os.path.abspath("k"), "--once"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    r = run("qemu-io", "-f", "raw", "-c", "write 1M 64K", "nbd+unix:///?socket=" + os.path.abspath("k"))
+    check(r.returncode == 0 and p.wait(timeout=60) == 0, "served then: " + r.stdout)
+    p.stdout.close()
+    must("disk", "map", "out/today.vhdx")
+
+
+def newer_index():
+    """Of an index that a later version wrote nothing is known but that it is none to write over."""
+    must("layer", "create", "newer", "--size", "8M")
+    must("layer", "snapshot", "newer", "one")
+    with open("newer/isopod-layers.idx", "r+b") as f:
+        f.seek(MIB)
+        f.write(b"PODLAYR2")
+    before = sha256("newer/isopod-layers.idx")
+    for args in (["list"], ["check"], ["check", "--repair"], ["snapshot"], ["path"], ["serve", "--write", "--nbd", "k"]):
+        one_line(isopod("layer", args[0], "newer", *args[1:], timeout=20), 3, "a newer index: " + " ".join(args), "newer isopod")
+    equal(sha256("newer/isopod-layers.idx"), before, "a newer index stays as it is")
 
 
 def hard_links():
@@ -255,6 +293,8 @@ with workdir():
     store("c0")
     older_index()
     hard_links()
+    newer_index()
+    outsider()
     changed_base()
     lost_current()
     stays()

@@ -196,6 +196,36 @@ static void look(void *ctx, size_t at)
 	pod_store_fini(&s);
 }
 
+/* Whatever stands in the other slot. */
+TEST(newer_version)
+{
+	uint8_t *file = calloc(1, POD_STORE_LEN);
+	struct pod_memdev m;
+	struct pod_store s;
+	unsigned slot = 1;
+
+	pod_memdev_init(&m, file, POD_STORE_LEN, 512, false);
+	sample(&s);
+	for (int i = 0; i < 2; i++)
+		REQUIRE(pod_store_save(&s, &m.dev, &slot) == POD_OK);
+	pod_store_fini(&s);
+	for (unsigned which = 0; which < 2; which++) {
+		uint8_t *version = file + which * POD_STORE_SLOT + 7;
+		for (const char *c = "0129:"; *c; c++) {
+			struct pod_diag diag = {0};
+			bool newer = *c == '2' || *c == '9';
+			*version = (uint8_t)*c;
+			pod_store_init(&s, &test_alloc);
+			CHECK_EQ(pod_store_load(&s, &m.dev, &slot, &diag), newer ? POD_E_UNSUPPORTED : POD_OK);
+			CHECK(!newer || diag.offset_bytes == which * POD_STORE_SLOT + 7);
+			pod_store_fini(&s);
+		}
+		*version = '1';
+	}
+	CHECK_EQ(test_alloc_live, 0);
+	free(file);
+}
+
 TEST(power_cuts)
 {
 	struct fault_dev f;

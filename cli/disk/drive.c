@@ -41,6 +41,42 @@ static bool is_on(dev_t part, dev_t drive)
 	return part == drive || strcmp(text, own) == 0;
 }
 
+/* Is the drive, if it is a loop device, made of that file? */
+static bool is_behind(const struct stat *file, dev_t drive)
+{
+	char *link = cli_xasprintf("/sys/dev/block/%u:%u/loop/backing_file", major(drive), minor(drive)), *path = NULL;
+	FILE *f = fopen(link, "re");
+	struct stat st;
+	size_t cap = 0;
+	bool same = false;
+
+	if (f && getline(&path, &cap, f) > 0) {
+		path[strcspn(path, "\n")] = '\0';
+		same = stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	}
+	if (f)
+		fclose(f);
+	free(path);
+	free(link);
+	return same;
+}
+
+/* Does a file of the chain lie on the drive? One on a stick that is not mounted has that in its name, "TARGET:/path". */
+static bool lies_on(const struct cli_dev *file, dev_t drive)
+{
+	struct stat st;
+	bool found = file->is_block && is_on(file->rdev, drive);
+
+	for (const char *colon = strchr(file->path, ':'); colon && !found; colon = strchr(colon + 1, ':')) {
+		char *target = cli_xasprintf("%.*s", (int)(colon - file->path), file->path);
+
+		if (stat(target, &st) == 0)
+			found = S_ISBLK(st.st_mode) ? is_on(st.st_rdev, drive) : is_behind(&st, drive);
+		free(target);
+	}
+	return found;
+}
+
 static int fits(const struct disk *from, const struct cli_dev *to, struct fault *fault)
 {
 	uint64_t size = from->chain.dev.size_bytes;
@@ -50,8 +86,8 @@ static int fits(const struct disk *from, const struct cli_dev *to, struct fault 
 	for (unsigned i = 0; i < from->chain.depth; i++) {
 		const struct disk_file *f = (const struct disk_file *)from->chain.member[i]->file;
 
-		if (f->dev.is_block && is_on(f->dev.rdev, to->rdev))
-			return fault_set(fault, _("%s: is what is to be copied; name another drive"), to->path);
+		if (lies_on(&f->dev, to->rdev))
+			return fault_set(fault, _("%s: is what is to be copied, or has it on it; name another drive"), to->path);
 	}
 	if (size > to->dev.size_bytes)
 		return fault_set(fault, _("%s: too small: it has %s (%llu bytes), and the disk has %s (%llu bytes)"), to->path,

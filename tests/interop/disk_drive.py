@@ -116,6 +116,21 @@ def partitions_of_it():
         run("delpart", dev, "1")
 
 
+def own_stick():
+    """A layer, or an image, on a stick that is not mounted: not over the stick itself, by whichever of its names."""
+    make_data("data", 1)
+    run("truncate", "-s", "100M", "stick", check=True)
+    with loop("stick") as dev:
+        must("create", dev, "--yes")
+        must("layer", "create", dev + ":/vm/win", "--size", "8M")
+        path = must("layer", "path", dev + ":/vm/win").out.strip()
+        before = sha256("stick")
+        for target in (dev, "stick"):
+            one_line(isopod("layer", "export", target + ":/vm/win", dev, "--replace", "--yes"), 3, "its own stick, " + target)
+            one_line(isopod("disk", "convert", path.replace(dev, target), dev, "--replace", "--yes"), 3, "a file of it, " + target)
+        equal(sha256("stick"), before, "the stick is as it was")
+
+
 def fails():
     """The drive has no room for what it says it has, as a counterfeit one, or one that is pulled out."""
     os.mkdir("small")
@@ -143,5 +158,6 @@ with workdir():
     whole()
     refused()
     partitions_of_it()
+    own_stick()
     fails()
 finish()

@@ -111,12 +111,14 @@ static bool copy(struct cli_volume *v, const char *path, struct cli_dev *fs, uin
 
 static bool make_fs(const char *file, uint64_t size, const struct persist_type *type, struct fault *fault)
 {
-	static const char *const none[] = {NULL}, *const overlay[] = {"overlayfs", "ovlwork", NULL};
+	static const char *const folder[POD_PERSIST_KINDS][3] = {[POD_PERSIST_DRACUT] = {"overlayfs", "ovlwork"},
+								 [POD_PERSIST_PUPPY] = {POD_PERSIST_FOLDER_PU},
+								 [POD_PERSIST_TINYCORE] = {"tce"}};
 	static const char conf[] = "/ union\n";
 	uint8_t *ovl = NULL;
 	struct mkext4 m = {.label = type->label,
 			   .journal_mib = (unsigned)pod_min_u64(4 + size / (128 * MIB), 64),
-			   .folder = type->kind == POD_PERSIST_DRACUT ? overlay : none};
+			   .folder = folder[type->kind]};
 	int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	bool ok = false;
 

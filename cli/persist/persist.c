@@ -169,8 +169,9 @@ const struct cli_command cli_persist = {
 	.summary = N_("let live systems keep their changes, in a file beside the image"),
 	.help = N_("  create TARGET IMAGE [--size N] [--kind K] [--json]\n"
 		   "                            a file beside the image, which its live system finds by itself;\n"
-		   "                            K (live-boot, casper, casper-rw, dracut, archiso, alpine) where the image\n"
-		   "                            does not tell; beside a disk image it takes what is written to that disk\n"
+		   "                            K (live-boot, casper, casper-rw, dracut, archiso, alpine, puppy,\n"
+		   "                            tinycore) where the image does not tell; beside a disk image it takes\n"
+		   "                            what is written to that disk\n"
 		   "  list TARGET [--json]      which images have one, and how much is free in it\n"
 		   "  snapshot TARGET IMAGE     copy the file; one snapshot, the last one, is kept\n"
 		   "  rollback TARGET IMAGE     go on from the snapshot; what was changed since is lost\n"

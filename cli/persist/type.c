@@ -6,6 +6,9 @@
  *   casper     scripts/casper; from Ubuntu 19.10 on the label is "writable", which then stands in scripts/casper or casper-helpers
  *   dracut     sbin/dmsquash-live-root: any label, by rd.live.overlay
  *   archiso    a hook of mkinitcpio with cow_label in it (hooks/archiso, hooks/miso), which it reads from the kernel's command line alone
+ *   Puppy      /init takes psave=LABEL:FOLDER from the command line (woof-CE)
+ *   Tiny Core  usr/bin/tce-setup and etc/init.d/tc-functions, with tce=LABEL=... (Core-scripts)
+ *   Live Kit   lib/livekitlib: perchdir=/dev/... and not by a label, and then it asks which session (Slax, linux-live)
  *   Alpine     /init has nlplug-findfs look for an apkovl in every filesystem (mkinitfs)
  */
 #include <stdlib.h>
@@ -21,6 +24,7 @@ static const struct {
 	{"live-boot", POD_PERSIST_LIVE_BOOT, "persistence"},	{"casper", POD_PERSIST_CASPER, "writable"},
 	{"casper-rw", POD_PERSIST_CASPER, "casper-rw"},		{"dracut", POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR},
 	{"archiso", POD_PERSIST_ARCHISO, POD_PERSIST_LABEL_AR}, {"alpine", POD_PERSIST_ALPINE, POD_PERSIST_LABEL_AL},
+	{"puppy", POD_PERSIST_PUPPY, POD_PERSIST_LABEL_PU},	{"tinycore", POD_PERSIST_TINYCORE, POD_PERSIST_LABEL_TC},
 };
 
 bool persist_type_named(const char *name, struct persist_type *out)
@@ -34,8 +38,8 @@ bool persist_type_named(const char *name, struct persist_type *out)
 }
 
 static const char *const sought[] = {
-	"bin/live-boot", "scripts/casper", "scripts/casper-helpers", "sbin/dmsquash-live-root", "sbin/dmsquash-live-root.sh",
-	"init"};
+	"bin/live-boot", "scripts/casper", "scripts/casper-helpers",  "sbin/dmsquash-live-root", "sbin/dmsquash-live-root.sh",
+	"init",		 "bin/tce-setup",  "etc/init.d/tc-functions", "lib/livekitlib"};
 
 static bool is(const char *path, const char *file)
 {
@@ -60,7 +64,7 @@ static bool wants(const char *path)
 }
 
 struct seen {
-	bool live_boot, old_live_boot, casper, writable, dracut, archiso, alpine;
+	bool live_boot, old_live_boot, casper, writable, dracut, archiso, alpine, puppy, tce_setup, tce_label, live_kit;
 };
 
 static void look(void *ctx, const char *path, const char *text)
@@ -75,6 +79,10 @@ static void look(void *ctx, const char *path, const char *text)
 	s->writable |= (is(path, "scripts/casper") || is(path, "scripts/casper-helpers")) && strstr(text, "writable") != NULL;
 	s->dracut |= is(path, "sbin/dmsquash-live-root") || is(path, "sbin/dmsquash-live-root.sh");
 	s->archiso |= is_hook(path) && strstr(text, "cow_label");
+	s->puppy |= is(path, "init") && strstr(text, "$psave") && strstr(text, "LABEL=") && strstr(text, "DISTRO_");
+	s->tce_setup |= is(path, "bin/tce-setup") && strstr(text, "tce=");
+	s->tce_label |= is(path, "etc/init.d/tc-functions") && strstr(text, "LABEL=");
+	s->live_kit |= is(path, "lib/livekitlib") && strstr(text, "perch");
 	s->alpine |= is(path, "init") && strstr(text, "nlplug-findfs") && strstr(text, "apkovl");
 }
 
@@ -90,11 +98,21 @@ static bool conclude(const struct seen *s, const char *path, struct persist_type
 		return persist_type_named("archiso", out);
 	if (s->alpine)
 		return persist_type_named("alpine", out);
+	if (s->puppy)
+		return persist_type_named("puppy", out);
+	if (s->tce_setup && s->tce_label)
+		return persist_type_named("tinycore", out);
 	if (s->old_live_boot)
 		fault_set(fault,
 			  _("%s: its live-boot takes persistence from the kernel's command line alone; add 'persistence' "
 			    "there in its boot menu, and create the file with --kind live-boot"),
 			  path);
+	else if (s->live_kit)
+		fault_set(
+			fault,
+			_("%s: its initramfs (Linux Live Kit) keeps changes on the medium itself, or asks at each start on which "
+			  "device and in which session; there is no persistence for it"),
+			path);
 	else
 		fault_set(fault,
 			  _("%s: no live system that is known here is in its initrds; if you know what it is, name it with "

@@ -19,11 +19,11 @@ static const char *asked_for(const struct pod_handover *h)
 static const char *for_persist(const struct pod_handover *h)
 {
 	const char *words = pod_persist_words(h->plan->persist.kind);
-	char name[32];
-	(void)pod_strlcpy(name, words, sizeof name);
-	for (char *p = name; *p; p++)
-		if (*p == '=')
-			p[0] = p[1] = 0;
+	char name[16];
+	size_t n = 0;
+	while (n < sizeof name - 1 && words[n] && words[n] != '=')
+		n++;
+	(void)pod_strlcpy(name, words, n + 1);
 	return *words && pod_strcasestr(asked_for(h), name) ? "" : words;
 }
 

@@ -7,7 +7,7 @@
  *   casper      is sourced by initramfs-tools' /init, which sources /conf/conf.d/ before
  *   dracut      takes lines of /etc/cmdline.d/ for the command line (dracut.cmdline(7)); the folders are those of an overlay
  *
- * Others need no such file: archiso is told by its boot menus (arguments_serve.c), Alpine looks into every filesystem there is.
+ * Others need no such file: archiso, Puppy and Tiny Core are told by their boot menus (arguments_serve.c), Alpine looks into every filesystem there is.
  */
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"

@@ -25,17 +25,29 @@ struct super {
 	uint64_t blocks;
 };
 
+/* In the order of their kinds. */
+static const struct {
+	const char *text, *label, *other_label, *words;
+} known[POD_PERSIST_KINDS] = {
+	[POD_PERSIST_NONE] = {"unknown", NULL, NULL, ""},
+	[POD_PERSIST_LIVE_BOOT] = {"live-boot", "persistence", NULL, ""},
+	[POD_PERSIST_CASPER] = {"casper", "writable", "casper-rw", ""},
+	[POD_PERSIST_DRACUT] = {"dracut", POD_PERSIST_LABEL_DR, NULL, ""},
+	[POD_PERSIST_ARCHISO] = {"archiso", POD_PERSIST_LABEL_AR, NULL, "cow_label=" POD_PERSIST_LABEL_AR},
+	[POD_PERSIST_ALPINE] = {"alpine", POD_PERSIST_LABEL_AL, NULL, ""},
+	[POD_PERSIST_PUPPY] = {"puppy", POD_PERSIST_LABEL_PU, NULL, "psave=" POD_PERSIST_LABEL_PU ":/" POD_PERSIST_FOLDER_PU},
+	[POD_PERSIST_TINYCORE] = {"tinycore", POD_PERSIST_LABEL_TC, NULL,
+				  "tce=LABEL=" POD_PERSIST_LABEL_TC " waitusb=15:LABEL=" POD_PERSIST_LABEL_TC},
+	[POD_PERSIST_DISK] = {"disk", NULL, NULL, ""},
+};
+
 static enum pod_persist_kind kind_of(const char *label)
 {
-	if (pod_streq(label, "persistence"))
-		return POD_PERSIST_LIVE_BOOT;
-	if (pod_streq(label, "writable") || pod_streq(label, "casper-rw"))
-		return POD_PERSIST_CASPER;
-	if (pod_streq(label, POD_PERSIST_LABEL_DR))
-		return POD_PERSIST_DRACUT;
-	if (pod_streq(label, POD_PERSIST_LABEL_AR))
-		return POD_PERSIST_ARCHISO;
-	return pod_streq(label, POD_PERSIST_LABEL_AL) ? POD_PERSIST_ALPINE : POD_PERSIST_NONE;
+	for (size_t i = 0; i < POD_PERSIST_KINDS; i++)
+		if ((known[i].label && pod_streq(label, known[i].label)) ||
+		    (known[i].other_label && pod_streq(label, known[i].other_label)))
+			return (enum pod_persist_kind)i;
+	return POD_PERSIST_NONE;
 }
 
 static enum pod_status read_super(const uint8_t *s, struct super *out)
@@ -128,12 +140,10 @@ enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uin
 
 const char *pod_persist_words(enum pod_persist_kind kind)
 {
-	return kind == POD_PERSIST_ARCHISO ? "cow_label=" POD_PERSIST_LABEL_AR : "";
+	return known[kind < POD_PERSIST_KINDS ? kind : POD_PERSIST_NONE].words;
 }
 
 const char *pod_persist_kind_text(enum pod_persist_kind kind)
 {
-	static const char *const text[POD_PERSIST_KINDS] = {"unknown", "live-boot", "casper", "dracut",
-							    "archiso", "alpine",    "disk"};
-	return text[kind < POD_PERSIST_KINDS ? kind : POD_PERSIST_NONE];
+	return known[kind < POD_PERSIST_KINDS ? kind : POD_PERSIST_NONE].text;
 }

@@ -9,11 +9,14 @@
 
 #include "core/plan/cow.h"
 
-#define POD_PERSIST_SUFFIX   ".persist"
-#define POD_PERSIST_LABEL    17u /* bytes of a label with its NUL */
-#define POD_PERSIST_LABEL_DR "isopod-rw"
-#define POD_PERSIST_LABEL_AR "isopod-cow"
-#define POD_PERSIST_LABEL_AL "isopod-lbu"
+#define POD_PERSIST_SUFFIX    ".persist"
+#define POD_PERSIST_LABEL     17u /* bytes of a label with its NUL */
+#define POD_PERSIST_LABEL_DR  "isopod-rw"
+#define POD_PERSIST_LABEL_AR  "isopod-cow"
+#define POD_PERSIST_LABEL_AL  "isopod-lbu"
+#define POD_PERSIST_LABEL_PU  "isopod-pup"
+#define POD_PERSIST_LABEL_TC  "isopod-tce"
+#define POD_PERSIST_FOLDER_PU "pupsave"
 
 enum pod_persist_kind {
 	POD_PERSIST_NONE,
@@ -22,6 +25,8 @@ enum pod_persist_kind {
 	POD_PERSIST_DRACUT,    /* takes any label: POD_PERSIST_LABEL_DR */
 	POD_PERSIST_ARCHISO,   /* the label that the kernel's command line names: POD_PERSIST_LABEL_AR */
 	POD_PERSIST_ALPINE,    /* any filesystem with an apkovl in it: POD_PERSIST_LABEL_AL */
+	POD_PERSIST_PUPPY,     /* as archiso: POD_PERSIST_LABEL_PU, and a folder POD_PERSIST_FOLDER_PU in it */
+	POD_PERSIST_TINYCORE,  /* as archiso: POD_PERSIST_LABEL_TC */
 	POD_PERSIST_DISK,      /* no filesystem: what is written to the disk in the image */
 	POD_PERSIST_KINDS,
 };

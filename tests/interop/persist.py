@@ -31,6 +31,10 @@ SYSTEMS = {
     "arch": {"init": b"#!/bin/sh\n", "hooks/archiso": b"cow_label\n"},
     "miso": {"init": b"#!/bin/sh\n", "hooks/udev": b"start\n", "hooks/miso": b"[ -n \"${cow_label}\" ]\n"},
     "alpine": {"init": b"#!/bin/sh\nnlplug-findfs -b /tmp/repositories -a /tmp/apkovls\n"},
+    "puppy": {"init": b"#!/bin/ash\n[ $psave ] && PSAVE=$psave\nblkid | grep LABEL=.$1\n. /DISTRO_SPECS\n"},
+    "tinycore": {"init": b"#!/bin/sh\n", "usr/bin/tce-setup": b"case $i in tce=*) ;; esac\n",
+                 "etc/init.d/tc-functions": b"[ $D2 == LABEL= ]\n"},
+    "slax": {"init": b"#!/bin/sh\n", "lib/livekitlib": b"grep -vq perch /proc/cmdline\n"},
     "alpine-old": {"init": b"#!/bin/sh\nfind /media -name '*.apkovl.tar.gz'\n"},
     "other": {"init": b"#!/bin/sh\n", "bin/sh": b"?"},
 }
@@ -171,10 +175,19 @@ def kinds(fs):
     check("/ union" in debugfs(volume(stick, "/images/live.iso"), "cat persistence.conf").splitlines(), "what persistence.conf says")
     one_line(isopod("persist", "create", stick, "/images/live.iso", "--size", "64M"), 3, "twice", "there already", "persist remove")
     one_line(isopod("persist", "create", stick, "/images/alpine-old.iso"), 3, "no such search", "--kind")
+    one_line(isopod("persist", "create", stick, "/images/slax.iso"), 3, "it would ask", "Live Kit", "asks")
     must("persist", "remove", stick, "/images/arch.iso")
     must("persist", "remove", stick, "/images/alpine.iso")
-    must("persist", "create", stick, "/images/miso.iso", "--size", "64M")
-    must("persist", "remove", stick, "/images/miso.iso")
+    for name, label, folder, words in (("miso", "isopod-cow", "", "cow_label=isopod-cow"), ("puppy", "isopod-pup", "pupsave", "psave=isopod-pup:/pupsave"),
+                                       ("tinycore", "isopod-tce", "tce", "tce=LABEL=isopod-tce waitusb=15:LABEL=isopod-tce")):
+        path = "/images/%s.iso" % name
+        must("persist", "create", stick, path, "--size", "64M")
+        part = volume(stick, path)
+        in_order(part, name)
+        equal(run("blkid", "-p", "-s", "LABEL", "-o", "value", part).stdout.strip(), label, name + ": label")
+        check(" " + folder in debugfs(part, "ls -l /"), name + ": folder")
+        check("/boot/vmlinuz %s\n" % words in menu_of(stick + ":" + path), name + ": told in the menu")
+        must("persist", "remove", stick, path)
     del want["arch"], want["alpine"]
     one_line(isopod("persist", "create", stick, "/images/live-old.iso"), 3, "an old live-boot", "command line", "--kind live-boot")
     one_line(isopod("persist", "create", stick, "/images/other.iso"), 3, "unknown", "--kind")

@@ -49,7 +49,8 @@ TEST(persist_labels)
 		enum pod_persist_kind kind;
 	} known[] = {{"persistence", POD_PERSIST_LIVE_BOOT}, {"casper-rw", POD_PERSIST_CASPER},
 		     {"writable", POD_PERSIST_CASPER},	     {"isopod-rw", POD_PERSIST_DRACUT},
-		     {"isopod-cow", POD_PERSIST_ARCHISO},    {"isopod-lbu", POD_PERSIST_ALPINE}};
+		     {"isopod-cow", POD_PERSIST_ARCHISO},    {"isopod-lbu", POD_PERSIST_ALPINE},
+		     {"isopod-pup", POD_PERSIST_PUPPY},	     {"isopod-tce", POD_PERSIST_TINYCORE}};
 	struct pod_persist p;
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
 		super(known[i].label, 1000, 400);

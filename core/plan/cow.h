@@ -44,7 +44,8 @@ bool pod_cow_full(const struct pod_cow *c);
 void pod_cow_make(const struct pod_cow *c, uint8_t head[POD_COW_HEAD], uint8_t store[POD_COW_HEAD]);
 
 /* A disk is told by its size, the time its file was last written, its partitions, and the first bytes of each, where filesystems keep
- * their superblocks: ext4, XFS, FAT and LVM in the first 4 KiB, Btrfs at 64 KiB. Those are written at each mount. */
+ * their superblocks: ext4, XFS, FAT and LVM in the first 4 KiB, Btrfs at 64 KiB. ext4 and Btrfs write to theirs at each mount, whatever way
+ * leads to the bytes. */
 enum pod_status POD_MUST_USE pod_cow_identify(struct pod_dev *disk, int64_t mtime, struct pod_alloc *a, uint8_t id[POD_COW_ID]);
 
 /* What changed, ascending by the disk's chunk, each (chunk of the disk << 32 | chunk of the store); in memory of `a`. POD_E_CORRUPT: an

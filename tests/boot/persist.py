@@ -24,7 +24,7 @@ from vm import BootError, VM
 MIB = 1 << 20
 RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut"),
         "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine"),
-        "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk")}
+        "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk"), "disk-full": ("uefi", "installed", "disk")}
 SAVE = {"dunlin": "lbu commit"}
 LOGIN, SHUT_DOWN = 900, 300
 
@@ -32,12 +32,12 @@ LOGIN, SHUT_DOWN = 900, 300
 class Stick:
     """A stick of its own with one image and its persistence file."""
 
-    def __init__(self, env, work, medium):
+    def __init__(self, env, work, medium, size="128M"):
         self.env, self.path, self.medium = env, os.path.join(work, "stick.img"), env.medium(medium)
         self.image = "/images/" + os.path.basename(self.medium)
         env.run("create", self.path, "--size", "900M", "--yes")
         env.run("add", self.path, self.medium)
-        self.made = json.loads(env.run("persist", "create", self.path, self.image, "--size", "128M", "--json"))
+        self.made = json.loads(env.run("persist", "create", self.path, self.image, "--size", size, "--json"))
         data = json.loads(subprocess.run(["sfdisk", "--json", self.path], check=True, capture_output=True).stdout)["partitiontable"]["partitions"]
         self.data = (data[0]["start"] * 512, data[0]["size"] * 512)
 
@@ -137,8 +137,13 @@ def first_on_disk(vm):
 
 
 def second_on_disk(vm):
-    must(vm, "cat /proc/cmdline", "pod.kept=1", "the boot loader read what was written")
+    still_there(vm)
     second(vm)
+
+
+def still_there(vm):
+    must(vm, "cat /proc/cmdline", "pod.kept=1", "the boot loader read what was written")
+    must(vm, "cat /root/kept", "kept-42", "there in the second session")
 
 
 def second(vm):
@@ -170,6 +175,29 @@ def run(env, name):
         stick.fsck(work)
 
 
+def overfilled(vm):
+    first_on_disk(vm)
+    must(vm, "sync && echo synced", "synced", "on the stick")
+    # Files written over by themselves: each of their blocks needs a place all the same.
+    vm.run("for f in $(find /usr /boot -xdev -type f -size +200k); do dd if=$f of=$f bs=1M conv=notrunc,fsync status=none 2>/dev/null || ! dmesg | grep -q verflow || break; done", timeout=600)
+    must(vm, "dmesg | grep device-mapper", "[Oo]verflow", "the kernel's word")
+    must(vm, "cat /root/kept", "kept-42", "what is there is there")
+
+
+def run_full(env, name):
+    """More than the overlay holds: writes fail, the file keeps what it has and is said to be full, and the system starts from it again."""
+    firmware, medium, _ = RUNS[name]
+    with tempfile.TemporaryDirectory(prefix="isopod-persist.") as work:
+        stick = Stick(env, work, medium, "64M")
+        rest = stick.rest()
+        session(stick, work, "persist-%s-1" % name, firmware, medium, overfilled)
+        if stick.rest() != rest:
+            raise BootError("the data partition changed outside the persistence file")
+        if not json.loads(env.run("persist", "list", stick.path, "--json"))[0]["full"]:
+            raise BootError("nobody says that it is full")
+        session(stick, work, "persist-%s-2" % name, firmware, medium, still_there)
+
+
 def main():
     env = sticks.Env(os.environ.get("B", "build"))
     names = sys.argv[1:] or list(RUNS)
@@ -177,7 +205,7 @@ def main():
     failed = 0
     for name in names:
         try:
-            run(env, name)
+            (run_full if name.endswith("-full") else run)(env, name)
             print("ok      %s" % name, flush=True)
         except (BootError, RuntimeError) as e:
             failed += 1

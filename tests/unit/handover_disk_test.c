@@ -134,6 +134,34 @@ TEST(written_through_is_what_has_its_place)
 	CHECK_EQ(flags_of(POD_IMAGE_UNKNOWN, false, true), 0);
 }
 
+/* With an overlay nothing is written to the image itself, and the overlay is no part of it. */
+TEST(an_overlay_comes_first)
+{
+	struct pod_diag diag = {0};
+	start();
+	rq.write = true;
+	plan.persist.kind = POD_PERSIST_DISK;
+	append(POD_SEG_DEV, 7 * MIB, MIB);
+	append(POD_SEG_ZERO, 0, MIB);
+	CHECK_EQ(pod_handover_disk(&h), POD_OK);
+	size_t one = h.chunk_bytes;
+	CHECK_EQ(pod_handover_disk(&h), POD_OK);
+	CHECK_EQ(h.chunk_bytes, one);
+	struct pod_ho_record r = {.part_start_bytes = MIB,
+				  .part_length_bytes = 100 * MIB,
+				  .chunk = h.chunk,
+				  .chunk_bytes = (uint32_t)h.chunk_bytes,
+				  .cow = {8 * MIB, 4 * MIB}};
+	CHECK_EQ(pod_ho_disk(&r, &d, &diag), POD_OK);
+	CHECK_EQ(d.flags, 0);
+	CHECK_EQ(plan.warning_count, 0);
+	r.cow.start_bytes = 3 * MIB; /* up to the disk */
+	CHECK_EQ(pod_ho_disk(&r, &d, &diag), POD_OK);
+	r.cow.start_bytes += 512;
+	CHECK_EQ(pod_ho_disk(&r, &d, &diag), POD_E_CORRUPT);
+	stop();
+}
+
 /* --- the record in the archive ------------------------------------------------------------------------------ */
 
 static enum pod_status give_shim(void *ctx, enum pod_machine m, struct pod_shim *out)

@@ -148,6 +148,13 @@ enum pod_status POD_MUST_USE pod_vhdx_compact(struct pod_vhdx *x, void (*progres
 enum pod_status POD_MUST_USE pod_vhdx_empty(struct pod_vfile *file, struct pod_alloc *a, const uint8_t data_guid[16],
 					    struct pod_diag *diag);
 
+/* The same, and it is a child of another one from then on: of the disk of `size_bytes` that `parent` describes. *made: the DataWriteGuid that
+ * it has then, which nobody had before. One step as well. POD_E_NOSPACE, before anything is written: its table is too small for that
+ * disk, or there is no room for the parent's name. */
+enum pod_status POD_MUST_USE pod_vhdx_empty_onto(struct pod_vfile *file, struct pod_alloc *a,
+						 const struct pod_parent_spec *parent, uint64_t size_bytes, uint8_t made[16],
+						 struct pod_diag *diag);
+
 /* --- check ------------------------------------------------------------------------------------------------ */
 
 /* One finding: `what` is a static string, the numbers say where (file offset) and which block. */

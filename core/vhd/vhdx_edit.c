@@ -29,6 +29,15 @@ static enum pod_status meta_get(struct pod_vhdx *x, uint32_t off, uint8_t *buf, 
 	return POD_OK;
 }
 
+enum pod_status vhdx_size_put(struct pod_vhdx *x, uint64_t size)
+{
+	uint32_t index, off, len;
+	uint8_t b[8];
+	POD_TRY(vhdx_item_find(x, VHDX_DISK_SIZE, &index, &off, &len));
+	pod_put_le64(b, size);
+	return meta_write(x, off, b, 8);
+}
+
 /* --- growing -------------------------------------------------------------------------------------------- */
 
 /* Rewrites both region tables with the BAT at its new place; the rest of them stays. */
@@ -122,8 +131,6 @@ static enum pod_status clean_last_block(struct pod_vhdx *x)
 
 enum pod_status pod_vhdx_grow(struct pod_vhdx *x, uint64_t size)
 {
-	uint32_t index, off, len;
-	uint8_t b[8];
 	if (!x->writable)
 		return POD_E_READONLY;
 	if (size < x->size_bytes || size > POD_VHDX_SIZE_MAX || size & ((1u << x->sector_shift) - 1))
@@ -139,9 +146,7 @@ enum pod_status pod_vhdx_grow(struct pod_vhdx *x, uint64_t size)
 	POD_TRY(clean_last_block(x));
 	POD_TRY(prepare_entries(x, old_blocks, blocks));
 	POD_TRY(vhdx_commit(x));
-	POD_TRY(vhdx_item_find(x, VHDX_DISK_SIZE, &index, &off, &len));
-	pod_put_le64(b, size);
-	POD_TRY(meta_write(x, off, b, 8));
+	POD_TRY(vhdx_size_put(x, size));
 	POD_TRY(vhdx_commit(x));
 	x->size_bytes = size;
 	return POD_OK;
@@ -175,8 +180,6 @@ static enum pod_status drop_entries(struct pod_vhdx *x, uint64_t blocks, uint64_
 
 enum pod_status pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size)
 {
-	uint32_t index, off, len;
-	uint8_t b[8];
 	if (!x->writable)
 		return POD_E_READONLY;
 	if (!size || size > x->size_bytes || size & ((1u << x->sector_shift) - 1))
@@ -186,9 +189,7 @@ enum pod_status pod_vhdx_shrink(struct pod_vhdx *x, uint64_t size)
 	uint64_t old_blocks = pod_vhdx_blocks(x), blocks = (size + ((1ull << x->block_shift) - 1)) >> x->block_shift;
 	POD_TRY(pod_vhdx_begin_data(x));
 	POD_TRY(vhdx_commit(x));
-	POD_TRY(vhdx_item_find(x, VHDX_DISK_SIZE, &index, &off, &len));
-	pod_put_le64(b, size);
-	POD_TRY(meta_write(x, off, b, 8));
+	POD_TRY(vhdx_size_put(x, size));
 	POD_TRY(drop_entries(x, blocks, old_blocks));
 	POD_TRY(vhdx_commit(x));
 	x->size_bytes = size;
@@ -220,6 +221,7 @@ static enum pod_status item_room(struct pod_vhdx *x, uint32_t old_off, uint32_t 
 	return *off + len <= x->meta_len ? POD_OK : POD_E_NOSPACE;
 }
 
+/* Into x->pages; the caller commits. */
 static enum pod_status put_locator(struct pod_vhdx *x, const struct pod_parent_spec *p, uint8_t *buf, size_t size)
 {
 	uint32_t index, old_off, old_len, off;
@@ -228,28 +230,30 @@ static enum pod_status put_locator(struct pod_vhdx *x, const struct pod_parent_s
 	POD_TRY(vhdx_item_find(x, VHDX_PARENT_LOCATOR, &index, &old_off, &old_len));
 	POD_TRY(vhdx_locator_build(p, buf, size, &len));
 	POD_TRY(item_room(x, old_off, old_len, (uint32_t)len, &off));
-	POD_TRY(vhdx_commit(x));
 	POD_TRY(meta_write(x, off, buf, len));
 	pod_put_le32(e, off);
 	pod_put_le32(e + 4, off == old_off ? old_len : (uint32_t)len);
-	POD_TRY(meta_write(x, 32 + 32 * index + 16, e, 8));
-	return vhdx_commit(x);
+	return meta_write(x, 32 + 32 * index + 16, e, 8);
+}
+
+enum pod_status vhdx_locator_put(struct pod_vhdx *x, const struct pod_parent_spec *p)
+{
+	const size_t size = 32768;
+	uint8_t *buf = x->alloc->alloc(x->alloc, size);
+	enum pod_status st = buf ? put_locator(x, p, buf, size) : POD_E_NOMEM;
+	pod_free(x->alloc, buf);
+	return st;
 }
 
 enum pod_status pod_vhdx_set_parent(struct pod_vhdx *x, const struct pod_parent_spec *p)
 {
-	const size_t size = 32768;
 	if (!x->writable)
 		return POD_E_READONLY;
 	if (!x->has_parent)
 		return POD_E_INVALID;
-	uint8_t *buf = x->alloc->alloc(x->alloc, size);
-	if (!buf)
-		return POD_E_NOMEM;
-	enum pod_status st = put_locator(x, p, buf, size);
-	pod_free(x->alloc, buf);
-	if (st != POD_OK)
-		return st;
+	POD_TRY(vhdx_commit(x));
+	POD_TRY(vhdx_locator_put(x, p));
+	POD_TRY(vhdx_commit(x));
 	vhdx_parent_free(x);
 	memset(&x->parent, 0, sizeof x->parent);
 	return vhdx_parent_read(x, NULL);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A child made empty where it lies: it shows again what its parent shows. Nothing but the log, the table of blocks and the headers is
- * written, whatever the file's length.
+ * A child made empty where it lies: it shows again what its parent shows, or what another parent does. Nothing but the log, the table of
+ * blocks, the headers, and for another parent a few pages of metadata, is written, whatever the file's length.
  *
- * A log entry with one "zero" descriptor ([MS-VHDX] 2.3.1.2) over the whole table, flushed; then a header that names the log: that
- * header is the step. Before it nobody looks at the entry; from then on whoever opens the file replays it. Behind that the table is
- * cleared in place, and the headers say that the log is empty.
+ * A log entry with one "zero" descriptor ([MS-VHDX] 2.3.1.2) over the whole table, and one for each page of metadata, flushed; then a
+ * header that names the log: that header is the step. Before it nobody looks at the entry; from then on whoever opens the file replays it.
+ * Behind that the same is done in place, and the headers say that the log is empty.
  */
 #include "core/base/sha1.h"
 #include "core/vhd/vhdx_int.h"
 
-enum { ZERO_AT = 64 };
+enum { ZERO_AT = 64, DESC_LEN = 32, PAGES_MAX = VHDX_REGION_LEN / VHDX_PAGE - 1 };
 
 /* An identifier that nobody had: made from those that the file has now, which each change changes. */
 static void next_guid(const struct pod_vhdx *x, uint8_t which, uint8_t out[16])
@@ -29,50 +29,83 @@ static void next_guid(const struct pod_vhdx *x, uint8_t which, uint8_t out[16])
 	out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
 }
 
-static enum pod_status write_entry(struct pod_vhdx *x, const uint8_t log_guid[16], uint8_t *page)
+/* `buf`: VHDX_REGION_LEN bytes. */
+static enum pod_status write_entry(struct pod_vhdx *x, const uint8_t log_guid[16], uint8_t *buf)
 {
-	memset(page, 0, VHDX_PAGE);
-	memcpy(page, "loge", 4);
-	pod_put_le32(page + 8, VHDX_PAGE);
-	pod_put_le64(page + 16, 1);
-	pod_put_le32(page + 24, 1);
-	memcpy(page + 32, log_guid, 16);
-	pod_put_le64(page + 48, x->file->dev->size_bytes);
-	pod_put_le64(page + 56, x->file->dev->size_bytes);
-	memcpy(page + ZERO_AT, "zero", 4);
-	pod_put_le64(page + ZERO_AT + 8, x->bat_len);
-	pod_put_le64(page + ZERO_AT + 16, x->bat_off);
-	pod_put_le64(page + ZERO_AT + 24, 1);
-	pod_put_le32(page + 4, vhdx_checksum(page, VHDX_PAGE));
-	POD_TRY(pod_dev_write(x->file->dev, x->log_off, page, VHDX_PAGE));
+	const struct pod_pages *p = &x->pages;
+	const size_t len = ((size_t)1 + p->dirty) << VHDX_PAGE_SHIFT;
+	if (p->dirty > PAGES_MAX)
+		return POD_E_LIMIT;
+	memset(buf, 0, len);
+	memcpy(buf, "loge", 4);
+	pod_put_le32(buf + 8, (uint32_t)len);
+	pod_put_le64(buf + 16, 1);
+	pod_put_le32(buf + 24, 1 + p->dirty);
+	memcpy(buf + 32, log_guid, 16);
+	pod_put_le64(buf + 48, x->file->dev->size_bytes);
+	pod_put_le64(buf + 56, x->file->dev->size_bytes);
+	memcpy(buf + ZERO_AT, "zero", 4);
+	pod_put_le64(buf + ZERO_AT + 8, x->bat_len);
+	pod_put_le64(buf + ZERO_AT + 16, x->bat_off);
+	pod_put_le64(buf + ZERO_AT + 24, 1);
+	for (size_t i = 0; i < p->dirty; i++)
+		vhdx_log_put(buf + ZERO_AT + DESC_LEN * (1 + i), buf + ((1 + i) << VHDX_PAGE_SHIFT),
+			     p->dirty_data + (i << VHDX_PAGE_SHIFT), p->dirty_no[i] << VHDX_PAGE_SHIFT, 1);
+	pod_put_le32(buf + 4, vhdx_checksum(buf, len));
+	POD_TRY(pod_dev_write(x->file->dev, x->log_off, buf, len));
 	return pod_dev_flush(x->file->dev);
 }
 
-static enum pod_status clear_table(struct pod_vhdx *x, uint8_t *zeros, size_t len)
+/* What the entry says, in place. */
+static enum pod_status carry_out(struct pod_vhdx *x, uint8_t *zeros, size_t len)
 {
+	struct pod_pages *p = &x->pages;
 	memset(zeros, 0, len);
 	for (uint64_t at = 0; at < x->bat_len; at += len)
 		POD_TRY(pod_dev_write(x->file->dev, x->bat_off + at, zeros, (size_t)pod_min_u64(len, x->bat_len - at)));
+	for (size_t i = 0; i < p->dirty; i++)
+		POD_TRY(pod_dev_write(x->file->dev, p->dirty_no[i] << VHDX_PAGE_SHIFT, p->dirty_data + (i << VHDX_PAGE_SHIFT),
+				      VHDX_PAGE));
 	return pod_dev_flush(x->file->dev);
 }
 
 static enum pod_status empty(struct pod_vhdx *x, const uint8_t data_guid[16], uint8_t *buf, size_t len)
 {
 	uint8_t log_guid[16];
-	if (x->log_replayed)
-		POD_TRY(vhdx_log_replay(x));
 	next_guid(x, 1, log_guid);
 	POD_TRY(write_entry(x, log_guid, buf));
 	next_guid(x, 2, x->data_write_guid);
 	next_guid(x, 3, x->file_write_guid);
 	memcpy(x->log_guid, log_guid, 16);
 	POD_TRY(vhdx_header_write(x));
-	POD_TRY(clear_table(x, buf, len));
+	POD_TRY(carry_out(x, buf, len));
 	/* It has the content again that it had when it was called so. Twice, so that neither header names the log. */
 	memcpy(x->data_write_guid, data_guid, 16);
 	memset(x->log_guid, 0, 16);
 	POD_TRY(vhdx_header_write(x));
 	return vhdx_header_write(x);
+}
+
+/* The log is empty from now on. */
+static enum pod_status begin(struct pod_vhdx *x)
+{
+	if (x->log_replayed)
+		POD_TRY(vhdx_log_replay(x));
+	x->pages.dev = x->dev;
+	return POD_OK;
+}
+
+/* The pages of metadata that say so. */
+static enum pod_status name_parent(struct pod_vhdx *x, const struct pod_parent_spec *parent, uint64_t size)
+{
+	uint32_t sector = 1u << x->sector_shift;
+	if (!size || size > POD_VHDX_SIZE_MAX || size & (sector - 1))
+		return POD_E_INVALID;
+	if (pod_vhdx_bat_entries(size, x->block_shift, x->chunk_shift, true) > x->bat_len / 8)
+		return POD_E_NOSPACE;
+	POD_TRY(pod_pages_make_writable(&x->pages));
+	POD_TRY(vhdx_locator_put(x, parent));
+	return size == x->size_bytes ? POD_OK : vhdx_size_put(x, size);
 }
 
 /* The blocks' place behind the regions is given back, if the file can get shorter and has no regions that are not ours. */
@@ -91,23 +124,46 @@ static enum pod_status give_back(struct pod_vhdx *x, uint8_t *buf)
 	return pod_dev_flush(x->file->dev);
 }
 
-enum pod_status pod_vhdx_empty(struct pod_vfile *file, struct pod_alloc *a, const uint8_t data_guid[16], struct pod_diag *diag)
+/* `onto`: NULL, or its parent from then on. */
+static enum pod_status run(struct pod_vhdx *x, const struct pod_parent_spec *onto, uint64_t size, uint8_t guid[16], uint8_t *buf)
+{
+	if (!x->has_parent)
+		return POD_E_INVALID;
+	if (!onto && memcmp(x->data_write_guid, guid, 16) == 0)
+		return give_back(x, buf);
+	POD_TRY(begin(x));
+	if (onto) {
+		POD_TRY(name_parent(x, onto, size));
+		next_guid(x, 4, guid);
+	}
+	POD_TRY(empty(x, guid, buf, VHDX_REGION_LEN));
+	return give_back(x, buf);
+}
+
+static enum pod_status open_and_run(struct pod_vfile *file, struct pod_alloc *a, const struct pod_parent_spec *onto,
+				    uint64_t size, uint8_t guid[16], struct pod_diag *diag)
 {
 	const struct pod_vhdx_options opt = {.cache_pages = 1};
-	const size_t len = VHDX_REGION_LEN;
 	struct pod_vhdx x;
 	if (file->dev->read_only || !file->dev->write)
 		return POD_E_READONLY;
 	POD_TRY(pod_vhdx_open(&x, file, a, &opt, diag));
-	uint8_t *buf = a->alloc(a, len);
-	enum pod_status st = buf ? POD_OK : POD_E_NOMEM;
-	if (st == POD_OK && !x.has_parent)
-		st = POD_E_INVALID;
-	if (st == POD_OK && memcmp(x.data_write_guid, data_guid, 16) != 0)
-		st = empty(&x, data_guid, buf, len);
-	if (st == POD_OK)
-		st = give_back(&x, buf);
+	uint8_t *buf = a->alloc(a, VHDX_REGION_LEN);
+	enum pod_status st = buf ? run(&x, onto, size, guid, buf) : POD_E_NOMEM;
 	pod_free(a, buf);
 	enum pod_status closed = pod_vhdx_close(&x);
 	return st == POD_OK ? closed : st;
+}
+
+enum pod_status pod_vhdx_empty(struct pod_vfile *file, struct pod_alloc *a, const uint8_t data_guid[16], struct pod_diag *diag)
+{
+	uint8_t guid[16];
+	memcpy(guid, data_guid, 16);
+	return open_and_run(file, a, NULL, 0, guid, diag);
+}
+
+enum pod_status pod_vhdx_empty_onto(struct pod_vfile *file, struct pod_alloc *a, const struct pod_parent_spec *parent,
+				    uint64_t size_bytes, uint8_t made[16], struct pod_diag *diag)
+{
+	return open_and_run(file, a, parent, size_bytes, made, diag);
 }

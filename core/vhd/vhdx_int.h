@@ -42,6 +42,9 @@ uint32_t vhdx_checksum(const uint8_t *p, size_t len);
 void vhdx_region_build(uint8_t *table, uint64_t bat_off, uint32_t bat_len, uint64_t meta_off, uint32_t meta_len);
 /* Finds a metadata item: its entry's index in the table, offset in the region, length. POD_E_NOT_FOUND. */
 enum pod_status vhdx_item_find(struct pod_vhdx *x, enum vhdx_item item, uint32_t *index, uint32_t *off, uint32_t *len);
+/* Another parent, another size of the disk: in x->pages; the caller commits. POD_E_NOSPACE: no room in the metadata region. */
+enum pod_status vhdx_locator_put(struct pod_vhdx *x, const struct pod_parent_spec *p);
+enum pod_status vhdx_size_put(struct pod_vhdx *x, uint64_t size);
 /* Bytes of a parent locator item; POD_E_LIMIT if `size` does not suffice. */
 enum pod_status vhdx_locator_build(const struct pod_parent_spec *p, uint8_t *out, size_t size, size_t *len);
 void vhdx_parent_free(struct pod_vhdx *x);
@@ -51,6 +54,8 @@ enum pod_status vhdx_parent_read(struct pod_vhdx *x, struct pod_diag *diag);
 enum pod_status vhdx_log_load(struct pod_vhdx *x, struct pod_diag *diag);
 /* Carries out on disk what vhdx_log_load found, and marks the log empty. */
 enum pod_status vhdx_log_replay(struct pod_vhdx *x);
+/* The descriptor (32 bytes) and the data sector of an entry for one page; `page` may lie in the sector. */
+void vhdx_log_put(uint8_t *d, uint8_t *sector, const uint8_t *page, uint64_t off, uint64_t sequence);
 /* One entry with the changed pages of x->pages, written and flushed. */
 enum pod_status vhdx_log_write(struct pod_vhdx *x);
 

@@ -291,6 +291,19 @@ enum pod_status vhdx_log_replay(struct pod_vhdx *x)
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
+void vhdx_log_put(uint8_t *d, uint8_t *sector, const uint8_t *page, uint64_t off, uint64_t sequence)
+{
+	memcpy(d, "desc", 4);
+	memcpy(d + 4, page + 4092, 4);
+	memcpy(d + 8, page, 8);
+	pod_put_le64(d + 16, off);
+	pod_put_le64(d + 24, sequence);
+	memcpy(sector, "data", 4);
+	pod_put_le32(sector + 4, (uint32_t)(sequence >> 32));
+	memmove(sector + 8, page + 8, 4084);
+	pod_put_le32(sector + 4092, (uint32_t)sequence);
+}
+
 static void build(struct pod_vhdx *x, uint8_t *h)
 {
 	struct pod_pages *p = &x->pages;
@@ -305,19 +318,9 @@ static void build(struct pod_vhdx *x, uint8_t *h)
 	memcpy(h + 32, x->logging ? x->log_guid : x->next_log_guid, 16);
 	pod_put_le64(h + 48, x->file->dev->size_bytes);
 	pod_put_le64(h + 56, x->file->dev->size_bytes);
-	for (uint32_t i = 0; i < p->dirty; i++) {
-		const uint8_t *page = p->dirty_data + ((size_t)i << VHDX_PAGE_SHIFT);
-		uint8_t *d = h + 64 + (size_t)i * 32, *s = h + ((size_t)(1 + i) << VHDX_PAGE_SHIFT);
-		memcpy(d, "desc", 4);
-		memcpy(d + 4, page + 4092, 4);
-		memcpy(d + 8, page, 8);
-		pod_put_le64(d + 16, p->dirty_no[i] << VHDX_PAGE_SHIFT);
-		pod_put_le64(d + 24, seq);
-		memcpy(s, "data", 4);
-		pod_put_le32(s + 4, (uint32_t)(seq >> 32));
-		memcpy(s + 8, page + 8, 4084);
-		pod_put_le32(s + 4092, (uint32_t)seq);
-	}
+	for (uint32_t i = 0; i < p->dirty; i++)
+		vhdx_log_put(h + 64 + (size_t)i * 32, h + ((size_t)(1 + i) << VHDX_PAGE_SHIFT),
+			     p->dirty_data + ((size_t)i << VHDX_PAGE_SHIFT), p->dirty_no[i] << VHDX_PAGE_SHIFT, seq);
 	pod_put_le32(h + 4, vhdx_checksum(h, len));
 }
 

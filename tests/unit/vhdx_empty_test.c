@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A child is made empty in place: as it was made, at every power cut the old disk or the new one, and its identifier tells which. */
+/* A child is made empty in place, on its parent or on another one: as it was made, at every power cut the old disk or the new one, and its
+ * identifier tells which. */
 #include "core/vhd/vhdx.h"
 #include "tests/unit/vhd_util.h"
 
@@ -10,6 +11,7 @@ struct scene {
 	struct mem_file *base, *child, *varied;
 	uint8_t *old, *new, *out, *buf;
 	uint8_t guid[16];
+	struct pod_parent_spec onto; /* its path: NULL, or its parent from then on */
 	long states, olds, news, bad;
 };
 
@@ -68,6 +70,25 @@ static void begin(struct scene *s)
 	CHECK(memcmp(s->old, s->new, SIZE) != 0);
 }
 
+static enum pod_status make_empty(const struct scene *s)
+{
+	uint8_t made[16];
+	return s->onto.path[POD_PARENT_RELATIVE] ? pod_vhdx_empty_onto(&s->child->vf, &test_alloc, &s->onto, SIZE, made, NULL)
+						 : pod_vhdx_empty(&s->child->vf, &test_alloc, s->guid, NULL);
+}
+
+/* From now on it is to be made empty onto a disk of this size. */
+static void choose_other(struct scene *s, uint64_t size)
+{
+	struct mem_file *f = mem_make("another one, with a longer name");
+	CHECK(make_disk(f, POD_MEMBER_VHDX, size, 1u << 20, 512, NULL) == POD_OK);
+	CHECK(put(f, 0, 2u << 20, 5, false));
+	memset(s->new, 0, SIZE);
+	memset(s->new, 5, 2u << 20);
+	CHECK(guid_of(f, s->onto.linkage));
+	s->onto.path[POD_PARENT_RELATIVE] = f->name;
+}
+
 static void end(struct scene *s)
 {
 	mem_clear();
@@ -96,6 +117,54 @@ TEST(as_it_was_made)
 	CHECK(put(s.child, 3u << 20, 512, 9, false));
 	memset(s.new + (3u << 20), 9, 512);
 	CHECK(show(s.child, true, s.buf) && memcmp(s.buf, s.new, SIZE) == 0);
+	end(&s);
+}
+
+TEST(onto_another_parent)
+{
+	struct scene s;
+	uint8_t now[16], made[16];
+	struct pod_chain c;
+	begin(&s);
+	choose_other(&s, 4u << 20);
+	CHECK(pod_vhdx_empty_onto(&s.child->vf, &test_alloc, &s.onto, 4u << 20, made, NULL) == POD_OK);
+	/* nobody who knew it takes it for what it was */
+	CHECK(guid_of(s.child, now) && memcmp(now, made, 16) == 0 && memcmp(now, s.guid, 16) != 0);
+	CHECK(open_chain(&c, s.child, false, NULL) == POD_OK && c.depth == 2);
+	CHECK_EQ(c.dev.size_bytes, 4u << 20);
+	CHECK(pod_dev_read(&c.dev, 0, s.buf, 4u << 20) == POD_OK && memcmp(s.buf, s.new, 4u << 20) == 0);
+	CHECK(pod_chain_close(&c) == POD_OK);
+	CHECK(put(s.child, 3u << 20, 512, 9, false));
+	/* and back: what was written meanwhile does not show */
+	memset(&s.onto, 0, sizeof s.onto);
+	CHECK(guid_of(s.base, s.onto.linkage));
+	s.onto.path[POD_PARENT_RELATIVE] = s.base->name;
+	CHECK(pod_vhdx_empty_onto(&s.child->vf, &test_alloc, &s.onto, SIZE, now, NULL) == POD_OK && memcmp(now, made, 16) != 0);
+	CHECK(show(s.base, false, s.new) && show(s.child, false, s.buf) && memcmp(s.buf, s.new, SIZE) == 0);
+	end(&s);
+}
+
+TEST(what_does_not_go_onto_it)
+{
+	struct scene s;
+	uint8_t made[16] = {1};
+	char name[16000];
+	begin(&s);
+	choose_other(&s, SIZE);
+	fault_record(&s.child->fault);
+	/* the table has one MiB: 131072 entries, one of 4097 of them for a bitmap */
+	CHECK(pod_vhdx_empty_onto(&s.child->vf, &test_alloc, &s.onto, 131040ull << 20, made, NULL) == POD_E_NOSPACE);
+	CHECK(pod_vhdx_empty_onto(&s.child->vf, &test_alloc, &s.onto, SIZE + 1, made, NULL) == POD_E_INVALID);
+	CHECK(pod_vhdx_empty_onto(&s.child->vf, &test_alloc, &s.onto, 0, made, NULL) == POD_E_INVALID);
+	memset(name, 'n', sizeof name);
+	name[sizeof name - 1] = 0;
+	s.onto.path[POD_PARENT_VOLUME] = name;
+	s.onto.path[POD_PARENT_ABSOLUTE] = name;
+	CHECK(pod_vhdx_empty_onto(&s.child->vf, &test_alloc, &s.onto, SIZE, made, NULL) != POD_OK);
+	CHECK(pod_vhdx_empty_onto(&s.base->vf, &test_alloc, &s.onto, SIZE, made, NULL) == POD_E_INVALID);
+	CHECK_EQ(s.child->fault.n, 0);
+	CHECK_EQ(made[0], 1);
+	CHECK(show(s.child, false, s.buf) && memcmp(s.buf, s.old, SIZE) == 0);
 	end(&s);
 }
 
@@ -150,8 +219,7 @@ static void check_state(void *ctx, size_t cut)
 	look(s, false, cut);
 	look(s, true, cut);
 	/* and the next one brings it to its end */
-	if (pod_vhdx_empty(&s->child->vf, &test_alloc, s->guid, NULL) != POD_OK || !show(s->child, false, s->buf) ||
-	    memcmp(s->buf, s->new, SIZE) != 0)
+	if (make_empty(s) != POD_OK || !show(s->child, false, s->buf) || memcmp(s->buf, s->new, SIZE) != 0)
 		s->bad++;
 	*s->child = real;
 	s->child->dev.ctx = s->child;
@@ -160,10 +228,12 @@ static void check_state(void *ctx, size_t cut)
 }
 
 /* `dirty`: its log has something to replay, as after a machine that lost power. */
-static void cut_everywhere(bool dirty)
+static void cut_everywhere(bool dirty, bool other)
 {
 	struct scene s;
 	begin(&s);
+	if (other)
+		choose_other(&s, SIZE);
 	if (dirty) {
 		CHECK(put(s.child, 7u << 20, 4096, 4, true));
 		CHECK(show(s.child, false, s.old));
@@ -172,7 +242,7 @@ static void cut_everywhere(bool dirty)
 	s.child->fault.dev.size_bytes = CAP;
 	s.child->vf.resize = NULL;
 	fault_record(&s.child->fault);
-	CHECK(pod_vhdx_empty(&s.child->vf, &test_alloc, s.guid, NULL) == POD_OK);
+	CHECK(make_empty(&s) == POD_OK);
 	s.out = calloc(1, MEM_CAP);
 	long states = fault_states(&s.child->fault, s.out, 7, check_state, &s);
 	CHECK(states > 50 && s.olds && s.news);
@@ -183,10 +253,15 @@ static void cut_everywhere(bool dirty)
 
 TEST(power_cuts)
 {
-	cut_everywhere(false);
+	cut_everywhere(false, false);
 }
 
 TEST(power_cuts_with_a_log)
 {
-	cut_everywhere(true);
+	cut_everywhere(true, false);
+}
+
+TEST(power_cuts_on_the_way_to_another_parent)
+{
+	cut_everywhere(true, true);
 }

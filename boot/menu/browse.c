@@ -165,6 +165,11 @@ void view_key(struct menu *m, uint32_t key)
 		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
 			start_with_arguments(m, v->row[v->selected], "");
 		break;
+	case POD_KEY_F9:
+	case '\\':
+		if (v->count && !(v->row[v->selected] & ROW_FOLDER))
+			page_snapshots(m, v->row[v->selected]);
+		break;
 	case POD_KEY_F10:
 	case ':':
 		page_actions(m);

@@ -21,6 +21,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F6, >", T("start Windows from another image of the WIM"));
 	pager_add_pair(m, &p, "F7, #", T("start from memory; what isopod.conf starts from memory, from the stick"));
 	pager_add_pair(m, &p, "F8, \"", T("start with other kernel arguments"));
+	pager_add_pair(m, &p, "F9, \\", T("go back to a snapshot of a layer store"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
@@ -457,50 +458,6 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 	}
 }
 
-/* Civil date from days since 1970 (the well-known proleptic Gregorian arithmetic, 32-bit only). */
-static void format_date(char *buf, size_t size, int64_t seconds)
-{
-	uint32_t days = 0;
-	for (uint64_t left = (uint64_t)seconds; left >= 86400u << 14; left -= 86400u << 14)
-		days += 1u << 14;
-	uint64_t rest = (uint64_t)seconds;
-	for (uint32_t i = 0; i < days >> 14; i++)
-		rest -= 86400u << 14;
-	uint32_t sec = (uint32_t)rest; /* below 2^31 */
-	days += sec / 86400;
-	uint32_t year = 1970, month = 0;
-	static const uint8_t len[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	for (;; year++) {
-		uint32_t n = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
-		if (days < n)
-			break;
-		days -= n;
-	}
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	for (;; month++) {
-		uint32_t n = len[month] + (month == 1 && leap ? 1u : 0u);
-		if (days < n)
-			break;
-		days -= n;
-	}
-	pod_snprintf(buf, size, "%04u-%02u-%02u", year, month + 1, days + 1);
-}
-
-/* Asks, and goes on from the last snapshot. */
-static void go_back(struct menu *m, size_t image, const struct menu_store *t, char *text, size_t size)
-{
-	pod_snprintf(text, size, T("What was written to %s since the snapshot %s will be gone for good."),
-		     m->stick.image[image].name, t->parent);
-	if (!page_confirm(m, T("Back to the last snapshot?"), text))
-		return;
-	view_busy(m, T("Going back to the last snapshot ..."));
-	enum pod_status st = store_empty(m, image, text, size);
-	if (st == POD_OK)
-		pod_snprintf(text, size, T("%s shows the state of the snapshot %s again."), m->stick.image[image].name,
-			     t->parent);
-	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
-}
-
 static void add_store(struct menu *m, struct menu_pager *p, const struct menu_store *t)
 {
 	if (!t)
@@ -509,10 +466,9 @@ static void add_store(struct menu *m, struct menu_pager *p, const struct menu_st
 	pager_add_marked(m, p, MARK_HEAD, T("The current layer of a layer store"));
 	if (t->anew)
 		pager_add(m, p, T("Locked: what was written to it is discarded before each start."));
-	if (t->parent[0]) {
+	if (t->parent[0])
 		pager_add_pair(m, p, T("Snapshot"), t->parent);
-		pager_add_pair(m, p, "R", T("go back to this snapshot"));
-	}
+	pager_add_pair(m, p, "R", T("go back to a snapshot"));
 }
 
 void page_details(struct menu *m, size_t image)
@@ -547,7 +503,7 @@ void page_details(struct menu *m, size_t image)
 		     (unsigned long long)im->node.size_bytes);
 	pager_add_pair(m, &p, T("Size"), t);
 	if (im->node.mtime > 0 && im->node.mtime < (int64_t)1 << 33) {
-		format_date(t, sizeof t, im->node.mtime);
+		page_date(t, sizeof t, im->node.mtime);
 		pager_add_pair(m, &p, T("Date"), t);
 	}
 	if (extents) {
@@ -569,11 +525,11 @@ void page_details(struct menu *m, size_t image)
 	add_store(m, &p, store);
 	if (st != POD_E_CANCELLED)
 		key = pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
-	if (store && store->parent[0] && (key == 'r' || key == 'R'))
-		go_back(m, image, store, text, 2048);
 	pod_free(m->alloc, p.text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);
+	if (store && (key == 'r' || key == 'R'))
+		page_snapshots(m, image);
 	if (memory && (key == 'm' || key == 'M'))
 		start_other_way(m, image);
 	if (partition && (key == 'p' || key == 'P'))

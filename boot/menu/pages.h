@@ -89,6 +89,10 @@ uint32_t page_images(struct menu *m, const char *name, const struct pod_plan_win
 size_t images_offered(const struct menu *m, const struct pod_plan_windows *w);
 /* One of them as a line. */
 void images_text(const struct menu *m, const struct pod_plan_windows *w, const struct pod_wim_choice *c, char *out, size_t size);
+/* "2026-05-17" */
+void page_date(char *buf, size_t size, int64_t seconds);
+/* Goes back to a snapshot of a layer store (snapshots.c). */
+void page_snapshots(struct menu *m, size_t image);
 void page_help(struct menu *m);
 void page_details(struct menu *m, size_t image);
 void page_actions(struct menu *m);

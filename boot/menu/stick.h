@@ -112,6 +112,16 @@ void store_mark(struct menu *m);
 struct menu_store *store_of(struct menu *m, size_t image);
 /* What was written to that layer is discarded. On failure `text` holds the sentence. */
 enum pod_status POD_MUST_USE store_empty(struct menu *m, size_t image, char *text, size_t size);
+/* Reads its index. pod_store_fini, whatever comes of it. */
+enum pod_status POD_MUST_USE store_load(struct menu *m, const struct menu_store *t, struct pod_store *s);
+/* May files of the data partition be written where they lie? On failure `text` may hold the sentence about `name`. */
+enum pod_status POD_MUST_USE store_writable(struct menu *m, const char *name, char *text, size_t size);
+/* Can one go back to this layer? */
+bool rollback_offers(const struct pod_store *s, const struct pod_stored *e);
+/* The current layer of the store in `image`, made empty, is based on this layer from then on. On failure `text` holds the sentence. */
+enum pod_status POD_MUST_USE rollback_to(struct menu *m, size_t image, uint32_t id, char *text, size_t size);
+/* Why that cannot be, whatever the layer; false: it can. `text` holds the sentence. */
+bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, char *text, size_t size);
 /* Natural order: digits by value, ASCII case folded. */
 int scan_natural_compare(const char *a, const char *b);
 

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Layer stores on the stick (core/layer/index.h): of each, the list shows the current layer alone, and that one can be made empty where
- * it lies (core/vhd/vhdx_empty.c), to go on from the last snapshot. The boot manager makes no files, and writes to no index.
+ * it lies (core/vhd/vhdx_empty.c), to go on from the last snapshot or from another one (rollback.c). The boot manager makes no files.
  */
-#include "boot/menu/menu.h"
+#include "boot/menu/store.h"
 #include "core/fs/ntfs.h"
-#include "core/layer/index.h"
-#include "core/vhd/vhdx.h"
-
-/* A file of the data partition, read and written where it lies. */
-struct store_file {
-	struct pod_dev dev;
-	struct pod_vfile vf;
-	struct pod_dev *disk;
-	uint64_t start_bytes; /* of the partition */
-	struct pod_extent *extent;
-	size_t extents;
-};
 
 /* The piece at `off`: where on the disk, UINT64_MAX in a hole, and how much of `len` it holds. */
 static uint64_t piece(const struct store_file *f, uint64_t off, size_t *len)
@@ -69,7 +57,7 @@ static enum pod_status file_flush(struct pod_dev *d)
 	return pod_dev_flush(f->disk);
 }
 
-static enum pod_status file_open(struct menu *m, const struct pod_node *node, struct store_file *f)
+enum pod_status store_file_open(struct menu *m, const struct pod_node *node, struct store_file *f)
 {
 	*f = (struct store_file){.disk = m->fw->disk, .start_bytes = m->stick.data_window.start_bytes};
 	f->dev = (struct pod_dev){.size_bytes = node->size_bytes,
@@ -84,15 +72,36 @@ static enum pod_status file_open(struct menu *m, const struct pod_node *node, st
 	return pod_fs_extents(&m->stick.data, node, m->alloc, &f->extent, &f->extents);
 }
 
-static enum pod_status load(struct menu *m, const struct menu_store *t, struct pod_store *s)
+enum pod_status store_load(struct menu *m, const struct menu_store *t, struct pod_store *s)
 {
 	struct store_file f;
 	unsigned slot;
 	pod_store_init(s, m->alloc);
-	POD_TRY(file_open(m, &t->index, &f));
+	POD_TRY(store_file_open(m, &t->index, &f));
 	enum pod_status st = pod_store_load(s, &f.dev, &slot, NULL);
 	pod_free(m->alloc, f.extent);
 	return st;
+}
+
+const struct menu_image *store_layer(const struct menu *m, const struct menu_store *t, uint32_t id)
+{
+	const struct menu_stick *st = &m->stick;
+	uint32_t of;
+	for (size_t i = 0; i < st->image_count; i++)
+		if (st->image[i].folder == t->folder && pod_store_parse_file(st->image[i].name, NULL, &of) && of == id)
+			return &st->image[i];
+	return NULL;
+}
+
+void store_describe(struct menu_store *t, const struct pod_store *s)
+{
+	const struct pod_stored *e = pod_store_emptiable(s), *parent = e ? pod_store_find(s, e->parent) : NULL;
+	t->anew = pod_store_boots_anew(s);
+	t->parent[0] = 0;
+	if (!parent)
+		return;
+	memcpy(t->made, e->data_guid, 16);
+	pod_strlcpy(t->parent, parent->name, sizeof t->parent);
 }
 
 /* The store's files but the current one leave the list; a store whose current layer is not there stays as it is. */
@@ -100,13 +109,10 @@ static void hide_others(struct menu *m, size_t store, const struct pod_store *s)
 {
 	struct menu_stick *st = &m->stick;
 	struct menu_store *t = &st->store[store];
-	const struct pod_stored *e = pod_store_emptiable(s), *parent = e ? pod_store_find(s, e->parent) : NULL;
+	const struct menu_image *current = store_layer(m, t, s->current);
 	uint32_t id;
-	t->image = SIZE_MAX;
-	for (size_t i = 0; i < st->image_count; i++)
-		if (st->image[i].folder == t->folder && pod_store_parse_file(st->image[i].name, NULL, &id) && id == s->current)
-			t->image = i;
-	if (t->image == SIZE_MAX)
+	t->image = current ? (size_t)(current - st->image) : SIZE_MAX;
+	if (!current)
 		return;
 	for (size_t i = 0; i < st->image_count; i++) {
 		if (i == t->image || st->image[i].folder != t->folder || !pod_store_parse_file(st->image[i].name, NULL, &id) ||
@@ -115,18 +121,14 @@ static void hide_others(struct menu *m, size_t store, const struct pod_store *s)
 		st->image[i].hidden = true;
 		st->hidden++;
 	}
-	t->anew = pod_store_boots_anew(s);
-	if (parent) {
-		memcpy(t->made, e->data_guid, 16);
-		pod_strlcpy(t->parent, parent->name, sizeof t->parent);
-	}
+	store_describe(t, s);
 }
 
 void store_mark(struct menu *m)
 {
 	for (size_t i = 0; i < m->stick.store_count; i++) {
 		struct pod_store s;
-		if (load(m, &m->stick.store[i], &s) == POD_OK)
+		if (store_load(m, &m->stick.store[i], &s) == POD_OK)
 			hide_others(m, i, &s);
 		pod_store_fini(&s);
 	}
@@ -140,12 +142,9 @@ struct menu_store *store_of(struct menu *m, size_t image)
 	return NULL;
 }
 
-enum pod_status store_empty(struct menu *m, size_t image, char *text, size_t size)
+enum pod_status store_writable(struct menu *m, const char *name, char *text, size_t size)
 {
-	const struct menu_store *t = store_of(m, image);
-	const struct menu_image *im = &m->stick.image[image];
 	struct pod_ntfs_state state = {0};
-	struct store_file f;
 	enum pod_status st = POD_OK;
 	if (m->stick.data.ops == &pod_fs_ntfs)
 		st = pod_ntfs_state(&m->stick.data, &state);
@@ -153,16 +152,26 @@ enum pod_status store_empty(struct menu *m, size_t image, char *text, size_t siz
 		pod_snprintf(
 			text, size,
 			T("%s: Windows did not eject the stick: its NTFS volume is not in order, so nothing is written to it."),
-			im->name);
+			name);
 		return POD_E_UNSUPPORTED;
 	}
+	return st;
+}
+
+enum pod_status store_empty(struct menu *m, size_t image, char *text, size_t size)
+{
+	const struct menu_store *t = store_of(m, image);
+	const struct menu_image *im = &m->stick.image[image];
+	struct store_file f;
+	text[0] = 0;
+	enum pod_status st = store_writable(m, im->name, text, size);
 	if (st == POD_OK)
-		st = file_open(m, &im->node, &f);
+		st = store_file_open(m, &im->node, &f);
 	if (st == POD_OK) {
 		st = pod_vhdx_empty(&f.vf, m->alloc, t->made, NULL);
 		pod_free(m->alloc, f.extent);
 	}
-	if (st != POD_OK)
+	if (st != POD_OK && !text[0])
 		pod_snprintf(text, size, T("%s: what was written since the last snapshot could not be discarded: %s."), im->name,
 			     menu_status(m, st));
 	return st;

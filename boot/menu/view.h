@@ -33,6 +33,16 @@ bool page_confirm(struct menu *m, const char *title, const char *text);
 /* A line of printable ASCII to write, below the text; it begins as `line` has it. False: Esc, and it may have changed. */
 bool page_write(struct menu *m, const char *title, const char *text, char *line, size_t size, const char *foot);
 
+/* A list to choose from, in a box (choose.c); at least one line. */
+struct menu_choice {
+	const char *title, *foot;
+	size_t count, selected;
+	void (*line)(struct menu *m, const void *what, size_t i, char *out, size_t size);
+	const void *what;
+};
+/* Shows it until a key is pressed that does not move in it; returns that key. */
+uint32_t choice_run(struct menu *m, struct menu_choice *c);
+
 /* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
 enum { MARK_HEAD = 1, MARK_WARN = 2, MARK_PAIR = 3 };
 struct menu_pager {

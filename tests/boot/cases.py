@@ -278,9 +278,9 @@ case("bios-vhdx-chain", "bios", "virtual", "rawdisk", timeout=90, file="/images/
 case("uefi-vhdx-chain", "uefi", "virtual", "rawdisk", timeout=120, file="/images/top.vhdx", writes=True)
 case("bios-vhd", "bios", "virtual", "rawdisk", timeout=90, file="/images/raw.vhd")
 
-# A layer store on NTFS goes back to its last snapshot, by a key of the menu.
-case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/vm/win/layer-1", writes=True)
-case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-1", writes=True, group="long")
+# A layer store on NTFS goes back to the snapshot before the last one, by a key of the menu.
+case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/vm/win/layer-2", writes=True)
+case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-2", writes=True, group="long")
 
 # NTFS in the place of exFAT.
 case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)

@@ -69,15 +69,19 @@ def choose_by_hand(vm, case, name):
 
 
 def go_back(vm, case, name):
-    """The current layer of a store: its details, back to the last snapshot, and then it is started."""
+    """The current layer of a store: its details, back to the snapshot before the last one, and then it is started."""
     vm.wait(cases.MENU, 120)
     vm.mark()
     time.sleep(1)
     vm.type(name, delay=0.15)
     time.sleep(2)
     vm.send_raw(b"\t")
-    vm.wait("go back to this snapshot", 60)
+    vm.wait("go back to a snapshot", 60)
     vm.type("r")
+    vm.wait("Back to which snapshot?", 60)
+    vm.send_raw(b"\x1b[B")
+    time.sleep(1)
+    vm.send_raw(b"\r")
     vm.wait("gone for good", 60)
     vm.send_raw(b"\r")
     vm.wait("shows the state of the snapshot clean again", 60)

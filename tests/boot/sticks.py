@@ -262,7 +262,7 @@ def add_chain(env, path, medium, third):
 
 
 def add_store(env, path):
-    """A layer store whose base is the raw disk, and whose current layer is ruined."""
+    """A layer store whose base is the raw disk; a snapshot of it is ruined, and so is the current layer."""
     folder = path + ".d"
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
@@ -271,8 +271,11 @@ def add_store(env, path):
         env.run("layer", "create", store, "--from", env.medium("rawdisk"), "--name", "clean")
         with open(ruin, "wb") as f:
             f.write(b"\xE5" * (2 << 20))
-        current = [n for n in os.listdir(store) if n.startswith("layer-")]
-        serve_and_write(env, os.path.join(store, current[0]), ruin, 0, 1 << 20)
+        for _ in range(2):
+            current = [n for n in os.listdir(store) if n.startswith("layer-")]
+            serve_and_write(env, os.path.join(store, current[0]), ruin, 0, 1 << 20)
+            if current[0].startswith("layer-1"):
+                env.run("layer", "snapshot", store, "ruined")
         env.run("add", path, *[os.path.join(store, n) for n in sorted(os.listdir(store))], "--to", "/vm/win")
     finally:
         shutil.rmtree(folder)

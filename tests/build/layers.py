@@ -11,9 +11,9 @@ import sys
 LAYERS = [
     ["font"],
     ["gfx", "escape", "serial", "screen", "keys"],
-    ["stick", "scan", "store", "language"],
-    ["view", "box", "pager"],
-    ["last", "journal", "start", "memory", "partition", "launch", "probe", "images", "arguments", "pages", "story", "browse"],
+    ["stick", "scan", "store", "rollback", "language"],
+    ["view", "box", "choose", "pager"],
+    ["last", "journal", "start", "memory", "partition", "launch", "probe", "images", "arguments", "snapshots", "pages", "story", "browse"],
     ["main"],
 ]
 

@@ -3,8 +3,11 @@
  * menu FILE     what the boot manager's menu finds on a stick: a line for each image with its path, size, and the first byte of its data on
  *               the volume (-1: it has none); ends with 1 if folders could not be read; on
  *               the other stream, whether persistence files are looked for
+ * menu FILE keys WRITES KEY...  runs the menu itself (of UEFI x64) with these keys on the stick, which it writes to; what a terminal on its serial
+ *               port would get is on standard output. WRITES: after so many writes power fails; -1: it does not
  * menu FILE BIT  what the menu of a firmware (POD_FW_*) says of each image: its path, whether its row is marked, and the sentence on Enter
  */
+#include <string.h>
 #include "boot/menu/pages.h"
 #include "tests/interop/tool.h"
 
@@ -18,6 +21,88 @@ static uint32_t no_key(struct pod_fw *fw)
 {
 	(void)fw;
 	return POD_KEY_NONE;
+}
+
+/* --- the menu itself --------------------------------------------------------------------------------------------- */
+
+static char **key_word;
+static long writes_left;
+
+static void serial_write(struct pod_fw *fw, const char *s, size_t len)
+{
+	(void)fw;
+	fwrite(s, 1, len, stdout);
+}
+
+/* The next word: a letter, or the name of a key. Behind the last one the machine is switched off. */
+static uint32_t next_key(struct pod_fw *fw)
+{
+	static const struct {
+		const char *word;
+		uint32_t key;
+	} known[] = {{"enter", POD_KEY_ENTER}, {"esc", POD_KEY_ESC}, {"tab", POD_KEY_TAB}, {"up", POD_KEY_UP},
+		     {"down", POD_KEY_DOWN},   {"end", POD_KEY_END}, {"f9", POD_KEY_F9}};
+	const char *w = *key_word++;
+	(void)fw;
+	if (!w) {
+		fflush(stdout);
+		_exit(0);
+	}
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (strcmp(w, known[i].word) == 0)
+			return known[i].key;
+	return (uint8_t)w[0];
+}
+
+static enum pod_status until_power_fails(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
+{
+	if (writes_left >= 0 && writes_left-- == 0) {
+		writes_left = 0;
+		return POD_E_IO;
+	}
+	return tool_write(d, off, buf, len);
+}
+
+static enum pod_status no_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t size)
+{
+	(void)fw;
+	(void)plan;
+	pod_snprintf(msg, size, "%s", path);
+	return POD_E_UNSUPPORTED;
+}
+
+static enum pod_status synced(struct pod_dev *d)
+{
+	(void)d;
+	return POD_OK;
+}
+
+static void nothing(struct pod_fw *fw)
+{
+	(void)fw;
+}
+
+static int run_keys(const char *path, long writes, char **words)
+{
+	struct tool_file f;
+	if (!tool_open(&f, path, true, 512))
+		return 2;
+	f.dev.write = until_power_fails;
+	f.dev.flush = synced;
+	writes_left = writes;
+	key_word = words;
+	struct pod_fw fw = {.name = "test",
+			    .firmware_bit = POD_FW_X64,
+			    .alloc = &host,
+			    .disk = &f.dev,
+			    .serial_write = serial_write,
+			    .get_key = next_key,
+			    .millis = no_time,
+			    .idle = nothing,
+			    .start = no_start,
+			    .reboot = nothing};
+	pod_boot_main(&fw);
+	return 1;
 }
 
 static void print_image(struct menu *m, size_t i)
@@ -50,6 +135,8 @@ static void print_start(struct menu *m, size_t i)
 
 int main(int argc, char **argv)
 {
+	if (argc > 3 && strcmp(argv[2], "keys") == 0)
+		return run_keys(argv[1], strtol(argv[3], NULL, 10), argv + 4);
 	struct tool_file f;
 	struct menu *m = calloc(1, sizeof *m);
 	struct pod_fw fw = {.name = "test", .alloc = &host, .disk = &f.dev, .millis = no_time, .get_key = no_key};

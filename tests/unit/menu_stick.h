@@ -300,6 +300,8 @@ struct stick {
 	uint64_t bytes_read, reads;
 	uint64_t fail_at, fail_len; /* reads that touch this range fail */
 	bool write_protected;
+	bool power_fails; /* after so many writes to the data partition: no more of them arrive */
+	long writes;
 	uint64_t *clock, ms_per_read; /* NULL: reading takes no time */
 };
 
@@ -320,7 +322,11 @@ static enum pod_status stick_read(struct pod_dev *d, uint64_t off, void *buf, si
 static enum pod_status stick_write(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
 {
 	struct stick *s = d->ctx;
-	return s->write_protected ? POD_E_READONLY : pod_dev_write(&s->mem.dev, off, buf, len);
+	if (s->write_protected)
+		return POD_E_READONLY;
+	if (off < s->esp_start && s->power_fails && s->writes-- <= 0)
+		return POD_E_IO;
+	return pod_dev_write(&s->mem.dev, off, buf, len);
 }
 
 static enum pod_status stick_flush(struct pod_dev *d)

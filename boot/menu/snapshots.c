@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which snapshot to go back to: those of a layer store, the newest first, in a box over the list. */
+#include "boot/menu/pages.h"
+#include "core/base/text.h"
+
+/* By the well-known proleptic Gregorian arithmetic, 32-bit only. */
+static void format(char *buf, size_t size, int64_t seconds, bool time)
+{
+	uint32_t days = 0;
+	for (uint64_t left = (uint64_t)seconds; left >= 86400u << 14; left -= 86400u << 14)
+		days += 1u << 14;
+	uint64_t rest = (uint64_t)seconds;
+	for (uint32_t i = 0; i < days >> 14; i++)
+		rest -= 86400u << 14;
+	uint32_t sec = (uint32_t)rest; /* below 2^31 */
+	days += sec / 86400;
+	uint32_t year = 1970, month = 0;
+	static const uint8_t len[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	for (;; year++) {
+		uint32_t n = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
+		if (days < n)
+			break;
+		days -= n;
+	}
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	for (;; month++) {
+		uint32_t n = len[month] + (month == 1 && leap ? 1u : 0u);
+		if (days < n)
+			break;
+		days -= n;
+	}
+	int n = pod_snprintf(buf, size, "%04u-%02u-%02u", year, month + 1, days + 1);
+	if (time)
+		pod_snprintf(buf + n, size - (size_t)n, " %02u:%02u", sec % 86400 / 3600, sec % 3600 / 60);
+}
+
+void page_date(char *buf, size_t size, int64_t seconds)
+{
+	format(buf, size, seconds, false);
+}
+
+/* When, how large, which; seconds since 1970, 0: not known. */
+static void add_row(char *out, size_t size, int64_t when, uint64_t bytes, bool mark, const char *name)
+{
+	char date[24] = "", length[16];
+	if (when > 0 && when < (int64_t)1 << 33)
+		format(date, sizeof date, when, true);
+	pod_snprintf(out, size, "%c %16s %10s  %s", mark ? '*' : ' ', date, pod_format_size(length, bytes), name);
+}
+
+struct snapshots {
+	const struct pod_store *s;
+	uint32_t *id;
+	size_t count, last; /* last: the one that the current layer stands on */
+};
+
+static void line(struct menu *m, const void *what, size_t i, char *out, size_t size)
+{
+	const struct snapshots *n = what;
+	const struct pod_stored *e = pod_store_find(n->s, n->id[i]);
+	(void)m;
+	add_row(out, size, e->frozen > 0 ? e->frozen : e->created, e->file_bytes, i == n->last, e->name);
+}
+
+static bool gather(struct menu *m, const struct pod_store *s, struct snapshots *n)
+{
+	const struct pod_stored *cur = pod_store_find(s, s->current);
+	*n = (struct snapshots){.s = s, .id = pod_zalloc(m->alloc, s->count, sizeof *n->id), .last = SIZE_MAX};
+	for (size_t i = s->count; n->id && i-- > 0;) {
+		if (!rollback_offers(s, &s->layer[i]))
+			continue;
+		if (cur && s->layer[i].id == cur->parent)
+			n->last = n->count;
+		n->id[n->count++] = s->layer[i].id;
+	}
+	return n->id;
+}
+
+/* Says what goes, asks once, and does it. */
+static void go_back(struct menu *m, size_t image, const struct pod_stored *last, const struct pod_stored *to)
+{
+	const char *name = m->stick.image[image].name;
+	char title[192], text[700];
+	pod_snprintf(title, sizeof title, T("Back to the snapshot %s?"), to->name);
+	pod_snprintf(text, sizeof text,
+		     T("What was written to %s since the snapshot %s will be gone for good. All snapshots stay."), name,
+		     last ? last->name : "?");
+	(void)pod_text_disarm(title, NULL);
+	(void)pod_text_disarm(text, NULL);
+	if (!page_confirm(m, title, text))
+		return;
+	view_busy(m, T("Going back to the snapshot ..."));
+	enum pod_status st = rollback_to(m, image, to->id, text, sizeof text);
+	if (st == POD_OK)
+		pod_snprintf(text, sizeof text, T("%s shows the state of the snapshot %s again."), name, to->name);
+	(void)pod_text_disarm(text, NULL);
+	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
+}
+
+static void choose(struct menu *m, size_t image, const struct pod_store *s)
+{
+	const struct pod_stored *cur = pod_store_find(s, s->current);
+	struct snapshots n;
+	char title[256];
+	if (!gather(m, s, &n)) {
+		page_message(m, T("Not done"), T("There is not enough memory."));
+		return;
+	}
+	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), m->stick.image[image].name);
+	(void)pod_text_disarm(title, NULL);
+	struct menu_choice c = {.title = title,
+				.foot = T("Enter: go back to it. Esc: the menu. *: the last one. Times are UTC."),
+				.count = n.count,
+				.selected = n.last < n.count ? n.last : 0,
+				.line = line,
+				.what = &n};
+	if (choice_run(m, &c) == POD_KEY_ENTER)
+		go_back(m, image, cur ? pod_store_find(s, cur->parent) : NULL, pod_store_find(s, n.id[c.selected]));
+	pod_free(m->alloc, n.id);
+}
+
+void page_snapshots(struct menu *m, size_t image)
+{
+	const struct menu_store *t = store_of(m, image);
+	const char *name = m->stick.image[image].name;
+	struct pod_store s;
+	char text[700];
+	if (!t) {
+		pod_snprintf(text, sizeof text, T("%s: it has no snapshots: it is not the current layer of a layer store."),
+			     name);
+		(void)pod_text_disarm(text, NULL);
+		page_message(m, T("No snapshots"), text);
+		return;
+	}
+	enum pod_status st = store_load(m, t, &s);
+	bool refused = true;
+	if (st != POD_OK)
+		pod_snprintf(text, sizeof text, T("%s: the index of the layer store cannot be read: %s."), name,
+			     menu_status(m, st));
+	else
+		refused = rollback_refused(m, image, &s, text, sizeof text);
+	(void)pod_text_disarm(text, NULL);
+	if (refused)
+		page_message(m, T("Not possible"), text);
+	else
+		choose(m, image, &s);
+	pod_store_fini(&s);
+}

@@ -117,6 +117,7 @@ struct bios_disk {
 	uint8_t drive;
 	bool edd;
 	uint32_t sector_shift;
+	uint32_t count_max;	 /* sectors that one call is asked for */
 	uint32_t heads, sectors; /* CHS, for BIOSes without EDD */
 	uint64_t reach_sectors;	 /* what the BIOS can address; the drive may be larger */
 };

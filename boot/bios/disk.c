@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The stick through INT 13h: EDD packets (T13 EDD-3: AH=41h, 42h, 43h, 48h), else CHS. All transfers go through
- * the bounce buffer below 1 MiB, at most 127 sectors each, as the oldest EDD allows.
+ * the bounce buffer below 1 MiB, at most 127 sectors each, as the oldest EDD allows; a BIOS that fails as many is asked for fewer.
  */
 #include "boot/bios/bios.h"
 
 #define DAP	   0x6000u /* in the free part below the real-mode stack */
 #define PARAMETERS 0x6020u
 #define COUNT_MAX  127u
-#define TRIES	   3
+
+/* Sectors in one call: a request that fails is tried again with fewer. */
+static const uint8_t counts[] = {COUNT_MAX, 63, 8};
 
 /* One CHS transfer, at most to the end of the track; *done sectors. */
 static bool transfer_chs(struct bios_disk *d, uint8_t op, uint64_t lba, uint32_t count, uint32_t *done)
@@ -49,22 +51,27 @@ static enum pod_status transfer(struct bios_disk *d, uint8_t write, uint64_t lba
 {
 	if (!pod_in_range(lba, count, d->reach_sectors))
 		return POD_E_RANGE;
-	for (int i = 0; i < TRIES; i++) {
-		*done = count;
+	for (uint32_t i = 0; i < POD_ARRAY_LEN(counts); i++) {
+		bool fewer = count > counts[i];
+		*done = count = fewer ? counts[i] : count;
 		if (d->edd ? transfer_edd(d, (uint8_t)(0x42 + write), lba, count)
-			   : transfer_chs(d, (uint8_t)(2 + write), lba, count, done))
+			   : transfer_chs(d, (uint8_t)(2 + write), lba, count, done)) {
+			if (fewer)
+				d->count_max = count;
 			return POD_OK;
+		}
 		struct bios_regs r = {.edx = d->drive};
 		bios_int(&r, 0x13);
 	}
+	d->count_max = COUNT_MAX; /* it was not the length */
 	return POD_E_IO;
 }
 
 static uint32_t chunk_of(const struct bios_disk *d, uint64_t bytes)
 {
 	uint32_t most = BIOS_BOUNCE_SIZE >> d->sector_shift;
-	if (most > COUNT_MAX)
-		most = COUNT_MAX;
+	if (most > d->count_max)
+		most = d->count_max;
 	return (uint32_t)pod_min_u64(most, (bytes + d->dev.sector_size - 1) >> d->sector_shift);
 }
 
@@ -130,8 +137,8 @@ static bool probe_edd(struct bios_disk *d)
 	pod_put_le16(p, 0x1a);
 	r = (struct bios_regs){.eax = 0x4800, .edx = d->drive, .esi = PARAMETERS};
 	bios_int(&r, 0x13);
-	if (r.flags & BIOS_CF)
-		return false;
+	if (r.flags & BIOS_CF) /* whether it reads, the first sector tells */
+		memset(p, 0, 0x50);
 	uint32_t size = pod_get_le16(p + 0x18);
 	uint64_t sectors = pod_get_le64(p + 0x10);
 	if (size != 512 && size != 1024 && size != 2048 && size != 4096)
@@ -149,17 +156,18 @@ static bool probe_edd(struct bios_disk *d)
 
 bool bios_disk_init(struct bios_disk *d, uint8_t drive)
 {
-	*d = (struct bios_disk){.drive = drive, .sector_shift = 9};
-	bool chs = probe_chs(d);
-	d->edd = probe_edd(d);
-	if (!d->edd && !chs)
-		return false;
-	if (!d->edd)
-		d->dev.size_bytes = BIOS_SIZE_UNKNOWN;
-	d->dev.sector_size = 1u << d->sector_shift;
-	d->dev.read = disk_read;
-	d->dev.write = disk_write;
-	d->dev.ctx = d;
 	uint32_t n;
-	return transfer(d, 0, 0, 1, &n) == POD_OK;
+	*d = (struct bios_disk){.drive = drive, .sector_shift = 9, .count_max = COUNT_MAX};
+	d->dev = (struct pod_dev){.read = disk_read, .write = disk_write, .ctx = d};
+	d->edd = probe_edd(d);
+	/* Some BIOSes claim EDD for a drive and fail it. */
+	if (!d->edd || transfer(d, 0, 0, 1, &n) != POD_OK) {
+		d->edd = false;
+		d->sector_shift = 9;
+		d->dev.size_bytes = BIOS_SIZE_UNKNOWN;
+		if (!probe_chs(d) || transfer(d, 0, 0, 1, &n) != POD_OK)
+			return false;
+	}
+	d->dev.sector_size = 1u << d->sector_shift;
+	return true;
 }

@@ -5,7 +5,8 @@
  */
 #include "boot/bios/bios.h"
 
-#define SMAP 0x534d4150u
+#define SMAP	0x534d4150u
+#define NOTHING 0u /* no type of a region */
 
 struct bios_memory bios_memory;
 
@@ -16,7 +17,8 @@ static bool read_e820(void)
 	struct bios_memory *m = &bios_memory;
 	struct bios_regs r = {0};
 	uint32_t at = (uint32_t)(uintptr_t)entry;
-	do {
+	/* So many calls at most: an empty region that leads to itself takes no room in the map. */
+	for (uint32_t calls = 0; calls < 2 * BIOS_E820_MAX && m->count < BIOS_E820_MAX; calls++) {
 		uint8_t *e = entry;
 		memset(e, 0, sizeof entry);
 		pod_put_le32(e + 20, 1); /* a BIOS that writes 24 bytes but no attributes means "valid" */
@@ -35,9 +37,11 @@ static bool read_e820(void)
 					 .type = pod_get_le32(e + 16),
 					 .attributes = pod_get_le32(e + 20),
 					 .size = r.ecx >= 24 ? 24 : 20};
-		if (out->length)
+		if (out->length && out->length <= UINT64_MAX - out->base)
 			m->count++;
-	} while (r.ebx && m->count < BIOS_E820_MAX);
+		if (!r.ebx)
+			break;
+	}
 	return m->count > 0;
 }
 
@@ -68,12 +72,41 @@ static void read_older(void)
 		add(BIOS_HIGH, (uint64_t)(uint16_t)r.eax << 10);
 }
 
+static bool over_usable(const struct i13_e820 *r)
+{
+	for (const struct i13_e820 *e = bios_memory.map; e < bios_memory.map + bios_memory.count; e++)
+		if (e->type == I13_E820_USABLE && e->base < r->base + r->length && r->base < e->base + e->length)
+			return true;
+	return false;
+}
+
+/* Regions of some BIOSes overlap: what one of them says is not free is not, whatever another one says. Linux and GRUB see to that
+ * themselves, ISOLINUX does not. */
+static void untangle(void)
+{
+	struct bios_memory *m = &bios_memory;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct i13_e820 r = m->map[i];
+		if (r.type == I13_E820_USABLE || r.type == NOTHING || !over_usable(&r))
+			continue;
+		if (!bios_e820_reserve(m->map, &m->count, r.base, r.base + r.length, NOTHING))
+			break;
+		i = UINT32_MAX; /* regions may have moved */
+	}
+	for (uint32_t i = 0; i < m->count; i++)
+		if (m->map[i].type != NOTHING)
+			m->map[kept++] = m->map[i];
+	m->count = kept;
+}
+
 void bios_memory_map(void)
 {
 	struct bios_memory *m = &bios_memory;
 	m->from_e820 = read_e820();
 	if (!m->from_e820)
 		read_older();
+	untangle();
 }
 
 bool bios_memory_has(uint64_t start, uint64_t end)

@@ -230,9 +230,35 @@ static bool read_64k(uint64_t lba, uint32_t linear)
 		if (pod_get_le32(end) != MARK)
 			return true;
 	}
-	i13.stick_127 = 1;
+	i13.stick_most = COUNT_MAX;
 	reset_stick();
 	return false;
+}
+
+/* As many of `count` sectors as the BIOS moves in a call: one that fails so many is asked for fewer, and from then on for no more. *done
+ * sectors. */
+static uint8_t read_fewer(uint64_t lba, uint32_t count, uint32_t linear, uint32_t *done)
+{
+	enum { FEWER = 63, FEWEST = 8 };
+	uint32_t most = i13.stick_most ? i13.stick_most : COUNT_MAX;
+	bool again = false;
+	if (count > most)
+		count = most;
+	for (;;) {
+		*done = count;
+		uint8_t status = move_once(0, lba, done, linear);
+		if (status == OK || status == SECTOR_NOT_FOUND)
+			return status;
+		reset_stick();
+		if (count > FEWEST) {
+			count = count > FEWER ? FEWER : FEWEST;
+			i13.stick_most = (uint8_t)count;
+		} else if (again) {
+			i13.stick_most = 0; /* it was not the length */
+			return status;
+		}
+		again = true;
+	}
 }
 
 /* As much of [off, off + len) as one call can read, straight to `linear` where whole sectors fit; *done bytes. */
@@ -241,27 +267,18 @@ static uint8_t read_stick(uint64_t off, uint32_t len, uint32_t linear, uint32_t 
 	uint32_t size = 1u << i13.stick_shift, in = (uint32_t)off & (size - 1);
 	uint32_t count = len >> i13.stick_shift;
 	uint32_t fits = (0x10000u - (linear & 0xffff)) >> i13.stick_shift; /* DMA stays within 64 KiB */
-	if (!in && count > COUNT_MAX && fits > COUNT_MAX && linear != NO_BUFFER && i13.stick_edd && !i13.stick_127 &&
+	if (!in && count > COUNT_MAX && fits > COUNT_MAX && linear != NO_BUFFER && i13.stick_edd && !i13.stick_most &&
 	    read_64k(off >> i13.stick_shift, linear)) {
 		*done = 0x10000u;
 		return OK;
 	}
-	if (count > COUNT_MAX)
-		count = COUNT_MAX;
 	if (count > fits)
 		count = fits;
 	bool bounced = in || !count || linear == NO_BUFFER;
-	uint8_t status = OK;
-	for (int i = 0; i < 2; i++) {
-		uint32_t n = bounced ? 1 : count;
-		status = move_once(0, off >> i13.stick_shift, &n, bounced ? i13.bounce : linear);
-		*done = n << i13.stick_shift;
-		if (status == OK)
-			break;
-		if (status == SECTOR_NOT_FOUND)
-			return status;
-		reset_stick();
-	}
+	uint8_t status = read_fewer(off >> i13.stick_shift, bounced ? 1 : count, bounced ? i13.bounce : linear, done);
+	*done <<= i13.stick_shift;
+	if (status == SECTOR_NOT_FOUND)
+		return status;
 	if (status != OK) {
 		if (bounced)
 			*done = 0;

@@ -91,7 +91,7 @@ struct i13_state {
 
 	/* The stick. */
 	uint8_t stick_drive, stick_edd, stick_shift;
-	uint8_t stick_127; /* its BIOS does not move 128 sectors in a call */
+	uint8_t stick_most; /* sectors that its BIOS moves in a call; 0: 128, as far as is known */
 	uint32_t stick_heads, stick_track_sectors;
 	uint32_t bounce; /* linear address; at least 1024 bytes and one stick sector */
 	uint32_t bounce_size;

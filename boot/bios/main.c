@@ -79,7 +79,8 @@ static bool find_stick(uint8_t drive)
 {
 	if (drive >= DRIVE_FIRST && bios_disk_init(&stick, drive) && is_ours(&stick))
 		return true;
-	for (uint32_t d = DRIVE_FIRST; d <= DRIVE_LAST && d < DRIVE_FIRST + bios_ptr(0x475)[0]; d++)
+	/* All of them, as the count at 40:75 is wrong on some BIOSes; one that is not there answers at once. */
+	for (uint32_t d = DRIVE_FIRST; d <= DRIVE_LAST; d++)
 		if (bios_disk_init(&stick, (uint8_t)d) && is_ours(&stick))
 			return true;
 	return false;

@@ -9,9 +9,12 @@
  *   +0x1A8  4  sum of all 32-bit words of these sectors
  *   +0x1AC  4  partition mode's mark, +0x1B0 8 zero
  *
- * The BIOS gives: CS:IP = 0:7C00 (or 07C0:0), DL = drive. The partition table is never looked at, so a protective
+ * The BIOS gives: CS:IP = 0:7C00 (or 07C0:0), DL = drive. Some give another DL (0, or what was in it), so that the drives from 80h on are
+ * tried when stage 2 is not whole on the one that is named. The partition table is never looked at, so a protective
  * MBR is as good as any. Reads go by EDD packets of 64 sectors (32 KiB: never across a 64 KiB boundary from
- * 0x10000 on); a BIOS without EDD gets CHS reads, sector by sector.
+ * 0x10000 on); a BIOS without EDD, or one that refuses as many, gets CHS reads, sector by sector.
+ *
+ * Of what a BIOS leaves behind nothing is believed but what it was asked for: see int13.
  */
 	.code16
 	.section .text
@@ -38,25 +41,26 @@ _start:
 	rep movsw
 	ljmpw	$0, $moved
 moved:
-	sti
-	/* A drive number below 0x80 is a BIOS that passes none (or a floppy one, which this is not). */
-	testb	%dl, %dl
-	js	1f
-	movb	$0x80, %dl
-1:	movb	%dl, drive
-
-	call	begin
-	jz	bad_image
+	movb	$0x7f, %dh
+	movw	%dx, drive	/* and next_drive */
+	jmp	try
+next:
+	incb	next_drive
+	movb	next_drive, %al
+	cmpb	$0x90, %al
+	je	say
+	movb	%al, drive
+try:
 	movb	$0x41, %ah
 	movw	$0x55aa, %bx
-	call	int13
+	call	int13_asks
 	jc	chs
 	cmpw	$0xaa55, %bx
 	jne	chs
-	testb	$1, %cl
-	jz	chs
 
-/* --- EDD: %di sectors from LBA %ebp ------------------------------------------------------------------- */
+/* --- EDD: %di sectors from LBA %ebp to %es ------------------------------------------------------------- */
+	call	begin
+	jz	bad_image
 edd:
 	movw	$CHUNK, %cx
 	cmpw	%cx, %di
@@ -65,7 +69,7 @@ edd:
 1:	movw	$3, %bx
 2:	pushl	$0		/* the packet: LBA high */
 	pushl	%ebp		/* LBA low */
-	pushw	segment
+	pushw	%es
 	pushw	$0		/* offset */
 	pushw	%cx		/* sectors */
 	pushw	$16		/* its size */
@@ -82,22 +86,25 @@ edd:
 3:	movzwl	%cx, %ecx
 	addl	%ecx, %ebp
 	shlw	$5, %cx
-	addw	%cx, segment
+	movw	%es, %ax
+	addw	%cx, %ax
+	movw	%ax, %es
 	subw	$CHUNK, %di
 	ja	edd
 	jmp	check
 
 /* --- CHS: the same, one sector a call ----------------------------------------------------------------- */
 chs:
-	call	begin
 	movb	$8, %ah
-	call	int13
-	jc	bad_read
+	call	int13_asks
+	jc	next
 	andw	$0x3f, %cx
-	jz	bad_read
+	jz	next
 	movzwl	%cx, %esi
 	movzbl	%dh, %ebx
-	incl	%ebx
+	incw	%bx
+	call	begin
+	jz	bad_image
 chs_next:
 	movl	%ebp, %eax
 	cltd
@@ -107,14 +114,13 @@ chs_next:
 	cltd
 	divl	%ebx
 	cmpw	$1023, %ax
-	ja	bad_read
+	ja	next
 	movb	%dl, %dh
 	movb	%al, %ch
 	shlb	$6, %ah
 	orb	%ah, %cl
-	movw	$3, retries
+	movb	$3, retries
 4:	pushw	%bx
-	movw	segment, %es
 	xorw	%bx, %bx
 	movw	$0x0201, %ax
 	call	int13
@@ -122,11 +128,13 @@ chs_next:
 	jnc	5f
 	xorw	%ax, %ax
 	call	int13
-	decw	retries
+	decb	retries
 	jnz	4b
-	jmp	bad_read
+	jmp	next
 5:	incl	%ebp
-	addw	$32, segment
+	movw	%es, %ax
+	addw	$32, %ax
+	movw	%ax, %es
 	decw	%di
 	jnz	chs_next
 
@@ -152,17 +160,12 @@ check:
 	ljmpw	$LOAD_SEG, $0
 
 bad_image:
-	movw	$text_image, %si
-	jmp	say
-bad_read:
-	movw	$text_read, %si
+	movw	$text_image, why
+	jmp	next
 say:
-	xorw	%bx, %bx
-	movw	%bx, %ds
-	pushw	%si
 	movw	$text_name, %si
 	call	print
-	popw	%si
+	movw	why, %si
 	call	print
 	xorw	%ax, %ax
 	int	$0x16
@@ -180,33 +183,44 @@ print:
 	jmp	print
 9:	ret
 
-/* Place and length of stage 2 to %ebp and %di; ZF if there is none. */
+/* Place, target and length of stage 2 to %ebp, %es and %di; ZF if there is none. */
 begin:
 	movl	field_lba, %ebp
-	movw	$LOAD_SEG, segment
+	pushw	$LOAD_SEG
+	popw	%es
 	movw	field_sectors, %di
 	testw	%di, %di
 	ret
 
-/* Some BIOSes return with DL changed. Keeps what a caller needs of the 32-bit registers; results in AX BX CX DX. */
+/* Keeps all registers; carry says how it went. */
 int13:
-	pushl	%ebp
-	pushw	%si
-	pushw	%di
-	movb	drive, %dl
-	int	$0x13
-	popw	%di
-	popw	%si
-	popl	%ebp
+	pushal
+	pushw	%es
+	call	int13_asks
+	popw	%es
+	popal
 	ret
 
+/* Keeps DS and the stack: some BIOSes come back with other registers changed, without interrupts, with the direction flag set, or with
+ * carry as it was. */
+int13_asks:
+	pushw	%ds
+	movb	drive, %dl
+	stc
+	int	$0x13
+	sti
+	cld
+	popw	%ds
+	ret
+
+why:		.word	text_read
 text_name:	.asciz	"Isopod: "
 text_read:	.asciz	"read error"
 text_image:	.asciz	"stage 2 damaged"
 
 	.equ	drive, 0x5f0
+	.equ	next_drive, 0x5f1
 	.equ	retries, 0x5f2
-	.equ	segment, 0x5f4
 
 	.org	0x1a0
 	.long	0

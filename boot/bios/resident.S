@@ -260,6 +260,7 @@ i13_old13:
 	movl	R_ECX(%eax), %ecx
 	movl	R_EAX(%eax), %eax
 	popw	%ds
+	stc			/* as in stage2.S */
 	pushfw
 	cli
 	lcallw	*%cs:old_target

@@ -256,7 +256,9 @@ in_real:
 	movl	regs - stage2_start + R_EAX, %eax
 	movw	regs - stage2_start + R_ES, %es
 	movw	regs - stage2_start + R_DS, %ds
+	/* With carry, as whoever does not know a call may come back without having touched the flags. */
 	sti
+	stc
 	pushfw
 	cli
 	lcallw	*%cs:(far_target - stage2_start)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import disk_cases
 import memory_cases
 import partition_cases
+import quirk_cases
 import sticks
 import trace_cases
 import windows_cases
@@ -370,6 +371,9 @@ disk_cases.add_to(case)
 memory_cases.add_to(case)
 # As a partition of the stick.
 partition_cases.add_to(case)
+
+# Firmware with the faults of other machines.
+quirk_cases.add_to(case)
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

@@ -68,4 +68,11 @@ $(B)/moth.bin: tests/boot/moth.S
 	$(Q)$(BIOS_AS) $< -o $@.o
 	$(Q)$(BIOS_LD) -Ttext=0x7c00 -e _start -o $@.elf $@.o
 	$(Q)$(BIOS_OBJCOPY) -j .text $@.elf $@
-check-boot check-boot-long check-boot-break: $(STANDINS) $(B)/moth.bin
+# --- tests/boot/quirk_cases.py: firmware with faults -------------------------------------------------------------------
+$(B)/quirk/bios.img: tests/boot/quirk_bios.S
+	@mkdir -p $(@D)
+	$(Q)$(BIOS_AS) $< -o $@.o
+	$(Q)$(BIOS_LD) -Ttext=0x7c00 -e _start -o $@.elf $@.o
+	$(Q)$(BIOS_OBJCOPY) -j .text $@.elf $@
+	$(Q)truncate -s 1M $@
+check-boot check-boot-long check-boot-break: $(STANDINS) $(B)/moth.bin $(B)/quirk/bios.img

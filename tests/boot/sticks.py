@@ -433,6 +433,7 @@ STICKS = {
     "xen": Stick(["xen", "efionly"], size="1G"),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
     "uki": Stick(["uki", "noinitrd", "efionly"], size="1G"),
+    "quirks": Stick(["memtest", "floppy", "efionly"], size="256M"),
     "small": Stick(["floppy"], size="256M"),
     "other-version": Stick(["hd"], size="256M", finish=other_version),
     "endless": Stick(["ipxe"], size="512M", finish=make_endless),

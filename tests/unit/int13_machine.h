@@ -32,6 +32,7 @@ static uint64_t bad_from, bad_to; /* stick sectors that cannot be read */
 static struct i13_regs seen;
 /* What the BIOS does when it is asked for 128 sectors. */
 static enum { MOVES_128, REFUSES, MOVES_127, MOVES_NOTHING } most_127;
+static uint32_t most_in_a_call; /* 0: as many as it is asked for */
 
 static uint32_t rnd_state = 1;
 static inline uint32_t rnd(uint32_t below)
@@ -147,7 +148,7 @@ void i13_old13(struct i13_regs *r)
 		return;
 	}
 	violations += !count || count > 128 || (count == 128 && (linear & 0xffff || size != 512 || write || op == 0x02));
-	if (count == 128 && most_127 == REFUSES) {
+	if ((count == 128 && most_127 == REFUSES) || (most_in_a_call && count > most_in_a_call)) {
 		r->eax = 0x0100, r->flags = 1;
 		return;
 	}
@@ -205,6 +206,7 @@ static inline void reset_state(void)
 	bad_from = bad_to = 0;
 	writes = write_status = 0;
 	most_127 = MOVES_128;
+	most_in_a_call = 0;
 	i13.drive[0] = 0xe0;
 	i13.drive[1] = I13_NO_DRIVE;
 	i13.stick_drive = 0x80;

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Firmware with the faults of other machines: each is booted through, alone, and all that go together at once.
+
+On a BIOS quirk_bios.S on a disk of its own comes first, stays resident, and starts the stick as the first disk. Where a fault was seen stands
+beside it."""
+
+# Letter, and the case in which it was seen.
+BIOS = {
+    # The MBR and stage 2.
+    "no-edd": ("E", "BIOSes before 1995 and CHS-only option ROMs; GRUB's boot.S has lba_mode and chs_mode for it"),
+    "edd-fails": ("X", "GRUB's boot.S: LBA reads that fail although AH=41h promised them go on with CHS; FDOS/fdisk issue 68"),
+    "edd-no-parameters": ("P", "GRUB's biosdisk.c: AH=48h that fails or says 0 sectors"),
+    "packet-16": ("S", "EDD 1.1 knows packets of 10h only; AH=42h with 18h is refused by Award BIOSes"),
+    "63-sectors": ("L", "SYSLINUX's diskio.c: a transfer that fails is halved, 'it may be the size'; GRUB reads 63 sectors at most by CHS"),
+    "registers": ("T", "Linux, arch/x86/boot/bioscall.S: every BIOS call is put in a 'glove box', as BIOSes destroy registers at will; Ralf Brown's "
+                       "list, INT 13h AH=02h: DX"),
+    "interrupts-off": ("I", "Ralf Brown's list, INT 13h AH=02h: may return with interrupts disabled; Microsoft's code has STI behind each call"),
+    "interrupts-on": ("N", "RETF 2 in the place of IRET behind STI, as INT 13h handlers of the PC/AT do"),
+    "direction-flag": ("D", "Linux, bioscall.S: 'cld' behind each call"),
+    "carry-untouched": ("MBF", "Ralf Brown's list, INT 13h AH=02h: BIOSes that do not set carry, hence STC before the call; Linux' initregs() does that for "
+                               "INT 15h, too"),
+    "dl-floppy": ("ZK", "PhoenixBIOS 4.0 release 6 starts the MBR with DL = 0: FDOS/fdisk issue 82"),
+    "dl-garbage": ("YK", "GRUB's boot.S, boot_drive_check: DL other than 80h-8Fh is not believed"),
+    "dl-other-disk": ("W", "Limine pull request 19 asks for it: that the drive is the right one can be seen only from what is on it"),
+    "drive-count": ("K", "40:75h says 0, as with USB drives added by option ROMs; GRUB's biosdisk.c probes 80h-8Fh instead"),
+    # Memory.
+    "e820-missing": ("M", "Linux, arch/x86/boot/memory.c: E801h and 88h for it"),
+    "e801-missing": ("MB", "the same: 88h alone"),
+    "e820-unsorted": ("U", "Linux, e820__update_table(): maps of BIOSes are unsorted"),
+    "e820-overlaps": ("O", "the same: regions overlap, and what is reserved in one of them is reserved"),
+    "a20-closed": ("A", "Linux, arch/x86/boot/a20.c: BIOSes leave it closed at the start"),
+    "a20-no-call": ("AG", "the same: INT 15h AX=2401h is missing, port 92h opens it"),
+    "a20-closes": ("C", "the same: A20 is looked at again after each way that should have opened it"),
+}
+BIOS_ALL = "SLTNUOKYAC"
+# What a loader meets, too, that Isopod has started: those that GRUB and SYSLINUX live with.
+BIOS_LIVE = "SLTUOKYA"
+# Those that are not there together: the map is missing, EDD is, the flags are otherwise.
+BIOS_REST = "EIDMBFWG"
+
+
+def bios_machine(letters):
+    """QEMU's arguments: the disk with the faults first, as the BIOS's 80h."""
+    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/bios.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.0,bootindex=0",
+            "-fw_cfg", "name=opt/isopod.quirks,string=" + letters)
+
+
+def add_to(case):
+    for name, (letters, _) in BIOS.items():
+        # Memory that is not there shows where there is little.
+        case("bios-quirk-" + name, "bios", "quirks", "memtest", timeout=120, memory=24 if "M" in letters else 256, machine=bios_machine(letters),
+             writes=True, group="long")
+    case("bios-quirks-live", "bios", "main", "live", machine=bios_machine(BIOS_LIVE), timeout=300, group="long")
+    case("bios-quirks-rest", "bios", "quirks", "memtest", timeout=120, memory=256, machine=bios_machine(BIOS_REST), writes=True, group="long")
+    case("bios-quirks", "bios", "quirks", "floppy", timeout=90, memory=256, machine=bios_machine(BIOS_ALL))

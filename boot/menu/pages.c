@@ -21,7 +21,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F6, >", T("start Windows from another image of the WIM"));
 	pager_add_pair(m, &p, "F7, #", T("start from memory; what isopod.conf starts from memory, from the stick"));
 	pager_add_pair(m, &p, "F8, \"", T("start with other kernel arguments"));
-	pager_add_pair(m, &p, "F9, \\", T("go back to a snapshot of a layer store"));
+	pager_add_pair(m, &p, "F9, \\", T("go back to a snapshot of a layer store, or of a persistence file"));
 	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
@@ -458,10 +458,18 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 	}
 }
 
-static void add_store(struct menu *m, struct menu_pager *p, const struct menu_store *t)
+/* Is there something to go back to? */
+static bool add_snapshots(struct menu *m, struct menu_pager *p, size_t image)
 {
-	if (!t)
-		return;
+	const struct menu_store *t = store_of(m, image);
+	struct pod_node node;
+	if (!t) {
+		if (persist_snapshot(m, image, &node) != POD_OK)
+			return false;
+		pager_add(m, p, "");
+		pager_add_pair(m, p, "R", T("go back to the snapshot of its persistence file"));
+		return true;
+	}
 	pager_add(m, p, "");
 	pager_add_marked(m, p, MARK_HEAD, T("The current layer of a layer store"));
 	if (t->anew)
@@ -469,11 +477,11 @@ static void add_store(struct menu *m, struct menu_pager *p, const struct menu_st
 	if (t->parent[0])
 		pager_add_pair(m, p, T("Snapshot"), t->parent);
 	pager_add_pair(m, p, "R", T("go back to a snapshot"));
+	return true;
 }
 
 void page_details(struct menu *m, size_t image)
 {
-	const struct menu_store *store = store_of(m, image);
 	uint32_t key = POD_KEY_NONE;
 	const struct menu_image *im = &m->stick.image[image];
 	struct menu_pager p = {0};
@@ -522,13 +530,13 @@ void page_details(struct menu *m, size_t image)
 		add_other_ways(m, &p, image, plan);
 		pod_plan_free(plan);
 	}
-	add_store(m, &p, store);
+	bool snapshots = add_snapshots(m, &p, image);
 	if (st != POD_E_CANCELLED)
 		key = pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
 	pod_free(m->alloc, p.text);
 	pod_free(m->alloc, plan);
 	pod_free(m->alloc, text);
-	if (store && (key == 'r' || key == 'R'))
+	if (snapshots && (key == 'r' || key == 'R'))
 		page_snapshots(m, image);
 	if (memory && (key == 'm' || key == 'M'))
 		start_other_way(m, image);

@@ -114,7 +114,8 @@ static enum pod_status scan_folder(struct menu *m, uint32_t folder)
 				POD_TRY(add_image(m, folder, e->name, &e->node));
 		} else if (pod_strcasecmp(e->name, POD_STORE_INDEX) == 0) {
 			POD_TRY(add_store(m, folder, &e->node));
-		} else if (pod_ends_with_nocase(e->name, POD_PERSIST_SUFFIX)) {
+		} else if (pod_ends_with_nocase(e->name, POD_PERSIST_SUFFIX) ||
+			   pod_ends_with_nocase(e->name, POD_PERSIST_SNAPSHOT)) {
 			s->may_persist = true;
 		} else if (folder == 0 && pod_strcasecmp(e->name, POD_CONF_FILE) == 0) {
 			s->has_conf = true;

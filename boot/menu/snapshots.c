@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which snapshot to go back to: those of a layer store, the newest first, in a box over the list. */
+/* Which snapshot to go back to: those of a layer store, the newest first, or that of a persistence file, in a box over the list. */
 #include "boot/menu/pages.h"
 #include "core/base/text.h"
 
@@ -119,6 +119,54 @@ static void choose(struct menu *m, size_t image, const struct pod_store *s)
 	pod_free(m->alloc, n.id);
 }
 
+static void add_snapshot(struct menu *m, const void *what, size_t i, char *out, size_t size)
+{
+	const struct pod_node *n = what;
+	(void)i;
+	add_row(out, size, n->mtime, n->size_bytes, true, T("the persistence file as it was then"));
+}
+
+/* An image without a layer store: what its system keeps in a file beside it. */
+static void of_persistence(struct menu *m, size_t image)
+{
+	const char *name = m->stick.image[image].name;
+	struct pod_node node;
+	char title[256], text[700];
+	if (persist_snapshot(m, image, &node) != POD_OK) {
+		pod_snprintf(
+			text, sizeof text,
+			T("%s: it has no snapshots: it is not the current layer of a layer store, and beside it lies no snapshot of a "
+			  "persistence file."),
+			name);
+		(void)pod_text_disarm(text, NULL);
+		page_message(m, T("No snapshots"), text);
+		return;
+	}
+	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), name);
+	(void)pod_text_disarm(title, NULL);
+	struct menu_choice c = {.title = title,
+				.foot = T("Enter: go back to it. Esc: the menu. *: the last one. Times are UTC."),
+				.count = 1,
+				.line = add_snapshot,
+				.what = &node};
+	if (choice_run(m, &c) != POD_KEY_ENTER)
+		return;
+	pod_snprintf(
+		text, sizeof text,
+		T("What %s has kept since then will be gone for good. The snapshot becomes the persistence file, and there is no "
+		  "other one: 'isopod persist snapshot' makes the next."),
+		name);
+	(void)pod_text_disarm(text, NULL);
+	if (!page_confirm(m, T("Back to the snapshot of the persistence file?"), text))
+		return;
+	view_busy(m, T("Going back to the snapshot ..."));
+	enum pod_status st = persist_go_back(m, image, text, sizeof text);
+	if (st == POD_OK)
+		pod_snprintf(text, sizeof text, T("%s: its persistence file is as it was at the snapshot."), name);
+	(void)pod_text_disarm(text, NULL);
+	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
+}
+
 void page_snapshots(struct menu *m, size_t image)
 {
 	const struct menu_store *t = store_of(m, image);
@@ -126,10 +174,7 @@ void page_snapshots(struct menu *m, size_t image)
 	struct pod_store s;
 	char text[700];
 	if (!t) {
-		pod_snprintf(text, sizeof text, T("%s: it has no snapshots: it is not the current layer of a layer store."),
-			     name);
-		(void)pod_text_disarm(text, NULL);
-		page_message(m, T("No snapshots"), text);
+		of_persistence(m, image);
 		return;
 	}
 	enum pod_status st = store_load(m, t, &s);

@@ -100,6 +100,21 @@ static void open_esp(struct menu *m, const struct pod_parttab *t)
 	}
 }
 
+/* The data partition, through another device or without what was read before. */
+static void open_again(struct menu *m, struct pod_dev *dev, const struct pod_fs_ops *ops)
+{
+	struct menu_stick *s = &m->stick;
+	pod_fs_close(&s->data);
+	pod_cache_fini(&s->data_cache, m->alloc);
+	memset(&s->data, 0, sizeof s->data);
+	s->data_status = pod_cache_init(&s->data_cache, dev, m->alloc, DATA_LINES, line_size(m, DATA_LINE_SIZE));
+	if (s->data_status == POD_OK)
+		s->data_status = pod_fs_open_as(&s->data, ops, &s->data_cache.dev, m->alloc, NULL);
+	s->has_data = s->data_status == POD_OK;
+	if (!s->has_data)
+		pod_cache_fini(&s->data_cache, m->alloc);
+}
+
 /* An interrupted change to an NTFS volume is to be seen as one that has happened: a block that was torn meanwhile would hide its folder. */
 static void look_ahead(struct menu *m)
 {
@@ -108,15 +123,14 @@ static void look_ahead(struct menu *m)
 	if (!s->has_data || !s->has_esp || s->data.ops != &pod_fs_ntfs ||
 	    pod_ntfs_journal_load(&s->journal, &s->esp, m->entry, &s->data_window.dev, &id, m->alloc) != POD_OK)
 		return;
-	pod_fs_close(&s->data);
-	pod_cache_fini(&s->data_cache, m->alloc);
-	memset(&s->data, 0, sizeof s->data);
-	s->data_status = pod_cache_init(&s->data_cache, &s->journal.dev, m->alloc, DATA_LINES, line_size(m, DATA_LINE_SIZE));
-	if (s->data_status == POD_OK)
-		s->data_status = pod_fs_open_as(&s->data, &pod_fs_ntfs, &s->data_cache.dev, m->alloc, NULL);
-	s->has_data = s->data_status == POD_OK;
-	if (!s->has_data)
-		pod_cache_fini(&s->data_cache, m->alloc);
+	open_again(m, &s->journal.dev, &pod_fs_ntfs);
+}
+
+enum pod_status stick_reread(struct menu *m)
+{
+	struct menu_stick *s = &m->stick;
+	open_again(m, &s->data_window.dev, s->data.ops);
+	return s->data_status;
 }
 
 /* The state file is written by sector, so its data must lie in one run. */

@@ -99,6 +99,8 @@ const char *stick_keep(struct menu *m, const char *name);
 /* A table that names an image as a partition is as it was before, from now on (core/disk/partmode.h). POD_E_NOT_FOUND,
  * POD_E_CHANGED: it is not ours to change. */
 enum pod_status POD_MUST_USE stick_end_partmode(struct menu *m);
+/* After a change to the exFAT volume of the data partition: what was read of it before is not looked at any more. */
+enum pod_status POD_MUST_USE stick_reread(struct menu *m);
 /* Walks the data partition. */
 enum pod_status POD_MUST_USE scan_run(struct menu *m);
 /* Full path of an image or folder; cut if `size` does not suffice. */
@@ -122,6 +124,10 @@ bool rollback_offers(const struct pod_store *s, const struct pod_stored *e);
 enum pod_status POD_MUST_USE rollback_to(struct menu *m, size_t image, uint32_t id, char *text, size_t size);
 /* Why that cannot be, whatever the layer; false: it can. `text` holds the sentence. */
 bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, char *text, size_t size);
+/* The snapshot of an image's persistence file. POD_E_NOT_FOUND. */
+enum pod_status POD_MUST_USE persist_snapshot(struct menu *m, size_t image, struct pod_node *out);
+/* Gives it the file's place. On failure `text` holds the sentence. */
+enum pod_status POD_MUST_USE persist_go_back(struct menu *m, size_t image, char *text, size_t size);
 /* Natural order: digits by value, ASCII case folded. */
 int scan_natural_compare(const char *a, const char *b);
 

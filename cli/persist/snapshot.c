@@ -14,7 +14,7 @@
 
 char *persist_snapshot_path(const char *image)
 {
-	return cli_xasprintf("%s" POD_PERSIST_SUFFIX "-snapshot", image);
+	return cli_xasprintf("%s" POD_PERSIST_SNAPSHOT, image);
 }
 
 /* From one run of the data partition to another. */

@@ -10,7 +10,8 @@
 #include "core/plan/cow.h"
 
 #define POD_PERSIST_SUFFIX    ".persist"
-#define POD_PERSIST_LABEL     17u /* bytes of a label with its NUL */
+#define POD_PERSIST_SNAPSHOT  POD_PERSIST_SUFFIX "-snapshot" /* a copy of it, to go back to */
+#define POD_PERSIST_LABEL     17u			     /* bytes of a label with its NUL */
 #define POD_PERSIST_LABEL_DR  "isopod-rw"
 #define POD_PERSIST_LABEL_AR  "isopod-cow"
 #define POD_PERSIST_LABEL_AL  "isopod-lbu"

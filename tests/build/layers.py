@@ -11,7 +11,7 @@ import sys
 LAYERS = [
     ["font"],
     ["gfx", "escape", "serial", "screen", "keys"],
-    ["stick", "scan", "store", "rollback", "language"],
+    ["stick", "scan", "store", "rollback", "persist", "language"],
     ["view", "box", "choose", "pager"],
     ["last", "journal", "start", "memory", "partition", "launch", "probe", "images", "arguments", "snapshots", "pages", "story", "browse"],
     ["main"],

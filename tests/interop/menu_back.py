@@ -104,6 +104,58 @@ def refused():
     equal(sha256(cut_out("r.img", start, length, "after")), before, "nothing is written to it")
 
 
+def content_of(stick, path):
+    """The checksum of a file on exFAT, or None."""
+    start, length, _ = partitions(stick)[1][0]
+    for l in run(os.path.join(B, "interop/exfat"), "tree", cut_out(stick, start, length, "part.exfat")).stdout.splitlines():
+        f = l.split(" ", 6)
+        if f[0] == "f" and f[6] == path:
+            return f[5]
+    return None
+
+
+def persistence():
+    """Of a persistence file, too: as the command does it, in one step."""
+    file, kept = "/images/x.iso.persist", "/images/x.iso.persist-snapshot"
+    must("create", "p.img", "--size", "150M", "--uuid-seed", "1")
+    noise("x.iso", MIB, 1)
+    run("mke2fs", "-Fqt", "ext4", "-L", "persistence", "x.iso.persist", "20M", check=True)
+    must("add", "p.img", "x.iso", "x.iso.persist")
+    check("has no" in menu("p.img", "f9", "esc"), "there is no snapshot yet")
+    must("persist", "snapshot", "p.img", "/images/x.iso")
+    then = content_of("p.img", file)
+    at = json.loads(isopod("plan", "p.img:" + file, "--json").out)["extents"][0]["source"]
+    with open("p.img", "r+b") as f:
+        f.seek(at + 19 * MIB)
+        f.write(b"since then")
+    now = content_of("p.img", file)
+    check(now != then, "something is written since")
+    befores = afters = 0
+    for n in range(100):
+        copy("p.img", "cut.img")
+        out = menu("cut.img", "f9", "enter", "enter", writes=n)
+        done = "as it was at the snapshot" in out
+        state = content_of("cut.img", file), content_of("cut.img", kept)
+        check(state in ((now, then), (None, then), (then, None)), "write %d is lost: %r" % (n, state))
+        befores += state == (now, then)
+        afters += state == (then, None)
+        if done:
+            break
+        if state[1]:  # once more, and it is done
+            check("as it was at the snapshot" in menu("cut.img", "f9", "enter", "enter"), "write %d was lost, and once more" % n)
+        equal((content_of("cut.img", file), content_of("cut.img", kept)), (then, None), "write %d was lost, and once more" % n)
+    check(done and befores and afters, "%d times the old state, %d times the new" % (befores, afters))
+    start, length, _ = partitions("cut.img")[1][0]
+    equal(run("fsck.exfat", "-n", cut_out("cut.img", start, length, "part.exfat")).returncode, 0, "fsck.exfat")
+    check("persist-snapshot" not in must("persist", "list", "cut.img").out, "the command agrees")
+    # on NTFS the menu says who does it
+    must("create", "n.img", "--size", "150M", "--fs", "ntfs", "--uuid-seed", "1")
+    must("add", "n.img", "x.iso", "x.iso.persist")
+    must("persist", "snapshot", "n.img", "/images/x.iso")
+    check("isopod persist rollback" in menu("n.img", "f9", "enter", "enter").replace("\n", " "), "NTFS")
+    must("persist", "rollback", "n.img", "/images/x.iso")
+
+
 def main():
     with cli_common.workdir():
         make_data("data", 1)
@@ -111,6 +163,7 @@ def main():
         for fs in ("ntfs", "exfat"):
             on(fs)
         refused()
+        persistence()
     return summary()
 
 

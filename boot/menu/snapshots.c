@@ -51,7 +51,7 @@ static void add_row(char *out, size_t size, int64_t when, uint64_t bytes, bool m
 struct snapshots {
 	const struct pod_store *s;
 	uint32_t *id;
-	size_t count, last; /* last: the one that the current layer stands on */
+	size_t count, last; /* last: the one that the current layer stands on, marked */
 };
 
 static void line(struct menu *m, const void *what, size_t i, char *out, size_t size)
@@ -109,7 +109,7 @@ static void choose(struct menu *m, size_t image, const struct pod_store *s)
 	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), m->stick.image[image].name);
 	(void)pod_text_disarm(title, NULL);
 	struct menu_choice c = {.title = title,
-				.foot = T("Enter: go back to it. Esc: the menu. *: the last one. Times are UTC."),
+				.foot = T("Enter: go back to it. Esc: the menu. *: the current one. Times are UTC."),
 				.count = n.count,
 				.selected = n.last < n.count ? n.last : 0,
 				.line = line,
@@ -123,7 +123,7 @@ static void add_snapshot(struct menu *m, const void *what, size_t i, char *out, 
 {
 	const struct pod_node *n = what;
 	(void)i;
-	add_row(out, size, n->mtime, n->size_bytes, true, T("the persistence file as it was then"));
+	add_row(out, size, n->mtime, n->size_bytes, false, T("the persistence file as it was then"));
 }
 
 /* An image without a layer store: what its system keeps in a file beside it. */
@@ -145,7 +145,7 @@ static void of_persistence(struct menu *m, size_t image)
 	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), name);
 	(void)pod_text_disarm(title, NULL);
 	struct menu_choice c = {.title = title,
-				.foot = T("Enter: go back to it. Esc: the menu. *: the last one. Times are UTC."),
+				.foot = T("Enter: go back to it. Esc: the menu. *: the current one. Times are UTC."),
 				.count = 1,
 				.line = add_snapshot,
 				.what = &node};

@@ -220,17 +220,22 @@ static inline void dm_patch(struct disk_mem *files, unsigned n, const uint8_t *p
 	}
 }
 
-/* A child that was made empty shows its parent alone. */
-static inline void dm_empty(struct disk_mem *m, struct fuzz_env *e)
+/* A child that was made empty shows its parent alone, the one that it has or another one. */
+static inline void dm_empty(struct disk_mem *m, struct fuzz_env *e, bool other)
 {
-	static const uint8_t guid[16] = {1, 2, 3};
+	static const struct pod_parent_spec spec = {.linkage = {4, 5, 6}, .path = {".\\another one.vhdx"}};
+	uint8_t guid[16] = {1, 2, 3};
 	const struct pod_vhdx_options opt = {.cache_pages = 16};
 	struct pod_vhdx x;
 	struct pod_run r;
-	if (pod_vhdx_empty(&m->vf, &e->alloc, guid, NULL) != POD_OK || pod_vhdx_open(&x, &m->vf, &e->alloc, &opt, NULL) != POD_OK)
+	enum pod_status st = other ? pod_vhdx_empty_onto(&m->vf, &e->alloc, &spec, 3u << 20, guid, NULL)
+				   : pod_vhdx_empty(&m->vf, &e->alloc, guid, NULL);
+	if (st != POD_OK || pod_vhdx_open(&x, &m->vf, &e->alloc, &opt, NULL) != POD_OK)
 		return;
 	uint64_t end = pod_min_u64(x.size_bytes, 16u << 20);
 	FUZZ_REQUIRE(memcmp(x.data_write_guid, guid, 16) == 0 && !x.log_replayed);
+	if (other)
+		FUZZ_REQUIRE(x.size_bytes == 3u << 20 && memcmp(x.parent.linkage, spec.linkage, 16) == 0);
 	for (uint64_t off = 0; off < end; off += r.len) {
 		if (pod_vhdx_run(&x, off, end - off, &r) != POD_OK)
 			break;
@@ -284,7 +289,7 @@ static inline void dm_exercise(struct disk_mem *m, struct fuzz_env *e, uint8_t o
 		(void)st;
 	}
 	if (vhdx && options & OPT_WRITE)
-		dm_empty(m, e);
+		dm_empty(m, e, options & OPT_GROW);
 	free(l);
 }
 

@@ -17,6 +17,7 @@ enum {
 };
 enum { SECTOR = 512, PROBE = 4096, PROBE_FAR = 65536 };
 enum { CHANGES_MAX = 1 << 22 }; /* 16 GiB of the disk */
+enum { RESERVE_MAX = 1 << 14 }; /* chunks: 64 MiB */
 
 static uint32_t chunks_of(uint64_t bytes)
 {
@@ -82,17 +83,28 @@ enum pod_status pod_cow_read(struct pod_dev *d, uint64_t start, uint64_t length,
 	return count_used(d, start, out);
 }
 
+/* Chunks that are held back. */
+static uint32_t reserve_of(const struct pod_cow *c)
+{
+	uint32_t all = chunks_of(c->store_bytes), disk = chunks_of(c->disk_bytes + POD_COW_CHUNK - 1);
+	bool never_full = all > areas_of(c) + 1 && disk <= all - areas_of(c) - 1;
+	return never_full ? 0 : (uint32_t)pod_min_u64(all >> 3, RESERVE_MAX);
+}
+
 uint64_t pod_cow_free(const struct pod_cow *c)
 {
-	uint32_t all = chunks_of(c->store_bytes), taken = 1 + areas_of(c) + c->used;
+	uint32_t all = chunks_of(c->store_bytes) - reserve_of(c), taken = 1 + areas_of(c) + c->used;
 	return taken < all ? (uint64_t)(all - taken) << 12 : 0;
 }
 
 bool pod_cow_full(const struct pod_cow *c)
 {
-	uint32_t all = chunks_of(c->disk_bytes + POD_COW_CHUNK - 1);
-	/* With a place for every chunk of the disk it never is. */
-	return c->used < all && chunks_of(pod_cow_free(c)) < all - c->used && pod_cow_free(c) <= c->store_bytes >> 6;
+	return reserve_of(c) && pod_cow_free(c) <= c->store_bytes >> 6;
+}
+
+uint64_t pod_cow_given(const struct pod_cow *c)
+{
+	return pod_cow_full(c) ? c->store_bytes : c->store_bytes - ((uint64_t)reserve_of(c) << 12);
 }
 
 void pod_cow_make(const struct pod_cow *c, uint8_t head[POD_COW_HEAD], uint8_t store[POD_COW_HEAD])

@@ -37,9 +37,12 @@ struct pod_cow {
 /* The file that begins at `start_bytes` of a disk. POD_E_FORMAT: not an overlay; POD_E_UNSUPPORTED: of another version, or with chunks of
  * another size; POD_E_CORRUPT: its numbers cannot be, or the kernel gave it up. */
 enum pod_status POD_MUST_USE pod_cow_read(struct pod_dev *disk, uint64_t start_bytes, uint64_t length_bytes, struct pod_cow *out);
-/* What the store has left, and whether that is next to nothing. */
+/* What the store has left, and whether that is next to nothing. The last eighth of it, 64 MiB at most, is held back and does not count: a
+ * filesystem whose journal cannot be replayed cannot be mounted, so that what is in a full store could not even be read. */
 uint64_t pod_cow_free(const struct pod_cow *c);
 bool pod_cow_full(const struct pod_cow *c);
+/* How much of the store the system is given: all of it once it is full, or if it has a place for every chunk of the disk. */
+uint64_t pod_cow_given(const struct pod_cow *c);
 /* The beginning of a file, and of the store in it: all else that has to be written is the areas, as zeros. */
 void pod_cow_make(const struct pod_cow *c, uint8_t head[POD_COW_HEAD], uint8_t store[POD_COW_HEAD]);
 

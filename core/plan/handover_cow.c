@@ -29,7 +29,7 @@ static enum pod_status tell_shim(struct pod_handover *h)
 	const struct pod_persist *f = &h->plan->persist;
 	uint8_t chunk[POD_HO_COW_SIZE] = {0};
 	pod_put_le64(chunk, f->start_bytes + POD_COW_STORE);
-	pod_put_le64(chunk + 8, f->cow.store_bytes);
+	pod_put_le64(chunk + 8, pod_cow_given(&f->cow));
 	pod_put_le32(chunk + 0x10, POD_COW_CHUNK / 512);
 	return pod_handover_chunk(h, POD_HO_CHUNK_COW, chunk, sizeof chunk);
 }

@@ -160,6 +160,7 @@ def refused():
         return skip("a full drive", "no tmpfs can be mounted here")
     try:
         one_line(isopod("layer", "diff", "st", "base", "--export", "small/out"), 3, "a full drive", "No space left")
+        one_line(isopod("layer", "diff", "st", "base", "--tar", "small/out.tar"), 3, "an archive on a full drive", "No space left")
         equal(os.listdir("small"), [], "a full drive is left empty")
     finally:
         run("umount", "small", check=True)

@@ -87,6 +87,9 @@ int disk_create(const char *path, const struct disk_create *options, struct disk
 			rc = CLI_FAILED;
 		spec.path[POD_PARENT_RELATIVE] = relative;
 	}
+	if (rc == CLI_OK && c.kind == POD_MEMBER_VHD && c.size_bytes > POD_VHD_SIZE_MAX)
+		rc = fault_set(fault, _("%s: too large: a VHD holds at most %llu GiB; make a .vhdx"), path,
+			       (unsigned long long)(POD_VHD_SIZE_MAX >> 30));
 	if (rc != CLI_OK || !disk_file_create(f, path, fault)) {
 		free(relative);
 		return CLI_FAILED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who reads through an image: the differencing images of its folder that name it as their parent, qcow2 and QED as their backing file, and, if the folder is a layer
- * store, the layers that its index says are based on it. Images elsewhere that name it cannot be found.
+ * Who reads through an image: the differencing images of its folder that name it as their parent, qcow2 and QED that name it as
+ * their backing file, and, if the folder is a layer store, the layers that its index says are based on it. Images elsewhere that name
+ * it cannot be found.
  */
 #ifndef POD_CLI_DISK_KIN_H
 #define POD_CLI_DISK_KIN_H

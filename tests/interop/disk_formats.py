@@ -103,6 +103,8 @@ def holes():
             f.seek(at + 770)
             equal(f.read(10), bytes(7) + b"x" + bytes(2), name + ": a byte behind 2 TiB")
         equal(os.stat("back.raw").st_size, 3 << 40, name + ": its size")
+    refused(["disk", "convert", "large.raw", "large.vhd"], "a VHD of 3 TiB", "2040 GiB", ".vhdx")
+    refused(["disk", "create", "large.vhd", "--size", "3T"], "a VHD of 3 TiB", "2040 GiB", ".vhdx")
 
 
 def damaged():

@@ -10,6 +10,7 @@
  *    nobody touched the stick: if LBA 0 is still the same, the new id is adopted; if not, the stick was swapped.
  *  - There is no limit on BufferSize in the text, but there is in drivers. No call is longer than 1 MiB; when one fails
  *    nevertheless, shorter ones are tried before the error is believed.
+ *  - A read of a USB stick may fail once and succeed when it is asked for again; EDK II did not do so itself before 2026 (its issue 12073).
  *  - LastBlock is believed. A stick shorter than its partition table says so when the table is read.
  */
 #include "boot/efi/efi.h"
@@ -17,6 +18,7 @@
 
 #define CHUNK_FIRST (1u << 20)
 #define CHUNK_SMALL (32u << 10)
+#define TRIES	    3
 
 enum pod_status pod_efi_status(EFI_STATUS st)
 {
@@ -71,10 +73,16 @@ static EFI_STATUS call(struct pod_efi_disk *d, bool write, EFI_LBA lba, size_t l
 	return d->bio->ReadBlocks(d->bio, d->media_id, lba, len, buf);
 }
 
+/* An error that the same call, or a shorter one, may not have. */
+static bool may_pass(EFI_STATUS st)
+{
+	return EFI_ERROR(st) && st != EFI_MEDIA_CHANGED && st != EFI_NO_MEDIA && st != EFI_WRITE_PROTECTED;
+}
+
 /* Whole blocks, aligned buffer. */
 static enum pod_status transfer(struct pod_efi_disk *d, bool write, EFI_LBA lba, size_t len, uint8_t *buf)
 {
-	unsigned changes = 0;
+	unsigned changes = 0, tries = 0;
 
 	while (len) {
 		size_t n = len < d->chunk_bytes ? len : d->chunk_bytes;
@@ -82,14 +90,17 @@ static enum pod_status transfer(struct pod_efi_disk *d, bool write, EFI_LBA lba,
 
 		if (st == EFI_MEDIA_CHANGED && buf != d->bounce && changes++ < 2 && same_medium(d))
 			continue;
-		if (EFI_ERROR(st) && st != EFI_MEDIA_CHANGED && st != EFI_NO_MEDIA && n > CHUNK_SMALL) {
+		if (may_pass(st) && n > CHUNK_SMALL) {
 			d->chunk_bytes = CHUNK_SMALL;
 			continue;
 		}
+		if (may_pass(st) && ++tries < TRIES)
+			continue;
 		if (EFI_ERROR(st)) {
 			d->chunk_bytes = CHUNK_FIRST; /* it was not the length */
 			return pod_efi_status(st);
 		}
+		tries = 0;
 		buf += n;
 		lba += n >> d->block_shift;
 		len -= n;

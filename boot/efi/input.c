@@ -117,7 +117,9 @@ static uint32_t get_key(struct pod_fw *fw)
 
 		if (e->in_ex)
 			st = e->in_ex->ReadKeyStrokeEx(e->in_ex, &data);
-		else if (e->st->ConIn)
+		if (EFI_ERROR(st) && st != EFI_NOT_READY)
+			e->in_ex = NULL; /* the older protocol is there as well */
+		if (!e->in_ex && e->st->ConIn)
 			st = e->st->ConIn->ReadKeyStroke(e->st->ConIn, &data.Key);
 		if (EFI_ERROR(st))
 			return POD_KEY_NONE;
@@ -231,6 +233,9 @@ void pod_efi_input_start(struct pod_efi *e)
 {
 	e->in_ex = NULL;
 	if (e->st->ConsoleInHandle && EFI_ERROR(e->bs->HandleProtocol(e->st->ConsoleInHandle, &guid_in_ex, (void **)&e->in_ex)))
+		e->in_ex = NULL;
+	/* Some firmware has this protocol in name only: its event is none (systemd-boot's console.c knows of such, too). */
+	if (e->in_ex && (!e->in_ex->WaitForKeyEx || e->bs->CheckEvent(e->in_ex->WaitForKeyEx) == EFI_INVALID_PARAMETER))
 		e->in_ex = NULL;
 	e->tick = NULL;
 	if (EFI_ERROR(e->bs->CreateEvent(EVT_TIMER, 0, NULL, NULL, &e->tick)))

@@ -4,11 +4,12 @@
  *
  * Which disk is ours: the one that holds the volume we were loaded from. Firmware may have loaded us from elsewhere (the
  * network, a copy on its own disk, another boot manager that took the file into memory); then the first volume that
- * holds ISOPOD\STATE.BIN, removable disks first.
+ * holds ISOPOD\STATE.BIN, removable disks first; then the first disk with our boot code.
  */
 #include "boot/efi/efi.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/disk/bootcode.h"
 
 static struct pod_efi the;
 
@@ -136,6 +137,38 @@ static EFI_BLOCK_IO_PROTOCOL *search_volumes(struct pod_efi *e)
 	return found;
 }
 
+/* A firmware that gives partitions no device path does not say which disk they are on. Then the disk whose first sector is of a stick of ours,
+ * removable ones first. */
+static EFI_BLOCK_IO_PROTOCOL *search_disks(struct pod_efi *e)
+{
+	EFI_BLOCK_IO_PROTOCOL *found = NULL, *bio;
+	EFI_PHYSICAL_ADDRESS page = 0;
+	EFI_HANDLE *h = NULL;
+	UINTN n = 0;
+
+	if (EFI_ERROR(e->bs->AllocatePages(AllocateAnyPages, EfiLoaderData, 1, &page)))
+		return NULL;
+	if (EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_block_io, NULL, &n, &h)))
+		n = 0;
+	for (UINTN i = 0; i < n; i++) {
+		struct pod_bootcode code;
+		uint8_t *first = (uint8_t *)(uintptr_t)page;
+
+		bio = NULL;
+		if (EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_block_io, (void **)&bio)) || !bio || !bio->Media ||
+		    bio->Media->LogicalPartition || !bio->Media->MediaPresent || bio->Media->BlockSize != POD_BOOTCODE_SECTOR ||
+		    (found && (found->Media->RemovableMedia || !bio->Media->RemovableMedia)) ||
+		    EFI_ERROR(bio->ReadBlocks(bio, bio->Media->MediaId, 0, POD_BOOTCODE_SECTOR, first)) ||
+		    !pod_bootcode_get(first, &code))
+			continue;
+		found = bio;
+	}
+	if (h)
+		(void)e->bs->FreePool(h);
+	(void)e->bs->FreePages(page, 1);
+	return found;
+}
+
 /* A "fast boot" firmware connects only what it boots from; bring up everything else. */
 static void connect_all(struct pod_efi *e)
 {
@@ -167,7 +200,9 @@ static EFI_BLOCK_IO_PROTOCOL *find_stick(struct pod_efi *e)
 		other = search_volumes(e);
 	}
 	/* Nothing bears our mark: then the disk we came from, so that the menu can say what is wrong with it. */
-	return other ? other : bio;
+	if (other)
+		return other;
+	return bio ? bio : search_disks(e);
 }
 
 /* With no disk at all the menu still comes up and says so. */

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Firmware with the faults of other machines: each is booted through, alone, and all that go together at once.
 
-On a BIOS quirk_bios.S on a disk of its own comes first, stays resident, and starts the stick as the first disk. Where a fault was seen stands
-beside it."""
+On a BIOS quirk_bios.S on a disk of its own comes first, stays resident, and starts the stick as the first disk; on UEFI quirk_efi.c does
+so as a loader. Where a fault was seen stands beside it."""
+
+import time
+
+from vm import BootError
 
 # Letter, and the case in which it was seen.
 BIOS = {
@@ -39,6 +43,35 @@ BIOS_LIVE = "SLTUOKYA"
 BIOS_REST = "EIDMBFWG"
 
 
+UEFI = {
+    "align-4096": ("A", "UEFI 2.10 clause 13.9: a buffer that is not aligned to IoAlign is EFI_INVALID_PARAMETER"),
+    "64-kib": ("L", "the same: EFI_BAD_BUFFER_SIZE; U-Boot and option ROMs bounce no more than they have a buffer for"),
+    "read-fails-once": ("F", "EDK II issue 12073: UsbMassReadBlocks() resets the stick after an error, and does not try again"),
+    "media-id": ("M", "EDK II, UsbBootDetectMedia(): a unit attention raises MediaId, with the same stick in it"),
+    "no-paths": ("P", "GRUB's efidisk.c passes by handles that have Block I/O and no device path"),
+    "no-graphics": ("G", "servers with a serial console alone: no EFI_GRAPHICS_OUTPUT_PROTOCOL, text of 80 by 25"),
+    "keys-unsupported": ("K", "systemd-boot's console.c: firmware that has the extended input protocol in name only"),
+    "keys-no-event": ("E", "the same: its event is none"),
+    "keys-slow": ("S", "a BMC's keyboard, whose queue is filled from the network"),
+    "watchdog": ("W", "UEFI 2.10 clause 3.1.2: armed with five minutes before a boot option is started; here with ten seconds"),
+    "memory-in-pieces": ("N", "40 pieces of 1 MiB are all there is, as behind drivers that keep what they load"),
+}
+UEFI_ALL = "ALFMPGESN"
+
+
+def check_no_restart(vm, env, case):
+    """The watchdog's time passes, and the machine runs on."""
+    before = len(vm.raw)
+    time.sleep(12)
+    if len(vm.raw) != before:
+        raise BootError("the machine was started again")
+
+
+def uefi_machine(letters):
+    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/uefi.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.5,bootindex=0",
+            "-fw_cfg", "name=opt/isopod.quirks,string=" + letters)
+
+
 def bios_machine(letters):
     """QEMU's arguments: the disk with the faults first, as the BIOS's 80h."""
     return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/bios.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.0,bootindex=0",
@@ -53,3 +86,8 @@ def add_to(case):
     case("bios-quirks-live", "bios", "main", "live", machine=bios_machine(BIOS_LIVE), timeout=300, group="long")
     case("bios-quirks-rest", "bios", "quirks", "memtest", timeout=120, memory=256, machine=bios_machine(BIOS_REST), writes=True, group="long")
     case("bios-quirks", "bios", "quirks", "floppy", timeout=90, memory=256, machine=bios_machine(BIOS_ALL))
+    for name, (letters, _) in UEFI.items():
+        by_hand = name.startswith("keys") or name == "watchdog"
+        case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "serial" if by_hand else "next", timeout=150, memory=256,
+             machine=uefi_machine(letters), after=check_no_restart if name == "watchdog" else None, group="long")
+    case("uefi-quirks", "uefi", "quirks", "efionly", "serial", timeout=180, memory=256, machine=uefi_machine(UEFI_ALL), group="long")

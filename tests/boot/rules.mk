@@ -75,4 +75,13 @@ $(B)/quirk/bios.img: tests/boot/quirk_bios.S
 	$(Q)$(BIOS_LD) -Ttext=0x7c00 -e _start -o $@.elf $@.o
 	$(Q)$(BIOS_OBJCOPY) -j .text $@.elf $@
 	$(Q)truncate -s 1M $@
-check-boot check-boot-long check-boot-break: $(STANDINS) $(B)/moth.bin $(B)/quirk/bios.img
+$(B)/quirk/x64.efi: tests/boot/quirk_efi.c boot/efi/uefi.h
+	@mkdir -p $(@D)
+	$(Q)$(CC_x64) $(filter-out -fstack-protector-strong,$(FLAGS_x64)) -c $< -o $@.o
+	$(Q)lld-link $(EFI_LDFLAGS) $(EFI_LDFLAGS_x64) /out:$@ $@.o
+$(B)/quirk/uefi.img: $(B)/quirk/x64.efi
+	$(Q)rm -f $@
+	$(Q)mformat -C -i $@ -T 8192 -h 16 -s 32 ::
+	$(Q)mmd -i $@ ::/EFI ::/EFI/BOOT
+	$(Q)mcopy -i $@ $< ::/EFI/BOOT/BOOTX64.EFI
+check-boot check-boot-long check-boot-break: $(STANDINS) $(B)/moth.bin $(B)/quirk/bios.img $(B)/quirk/uefi.img

@@ -11,8 +11,9 @@ struct fw_disk {
 	EFI_BLOCK_IO_PROTOCOL bio;
 	EFI_BLOCK_IO_MEDIA media;
 	uint8_t *data;
-	size_t max_call; /* longer calls fail */
-	EFI_LBA bad_lba; /* a block that cannot be read; UINT64_MAX: none */
+	size_t max_call;  /* longer calls fail */
+	EFI_LBA bad_lba;  /* a block that cannot be read; UINT64_MAX: none */
+	unsigned bad_for; /* so many calls; 0: for good */
 	unsigned calls, misuse, writes;
 };
 
@@ -31,8 +32,11 @@ static EFI_STATUS check_args(struct fw_disk *f, uint32_t id, EFI_LBA lba, UINTN 
 	}
 	if (len > f->max_call)
 		return EFI_DEVICE_ERROR;
-	if (f->bad_lba >= lba && f->bad_lba - lba < len / f->media.BlockSize)
+	if (f->bad_lba >= lba && f->bad_lba - lba < len / f->media.BlockSize) {
+		if (f->bad_for && --f->bad_for == 0)
+			f->bad_lba = UINT64_MAX;
 		return EFI_DEVICE_ERROR;
+	}
 	return EFI_SUCCESS;
 }
 
@@ -183,6 +187,25 @@ TEST(a_bad_block_is_a_read_error_and_only_that_block)
 	free(f.data);
 	free(bounce);
 	free(mem);
+}
+
+TEST(what_fails_once_or_twice_is_tried_again)
+{
+	struct fw_disk f;
+	struct pod_efi_disk d;
+	uint8_t *bounce = bounce_new(), mem[512];
+
+	fw_init(&f, 512, 0);
+	REQUIRE(pod_efi_disk_open(&d, &f.bio, bounce) == POD_OK);
+	for (unsigned times = 1; times < 4; times++) {
+		f.bad_lba = 100;
+		f.bad_for = times;
+		CHECK_EQ(pod_dev_read(&d.dev, 100 * 512, mem, 512), times < 3 ? POD_OK : POD_E_IO);
+		CHECK_EQ(pod_dev_read(&d.dev, 100 * 512, mem, 512), POD_OK);
+		CHECK(memcmp(mem, f.data + 100 * 512, 512) == 0);
+	}
+	free(f.data);
+	free(bounce);
 }
 
 TEST(writes_change_exactly_their_bytes)

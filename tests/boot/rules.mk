@@ -9,6 +9,7 @@ check-boot: all
 check-boot-long: all
 	@$(BOOT_RUN) --group long
 	@B=$(B) $(BOOT_PY) tests/boot/persist.py
+	@B=$(B) $(BOOT_PY) tests/boot/bochs.py
 # Every case with another image chosen: none may pass.
 check-boot-break: all
 	@$(BOOT_RUN) --group check --break

@@ -250,6 +250,10 @@ i13_old13:
 	pushw	%fs
 	pushw	%gs
 	pushl	%eax
+	movl	%eax, %ebx
+	inb	$0x92, %al
+	movb	%al, a20_before
+	movl	%ebx, %eax
 	pushw	R_DS(%eax)
 	movw	R_ES(%eax), %es
 	movl	R_EDI(%eax), %edi
@@ -283,7 +287,16 @@ i13_old13:
 	popl	R_EAX(%eax)
 	popw	R_DS(%eax)
 	popw	R_FLAGS(%eax)
-	popl	%eax
+	/* Some BIOSes come back with A20 closed, and a loader counts on what it opened. */
+	inb	$0x92, %al
+	testb	$2, a20_before
+	jz	2f
+	testb	$2, %al
+	jnz	2f
+	orb	$2, %al
+	andb	$0xfe, %al
+	outb	%al, $0x92
+2:	popl	%eax
 	popw	%gs
 	popw	%fs
 	popw	%es
@@ -566,4 +579,5 @@ caller_esp:	.long	0
 old_target:	.long	0
 caller_ss:	.word	0
 carry:		.byte	0
+a20_before:	.byte	0
 	.section .note.GNU-stack, "", @progbits

@@ -373,7 +373,7 @@ memory_cases.add_to(case)
 partition_cases.add_to(case)
 
 # Firmware with the faults of other machines.
-quirk_cases.add_to(case, MENU)
+quirk_cases.add_to(case)
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

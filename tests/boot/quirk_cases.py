@@ -37,8 +37,6 @@ BIOS = {
     "a20-closes": ("C", "the same: A20 is looked at again after each way that should have opened it"),
 }
 BIOS_ALL = "SLTNUOKYAC"
-# What a loader meets, too, that Isopod has started: those that GRUB and SYSLINUX live with.
-BIOS_LIVE = "SLTUOKYA"
 # Those that are not there together: the map is missing, EDD is, the flags are otherwise.
 BIOS_REST = "EIDMBFWG"
 
@@ -78,15 +76,12 @@ def bios_machine(letters):
             "-fw_cfg", "name=opt/isopod.quirks,string=" + letters)
 
 
-def add_to(case, menu):
+def add_to(case):
     for name, (letters, _) in BIOS.items():
-        if name == "a20-closes":  # ISOLINUX does not live with it: this is the menu's own way back
-            case("bios-quirk-" + name, "bios", "quirks", "memtest", "menu", marker=menu, timeout=90, memory=256, machine=bios_machine(letters), group="long")
-            continue
         # Memory that is not there shows where there is little.
         case("bios-quirk-" + name, "bios", "quirks", "memtest", timeout=240, memory=24 if "M" in letters else 256, machine=bios_machine(letters),
              writes=True, group="long")
-    case("bios-quirks-live", "bios", "main", "live", machine=bios_machine(BIOS_LIVE), timeout=600, group="long")
+    case("bios-quirks-live", "bios", "main", "live", machine=bios_machine(BIOS_ALL), timeout=600, group="long")
     case("bios-quirks-rest", "bios", "quirks", "memtest", timeout=120, memory=256, machine=bios_machine(BIOS_REST), writes=True, group="long")
     case("bios-quirks", "bios", "quirks", "floppy", timeout=90, memory=256, machine=bios_machine(BIOS_ALL))
     for name, (letters, _) in UEFI.items():

@@ -4,29 +4,25 @@
 On a BIOS quirk_bios.S on a disk of its own comes first, stays resident, and starts the stick as the first disk; on UEFI quirk_efi.c does
 so as a loader. Where a fault was seen stands beside it."""
 
-import time
-
-from vm import BootError
-
 # Letter, and the case in which it was seen.
 BIOS = {
     # The MBR and stage 2.
     "no-edd": ("E", "BIOSes before 1995 and CHS-only option ROMs; GRUB's boot.S has lba_mode and chs_mode for it"),
     "edd-fails": ("X", "GRUB's boot.S: LBA reads that fail although AH=41h promised them go on with CHS; FDOS/fdisk issue 68"),
     "edd-no-parameters": ("P", "GRUB's biosdisk.c: AH=48h that fails or says 0 sectors"),
-    "packet-16": ("S", "EDD 1.1 knows packets of 10h only; AH=42h with 18h is refused by Award BIOSes"),
-    "63-sectors": ("L", "SYSLINUX's diskio.c: a transfer that fails is halved, 'it may be the size'; GRUB reads 63 sectors at most by CHS"),
+    "packet-16": ("S", "EDD 1.1 knows packets of 10h bytes alone"),
+    "63-sectors": ("L", "SYSLINUX' disk code, which asks for fewer sectors where a transfer fails"),
     "registers": ("T", "Linux, arch/x86/boot/bioscall.S: every BIOS call is put in a 'glove box', as BIOSes destroy registers at will; Ralf Brown's "
                        "list, INT 13h AH=02h: DX"),
     "interrupts-off": ("I", "Ralf Brown's list, INT 13h AH=02h: may return with interrupts disabled; Microsoft's code has STI behind each call"),
-    "interrupts-on": ("N", "RETF 2 in the place of IRET behind STI, as INT 13h handlers of the PC/AT do"),
+    "interrupts-on": ("N", "a handler that ends in STI and RETF 2 in the place of IRET"),
     "direction-flag": ("D", "Linux, bioscall.S: 'cld' behind each call"),
     "carry-untouched": ("MBF", "Ralf Brown's list, INT 13h AH=02h: BIOSes that do not set carry, hence STC before the call; Linux' initregs() does that for "
                                "INT 15h, too"),
     "dl-floppy": ("ZK", "PhoenixBIOS 4.0 release 6 starts the MBR with DL = 0: FDOS/fdisk issue 82"),
     "dl-garbage": ("YK", "GRUB's boot.S, boot_drive_check: DL other than 80h-8Fh is not believed"),
     "dl-other-disk": ("W", "Limine pull request 19 asks for it: that the drive is the right one can be seen only from what is on it"),
-    "drive-count": ("K", "40:75h says 0, as with USB drives added by option ROMs; GRUB's biosdisk.c probes 80h-8Fh instead"),
+    "drive-count": ("K", "40:75h says 0; GRUB's biosdisk.c does not look at it, and probes 80h-8Fh"),
     # Memory.
     "e820-missing": ("M", "Linux, arch/x86/boot/memory.c: E801h and 88h for it"),
     "e801-missing": ("MB", "the same: 88h alone"),
@@ -43,7 +39,7 @@ BIOS_REST = "EIDMBFWG"
 
 UEFI = {
     "align-4096": ("A", "UEFI 2.10 clause 13.9: a buffer that is not aligned to IoAlign is EFI_INVALID_PARAMETER"),
-    "64-kib": ("L", "the same: EFI_BAD_BUFFER_SIZE; U-Boot and option ROMs bounce no more than they have a buffer for"),
+    "64-kib": ("L", "no limit in UEFI 2.10 clause 13.9, and drivers that have one: EFI_BAD_BUFFER_SIZE"),
     "read-fails-once": ("F", "EDK II issue 12073: UsbMassReadBlocks() resets the stick after an error, and does not try again"),
     "media-id": ("M", "EDK II, UsbBootDetectMedia(): a unit attention raises MediaId, with the same stick in it"),
     "no-paths": ("P", "GRUB's efidisk.c passes by handles that have Block I/O and no device path"),
@@ -51,18 +47,9 @@ UEFI = {
     "keys-unsupported": ("K", "systemd-boot's console.c: firmware that has the extended input protocol in name only"),
     "keys-no-event": ("E", "the same: its event is none"),
     "keys-slow": ("S", "a BMC's keyboard, whose queue is filled from the network"),
-    "watchdog": ("W", "UEFI 2.10 clause 3.1.2: armed with five minutes before a boot option is started; here with ten seconds"),
     "memory-in-pieces": ("N", "40 pieces of 1 MiB are all there is, as behind drivers that keep what they load"),
 }
 UEFI_ALL = "ALFMPGESN"
-
-
-def check_no_restart(vm, env, case):
-    """The watchdog's time passes, and the machine runs on."""
-    before = len(vm.raw)
-    time.sleep(12)
-    if len(vm.raw) != before:
-        raise BootError("the machine was started again")
 
 
 def uefi_machine(letters):
@@ -85,7 +72,6 @@ def add_to(case):
     case("bios-quirks-rest", "bios", "quirks", "memtest", timeout=120, memory=256, machine=bios_machine(BIOS_REST), writes=True, group="long")
     case("bios-quirks", "bios", "quirks", "floppy", timeout=90, memory=256, machine=bios_machine(BIOS_ALL))
     for name, (letters, _) in UEFI.items():
-        by_hand = name.startswith("keys") or name == "watchdog"
-        case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "serial" if by_hand else "next", timeout=150, memory=256,
-             machine=uefi_machine(letters), after=check_no_restart if name == "watchdog" else None, group="long")
+        case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "serial" if name.startswith("keys") else "next", timeout=150, memory=256,
+             machine=uefi_machine(letters), group="long")
     case("uefi-quirks", "uefi", "quirks", "efionly", "serial", timeout=180, memory=256, machine=uefi_machine(UEFI_ALL), group="long")

@@ -281,7 +281,7 @@ static void put_faults(void)
 		take_memory();
 	q.running = true;
 	/* The firmware does so for what it starts (UEFI 2.10 clause 3.1.2), with five minutes. */
-	(void)q.bs->SetWatchdogTimer(on('W') ? 10 : 300, 0x10000, 0, NULL);
+	(void)q.bs->SetWatchdogTimer(300, 0x10000, 0, NULL);
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)

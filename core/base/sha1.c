@@ -2,7 +2,6 @@
 /* FIPS 180-4, clause 6.1: 80 rounds over blocks of 64 bytes; the message schedule is kept in a ring of 16 words (6.1.3). */
 #include "core/base/sha1.h"
 #include "core/base/bytes.h"
-#include "core/base/mem.h"
 
 static inline uint32_t rotl(uint32_t v, unsigned n)
 {
@@ -15,7 +14,7 @@ static inline uint32_t schedule(uint32_t *w, unsigned t)
 	return w[t & 15] = rotl(w[(t + 13) & 15] ^ w[(t + 8) & 15] ^ w[(t + 2) & 15] ^ w[t & 15], 1);
 }
 
-static void rounds(uint32_t h[5], const uint8_t *p)
+static void rounds(uint32_t *h, const uint8_t *p)
 {
 	uint32_t w[16], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
 	for (unsigned t = 0; t < 80; t++) {
@@ -49,33 +48,10 @@ void pod_sha1_init(struct pod_sha1 *s)
 
 void pod_sha1_update(struct pod_sha1 *s, const void *data, size_t len)
 {
-	const uint8_t *p = data;
-	s->bytes += len;
-	while (len) {
-		if (!s->used && len >= sizeof s->block) {
-			rounds(s->h, p);
-			p += sizeof s->block, len -= sizeof s->block;
-			continue;
-		}
-		size_t n = sizeof s->block - s->used;
-		if (n > len)
-			n = len;
-		memcpy(s->block + s->used, p, n);
-		s->used += (uint32_t)n, p += n, len -= n;
-		if (s->used == sizeof s->block) {
-			rounds(s->h, s->block);
-			s->used = 0;
-		}
-	}
+	pod_shablock_update(&s->last, rounds, s->h, data, len);
 }
 
 void pod_sha1_final(struct pod_sha1 *s, uint8_t out[POD_SHA1_LEN])
 {
-	static const uint8_t pad[64] = {0x80};
-	uint8_t bits[8];
-	pod_put_be64(bits, s->bytes << 3);
-	pod_sha1_update(s, pad, (s->used < 56 ? 56 : 120) - s->used);
-	pod_sha1_update(s, bits, sizeof bits);
-	for (unsigned i = 0; i < 5; i++)
-		pod_put_be32(out + 4 * i, s->h[i]);
+	pod_shablock_final(&s->last, rounds, s->h, out, 5);
 }

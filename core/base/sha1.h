@@ -3,16 +3,13 @@
 #ifndef POD_BASE_SHA1_H
 #define POD_BASE_SHA1_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "core/base/shablock.h"
 
 #define POD_SHA1_LEN 20u
 
 struct pod_sha1 {
 	uint32_t h[5];
-	uint32_t used; /* bytes in `block` */
-	uint64_t bytes;
-	uint8_t block[64];
+	struct pod_shablock last;
 };
 
 void pod_sha1_init(struct pod_sha1 *s);

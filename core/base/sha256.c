@@ -27,7 +27,7 @@ static inline uint32_t schedule(uint32_t *w, unsigned t)
 	return w[t & 15] += (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) + w[(t + 9) & 15] + (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
 }
 
-static void rounds(uint32_t h[8], const uint8_t *p)
+static void rounds(uint32_t *h, const uint8_t *p)
 {
 	uint32_t w[16], v[8]; /* v: a to h */
 	memcpy(v, h, sizeof v);
@@ -52,33 +52,10 @@ void pod_sha256_init(struct pod_sha256 *s)
 
 void pod_sha256_update(struct pod_sha256 *s, const void *data, size_t len)
 {
-	const uint8_t *p = data;
-	s->bytes += len;
-	while (len) {
-		if (!s->used && len >= sizeof s->block) {
-			rounds(s->h, p);
-			p += sizeof s->block, len -= sizeof s->block;
-			continue;
-		}
-		size_t n = sizeof s->block - s->used;
-		if (n > len)
-			n = len;
-		memcpy(s->block + s->used, p, n);
-		s->used += (uint32_t)n, p += n, len -= n;
-		if (s->used == sizeof s->block) {
-			rounds(s->h, s->block);
-			s->used = 0;
-		}
-	}
+	pod_shablock_update(&s->last, rounds, s->h, data, len);
 }
 
 void pod_sha256_final(struct pod_sha256 *s, uint8_t out[POD_SHA256_LEN])
 {
-	static const uint8_t pad[64] = {0x80};
-	uint8_t bits[8];
-	pod_put_be64(bits, s->bytes << 3);
-	pod_sha256_update(s, pad, (s->used < 56 ? 56 : 120) - s->used);
-	pod_sha256_update(s, bits, sizeof bits);
-	for (unsigned i = 0; i < 8; i++)
-		pod_put_be32(out + 4 * i, s->h[i]);
+	pod_shablock_final(&s->last, rounds, s->h, out, 8);
 }

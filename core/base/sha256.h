@@ -3,16 +3,13 @@
 #ifndef POD_BASE_SHA256_H
 #define POD_BASE_SHA256_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "core/base/shablock.h"
 
 #define POD_SHA256_LEN 32u
 
 struct pod_sha256 {
 	uint32_t h[8];
-	uint32_t used; /* bytes in `block` */
-	uint64_t bytes;
-	uint8_t block[64];
+	struct pod_shablock last;
 };
 
 void pod_sha256_init(struct pod_sha256 *s);

@@ -50,6 +50,13 @@ struct pod_fb {
 	bool bgr; /* true: byte order B,G,R,x (the usual); false: R,G,B,x */
 };
 
+/* A system that this machine has without the stick. */
+struct pod_own {
+	char name[96];
+	uint32_t id; /* the port's */
+};
+#define POD_OWN_MAX 16u
+
 struct pod_fw {
 	const char *name;      /* "UEFI x64", "BIOS" */
 	uint32_t firmware_bit; /* POD_FW_* of this build */
@@ -83,6 +90,9 @@ struct pod_fw {
 	 * itself (UEFI), and fills msg (a sentence, or "") with what happened either way. The port restores the console
 	 * before returning. */
 	enum pod_status (*start)(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
+	/* What the machine's own disks start with; how many there are. Starts one of them; otherwise as `start`. */
+	size_t (*own_list)(struct pod_fw *fw, struct pod_own own[POD_OWN_MAX]);
+	enum pod_status (*own_start)(struct pod_fw *fw, uint32_t id, char *msg, size_t msg_size);
 	void (*reboot)(struct pod_fw *fw);
 	void (*power_off)(struct pod_fw *fw);	   /* NULL if not possible */
 	void (*firmware_setup)(struct pod_fw *fw); /* NULL if not possible */

@@ -137,6 +137,10 @@ void bios_video_init(struct pod_fw *fw); /* graphics if there is a mode we like 
 void bios_video_text(void);		 /* text mode 3 */
 void bios_text_put(uint32_t col, uint32_t row, uint32_t cp, uint8_t attr);
 
+/* --- own.c: struct pod_fw.own_list, own_start --------------------------------------------------------------- */
+size_t bios_own_list(struct pod_fw *fw, struct pod_own own[POD_OWN_MAX]);
+enum pod_status bios_own_start(struct pod_fw *fw, uint32_t id, char *msg, size_t msg_size);
+
 /* --- machine.c ------------------------------------------------------------------------------------------ */
 /* struct pod_fw.describe */
 void bios_describe(struct pod_fw *fw, struct pod_rec_machine *m);

@@ -113,6 +113,8 @@ _Noreturn void bios_main(uint32_t drive)
 	fw.idle = idle;
 	fw.start = bios_start;
 	fw.describe = bios_describe;
+	fw.own_list = bios_own_list;
+	fw.own_start = bios_own_start;
 	fw.reboot = reboot;
 	fw.power_off = power_off;
 	fw.memory_bytes = bios_memory.usable_bytes;

@@ -28,7 +28,7 @@ $(B)/bios/resident.bin: $(BIOS_RESIDENT_OBJ) boot/bios/resident.ld
 
 # --- stage 2 -------------------------------------------------------------------------------------------
 BIOS_SRC := boot/bios/low.c boot/bios/e820.c boot/bios/main.c boot/bios/disk.c boot/bios/memory.c boot/bios/console.c \
-            boot/bios/video.c boot/bios/start.c boot/bios/machine.c boot/bios/fault.c boot/bios/guard.c boot/lib/mem.c boot/lib/div64.c
+            boot/bios/video.c boot/bios/start.c boot/bios/machine.c boot/bios/own.c boot/bios/fault.c boot/bios/guard.c boot/lib/mem.c boot/lib/div64.c
 # What runs on the port; a build for experiments may put another program here.
 BIOS_MENU_OBJ ?= $(B)/bios/libmenu.a
 BIOS_OBJ := $(B)/bios/boot/bios/stage2.o $(patsubst %.c,$(B)/bios/%.o,$(BIOS_SRC)) $(BIOS_MENU_OBJ)

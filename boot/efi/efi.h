@@ -170,8 +170,35 @@ uint64_t pod_efi_ticks(void);
 void pod_efi_input_start(struct pod_efi *e);
 void pod_efi_input_stop(struct pod_efi *e);
 
-/* start.c: struct pod_fw.start */
+/* start.c: the device path of a handle, or NULL. */
+EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_of(struct pod_efi *e, EFI_HANDLE h);
+/* struct pod_fw.start */
 enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size);
+/* A program that is a file on a volume of the firmware's, with its load options; otherwise as above. */
+struct pod_efi_program {
+	EFI_HANDLE volume;
+	const CHAR16 *file;
+	size_t file_bytes; /* with its NUL */
+	const void *options;
+	size_t options_len;
+};
+enum pod_status pod_efi_start_file(struct pod_fw *fw, const struct pod_efi_program *p, char *msg, size_t msg_size);
+
+/* The loader that firmware starts where nothing else is said (UEFI 2.10 clause 3.5.1.1). */
+#if defined(__x86_64__)
+#define POD_EFI_LOADER	    u"\\EFI\\BOOT\\BOOTX64.EFI"
+#define POD_EFI_LOADER_TEXT "EFI/BOOT/BOOTX64.EFI"
+#elif defined(__i386__)
+#define POD_EFI_LOADER	    u"\\EFI\\BOOT\\BOOTIA32.EFI"
+#define POD_EFI_LOADER_TEXT "EFI/BOOT/BOOTIA32.EFI"
+#else
+#define POD_EFI_LOADER	    u"\\EFI\\BOOT\\BOOTAA64.EFI"
+#define POD_EFI_LOADER_TEXT "EFI/BOOT/BOOTAA64.EFI"
+#endif
+
+/* own.c: struct pod_fw.own_list, own_start */
+size_t pod_efi_own_list(struct pod_fw *fw, struct pod_own own[POD_OWN_MAX]);
+enum pod_status pod_efi_own_start(struct pod_fw *fw, uint32_t id, char *msg, size_t msg_size);
 
 /* machine.c: the memory map; `map` is freed by FreePool. Descriptors are `desc` bytes apart. */
 struct pod_efi_memory {

@@ -316,6 +316,8 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw->firmware_bit = POD_FW_AA64;
 #endif
 	fw->start = pod_efi_start;
+	fw->own_list = pod_efi_own_list;
+	fw->own_start = pod_efi_own_start;
 	fw->describe = pod_efi_describe;
 	fw->wants_2023 = pod_efi_wants_2023;
 	fw->judge_loader = pod_efi_judge_loader;

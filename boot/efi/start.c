@@ -18,17 +18,6 @@
 #include "core/base/str.h"
 #include "core/disk/keep.h"
 
-#if defined(__x86_64__)
-#define LOADER	    u"\\EFI\\BOOT\\BOOTX64.EFI"
-#define LOADER_TEXT "EFI/BOOT/BOOTX64.EFI"
-#elif defined(__i386__)
-#define LOADER	    u"\\EFI\\BOOT\\BOOTIA32.EFI"
-#define LOADER_TEXT "EFI/BOOT/BOOTIA32.EFI"
-#else
-#define LOADER	    u"\\EFI\\BOOT\\BOOTAA64.EFI"
-#define LOADER_TEXT "EFI/BOOT/BOOTAA64.EFI"
-#endif
-
 /* An EFI program on the stick is read into memory whole. */
 #define PROGRAM_LIMIT (256u << 20)
 /* What is read first is kept: loaders and what they show their menus with are read several times. */
@@ -98,11 +87,11 @@ char *pod_efi_status_text(const struct pod_fw *fw, EFI_STATUS st, char *buf, siz
 	return buf;
 }
 
-static EFI_DEVICE_PATH_PROTOCOL *path_of(struct pod_efi *e, EFI_HANDLE h)
+EFI_DEVICE_PATH_PROTOCOL *pod_efi_path_of(struct pod_efi *e, EFI_HANDLE h)
 {
 	EFI_DEVICE_PATH_PROTOCOL *p = NULL;
 
-	return EFI_ERROR(e->bs->HandleProtocol(h, &pod_efi_guid_device_path, (void **)&p)) ? NULL : p;
+	return !h || EFI_ERROR(e->bs->HandleProtocol(h, &pod_efi_guid_device_path, (void **)&p)) ? NULL : p;
 }
 
 bool pod_efi_has_file(struct pod_efi *e, EFI_HANDLE volume, const CHAR16 *name)
@@ -141,11 +130,11 @@ static EFI_HANDLE find_volume(struct pod_efi *e, const EFI_DEVICE_PATH_PROTOCOL 
 		return NULL;
 	for (int pass = lba == UINT64_MAX; pass < 2 && !found; pass++)
 		for (UINTN i = 0; i < n && !found; i++) {
-			const EFI_DEVICE_PATH_PROTOCOL *p = path_of(e, h[i]), *rest;
+			const EFI_DEVICE_PATH_PROTOCOL *p = pod_efi_path_of(e, h[i]), *rest;
 
 			if (!p || !pod_efi_path_extends(p, base, &rest) || (pass == 0 && !is_cdrom_node(rest, lba)))
 				continue;
-			if (pod_efi_has_file(e, h[i], LOADER))
+			if (pod_efi_has_file(e, h[i], POD_EFI_LOADER))
 				found = h[i];
 		}
 	(void)e->bs->FreePool(h);
@@ -209,7 +198,7 @@ static EFI_HANDLE put_sfs(struct starting *s, struct pod_efi_vdisk *v, uint64_t 
 	if (pod_window_init(&s->window, &s->mapdev.dev, start, length) != POD_OK)
 		return NULL;
 	s->sfs = pod_efi_sfs_install(e->bs, &e->alloc, v->handle, &s->window.dev);
-	return s->sfs && pod_efi_has_file(e, v->handle, LOADER) ? v->handle : NULL;
+	return s->sfs && pod_efi_has_file(e, v->handle, POD_EFI_LOADER) ? v->handle : NULL;
 }
 
 /* Where the El Torito image starts now: the plan may have moved it, and then patched the catalogue in the map. */
@@ -301,14 +290,14 @@ static enum pod_status load_failed(struct starting *s, EFI_STATUS st)
 	switch (st) {
 	case EFI_SECURITY_VIOLATION:
 	case EFI_ACCESS_DENIED:
-		say(s, N_("The firmware refused the image's loader, because Secure Boot is on and its signature is not trusted "
+		say(s, N_("The firmware refused the loader, because Secure Boot is on and its signature is not trusted "
 			  "(enroll its key, or switch Secure Boot off)."));
 		break;
 	case EFI_UNSUPPORTED:
-		say(s, N_("The image's loader is not a program for this machine's firmware."));
+		say(s, N_("The loader is not a program for this machine's firmware."));
 		break;
 	default:
-		(void)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The firmware could not load the image's loader: %s."),
+		(void)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The firmware could not load the loader: %s."),
 				   pod_efi_status_text(&s->e->fw, st, text, sizeof(text)));
 	}
 	return POD_E_UNSUPPORTED;
@@ -331,7 +320,7 @@ static void describe_return(struct starting *s, EFI_STATUS st, const CHAR16 *exi
 		if (pod_utf16_to_utf8(exit_data, n, detail, sizeof(detail)) != POD_OK)
 			detail[0] = 0;
 	}
-	used = (size_t)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The image's loader returned: %s."),
+	used = (size_t)pod_snprintf(s->msg, s->msg_size, FT(&s->e->fw, "The loader returned: %s."),
 				    pod_efi_status_text(&s->e->fw, st, text, sizeof(text)));
 	if (detail[0] && used < s->msg_size)
 		used += (size_t)pod_snprintf(s->msg + used, s->msg_size - used, " %s", detail);
@@ -353,8 +342,8 @@ static enum pod_status run(struct starting *s, EFI_HANDLE image)
 	/* From here to the loader's end nothing of ours may fire or draw. */
 	pod_efi_input_stop(e);
 	pod_efi_console_give_back(e);
-	pod_efi_record_begin(e, s->plan->map.lent);
-	if ((s->disk || s->ramdisk) && s->plan->wim_count)
+	pod_efi_record_begin(e, s->plan && s->plan->map.lent);
+	if (s->plan && s->plan->wim_count && (s->disk || s->ramdisk))
 		pod_efi_order_begin(e->bs, s->ramdisk ? s->ramdisk : s->disk->path);
 	st = e->bs->StartImage(image, &exit_size, &exit_data);
 	pod_efi_order_end(e->bs);
@@ -371,15 +360,26 @@ static enum pod_status run(struct starting *s, EFI_HANDLE image)
 	return POD_OK;
 }
 
-static enum pod_status load_and_run(struct starting *s, EFI_HANDLE volume, const CHAR16 *file, size_t file_bytes)
+/* What the program is told; it stays where it is until that has ended. */
+static void give_options(struct pod_efi *e, EFI_HANDLE image, const struct pod_efi_program *p)
+{
+	EFI_LOADED_IMAGE_PROTOCOL *loaded = NULL;
+
+	if (!p->options_len || EFI_ERROR(e->bs->HandleProtocol(image, &pod_efi_guid_loaded_image, (void **)&loaded)) || !loaded)
+		return;
+	loaded->LoadOptions = (void *)(uintptr_t)p->options;
+	loaded->LoadOptionsSize = (uint32_t)p->options_len;
+}
+
+static enum pod_status load_and_run(struct starting *s, const struct pod_efi_program *p)
 {
 	struct pod_efi *e = s->e;
-	EFI_HANDLE image = NULL;
-	EFI_DEVICE_PATH_PROTOCOL *base = volume ? path_of(e, volume) : NULL, *path;
+	EFI_HANDLE image = NULL, volume = p->volume;
+	EFI_DEVICE_PATH_PROTOCOL *base = pod_efi_path_of(e, volume), *path;
 	size_t program_len = s->program ? (size_t)s->plan->map.size_bytes : 0;
 	EFI_STATUS st;
 
-	path = pod_efi_path_append(&e->alloc, base, MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, file, file_bytes);
+	path = pod_efi_path_append(&e->alloc, base, MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, p->file, p->file_bytes);
 	if (!path) {
 		say(s, N_("Not enough memory to start the image."));
 		return POD_E_NOMEM;
@@ -392,7 +392,14 @@ static enum pod_status load_and_run(struct starting *s, EFI_HANDLE volume, const
 			(void)e->bs->UnloadImage(image);
 		return load_failed(s, st);
 	}
+	give_options(e, image, p);
 	return run(s, image);
+}
+
+static enum pod_status start_loader(struct starting *s, EFI_HANDLE volume)
+{
+	return load_and_run(
+		s, &(struct pod_efi_program){.volume = volume, .file = POD_EFI_LOADER, .file_bytes = sizeof(POD_EFI_LOADER)});
 }
 
 /* An EFI program lying on the stick as a file. Its device is the volume we came from. */
@@ -426,7 +433,8 @@ static enum pod_status start_program(struct starting *s, const char *path)
 	for (size_t i = 0; i < n; i++)
 		if (file[i] == u'/')
 			file[i] = u'\\';
-	return load_and_run(s, e->boot_device, file, (n + 1) * sizeof(file[0]));
+	return load_and_run(
+		s, &(struct pod_efi_program){.volume = e->boot_device, .file = file, .file_bytes = (n + 1) * sizeof(file[0])});
 }
 
 static enum pod_status start_disk(struct starting *s)
@@ -441,7 +449,7 @@ static enum pod_status start_disk(struct starting *s)
 	}
 	volume = find_in_memory(s, entry);
 	if (volume)
-		return load_and_run(s, volume, LOADER, sizeof(LOADER));
+		return start_loader(s, volume);
 	s->stick = pod_keep_init(&s->keep, s->e->fw.disk, &s->e->alloc, KEEP_BYTES) == POD_OK ? &s->keep.dev : s->e->fw.disk;
 	st = put_disk(s);
 	if (!s->disk) {
@@ -459,11 +467,19 @@ static enum pod_status start_disk(struct starting *s)
 			return load_failed(s, EFI_DEVICE_ERROR);
 		(void)pod_snprintf(s->msg, s->msg_size,
 				   FT(&s->e->fw, "The image has no loader for this firmware: %s was not found in it."),
-				   LOADER_TEXT);
+				   POD_EFI_LOADER_TEXT);
 		return POD_E_NOT_FOUND;
 	}
 	s->initrd = pod_efi_initrd_offer(s->e->bs, &s->e->alloc, s->plan, s->stick);
-	return load_and_run(s, volume, LOADER, sizeof(LOADER));
+	return start_loader(s, volume);
+}
+
+enum pod_status pod_efi_start_file(struct pod_fw *fw, const struct pod_efi_program *p, char *msg, size_t msg_size)
+{
+	struct starting s = {.e = pod_efi_of(fw), .msg = msg, .msg_size = msg_size};
+
+	msg[0] = 0;
+	return load_and_run(&s, p);
 }
 
 enum pod_status pod_efi_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t msg_size)

@@ -22,7 +22,7 @@ void page_help(struct menu *m)
 	pager_add_pair(m, &p, "F7, #", T("start from memory; what isopod.conf starts from memory, from the stick"));
 	pager_add_pair(m, &p, "F8, \"", T("start with other kernel arguments"));
 	pager_add_pair(m, &p, "F9, \\", T("go back to a snapshot of a layer store, or of a persistence file"));
-	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup"));
+	pager_add_pair(m, &p, "Esc, F10, :", T("restart, power off, firmware setup, this computer's own system"));
 	pager_add_pair(m, &p, PLAIN_("Esc"), T("while something is read: stops it and goes back"));
 	pager_add_pair(m, &p, "F1, ?", T("this help"));
 	pager_add_pair(m, &p, PLAIN_("Ctrl-L"), T("draw the screen again"));
@@ -548,7 +548,7 @@ void page_details(struct menu *m, size_t image)
 
 /* --- actions ------------------------------------------------------------------------------------------------------ */
 
-enum action { ACT_RESTART, ACT_POWER_OFF, ACT_SETUP, ACT_LEAVE, ACT_BACK };
+enum action { ACT_RESTART, ACT_POWER_OFF, ACT_SETUP, ACT_OWN, ACT_LEAVE, ACT_BACK };
 
 static void draw_actions(struct menu *m, struct menu_screen *s, const enum action *act, size_t n, size_t sel)
 {
@@ -558,8 +558,12 @@ static void draw_actions(struct menu *m, struct menu_screen *s, const enum actio
 		screen_fill(s, left, top + r, width, STYLE_BOX);
 	screen_text(s, left + 2, top + 1, width - 4, STYLE_BOX_TITLE, T("What next?"));
 	for (uint32_t i = 0; i < n; i++) {
-		const char *label[] = {T("Restart the computer"), T("Power off"), T("Firmware setup"),
-				       T("Leave Isopod, back to the firmware"), T("Back to the menu")};
+		const char *label[] = {T("Restart the computer"),
+				       T("Power off"),
+				       T("Firmware setup"),
+				       T("Start this computer's own system"),
+				       T("Leave Isopod, back to the firmware"),
+				       T("Back to the menu")};
 		char t[120];
 		pod_snprintf(t, sizeof t, "%u  %s", i + 1, label[act[i]]);
 		enum menu_style st = i == sel ? STYLE_SELECTED : STYLE_BOX;
@@ -575,13 +579,15 @@ static void draw_actions(struct menu *m, struct menu_screen *s, const enum actio
 
 void page_actions(struct menu *m)
 {
-	enum action act[5];
+	enum action act[6];
 	size_t n = 0, sel = 0;
 	act[n++] = ACT_RESTART;
 	if (m->fw->power_off)
 		act[n++] = ACT_POWER_OFF;
 	if (m->fw->firmware_setup)
 		act[n++] = ACT_SETUP;
+	if (m->fw->own_list)
+		act[n++] = ACT_OWN;
 	if (m->fw->firmware_bit != POD_FW_BIOS)
 		act[n++] = ACT_LEAVE;
 	act[n++] = ACT_BACK;
@@ -613,6 +619,9 @@ void page_actions(struct menu *m)
 	case ACT_SETUP:
 		m->fw->firmware_setup(m->fw);
 		break;
+	case ACT_OWN:
+		page_own(m);
+		return;
 	case ACT_LEAVE:
 		m->leave = true;
 		return;

@@ -96,6 +96,8 @@ void page_snapshots(struct menu *m, size_t image);
 void page_help(struct menu *m);
 void page_details(struct menu *m, size_t image);
 void page_actions(struct menu *m);
+/* Starts a system of the machine's own disks. */
+void page_own(struct menu *m);
 void page_story(struct menu *m);
 void view_key(struct menu *m, uint32_t key);
 

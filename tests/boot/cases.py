@@ -184,6 +184,22 @@ def check_offered(vm, env, case):
         raise BootError("the kernel did not take the initrd that it was offered")
 
 
+def start_own(vm, env, case):
+    """Esc, the entry, the one system that is found."""
+    screen = case.firmware == "bios"
+    vm.mark()
+    vm.send_raw(b"\x1b")
+    vm.wait(r"Start this computer's own system", 20)
+    number = re.findall(r"(\d)  Start this computer's own system", vm.text)[-1]
+    vm.send_raw(number.encode())
+    vm.send_raw(b"\r")
+    vm.wait(r"1  drive 81h, 1\d\.\d MiB" if screen else r"1  EFI/BOOT/BOOTX64\.EFI", 20)
+    vm.mark()
+    vm.send_raw(b"\r")
+    word = MARKER["rawdisk-uefi"]
+    (vm.wait_screen if screen else vm.wait)(word, 60)
+
+
 def wait_for_shell(vm, env, case):
     """The medium gives up in its rescue shell, and the watcher inside, which looks every three seconds, writes that down."""
     vm.wait(trace_cases.SHELL, 120)
@@ -252,6 +268,10 @@ case("bios-menu", "bios", "main", "live", "menu", marker=MENU, timeout=90)
 case("uefi-menu", "uefi", "main", "live", "menu", marker=MENU, timeout=120)
 case("ia32-menu", "uefi-ia32", "main", "live", "menu", marker=MENU, timeout=150)
 case("aa64-menu", "uefi-aa64", "main", "live", "menu", marker=MENU, timeout=180)
+
+# The machine's own disk, from the menu: a disk beside the stick, whose boot code the firmware does not start by itself.
+for _fw in ("bios", "uefi"):
+    case(_fw + "-own-disk", _fw, "main", "live", "menu", marker=MENU, timeout=120, after=start_own, tags={"own"})
 
 # Every kind of medium on both firmwares, one of thirteen images on one exFAT partition on a USB stick.
 case("bios-live", "bios", "main", "live", after=check_data_partition, writes=True)

@@ -91,8 +91,10 @@ def go_back(vm, case, name):
     vm.send_raw(b"\r")
 
 
-def extra_args(case, work):
-    """A second disk to install to, where a case asks for it."""
+def extra_args(env, case, work):
+    """A second disk, to install to or with a system of its own, where a case asks for it."""
+    if "own" in case.tags:
+        return [(env.medium("rawdisk"), "sata", False)], None
     if "target" not in case.tags:
         return [], None
     path = os.path.join(work, "target.img")
@@ -118,7 +120,7 @@ def run_case(env, case, broken):
             medium = None
     work = os.path.join(env.work, "w-" + case.name + ("-b" if broken else ""))
     os.makedirs(work, exist_ok=True)
-    drives, target = extra_args(case, work)
+    drives, target = extra_args(env, case, work)
     copy = None
     try:
         if broken and medium is None:

@@ -545,7 +545,7 @@ static uint32_t fake_get_key(struct pod_fw *fw)
 		return k;
 	}
 	/* the script is over: leave through the action list (its last entry but one), whatever page is shown */
-	static const uint32_t leave[] = {POD_KEY_ENTER, POD_KEY_ESC, POD_KEY_ESC, ':', '3'};
+	const uint32_t leave[] = {POD_KEY_ENTER, POD_KEY_ESC, POD_KEY_ESC, ':', fw->own_list ? '4' : '3'};
 	if (++f->overruns > 50) {
 		fprintf(stderr, "the menu does not end\n");
 		abort();

@@ -483,6 +483,54 @@ TEST(restart_and_the_list_of_actions)
 	stick_free(&stick);
 }
 
+static uint32_t system_started;
+
+static size_t two_systems(struct pod_fw *fw, struct pod_own own[POD_OWN_MAX])
+{
+	(void)fw;
+	own[0] = (struct pod_own){.name = "Windows Boot Manager", .id = 7};
+	own[1] = (struct pod_own){.name = "debian\x1b[31m", .id = 9};
+	return 2;
+}
+
+static size_t no_system(struct pod_fw *fw, struct pod_own own[POD_OWN_MAX])
+{
+	(void)fw;
+	(void)own;
+	return 0;
+}
+
+static enum pod_status start_system(struct pod_fw *fw, uint32_t id, char *msg, size_t size)
+{
+	CHECK(!fw->recorder);
+	system_started = id;
+	pod_strlcpy(msg, "The loader returned: Not Found (14).", size);
+	return POD_OK;
+}
+
+/* The list, the choice and the way back; Esc starts nothing. */
+TEST(systems_of_the_machine)
+{
+	small_stick(NULL);
+	fake.fw.own_list = two_systems;
+	fake.fw.own_start = start_system;
+	system_started = 0;
+	RUN(POD_KEY_ESC, SHOT(0), '3', POD_KEY_ENTER, SHOT(1), POD_KEY_ESC, POD_KEY_ESC, '3', POD_KEY_ENTER, '2', POD_KEY_ENTER,
+	    SHOT(2), ' ', SHOT(3));
+	HAS(0, "3  Start this computer's own system");
+	HAS(1, "1  Windows Boot Manager");
+	HAS(1, "2  debian?[31m");
+	CHECK_EQ(system_started, 9);
+	HAS(2, "The loader returned: Not Found (14).");
+	HAS(3, "debian-9.ISO");
+	CHECK_EQ(fake.starts, 0);
+	fake.fw.own_list = no_system;
+	RUN(POD_KEY_ESC, '3', POD_KEY_ENTER, SHOT(0), ' ');
+	HAS(0, "No disk of this computer holds anything");
+	CHECK_EQ(test_alloc_live, 0);
+	stick_free(&stick);
+}
+
 TEST(six_hundred_images_in_one_folder)
 {
 	struct ex_dir d = {0};

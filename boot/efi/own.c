@@ -37,7 +37,8 @@ static const struct {
 
 struct search {
 	struct pod_efi *e;
-	EFI_HANDLE *volume; /* of the firmware; freed by FreePool */
+	const EFI_DEVICE_PATH_PROTOCOL *stick; /* its drive */
+	EFI_HANDLE *volume;		       /* of the firmware; freed by FreePool */
 	UINTN volumes;
 };
 
@@ -75,27 +76,40 @@ static bool same_partition(const EFI_DEVICE_PATH_PROTOCOL *a, const EFI_DEVICE_P
 	       x[HD_TYPE] == y[HD_TYPE];
 }
 
-/* Is it below the drive that we came from? What cannot be told is taken for it. */
-static bool is_on_stick(struct pod_efi *e, EFI_HANDLE volume)
+/* The device path of the stick's drive, wherever this program came from. */
+static const EFI_DEVICE_PATH_PROTOCOL *path_of_stick(struct pod_efi *e)
 {
-	const EFI_DEVICE_PATH_PROTOCOL *p = pod_efi_path_of(e, volume), *ours = pod_efi_path_of(e, e->boot_device), *hd;
+	const EFI_DEVICE_PATH_PROTOCOL *found = NULL;
+	EFI_BLOCK_IO_PROTOCOL *bio;
+	EFI_HANDLE *h = NULL;
+	UINTN n = 0;
 
-	if (!p || !ours || volume == e->boot_device)
-		return true;
-	hd = partition_of(ours);
-	size_t len = hd ? (size_t)((const uint8_t *)hd - (const uint8_t *)ours) : pod_efi_path_len(ours);
-	return !len || (pod_efi_path_len(p) >= len && memcmp(p, ours, len) == 0);
+	if (EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_block_io, NULL, &n, &h)))
+		return NULL;
+	for (UINTN i = 0; i < n && !found; i++)
+		if (!EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_block_io, (void **)&bio)) && bio == e->disk.bio)
+			found = pod_efi_path_of(e, h[i]);
+	(void)e->bs->FreePool(h);
+	return found;
 }
 
 static bool begin(struct search *s, struct pod_efi *e)
 {
-	*s = (struct search){.e = e};
-	return !EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_sfs, NULL, &s->volumes, &s->volume));
+	*s = (struct search){.e = e, .stick = path_of_stick(e)};
+	return s->stick && !EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_sfs, NULL, &s->volumes, &s->volume));
 }
 
 static void end(struct search *s)
 {
 	(void)s->e->bs->FreePool(s->volume);
+}
+
+/* What cannot be told is taken for it. */
+static bool is_on_stick(const struct search *s, EFI_HANDLE volume)
+{
+	const EFI_DEVICE_PATH_PROTOCOL *p = pod_efi_path_of(s->e, volume);
+
+	return !p || pod_efi_path_extends(p, s->stick, NULL);
 }
 
 /* With a NUL behind it, whether the node has one or not. */
@@ -166,7 +180,7 @@ static EFI_HANDLE volume_of(struct search *s, const struct option *o)
 	for (UINTN i = 0; i < s->volumes; i++) {
 		const EFI_DEVICE_PATH_PROTOCOL *p = pod_efi_path_of(s->e, s->volume[i]), *hd = p ? partition_of(p) : NULL;
 
-		if (hd && same_partition(hd, o->hd) && !is_on_stick(s->e, s->volume[i]) &&
+		if (hd && same_partition(hd, o->hd) && !is_on_stick(s, s->volume[i]) &&
 		    pod_efi_has_file(s->e, s->volume[i], o->file))
 			return s->volume[i];
 	}
@@ -193,7 +207,7 @@ static size_t list_options(struct search *s, struct option *o, struct pod_own *o
 static size_t list_custom(struct search *s, struct pod_own *own, EFI_HANDLE *where, size_t n)
 {
 	for (UINTN i = 0; i < s->volumes; i++) {
-		bool known = is_on_stick(s->e, s->volume[i]);
+		bool known = is_on_stick(s, s->volume[i]);
 
 		for (size_t k = 0; k < n; k++)
 			known |= where[k] == s->volume[i];

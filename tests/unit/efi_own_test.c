@@ -76,19 +76,32 @@ enum pod_status pod_efi_start_file(struct pod_fw *fw, const struct pod_efi_progr
 	return POD_OK;
 }
 
+/* The drives of STICK and DISK. */
+static EFI_BLOCK_IO_PROTOCOL bio[2];
+static EFI_DEVICE_PATH_PROTOCOL *drive_path[2];
+static EFI_HANDLE drive[2] = {&drive_path[0], &drive_path[1]};
+
 static EFI_STATUS locate(EFI_LOCATE_SEARCH_TYPE type, const EFI_GUID *guid, void *key, UINTN *n, EFI_HANDLE **buffer)
 {
+	bool drives = guid == &pod_efi_guid_block_io;
 	(void)type;
 	(void)key;
-	CHECK(guid == &pod_efi_guid_sfs);
-	*n = VOLUMES;
-	*buffer = handle;
+	CHECK(drives || guid == &pod_efi_guid_sfs);
+	*n = drives ? 2 : VOLUMES;
+	*buffer = drives ? drive : handle;
+	return EFI_SUCCESS;
+}
+
+static EFI_STATUS handle_protocol(EFI_HANDLE h, const EFI_GUID *guid, void **out)
+{
+	CHECK(guid == &pod_efi_guid_block_io);
+	*out = h == drive[0] ? &bio[0] : &bio[1];
 	return EFI_SUCCESS;
 }
 
 static EFI_STATUS free_pool(void *p)
 {
-	CHECK(p == handle);
+	CHECK(p == handle || p == drive);
 	return EFI_SUCCESS;
 }
 
@@ -183,11 +196,13 @@ static void option(unsigned n, uint32_t attributes, const CHAR16 *name, uint8_t 
 
 static void set_up(void)
 {
-	bs = (EFI_BOOT_SERVICES){.LocateHandleBuffer = locate, .FreePool = free_pool};
+	bs = (EFI_BOOT_SERVICES){.LocateHandleBuffer = locate, .HandleProtocol = handle_protocol, .FreePool = free_pool};
 	rt = (EFI_RUNTIME_SERVICES){.GetVariable = get_variable};
 	table = (EFI_SYSTEM_TABLE){.RuntimeServices = &rt, .BootServices = &bs};
-	efi = (struct pod_efi){.st = &table, .bs = &bs, .boot_device = handle[STICK]};
+	efi = (struct pod_efi){.st = &table, .bs = &bs, .disk.bio = &bio[0]};
 	efi.fw = (struct pod_fw){.ctx = &efi, .alloc = &test_alloc, .firmware_bit = POD_FW_X64};
+	drive_path[0] = device('s', 0);
+	drive_path[1] = device('d', 0);
 	path[STICK] = device('s', 0x51);
 	path[DISK] = device('d', 0x52);
 	path[OTHER] = device('o', 0x53);
@@ -201,6 +216,8 @@ static void tear_down(void)
 {
 	for (unsigned i = 0; i < VOLUMES; i++)
 		free(path[i]);
+	free(drive_path[0]);
+	free(drive_path[1]);
 	CHECK_EQ(test_alloc_live, 0);
 }
 
@@ -255,12 +272,15 @@ TEST(options_that_are_damaged)
 	tear_down();
 }
 
-/* Without a device path nothing says what is on the stick. */
+/* Nothing is listed where it is not known what is on the stick; started from the machine's own disk, the stick is the stick all the same. */
 TEST(firmware_that_does_not_tell_the_stick)
 {
 	struct pod_own own[POD_OWN_MAX];
 	set_up();
-	efi.boot_device = NULL;
+	efi.boot_device = handle[DISK];
+	REQUIRE(pod_efi_own_list(&efi.fw, own) == 3);
+	CHECK_STR(own[0].name, "Windows Boot Manager");
+	efi.disk.bio = NULL;
 	CHECK_EQ(pod_efi_own_list(&efi.fw, own), 0);
 	tear_down();
 }

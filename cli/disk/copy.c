@@ -45,7 +45,7 @@ struct copying {
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
-/* A file's holes are not worth reading. In a raw one they may go on behind the run, as the bytes of the disk do. */
+/* A file's holes are not worth reading. In a raw one they may go on behind the run, as the bytes of the disk do, if no other file has a say. */
 static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run *r)
 {
 	const struct pod_member *l = c->member[r->member];
@@ -57,7 +57,7 @@ static uint64_t skip_hole(const struct pod_chain *c, const struct pod_chain_run 
 	data = lseek(f->dev.fd, (off_t)r->file_off, SEEK_DATA);
 	if (data < 0 && errno != ENXIO)
 		return 0;
-	if (l->kind != POD_MEMBER_RAW)
+	if (l->kind != POD_MEMBER_RAW || c->depth > 1)
 		return data < 0 ? r->len : pod_min_u64((uint64_t)data - r->file_off, r->len);
 	/* ENXIO: nothing but a hole up to the file's end */
 	return (data < 0 ? l->size_bytes : (uint64_t)data) - r->file_off;

@@ -164,8 +164,8 @@ def main():
             on(fs)
         refused()
         persistence()
-    return summary()
+    finish()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -67,7 +67,7 @@ static enum pod_status check_state(const struct pod_ho_record *r, struct pod_dia
 	if (!len || !r->boot_number || (start & (UNIT - 1)) != 0 || (len & (UNIT - 1)) != 0 ||
 	    !pod_in_range(start, len, INT64_MAX))
 		return pod_fail(diag, POD_E_CORRUPT, "state file", 0x60, UNIT, start);
-	if (start < r->part_start_bytes + r->part_length_bytes && r->part_start_bytes < start + len)
+	if (pod_ho_meet((struct pod_ho_run){start, len}, (struct pod_ho_run){r->part_start_bytes, r->part_length_bytes}))
 		return pod_fail(diag, POD_E_CORRUPT, "state file", 0x60, r->part_start_bytes, start);
 	return POD_OK;
 }
@@ -124,7 +124,7 @@ static enum pod_status take_written(const struct pod_ho_record *r, uint32_t type
 	for (uint32_t i = 0; i < r->extent_count; i++) {
 		struct pod_ho_run e;
 		extent_at(r, i, &e);
-		if (e.start_bytes < p.start_bytes + p.length_bytes && p.start_bytes < e.start_bytes + e.length_bytes)
+		if (pod_ho_meet(e, p))
 			return pod_fail(diag, POD_E_CORRUPT, what, 0x70, e.start_bytes, p.start_bytes);
 	}
 	*out = p;

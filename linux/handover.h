@@ -15,6 +15,10 @@
 struct pod_ho_run {
 	uint64_t start_bytes, length_bytes;
 };
+static inline bool pod_ho_meet(struct pod_ho_run a, struct pod_ho_run b)
+{
+	return a.start_bytes < b.start_bytes + b.length_bytes && b.start_bytes < a.start_bytes + a.length_bytes;
+}
 
 /* Points into the bytes it was parsed from. */
 struct pod_ho_record {

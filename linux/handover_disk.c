@@ -25,8 +25,7 @@ static enum pod_status check_segments(const struct pod_ho_record *r, const struc
 		if (s.start_bytes && (s.start_bytes < r->part_start_bytes || (s.start_bytes & (UNIT - 1)) != 0 ||
 				      !pod_in_range(s.start_bytes, s.length_bytes, part_end)))
 			return pod_fail(diag, POD_E_CORRUPT, "place of a segment", off, r->part_start_bytes, s.start_bytes);
-		if (r->cow.length_bytes && s.start_bytes < r->cow.start_bytes + r->cow.length_bytes &&
-		    r->cow.start_bytes < s.start_bytes + s.length_bytes)
+		if (s.start_bytes && r->cow.length_bytes && pod_ho_meet(s, r->cow))
 			return pod_fail(diag, POD_E_CORRUPT, "overlay in the disk", off, s.start_bytes, r->cow.start_bytes);
 		sum += s.length_bytes;
 	}

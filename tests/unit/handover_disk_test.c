@@ -162,6 +162,23 @@ TEST(an_overlay_comes_first)
 	stop();
 }
 
+/* Zeros lie nowhere, however many there are. */
+TEST(a_long_hole_meets_no_overlay)
+{
+	struct pod_diag diag = {0};
+	start();
+	append(POD_SEG_DEV, 7 * MIB, MIB);
+	append(POD_SEG_ZERO, 0, 20 * MIB);
+	CHECK_EQ(pod_handover_disk(&h), POD_OK);
+	struct pod_ho_record r = {.part_start_bytes = MIB,
+				  .part_length_bytes = 100 * MIB,
+				  .chunk = h.chunk,
+				  .chunk_bytes = (uint32_t)h.chunk_bytes,
+				  .cow = {8 * MIB, 4 * MIB}};
+	CHECK_EQ(pod_ho_disk(&r, &d, &diag), POD_OK);
+	stop();
+}
+
 /* --- the record in the archive ------------------------------------------------------------------------------ */
 
 static enum pod_status give_shim(void *ctx, enum pod_machine m, struct pod_shim *out)

@@ -106,7 +106,7 @@ def check_refused(vm, env, case):
         vm.send_raw(b"\x7f" * len(name))
         time.sleep(1)
     vm.send_raw(b"\r")
-    vm.wait(r"The\s+firmware\s+refused\s+the\s+image's\s+loader,\s+because\s+Secure\s+Boot\s+is\s+on", 60)
+    vm.wait(r"The\s+firmware\s+refused\s+the\s+loader,\s+because\s+Secure\s+Boot\s+is\s+on", 60)
     vm.wait(r"Press any key to go back to the menu", 30)
     if "pupa" in vm.text:
         raise BootError("the loader ran")

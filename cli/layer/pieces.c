@@ -82,10 +82,21 @@ bool layer_piece_read(struct layer_store *ls, struct layer_piece *p, struct faul
 	return p->opened;
 }
 
-bool layer_piece_fits(const struct layer_piece *child, const struct layer_piece *parent)
+static bool fits(const struct layer_piece *child, const struct layer_piece *parent)
 {
 	return memcmp(child->linkage[0], parent->e.data_guid, 16) == 0 ||
 	       (!pod_guid_is_zero(child->linkage[1]) && memcmp(child->linkage[1], parent->e.data_guid, 16) == 0);
+}
+
+const struct layer_piece *layer_piece_parent(const struct layer_pieces *ps, const struct layer_piece *p)
+{
+	const struct layer_piece *found = NULL;
+
+	for (size_t i = 0; i < ps->n; i++)
+		if (&ps->v[i] != p && ps->v[i].placed && fits(p, &ps->v[i]) &&
+		    (!found || pod_strcasecmp(ps->v[i].e.file, p->parent_file) == 0))
+			found = &ps->v[i];
+	return found;
 }
 
 /* --- strangers ------------------------------------------------------------------------------------------ */
@@ -99,71 +110,54 @@ static bool is_unknown(struct layer_store *ls, const struct layer_piece *p)
 	return !pod_store_find(&ls->s, p->e.id) && !layer_part_renamed(ls, p->e.id);
 }
 
-/* Finds the parents of unknown ones: in the index, or placed already. Returns how many more are placed now. */
-static size_t place(struct layer_pieces *ps)
+/* Finds the parents of unknown ones: in the index, or placed already. Returns how many are placed now. */
+static unsigned place(struct layer_pieces *ps, unsigned placed)
 {
-	size_t more = 0;
-
 	for (size_t i = 0; i < ps->n; i++) {
 		struct layer_piece *p = &ps->v[i];
+		const struct layer_piece *parent = p->opened && p->child && !p->placed ? layer_piece_parent(ps, p) : NULL;
 
-		for (size_t k = 0; k < ps->n && p->opened && p->child && !p->placed; k++)
-			if (k != i && ps->v[k].placed && layer_piece_fits(p, &ps->v[k])) {
-				p->e.parent = ps->v[k].e.id;
-				p->placed = true;
-				more++;
-			}
-	}
-	return more;
-}
-
-/* Those that hold something, and what they stand on. */
-static bool is_needed(struct layer_store *ls, const struct layer_pieces *ps, const struct layer_piece *p)
-{
-	if (!p->placed || !is_unknown(ls, p))
-		return false;
-	for (size_t i = 0; i < ps->n; i++) {
-		const struct layer_piece *up = &ps->v[i];
-
-		if (up->silent || !up->placed || !is_unknown(ls, up))
+		if (!parent)
 			continue;
-		/* as many steps as there are files, whatever they say */
-		for (size_t steps = 0; steps < ps->n && up; steps++) {
-			const struct layer_piece *below = NULL;
-
-			if (up == p)
-				return true;
-			for (size_t k = 0; k < ps->n; k++)
-				if (ps->v[k].e.id == up->e.parent)
-					below = &ps->v[k];
-			up = below;
-		}
+		p->e.parent = parent->e.id;
+		p->placed = true;
+		p->turn = ++placed;
 	}
-	return false;
+	return placed;
 }
 
-static void sort_out(struct layer_store *ls, struct layer_pieces *ps)
+static struct layer_piece *by_id(struct layer_pieces *ps, uint32_t id)
+{
+	struct layer_piece *found = NULL;
+
+	for (size_t i = 0; i < ps->n; i++)
+		if (ps->v[i].e.id == id)
+			found = &ps->v[i];
+	return found;
+}
+
+static int by_turn(const void *a, const void *b)
+{
+	const struct layer_piece *x = a, *y = b;
+
+	return (x->turn > y->turn) - (x->turn < y->turn);
+}
+
+/* Leaves unknown ones that hold something, and what they stand on, parents first. Whatever the files say, each is marked once. */
+static void sort_out(struct layer_pieces *ps)
 {
 	size_t kept = 0;
-	bool *needed = cli_xzalloc(ps->n + 1);
 
 	for (size_t i = 0; i < ps->n; i++)
-		needed[i] = is_needed(ls, ps, &ps->v[i]);
+		if (ps->v[i].placed && ps->v[i].unknown && !ps->v[i].silent)
+			for (struct layer_piece *p = &ps->v[i]; p && !p->needed; p = by_id(ps, p->e.parent))
+				p->needed = true;
 	for (size_t i = 0; i < ps->n; i++)
-		if (needed[i])
+		if (ps->v[i].needed && ps->v[i].placed && ps->v[i].unknown)
 			ps->v[kept++] = ps->v[i];
 	ps->n = kept;
-	free(needed);
-	/* parents first: as many rounds as they are deep */
-	for (size_t i = 0; i < ps->n; i++)
-		for (size_t k = i + 1; k < ps->n; k++)
-			if (ps->v[k].e.id == ps->v[i].e.parent) {
-				struct layer_piece child = ps->v[i];
-
-				ps->v[i] = ps->v[k];
-				ps->v[k] = child;
-				k = i;
-			}
+	if (kept)
+		qsort(ps->v, kept, sizeof *ps->v, by_turn);
 }
 
 /* Layers that another program has made since the index was read: a reader holds no lock. */
@@ -176,30 +170,33 @@ static void leave_out_newer(struct layer_store *ls, struct layer_pieces *ps)
 	pod_store_init(&now, &cli_alloc);
 	if (ls->index && pod_store_load(&now, ls->index->vf.dev, &slot, NULL) == POD_OK) {
 		for (size_t i = 0; i < ps->n; i++)
-			if (!is_unknown(ls, &ps->v[i]) || !pod_store_find(&now, ps->v[i].e.id))
+			if (!ps->v[i].unknown || !pod_store_find(&now, ps->v[i].e.id))
 				ps->v[kept++] = ps->v[i];
 		ps->n = kept;
 	}
 	pod_store_fini(&now);
 }
 
-static size_t count_unknown(struct layer_store *ls, const struct layer_pieces *ps)
+static bool any_unknown(const struct layer_pieces *ps)
 {
-	size_t n = 0;
-
 	for (size_t i = 0; i < ps->n; i++)
-		n += is_unknown(ls, &ps->v[i]);
-	return n;
+		if (ps->v[i].unknown)
+			return true;
+	return false;
 }
 
 bool layer_strangers_find(struct layer_store *ls, struct layer_pieces *out, struct fault *fault)
 {
+	unsigned before = 0, placed = 0;
+
 	*out = (struct layer_pieces){.ls = ls};
 	if (!layer_pieces_list(out, fault))
 		return false;
-	if (count_unknown(ls, out) && !ls->dir.writable)
+	for (size_t i = 0; i < out->n; i++)
+		out->v[i].unknown = is_unknown(ls, &out->v[i]);
+	if (any_unknown(out) && !ls->dir.writable)
 		leave_out_newer(ls, out);
-	if (!count_unknown(ls, out)) {
+	if (!any_unknown(out)) {
 		out->n = 0;
 		return true;
 	}
@@ -207,8 +204,10 @@ bool layer_strangers_find(struct layer_store *ls, struct layer_pieces *out, stru
 		(void)layer_piece_read(ls, &out->v[i], NULL);
 		out->v[i].placed = out->v[i].opened && pod_store_find(&ls->s, out->v[i].e.id);
 	}
-	while (place(out))
-		;
-	sort_out(ls, out);
+	do {
+		before = placed;
+		placed = place(out, placed);
+	} while (placed > before);
+	sort_out(out);
 	return true;
 }

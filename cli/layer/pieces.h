@@ -10,8 +10,10 @@ struct layer_piece {
 	uint8_t linkage[2][16];
 	char parent_file[POD_STORE_FILE_MAX]; /* "": none */
 	bool child, read_only, placed,
-		merging;     /* placed: its parent is known; merging: another one was being committed into it */
-	bool opened, silent; /* it could be read; it says nothing about the disk, so that it shows what its parent shows */
+		merging;      /* placed: its parent is known; merging: another one was being committed into it */
+	bool opened, silent;  /* it could be read; it says nothing about the disk, so that it shows what its parent shows */
+	bool unknown, needed; /* of a stranger: the index should know it; it holds something, or is below what does */
+	unsigned turn;	      /* in which it was placed: behind what it stands on */
 };
 struct layer_pieces {
 	struct layer_store *ls;
@@ -24,7 +26,8 @@ struct layer_pieces {
 bool layer_pieces_list(struct layer_pieces *ps, struct fault *fault);
 /* What the file says. False: left out, and said. */
 bool layer_piece_read(struct layer_store *ls, struct layer_piece *p, struct fault *fault);
-bool layer_piece_fits(const struct layer_piece *child, const struct layer_piece *parent);
+/* What a file stands on, among those that are placed: the one that it names, if several fit. NULL: none. */
+const struct layer_piece *layer_piece_parent(const struct layer_pieces *ps, const struct layer_piece *p);
 /* A child that says nothing about the disk. */
 bool layer_is_silent(struct pod_member *l);
 

@@ -13,16 +13,15 @@
 
 static void find_parent(struct layer_pieces *ps, struct layer_piece *p, struct fault *fault)
 {
+	const struct layer_piece *parent = p->child ? layer_piece_parent(ps, p) : NULL;
+
 	if (!p->child)
 		return;
-	for (size_t i = 0; i < ps->n; i++)
-		if (&ps->v[i] != p && ps->v[i].placed && layer_piece_fits(p, &ps->v[i]) &&
-		    (!p->e.parent || pod_strcasecmp(ps->v[i].e.file, p->parent_file) == 0))
-			p->e.parent = ps->v[i].e.id;
-	if (!p->e.parent)
+	p->e.parent = parent ? parent->e.id : 0;
+	p->placed = p->e.parent != 0;
+	if (!p->placed)
 		fault_warn(fault, _("%s/%s: left out: its parent is missing, or has been written to since"), ps->ls->dir.shown,
 			   p->e.file);
-	p->placed = p->e.parent != 0;
 }
 
 /* Two files may have come to one name, or to one identifier. */

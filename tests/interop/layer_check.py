@@ -81,6 +81,19 @@ def older_index():
     check(os.path.exists("o/foreign.12345678.vhdx") and not os.path.exists("o/left.87654321.vhdx"), "a leftover goes, data stay")
 
 
+def in_a_circle():
+    """Two unknown files with one identifier, each of which stands on the other by that: an end is found, and nothing goes."""
+    must("layer", "create", "ring", "--size", "8M")
+    for name, parent in (("x.00000005", file("ring", "base")), ("z.00000007", "ring/x.00000005.vhdx"), ("y.00000005", "ring/z.00000007.vhdx")):
+        must("disk", "create", "ring/%s.vhdx" % name, "--parent", parent)
+    write("ring/y.00000005.vhdx", 3, "0")
+    files = {f for f in os.listdir("ring") if f.endswith(".vhdx")}
+    check(isopod("layer", "check", "ring", timeout=20).rc == 1, "check ends")
+    one_line(isopod("layer", "snapshot", "ring", "q", timeout=20), 3, "snapshot ends", "does not know", "check --repair")
+    isopod("layer", "check", "ring", "--repair", timeout=20)
+    equal({f for f in os.listdir("ring") if f.endswith(".vhdx")} & files, files, "a repair takes nothing away")
+
+
 def outsider():
     """An image that somebody made on the current layer, and that is no layer."""
     must("layer", "create", "out", "--size", "8M")
@@ -292,6 +305,7 @@ if os.path.isdir("/dev/shm"):
 with workdir():
     store("c0")
     older_index()
+    in_a_circle()
     hard_links()
     newer_index()
     outsider()

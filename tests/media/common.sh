@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash disable=SC2034,SC2016
+# shellcheck shell=bash disable=SC2034,SC2016,SC2154
 # What the media have in common. Sourced by build.sh before m/NAME.sh; $media is the cache folder.
 
 # Dates inside the media; any fixed second will do.
@@ -68,6 +68,51 @@ efi_loaders() {
 	rm bootia32.efi
 }
 
+# grub_serial [console]: GRUB's terminals, for its configuration: the serial port; with `console`, the screen and the keyboard, too.
+grub_serial() {
+	echo '# UEFI firmware mirrors its console to the serial port by itself.'
+	echo 'if [ "$grub_platform" = pc ]; then'
+	printf '\tserial --unit=0 --speed=115200\n'
+	[ -z "${1:-}" ] || printf '\tterminal_input %s serial\n' "$1"
+	printf '\tterminal_output %sserial\n' "${1:+$1 }"
+	echo 'fi'
+}
+
+# small_root FOLDER: what a system of busybox and little else starts from. Leaves the live system's initrd unpacked in all/.
+small_root() {
+	local f lib=lib/x86_64-linux-gnu
+	[ -e all ] || { mkdir all && zstd -dcq "$media/base/initrd.live" |
+		cpio -D all -idm --quiet --no-preserve-owner --no-absolute-filenames 'usr/*'; }
+	mkdir -p "$1/bin" "$1/dev" "$1/proc" "$1/sys" "$1/lib64" "$1/$lib"
+	cp all/usr/bin/busybox "$1/bin/"
+	for f in libc.so.6 libresolv.so.2; do
+		[ ! -e "all/usr/$lib/$f" ] || cp "all/usr/$lib/$f" "$1/$lib/"
+	done
+	cp "all/usr/$lib/ld-linux-x86-64.so.2" "$1/lib64/"
+}
+
+# small_modules FOLDER LEAST MODULE...: modules out of all/ in the order in which they are loaded, 01.ko and so on: each behind what it depends
+# on (modules.dep has that nearest first). Fewer than LEAST in all are a failure.
+small_modules() {
+	local to=$1 least=$2 from m n=0
+	shift 2
+	from=$(echo all/usr/lib/modules/*)
+	mkdir -p "$to"
+	for m; do
+		sed -n "s,^\(kernel/.*/$m\.ko\): *\(.*\),\1 \2,p" "$from/modules.dep" | tr ' ' '\n' | sed '/^$/d' | tac
+	done | awk '!seen[$0]++' >order
+	[ "$(wc -l <order)" -ge "$least" ]
+	while read -r m; do
+		n=$((n + 1))
+		cp "$from/$m" "$to/$(printf %02d $n).ko"
+	done <order
+}
+
+# small_initrd FOLDER FILE
+small_initrd() {
+	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -9n) >"$2"
+}
+
 # live_menus ROOT KERNEL INITRD ARGUMENTS TITLE: the same entry for isolinux (with its menu) and GRUB, chosen after one second.
 live_menus() {
 	isolinux_files "$1/isolinux" menu libutil libcom32
@@ -88,13 +133,9 @@ label verbose
   append initrd=$3 ${4/loglevel=4/loglevel=8}
 END
 	mkdir -p "$1/boot/grub"
-	cat >"$1/boot/grub/grub.cfg" <<END
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "\$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_input console serial
-	terminal_output console serial
-fi
+	{
+		grub_serial console
+		cat <<END
 set timeout=1
 set default=0
 menuentry '$5' {
@@ -106,6 +147,7 @@ menuentry '$5, all messages' {
 	initrd $3
 }
 END
+	} >"$1/boot/grub/grub.cfg"
 }
 
 live_args='boot=live noeject console=tty0 console=ttyS0,115200 loglevel=4'

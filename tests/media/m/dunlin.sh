@@ -82,19 +82,17 @@ END
 	chmod 755 system/sbin/lbu
 	tar -C system --owner=0 --group=0 -cf root/apks/system.tar .
 	touch root/apks/.boot_repository
-	(cd initrd && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -9n) >root/boot/initramfs
+	small_initrd initrd root/boot/initramfs
 	cp "$media/base/vmlinuz" root/boot/vmlinuz
-	cat >root/boot/grub/grub.cfg <<'END'
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_output serial
-fi
+	{
+		grub_serial
+		cat <<'END'
 set timeout=1
 menuentry 'Pod Dunlin' {
 	linux /boot/vmlinuz modules=loop,squashfs console=ttyS0,115200 loglevel=4
 	initrd /boot/initramfs
 }
 END
+	} >root/boot/grub/grub.cfg
 	grub-mkrescue -o dunlin.iso root -volid PODDUNLIN
 }

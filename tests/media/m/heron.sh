@@ -4,29 +4,13 @@ about='a system that looks for its label on the partitions its kernel sees, as F
 out=heron.iso
 needs=base
 
-# Loaded in this order, each with what it needs before it.
 modules='xhci-pci ehci-pci usb-storage uas sd_mod isofs'
 
-# needed MODULE: files of it and what it depends on, deepest first (modules.dep has them nearest first).
-needed() {
-	sed -n "s,^\(kernel/.*/$1\.ko\): *\(.*\),\1 \2,p" modules.dep | tr ' ' '\n' | sed '/^$/d' | tac
-}
-
 build() {
-	mkdir -p all small/bin small/dev small/proc small/sys small/mnt small/lib64 small/lib/x86_64-linux-gnu small/m root/boot/grub system
-	zstd -dcq "$media/base/initrd.live" | cpio -D all -idm --quiet --no-preserve-owner --no-absolute-filenames 'usr/*'
-	local from n=0
-	from=$(echo all/usr/lib/modules/*)
-	cp "$from/modules.dep" .
-	for m in $modules; do needed "$m"; done | awk '!seen[$0]++' >order
-	while read -r m; do
-		n=$((n + 1))
-		cp "$from/$m" "small/m/$(printf %02d $n).ko"
-	done <order
-	[ $n -ge 8 ]
-	cp all/usr/bin/busybox small/bin/
-	cp all/usr/lib/x86_64-linux-gnu/libc.so.6 all/usr/lib/x86_64-linux-gnu/libresolv.so.2 small/lib/x86_64-linux-gnu/ || [ -e small/lib/x86_64-linux-gnu/libc.so.6 ]
-	cp all/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 small/lib64/
+	mkdir -p small/mnt root/boot/grub system
+	small_root small
+	# shellcheck disable=SC2086
+	small_modules small/m 8 $modules
 	cat >small/init <<'END'
 #!/bin/busybox sh
 b=/bin/busybox
@@ -59,21 +43,19 @@ echo "heron found no partition with its label"
 while :; do $b sleep 60; done
 END
 	chmod 755 small/init
-	(cd small && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -9n) >system/initrd
+	small_initrd small system/initrd
 	cp "$media/base/vmlinuz" system/vmlinuz
 	mke2fs -q -t ext2 -d system root/system.bin 24m
 	printf 'heron, read from its own volume' >root/word.txt
 	head -c 2000000 /dev/zero | tr '\0' 'h' >root/large
-	cat >root/boot/grub/grub.cfg <<'END'
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_output serial
-fi
+	{
+		grub_serial
+		cat <<'END'
 loopback loop /system.bin
 linux (loop)/vmlinuz console=ttyS0,115200 loglevel=4 panic=20
 initrd (loop)/initrd
 boot
 END
+	} >root/boot/grub/grub.cfg
 	grub-mkrescue -o heron.iso root -volid HERON
 }

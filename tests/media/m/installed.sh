@@ -21,13 +21,9 @@ root_tree() {
 	cp "$media/instbase/vmlinuz" "root/boot/vmlinuz-$version"
 	cp "$media/instbase/initrd" "root/boot/initrd.img-$version"
 	mkdir -p root/boot/grub
-	cat >root/boot/grub/grub.cfg <<END
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "\$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_input console serial
-	terminal_output console serial
-fi
+	{
+		grub_serial console
+		cat <<END
 set timeout=1
 set default=0
 menuentry 'Pod Installed' {
@@ -35,6 +31,7 @@ menuentry 'Pod Installed' {
 	initrd /boot/initrd.img-$version
 }
 END
+	} >root/boot/grub/grub.cfg
 }
 
 # grub_core FORMAT FILE PREFIX EARLY MODULE...: GRUB's own part for a disk; EARLY may be empty.
@@ -68,7 +65,7 @@ grub_bios() {
 # ext4_root HOST ROOT: root.img
 ext4_root() {
 	export media version
-	fakeroot bash -euc "$(declare -f root_tree)
+	fakeroot bash -euc "$(declare -f grub_serial root_tree)
 		root_tree $1 $2 ext4; truncate -s ${root_kib}K root.img
 		mke2fs -q -t ext4 -U $root_uuid -L podroot -m 0 -d root root.img; rm -r root"
 }

@@ -7,7 +7,7 @@ needs='instbase installed'
 # btrfs_root HOST: root.img
 btrfs_root() {
 	export media version
-	fakeroot bash -euc "$(declare -f root_tree)
+	fakeroot bash -euc "$(declare -f grub_serial root_tree)
 		root_tree $1 UUID=$root_uuid btrfs; printf 'UUID=%s / btrfs defaults 0 0\n' $root_uuid >root/etc/fstab; truncate -s ${root_kib}K root.img
 		mkfs.btrfs -q -m single -U $root_uuid -L podroot --rootdir root root.img; rm -r root"
 }

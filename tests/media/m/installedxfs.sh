@@ -36,7 +36,7 @@ END
 # xfs_root HOST: root.img
 xfs_root() {
 	export media version
-	fakeroot bash -euc "$(declare -f root_tree proto)
+	fakeroot bash -euc "$(declare -f grub_serial root_tree proto)
 		root_tree $1 UUID=$root_uuid xfs; printf 'UUID=%s / xfs defaults 0 0\n' $root_uuid >root/etc/fstab; proto root >proto.txt
 		truncate -s ${root_kib}K root.img; mkfs.xfs -q -m uuid=$root_uuid -L podroot -p proto.txt root.img; rm -r root proto.txt"
 }

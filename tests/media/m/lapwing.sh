@@ -59,19 +59,17 @@ END
 	cp -a "$media/nest/system" system
 	echo podlapwing >system/etc/hostname
 	mksquashfs system root/arch/x86_64/airootfs.sfs -quiet -no-progress -all-root
-	(cd initrd && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -9n) >root/boot/initramfs.img
+	small_initrd initrd root/boot/initramfs.img
 	cp "$media/base/vmlinuz" root/boot/vmlinuz
-	cat >root/boot/grub/grub.cfg <<'END'
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_output serial
-fi
+	{
+		grub_serial
+		cat <<'END'
 set timeout=1
 menuentry 'Pod Lapwing' {
 	linux /boot/vmlinuz archisolabel=PODLAPWING console=ttyS0,115200 loglevel=4
 	initrd /boot/initramfs.img
 }
 END
+	} >root/boot/grub/grub.cfg
 	grub-mkrescue -o lapwing.iso root -volid PODLAPWING
 }

@@ -9,8 +9,8 @@ modules='nvdimm/libnvdimm nvdimm/nd_btt nvdimm/nd_pmem nvdimm/nd_e820 acpi/nfit/
 
 build() {
 	local m n=0
-	mkdir -p all small/bin small/dev small/proc small/sys small/mnt small/lib64 small/lib/x86_64-linux-gnu small/m root/boot/grub
-	zstd -dcq "$media/base/initrd.live" | cpio -D all -idm --quiet --no-preserve-owner --no-absolute-filenames 'usr/*'
+	mkdir -p small/mnt small/m root/boot/grub
+	small_root small
 	unsquashfs -q -n -d modules "$media/base/live.squashfs" 'usr/lib/modules/*/kernel/drivers/nvdimm' 'usr/lib/modules/*/kernel/drivers/acpi/nfit' \
 		'usr/lib/modules/*/kernel/drivers/cdrom' 'usr/lib/modules/*/kernel/fs/isofs' >/dev/null
 	for m in $modules; do
@@ -18,9 +18,6 @@ build() {
 		cp modules/usr/lib/modules/*/kernel/drivers/"$m.ko" "small/m/$n.ko"
 	done
 	cp modules/usr/lib/modules/*/kernel/fs/isofs/isofs.ko small/m/9.ko
-	cp all/usr/bin/busybox small/bin/
-	cp all/usr/lib/x86_64-linux-gnu/libc.so.6 all/usr/lib/x86_64-linux-gnu/libresolv.so.2 small/lib/x86_64-linux-gnu/ || [ -e small/lib/x86_64-linux-gnu/libc.so.6 ]
-	cp all/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 small/lib64/
 	cat >small/init <<'END'
 #!/bin/busybox sh
 b=/bin/busybox
@@ -51,20 +48,18 @@ echo "mayfly found no memory with its label"
 while :; do $b sleep 60; done
 END
 	chmod 755 small/init
-	(cd small && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -9n) >root/initrd
+	small_initrd small root/initrd
 	cp "$media/base/vmlinuz" root/vmlinuz
 	printf 'mayfly, read from memory' >root/word.txt
 	head -c 2000000 /dev/zero | tr '\0' 'm' >root/large
-	cat >root/boot/grub/grub.cfg <<'END'
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_output serial
-fi
+	{
+		grub_serial
+		cat <<'END'
 linux /vmlinuz console=ttyS0,115200 loglevel=4 panic=20
 initrd /initrd
 boot
 END
+	} >root/boot/grub/grub.cfg
 	grub-mkrescue --compress=no --fonts= --themes= --locales= \
 		--install-modules='normal iso9660 fat part_gpt part_msdos linux serial terminal echo test' \
 		-o mayfly.iso root -- -volid MAYFLY

@@ -7,13 +7,9 @@ needs=
 build() {
 	mkdir -p root/boot/grub
 	cp /boot/memtest86+x64.bin /boot/memtest86+x64.efi root/boot/
-	cat >root/boot/grub/grub.cfg <<'END'
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_input console serial
-	terminal_output console serial
-fi
+	{
+		grub_serial console
+		cat <<'END'
 set timeout=1
 set default=0
 if [ "$grub_platform" = efi ]; then
@@ -27,5 +23,6 @@ else
 	}
 fi
 END
+	} >root/boot/grub/grub.cfg
 	grub-mkrescue --compress=no -o memtest.iso root -- -volid PODMEMTEST
 }

@@ -4,40 +4,21 @@ about='what the small live systems of our own words share: busybox, kernel modul
 out=nest
 needs=base
 
-# Loaded in this order, each with what it needs before it.
 modules='crc32c_generic xhci-pci ehci-pci usb-storage uas sd_mod isofs loop squashfs overlay ext4'
-
-# needed MODULE: files of it and what it depends on, deepest first (modules.dep has them nearest first).
-needed() {
-	sed -n "s,^\(kernel/.*/$1\.ko\): *\(.*\),\1 \2,p" modules.dep | tr ' ' '\n' | sed '/^$/d' | tac
-}
 
 # busybox_into FOLDER: it, its libraries, and a link for each of its commands.
 busybox_into() {
 	local f
-	mkdir -p "$1/bin" "$1/dev" "$1/proc" "$1/sys" "$1/lib64" "$1/lib/x86_64-linux-gnu"
-	cp all/usr/bin/busybox "$1/bin/"
-	for f in libc.so.6 libresolv.so.2; do
-		[ ! -e "all/usr/lib/x86_64-linux-gnu/$f" ] || cp "all/usr/lib/x86_64-linux-gnu/$f" "$1/lib/x86_64-linux-gnu/"
-	done
-	cp all/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$1/lib64/"
+	small_root "$1"
 	for f in $("$1/bin/busybox" --list); do [ "$f" = busybox ] || ln -s busybox "$1/bin/$f"; done
 }
 
 build() {
-	mkdir -p all nest/initrd/m nest/system/etc nest/system/root nest/system/sbin nest/system/tmp
-	zstd -dcq "$media/base/initrd.live" | cpio -D all -idm --quiet --no-preserve-owner --no-absolute-filenames 'usr/*'
-	local from n=0
-	from=$(echo all/usr/lib/modules/*)
-	cp "$from/modules.dep" .
-	for m in $modules; do needed "$m"; done | awk '!seen[$0]++' >order
-	while read -r m; do
-		n=$((n + 1))
-		cp "$from/$m" "nest/initrd/m/$(printf %02d $n).ko"
-	done <order
-	[ $n -ge 14 ]
+	mkdir -p nest/system/etc nest/system/root nest/system/sbin nest/system/tmp
 	busybox_into nest/initrd
 	busybox_into nest/system
+	# shellcheck disable=SC2086
+	small_modules nest/initrd/m 14 $modules
 	# A login by name and password, as the tests know it.
 	cat >nest/system/sbin/init <<'END'
 #!/bin/sh

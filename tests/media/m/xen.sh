@@ -13,13 +13,9 @@ build() {
 	cp hypervisor/boot/xen-4.17-amd64.gz root/boot/xen.gz
 	zstd -dc "$media/base/initrd.live" | gzip -6n >root/install.img
 	ln "$media/base/live.squashfs" root/live/filesystem.squashfs
-	cat >root/boot/grub/grub.cfg <<'END_OF_MENU'
-# UEFI firmware mirrors its console to the serial port by itself.
-if [ "$grub_platform" = pc ]; then
-	serial --unit=0 --speed=115200
-	terminal_input console serial
-	terminal_output console serial
-fi
+	{
+		grub_serial console
+		cat <<'END_OF_MENU'
 set timeout=1
 set default=0
 menuentry 'Pod Live under Xen' {
@@ -28,6 +24,7 @@ menuentry 'Pod Live under Xen' {
 	module2 /install.img
 }
 END_OF_MENU
+	} >root/boot/grub/grub.cfg
 	grub-mkrescue --compress=no --fonts= --themes= --locales= -o xen.iso \
 		--install-modules='multiboot2 normal iso9660 part_gpt part_msdos fat search search_fs_uuid search_fs_file search_label configfile serial terminal test all_video gzio xzio lzopio' \
 		root -- -volid PODXEN

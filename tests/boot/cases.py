@@ -36,6 +36,7 @@ MARKER = {
     "heron": r"heron waits",
     "mayfly": r"mayfly waits",
     "lapwing": r"podlapwing login:",
+    "cricket": r"podcricket login:",
     "dunlin": r"poddunlin login:",
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",
@@ -82,6 +83,7 @@ class Case:
     machine: tuple = ()   # further QEMU arguments; {build} is the build folder
     writes: bool = False  # the stick may be written: then isopod trace is asked afterwards, and must see nothing wrong
     verdict: str = ""     # ... or this
+    touches: str = ""     # what may be other than before on the stick, beside its state file: image | esp | data (untouched.py)
     tags: set = field(default_factory=set)
     idle: bool = False    # it waits for its own clock, most of the time: beside the others
     answer: tuple = ()    # a question of the menu after the choice, and the keys that answer it
@@ -274,7 +276,7 @@ for _fw in ("bios", "uefi"):
     case(_fw + "-own-disk", _fw, "main", "live", "menu", marker=MENU, timeout=120, after=start_own, tags={"own"})
 
 # Every kind of medium on both firmwares, one of thirteen images on one exFAT partition on a USB stick.
-case("bios-live", "bios", "main", "live", after=check_data_partition, writes=True)
+case("bios-live", "bios", "main", "live", after=check_data_partition, writes=True, touches="data")
 case("bios-dracut", "bios", "main", "dracut", after=check_clean, writes=True)
 case("bios-installer", "bios", "main", "installer", memory=1400, writes=True)
 case("bios-memtest", "bios", "main", "memtest", timeout=150, writes=True)
@@ -282,7 +284,7 @@ case("bios-ipxe", "bios", "main", "ipxe", timeout=90, writes=True)
 case("bios-floppy", "bios", "main", "floppy", timeout=90, writes=True)
 case("bios-hd", "bios", "main", "hd", timeout=90)
 case("bios-rawdisk", "bios", "main", "rawdisk", timeout=90)
-case("uefi-live", "uefi", "main", "live", after=check_data_partition, writes=True)
+case("uefi-live", "uefi", "main", "live", after=check_data_partition, writes=True, touches="data")
 case("uefi-dracut", "uefi", "main", "dracut", after=check_clean, writes=True)
 case("uefi-installer", "uefi", "main", "installer", memory=1400, writes=True)
 case("uefi-memtest", "uefi", "main", "memtest", timeout=180, writes=True)
@@ -300,8 +302,8 @@ case("uefi-vhdx-chain", "uefi", "virtual", "rawdisk", timeout=120, file="/images
 case("bios-vhd", "bios", "virtual", "rawdisk", timeout=90, file="/images/raw.vhd")
 
 # A layer store on NTFS goes back to the snapshot before the last one, by a key of the menu.
-case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/vm/win/layer-2", writes=True)
-case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-2", writes=True, group="long")
+case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/vm/win/layer-2", writes=True, touches="data")
+case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-2", writes=True, touches="data", group="long")
 
 # NTFS in the place of exFAT.
 case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)
@@ -362,8 +364,8 @@ case("bios-two-sticks", "bios", "main", "live", extra=(("two", "usb"),), after=c
 # Stage 2 of this build, started by another loader, finds its own stick behind one of another version.
 case("bios-two-versions", "bios", "other-version", "hd", "menu", marker=r"floppy\.iso", forbid=r"hd\.iso", extra=(("small", "usb"),),
      machine=("-kernel", "{build}/stick/stage2.bin"), timeout=90, **L)
-case("bios-gpt", "bios", "gpt", "live", after=check_data_partition, **L)
-case("uefi-gpt", "uefi", "gpt", "live", after=check_data_partition, **L)
+case("bios-gpt", "bios", "gpt", "live", after=check_data_partition, touches="data", **L)
+case("uefi-gpt", "uefi", "gpt", "live", after=check_data_partition, touches="data", **L)
 case("ia32-live", "uefi-ia32", "main", "live", **L)
 case("uefi-600-images", "uefi", "many", "efionly", "serial", timeout=180, **L)
 case("bios-300-folders", "bios", "tree", "floppy", "serial", timeout=150, **L)
@@ -374,11 +376,11 @@ case("uefi-one-shot", "uefi", "main", "efionly", timeout=120, after=check_one_sh
 case("bios-sata-dracut", "bios", "main", "dracut", bus="sata", after=check_clean, **L)
 
 # Another firmware that has UEFI.
-case("uboot-x64-menu", "uboot-x64", "main", "live", "menu", marker=MENU, timeout=120, bus="sata", **L)
-case("uboot-x64-efionly", "uboot-x64", "main", "efionly", bus="sata", timeout=120, **L)
-case("uboot-x64-live", "uboot-x64", "main", "live", bus="sata", after=check_clean, **L)
-case("uboot-aa64-menu", "uboot-aa64", "main", "live", "menu", marker=MENU, timeout=120, bus="virtio", **L)
-case("uboot-aa64-installer", "uboot-aa64", "main", "installer-arm64", bus="virtio", memory=1400, timeout=600, **L)
+case("uboot-x64-menu", "uboot-x64", "main", "live", "menu", marker=MENU, timeout=120, touches="esp", bus="sata", **L)
+case("uboot-x64-efionly", "uboot-x64", "main", "efionly", touches="esp", bus="sata", timeout=120, **L)
+case("uboot-x64-live", "uboot-x64", "main", "live", touches="esp", bus="sata", after=check_clean, **L)
+case("uboot-aa64-menu", "uboot-aa64", "main", "live", "menu", marker=MENU, timeout=120, touches="esp", bus="virtio", **L)
+case("uboot-aa64-installer", "uboot-aa64", "main", "installer-arm64", touches="esp", bus="virtio", memory=1400, timeout=600, **L)
 
 case("uefi-sata-dracut", "uefi", "main", "dracut", bus="sata", after=check_clean, **L)
 

@@ -90,5 +90,5 @@ def add_to(case):
         case("%s-installed-xfs" % fw, fw, "installed-fs", "installedxfs", file="/images/installedxfs.img", after=check_overlay, **L)
         case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
     case("uefi-installed-uki", "uefi", "installed-fs", "installeduki", file="/images/installeduki.img", after=check_overlay, **L)
-    case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, **L)
-    case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, **L)
+    case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, touches="image", **L)
+    case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, touches="image", **L)

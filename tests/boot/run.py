@@ -24,6 +24,7 @@ import cases
 import secure
 import sticks
 import trace_cases
+import untouched
 from vm import VM, BootError, BootTimeout
 
 FIRMWARE_FILES = {
@@ -138,7 +139,7 @@ def run_case(env, case, broken):
             image = env.stick(case.stick)
         for name, bus in case.extra:
             drives.append((env.stick(name), bus, False))
-        with VM(case.firmware, image, bus=case.bus, memory=case.memory, drives=drives, write=case.writes and copy is not None,
+        with VM(case.firmware, image, bus=case.bus, memory=case.memory, drives=drives, write=copy is not None,
                 work=work, log=log, extra=[a.format(build=env.build) for a in case.machine],
                 variables=env.secure_variables) as vm:
             try:
@@ -175,8 +176,10 @@ def run_case(env, case, broken):
                 with open(log[:-4] + ".txt", "w") as f:
                     f.write(vm.text)
     finally:
-        if copy and case.writes and not broken and not sys.exc_info()[1]:
-            trace_cases.expect(env, copy, case.verdict)
+        if copy and not broken and not sys.exc_info()[1]:
+            untouched.check(env, case, env.stick(case.stick), copy)
+            if case.writes:
+                trace_cases.expect(env, copy, case.verdict)
         for p in (copy, target):
             if p and os.path.exists(p):
                 os.unlink(p)

@@ -24,6 +24,7 @@ from vm import BootError, VM
 MIB = 1 << 20
 RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut"),
         "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine"),
+        "casper-uefi": ("uefi", "cricket", "casper"), "casper-bios": ("bios", "cricket", "casper"),
         "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk"), "disk-full": ("uefi", "installed", "disk")}
 SAVE = {"dunlin": "lbu commit"}
 LOGIN, SHUT_DOWN = 900, 300

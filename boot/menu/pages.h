@@ -76,6 +76,11 @@ void partition_end(struct menu *m);
 /* Notes how that went, or how it did when the menu began. */
 void partition_note(struct menu *m, enum pod_status st);
 
+/* --- a snapshot before a start (before.c) ---------------------------------------------------------------------------- */
+
+/* Does isopod.conf say that the state before each start of this image is kept? */
+bool snapshot_by_rule(struct menu *m, size_t image);
+
 /* Does it start here? Marks it if not (probe.c). */
 void probe_image(struct menu *m, size_t image);
 /* Looks at the next image on the screen that was not looked at yet (probe.c); false: there is none. */

@@ -10,7 +10,8 @@
 /* What a key that no line gives has. */
 static const struct {
 	const char *key, *value;
-} built_in[] = {{"timeout", ""}, {"default", ""}, {"language", "en"}, {"view", "flat"}, {"recorder", "on"}, {"memory", "off"}};
+} built_in[] = {{"timeout", ""},    {"default", ""},   {"language", "en"}, {"view", "flat"},
+		{"recorder", "on"}, {"memory", "off"}, {"snapshot", "off"}};
 
 struct printer {
 	const struct cli_rules *r;

@@ -15,6 +15,9 @@ static const char *const lint_text[] __attribute__((unused)) = {
 	N_("not a view (flat, folders)"),
 	N_("neither on nor off"),
 	N_("neither disk nor cd"),
+	N_("not on, off, or names of at most 1022 bytes of UTF-8"),
+	N_("not a number from 1 to 4096"),
+	N_("not names of letters and digits, of at most 255 bytes in all"),
 	N_("names no image on this stick"),
 	N_("names no file on this stick"),
 	N_("has no effect without a default"),
@@ -142,7 +145,7 @@ static void on_finding(void *ctx, const struct pod_conf_finding *f)
 {
 	struct lint *l = ctx;
 	struct cli_rules_finding out = {.line = f->line, .problem = f->problem, .counts = line_that_counts(l, f)};
-	char keys[128];
+	char keys[192];
 
 	snprintf(out.key, sizeof out.key, "%.*s", (int)pod_min_u64(f->key_len, sizeof out.key - 1), f->key);
 	known_keys(keys, sizeof keys);

@@ -17,11 +17,13 @@ enum key {
 	KEY_WRITE,
 	KEY_MEMORY,
 	KEY_PARTITION,
+	KEY_SNAPSHOT,
 	KEY_COUNT
 };
 
-static const char *const key_name[KEY_COUNT] = {"timeout",	 "default", "language",	 "view",  "recorder", "windows",
-						"windows_image", "answer",  "labconfig", "write", "memory",   "partition"};
+static const char *const key_name[KEY_COUNT] = {"timeout", "default",	    "language", "view",	     "recorder",
+						"windows", "windows_image", "answer",	"labconfig", "write",
+						"memory",  "partition",	    "snapshot"};
 
 struct span {
 	const char *p;
@@ -284,13 +286,16 @@ static const char *apply(struct pod_conf *c, const struct line *l, enum key *key
 							   : "not names of letters and digits, of at most 255 bytes in all";
 	case KEY_MEMORY:
 	case KEY_PARTITION:
-		return parse_patterns(l->value, *key == KEY_MEMORY ? c->memory : c->partition)
+	case KEY_SNAPSHOT:
+		return parse_patterns(l->value, *key == KEY_MEMORY	? c->memory
+						: *key == KEY_PARTITION ? c->partition
+									: c->snapshot)
 			       ? NULL
 			       : "not on, off, or names of at most 1022 bytes of UTF-8";
 	case KEY_COUNT:
 		break;
 	}
-	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory, partition)";
+	return "unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory, partition, snapshot)";
 }
 
 void pod_conf_init(struct pod_conf *c)

@@ -16,6 +16,7 @@
  *   memory    on | off | patterns (core/rules/match.h): which images are read into memory and served from there, so that a system that does
  *             not see the stick finds its medium
  *   partition on | off | patterns: which images are started with the image as a partition of the stick (core/disk/partmode.h), without asking
+ *   snapshot  on | off | patterns: of which images the state before a start is kept as a snapshot, where their files can hold one
  *   recorder  on | off: whether the boot manager writes its flight recorder into the state file (core/trace/record.h)
  *
  * Parsing never fails: a line that makes no sense is skipped, and the last valid line for a key counts. pod_conf_lint says what
@@ -45,6 +46,7 @@ struct pod_conf {
 	bool recorder_off;
 	char memory[POD_CONF_PATH_MAX];	   /* patterns; "" if none, "*" for all */
 	char partition[POD_CONF_PATH_MAX]; /* as memory */
+	char snapshot[POD_CONF_PATH_MAX];  /* as memory */
 	bool windows_cd;
 	bool write;
 	uint32_t windows_image;		     /* 0: none */

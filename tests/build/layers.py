@@ -13,7 +13,7 @@ LAYERS = [
     ["gfx", "escape", "serial", "screen", "keys"],
     ["stick", "scan", "store", "rollback", "persist", "language"],
     ["view", "box", "choose", "pager"],
-    ["last", "journal", "start", "memory", "partition", "launch", "probe", "images", "arguments", "snapshots", "own", "pages", "story", "browse"],
+    ["last", "journal", "before", "start", "memory", "partition", "launch", "probe", "images", "arguments", "snapshots", "own", "pages", "story", "browse"],
     ["main"],
 ]
 

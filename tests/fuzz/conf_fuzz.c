@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		     a.view == b.view && pod_streq(a.default_path, b.default_path));
 	FUZZ_REQUIRE(a.timeout_seconds <= POD_CONF_TIMEOUT_MAX && (!a.default_path[0] || a.default_path[0] == '/'));
 	FUZZ_REQUIRE(pod_streq(a.memory, b.memory) && !(pod_rules_match(a.memory, a.default_path) && !a.memory[0]));
+	FUZZ_REQUIRE(pod_streq(a.snapshot, b.snapshot) && !(pod_rules_match(a.snapshot, a.default_path) && !a.snapshot[0]));
 	struct pod_conf_place place;
 	for (unsigned k = 0; pod_conf_key(k); k++)
 		if (pod_conf_find((const char *)data, size, k, &b, &place))

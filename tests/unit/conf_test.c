@@ -105,7 +105,7 @@ TEST(lint_names_lines)
 		 7);
 	CHECK_STR(
 		report,
-		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory, partition)\n"
+		"2 colour: unknown key (known: timeout, default, language, view, recorder, windows, windows_image, answer, labconfig, write, memory, partition, snapshot)\n"
 		"3 timeout: not a number of seconds from 0 to 3600\n"
 		"3 timeout: given twice: the last valid line counts\n"
 		"5 no sense: no '=' in this line\n"
@@ -290,6 +290,22 @@ TEST(memory_is_for_all_none_or_some)
 	parse("memory =\nmemory = a\x01\n");
 	CHECK_STR(c.memory, "");
 	CHECK_EQ(lint("memory = a\xff\n", "1 memory: not on, off, or names of at most 1022 bytes of UTF-8\n"), 1);
+}
+
+TEST(a_snapshot_before_the_start_is_for_all_none_or_some)
+{
+	parse("memory = on\npartition = on\n");
+	CHECK_STR(c.snapshot, "");
+	parse("Snapshot = ON\n");
+	CHECK_STR(c.snapshot, "*");
+	CHECK(!c.memory[0] && !c.partition[0]);
+	parse("snapshot = on\nsnapshot = off\n");
+	CHECK_STR(c.snapshot, "");
+	parse("snapshot = vm\\win\\* | fedora*\nsnapshot =\n");
+	CHECK_STR(c.snapshot, "vm/win/* | fedora*");
+	CHECK_EQ(lint("snapshot = on\n", ""), 0);
+	CHECK_EQ(lint("snapshot = a\xff\n", ""), 1);
+	CHECK_STR(report, "1 snapshot: not on, off, or names of at most 1022 bytes of UTF-8\n");
 }
 
 TEST(patterns_of_images)

@@ -44,6 +44,18 @@ static bool begins_anew(struct menu *m, size_t image, char *text, size_t size)
 	return page_ask(m, T("Does not begin anew"), text);
 }
 
+/* On as many lines as it takes: what is to be done stands at its end. */
+static void say_kept(struct menu *m)
+{
+	char line[256];
+	size_t n, skip;
+	for (const char *p = m->kept; *p; p += n + skip) {
+		n = text_wrap(p, 74, &skip);
+		pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
+		screen_line(m, line);
+	}
+}
+
 /* A medium of Windows starts its Setup without asking; of a WIM file nobody knows which image its maker meant. */
 static bool asks(const struct menu *m, size_t image, enum start_choice by)
 {
@@ -128,7 +140,6 @@ static enum pod_status serve(struct menu *m, struct pod_plan *plan, const char *
 
 static void start(struct menu *m, size_t image, enum start_choice by, bool choosing, enum start_way way)
 {
-	const char *name = m->stick.image[image].name;
 	char *text = pod_zalloc(m->alloc, 1, 2048);
 	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
 	if (!text || !plan) {
@@ -138,16 +149,18 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 		page_message(m, T("Cannot start"), T("There is not enough memory."));
 		return;
 	}
-	if (!begins_anew(m, image, text, 2048)) {
+	if (!snapshot_before(m, &image, by) || !begins_anew(m, image, text, 2048)) {
 		m->arguments[0] = 0;
 		pod_free(m->alloc, text);
 		pod_free(m->alloc, plan);
 		return;
 	}
+	const char *name = m->stick.image[image].name;
 	size_t extents = 0;
 	pod_snprintf(text, 2048, T("Starting %s ..."), name);
 	screen_plain(m);
 	screen_line(m, text);
+	say_kept(m);
 	if (m->note[0])
 		screen_line(m, m->note);
 	if (m->arguments[0]) {

@@ -136,6 +136,7 @@ static void start_default(struct menu *m)
 				     m->conf->default_path);
 		return;
 	}
+	i = snapshot_followed(m, i);
 	view_select_image(m, i);
 	if (!m->conf->has_timeout)
 		return;

@@ -56,6 +56,7 @@ struct menu {
 	char arguments[POD_ARGUMENTS_MAX]; /* for the next plan: kernel arguments for this start */
 	struct pod_recorder recorder;
 	struct pod_rec_boot *before; /* the last start, or NULL */
+	char kept[512];		     /* of the start that begins: what became of the snapshot before it, or "" */
 	char note[256];		     /* shown above the status line */
 	const char *busy;	     /* shown there instead, while something takes time; NULL: nothing */
 	uint64_t countdown_end;	     /* 0: none */
@@ -71,6 +72,9 @@ static inline const char *menu_status(const struct menu *m, enum pod_status st)
 {
 	return menu_status_text(m->fw->language, st);
 }
+
+/* "2026-05-17", with `time` "2026-05-17 19:30"; seconds since 1970 (date.c). */
+void menu_date(char *buf, size_t size, int64_t seconds, bool time);
 
 /* The language at the start, and F3 (language.c). False: the screen cannot show it, and English is used. */
 bool language_open(struct menu *m);

@@ -476,6 +476,8 @@ static bool add_snapshots(struct menu *m, struct menu_pager *p, size_t image)
 		pager_add(m, p, T("Locked: what was written to it is discarded before each start."));
 	if (t->parent[0])
 		pager_add_pair(m, p, T("Snapshot"), t->parent);
+	if (!t->anew && snapshot_by_rule(m, image))
+		pager_add(m, p, T("isopod.conf: before each start its state is kept as a snapshot."));
 	pager_add_pair(m, p, "R", T("go back to a snapshot"));
 	return true;
 }

@@ -80,6 +80,11 @@ void partition_note(struct menu *m, enum pod_status st);
 
 /* Does isopod.conf say that the state before each start of this image is kept? */
 bool snapshot_by_rule(struct menu *m, size_t image);
+/* Takes it, if so: *image is another file of the same store then, and m->kept says what became of it. False: it could not be, and nobody
+ * wants to start all the same. */
+bool snapshot_before(struct menu *m, size_t *image, enum start_choice by);
+/* A layer that `default` names, and on which the current one stands since a snapshot was taken before a start: that one. Else `image`. */
+size_t snapshot_followed(struct menu *m, size_t image);
 
 /* Does it start here? Marks it if not (probe.c). */
 void probe_image(struct menu *m, size_t image);

@@ -31,10 +31,8 @@ static bool offers_any(const struct pod_store *s)
 	return false;
 }
 
-bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, char *text, size_t size)
+bool store_say_interrupted(struct menu *m, const char *name, const struct pod_stored *e, char *text, size_t size)
 {
-	const char *name = m->stick.image[image].name;
-	const struct pod_stored *cur = pod_store_find(s, s->current), *e = interrupted(s), *locked = pod_store_find(s, s->locked);
 	if (e && (e->flags & POD_STORED_MERGING))
 		pod_snprintf(
 			text, size,
@@ -47,7 +45,16 @@ bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, c
 			T("%s: a change of the layer %s was interrupted. On a computer, any command of 'isopod layer' that writes to "
 			  "the store brings it to its end."),
 			name, e->name);
-	else if (!cur || !offers_any(s))
+	return e;
+}
+
+bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, char *text, size_t size)
+{
+	const char *name = m->stick.image[image].name;
+	const struct pod_stored *cur = pod_store_find(s, s->current), *locked = pod_store_find(s, s->locked);
+	if (store_say_interrupted(m, name, interrupted(s), text, size))
+		return true;
+	if (!cur || !offers_any(s))
 		pod_snprintf(text, size,
 			     T("%s: the layer store has no snapshot to go back to. 'isopod layer snapshot' takes one."), name);
 	else if (locked)
@@ -65,28 +72,20 @@ bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, c
 	return true;
 }
 
-/* What a layer's file says. */
-struct layer {
-	uint8_t guid[16], linkage[16], linkage2[16];
-	uint64_t size_bytes;
-	uint32_t sector_shift, block_shift, chunk_shift, entries; /* entries: of its table of blocks */
-	bool has_parent, merging;
-};
-
-static enum pod_status look_into(struct menu *m, const struct menu_image *im, struct pod_vhdx *x, struct layer *l)
+static enum pod_status look_into(struct menu *m, const struct menu_image *im, struct pod_vhdx *x, struct store_facts *l)
 {
 	const struct pod_vhdx_options opt = {.cache_pages = 1};
 	struct store_file f;
 	POD_TRY(store_file_open(m, &im->node, &f));
 	enum pod_status st = pod_vhdx_open(x, &f.vf, m->alloc, &opt, NULL);
 	if (st == POD_OK) {
-		*l = (struct layer){.size_bytes = x->size_bytes,
-				    .sector_shift = x->sector_shift,
-				    .block_shift = x->block_shift,
-				    .chunk_shift = x->chunk_shift,
-				    .entries = x->bat_len / 8,
-				    .has_parent = x->has_parent,
-				    .merging = x->merging};
+		*l = (struct store_facts){.size_bytes = x->size_bytes,
+					  .sector_shift = x->sector_shift,
+					  .block_shift = x->block_shift,
+					  .chunk_shift = x->chunk_shift,
+					  .entries = x->bat_len / 8,
+					  .has_parent = x->has_parent,
+					  .merging = x->merging};
 		memcpy(l->guid, x->data_write_guid, 16);
 		memcpy(l->linkage, x->parent.linkage, 16);
 		memcpy(l->linkage2, x->parent.linkage2, 16);
@@ -96,7 +95,7 @@ static enum pod_status look_into(struct menu *m, const struct menu_image *im, st
 	return st;
 }
 
-static enum pod_status look(struct menu *m, const struct menu_store *t, uint32_t id, struct layer *l)
+enum pod_status store_look(struct menu *m, const struct menu_store *t, uint32_t id, struct store_facts *l)
 {
 	const struct menu_image *im = store_layer(m, t, id);
 	struct pod_vhdx *x = im ? pod_zalloc(m->alloc, 1, sizeof *x) : NULL; /* too large for the stack */
@@ -112,15 +111,15 @@ static bool same_guid(const uint8_t a[16], const uint8_t b[16])
 
 /* What is discarded is discarded for something that can be opened. *top: what `to` says; *bad: where it ended. */
 static enum pod_status walk(struct menu *m, const struct menu_store *t, const struct pod_store *s, const struct pod_stored *to,
-			    struct layer *top, const struct pod_stored **bad)
+			    struct store_facts *top, const struct pod_stored **bad)
 {
-	struct layer l, above = {0};
+	struct store_facts l, above = {0};
 	unsigned depth = 1;
 	for (const struct pod_stored *e = to; e; e = pod_store_find(s, e->parent)) {
 		*bad = e;
 		if (++depth > POD_CHAIN_DEPTH_MAX)
 			return POD_E_LIMIT;
-		POD_TRY(look(m, t, e->id, &l));
+		POD_TRY(store_look(m, t, e->id, &l));
 		bool known = e == to ? pod_guid_is_zero(e->data_guid) || same_guid(l.guid, e->data_guid)
 				     : same_guid(l.guid, above.linkage) || same_guid(l.guid, above.linkage2);
 		if (!known || l.merging || l.has_parent != (e->parent != 0))
@@ -132,35 +131,40 @@ static enum pod_status walk(struct menu *m, const struct menu_store *t, const st
 	return POD_OK;
 }
 
-static enum pod_status empty_onto(struct menu *m, const struct menu_store *t, const struct pod_stored *to,
-				  const struct layer *top, uint8_t made[16])
+enum pod_status store_empty_onto(struct menu *m, const struct menu_store *t, const struct menu_image *im, uint32_t to,
+				 const struct store_facts *top, uint8_t made[16])
 {
 	char path[POD_STORE_FILE_MAX + 2];
 	struct pod_parent_spec spec = {.path = {path}};
 	struct store_file f;
-	pod_snprintf(path, sizeof path, ".\\%s", store_layer(m, t, to->id)->name);
+	pod_snprintf(path, sizeof path, ".\\%s", store_layer(m, t, to)->name);
 	memcpy(spec.linkage, top->guid, 16);
-	POD_TRY(store_file_open(m, &m->stick.image[t->image].node, &f));
+	POD_TRY(store_file_open(m, &im->node, &f));
 	enum pod_status st = pod_vhdx_empty_onto(&f.vf, m->alloc, &spec, top->size_bytes, made, NULL);
 	pod_free(m->alloc, f.extent);
 	return st;
 }
 
-/* Would it fit? Before anything is written. */
-static enum pod_status fits(struct menu *m, const struct menu_store *t, const struct pod_store *s, const struct layer *top)
+enum pod_status store_fits(const struct store_facts *l, const struct store_facts *top)
 {
-	struct layer l;
-	POD_TRY(look(m, t, s->current, &l));
-	if (!l.has_parent)
+	if (!l->has_parent)
 		return POD_E_CORRUPT;
-	if (l.sector_shift != top->sector_shift)
+	if (l->sector_shift != top->sector_shift)
 		return POD_E_UNSUPPORTED;
-	return pod_vhdx_bat_entries(top->size_bytes, l.block_shift, l.chunk_shift, true) > l.entries ? POD_E_NOSPACE : POD_OK;
+	return pod_vhdx_bat_entries(top->size_bytes, l->block_shift, l->chunk_shift, true) > l->entries ? POD_E_NOSPACE : POD_OK;
+}
+
+/* Would it fit? Before anything is written. */
+static enum pod_status fits(struct menu *m, const struct menu_store *t, const struct pod_store *s, const struct store_facts *top)
+{
+	struct store_facts l;
+	POD_TRY(store_look(m, t, s->current, &l));
+	return store_fits(&l, top);
 }
 
 /* The index, the file, the index. */
 static enum pod_status carry_out(struct menu *m, struct menu_store *t, struct pod_store *s, struct pod_dev *index, unsigned slot,
-				 const struct pod_stored *to, const struct layer *top)
+				 const struct pod_stored *to, const struct store_facts *top)
 {
 	struct pod_stored *cur = pod_store_find(s, s->current);
 	uint32_t id = to->id;
@@ -169,7 +173,7 @@ static enum pod_status carry_out(struct menu *m, struct menu_store *t, struct po
 		cur->flags = (cur->flags & ~(uint32_t)(POD_STORED_HASHED | POD_STORED_PASSING)) | POD_STORED_REBASING;
 		POD_TRY(pod_store_save(s, index, &slot));
 	}
-	POD_TRY(empty_onto(m, t, to, top, made));
+	POD_TRY(store_empty_onto(m, t, &m->stick.image[t->image], id, top, made));
 	memcpy(cur->data_guid, made, 16);
 	cur->parent = id;
 	cur->size_bytes = top->size_bytes;
@@ -185,7 +189,7 @@ static enum pod_status go_back(struct menu *m, struct menu_store *t, struct pod_
 {
 	const struct pod_stored *to = pod_store_find(s, id);
 	const struct pod_stored *bad = to;
-	struct layer top;
+	struct store_facts top;
 	if (!to || !rollback_offers(s, to))
 		return POD_E_NOT_FOUND;
 	if (index->read_only)

@@ -124,6 +124,16 @@ bool rollback_offers(const struct pod_store *s, const struct pod_stored *e);
 enum pod_status POD_MUST_USE rollback_to(struct menu *m, size_t image, uint32_t id, char *text, size_t size);
 /* Why that cannot be, whatever the layer; false: it can. `text` holds the sentence. */
 bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, char *text, size_t size);
+/* The current layer of the store in *image becomes a snapshot, and a spare file the current layer: *image from then on (keep.c). */
+enum store_kept {
+	KEPT,	     /* `text` says as what */
+	KEPT_BEFORE, /* nothing was written since the last snapshot; `text` says so */
+	KEEPS_NONE,  /* it is no such image, or the store is locked: `text` has the reason, or "" */
+	NOT_KEPT,    /* `text` says why not, and what to do */
+};
+enum store_kept POD_MUST_USE store_keep(struct menu *m, size_t *image, char *text, size_t size);
+/* Is layer `id` the current one of the store that `image` is in, or below it? */
+bool store_stands_on(struct menu *m, const struct menu_store *t, uint32_t id);
 /* The snapshot of an image's persistence file. POD_E_NOT_FOUND. */
 enum pod_status POD_MUST_USE persist_snapshot(struct menu *m, size_t image, struct pod_node *out);
 /* Gives it the file's place. On failure `text` holds the sentence. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Layer stores on the stick (core/layer/index.h): of each, the list shows the current layer alone, and that one can be made empty where
- * it lies (core/vhd/vhdx_empty.c), to go on from the last snapshot or from another one (rollback.c). The boot manager makes no files.
+ * it lies (core/vhd/vhdx_empty.c), to go on from the last snapshot or from another one (rollback.c). The boot manager makes no files; to keep
+ * the current layer as a snapshot it goes on in a spare one (keep.c).
  */
 #include "boot/menu/store.h"
 #include "core/fs/ntfs.h"
@@ -116,7 +117,7 @@ static void hide_others(struct menu *m, size_t store, const struct pod_store *s)
 		return;
 	for (size_t i = 0; i < st->image_count; i++) {
 		if (i == t->image || st->image[i].folder != t->folder || !pod_store_parse_file(st->image[i].name, NULL, &id) ||
-		    !pod_store_find(s, id))
+		    !pod_store_knows(s, id))
 			continue;
 		st->image[i].hidden = true;
 		st->hidden++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What store.c has for rollback.c. */
+/* What store.c has for rollback.c and keep.c, and these for each other. */
 #ifndef POD_MENU_STORE_H
 #define POD_MENU_STORE_H
 
@@ -23,5 +23,21 @@ enum pod_status POD_MUST_USE store_file_open(struct menu *m, const struct pod_no
 const struct menu_image *store_layer(const struct menu *m, const struct menu_store *t, uint32_t id);
 /* What the list and the details say of it. */
 void store_describe(struct menu_store *t, const struct pod_store *s);
+
+/* What a layer's file says. */
+struct store_facts {
+	uint8_t guid[16], linkage[16], linkage2[16];
+	uint64_t size_bytes;
+	uint32_t sector_shift, block_shift, chunk_shift, entries; /* entries: of its table of blocks */
+	bool has_parent, merging;
+};
+enum pod_status POD_MUST_USE store_look(struct menu *m, const struct menu_store *t, uint32_t id, struct store_facts *l);
+/* Can the file of `l` become a child of what `top` is? */
+enum pod_status POD_MUST_USE store_fits(const struct store_facts *l, const struct store_facts *top);
+/* The file `im` becomes an empty child of layer `to`, which `top` tells of. *made: its DataWriteGuid then. */
+enum pod_status POD_MUST_USE store_empty_onto(struct menu *m, const struct menu_store *t, const struct menu_image *im,
+					      uint32_t to, const struct store_facts *top, uint8_t made[16]);
+/* `e`: a layer that an operation was interrupted at, or NULL. True: there is one, and `text` says so. */
+bool store_say_interrupted(struct menu *m, const char *name, const struct pod_stored *e, char *text, size_t size);
 
 #endif

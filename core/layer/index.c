@@ -5,6 +5,8 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 
+const uint8_t pod_store_spare_linkage[16] = {'i', 's', 'o', 'p', 'o', 'd', ' ', 0x4c, 0x8d, 's', 'p', 'a', 'r', 'e', ' ', '1'};
+
 void pod_store_init(struct pod_store *s, struct pod_alloc *a)
 {
 	memset(s, 0, sizeof *s);
@@ -13,8 +15,10 @@ void pod_store_init(struct pod_store *s, struct pod_alloc *a)
 
 void pod_store_fini(struct pod_store *s)
 {
-	if (s->alloc)
+	if (s->alloc) {
 		pod_free(s->alloc, s->layer);
+		pod_free(s->alloc, s->spare);
+	}
 	memset(s, 0, sizeof *s);
 }
 
@@ -81,7 +85,7 @@ enum pod_status pod_store_add(struct pod_store *s, const struct pod_stored *e)
 	void *v = s->layer;
 	if (!e->id || !pod_store_name_ok(e->name) || (e->parent && !pod_store_find(s, e->parent)))
 		return POD_E_INVALID;
-	if (pod_store_find(s, e->id))
+	if (pod_store_knows(s, e->id))
 		return POD_E_EXISTS;
 	for (size_t i = 0; i < s->count; i++)
 		if (pod_strcasecmp(s->layer[i].name, e->name) == 0)
@@ -111,6 +115,77 @@ void pod_store_drop(struct pod_store *s, uint32_t id, uint32_t heir)
 	if (s->locked == id)
 		s->locked = 0;
 }
+
+/* --- spare files ---------------------------------------------------------------------------------------- */
+
+struct pod_stored *pod_store_spare(const struct pod_store *s, uint32_t id)
+{
+	for (size_t i = 0; id && i < s->spares; i++)
+		if (s->spare[i].id == id)
+			return &s->spare[i];
+	return NULL;
+}
+
+bool pod_store_knows(const struct pod_store *s, uint32_t id)
+{
+	return pod_store_find(s, id) || pod_store_spare(s, id);
+}
+
+enum pod_status pod_store_add_spare(struct pod_store *s, const struct pod_stored *e)
+{
+	void *v = s->spare;
+	if (!e->id || e->parent || !pod_store_name_ok(e->name))
+		return POD_E_INVALID;
+	if (pod_store_knows(s, e->id))
+		return POD_E_EXISTS;
+	enum pod_status st = pod_grow(s->alloc, &v, s->spares, &s->spare_cap, s->spares + 1, sizeof *s->spare, POD_STORE_LAYERS);
+	s->spare = v;
+	if (st != POD_OK)
+		return st;
+	s->spare[s->spares] = *e;
+	s->spare[s->spares++].flags = POD_STORED_SPARE;
+	return POD_OK;
+}
+
+void pod_store_drop_spare(struct pod_store *s, uint32_t id)
+{
+	for (size_t i = 0; i < s->spares; i++)
+		if (s->spare[i].id == id) {
+			memmove(&s->spare[i], &s->spare[i + 1], (s->spares - i - 1) * sizeof *s->spare);
+			s->spares--;
+			return;
+		}
+}
+
+enum pod_status pod_store_go_on(struct pod_store *s, uint32_t spare, const uint8_t made[16], const char *name, int64_t when)
+{
+	struct pod_stored *cur = pod_store_find(s, s->current), *file = pod_store_spare(s, spare);
+	const struct pod_stored *other = pod_store_named(s, name);
+	if (!cur || !file)
+		return POD_E_NOT_FOUND;
+	if (!pod_store_name_ok(name))
+		return POD_E_INVALID;
+	if (other && other != cur)
+		return POD_E_EXISTS;
+	struct pod_stored e = *file;
+	e.flags = 0;
+	e.parent = cur->id;
+	e.created = when;
+	e.frozen = 0;
+	e.size_bytes = cur->size_bytes;
+	memcpy(e.data_guid, made, 16);
+	pod_strlcpy(cur->name, name, sizeof cur->name);
+	if (pod_store_named(s, e.name)) /* given to another one since: its number is its own */
+		pod_snprintf(e.name, sizeof e.name, "layer-%08x", (unsigned)e.id);
+	cur->frozen = when;
+	cur->flags = (cur->flags & ~(uint32_t)(POD_STORED_PASSING | POD_STORED_HASHED)) | POD_STORED_FROZEN | POD_STORED_STARTED;
+	pod_store_drop_spare(s, spare);
+	POD_TRY(pod_store_add(s, &e));
+	s->current = e.id;
+	return POD_OK;
+}
+
+/* --- order ---------------------------------------------------------------------------------------------- */
 
 /* True if the parent of layer i is a base's "none" or stands before it. */
 static bool in_order(const struct pod_store *s, size_t i)

@@ -28,6 +28,8 @@ enum {
 	POD_STORED_FLAT = 32, /* reads as its parent does without needing it, and is about to take its place */
 	POD_STORED_GONE = 16, /* deleted, but its file may still be there */
 	POD_STORED_REBASING = 64, /* is going onto another layer: its file says on which one it stands now */
+	POD_STORED_SPARE = 128,	  /* no layer: an empty file for the boot manager to go on in, which makes none itself */
+	POD_STORED_STARTED = 256, /* a snapshot that the boot manager took before a start */
 	POD_STORED_UNDER_WAY = POD_STORED_MERGING | POD_STORED_FLAT | POD_STORED_REBASING,
 };
 
@@ -52,6 +54,9 @@ struct pod_store {
 	uint32_t serial;	  /* deltas made so far: the next one's number in its name */
 	struct pod_stored *layer; /* parents before their children */
 	size_t count, cap;
+	struct pod_stored *spare; /* files that are no layers yet; without a parent */
+	size_t spares, spare_cap;
+	uint32_t spares_wanted; /* isopod layer makes so many again */
 };
 
 void pod_store_init(struct pod_store *s, struct pod_alloc *a);
@@ -70,6 +75,20 @@ bool pod_store_boots_anew(const struct pod_store *s);
 enum pod_status POD_MUST_USE pod_store_add(struct pod_store *s, const struct pod_stored *e);
 /* Takes one out; its children become children of `heir` (0: bases). */
 void pod_store_drop(struct pod_store *s, uint32_t id, uint32_t heir);
+/* A spare file; NULL: none has this number. The first one that a disk of this size fits into is for the caller to find. */
+struct pod_stored *pod_store_spare(const struct pod_store *s, uint32_t id);
+/* Is there a layer or a spare file of this number? */
+bool pod_store_knows(const struct pod_store *s, uint32_t id);
+/* Adds one. POD_E_EXISTS: its number is taken; POD_E_INVALID: name; POD_E_LIMIT. */
+enum pod_status POD_MUST_USE pod_store_add_spare(struct pod_store *s, const struct pod_stored *e);
+void pod_store_drop_spare(struct pod_store *s, uint32_t id);
+/* The current layer is a snapshot of that name from `when` on, and the spare file, which is an empty child of it and has this DataWriteGuid,
+ * the current one. In memory. POD_E_NOT_FOUND, POD_E_EXISTS: the name; POD_E_INVALID: not a name. */
+enum pod_status POD_MUST_USE pod_store_go_on(struct pod_store *s, uint32_t spare, const uint8_t made[16], const char *name,
+					     int64_t when);
+/* The parent locator of a spare file names no layer: this identifier, and a path to nothing. */
+#define POD_STORE_SPARE_PATH ".\\isopod.spare"
+extern const uint8_t pod_store_spare_linkage[16];
 /* Puts parents before their children. POD_E_CORRUPT: a parent is missing or the tree is a loop. */
 enum pod_status POD_MUST_USE pod_store_sort(struct pod_store *s);
 

@@ -2,7 +2,8 @@
 /*
  * The bytes of a layer store's index, little-endian (doc/FORMATS/layer-store.md). A slot:
  *   +0 8 "PODLAYR1"  +8 4 CRC-32C of the first `length` bytes, this field taken as 0  +12 4 length in bytes
- *   +16 8 sequence  +24 16 store id  +40 4 current  +44 4 locked  +48 4 serial  +52 4 count  +56 8 zeros, then `count` layers:
+ *   +16 8 sequence  +24 16 store id  +40 4 current  +44 4 locked  +48 4 serial  +52 4 count  +56 4 spare files
+ *   wanted  +60 4 zeros, then `count` layers and spare files:
  *   +0 2 length  +2 2 flags  +4 4 id  +8 4 parent  +12 2 bytes of name  +14 2 bytes of file name  +16 16 DataWriteGuid
  *   +32 8 created  +40 8 frozen  +48 8 size  +56 8 length of the file  +64 32 SHA-256  +96 name, file name, zeros to 8
  */
@@ -56,11 +57,14 @@ enum pod_status pod_store_encode(const struct pod_store *s, uint8_t *buf, size_t
 	pod_put_le32(buf + 40, s->current);
 	pod_put_le32(buf + 44, s->locked);
 	pod_put_le32(buf + 48, s->serial);
-	pod_put_le32(buf + 52, (uint32_t)s->count);
-	for (size_t i = 0; i < s->count; i++) {
+	pod_put_le32(buf + 52, (uint32_t)(s->count + s->spares));
+	pod_put_le32(buf + 56, s->spares_wanted);
+	if (s->count + s->spares > POD_STORE_LAYERS)
+		return POD_E_LIMIT;
+	for (size_t i = 0; i < s->count + s->spares; i++) {
 		if (at + ENTRY + POD_STORE_NAME_MAX + POD_STORE_FILE_MAX > POD_STORE_SLOT)
 			return POD_E_LIMIT;
-		at += put_entry(&s->layer[i], buf + at);
+		at += put_entry(i < s->count ? &s->layer[i] : &s->spare[i - s->count], buf + at);
 	}
 	pod_put_le32(buf + 12, (uint32_t)at);
 	pod_put_le32(buf + 8, checksum(buf, at));
@@ -105,7 +109,7 @@ static enum pod_status get_layers(struct pod_store *s, const uint8_t *buf, size_
 		struct pod_stored e;
 		enum pod_status st = get_entry(&e, buf + at, len - at, &used);
 		if (st == POD_OK)
-			st = pod_store_add(s, &e);
+			st = e.flags & POD_STORED_SPARE ? pod_store_add_spare(s, &e) : pod_store_add(s, &e);
 		if (st == POD_E_NOMEM)
 			return st;
 		if (st != POD_OK)
@@ -133,6 +137,7 @@ enum pod_status pod_store_decode(struct pod_store *s, const uint8_t *buf, size_t
 	s->current = pod_get_le32(buf + 40);
 	s->locked = pod_get_le32(buf + 44);
 	s->serial = pod_get_le32(buf + 48);
+	s->spares_wanted = pod_get_le32(buf + 56);
 	return get_layers(s, buf, used, count, diag);
 }
 

@@ -155,6 +155,11 @@ enum pod_status POD_MUST_USE pod_vhdx_empty_onto(struct pod_vfile *file, struct 
 						 const struct pod_parent_spec *parent, uint64_t size_bytes, uint8_t made[16],
 						 struct pod_diag *diag);
 
+/* What its log holds is carried out, and the log is empty: a child can name it by its DataWriteGuid. In place; POD_E_NOSPACE where the file
+ * would have to get longer. *data_guid: that. Flushed. */
+enum pod_status POD_MUST_USE pod_vhdx_settle(struct pod_vfile *file, struct pod_alloc *a, uint8_t data_guid[16],
+					     struct pod_diag *diag);
+
 /* --- check ------------------------------------------------------------------------------------------------ */
 
 /* One finding: `what` is a static string, the numbers say where (file offset) and which block. */

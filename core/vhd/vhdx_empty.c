@@ -155,6 +155,19 @@ static enum pod_status open_and_run(struct pod_vfile *file, struct pod_alloc *a,
 	return st == POD_OK ? closed : st;
 }
 
+enum pod_status pod_vhdx_settle(struct pod_vfile *file, struct pod_alloc *a, uint8_t data_guid[16], struct pod_diag *diag)
+{
+	const struct pod_vhdx_options opt = {.cache_pages = 1};
+	struct pod_vhdx x;
+	POD_TRY(pod_vhdx_open(&x, file, a, &opt, diag));
+	enum pod_status st = POD_OK;
+	if (x.log_replayed)
+		st = file->dev->read_only || !file->dev->write ? POD_E_READONLY : vhdx_log_replay(&x);
+	memcpy(data_guid, x.data_write_guid, 16);
+	enum pod_status closed = pod_vhdx_close(&x);
+	return st == POD_OK ? closed : st;
+}
+
 enum pod_status pod_vhdx_empty(struct pod_vfile *file, struct pod_alloc *a, const uint8_t data_guid[16], struct pod_diag *diag)
 {
 	uint8_t guid[16];

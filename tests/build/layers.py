@@ -10,8 +10,8 @@ import sys
 # From the bottom; boot/menu/menu.h tells what they are for.
 LAYERS = [
     ["font"],
-    ["gfx", "escape", "serial", "screen", "keys"],
-    ["stick", "scan", "store", "rollback", "persist", "language"],
+    ["date", "gfx", "escape", "serial", "screen", "keys"],
+    ["stick", "scan", "store", "rollback", "keep", "persist", "language"],
     ["view", "box", "choose", "pager"],
     ["last", "journal", "before", "start", "memory", "partition", "launch", "probe", "images", "arguments", "snapshots", "own", "pages", "story", "browse"],
     ["main"],

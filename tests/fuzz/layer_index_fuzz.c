@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (pod_store_encode(&s, out, &len) == POD_OK) {
 			e.fail_alloc = 0;
 			FUZZ_REQUIRE(pod_store_decode(&t, out, len, NULL) == POD_OK && t.count == s.count);
+			FUZZ_REQUIRE(t.spares == s.spares && t.spares_wanted == s.spares_wanted);
 			FUZZ_REQUIRE(!s.count || memcmp(s.layer, t.layer, s.count * sizeof *s.layer) == 0);
 			FUZZ_REQUIRE(pod_store_sort(&t) == POD_OK);
 		}

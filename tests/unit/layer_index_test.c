@@ -56,6 +56,56 @@ TEST(tree)
 	CHECK_EQ(test_alloc_live, 0);
 }
 
+TEST(spare_files_are_no_layers_until_one_is_used)
+{
+	struct pod_store s, t;
+	static uint8_t buf[POD_STORE_SLOT];
+	const uint8_t made[16] = {9};
+	struct pod_stored e = entry(70, 0, "layer-5"), f = entry(71, 0, "layer-6");
+	size_t len;
+
+	sample(&s);
+	CHECK(pod_store_add_spare(&s, &e) == POD_OK && pod_store_add_spare(&s, &f) == POD_OK);
+	CHECK(pod_store_add_spare(&s, &e) == POD_E_EXISTS);
+	CHECK(add(&s, 70, 1, "x") == POD_E_EXISTS);
+	e = entry(4, 0, "x");
+	CHECK(pod_store_add_spare(&s, &e) == POD_E_EXISTS);
+	e = entry(72, 1, "x");
+	CHECK(pod_store_add_spare(&s, &e) == POD_E_INVALID);
+	CHECK(!pod_store_find(&s, 70) && pod_store_spare(&s, 70) && pod_store_knows(&s, 70) && !pod_store_named(&s, "layer-5"));
+	s.spares_wanted = 7;
+	CHECK(pod_store_encode(&s, buf, &len) == POD_OK);
+	pod_store_init(&t, &test_alloc);
+	CHECK(pod_store_decode(&t, buf, len, NULL) == POD_OK);
+	CHECK_EQ(t.count, 4);
+	CHECK_EQ(t.spares, 2);
+	CHECK_EQ(t.spares_wanted, 7);
+	CHECK_EQ(t.spare[1].id, 71);
+	/* on in the first one */
+	CHECK(pod_store_go_on(&t, 99, made, "start 1", 5) == POD_E_NOT_FOUND);
+	CHECK(pod_store_go_on(&t, 70, made, "Good", 5) == POD_E_EXISTS);
+	CHECK(pod_store_go_on(&t, 70, made, "a/b", 5) == POD_E_INVALID);
+	CHECK(pod_store_go_on(&t, 70, made, "start 1", 5) == POD_OK);
+	CHECK_EQ(t.current, 70);
+	CHECK_EQ(t.spares, 1);
+	const struct pod_stored *was = pod_store_find(&t, 4), *now = pod_store_find(&t, 70);
+	CHECK_STR(was->name, "start 1");
+	CHECK_EQ(was->flags, POD_STORED_FROZEN | POD_STORED_STARTED);
+	CHECK_EQ(was->frozen, 5);
+	CHECK_STR(now->name, "layer-5");
+	CHECK_EQ(now->parent, 4);
+	CHECK_EQ(now->flags, 0);
+	CHECK(memcmp(now->data_guid, made, 16) == 0 && pod_store_emptiable(&t) == now);
+	/* a name that was given away meanwhile */
+	CHECK(add(&t, 80, 1, "Layer-6") == POD_OK);
+	CHECK(pod_store_go_on(&t, 71, made, "start 2", 6) == POD_OK);
+	CHECK_STR(pod_store_find(&t, 71)->name, "layer-00000047");
+	CHECK(pod_store_sort(&t) == POD_OK);
+	pod_store_fini(&s);
+	pod_store_fini(&t);
+	CHECK_EQ(test_alloc_live, 0);
+}
+
 TEST(order)
 {
 	struct pod_store s;

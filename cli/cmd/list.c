@@ -354,13 +354,15 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 		if (odd & CLI_NAME_ALIKE)
 			cli_print("%s", _(", the name can be taken for another"));
 		cli_print("\n");
-		if (problem)
+		if (problem && !(layer && layer->flags & POD_STORED_SPARE))
 			cli_print(p->start.starts == POD_STARTS_NOT && !p->unfinished ? _("    does not start: %s\n")
 										      : "    %s\n",
 				  problem);
 		free(problem);
 		if (layer && layer == l->store.current)
 			cli_print(_("    the current layer of its store: in the menu it stands for all of them\n"));
+		else if (layer && layer->flags & POD_STORED_SPARE)
+			cli_print(_("    a spare file of its store, for a snapshot before a start: not in the menu\n"));
 		else if (layer)
 			cli_print(_("    a layer below or beside the current one of its store: not in the menu\n"));
 		if (!cli_menu_lists(e->path))

@@ -67,5 +67,7 @@ const struct pod_stored *list_layer(struct list_store *l, struct cli_target *t, 
 	if (!name || !pod_store_parse_file(name + 1, NULL, &id))
 		return NULL;
 	enter(l, t, path, (size_t)(name - path));
-	return l->current ? pod_store_find(&l->s, id) : NULL;
+	if (!l->current)
+		return NULL;
+	return pod_store_find(&l->s, id) ? pod_store_find(&l->s, id) : pod_store_spare(&l->s, id);
 }

@@ -373,9 +373,11 @@ static void text_wim(const struct cli_wim *w)
 	free(refusal);
 }
 
-static int report_json(struct cli_image *im, const struct pod_plan *p, const struct finds *finds, const struct cli_bootmode *only,
-		       const struct pod_start *start, struct fault *fault)
+static int report_json(struct cli_image *im, const char *arg, const struct pod_plan *p, const struct finds *finds,
+		       const struct cli_bootmode *only, const struct pod_start *start, struct fault *fault)
 {
+	bool taken = false;
+	char *snapshot = plan_snapshot(im, arg, &taken);
 	struct cli_wim *wim = read_wim(im, p);
 	struct cli_json j;
 
@@ -403,6 +405,11 @@ static int report_json(struct cli_image *im, const struct pod_plan *p, const str
 	cli_json_bool(&j, "from_memory", cli_image_from_memory(im));
 	cli_json_bool(&j, "may_be_partition", pod_plan_may_be_partition(p) && p->in_one_piece);
 	cli_json_bool(&j, "as_partition", cli_image_as_partition(im, p));
+	if (snapshot) {
+		cli_json_bool(&j, "snapshot_before", taken);
+		cli_json_str(&j, "snapshot", snapshot);
+	}
+	free(snapshot);
 	if (p->argument_lines)
 		cli_json_u64(&j, "argument_lines", p->argument_lines);
 	if (wim)
@@ -582,8 +589,18 @@ static void text_partition(struct cli_image *im, const struct pod_plan *p)
 			  _("If its system does not find it: Tab and P in the menu start it as a partition of the stick."));
 }
 
-static int report_text(struct cli_image *im, const struct pod_plan *p, const struct finds *finds, const struct cli_bootmode *only,
-		       const struct pod_start *start, struct fault *fault)
+static void text_snapshot(struct cli_image *im, const char *arg)
+{
+	bool taken;
+	char *text = plan_snapshot(im, arg, &taken);
+
+	if (text)
+		cli_print("%s\n", text);
+	free(text);
+}
+
+static int report_text(struct cli_image *im, const char *arg, const struct pod_plan *p, const struct finds *finds,
+		       const struct cli_bootmode *only, const struct pod_start *start, struct fault *fault)
 {
 	struct cli_wim *wim = read_wim(im, p);
 	char size[16], *text;
@@ -610,6 +627,7 @@ static int report_text(struct cli_image *im, const struct pod_plan *p, const str
 		cli_print(_("From memory, as isopod.conf says: %s are read into it first.\n"),
 			  pod_format_size(size, p->map.size_bytes));
 	text_partition(im, p);
+	text_snapshot(im, arg);
 	if (p->argument_lines && im->arguments && *im->arguments)
 		cli_print(_("Kernel lines with the arguments %s: %u\n"), im->arguments, p->argument_lines);
 	if (wim)
@@ -705,8 +723,8 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 	cli_start_of(&im, plan, POD_OK, NULL, only ? only->bit : POD_START_ALL, &start);
 	rc = CLI_FAILED;
 	if (finds_read(&im, plan, &finds, fault)) {
-		rc = json ? report_json(&im, plan, &finds, only, &start, fault)
-			  : report_text(&im, plan, &finds, only, &start, fault);
+		rc = json ? report_json(&im, argv[optind], plan, &finds, only, &start, fault)
+			  : report_text(&im, argv[optind], plan, &finds, only, &start, fault);
 		finds_free(&finds);
 	}
 	if (rc == CLI_OK && start.starts == POD_STARTS_NOT)

@@ -142,7 +142,9 @@ static const struct pod_stored *layer_of(const struct pod_store *ps, const char 
 	for (size_t i = 0; i < ps->count; i++)
 		if (strcmp(ps->layer[i].file, name) == 0)
 			return &ps->layer[i];
-	return pod_store_parse_file(name, NULL, &id) ? pod_store_find(ps, id) : NULL;
+	if (!pod_store_parse_file(name, NULL, &id))
+		return NULL;
+	return pod_store_find(ps, id) ? pod_store_find(ps, id) : pod_store_spare(ps, id);
 }
 
 static void look_at_layer(struct search *s, const char *file)

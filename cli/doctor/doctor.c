@@ -11,6 +11,8 @@
 #include "cli/doctor/sticks.h"
 #include "cli/stick/hashlist.h"
 #include "cli/stick/walk.h"
+#include "core/layer/index.h"
+#include "core/vhd/vhdx.h"
 
 /* --- the stick itself, as far as it can be opened --------------------------------------------------------------------------- */
 
@@ -183,6 +185,33 @@ static void folder_damaged(void *ctx, const char *folder, uint32_t count)
 		       _("%u files in it are not listed: their entries are damaged, or lead out of the volume"), count);
 }
 
+/* A file that `isopod layer spare` has made ahead: nothing is in it yet, and it stands on nothing. */
+static bool is_spare(struct cli_image *im)
+{
+	const struct pod_vhdx_options opt = {.cache_pages = 1};
+	const char *slash = strrchr(im->path, '/');
+	struct pod_vfile vf = {0};
+	struct pod_mapdev bytes;
+	struct pod_map map;
+	struct pod_vhdx *x;
+	uint32_t id;
+	bool spare = false;
+
+	if (!pod_store_parse_file(slash ? slash + 1 : im->path, NULL, &id))
+		return false;
+	x = cli_xzalloc(sizeof *x);
+	if (cli_image_bytes(im, &map, &bytes, NULL)) {
+		vf.dev = &bytes.dev;
+		if (pod_vhdx_open(x, &vf, &cli_alloc, &opt, NULL) == POD_OK) {
+			spare = x->has_parent && memcmp(x->parent.linkage, pod_store_spare_linkage, 16) == 0;
+			spare &= pod_vhdx_close(x) == POD_OK;
+		}
+	}
+	pod_map_fini(&map);
+	free(x);
+	return spare;
+}
+
 static void examine_images(struct doctor *d, struct fault *fault)
 {
 	struct cli_walk w = {
@@ -207,7 +236,8 @@ static void examine_images(struct doctor *d, struct fault *fault)
 				       _("where the file lies cannot be read: %s"), cli_status_text(st));
 			continue;
 		}
-		examine_image(d, &file, e->path, NULL, &e->node, fault);
+		if (!is_spare(&file))
+			examine_image(d, &file, e->path, NULL, &e->node, fault);
 		cli_image_close(&file);
 	}
 	doctor_progress_end(d);

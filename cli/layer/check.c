@@ -411,7 +411,10 @@ static void look_at_file(void *ctx, const char *name, uint64_t size, int64_t mti
 	(void)mtime;
 	if (e && e->id == s->current)
 		fo->current_bytes = size;
-	if (e && read_only != (e->id != s->current))
+	if (!e && pod_store_spare(s, id))
+		return;
+	/* The boot manager sets no attributes: the next command that writes to the store does. */
+	if (e && read_only != (e->id != s->current) && (read_only || !(e->flags & POD_STORED_STARTED)))
 		keep(read_only ? &fo->read_only : &fo->writable, name);
 	if (!e && (id || pod_ends_with_nocase(name, ".part") || strcmp(name, POD_STORE_INDEX ".new") == 0 ||
 		   is_old_undo(s, name) || is_old_list(s, name)))
@@ -480,6 +483,25 @@ static void look_at_stranger(struct check *k, const char *name, struct fault *fa
 		return;
 	}
 	warn(k, name, _("holds data but is not in the index; remove it, or move the index away and run --repair to include it"));
+}
+
+/* Those that hold something were found as unknown layers. */
+static void check_spares(struct check *k)
+{
+	struct layer_store *ls = k->ls;
+
+	for (size_t i = ls->s.spares; i-- > 0;) {
+		const struct pod_stored *e = &ls->s.spare[i];
+
+		if (ls->dir.ops->exists(&ls->dir, e->file))
+			continue;
+		if (k->repair) {
+			repaired(k, e->file, _("a spare file was missing: the index does not count on it any more"));
+			pod_store_drop_spare(&ls->s, e->id);
+		} else {
+			warn(k, e->file, _("a spare file is missing; 'isopod layer spare' makes another one"));
+		}
+	}
 }
 
 /* Windows expands a dynamic disk to its full size when it boots from it. */
@@ -574,6 +596,7 @@ static int check_store(struct check *k, struct fault *fault)
 		if (!(ls->s.layer[i].flags & POD_STORED_FLAT))
 			check_layer(k, &ls->s.layer[i], fault);
 	check_commit(k);
+	check_spares(k);
 	say_what_opens(k);
 	free(k->unreadable);
 	if (!pod_store_find(&ls->s, ls->s.current))

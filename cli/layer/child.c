@@ -17,16 +17,33 @@ uint32_t layer_store_new_id(const struct layer_store *ls)
 
 	do
 		id = cli_identity_u32(NULL);
-	while (pod_store_find(&ls->s, id));
+	while (pod_store_knows(&ls->s, id));
 	return id;
 }
 
-/* "layer-N", the first that is free. */
-static void number(struct layer_store *ls, char name[POD_STORE_NAME_MAX])
+void layer_store_number(struct layer_store *ls, char name[POD_STORE_NAME_MAX])
 {
 	do
 		snprintf(name, POD_STORE_NAME_MAX, "layer-%u", ++ls->s.serial);
 	while (pod_store_named(&ls->s, name));
+}
+
+/* Reading gives zeros for what was never written; written, they have a place. */
+static enum pod_status fill_holes(struct pod_dev *dev)
+{
+	const size_t piece = 1u << 20;
+	uint8_t *buf = cli_xmalloc(piece);
+	enum pod_status st = POD_OK;
+
+	for (uint64_t off = 0; st == POD_OK && off < dev->size_bytes; off += piece) {
+		size_t n = (size_t)pod_min_u64(piece, dev->size_bytes - off);
+
+		st = pod_dev_read(dev, off, buf, n);
+		if (st == POD_OK)
+			st = pod_dev_write(dev, off, buf, n);
+	}
+	free(buf);
+	return st;
 }
 
 int layer_store_make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault)
@@ -48,6 +65,10 @@ int layer_store_make_child(struct layer_store *ls, const struct pod_stored *pare
 		st = pod_member_open(l, &p->vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {
 			pod_member_describe(l, &spec);
+			if (e->flags & POD_STORED_SPARE) {
+				spec = (struct pod_parent_spec){.path = {POD_STORE_SPARE_PATH}};
+				memcpy(spec.linkage, pod_store_spare_linkage, 16);
+			}
 			c.logical_sector_size = l->sector_size;
 			c.size_bytes = e->size_bytes ? e->size_bytes : l->size_bytes;
 		}
@@ -55,6 +76,8 @@ int layer_store_make_child(struct layer_store *ls, const struct pod_stored *pare
 		st = st == POD_OK ? closed : st;
 		if (st == POD_OK)
 			st = pod_vhdx_format(&f->vf, &cli_alloc, &c, &disk_env, &diag);
+		if (st == POD_OK && e->flags & POD_STORED_SPARE)
+			st = fill_holes(f->vf.dev);
 		if (st == POD_OK)
 			st = pod_member_open(l, &f->vf, &cli_alloc, &opt, &diag);
 		if (st == POD_OK) {
@@ -105,7 +128,7 @@ int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, u
 
 	if (!layer_store_depth_ok(ls, layer_store_depth(&ls->s, parent) + 1, fault))
 		return CLI_FAILED;
-	number(ls, e.name);
+	layer_store_number(ls, e.name);
 	pod_store_file_name(e.file, e.name, e.id);
 	rc = layer_store_make_child(ls, p, &e, fault);
 	if (rc != CLI_OK)

@@ -20,6 +20,8 @@ static int with_store(const char *arg,
 
 	if (rc == CLI_OK)
 		rc = act(ls, a, b, flag, fault);
+	if (rc == CLI_OK)
+		layer_store_refill(ls, fault);
 	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(ls);
@@ -234,7 +236,7 @@ static const struct {
 	{"export", layer_cmd_export}, {"diff", layer_cmd_diff},	       {"path", cmd_path},
 	{"start", cmd_start},	      {"prune", layer_cmd_prune},      {"commit", cmd_commit},
 	{"mount", layer_cmd_mount},   {"unmount", cli_mount_cmd_undo}, {"serve", layer_cmd_serve},
-	{"send", layer_cmd_send},     {"receive", layer_cmd_receive},
+	{"send", layer_cmd_send},     {"receive", layer_cmd_receive},  {"spare", layer_cmd_spare},
 };
 
 static int run(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
@@ -247,7 +249,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 		return cli_usage(
 			fault, cmd, "%s",
 			_("say what to do: create, snapshot, rollback, path, start, serve, list, diff, commit, flatten, rebase, "
-			  "prune, delete, rename, lock, check, export, send, receive, mount, unmount"));
+			  "prune, delete, rename, lock, spare, check, export, send, receive, mount, unmount"));
 	for (size_t i = 0; i < POD_ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, verb) == 0)
 			return verbs[i].run(cmd, argc - 1, argv + 1, fault);
@@ -271,7 +273,7 @@ static int run(const struct cli_command *cmd, int argc, char **argv, struct faul
 const struct cli_command cli_layer = {
 	.name = "layer",
 	.arguments =
-		"create|snapshot|rollback|path|start|serve|list|diff|commit|flatten|rebase|prune|delete|rename|lock|check|export|send|receive|mount|unmount STORE ...",
+		"create|snapshot|rollback|path|start|serve|list|diff|commit|flatten|rebase|prune|delete|rename|lock|spare|check|export|send|receive|mount|unmount STORE ...",
 	.summary = N_("layers of a disk on top of each other: snapshot and go back at once"),
 	.help = N_(
 		"STORE is a folder, or TARGET:/folder on a stick.\n"
@@ -291,11 +293,12 @@ const struct cli_command cli_layer = {
 		"  commit STORE --resume | --undo   one that was interrupted: finish it, or take it back\n"
 		"  flatten STORE [NAME]             make a layer independent of those below it\n"
 		"  rebase STORE NAME ONTO           give a layer another parent; its content stays the same\n"
-		"  prune STORE --keep N | --keep-daily N | --keep-weekly N ... [--dry-run]\n"
+		"  prune STORE --keep N | --keep-daily N | --keep-weekly N | --keep-starts N ... [--dry-run]\n"
 		"                                   delete other snapshots; layers that stay show what they showed\n"
 		"  delete STORE NAME                remove a layer that no other one is based on\n"
 		"  rename STORE NAME NEW\n"
 		"  lock STORE [NAME] | --off        each boot starts from the same state; its changes are discarded\n"
+		"  spare STORE [N]                  files made ahead, for snapshots that the boot menu takes before starts\n"
 		"  check STORE [--repair] [--hash] [--json] [--unsafe-read]\n"
 		"  export STORE FILE [--layer NAME] [--format raw|vhd|vhdx|qcow2] [--replace [--yes]] [--unsafe-read]\n"
 		"  send STORE A..B | B | --resume TOKEN   what changed from A to B, or all of B, to standard output\n"

@@ -9,6 +9,7 @@ int layer_cmd_create(const struct cli_command *cmd, int argc, char **argv, struc
 int layer_cmd_list(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_check(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_export(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
+int layer_cmd_spare(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_prune(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_mount(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);
 int layer_cmd_serve(const struct cli_command *cmd, int argc, char **argv, struct fault *fault);

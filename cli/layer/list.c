@@ -93,6 +93,8 @@ static int show_json(struct layer_store *ls, struct fault *fault)
 		cli_json_u64(&j, "file_size", e->file_bytes);
 		cli_json_bool(&j, "read_only", e->id != ls->s.current);
 		cli_json_bool(&j, "current", e->id == ls->s.current);
+		if (e->flags & POD_STORED_STARTED)
+			cli_json_bool(&j, "before_start", true);
 		if (e->flags & POD_STORED_HASHED) {
 			hex(e->sha256, 32, text);
 			cli_json_str(&j, "sha256", text);
@@ -102,6 +104,8 @@ static int show_json(struct layer_store *ls, struct fault *fault)
 		cli_json_close(&j, '}');
 	}
 	cli_json_close(&j, ']');
+	cli_json_u64(&j, "spares", ls->s.spares);
+	cli_json_u64(&j, "spares_wanted", ls->s.spares_wanted);
 	cli_json_close(&j, '}');
 	return cli_json_end(&j, fault);
 }
@@ -124,6 +128,9 @@ int layer_cmd_list(const struct cli_command *cmd, int argc, char **argv, struct 
 		rc = show_json(ls, fault);
 	else if (rc == CLI_OK) {
 		show_tree(ls, 0, 0);
+		if (ls->s.spares || ls->s.spares_wanted)
+			cli_print(_("%zu of %u spare files for snapshots before starts\n"), ls->s.spares,
+				  (unsigned)ls->s.spares_wanted);
 		rc = cli_flush(fault);
 	}
 	if (layer_store_close(ls, fault) != CLI_OK)

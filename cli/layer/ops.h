@@ -42,6 +42,10 @@ int layer_store_rename(struct layer_store *ls, const char *name, const char *to,
 /* `name` NULL: the current state. */
 int layer_store_lock(struct layer_store *ls, const char *name, struct fault *fault);
 int layer_store_unlock(struct layer_store *ls, struct fault *fault);
+/* How many spare files there are from now on, made ahead for the boot manager (spare.c). Makes what is missing, removes the others. */
+int layer_store_set_spares(struct layer_store *ls, uint32_t want, struct fault *fault);
+/* Makes up what the boot manager has used; what cannot be made is a warning. Snapshots that it took become read-only. */
+void layer_store_refill(struct layer_store *ls, struct fault *fault);
 /* A boot of a locked store begins: a fresh delta becomes current, the last one goes. */
 int layer_store_fresh(struct layer_store *ls, struct fault *fault);
 int layer_store_commit(struct layer_store *ls, const char *name, struct fault *fault);

@@ -71,6 +71,7 @@ bool layer_piece_read(struct layer_store *ls, struct layer_piece *p, struct faul
 				path = s + 1;
 		pod_strlcpy(p->parent_file, path ? path : "", sizeof p->parent_file);
 		p->silent = layer_is_silent(l);
+		p->spare = p->silent && memcmp(p->linkage[0], pod_store_spare_linkage, 16) == 0;
 	}
 	closed = f ? pod_member_close(l) : POD_OK;
 	st = st == POD_OK ? closed : st;
@@ -101,9 +102,21 @@ const struct layer_piece *layer_piece_parent(const struct layer_pieces *ps, cons
 
 /* --- strangers ------------------------------------------------------------------------------------------ */
 
+/* A spare file that holds something: the boot manager went on in it, and the index is older. */
+static bool was_used(struct layer_store *ls, const struct layer_piece *p, const struct pod_stored *spare)
+{
+	struct layer_piece now = *p;
+
+	return layer_piece_read(ls, &now, NULL) && !now.silent && memcmp(now.e.data_guid, spare->data_guid, 16) != 0;
+}
+
 /* A layer's file that the index should know: not in it, nor dropped from it, and none that is arriving. */
 static bool is_unknown(struct layer_store *ls, const struct layer_piece *p)
 {
+	const struct pod_stored *spare = pod_store_spare(&ls->s, p->e.id);
+
+	if (spare)
+		return was_used(ls, p, spare);
 	for (size_t i = 0; i < ls->n_gone; i++)
 		if (ls->gone[i] == p->e.id)
 			return false;

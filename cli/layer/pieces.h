@@ -11,6 +11,7 @@ struct layer_piece {
 	char parent_file[POD_STORE_FILE_MAX]; /* "": none */
 	bool child, read_only, placed,
 		merging;      /* placed: its parent is known; merging: another one was being committed into it */
+	bool spare;	      /* made ahead for the boot manager, and not used */
 	bool opened, silent;  /* it could be read; it says nothing about the disk, so that it shows what its parent shows */
 	bool unknown, needed; /* of a stranger: the index should know it; it holds something, or is below what does */
 	unsigned turn;	      /* in which it was placed: behind what it stands on */

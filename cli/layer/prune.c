@@ -11,8 +11,9 @@
 #define DAY_SECONDS 86400
 
 struct prune {
-	uint64_t newest, daily, weekly; /* how many to keep */
+	uint64_t newest, daily, weekly, starts; /* how many to keep */
 	bool given, dry_run;
+	bool by_starts; /* those that the boot manager took are counted by themselves */
 };
 
 /* Of a layer, in the order of the index. */
@@ -58,26 +59,41 @@ static void keep_newest_of(struct fate **sorted, size_t count, uint64_t n, int64
 	}
 }
 
-/* Bases, the current layer and the one that boots start from always stay. */
-static void decide(const struct pod_store *s, const struct prune *p, struct fate *f)
+/* Whether the boot manager took it, before a start, decides which counts it falls under. */
+static void decide_some(const struct pod_store *s, const struct prune *p, struct fate *f, bool started)
 {
 	struct fate **sorted = cli_xmalloc((s->count + 1) * sizeof(struct fate *));
 	size_t n = 0;
 
+	for (size_t i = 0; i < s->count; i++)
+		if (f[i].candidate && (!p->by_starts || ((s->layer[i].flags & POD_STORED_STARTED) != 0) == started))
+			sorted[n++] = &f[i];
+	qsort(sorted, n, sizeof *sorted, newest_first);
+	if (p->by_starts && started) {
+		keep_newest_of(sorted, n, p->starts, itself);
+	} else if (!p->given) {
+		keep_newest_of(sorted, n, n, itself);
+	} else {
+		keep_newest_of(sorted, n, p->newest, itself);
+		keep_newest_of(sorted, n, p->daily, day_of);
+		keep_newest_of(sorted, n, p->weekly, week_of);
+	}
+	free(sorted);
+}
+
+/* Bases, the current layer and the one that boots start from always stay. */
+static void decide(const struct pod_store *s, const struct prune *p, struct fate *f)
+{
 	for (size_t i = 0; i < s->count; i++) {
 		const struct pod_stored *e = &s->layer[i];
 
 		f[i] = (struct fate){.id = e->id, .when = e->frozen ? e->frozen : e->created};
 		f[i].candidate = e->parent && e->id != s->current && e->id != s->locked;
 		f[i].keep = !f[i].candidate;
-		if (f[i].candidate)
-			sorted[n++] = &f[i];
 	}
-	qsort(sorted, n, sizeof *sorted, newest_first);
-	keep_newest_of(sorted, n, p->newest, itself);
-	keep_newest_of(sorted, n, p->daily, day_of);
-	keep_newest_of(sorted, n, p->weekly, week_of);
-	free(sorted);
+	decide_some(s, p, f, false);
+	if (p->by_starts)
+		decide_some(s, p, f, true);
 }
 
 static bool stays(const struct fate *f, size_t count, uint32_t id)
@@ -154,17 +170,16 @@ static int prune(struct layer_store *ls, const struct prune *p, struct fault *fa
 
 int layer_cmd_prune(const struct cli_command *cmd, int argc, char **argv, struct fault *fault)
 {
-	static const struct option options[] = {{"keep", required_argument, NULL, 'k'},
-						{"keep-daily", required_argument, NULL, 'd'},
-						{"keep-weekly", required_argument, NULL, 'w'},
-						{"dry-run", no_argument, NULL, 'n'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"keep", required_argument, NULL, 'k'},	       {"keep-daily", required_argument, NULL, 'd'},
+		{"keep-weekly", required_argument, NULL, 'w'}, {"keep-starts", required_argument, NULL, 's'},
+		{"dry-run", no_argument, NULL, 'n'},	       {NULL, 0, NULL, 0}};
 	struct layer_store *ls;
 	struct prune p = {0};
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		uint64_t *n = c == 'k' ? &p.newest : c == 'd' ? &p.daily : &p.weekly;
+		uint64_t *n = c == 'k' ? &p.newest : c == 'd' ? &p.daily : c == 's' ? &p.starts : &p.weekly;
 
 		if (c == '?')
 			return cli_bad_option(fault, cmd, argv);
@@ -172,16 +187,21 @@ int layer_cmd_prune(const struct cli_command *cmd, int argc, char **argv, struct
 			p.dry_run = true;
 		else if (!cli_parse_size(optarg, n))
 			return cli_usage(fault, cmd, _("'%s' is not valid here"), optarg);
+		else if (c == 's')
+			p.by_starts = true;
 		else
 			p.given = true;
 	}
-	if (argc - optind != 1 || !p.given)
-		return cli_usage(fault, cmd, "%s", _("name one STORE, and --keep N, --keep-daily N or --keep-weekly N"));
+	if (argc - optind != 1 || (!p.given && !p.by_starts))
+		return cli_usage(fault, cmd, "%s",
+				 _("name one STORE, and --keep N, --keep-daily N, --keep-weekly N or --keep-starts N"));
 	cli_catch_signals();
 	ls = cli_xzalloc(sizeof *ls);
 	rc = layer_store_open(ls, argv[optind], !p.dry_run, fault);
 	if (rc == CLI_OK)
 		rc = prune(ls, &p, fault);
+	if (rc == CLI_OK && !p.dry_run)
+		layer_store_refill(ls, fault);
 	if (layer_store_close(ls, fault) != CLI_OK)
 		rc = CLI_FAILED;
 	free(ls);

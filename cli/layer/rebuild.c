@@ -67,6 +67,20 @@ static int enter_all(struct layer_pieces *ps, struct fault *fault)
 	return CLI_OK;
 }
 
+static int enter_spares(struct layer_pieces *ps, struct fault *fault)
+{
+	struct layer_store *ls = ps->ls;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		enum pod_status st = ps->v[i].spare ? pod_store_add_spare(&ls->s, &ps->v[i].e) : POD_OK;
+
+		if (st != POD_OK && st != POD_E_EXISTS)
+			return fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
+	}
+	ls->s.spares_wanted = (uint32_t)ls->s.spares;
+	return CLI_OK;
+}
+
 /* Only the layer that is being committed still fits its parent. */
 static void find_commit(struct layer_pieces *ps)
 {
@@ -150,11 +164,13 @@ int layer_store_rebuild(struct layer_store *ls, struct fault *fault)
 		return rc;
 	}
 	for (size_t i = 0; i < ps.n; i++)
-		ps.v[i].placed = layer_piece_read(ls, &ps.v[i], fault);
+		ps.v[i].placed = layer_piece_read(ls, &ps.v[i], fault) && !ps.v[i].spare;
 	for (size_t i = 0; i < ps.n; i++)
 		if (ps.v[i].placed)
 			find_parent(&ps, &ps.v[i], fault);
 	rc = enter_all(&ps, fault);
+	if (rc == CLI_OK)
+		rc = enter_spares(&ps, fault);
 	if (rc == CLI_OK) {
 		choose_current(&ps);
 		find_commit(&ps);
@@ -187,8 +203,10 @@ int layer_strangers_adopt(struct layer_store *ls, struct layer_pieces *strangers
 {
 	int rc;
 
-	for (size_t i = 0; i < strangers->n; i++)
+	for (size_t i = 0; i < strangers->n; i++) {
 		strangers->v[i].placed = true;
+		pod_store_drop_spare(&ls->s, strangers->v[i].e.id);
+	}
 	rc = enter_all(strangers, fault);
 	if (rc == CLI_OK)
 		rc = settle_parents(ls, fault);

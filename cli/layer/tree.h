@@ -7,9 +7,12 @@
 
 /* A name that no layer has, and an identifier. */
 uint32_t layer_store_new_id(const struct layer_store *ls);
+/* "layer-N", the first that is free. */
+void layer_store_number(struct layer_store *ls, char name[POD_STORE_NAME_MAX]);
 /* Makes an empty child of `parent` and enters it in the index in memory. *id: the new layer. */
 int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, uint32_t *id, struct fault *fault);
-/* Only its file, under the name that the entry says; as long as the entry says, if it does. Fills in its identifier and sizes. */
+/* Only its file, under the name that the entry says; as long as the entry says, if it does. Fills in its identifier and sizes. A spare file
+ * (its flag) is nobody's child: only sector size and length are those of `parent`, and it has no holes, as nobody fills them in firmware. */
 int layer_store_make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault);
 /* What a fresh child takes. */
 uint64_t layer_store_child_bytes(uint64_t disk_size);

@@ -262,6 +262,13 @@ bool cli_image_as_partition(struct cli_image *im, const struct pod_plan *plan)
 	       pod_rules_match(conf->partition, im->path);
 }
 
+const char *cli_image_snapshot_rule(struct cli_image *im)
+{
+	const struct pod_conf *conf = conf_of(im->target);
+
+	return conf ? conf->snapshot : "";
+}
+
 /* Asked for on NTFS alone: from other volumes Windows' kernel starts no virtual disk, however much is free. */
 static enum pod_status free_space(void *ctx, uint64_t *bytes)
 {

@@ -38,6 +38,8 @@ bool cli_image_bytes(struct cli_image *im, struct pod_map *map, struct pod_mapde
 bool cli_image_has_windows(struct pod_dev *bytes, const struct pod_image *image);
 /* What is read of it: the stick, or the file of the host. */
 struct cli_dev *cli_image_file(struct cli_image *im);
+/* Patterns of images (core/rules/match.h) of which the menu keeps the state before each start; "": none. */
+const char *cli_image_snapshot_rule(struct cli_image *im);
 /* Does the stick's isopod.conf say that it is started from memory? */
 bool cli_image_from_memory(struct cli_image *im);
 /* ... or as a partition of the stick? */

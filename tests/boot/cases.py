@@ -172,6 +172,17 @@ def check_one_shot(vm, env, case):
         raise BootError("the choice was followed twice")
 
 
+def check_kept(vm, env, case):
+    """A snapshot was taken, and the next start finds the store as it is then: nothing was written since."""
+    if not re.search(r'kept\s+as\s+the\s+snapshot\s+"start\s+20\d\d-\d\d-\d\d', vm.text):
+        raise BootError("the menu took no snapshot before the start")
+    vm.mark()
+    vm.qmp("system_reset")
+    vm.wait(r'nothing\s+was\s+written\s+since\s+the\s+snapshot\s+"start\s+20', 120)
+    wait_marker(vm, case.marker, 60)
+    time.sleep(6)  # until the recorder has noted that the loader reads no more
+
+
 def check_arguments(vm, env, case):
     """The kernel was given the word, and lost the other."""
     vm.login()
@@ -304,6 +315,10 @@ case("bios-vhd", "bios", "virtual", "rawdisk", timeout=90, file="/images/raw.vhd
 # A layer store on NTFS goes back to the snapshot before the last one, by a key of the menu.
 case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/vm/win/layer-2", writes=True, touches="data")
 case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-2", writes=True, touches="data", group="long")
+
+# A snapshot of it before the start, on NTFS and exFAT.
+case("bios-layer-before", "bios", "kept", "rawdisk", "menu", timeout=90, after=check_kept, writes=True)
+case("uefi-layer-before", "uefi", "kept-exfat", "rawdisk", "menu", timeout=120, after=check_kept, writes=True, group="long")
 
 # NTFS in the place of exFAT.
 case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)

@@ -281,6 +281,25 @@ def add_store(env, path):
         shutil.rmtree(folder)
 
 
+def add_kept_store(env, path):
+    """A layer store whose current layer was written to, spare files, and an isopod.conf that asks for a snapshot before each start of it, and starts it."""
+    folder = path + ".d"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        store, raw, conf = os.path.join(folder, "store"), env.medium("rawdisk"), os.path.join(folder, "isopod.conf")
+        env.run("layer", "create", store, "--from", raw, "--name", "clean")
+        current = [n for n in os.listdir(store) if n.startswith("layer-")][0]
+        serve_and_write(env, os.path.join(store, current), raw, 0, 1 << 20)
+        env.run("add", path, *[os.path.join(store, n) for n in sorted(os.listdir(store))], "--to", "/vm/win")
+        env.run("layer", "spare", path + ":/vm/win", "2")
+        with open(conf, "w") as f:
+            f.write("snapshot = /vm/win\ndefault = /vm/win/%s\ntimeout = 3\n" % current)
+        env.run("add", path, conf, "--to", "/")
+    finally:
+        shutil.rmtree(folder)
+
+
 def other_version(env, path):
     """Boot code as of another version: a word in the padding at the end of stage 2 changes the sum."""
     with open(path, "r+b") as f:
@@ -429,6 +448,8 @@ STICKS = {
     "installed-chain": Stick(["installed", "floppy", "efionly"], size="3G", finish=add_installed_chain),
     "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
     "installed-fs": Stick(["installedxfs", "installedbtrfs", "installeduki", "floppy", "efionly"], size="2G"),
+    "kept": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_kept_store),
+    "kept-exfat": Stick(["rawdisk", "floppy"], size="512M", finish=add_kept_store),
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
     "xen": Stick(["xen", "efionly"], size="1G"),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),

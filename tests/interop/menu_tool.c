@@ -71,6 +71,14 @@ static enum pod_status no_start(struct pod_fw *fw, struct pod_plan *plan, const 
 	return POD_E_UNSUPPORTED;
 }
 
+/* MENU_CLOCK: seconds since 1970 by the firmware's clock. */
+static void describe(struct pod_fw *fw, struct pod_rec_machine *r)
+{
+	const char *clock = getenv("MENU_CLOCK");
+	(void)fw;
+	r->clock_seconds = clock ? strtoull(clock, NULL, 10) : 0;
+}
+
 static enum pod_status synced(struct pod_dev *d)
 {
 	(void)d;
@@ -100,6 +108,7 @@ static int run_keys(const char *path, long writes, char **words)
 			    .millis = no_time,
 			    .idle = nothing,
 			    .start = no_start,
+			    .describe = describe,
 			    .reboot = nothing};
 	pod_boot_main(&fw);
 	return 1;

@@ -184,6 +184,8 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 		} else if (!wanted(m, plan, &why, by, text)) {
 			record_message(m, POD_E_CORRUPT, text);
 			text[0] = 0; /* it has been said */
+		} else if (!keep_persistence(m, image, plan, by)) {
+			text[0] = 0; /* likewise */
 		} else {
 			st = serve(m, plan, name, way, text, 2048);
 		}

@@ -85,6 +85,9 @@ bool snapshot_by_rule(struct menu *m, size_t image);
 bool snapshot_before(struct menu *m, size_t *image, enum start_choice by);
 /* A layer that `default` names, and on which the current one stands since a snapshot was taken before a start: that one. Else `image`. */
 size_t snapshot_followed(struct menu *m, size_t image);
+/* If so, and the plan has a persistence file: that becomes its snapshot (persist_keep.c). False: it did not, and who chose the image does not want
+ * it without. */
+bool keep_persistence(struct menu *m, size_t image, const struct pod_plan *plan, enum start_choice by);
 
 /* Does it start here? Marks it if not (probe.c). */
 void probe_image(struct menu *m, size_t image);

@@ -22,6 +22,16 @@ static bool paths(struct menu *m, size_t image, char *buf)
 	return true;
 }
 
+enum pod_status persist_snapshot_path(struct menu *m, size_t image, char out[POD_PATH_MAX])
+{
+	char *buf = pod_zalloc(m->alloc, 2, POD_PATH_MAX);
+	enum pod_status st = !buf ? POD_E_NOMEM : paths(m, image, buf) ? POD_OK : POD_E_LIMIT;
+	if (st == POD_OK)
+		memcpy(out, buf + POD_PATH_MAX, POD_PATH_MAX);
+	pod_free(m->alloc, buf);
+	return st;
+}
+
 enum pod_status persist_snapshot(struct menu *m, size_t image, struct pod_node *out)
 {
 	/* Not where the scan saw that there is none: looking costs reads. */

@@ -134,7 +134,8 @@ enum store_kept {
 enum store_kept POD_MUST_USE store_keep(struct menu *m, size_t *image, char *text, size_t size);
 /* Is layer `id` the current one of the store that `image` is in, or below it? */
 bool store_stands_on(struct menu *m, const struct menu_store *t, uint32_t id);
-/* The snapshot of an image's persistence file. POD_E_NOT_FOUND. */
+/* Where the snapshot of an image's persistence file lies, or would; the snapshot. POD_E_NOT_FOUND. */
+enum pod_status POD_MUST_USE persist_snapshot_path(struct menu *m, size_t image, char out[POD_PATH_MAX]);
 enum pod_status POD_MUST_USE persist_snapshot(struct menu *m, size_t image, struct pod_node *out);
 /* Gives it the file's place. On failure `text` holds the sentence. */
 enum pod_status POD_MUST_USE persist_go_back(struct menu *m, size_t image, char *text, size_t size);

@@ -425,6 +425,7 @@ static int report_json(struct cli_image *im, const char *arg, const struct pod_p
 		persist_json(&j, POD_OK, &p->persist);
 		if (*pod_persist_words(p->persist.kind))
 			cli_json_str(&j, "arguments", pod_persist_words(p->persist.kind));
+		cli_json_bool(&j, "snapshot_before_start", cli_image_keeps(im, p) && im->target->data.ops == &pod_fs_exfat);
 		cli_json_close(&j, '}');
 	}
 	cli_json_open(&j, "warnings", '[');
@@ -644,6 +645,12 @@ static int report_text(struct cli_image *im, const char *arg, const struct pod_p
 		if (*pod_persist_words(p->persist.kind))
 			cli_print(_("  its boot menus tell the system of it: %s (%u kernel lines)\n"),
 				  pod_persist_words(p->persist.kind), p->argument_lines);
+		if (cli_image_keeps(im, p))
+			cli_print(
+				"  %s\n",
+				im->target->data.ops == &pod_fs_exfat
+					? _("before each start the menu keeps it as a snapshot, as isopod.conf says")
+					: _("isopod.conf asks for a snapshot before each start: on NTFS the menu takes none; use 'isopod persist snapshot'"));
 	}
 	cli_print("%s\n", _("Where the image lies:"));
 	for (size_t i = 0; i < im->extent_count; i++) {

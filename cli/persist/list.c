@@ -2,9 +2,11 @@
 /* isopod persist list: the persistence files of a stick, and how full they are. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "cli/persist/persist.h"
 #include "cli/persist/show.h"
 #include "cli/stick/walk.h"
+#include "core/base/str.h"
 
 struct files {
 	struct cli_walk walk;
@@ -37,16 +39,13 @@ static bool image_is_there(const struct files *f, const char *image)
 	return false;
 }
 
-/* When the snapshot was taken; false: there is none. */
-static bool snapshot_time(const struct files *f, const char *image, int64_t *when)
+/* False: there is none. */
+static bool find_snapshot(const struct files *f, const char *image, struct pod_node *out)
 {
 	struct cli_target *t = f->walk.t;
 	char *path = persist_snapshot_path(image);
-	struct pod_node node;
-	bool is = pod_fs_lookup(&t->data, path, &node, &t->scratch) == POD_OK;
+	bool is = pod_fs_lookup(&t->data, path, out, &t->scratch) == POD_OK;
 
-	if (is)
-		*when = node.mtime;
 	free(path);
 	return is;
 }
@@ -56,29 +55,49 @@ static void one_json(struct files *f, struct cli_json *j, const char *image)
 	struct pod_persist p;
 	enum pod_status st = persist_state(f->walk.t, image, &p);
 	char *path = persist_path(image);
-	int64_t when;
+	struct pod_node kept;
 
 	cli_json_open(j, NULL, '{');
 	cli_json_str(j, "image", image);
 	cli_json_bool(j, "image_there", image_is_there(f, image));
 	cli_json_str(j, "path", path);
 	persist_json(j, st, &p);
-	if (snapshot_time(f, image, &when))
-		cli_json_i64(j, "snapshot", when);
+	if (find_snapshot(f, image, &kept)) {
+		cli_json_i64(j, "snapshot", kept.mtime);
+		cli_json_u64(j, "snapshot_size", kept.size_bytes);
+	}
 	cli_json_close(j, '}');
 	free(path);
+}
+
+/* A boot manager on a machine whose clock was not set gives it the first day that exFAT knows. */
+static void print_snapshot(int64_t when)
+{
+	enum { DAY = 86400, FIRST = 315532800 };
+	time_t at = (time_t)when;
+	char text[32];
+	struct tm tm;
+
+	if (when < FIRST + DAY || !gmtime_r(&at, &tm) || !strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm))
+		cli_print("%s", _(", with a snapshot"));
+	else
+		cli_print(_(", with a snapshot of %s"), text);
 }
 
 static void one_text(struct files *f, const char *image)
 {
 	struct pod_persist p;
 	enum pod_status st = persist_state(f->walk.t, image, &p);
-	int64_t when;
+	struct pod_node kept;
+	char size[16];
 
 	cli_print("%s\n    ", image);
 	persist_text(st, &p);
-	if (snapshot_time(f, image, &when))
-		cli_print("%s", _(", with a snapshot"));
+	if (find_snapshot(f, image, &kept)) {
+		print_snapshot(kept.mtime);
+		if (kept.size_bytes != p.length_bytes)
+			cli_print(_(" of another size, %s"), pod_format_size(size, kept.size_bytes));
+	}
 	if (!image_is_there(f, image))
 		cli_print("%s", _(", the image is not there"));
 	cli_print("\n");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A snapshot of a persistence file is a copy of all of it beside it, "x.iso.persist-snapshot": a live system hardly ever unmounts what it
- * runs from, and until its journal is replayed nobody can tell by the bitmaps which blocks are in use. Going back gives the copy the file's
+ * A snapshot of a persistence file is a copy of it beside it, "x.iso.persist-snapshot", here of all of it, byte by byte; the boot menu, which has
+ * to be quick, leaves out what is proved to be free (core/plan/persist_copy.h). Going back gives the copy the file's
  * name, in one step of the directory: at any moment there is one whole file or the other.
  */
 #include <stdlib.h>

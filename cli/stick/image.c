@@ -269,6 +269,13 @@ const char *cli_image_snapshot_rule(struct cli_image *im)
 	return conf ? conf->snapshot : "";
 }
 
+bool cli_image_keeps(struct cli_image *im, const struct pod_plan *plan)
+{
+	const struct pod_conf *conf = conf_of(im->target);
+
+	return conf && plan->persist.kind != POD_PERSIST_NONE && pod_rules_match(conf->snapshot, im->path);
+}
+
 /* Asked for on NTFS alone: from other volumes Windows' kernel starts no virtual disk, however much is free. */
 static enum pod_status free_space(void *ctx, uint64_t *bytes)
 {

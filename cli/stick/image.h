@@ -44,6 +44,8 @@ const char *cli_image_snapshot_rule(struct cli_image *im);
 bool cli_image_from_memory(struct cli_image *im);
 /* ... or as a partition of the stick? */
 bool cli_image_as_partition(struct cli_image *im, const struct pod_plan *plan);
+/* ... and that its persistence file is kept as a snapshot before each start? */
+bool cli_image_keeps(struct cli_image *im, const struct pod_plan *plan);
 /* The plan of an open image. */
 enum pod_status POD_MUST_USE cli_image_plan(struct cli_image *im, struct pod_plan *out, struct pod_diag *diag,
 					    struct fault *fault);

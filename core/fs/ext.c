@@ -70,7 +70,7 @@ bool ext_group_has_super(const struct ext_volume *v, uint32_t group)
 }
 
 /* Where the descriptor lies: in a table behind the superblock, or (meta_bg) in the first of the groups that it describes. */
-static uint64_t descriptor_at(const struct ext_volume *v, uint32_t group)
+uint64_t ext_descriptor_at(const struct ext_volume *v, uint32_t group)
 {
 	uint32_t per_block = (1u << v->shift) / v->desc_size, in = group % per_block, index = group / per_block;
 	uint64_t super_block = SUPER_AT >> v->shift, block = super_block + 1 + index;
@@ -82,16 +82,23 @@ static uint64_t descriptor_at(const struct ext_volume *v, uint32_t group)
 	return (block << v->shift) + (uint64_t)in * v->desc_size;
 }
 
-enum pod_status ext_read_group(struct pod_fs *fs, uint32_t group, struct ext_group *out)
+void ext_parse_group(const struct ext_volume *v, const uint8_t *descriptor, struct ext_group *out)
 {
-	const struct ext_volume *v = ext_volume(fs);
 	uint8_t d[64] = {0};
-	POD_TRY(pod_dev_read(fs->dev, descriptor_at(v, group), d, v->desc_size < sizeof d ? v->desc_size : sizeof d));
+	memcpy(d, descriptor, v->desc_size < sizeof d ? v->desc_size : sizeof d);
 	out->block_bitmap = (uint64_t)pod_get_le32(d + 32) << 32 | pod_get_le32(d);
 	out->inode_bitmap = (uint64_t)pod_get_le32(d + 36) << 32 | pod_get_le32(d + 4);
 	out->inode_table = (uint64_t)pod_get_le32(d + 40) << 32 | pod_get_le32(d + 8);
 	out->free_blocks = (uint32_t)pod_get_le16(d + 44) << 16 | pod_get_le16(d + 12);
 	out->flags = pod_get_le16(d + 18);
+}
+
+enum pod_status ext_read_group(struct pod_fs *fs, uint32_t group, struct ext_group *out)
+{
+	const struct ext_volume *v = ext_volume(fs);
+	uint8_t d[64] = {0};
+	POD_TRY(pod_dev_read(fs->dev, ext_descriptor_at(v, group), d, v->desc_size < sizeof d ? v->desc_size : sizeof d));
+	ext_parse_group(v, d, out);
 	return POD_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ext2, ext3, ext4, between its files: ext.c (volume, inodes, directories), ext_map.c (where a file lies), ext_place.c (a file that is
- * shown longer).
+ * shown longer), ext_used.c (which blocks are in use).
  *
  * Layout by Documentation/filesystems/ext4 of the Linux kernel (6.1) and, for what came before, "The Second Extended File System" (Dave
  * Poirier, 2011). Everything is little-endian. Checksums (CRC-32C) are not looked at, as by boot loaders; they are written.
@@ -50,9 +50,11 @@ enum {
 	EXT_INCOMPAT_INLINE_DATA = 0x8000,
 	EXT_INCOMPAT_ENCRYPT = 0x10000,
 	EXT_INCOMPAT_CASEFOLD = 0x20000,
+	EXT_COMPAT_HAS_JOURNAL = 0x4,
 	EXT_COMPAT_SPARSE_SUPER2 = 0x200,
 	EXT_RO_SPARSE_SUPER = 0x1,
 	EXT_RO_HUGE_FILE = 0x8,
+	EXT_RO_GDT_CSUM = 0x10,
 	EXT_RO_BIGALLOC = 0x200,
 	EXT_RO_METADATA_CSUM = 0x400,
 
@@ -109,6 +111,12 @@ static inline uint64_t ext_group_start(const struct ext_volume *v, uint32_t grou
 }
 
 enum pod_status ext_read_group(struct pod_fs *fs, uint32_t group, struct ext_group *out);
+/* Where its descriptor lies on the device, and what the bytes of one say. */
+uint64_t ext_descriptor_at(const struct ext_volume *v, uint32_t group);
+void ext_parse_group(const struct ext_volume *v, const uint8_t *descriptor, struct ext_group *out);
+/* Of the group from block `start` on whose bitmap was never written, is this what it may hold of the volume's own: copies of the superblock
+ * and of the descriptors in front, its bitmaps, its inode table? */
+bool ext_is_own(const struct ext_volume *v, const struct ext_group *g, uint64_t start, uint64_t block);
 /* Has the group a copy of the superblock, and of the descriptors? */
 bool ext_group_has_super(const struct ext_volume *v, uint32_t group);
 /* Says in fs->diag why a file cannot be read. */

@@ -33,15 +33,12 @@ struct bits {
 	uint8_t chunk[CHUNK];
 };
 
-/* Of a group whose bitmap was never written, what it may hold of the volume's own: copies of the superblock and of the descriptors in front, its
- * bitmaps and its inode table. */
-static bool is_own(const struct bits *b, uint64_t block)
+bool ext_is_own(const struct ext_volume *v, const struct ext_group *g, uint64_t start, uint64_t block)
 {
-	const struct ext_volume *v = b->v;
 	uint64_t table_blocks = ((uint64_t)v->group_inodes * v->inode_size + (1u << v->shift) - 1) >> v->shift;
 	uint64_t descriptors = ((uint64_t)v->groups * v->desc_size + (1u << v->shift) - 1) >> v->shift;
-	return block - b->start < 2 + descriptors + v->reserved_desc || block == b->g.block_bitmap ||
-	       block == b->g.inode_bitmap || (block >= b->g.inode_table && block - b->g.inode_table < table_blocks);
+	return block - start < 2 + descriptors + v->reserved_desc || block == g->block_bitmap || block == g->inode_bitmap ||
+	       (block >= g->inode_table && block - g->inode_table < table_blocks);
 }
 
 static enum pod_status is_used(struct bits *b, uint32_t cluster, bool *used)
@@ -50,7 +47,7 @@ static enum pod_status is_used(struct bits *b, uint32_t cluster, bool *used)
 	if (b->g.flags & EXT_GROUP_BLOCK_UNINIT) {
 		*used = false;
 		for (uint32_t i = 0; i < 1u << v->cluster_shift && !*used; i++)
-			*used = is_own(b, b->start + ((uint64_t)cluster << v->cluster_shift) + i);
+			*used = ext_is_own(v, &b->g, b->start, b->start + ((uint64_t)cluster << v->cluster_shift) + i);
 		return POD_OK;
 	}
 	uint32_t at = cluster / 8 & ~(uint32_t)(CHUNK - 1);

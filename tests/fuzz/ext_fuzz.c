@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ext2, ext3, ext4: the input is the volume. Its free room is walked, too, and ends. */
+/* ext2, ext3, ext4: the input is the volume. Its free room is walked, too, and ends; so does what is in use. */
 #include "core/fs/ext.h"
+#include "core/fs/ext_used.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_fs.h"
 
@@ -18,6 +19,24 @@ static void walk_room(struct pod_fs *fs)
 	pod_place_fini(&p);
 }
 
+static void walk_used(struct fuzz_env *env)
+{
+	struct pod_ext_used u;
+	struct pod_place_run r;
+	uint64_t from = 0;
+	enum pod_status st;
+	if (pod_ext_used_open(&u, &env->dev, &env->alloc) != POD_OK)
+		return;
+	while ((st = pod_ext_used_next(&u, from, &r)) == POD_OK) {
+		FUZZ_REQUIRE(r.length_bytes && r.dev_bytes >= from &&
+			     pod_in_range(r.dev_bytes, r.length_bytes, env->dev.size_bytes));
+		from = r.dev_bytes + r.length_bytes;
+	}
+	/* what lies behind the volume counts */
+	FUZZ_REQUIRE(st != POD_END || from == env->dev.size_bytes || from <= u.fs.total_bytes);
+	pod_ext_used_close(&u);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_env env;
@@ -28,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		fuzz_fs(&env, &fs);
 		walk_room(&fs);
 		pod_fs_close(&fs);
+		walk_used(&env);
 	}
 	fuzz_done(&env);
 	return 0;

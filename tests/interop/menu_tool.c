@@ -4,7 +4,9 @@
  *               the volume (-1: it has none); ends with 1 if folders could not be read; on
  *               the other stream, whether persistence files are looked for
  * menu FILE keys WRITES KEY...  runs the menu itself (of UEFI x64) with these keys on the stick, which it writes to; what a terminal on its serial
- *               port would get is on standard output. WRITES: after so many writes power fails; -1: it does not
+ *               port would get is on standard output. WRITES: after so many writes power fails; -1: it does not. ISOPOD_MENU_FIRMWARE (POD_FW_*)
+ *               makes it that of another firmware; with ISOPOD_MENU_CLOCK each write takes a second, else nothing takes any time. The
+ *               key "-" is none
  * menu FILE BIT  what the menu of a firmware (POD_FW_*) says of each image: its path, whether its row is marked, and the sentence on Enter
  */
 #include <string.h>
@@ -27,6 +29,13 @@ static uint32_t no_key(struct pod_fw *fw)
 
 static char **key_word;
 static long writes_left;
+static uint64_t clock_ms, write_ms;
+
+static uint64_t clock_of_writes(struct pod_fw *fw)
+{
+	(void)fw;
+	return clock_ms;
+}
 
 static void serial_write(struct pod_fw *fw, const char *s, size_t len)
 {
@@ -48,6 +57,8 @@ static uint32_t next_key(struct pod_fw *fw)
 		fflush(stdout);
 		_exit(0);
 	}
+	if (strcmp(w, "-") == 0)
+		return POD_KEY_NONE;
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (strcmp(w, known[i].word) == 0)
 			return known[i].key;
@@ -56,6 +67,7 @@ static uint32_t next_key(struct pod_fw *fw)
 
 static enum pod_status until_power_fails(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
 {
+	clock_ms += write_ms;
 	if (writes_left >= 0 && writes_left-- == 0) {
 		writes_left = 0;
 		return POD_E_IO;
@@ -90,6 +102,12 @@ static void nothing(struct pod_fw *fw)
 	(void)fw;
 }
 
+static void clock_only(struct pod_fw *fw, struct pod_rec_machine *m)
+{
+	(void)fw;
+	m->clock_seconds = 1700000000;
+}
+
 static int run_keys(const char *path, long writes, char **words)
 {
 	struct tool_file f;
@@ -99,14 +117,17 @@ static int run_keys(const char *path, long writes, char **words)
 	f.dev.flush = synced;
 	writes_left = writes;
 	key_word = words;
+	write_ms = getenv("ISOPOD_MENU_CLOCK") ? 1000 : 0;
+	const char *firmware = getenv("ISOPOD_MENU_FIRMWARE");
 	struct pod_fw fw = {.name = "test",
-			    .firmware_bit = POD_FW_X64,
+			    .firmware_bit = firmware ? (uint32_t)strtoul(firmware, NULL, 0) : POD_FW_X64,
 			    .alloc = &host,
 			    .disk = &f.dev,
 			    .serial_write = serial_write,
 			    .get_key = next_key,
-			    .millis = no_time,
+			    .millis = clock_of_writes,
 			    .idle = nothing,
+			    .describe = clock_only,
 			    .start = no_start,
 			    .describe = describe,
 			    .reboot = nothing};

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Before a start, where isopod.conf says so: what the persistence file holds is kept as its snapshot (core/plan/persist_copy.h). It is copied
+ * into free room of the exFAT volume; until all of it is on the medium nothing on the stick refers to that room, then one step of the
+ * directory makes it the snapshot and gives the room of the last one back, so that the next copy finds most of what it needs there.
+ */
+#include "boot/menu/pages.h"
+#include "core/base/text.h"
+#include "core/fs/exfat_write.h"
+#include "core/plan/persist_copy.h"
+
+enum { PARTS = 20 }; /* how often the progress is told: on a serial line each time is a line */
+
+struct keeping {
+	struct menu *m;
+	uint32_t told;
+};
+
+/* One line of each screen, which is written again. */
+static void tell_progress(struct pod_persist_copy *c)
+{
+	struct keeping *k = c->ctx;
+	struct menu *m = k->m;
+	char t[200], done[16], need[16];
+	uint32_t parts = k->told;
+	while (parts < PARTS && c->done_bytes * PARTS >= c->need_bytes * (parts + 1))
+		parts++;
+	if (parts == k->told)
+		return;
+	k->told = parts;
+	pod_snprintf(t, sizeof t, T("Taking a snapshot: %10s of %s. Esc starts without one."),
+		     pod_format_size(done, c->done_bytes), pod_format_size(need, c->need_bytes));
+	screen_line(m, t);
+	if (parts < PARTS)
+		m->plain_row--;
+}
+
+static enum pod_status copy_to(struct menu *m, struct pod_persist_copy *c)
+{
+	struct keeping k = {.m = m};
+	c->progress = tell_progress;
+	c->ctx = &k;
+	menu_budget_start(m, POD_BUDGET_UNLIMITED, POD_BUDGET_UNLIMITED);
+	pod_budget_unlimited(&m->budget); /* it takes as long as it takes, or until Esc */
+	enum pod_status st = pod_persist_copy(c, m->alloc);
+	menu_budget_end(m);
+	if (k.told && k.told < PARTS)
+		m->plain_row++;
+	return st;
+}
+
+/* Seconds since 1970; 0: not known. */
+static int64_t clock_of(struct menu *m)
+{
+	struct pod_rec_machine *mc = m->fw->describe ? pod_zalloc(m->alloc, 1, sizeof *mc) : NULL;
+	if (mc)
+		m->fw->describe(m->fw, mc);
+	int64_t s = mc ? (int64_t)mc->clock_seconds : 0;
+	pod_free(m->alloc, mc);
+	return s;
+}
+
+static enum pod_status add_snapshot(struct menu *m, struct pod_exfat_vol *v, struct pod_persist_copy *c, const char *path,
+				    struct pod_diag *d)
+{
+	struct pod_exfat_new n;
+	POD_TRY(pod_exfat_begin(v, path, c->file->length_bytes, POD_EXFAT_REPLACE, &n, d));
+	c->to_bytes = m->stick.id.part_start_bytes + n.extent[0].dev_bytes;
+	enum pod_status st = copy_to(m, c);
+	if (st == POD_OK)
+		return pod_exfat_commit(v, path, &n, clock_of(m), NULL);
+	pod_exfat_abort(v, &n);
+	return st;
+}
+
+static enum pod_status on_volume(struct menu *m, const struct pod_persist *f, const char *path, struct pod_diag *d)
+{
+	struct pod_persist_copy c = {.disk = m->fw->disk, .file = f};
+	struct pod_exfat_vol *v = pod_zalloc(m->alloc, 1, sizeof *v);
+	enum pod_status st = v ? pod_exfat_mount(v, &m->stick.data_window.dev, m->alloc, NULL) : POD_E_NOMEM;
+	if (st == POD_OK) {
+		st = add_snapshot(m, v, &c, path, d);
+		enum pod_status closed = pod_exfat_unmount(v);
+		st = st == POD_OK ? closed : st;
+	}
+	pod_free(m->alloc, v);
+	enum pod_status again = stick_reread(m);
+	st = st == POD_OK ? again : st;
+	if (st == POD_OK) {
+		char t[200], all[16], written[16];
+		pod_snprintf(t, sizeof t, T("Snapshot taken: %s are in use, %s of them had changed."),
+			     pod_format_size(all, c.done_bytes), pod_format_size(written, c.written_bytes));
+		screen_line(m, t);
+	}
+	return st;
+}
+
+/* Is the snapshot that is there as the file is? */
+static bool is_kept(struct menu *m, size_t image, const struct pod_persist *f)
+{
+	struct pod_node node;
+	struct pod_extent *e = NULL;
+	size_t n = 0;
+	bool same = false;
+	if (persist_snapshot(m, image, &node) != POD_OK || node.size_bytes != f->length_bytes ||
+	    node.valid_bytes != node.size_bytes || pod_fs_extents(&m->stick.data, &node, m->alloc, &e, &n) != POD_OK)
+		return false;
+	if (n == 1 && !e[0].hole &&
+	    pod_persist_unchanged(m->fw->disk, f, m->stick.id.part_start_bytes + e[0].dev_bytes, m->alloc, &same) != POD_OK)
+		same = false;
+	pod_free(m->alloc, e);
+	return same;
+}
+
+static enum pod_status keep(struct menu *m, size_t image, const struct pod_persist *f, struct pod_diag *d)
+{
+	const struct pod_dev *disk = m->fw->disk;
+	char *path = pod_zalloc(m->alloc, 1, POD_PATH_MAX);
+	enum pod_status st = path ? POD_OK : POD_E_NOMEM;
+	if (st == POD_OK)
+		st = persist_snapshot_path(m, image, path);
+	if (st == POD_OK && is_kept(m, image, f)) {
+		screen_line(m, T("Nothing was written to the persistence file since its snapshot."));
+	} else if (st == POD_OK) {
+		st = m->stick.data.ops != &pod_fs_exfat ? POD_E_UNSUPPORTED
+		     : disk->read_only || !disk->write	? POD_E_READONLY
+							: on_volume(m, f, path, d);
+	}
+	pod_free(m->alloc, path);
+	return st;
+}
+
+static void explain(struct menu *m, const char *name, enum pod_status st, const struct pod_diag *d, uint64_t need, char *text,
+		    size_t size)
+{
+	char a[16], b[16];
+	if (m->stick.has_data && m->stick.data.ops != &pod_fs_exfat)
+		pod_snprintf(
+			text, size,
+			T("%s: no snapshot was taken: the menu makes no files on NTFS. On a computer, use: isopod persist snapshot"),
+			name);
+	else if (st == POD_E_NOSPACE)
+		pod_snprintf(
+			text, size,
+			T("%s: no snapshot was taken: it needs %s in one piece, and the largest free piece of the stick has %s."),
+			name, pod_format_size(a, need), pod_format_size(b, d->got));
+	else
+		pod_snprintf(text, size, T("%s: no snapshot was taken: %s."), name, menu_status(m, st));
+	(void)pod_text_disarm(text, NULL);
+}
+
+/* On as many lines as it takes. */
+static void say(struct menu *m, const char *text)
+{
+	char line[256];
+	size_t n, skip;
+	for (const char *p = text; *p; p += n + skip) {
+		n = text_wrap(p, 74, &skip);
+		pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
+		screen_line(m, line);
+	}
+}
+
+bool keep_persistence(struct menu *m, size_t image, const struct pod_plan *plan, enum start_choice by)
+{
+	const struct pod_persist *f = &plan->persist;
+	struct pod_diag d = {0};
+	char text[700];
+	if (f->kind == POD_PERSIST_NONE || !snapshot_by_rule(m, image))
+		return true;
+	enum pod_status st = keep(m, image, f, &d);
+	scan_image_path(&m->stick, image, m->path, sizeof m->path); /* which names the image that is started */
+	if (st == POD_OK)
+		return true;
+	if (st == POD_E_CANCELLED) {
+		screen_line(m, T("No snapshot was taken."));
+		return true;
+	}
+	explain(m, m->stick.image[image].name, st, &d, f->length_bytes, text, sizeof text);
+	if (by != CHOSEN_BY_HAND) { /* nobody may be there to be asked */
+		say(m, text);
+		return true;
+	}
+	screen_restore(m);
+	if (!page_ask(m, T("Start without a snapshot?"), text))
+		return false;
+	screen_plain(m);
+	return true;
+}

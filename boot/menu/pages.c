@@ -376,6 +376,8 @@ static void add_partition(struct menu *m, struct menu_pager *p, size_t image, co
 /* The keys that start it otherwise. */
 static void add_other_ways(struct menu *m, struct menu_pager *p, size_t image, const struct pod_plan *plan)
 {
+	if (plan->persist.kind && m->stick.data.ops == &pod_fs_exfat && snapshot_by_rule(m, image))
+		pager_add(m, p, T("isopod.conf: before each start its state is kept as a snapshot."));
 	add_memory(m, p, image, plan);
 	add_partition(m, p, image, plan);
 	if (!arguments_possible(plan))

@@ -9,43 +9,37 @@
 #include "core/fs/exfat_write.h"
 #include "core/plan/persist_copy.h"
 
-enum { PARTS = 20 }; /* how often the progress is told: on a serial line each time is a line */
+/* How often the progress is told: at least at each sixteenth. On a serial line each time is a line. */
+enum { PARTS_SHIFT = 4, BYTES_MAX = 64 << 20 };
 
 struct keeping {
 	struct menu *m;
-	uint32_t told;
+	uint64_t next; /* bytes from which on it is told again; 0: it was not yet */
+	bool over;     /* the next line goes over the one that was told */
 };
 
-/* One line of each screen, which is written again. */
 static void tell_progress(struct pod_persist_copy *c)
 {
 	struct keeping *k = c->ctx;
 	struct menu *m = k->m;
 	char t[200], done[16], need[16];
-	uint32_t parts = k->told;
-	while (parts < PARTS && c->done_bytes * PARTS >= c->need_bytes * (parts + 1))
-		parts++;
-	if (parts == k->told)
+	if (k->next && c->done_bytes < k->next && c->done_bytes < c->need_bytes)
 		return;
-	k->told = parts;
+	k->next = c->done_bytes + pod_min_u64((c->need_bytes >> PARTS_SHIFT) + 1, BYTES_MAX);
+	if (k->over)
+		m->plain_row--;
 	pod_snprintf(t, sizeof t, T("Taking a snapshot: %10s of %s. Esc starts without one."),
 		     pod_format_size(done, c->done_bytes), pod_format_size(need, c->need_bytes));
 	screen_line(m, t);
-	if (parts < PARTS)
-		m->plain_row--;
+	k->over = true;
 }
 
 static enum pod_status copy_to(struct menu *m, struct pod_persist_copy *c)
 {
-	struct keeping k = {.m = m};
-	c->progress = tell_progress;
-	c->ctx = &k;
 	menu_budget_start(m, POD_BUDGET_UNLIMITED, POD_BUDGET_UNLIMITED);
 	pod_budget_unlimited(&m->budget); /* it takes as long as it takes, or until Esc */
 	enum pod_status st = pod_persist_copy(c, m->alloc);
 	menu_budget_end(m);
-	if (k.told && k.told < PARTS)
-		m->plain_row++;
 	return st;
 }
 
@@ -75,7 +69,8 @@ static enum pod_status add_snapshot(struct menu *m, struct pod_exfat_vol *v, str
 
 static enum pod_status on_volume(struct menu *m, const struct pod_persist *f, const char *path, struct pod_diag *d)
 {
-	struct pod_persist_copy c = {.disk = m->fw->disk, .file = f};
+	struct keeping k = {.m = m};
+	struct pod_persist_copy c = {.disk = m->fw->disk, .file = f, .progress = tell_progress, .ctx = &k};
 	struct pod_exfat_vol *v = pod_zalloc(m->alloc, 1, sizeof *v);
 	enum pod_status st = v ? pod_exfat_mount(v, &m->stick.data_window.dev, m->alloc, NULL) : POD_E_NOMEM;
 	if (st == POD_OK) {

@@ -3,7 +3,8 @@
 """Live systems that keep what they change: booted from power-on, with nothing typed at any boot menu. What is written in one session is
 there in the next, and is gone after going back to a snapshot of before; the image and the rest of the data partition stay as they were.
 
-The disk of an installed system keeps its changes in an overlay; the boot loader sees them, too.
+The disk of an installed system keeps its changes in an overlay; the boot loader sees them, too. In those named keep- it is the boot manager
+that takes the snapshot, before it starts the second session.
 
 persist.py [NAME...]: live-bios, dracut-uefi, ... (all by default)
 """
@@ -25,7 +26,8 @@ MIB = 1 << 20
 RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut"),
         "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine"),
         "casper-uefi": ("uefi", "cricket", "casper"), "casper-bios": ("bios", "cricket", "casper"),
-        "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk"), "disk-full": ("uefi", "installed", "disk")}
+        "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk"), "disk-full": ("uefi", "installed", "disk"),
+        "keep-live-bios": ("bios", "live", "live-boot"), "keep-live-uefi": ("uefi", "live", "live-boot"), "keep-disk-uefi": ("uefi", "installed", "disk")}
 SAVE = {"dunlin": "lbu commit"}
 LOGIN, SHUT_DOWN = 900, 300
 
@@ -44,6 +46,11 @@ class Stick:
 
     def run(self, *args):
         return self.env.run("persist", *args, self.path, self.image)
+
+    def keep_before_starts(self, work):
+        with open(os.path.join(work, "isopod.conf"), "w") as f:
+            f.write("snapshot = on\n")
+        self.env.run("add", self.path, f.name, "--to", "/")
 
     def place(self):
         """Where the file lies on the stick; no image is in it, and plan's status says so."""
@@ -102,11 +109,13 @@ class Stick:
         return disk[p["start"] * 512:(p["start"] + p["size"]) * 512]
 
 
-def session(stick, work, name, firmware, medium, do):
-    """From power-on to poweroff; `do` gets the logged-in machine."""
+def session(stick, work, name, firmware, medium, do, keeps=False):
+    """From power-on to poweroff; `do` gets the logged-in machine. `keeps`: a snapshot is taken before."""
     stick.env.run("next", stick.path, stick.image)
     with VM(firmware, stick.path, memory=1024, write=True, log=os.path.join(stick.env.work, name + ".log")) as vm:
         try:
+            if keeps:
+                vm.wait("Snapshot taken", LOGIN, fail=cases.MENU_ERROR + "|o snapshot was taken|" + cases.MARKER[medium])
             vm.wait(cases.MARKER[medium], LOGIN, fail=cases.MENU_ERROR + "|" + cases.LIVE_ERROR)
             vm.login()
             out = do(vm)
@@ -163,16 +172,20 @@ def run(env, name):
         stick = Stick(env, work, medium)
         if stick.made["kind"] != kind:
             raise BootError("%s is taken for %s" % (medium, stick.made["kind"]))
+        keeps = name.startswith("keep-")
+        if keeps:
+            stick.keep_before_starts(work)
         rest = stick.rest()
-        session(stick, work, "persist-%s-1" % name, firmware, medium, first_on_disk if kind == "disk" else first)
+        session(stick, work, "persist-%s-1" % name, firmware, medium, first_on_disk if kind == "disk" else first, keeps)
         stick.fsck(work)
-        if stick.rest() != rest:
+        if stick.rest() != rest and not keeps:
             raise BootError("the data partition changed outside the persistence file")
-        stick.run("snapshot")
-        session(stick, work, "persist-%s-2" % name, firmware, medium, second_on_disk if kind == "disk" else second)
+        if not keeps:
+            stick.run("snapshot")
+        session(stick, work, "persist-%s-2" % name, firmware, medium, second_on_disk if kind == "disk" else second, keeps)
         stick.fsck(work)
         stick.run("rollback")
-        session(stick, work, "persist-%s-3" % name, firmware, medium, third)
+        session(stick, work, "persist-%s-3" % name, firmware, medium, third, keeps)
         stick.fsck(work)
 
 

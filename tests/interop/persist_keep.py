@@ -177,6 +177,7 @@ def of_filesystem(layout, size, journal):
     stick_with("p.img", part, "160M")
     check("snapshot" not in must("persist", "list", "p.img").out, what + ": there is none yet")
     check("before each start" in isopod("plan", "p.img:" + IMAGE).out, what + ": the plan says so")
+    check("before each start its state is kept" in menu("p.img", "tab", "end"), what + ": and the details")
     before = sha256(content("p.img", FILE, "file"))
     out = menu("p.img", "enter")
     used, written = figures(out)

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Seconds since 1970 as a date, by the well-known proleptic Gregorian arithmetic, 32-bit only. */
+/* The firmware's clock; seconds since 1970 as a date, by the well-known proleptic Gregorian arithmetic, 32-bit only. */
 #include "boot/menu/menu.h"
+#include "core/trace/record.h"
+
+int64_t menu_clock(struct menu *m)
+{
+	struct pod_rec_machine *r = m->fw->describe ? pod_zalloc(m->alloc, 1, sizeof *r) : NULL;
+	if (!r)
+		return 0;
+	m->fw->describe(m->fw, r);
+	uint64_t s = r->clock_seconds;
+	pod_free(m->alloc, r);
+	return s < UINT64_C(1) << 33 ? (int64_t)s : 0;
+}
 
 void menu_date(char *buf, size_t size, int64_t seconds, bool time)
 {

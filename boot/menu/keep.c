@@ -7,23 +7,10 @@
  */
 #include "boot/menu/store.h"
 #include "core/base/guid.h"
-#include "core/trace/record.h"
 #include "core/vhd/chain.h"
 
 #define MANY_LAYERS   200u  /* on top of each other: time to say how there get fewer, as isopod layer snapshot does */
 #define CLOCK_SLACK_S 86400 /* firmware's clock may have local time, the index has UTC */
-
-/* Seconds since 1970 by the firmware's clock; 0: not known. */
-static int64_t clock_of(struct menu *m)
-{
-	struct pod_rec_machine *r = m->fw->describe ? pod_zalloc(m->alloc, 1, sizeof *r) : NULL;
-	if (!r)
-		return 0;
-	m->fw->describe(m->fw, r);
-	uint64_t s = r->clock_seconds;
-	pod_free(m->alloc, r);
-	return s < UINT64_C(1) << 33 ? (int64_t)s : 0;
-}
 
 /* The latest time that the index knows of. */
 static int64_t latest(const struct pod_store *s)
@@ -39,7 +26,7 @@ static int64_t latest(const struct pod_store *s)
 /* A name with the time, or with a number where the clock is not set, which no layer has. *when: for the index, later than all before. */
 static void name_it(struct menu *m, const struct pod_store *s, char name[POD_STORE_NAME_MAX], int64_t *when)
 {
-	const int64_t now = clock_of(m), last = latest(s);
+	const int64_t now = menu_clock(m), last = latest(s);
 	char date[24];
 	bool dated = now > 0 && now + CLOCK_SLACK_S > last;
 	*when = now > last ? now : last;

@@ -73,6 +73,8 @@ static inline const char *menu_status(const struct menu *m, enum pod_status st)
 	return menu_status_text(m->fw->language, st);
 }
 
+/* Seconds since 1970 by the firmware's clock; 0: not known (date.c). */
+int64_t menu_clock(struct menu *m);
 /* "2026-05-17", with `time` "2026-05-17 19:30"; seconds since 1970 (date.c). */
 void menu_date(char *buf, size_t size, int64_t seconds, bool time);
 

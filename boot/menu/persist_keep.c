@@ -43,17 +43,6 @@ static enum pod_status copy_to(struct menu *m, struct pod_persist_copy *c)
 	return st;
 }
 
-/* Seconds since 1970; 0: not known. */
-static int64_t clock_of(struct menu *m)
-{
-	struct pod_rec_machine *mc = m->fw->describe ? pod_zalloc(m->alloc, 1, sizeof *mc) : NULL;
-	if (mc)
-		m->fw->describe(m->fw, mc);
-	int64_t s = mc ? (int64_t)mc->clock_seconds : 0;
-	pod_free(m->alloc, mc);
-	return s;
-}
-
 static enum pod_status add_snapshot(struct menu *m, struct pod_exfat_vol *v, struct pod_persist_copy *c, const char *path,
 				    struct pod_diag *d)
 {
@@ -62,7 +51,7 @@ static enum pod_status add_snapshot(struct menu *m, struct pod_exfat_vol *v, str
 	c->to_bytes = m->stick.id.part_start_bytes + n.extent[0].dev_bytes;
 	enum pod_status st = copy_to(m, c);
 	if (st == POD_OK)
-		return pod_exfat_commit(v, path, &n, clock_of(m), NULL);
+		return pod_exfat_commit(v, path, &n, menu_clock(m), NULL);
 	pod_exfat_abort(v, &n);
 	return st;
 }

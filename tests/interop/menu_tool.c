@@ -102,12 +102,6 @@ static void nothing(struct pod_fw *fw)
 	(void)fw;
 }
 
-static void clock_only(struct pod_fw *fw, struct pod_rec_machine *m)
-{
-	(void)fw;
-	m->clock_seconds = 1700000000;
-}
-
 static int run_keys(const char *path, long writes, char **words)
 {
 	struct tool_file f;
@@ -127,7 +121,6 @@ static int run_keys(const char *path, long writes, char **words)
 			    .get_key = next_key,
 			    .millis = clock_of_writes,
 			    .idle = nothing,
-			    .describe = clock_only,
 			    .start = no_start,
 			    .describe = describe,
 			    .reboot = nothing};

@@ -97,15 +97,16 @@ static void read_initrd(struct trace *t, struct trace_boot *b, const struct pod_
 static void look_at_shims(struct trace *t, struct trace_boot *b)
 {
 	struct cli_manifest *list = cli_xzalloc(sizeof *list);
+	bool used[POD_MACHINE_COUNT] = {false};
 
 	if (t->target->esp.ops)
 		cli_manifest_read(t->target, list);
-	for (size_t i = 0; i < t->plan->initrd_count; i++) {
-		unsigned machine = t->plan->initrd[i].machine;
-
-		if (machine < POD_MACHINE_COUNT && cli_manifest_differs(t->target, list, cli_shim_path[machine]))
-			b->facts.stick_file = cli_shim_path[machine];
-	}
+	for (size_t i = 0; i < t->plan->initrd_count; i++)
+		if ((unsigned)t->plan->initrd[i].machine < POD_MACHINE_COUNT)
+			used[t->plan->initrd[i].machine] = true;
+	for (size_t m = 0; m < POD_MACHINE_COUNT; m++)
+		if (used[m] && cli_manifest_differs(t->target, list, cli_shim_path[m]))
+			b->facts.stick_file = cli_shim_path[m];
 	free(list);
 }
 

@@ -18,6 +18,10 @@
 #define LEAVE_BYTES (UINT64_C(256) << 20) /* of free space */
 /* What erofs-utils 1.5, the first that reads files to their end, knows: bits of incompatible features but for further devices. */
 #define FEATURES_KNOWN 0x37u
+/* What fsck.erofs may know: the compressions, in the order of their bits in the superblock, and how to read files to their end. */
+static const char *const word[] = {"lz4", "lzma", "deflate", "zstd", "extract"};
+#define COMPRESSIONS 0xfu
+#define EXTRACT	     0x10u
 
 struct copy {
 	char *folder;
@@ -105,18 +109,14 @@ static uint64_t place(struct menus *m, const struct pod_node *node)
 }
 
 /* Is it one that this program can decompress? */
-static bool is_known(struct pod_dev *file, const char *program, bool *plain)
+static bool is_known(struct pod_dev *file, uint32_t program_knows, bool *plain)
 {
-	static const char *const word[] = {"lz4", "lzma", "deflate", "zstd"};
 	uint32_t features, compressions;
 
 	if (pod_erofs_needs(file, &features, &compressions) != POD_OK)
 		return false;
 	*plain = (features & ~FEATURES_KNOWN) == 0;
-	for (size_t i = 0; i < POD_ARRAY_LEN(word); i++)
-		if (compressions >> i & 1 && !rootimages_program_knows(program, word[i]))
-			return false;
-	return compressions >> POD_ARRAY_LEN(word) == 0;
+	return (compressions & ~(program_knows & COMPRESSIONS)) == 0;
 }
 
 static bool judge(struct menus *m, const char *path, const struct pod_node *node, const struct copy *c, const char *program,
@@ -145,13 +145,14 @@ static bool judge(struct menus *m, const char *path, const struct pod_node *node
 bool rootimages_erofs(struct menus *m, const char *path, const struct pod_node *node, struct pod_dev *file)
 {
 	char *program = cli_proc_find("fsck.erofs");
+	uint32_t knows = program ? rootimages_program_knows(program, word, POD_ARRAY_LEN(word)) : 0;
 	struct copy c = {.fd = -1};
 	bool sound = true, plain = false;
 
-	if (!program || !rootimages_program_knows(program, "extract"))
+	if (!(knows & EXTRACT))
 		doctor_reportf(m->d, &doctor_check_roots, DOCTOR_SKIPPED, m->im->subject, NULL,
 			       _("%s was not unpacked: fsck.erofs is not there, or too old (package erofs-utils)"), path);
-	else if (!is_known(file, program, &plain))
+	else if (!is_known(file, knows, &plain))
 		doctor_reportf(m->d, &doctor_check_roots, DOCTOR_SKIPPED, m->im->subject, NULL,
 			       _("%s was not unpacked: this fsck.erofs does not know what is in it"), path);
 	else if (!make_copy(&c, file))

@@ -63,22 +63,27 @@ static void report(struct roots *r, const char *path, enum pod_status st, const 
 			       (unsigned long long)g->got);
 }
 
-bool rootimages_program_knows(const char *program, const char *word)
+uint32_t rootimages_program_knows(const char *program, const char *const *word, size_t count)
 {
 	int fd = open(program, O_RDONLY | O_CLOEXEC);
 	char *buf = cli_xmalloc(PROGRAM_MAX);
 	ssize_t n = fd < 0 ? -1 : pread(fd, buf, PROGRAM_MAX, 0);
-	bool can = n > 0 && memmem(buf, (size_t)n, word, strlen(word)) != NULL;
+	uint32_t knows = 0;
 
+	for (size_t i = 0; n > 0 && i < count; i++)
+		if (memmem(buf, (size_t)n, word[i], strlen(word[i])))
+			knows |= 1u << i;
 	if (fd >= 0)
 		close(fd);
 	free(buf);
-	return can;
+	return knows;
 }
 
 /* --full: unsquashfs reads all of it, behind walls; what it writes is thrown away. */
 static void unpack(struct roots *r, const char *path, const struct pod_node *node)
 {
+	/* from 4.5 on it can describe a filesystem with all of its data; older ones would take the option for a mistake */
+	static const char *const word[] = {"pseudo-file"};
 	const struct doctor_image *im = r->m->im;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int disk = r->m->d->target ? r->m->d->target->file.fd : im->file->file.fd;
@@ -91,8 +96,7 @@ static void unpack(struct roots *r, const char *path, const struct pod_node *nod
 	size_t n = 0;
 	int status;
 
-	/* from 4.5 on it can describe a filesystem with all of its data; older ones would take the option for a mistake */
-	if (!program || !rootimages_program_knows(program, "pseudo-file") || null < 0 || !sandbox_can_open(disk) ||
+	if (!program || !rootimages_program_knows(program, word, POD_ARRAY_LEN(word)) || null < 0 || !sandbox_can_open(disk) ||
 	    pod_fs_extents(&r->m->volume[0].fs, node, &cli_alloc, &e, &n) != POD_OK || n != 1 || e->hole ||
 	    !modules_root_place(im->file, e->dev_bytes, e->length_bytes, &at)) {
 		doctor_reportf(r->m->d, &doctor_check_roots, DOCTOR_SKIPPED, im->subject, NULL,

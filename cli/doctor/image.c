@@ -244,21 +244,21 @@ static enum doctor_level level_of_instead(const struct doctor_image *im)
 													 : DOCTOR_WARN;
 }
 
-/* What the menu says of it, as a finding. */
+/* What the menu says of it, or of a part of it, as a finding. */
 static void report_start(struct doctor *d, const struct doctor_check *check, enum doctor_level level,
-			 const struct doctor_image *im)
+			 const struct doctor_image *im, const struct pod_start *start)
 {
 	const struct pod_diag *g = im->plan_diag;
-	char *what = cli_start_what(&im->start);
-	const char *fix = *im->start.fix ? _(im->start.fix)
+	char *what = cli_start_what(start);
+	const char *fix = *start->fix ? _(start->fix)
 			  : im->image && im->image->kind == POD_IMAGE_WIM
 				  ? _("take the installation medium (.iso) of the same system")
 				  : _("'isopod plan' shows the details");
 
-	if (im->start.why == POD_WHY_DAMAGED && g->what)
+	if (start->why == POD_WHY_DAMAGED && g->what)
 		doctor_reportf(d, check, level, im->subject, fix, _("%s: expected %llu, found %llu"), what,
 			       (unsigned long long)g->expected, (unsigned long long)g->got);
-	else if (im->start.why == POD_WHY_CUT_OFF && im->image)
+	else if (start->why == POD_WHY_CUT_OFF && im->image)
 		doctor_reportf(d, check, level, im->subject, fix, _("%s (%llu of %llu bytes)"), what,
 			       (unsigned long long)im->size_bytes, (unsigned long long)im->image->volume_bytes);
 	else
@@ -280,10 +280,10 @@ static void check_structure(struct doctor *d, const struct doctor_image *im)
 		doctor_report(d, &structure_check, DOCTOR_SKIPPED, im->subject,
 			      _("the plan could not be made: a file of the stick's own is missing or damaged"), NULL);
 	} else if (!im->plan) {
-		report_start(d, &structure_check, im->start.why == POD_WHY_LIMIT ? DOCTOR_WARN : DOCTOR_BAD, im);
+		report_start(d, &structure_check, im->start.why == POD_WHY_LIMIT ? DOCTOR_WARN : DOCTOR_BAD, im, &im->start);
 	} else if (im->image->kind == POD_IMAGE_UNKNOWN) {
 		report_start(d, &structure_check, pod_image_kind_of_name(im->path) == POD_IMAGE_DISK ? DOCTOR_WARN : DOCTOR_BAD,
-			     im);
+			     im, &im->start);
 	} else {
 		doctor_reportf(d, &structure_check, DOCTOR_GOOD, im->subject, NULL, _("%s, as the boot manager reads it"),
 			       pod_image_kind_text(im->image->kind));
@@ -332,10 +332,10 @@ static void check_kind(struct doctor *d, const struct doctor_image *im)
 static void check_boot_images(struct doctor *d, const struct doctor_image *im)
 {
 	for (int uefi = 0; uefi < 2; uefi++) {
-		struct doctor_image that = *im;
+		struct pod_start start;
 
-		if (pod_start_of_boot_images(im->image, uefi, &that.start))
-			report_start(d, &boot_check, im->image->firmware ? DOCTOR_WARN : DOCTOR_BAD, &that);
+		if (pod_start_of_boot_images(im->image, uefi, &start))
+			report_start(d, &boot_check, im->image->firmware ? DOCTOR_WARN : DOCTOR_BAD, im, &start);
 	}
 	/* one of several, of which another starts */
 	for (uint32_t i = 0; i < im->image->boot_count; i++) {
@@ -362,9 +362,9 @@ static void check_boot(struct doctor *d, const struct doctor_image *im)
 	if (!im->plan && pod_image_is_disk_file(im->image->kind))
 		return; /* nothing is known of what is in it */
 	if (im->start.starts == POD_STARTS_NOT && im->plan && im->start.why == im->plan->why.why)
-		report_start(d, &boot_check, im->image->kind == POD_IMAGE_WIM ? DOCTOR_WARN : DOCTOR_BAD, im);
+		report_start(d, &boot_check, im->image->kind == POD_IMAGE_WIM ? DOCTOR_WARN : DOCTOR_BAD, im, &im->start);
 	else if (im->start.why == POD_WHY_NO_LOADER)
-		report_start(d, &boot_check, DOCTOR_BAD, im);
+		report_start(d, &boot_check, DOCTOR_BAD, im, &im->start);
 	else if (!fw)
 		return; /* that is told elsewhere */
 	else if (fw == POD_FW_BIOS)
@@ -383,7 +383,7 @@ static void check_length(struct doctor *d, const struct doctor_image *im)
 	unsigned long long have = im->size_bytes, says = im->image->volume_bytes;
 
 	if (im->start.why == POD_WHY_UNWRITTEN || im->start.why == POD_WHY_CUT_OFF || im->start.why == POD_WHY_NOT_COPIED)
-		report_start(d, &truncated_check, DOCTOR_BAD, im);
+		report_start(d, &truncated_check, DOCTOR_BAD, im, &im->start);
 	else if (!says)
 		return;
 	else if (says > have)

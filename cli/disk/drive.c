@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cli/disk/disk.h"
 #include "cli/host/overwrite.h"
@@ -26,38 +25,14 @@ bool disk_drive_is(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* Is `part` the drive, or a partition of it? */
-static bool is_on(dev_t part, dev_t drive)
-{
-	char *path = cli_xasprintf("/sys/dev/block/%u:%u/../dev", major(part), minor(part)), text[32] = "", own[32];
-	FILE *f = fopen(path, "re");
-
-	if (f && !fgets(text, sizeof text, f))
-		text[0] = '\0';
-	if (f)
-		fclose(f);
-	free(path);
-	snprintf(own, sizeof own, "%u:%u\n", major(drive), minor(drive));
-	return part == drive || strcmp(text, own) == 0;
-}
-
 /* Is the drive, if it is a loop device, made of that file? */
 static bool is_behind(const struct stat *file, dev_t drive)
 {
-	char *link = cli_xasprintf("/sys/dev/block/%u:%u/loop/backing_file", major(drive), minor(drive)), *path = NULL;
-	FILE *f = fopen(link, "re");
+	char *path = cli_safety_backing_file(drive);
 	struct stat st;
-	size_t cap = 0;
-	bool same = false;
+	bool same = path && stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
 
-	if (f && getline(&path, &cap, f) > 0) {
-		path[strcspn(path, "\n")] = '\0';
-		same = stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
-	}
-	if (f)
-		fclose(f);
 	free(path);
-	free(link);
 	return same;
 }
 
@@ -65,13 +40,13 @@ static bool is_behind(const struct stat *file, dev_t drive)
 static bool lies_on(const struct cli_dev *file, dev_t drive)
 {
 	struct stat st;
-	bool found = file->is_block && is_on(file->rdev, drive);
+	bool found = file->is_block && cli_safety_is_of_drive(file->rdev, drive);
 
 	for (const char *colon = strchr(file->path, ':'); colon && !found; colon = strchr(colon + 1, ':')) {
 		char *target = cli_xasprintf("%.*s", (int)(colon - file->path), file->path);
 
 		if (stat(target, &st) == 0)
-			found = S_ISBLK(st.st_mode) ? is_on(st.st_rdev, drive) : is_behind(&st, drive);
+			found = S_ISBLK(st.st_mode) ? cli_safety_is_of_drive(st.st_rdev, drive) : is_behind(&st, drive);
 		free(target);
 	}
 	return found;

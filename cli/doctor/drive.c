@@ -335,28 +335,11 @@ static void check_bus(struct doctor *d)
 		doctor_reportf(d, &bus_check, DOCTOR_GOOD, d->arg, NULL, _("%llu Mbit/s"), (unsigned long long)speed);
 }
 
-/* Is the device the drive, or a partition of it? */
-static bool is_of_drive(const struct cli_dev *dev, dev_t device)
-{
-	char *link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(device), minor(device));
-	char *path = realpath(link, NULL);
-	char *own_link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(dev->rdev), minor(dev->rdev));
-	char *own = realpath(own_link, NULL);
-	size_t n = own ? strlen(own) : 0;
-	bool is = path && own && strncmp(path, own, n) == 0 && (path[n] == '/' || path[n] == '\0');
-
-	free(own);
-	free(own_link);
-	free(path);
-	free(link);
-	return is;
-}
-
 static bool visit_mount(void *ctx, const struct cli_mount *m)
 {
 	struct doctor *d = ctx;
 
-	if (!is_of_drive(&d->target->file, m->device))
+	if (!cli_safety_is_of_drive(m->device, d->target->file.rdev))
 		return false;
 	if (m->sync)
 		doctor_report(d, &mount_check, DOCTOR_WARN, m->point,

@@ -2,19 +2,18 @@
 /* pread and pwrite until everything is there; the kernel's errors mapped once, here. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "cli/ui/ui.h"
 #include "cli/host/dev.h"
 #include "cli/host/lock.h"
+#include "cli/host/safety.h"
 
 enum pod_status cli_errno_status(int err)
 {
@@ -222,18 +221,11 @@ enum pod_status cli_dev_reserve(struct cli_dev *d, uint64_t off_bytes, uint64_t 
  * holds the file's lock as well. */
 static bool lock_device(struct cli_dev *d, struct fault *fault)
 {
-	char *link = cli_xasprintf("/sys/dev/block/%u:%u/loop/backing_file", major(d->rdev), minor(d->rdev));
-	char *file = cli_xzalloc(PATH_MAX);
-	int fd = open(link, O_RDONLY | O_CLOEXEC);
+	char *file = cli_safety_backing_file(d->rdev);
 
-	if (fd >= 0 && read(fd, file, PATH_MAX - 1) > 0) {
-		file[strcspn(file, "\n")] = '\0';
+	if (file)
 		d->lock_fd = open(file, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	}
-	if (fd >= 0)
-		close(fd);
 	free(file);
-	free(link);
 	return cli_lock_take(d->fd, true, d->path, fault) && (d->lock_fd < 0 || cli_lock_take(d->lock_fd, true, d->path, fault));
 }
 

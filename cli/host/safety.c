@@ -37,6 +37,15 @@ static char *read_text(const char *path)
 	return text;
 }
 
+static char *read_line(const char *path)
+{
+	char *text = read_text(path);
+
+	if (text)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
 static bool sys_exists(unsigned major_no, unsigned minor_no, const char *name)
 {
 	char *full = cli_xasprintf("%s/sys/dev/block/%u:%u/%s", cli_safety_root, major_no, minor_no, name);
@@ -203,11 +212,10 @@ static bool file_idle(const char *path, struct fault *fault)
 		if (strncmp(e->d_name, "loop", 4) != 0)
 			continue;
 		p = cli_xasprintf("/sys/block/%s/loop/backing_file", e->d_name);
-		backing = read_text(p);
+		backing = read_line(p);
 		free(p);
 		if (!backing)
 			continue;
-		backing[strcspn(backing, "\n")] = '\0';
 		p = cli_xasprintf("/sys/block/%s/dev", e->d_name);
 		number = read_text(p);
 		free(p);
@@ -232,6 +240,35 @@ bool cli_safety_check_idle(const char *path, struct fault *fault)
 	return !S_ISREG(st.st_mode) || file_idle(path, fault);
 }
 
+static char *sys_path_of(dev_t device)
+{
+	char *link = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(device), minor(device));
+	char *path = realpath(link, NULL);
+
+	free(link);
+	return path;
+}
+
+bool cli_safety_is_of_drive(dev_t device, dev_t drive)
+{
+	char *path = sys_path_of(device), *own = sys_path_of(drive);
+	size_t n = own ? strlen(own) : 0;
+	bool is = device == drive || (path && own && strncmp(path, own, n) == 0 && (path[n] == '/' || path[n] == '\0'));
+
+	free(own);
+	free(path);
+	return is;
+}
+
+char *cli_safety_backing_file(dev_t loop)
+{
+	char *path = cli_xasprintf("/sys/dev/block/%u:%u/loop/backing_file", major(loop), minor(loop));
+	char *file = read_line(path);
+
+	free(path);
+	return file;
+}
+
 bool cli_safety_is_fixed(const char *path)
 {
 	struct stat st;
@@ -245,9 +282,7 @@ bool cli_safety_is_fixed(const char *path)
 	free(p);
 	removable = text && text[0] == '1';
 	free(text);
-	p = cli_xasprintf("%s/sys/dev/block/%u:%u", cli_safety_root, major(st.st_rdev), minor(st.st_rdev));
-	link = realpath(p, NULL);
-	free(p);
+	link = sys_path_of(st.st_rdev);
 	if (link)
 		usb = strstr(link, "/usb") != NULL || strstr(link, "/mmc") != NULL;
 	free(link);

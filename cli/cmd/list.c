@@ -77,7 +77,9 @@ struct probed {
 	struct pod_image image;
 	size_t extents;
 	struct pod_start start;
-	bool unfinished;    /* not all of it was looked at */
+	bool unfinished; /* not all of it was looked at */
+	bool planned;	 /* completely; then: */
+	struct pod_persist persist;
 	uint32_t wim_image; /* that starts; 0: none, or not known */
 	char wim_name[128];
 	/* The plan's, of what Windows is started from. */
@@ -114,6 +116,8 @@ static void look_inside(struct cli_target *t, const struct cli_entry *e, struct 
 		out->wim_image = plan->windows.count ? plan->windows.wim_image : 0;
 		pod_strlcpy(out->wim_name, plan->windows.wim_name, sizeof out->wim_name);
 		keep_warnings(plan, out);
+		out->planned = true;
+		out->persist = plan->persist;
 		pod_plan_free(plan);
 	}
 	cli_image_close(&im);
@@ -153,6 +157,7 @@ static void probe(struct listing *l, const struct cli_entry *e, struct probed *o
 	else if (!pod_start_of_extents(ext, n, e->node.size_bytes, &out->start))
 		pod_start_of_image(&out->image, POD_START_ALL, &out->start);
 	out->unfinished = !cli_allowance_end(&l->allowance, &t->file);
+	out->planned &= !out->unfinished;
 	pod_map_fini(&map);
 	pod_free(&cli_alloc, ext);
 }
@@ -171,14 +176,14 @@ static void layer_json(struct listing *l, struct cli_json *j, const char *path)
 	cli_json_close(j, '}');
 }
 
-static void told_of_persistence(struct listing *l, struct cli_json *j, const char *path)
+static void told_of_persistence(struct listing *l, struct cli_json *j, const char *path, const struct probed *probed)
 {
 	struct pod_persist p;
 	enum pod_status st;
 
 	if (!persist_names_have(&l->persist, path))
 		return;
-	st = persist_state(l->walk.t, path, &p);
+	st = persist_state_planned(l->walk.t, path, probed->planned ? &probed->persist : NULL, &p);
 	if (j) {
 		cli_json_open(j, "persistence", '{');
 		persist_json(j, st, &p);
@@ -300,7 +305,7 @@ static int report_json(struct listing *l, const struct cli_hashlist *hashes, str
 		layer_json(l, &j, e->path);
 		if (!cli_menu_lists(e->path))
 			cli_json_bool(&j, "hidden", true);
-		told_of_persistence(l, &j, e->path);
+		told_of_persistence(l, &j, e->path, p);
 		told_of_search(l, &j, e, p);
 		name_json(&j, cli_name_problems(e->path));
 		cli_json_close(&j, '}');
@@ -367,7 +372,7 @@ static int report_text(struct listing *l, const struct cli_hashlist *hashes, str
 			cli_print(_("    a layer below or beside the current one of its store: not in the menu\n"));
 		if (!cli_menu_lists(e->path))
 			cli_print(_("    its name, or that of a folder it is in, begins with a dot: not in the menu\n"));
-		told_of_persistence(l, NULL, e->path);
+		told_of_persistence(l, NULL, e->path, p);
 		told_of_search(l, NULL, e, p);
 		if (h)
 			cli_print(_("    sha256 %s, recorded on %s\n"), h->hex, date_of(h->recorded, date));

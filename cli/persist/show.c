@@ -45,6 +45,11 @@ void persist_names_free(struct persist_names *n)
 	*n = (struct persist_names){0};
 }
 
+static enum pod_status used_by(const struct pod_persist *planned)
+{
+	return planned->kind == POD_PERSIST_DISK ? POD_OK : POD_E_CHANGED;
+}
+
 /* An overlay is of one disk: the plan says whether it is used. Where the image is gone, nobody knows. */
 static enum pod_status used_for(struct cli_target *t, const char *image)
 {
@@ -57,7 +62,7 @@ static enum pod_status used_for(struct cli_target *t, const char *image)
 	if (pod_fs_lookup(&t->data, image, &node, &t->scratch) == POD_OK && cli_image_on_target(&im, t, image, &node) == POD_OK) {
 		st = cli_image_plan(&im, plan, NULL, &unsaid);
 		if (st == POD_OK) {
-			st = plan->persist.kind == POD_PERSIST_DISK ? POD_OK : POD_E_CHANGED;
+			st = used_by(&plan->persist);
 			pod_plan_free(plan);
 		}
 		cli_image_close(&im);
@@ -67,7 +72,8 @@ static enum pod_status used_for(struct cli_target *t, const char *image)
 	return st;
 }
 
-enum pod_status persist_state(struct cli_target *t, const char *image, struct pod_persist *out)
+enum pod_status persist_state_planned(struct cli_target *t, const char *image, const struct pod_persist *planned,
+				      struct pod_persist *out)
 {
 	char *path = cli_xasprintf("%s" POD_PERSIST_SUFFIX, image);
 	struct pod_extent *e = NULL;
@@ -86,7 +92,14 @@ enum pod_status persist_state(struct cli_target *t, const char *image, struct po
 	if (st == POD_OK)
 		st = pod_persist_look(&t->data_win.dev, e[0].dev_bytes, node.size_bytes, out);
 	pod_free(&cli_alloc, e);
-	return st == POD_OK && out->kind == POD_PERSIST_DISK ? used_for(t, image) : st;
+	if (st == POD_OK && out->kind == POD_PERSIST_DISK)
+		st = planned ? used_by(planned) : used_for(t, image);
+	return st;
+}
+
+enum pod_status persist_state(struct cli_target *t, const char *image, struct pod_persist *out)
+{
+	return persist_state_planned(t, image, NULL, out);
 }
 
 const char *persist_problem(enum pod_status st, const struct pod_persist *p)

@@ -22,6 +22,9 @@ void persist_names_free(struct persist_names *n);
 /* What is in the file beside an image. POD_E_NOT_FOUND: there is none; POD_E_RANGE: it is not in one piece; POD_E_CHANGED: an overlay,
  * and not of the disk that the image is now; else as pod_persist_look. Where there is a file, out->length_bytes is its size. */
 enum pod_status POD_MUST_USE persist_state(struct cli_target *t, const char *image, struct pod_persist *out);
+/* The same with what the image's plan says of it, so that none has to be made; NULL: that is not known. */
+enum pod_status POD_MUST_USE persist_state_planned(struct cli_target *t, const char *image, const struct pod_persist *planned,
+						   struct pod_persist *out);
 /* What is wrong with it, in words; NULL: nothing. */
 const char *persist_problem(enum pod_status st, const struct pod_persist *p);
 /* One line without its end; members of an object. */

@@ -72,6 +72,13 @@ static inline enum pod_status pod_fail(struct pod_diag *d, enum pod_status st, c
 			return pod_try_st_;                                                                                      \
 	} while (0)
 
+/* Is it one that a search meets wherever it looks next, because nothing more can be read or had, or nobody waits for more? What is damaged or
+ * unknown in one place says nothing about the next. */
+static inline bool pod_is_fatal(enum pod_status st)
+{
+	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED;
+}
+
 /* True if the range [off, off + len) lies within [0, max). Never overflows. */
 static inline bool pod_in_range(uint64_t off, uint64_t len, uint64_t max)
 {

@@ -95,7 +95,7 @@ static enum pod_status load_mft(struct pod_fs *fs, struct pod_diag *diag)
 		st = read_record0(fs, v->mirror_lcn);
 	if (st == POD_OK)
 		st = pod_ntfs_mft_load(fs);
-	if (st == POD_OK || st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED)
+	if (st == POD_OK || pod_is_fatal(st))
 		return st;
 	return pod_fail(diag, POD_E_CORRUPT, "NTFS $MFT", v->mft_lcn << v->cluster_shift, 0, 0);
 }

@@ -99,7 +99,7 @@ static enum pod_status take_udf_end(struct probe *p)
 		take_end(p->out, udf.total_bytes);
 		pod_fs_close(&udf);
 	}
-	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED ? st : POD_OK;
+	return pod_is_fatal(st) ? st : POD_OK;
 }
 
 enum pod_status image_probe_iso(struct probe *p)

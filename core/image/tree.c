@@ -30,25 +30,20 @@ static enum pod_status count_root(struct pod_fs *fs, struct pod_dirent *e, struc
 	return st == POD_END ? POD_OK : st;
 }
 
-/* What a tree that cannot be read shows is nothing; but if nothing more can be read or had, that is to be said. */
-static bool is_fatal(enum pod_status st)
-{
-	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED;
-}
-
+/* What a tree that cannot be read shows is nothing. */
 static enum pod_status compare(struct pod_fs *iso, struct pod_fs *udf, struct pod_dirent *e, bool *better)
 {
 	struct in_root in_iso, in_udf;
 	enum pod_status st = count_root(iso, e, &in_iso);
 	*better = false;
-	if (is_fatal(st) || in_iso.folders)
-		return is_fatal(st) ? st : POD_OK;
+	if (pod_is_fatal(st) || in_iso.folders)
+		return pod_is_fatal(st) ? st : POD_OK;
 	POD_TRY(pod_fs_open_as(udf, &pod_fs_udf, iso->dev, iso->alloc, NULL));
 	st = count_root(udf, e, &in_udf);
 	*better = in_udf.folders || in_udf.files > in_iso.files;
-	if (is_fatal(st) || !*better)
+	if (pod_is_fatal(st) || !*better)
 		pod_fs_close(udf);
-	return is_fatal(st) ? st : POD_OK;
+	return pod_is_fatal(st) ? st : POD_OK;
 }
 
 enum pod_status pod_image_prefer_udf(struct pod_fs *fs)
@@ -63,7 +58,7 @@ enum pod_status pod_image_prefer_udf(struct pod_fs *fs)
 	enum pod_status st = compare(fs, &udf, e, &better);
 	pod_free(fs->alloc, e);
 	if (st != POD_OK)
-		return is_fatal(st) ? st : POD_OK; /* UDF that is damaged or beyond us leaves ISO 9660 */
+		return pod_is_fatal(st) ? st : POD_OK; /* UDF that is damaged or beyond us leaves ISO 9660 */
 	if (better) {
 		pod_fs_close(fs);
 		*fs = udf;

@@ -148,11 +148,6 @@ static enum pod_status hash_start(struct pod_sha1 *s, struct pod_dev *d, uint64_
 	return POD_OK;
 }
 
-static bool cannot_go_on(enum pod_status st)
-{
-	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED;
-}
-
 enum pod_status pod_cow_identify(struct pod_dev *d, int64_t mtime, struct pod_alloc *a, uint8_t id[POD_COW_ID])
 {
 	struct pod_sha1 s;
@@ -166,7 +161,7 @@ enum pod_status pod_cow_identify(struct pod_dev *d, int64_t mtime, struct pod_al
 	if (st == POD_OK) {
 		st = pod_parttab_read(d, a, t, NULL);
 		/* a table that cannot be read is in the first bytes all the same */
-		if (st != POD_OK && !cannot_go_on(st)) {
+		if (st != POD_OK && !pod_is_fatal(st)) {
 			t->count = 0;
 			st = POD_OK;
 		}

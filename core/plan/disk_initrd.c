@@ -296,11 +296,6 @@ static enum pod_status search(struct volume *v)
 	return pod_arguments_wanted(v->j->h) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 
-static bool fatal(enum pod_status st)
-{
-	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_BUDGET || st == POD_E_CANCELLED;
-}
-
 /* POD_E_NOT_FOUND: none that is known. Of Btrfs a default subvolume that was set is where the system is. */
 static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 {
@@ -316,7 +311,7 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 			v->place.ctx = v;
 			return POD_OK;
 		}
-		if (fatal(st))
+		if (pod_is_fatal(st))
 			return st;
 		/* Of the others it is a field that has a name there. */
 		if (st == POD_E_UNSUPPORTED && known[i] == &pod_place_btrfs)
@@ -358,7 +353,7 @@ static enum pod_status look_for_windows(struct volume *v)
 		return POD_OK;
 	enum pod_status st = pod_fs_open_as(&v->fs, &pod_fs_ntfs, &v->window.dev, a, NULL);
 	if (st != POD_OK)
-		return fatal(st) ? st : POD_OK;
+		return pod_is_fatal(st) ? st : POD_OK;
 	scratch = pod_zalloc(a, 1, sizeof *scratch);
 	st = scratch ? POD_E_NOT_FOUND : POD_E_NOMEM;
 	for (size_t i = 0; i < POD_ARRAY_LEN(loader) && st == POD_E_NOT_FOUND; i++)
@@ -366,7 +361,7 @@ static enum pod_status look_for_windows(struct volume *v)
 	pod_free(a, scratch);
 	if (st == POD_OK)
 		v->j->windows = v->number ? v->number : 1;
-	return fatal(st) ? st : POD_OK;
+	return pod_is_fatal(st) ? st : POD_OK;
 }
 
 static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start, uint64_t len)
@@ -394,7 +389,7 @@ static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start,
 	pod_scan_free(&v->scan);
 	pod_fs_close(&v->fs);
 	pod_free(p->alloc, v);
-	return fatal(st) ? st : POD_OK; /* a damaged partition does not hide the others */
+	return pod_is_fatal(st) ? st : POD_OK; /* a damaged partition does not hide the others */
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------ */
@@ -406,7 +401,7 @@ static enum pod_status look_into_all(struct job *j)
 		return look_into(j, 0, 0, j->cache.dev.size_bytes);
 	for (uint32_t i = 0; st == POD_OK && i < j->table.count; i++)
 		st = look_into(j, j->table.part[i].number, j->table.part[i].start_bytes, j->table.part[i].length_bytes);
-	return fatal(st) ? st : POD_OK;
+	return pod_is_fatal(st) ? st : POD_OK;
 }
 
 static void warn_if_none(struct job *j)

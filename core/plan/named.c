@@ -60,7 +60,7 @@ static void spell(char out[256], const char *dir, size_t dir_len, const char *pa
 static enum pod_status look_up(struct pod_scan *s, struct pod_found *f)
 {
 	enum pod_status st = pod_fs_lookup(s->fs, f->path, &f->node, s->entry);
-	if (st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_BUDGET || st == POD_E_CANCELLED)
+	if (pod_is_fatal(st))
 		return st;
 	return st == POD_OK && !f->node.is_dir && f->node.size_bytes ? POD_OK : POD_E_NOT_FOUND;
 }

@@ -49,7 +49,7 @@ static enum pod_status name_file(struct windows_job *j, const char *path, bool w
 	if (windows_is_named(j, path, wim))
 		return POD_OK;
 	enum pod_status st = pod_fs_lookup(&j->fs, path, &node, &j->entry);
-	if (windows_is_fatal(st) || st == POD_E_BUDGET)
+	if (pod_is_fatal(st))
 		return st;
 	if (st != POD_OK || node.is_dir || !node.size_bytes) {
 		pod_plan_warn(j->plan, "The boot menu of this medium starts %.90s, which is not in it.", path);

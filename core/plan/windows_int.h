@@ -64,7 +64,7 @@ extern const uint64_t windows_bcd_time;
 /* What ends the search: no answer, or nobody who waits for one. Of a budget that is used up something may still be served. */
 static inline bool windows_is_fatal(enum pod_status st)
 {
-	return st == POD_E_NOMEM || st == POD_E_IO || st == POD_E_CANCELLED;
+	return pod_is_fatal(st) && st != POD_E_BUDGET;
 }
 
 /* windows.c */

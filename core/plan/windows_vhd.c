@@ -54,11 +54,6 @@ struct in_volume {
 
 /* --- files ------------------------------------------------------------------------------------------------ */
 
-static bool fatal(enum pod_status st)
-{
-	return windows_is_fatal(st) || st == POD_E_BUDGET;
-}
-
 static enum pod_status read_file(void *ctx, uint64_t off, void *buf, size_t len)
 {
 	struct in_volume *f = ctx;
@@ -77,7 +72,7 @@ static enum pod_status find(struct vhd_job *v, struct volume *vol, const char *p
 		st = read_file(f, 0, &first, 1);
 	if (st == POD_E_UNSUPPORTED)
 		pod_plan_warn(v->j->plan, "%s in the virtual disk cannot be read: it is compressed or encrypted.", path);
-	return st == POD_OK || fatal(st) ? st : POD_E_NOT_FOUND;
+	return st == POD_OK || pod_is_fatal(st) ? st : POD_E_NOT_FOUND;
 }
 
 static enum pod_status add_run(void *ctx, const struct pod_extent *e)
@@ -124,7 +119,7 @@ static enum pod_status take_fonts(struct vhd_job *v)
 	char name[128];
 	enum pod_status st = pod_fs_lookup(&v->windows.fs, windows_fonts, &node, &v->j->entry);
 	if (st != POD_OK || !node.is_dir)
-		return fatal(st) ? st : POD_OK;
+		return pod_is_fatal(st) ? st : POD_OK;
 	st = pod_dir_open(&dir, &v->windows.fs, &node);
 	while (st == POD_OK) {
 		st = pod_dir_next(&dir, &v->j->entry);
@@ -156,7 +151,7 @@ static enum pod_status open_volume(struct vhd_job *v, const struct pod_part *p, 
 	if (st == POD_OK)
 		return st;
 	memset(vol, 0, sizeof *vol);
-	return fatal(st) ? st : POD_E_NOT_FOUND;
+	return pod_is_fatal(st) ? st : POD_E_NOT_FOUND;
 }
 
 /* What its loaders are for; POD_E_NOT_FOUND: no Windows on this volume. */
@@ -165,11 +160,11 @@ static enum pod_status look_for_windows(struct vhd_job *v)
 	struct in_volume f;
 	enum pod_status st = find(v, &v->windows, winload_efi, &f);
 	v->efi = st == POD_OK ? windows_program(read_file, &f, f.node.size_bytes) : 0;
-	if (fatal(st))
+	if (pod_is_fatal(st))
 		return st;
 	st = find(v, &v->windows, winload_exe, &f);
 	v->bios = st == POD_OK;
-	return fatal(st) || v->bios || v->efi ? (fatal(st) ? st : POD_OK) : POD_E_NOT_FOUND;
+	return pod_is_fatal(st) || v->bios || v->efi ? (pod_is_fatal(st) ? st : POD_OK) : POD_E_NOT_FOUND;
 }
 
 /* The first partition with Windows, and the first FAT volume with its boot manager, if there is one. */
@@ -188,7 +183,7 @@ static enum pod_status open_volumes(struct vhd_job *v)
 			if (st == POD_OK && find(v, &v->esp, esp_bootmgfw, &f) != POD_OK)
 				close_volume(&v->esp);
 		}
-		if (fatal(st))
+		if (pod_is_fatal(st))
 			return st;
 	}
 	return v->windows.fs.ops ? POD_OK : POD_E_NOT_FOUND;
@@ -375,7 +370,7 @@ enum pod_status windows_vhd(struct windows_job *j, struct pod_diag *diag)
 		*c = *c == '/' ? '\\' : *c;
 	if (st == POD_OK) {
 		st = pod_parttab_read(&v->cache.dev, a, &v->table, NULL);
-		st = st == POD_OK || fatal(st) ? st : POD_E_NOT_FOUND;
+		st = st == POD_OK || pod_is_fatal(st) ? st : POD_E_NOT_FOUND;
 	}
 	if (st == POD_OK)
 		st = compose(v, diag);

@@ -4,7 +4,7 @@
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
 
-enum { PASSES_MAX = 24, CACHE_LINES = 16, CACHE_LINE_BYTES = 8192 };
+enum { PASSES_MAX = 24 };
 
 static bool has_word(const char *path, const char *word)
 {
@@ -189,30 +189,20 @@ const char *pod_finds_word(enum pod_finds_how how)
 
 /* --- the boot menus ----------------------------------------------------------------------------------------------- */
 
-static enum pod_status configs_of(struct pod_dev *dev, struct pod_alloc *a, pod_scan_text_fn *cb, void *ctx)
+struct configs {
+	pod_scan_text_fn *cb;
+	void *ctx;
+};
+
+static enum pod_status each_config(void *ctx, struct pod_scan *s)
 {
-	struct pod_fs fs;
-	struct pod_scan s;
-	POD_TRY(pod_image_open_tree(&fs, dev, a, NULL));
-	enum pod_status st = pod_scan_tree(&s, &fs, a);
-	if (st == POD_OK) {
-		st = pod_scan_each_text(&s, cb, ctx);
-		pod_scan_free(&s);
-	}
-	pod_fs_close(&fs);
-	return st;
+	const struct configs *c = ctx;
+	return pod_scan_each_text(s, c->cb, c->ctx);
 }
 
 enum pod_status pod_plan_each_config(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
 				     enum pod_status (*cb)(void *ctx, const char *path, const char *text, size_t len), void *ctx)
 {
-	struct pod_mapdev md;
-	struct pod_cache cache;
-	if (p->image.kind != POD_IMAGE_ISO)
-		return POD_OK;
-	pod_mapdev_init(&md, &p->map, disk, p->sector_size);
-	POD_TRY(pod_cache_init(&cache, &md.dev, a, CACHE_LINES, CACHE_LINE_BYTES));
-	enum pod_status st = configs_of(&cache.dev, a, cb, ctx);
-	pod_cache_fini(&cache, a);
-	return st;
+	struct configs c = {.cb = cb, .ctx = ctx};
+	return pod_plan_in_tree(p, disk, a, each_config, &c);
 }

@@ -76,6 +76,12 @@ enum pod_status POD_MUST_USE pod_scan_each_text(struct pod_scan *s, pod_scan_tex
 enum pod_status POD_MUST_USE pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len,
 					    struct pod_found *f);
 
+/* Calls `cb` with the tree of an ISO as the plan's map shows it, walked; another image has none, and is POD_OK. `disk` is the device the plan was
+ * made on. */
+typedef enum pod_status pod_plan_tree_fn(void *ctx, struct pod_scan *s);
+enum pod_status POD_MUST_USE pod_plan_in_tree(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
+					      pod_plan_tree_fn *cb, void *ctx);
+
 /* The length of "a/b" in "a/b/c". */
 size_t pod_path_folder(const char *path);
 /* Reads a configuration at `path` in the grammar of the loader whose it seems to be. `vars`: GRUB's variables so far. */

@@ -89,7 +89,7 @@ static enum pod_status look_at_kernel(void *ctx, const char *config, const struc
 	struct kernels *k = ctx;
 	struct pod_found f;
 	if (item->kind != POD_MENU_KERNEL || k->count == KERNELS_MAX ||
-	    pod_scan_named(k->s, config, item->text, pod_strlen(item->text), &f) != POD_OK || f.node.is_dir)
+	    pod_scan_named(k->s, config, item->text, pod_strlen(item->text), &f) != POD_OK)
 		return POD_OK;
 	for (uint32_t i = 0; i < k->count; i++)
 		if (k->seen[i] == f.node.entry_bytes)
@@ -103,53 +103,65 @@ static enum pod_status look_at_kernel(void *ctx, const char *config, const struc
 
 /* --- in the tree of the virtual disk ---------------------------------------------------------------------- */
 
-struct looking {
-	pod_scan_item_fn *cb;
-	void *ctx;
-	struct pod_scan scan;
-};
-
-static enum pod_status look_in(struct pod_dev *dev, struct looking *l, struct pod_alloc *a)
+static enum pod_status in_tree_of(struct pod_dev *dev, struct pod_alloc *a, pod_plan_tree_fn *cb, void *ctx)
 {
 	struct pod_fs fs;
+	struct pod_scan s;
 	POD_TRY(pod_image_open_tree(&fs, dev, a, NULL));
-	enum pod_status st = pod_scan_tree(&l->scan, &fs, a);
+	enum pod_status st = pod_scan_tree(&s, &fs, a);
 	if (st == POD_OK) {
-		st = pod_scan_each_named(&l->scan, l->cb, l->ctx);
-		pod_scan_free(&l->scan);
+		st = cb(ctx, &s);
+		pod_scan_free(&s);
 	}
 	pod_fs_close(&fs);
-	return st == POD_END ? POD_OK : st == POD_OK ? POD_E_NOT_FOUND : st;
+	return st;
 }
 
-static enum pod_status look(const struct pod_plan *p, struct pod_dev *disk, struct looking *l, struct pod_alloc *a)
+enum pod_status pod_plan_in_tree(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a, pod_plan_tree_fn *cb,
+				 void *ctx)
 {
 	struct pod_mapdev md;
 	struct pod_cache cache;
 	if (p->image.kind != POD_IMAGE_ISO)
-		return POD_E_NOT_FOUND;
+		return POD_OK;
 	pod_mapdev_init(&md, &p->map, disk, p->sector_size);
 	POD_TRY(pod_cache_init(&cache, &md.dev, a, CACHE_LINES, CACHE_LINE_BYTES));
-	enum pod_status st = look_in(&cache.dev, l, a);
+	enum pod_status st = in_tree_of(&cache.dev, a, cb, ctx);
 	pod_cache_fini(&cache, a);
 	return st;
+}
+
+/* Whoever searches ends the walk when something is found. */
+static enum pod_status found(enum pod_status st)
+{
+	return st == POD_END ? POD_OK : st == POD_OK ? POD_E_NOT_FOUND : st;
+}
+
+static enum pod_status find_missing(void *ctx, struct pod_scan *s)
+{
+	struct missing *m = ctx;
+	m->s = s;
+	return pod_scan_each_named(s, look_for, m);
 }
 
 enum pod_status pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk, const char *folder, struct pod_alloc *a,
 				 char out[256])
 {
 	struct missing m = {.folder = folder, .out = out};
-	struct looking l = {.cb = look_for, .ctx = &m};
-	m.s = &l.scan;
-	return look(p, disk, &l, a);
+	return found(pod_plan_in_tree(p, disk, a, find_missing, &m));
+}
+
+static enum pod_status find_damaged_kernel(void *ctx, struct pod_scan *s)
+{
+	struct kernels *k = ctx;
+	k->s = s;
+	return pod_scan_each_named(s, look_at_kernel, k);
 }
 
 enum pod_status pod_plan_damaged_kernel(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a, char out[256])
 {
 	struct kernels k = {.out = out, .buf = a->alloc(a, SUM_BYTES)};
-	struct looking l = {.cb = look_at_kernel, .ctx = &k};
-	k.s = &l.scan;
-	enum pod_status st = k.buf ? look(p, disk, &l, a) : POD_E_NOMEM;
+	enum pod_status st = k.buf ? found(pod_plan_in_tree(p, disk, a, find_damaged_kernel, &k)) : POD_E_NOMEM;
 	pod_free(a, k.buf);
 	return st;
 }

@@ -439,7 +439,7 @@ static enum pod_status start_program(struct starting *s, const char *path)
 
 static enum pod_status start_disk(struct starting *s)
 {
-	int entry = s->plan->efi_entry[__builtin_ctz(s->e->fw.firmware_bit)];
+	int entry = pod_plan_entry(s->plan, s->e->fw.firmware_bit);
 	EFI_HANDLE volume;
 	EFI_STATUS st;
 

@@ -133,8 +133,5 @@ enum pod_status start_plan(struct menu *m, size_t image, struct pod_plan *plan, 
 
 int plan_entry(const struct menu *m, const struct pod_plan *p)
 {
-	unsigned bit = 0;
-	while (bit < 3 && !(m->fw->firmware_bit >> bit & 1))
-		bit++;
-	return bit == 0 ? p->bios_entry : p->efi_entry[bit];
+	return pod_plan_entry(p, m->fw->firmware_bit);
 }

@@ -70,25 +70,10 @@ static const char *media_text(uint8_t media)
 	}
 }
 
-static int bit_index(uint32_t bit)
-{
-	int i = 0;
-
-	while (bit >>= 1)
-		i++;
-	return i;
-}
-
-/* Which entry a firmware starts, as in struct pod_plan. */
-static int start_of(const struct pod_plan *p, const struct cli_bootmode *fw)
-{
-	return fw->bit == POD_FW_BIOS ? p->bios_entry : p->efi_entry[bit_index(fw->bit)];
-}
-
 /* In words; the caller frees. */
 static char *start_text(const struct pod_plan *p, const struct cli_bootmode *fw)
 {
-	int n = start_of(p, fw);
+	int n = pod_plan_entry(p, fw->bit);
 	const char *loader = pod_efi_loader_path(fw->bit);
 
 	if (n >= 0 && (uint32_t)n < p->image.boot_count) {
@@ -117,7 +102,7 @@ static void json_starts(struct cli_json *j, const struct pod_plan *p, const stru
 	cli_json_open(j, "starts", '[');
 	for (size_t i = 0; i < CLI_BOOTMODE_COUNT; i++) {
 		const struct cli_bootmode *fw = &cli_bootmode[i];
-		int n = start_of(p, fw);
+		int n = pod_plan_entry(p, fw->bit);
 		char *text;
 
 		if (only && only != fw)

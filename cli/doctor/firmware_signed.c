@@ -271,13 +271,11 @@ static void report_bad(struct doctor *d, const struct doctor_image *im, const st
 /* By the removable-media names: the firmware of a machine starts only its own, and refuses what is in it for another. */
 static void report_machine(struct doctor *d, const struct doctor_image *im, const struct loader *l)
 {
-	static const struct {
-		uint32_t firmware;
-		uint16_t machine;
-	} of[] = {{POD_FW_X64, POD_PE_X64}, {POD_FW_IA32, POD_PE_IA32}, {POD_FW_AA64, POD_PE_AA64}};
+	static const uint32_t firmware[] = {POD_FW_X64, POD_FW_IA32, POD_FW_AA64};
 
-	for (size_t i = 0; i < POD_ARRAY_LEN(of); i++)
-		if (pod_ends_with_nocase(l->path, pod_efi_loader_path(of[i].firmware)) && l->pe.machine != of[i].machine)
+	for (size_t i = 0; i < POD_ARRAY_LEN(firmware); i++)
+		if (pod_ends_with_nocase(l->path, pod_efi_loader_path(firmware[i])) &&
+		    l->pe.machine != pod_plan_pe_machine(firmware[i]))
 			doctor_reportf(
 				d, &firmware_check_signature, DOCTOR_BAD, im->subject,
 				_("download or copy the image again, and compare its hash with the publisher's"),

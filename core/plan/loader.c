@@ -113,6 +113,11 @@ static enum pod_status examine_program(struct judge *j, struct program *x)
 	return st;
 }
 
+uint16_t pod_plan_pe_machine(uint32_t firmware)
+{
+	return firmware == POD_FW_X64 ? POD_PE_X64 : firmware == POD_FW_IA32 ? POD_PE_IA32 : POD_PE_AA64;
+}
+
 /* --- where it is ------------------------------------------------------------------------------------------ */
 
 static enum pod_status in_volume(struct judge *j, struct pod_fs *fs)
@@ -195,15 +200,13 @@ static enum pod_status find(struct judge *j, struct pod_dev *disk, uint32_t firm
 	const struct pod_plan *p = j->plan;
 	struct pod_mapdev md;
 	struct pod_cache cache;
-	unsigned bit = 1;
-	while (bit < 3 && !(firmware >> bit & 1))
-		bit++;
+	int entry = pod_plan_entry(p, firmware);
 	j->path = pod_efi_loader_path(firmware);
-	if (!j->path || p->efi_entry[bit] == POD_ENTRY_NONE)
+	if (!j->path || entry == POD_ENTRY_NONE)
 		return POD_E_NOT_FOUND;
 	pod_mapdev_init(&md, &p->map, disk, p->sector_size);
 	POD_TRY(pod_cache_init(&cache, &md.dev, j->alloc, CACHE_LINES, CACHE_LINE_BYTES));
-	enum pod_status st = in_image(j, &cache.dev, p->efi_entry[bit]);
+	enum pod_status st = in_image(j, &cache.dev, entry);
 	pod_cache_fini(&cache, j->alloc);
 	return st;
 }
@@ -219,7 +222,6 @@ void pod_plan_judge_loader(struct pod_plan *p, struct pod_dev *disk, const char 
 
 const char *pod_plan_damaged_loader(const struct pod_plan *p, struct pod_dev *disk, uint32_t firmware, struct pod_alloc *a)
 {
-	struct judge j = {.plan = p, .alloc = a, .look = examine_program};
-	j.machine = firmware == POD_FW_X64 ? POD_PE_X64 : firmware == POD_FW_IA32 ? POD_PE_IA32 : POD_PE_AA64;
+	struct judge j = {.plan = p, .alloc = a, .look = examine_program, .machine = pod_plan_pe_machine(firmware)};
 	return p->image.kind != POD_IMAGE_EFI && find(&j, disk, firmware) == POD_OK && j.damaged ? j.path : NULL;
 }

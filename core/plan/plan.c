@@ -100,6 +100,14 @@ static void choose_entries(struct pod_plan *p)
 	}
 }
 
+int pod_plan_entry(const struct pod_plan *p, uint32_t firmware)
+{
+	unsigned bit = 0;
+	while (bit < 3 && !(firmware >> bit & 1))
+		bit++;
+	return bit ? p->efi_entry[bit] : p->bios_entry;
+}
+
 /* Of an image that starts, but not on both kinds of firmware that its catalogue promises. */
 static void warn_about_boot_images(struct pod_plan *p)
 {

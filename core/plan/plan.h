@@ -271,6 +271,10 @@ enum pod_status POD_MUST_USE pod_plan_damaged_kernel(const struct pod_plan *p, s
 						     char out[256]);
 /* The path of the program that UEFI starts the image with, if it breaks the rules of one or is for another machine; else NULL. firmware: POD_FW_*. */
 const char *pod_plan_damaged_loader(const struct pod_plan *p, struct pod_dev *disk, uint32_t firmware, struct pod_alloc *a);
+/* What this firmware starts, as bios_entry and efi_entry have it. firmware: POD_FW_*. */
+int pod_plan_entry(const struct pod_plan *p, uint32_t firmware);
+/* The machine that a PE program must be for, to be started by it: POD_PE_*. firmware: of UEFI. */
+uint16_t pod_plan_pe_machine(uint32_t firmware);
 /* Has the image something for the other of a firmware's modes, BIOS or UEFI? `firmware`: POD_FW_*, the mode it ran in. */
 bool pod_plan_other_mode(const struct pod_plan *p, uint32_t firmware);
 

@@ -3,6 +3,7 @@
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
+#include "core/firm/pe.h"
 #include "core/fs/iso9660.h"
 
 enum {
@@ -383,8 +384,8 @@ bool pod_kernel_head_machine(const uint8_t *h, enum pod_machine *out)
 
 bool pod_pe_machine(uint16_t machine, enum pod_machine *out)
 {
-	*out = machine == 0xaa64 ? POD_MACHINE_AA64 : machine == 0x14c ? POD_MACHINE_IA32 : POD_MACHINE_X64;
-	return machine == 0xaa64 || machine == 0x14c || machine == 0x8664;
+	*out = machine == POD_PE_AA64 ? POD_MACHINE_AA64 : machine == POD_PE_IA32 ? POD_MACHINE_IA32 : POD_MACHINE_X64;
+	return machine == POD_PE_AA64 || machine == POD_PE_IA32 || machine == POD_PE_X64;
 }
 
 static bool read_machine(struct pod_scan *s, const struct pod_found *k, enum pod_machine *out)

@@ -46,11 +46,8 @@ static enum pod_machine machine_of(enum pod_status (*read)(void *ctx, uint64_t o
 	uint32_t at = pod_get_le32(mz + PE_AT);
 	if (!pod_in_range(at, sizeof pe, size_bytes) || read(ctx, at, pe, sizeof pe) != POD_OK || memcmp(pe, "PE\0\0", 4) != 0)
 		return POD_MACHINE_COUNT;
-	uint16_t machine = pod_get_le16(pe + 4);
-	return machine == 0x8664   ? POD_MACHINE_X64
-	       : machine == 0x014c ? POD_MACHINE_IA32
-	       : machine == 0xaa64 ? POD_MACHINE_AA64
-				   : POD_MACHINE_COUNT;
+	enum pod_machine m;
+	return pod_pe_machine(pod_get_le16(pe + 4), &m) ? m : POD_MACHINE_COUNT;
 }
 
 uint32_t windows_program(enum pod_status (*read)(void *ctx, uint64_t off, void *buf, size_t len), void *ctx, uint64_t size_bytes)

@@ -9,29 +9,11 @@
 #define PROBE_STEPS 2048u
 #define PROBE_BYTES (4u << 20)
 
-struct file_dev {
-	struct pod_dev dev;
-	struct menu *m;
-	const struct pod_node *node;
-};
-
-static enum pod_status file_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
-{
-	const struct file_dev *f = d->ctx;
-	return pod_fs_read(&f->m->stick.data, f->node, off, buf, len);
-}
-
 /* What it is by its own structures. */
 static enum pod_status examine(struct menu *m, const struct menu_image *im, struct pod_image *out)
 {
-	struct file_dev f = {.dev = {.size_bytes = im->node.size_bytes,
-				     .sector_size = m->fw->disk->sector_size,
-				     .read_only = true,
-				     .read = file_read,
-				     .budget = &m->budget},
-			     .m = m,
-			     .node = &im->node};
-	f.dev.ctx = &f;
+	struct pod_file_dev f;
+	pod_file_dev_init(&f, &m->stick.data, &im->node);
 	menu_budget_start(m, PROBE_STEPS, PROBE_BYTES);
 	enum pod_status st = pod_image_probe(&f.dev, im->name, m->alloc, out, NULL);
 	menu_budget_end(m);

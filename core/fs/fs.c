@@ -318,6 +318,24 @@ enum pod_status pod_fs_read(struct pod_fs *fs, const struct pod_node *file, uint
 	return st == POD_OK ? POD_E_CORRUPT : st; /* the runs ended before the file did */
 }
 
+static enum pod_status file_dev_read(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	const struct pod_file_dev *f = d->ctx;
+	return pod_fs_read(f->fs, f->node, off, buf, len);
+}
+
+void pod_file_dev_init(struct pod_file_dev *f, struct pod_fs *fs, const struct pod_node *node)
+{
+	*f = (struct pod_file_dev){.dev = {.size_bytes = node->size_bytes,
+					   .sector_size = fs->dev->sector_size,
+					   .read_only = true,
+					   .read = file_dev_read,
+					   .ctx = f,
+					   .budget = fs->dev->budget},
+				   .fs = fs,
+				   .node = node};
+}
+
 struct collecting {
 	struct pod_alloc *a;
 	struct pod_extent *v;

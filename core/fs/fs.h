@@ -130,6 +130,13 @@ enum pod_status POD_MUST_USE pod_fs_open(struct pod_fs *fs, struct pod_dev *dev,
 /* Opens with one descriptor. */
 enum pod_status POD_MUST_USE pod_fs_open_as(struct pod_fs *fs, const struct pod_fs_ops *ops, struct pod_dev *dev,
 					    struct pod_alloc *a, struct pod_diag *diag);
+/* A file as a device, for what reads devices; `fs` and `node` are used as long as it is. */
+struct pod_file_dev {
+	struct pod_dev dev;
+	struct pod_fs *fs;
+	const struct pod_node *node;
+};
+void pod_file_dev_init(struct pod_file_dev *f, struct pod_fs *fs, const struct pod_node *node);
 void pod_fs_close(struct pod_fs *fs); /* NULL and never-opened (zeroed) are legal */
 
 enum pod_status POD_MUST_USE pod_dir_open(struct pod_dir *dir, struct pod_fs *fs, const struct pod_node *node);

@@ -21,19 +21,11 @@ enum {
 	SECTOR = 2048, /* of El Torito */
 };
 
-/* The program: a file, or the whole device. */
-struct program {
-	struct pod_fs *fs; /* NULL: the device */
-	struct pod_node node;
-	struct pod_dev *dev;
-	uint64_t size_bytes;
-};
-
 struct judge {
 	const struct pod_plan *plan;
 	struct pod_alloc *alloc;
 	const char *path; /* in the volume */
-	enum pod_status (*look)(struct judge *j, struct program *x);
+	enum pod_status (*look)(struct judge *j, struct pod_dev *program);
 	/* judge_program */
 	const struct pod_trust *trust;
 	enum pod_refusal refusal;
@@ -43,34 +35,35 @@ struct judge {
 	bool damaged;
 };
 
-static enum pod_status read_at(struct program *x, uint64_t off, void *buf, size_t len)
-{
-	return x->fs ? pod_fs_read(x->fs, &x->node, off, buf, len) : pod_dev_read(x->dev, off, buf, len);
-}
-
 static void hash(void *ctx, const void *data, size_t len)
 {
 	pod_sha256_update(ctx, data, len);
 }
 
-static enum pod_status certificates(struct judge *j, struct program *x, const struct pod_pe *pe, uint8_t **out)
+/* Where its certificates are: in its first `have` bytes at `p`, if that is all of it, else read into *own, which the caller frees. */
+static enum pod_status certificates(struct judge *j, struct pod_dev *x, const struct pod_pe *pe, const uint8_t *p, size_t have,
+				    const uint8_t **out, uint8_t **own)
 {
 	if (pe->cert_len > CERTS_MAX)
 		return POD_E_LIMIT;
-	*out = pod_zalloc(j->alloc, 1, (size_t)pe->cert_len + 1);
-	return *out ? read_at(x, pe->cert_bytes, *out, pe->cert_len) : POD_E_NOMEM;
+	if (have == x->size_bytes) {
+		*out = p + pe->cert_bytes; /* pod_pe_head has seen that they lie within it */
+		return POD_OK;
+	}
+	*out = *own = pod_zalloc(j->alloc, 1, (size_t)pe->cert_len + 1);
+	return *own ? pod_dev_read(x, pe->cert_bytes, *own, pe->cert_len) : POD_E_NOMEM;
 }
 
 /* `p`: its first `have` bytes. */
-static enum pod_status judge_bytes(struct judge *j, struct program *x, const uint8_t *p, size_t have)
+static enum pod_status judge_bytes(struct judge *j, struct pod_dev *x, const uint8_t *p, size_t have)
 {
 	struct pod_pe pe;
 	struct pod_sha256 sum;
-	uint8_t digest[POD_SHA256_LEN], *certs = NULL;
+	uint8_t digest[POD_SHA256_LEN], *own = NULL;
 	struct pod_trust_program program = {0};
 	POD_TRY(pod_pe_head(p, have, x->size_bytes, &pe, NULL));
 	struct pod_signature *scratch = pod_zalloc(j->alloc, 1, sizeof *scratch);
-	enum pod_status st = scratch ? certificates(j, x, &pe, &certs) : POD_E_NOMEM;
+	enum pod_status st = scratch ? certificates(j, x, &pe, p, have, &program.certs, &own) : POD_E_NOMEM;
 	if (st == POD_OK && have == x->size_bytes) {
 		pod_sha256_init(&sum);
 		st = pod_pe_digest(p, have, &pe, hash, &sum, NULL);
@@ -78,34 +71,33 @@ static enum pod_status judge_bytes(struct judge *j, struct program *x, const uin
 		program.digest = digest;
 	}
 	if (st == POD_OK) {
-		program.certs = certs;
 		program.certs_len = pe.cert_len;
 		j->refusal = pod_trust_judge(j->trust, &program, scratch, j->who);
 	}
-	pod_free(j->alloc, certs);
+	pod_free(j->alloc, own);
 	pod_free(j->alloc, scratch);
 	return st;
 }
 
-static enum pod_status judge_program(struct judge *j, struct program *x)
+static enum pod_status judge_program(struct judge *j, struct pod_dev *x)
 {
 	size_t have = x->size_bytes <= WHOLE_MAX ? (size_t)x->size_bytes : HEAD_BYTES;
 	uint8_t *p = have ? j->alloc->alloc(j->alloc, have) : NULL;
 	if (!p)
 		return POD_E_NOMEM;
-	enum pod_status st = read_at(x, 0, p, have);
+	enum pod_status st = pod_dev_read(x, 0, p, have);
 	if (st == POD_OK)
 		st = judge_bytes(j, x, p, have);
 	pod_free(j->alloc, p);
 	return st;
 }
 
-static enum pod_status examine_program(struct judge *j, struct program *x)
+static enum pod_status examine_program(struct judge *j, struct pod_dev *x)
 {
 	struct pod_pe pe;
 	size_t have = (size_t)pod_min_u64(x->size_bytes, HEAD_BYTES);
 	uint8_t *p = pod_zalloc(j->alloc, 1, have + 1);
-	enum pod_status st = p ? read_at(x, 0, p, have) : POD_E_NOMEM, is = POD_OK;
+	enum pod_status st = p ? pod_dev_read(x, 0, p, have) : POD_E_NOMEM, is = POD_OK;
 	if (st == POD_OK)
 		is = pod_pe_head(p, have, x->size_bytes, &pe, NULL);
 	j->damaged = st == POD_OK && (is != POD_OK || pe.machine != j->machine);
@@ -122,21 +114,21 @@ uint16_t pod_plan_pe_machine(uint32_t firmware)
 
 static enum pod_status in_volume(struct judge *j, struct pod_fs *fs)
 {
-	struct program x = {.fs = fs};
+	struct pod_file_dev f;
+	struct pod_node node;
 	struct pod_dirent *scratch = pod_zalloc(j->alloc, 1, sizeof *scratch);
-	enum pod_status st = scratch ? pod_fs_lookup(fs, j->path, &x.node, scratch) : POD_E_NOMEM;
+	enum pod_status st = scratch ? pod_fs_lookup(fs, j->path, &node, scratch) : POD_E_NOMEM;
 	pod_free(j->alloc, scratch);
-	x.size_bytes = x.node.size_bytes;
-	return st == POD_OK ? j->look(j, &x) : st;
+	POD_TRY(st);
+	pod_file_dev_init(&f, fs, &node);
+	return j->look(j, &f.dev);
 }
 
 static enum pod_status in_fat(struct judge *j, struct pod_dev *dev, uint64_t start, uint64_t len)
 {
 	struct pod_window w;
 	struct pod_fs fs;
-	if (start >= dev->size_bytes)
-		return POD_E_RANGE;
-	POD_TRY(pod_window_init(&w, dev, start, pod_min_u64(len, dev->size_bytes - start)));
+	POD_TRY(pod_window_init(&w, dev, start, len));
 	POD_TRY(pod_fs_open_as(&fs, &pod_fs_fat, &w.dev, j->alloc, NULL));
 	enum pod_status st = in_volume(j, &fs);
 	pod_fs_close(&fs);
@@ -178,9 +170,11 @@ static enum pod_status in_disk(struct judge *j, struct pod_dev *dev)
 static enum pod_status in_image(struct judge *j, struct pod_dev *dev, int entry)
 {
 	const struct pod_image *im = &j->plan->image;
-	struct program whole = {.dev = dev, .size_bytes = im->size_bytes};
-	if (im->kind == POD_IMAGE_EFI)
-		return j->look(j, &whole);
+	struct pod_window whole;
+	if (im->kind == POD_IMAGE_EFI) {
+		POD_TRY(pod_window_init(&whole, dev, 0, im->size_bytes)); /* the map is whole sectors */
+		return j->look(j, &whole.dev);
+	}
 	if (im->kind != POD_IMAGE_ISO || j->plan->windows.count)
 		return in_disk(j, dev);
 	if (entry == POD_ENTRY_OWN)

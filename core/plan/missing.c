@@ -53,31 +53,13 @@ struct kernels {
 	uint32_t count;
 };
 
-struct in_file {
-	struct pod_dev dev;
-	struct pod_fs *fs;
-	const struct pod_node *node;
-};
-
-static enum pod_status read_in_file(struct pod_dev *d, uint64_t off, void *buf, size_t len)
-{
-	struct in_file *f = d->ctx;
-	return pod_fs_read(f->fs, f->node, off, buf, len);
-}
-
 /* Does it break its own rules? What is no kernel, or says nothing about itself, does not. */
 static bool is_damaged(struct kernels *k, const struct pod_node *node)
 {
-	struct in_file f = {.dev = {.size_bytes = node->size_bytes,
-				    .sector_size = 512,
-				    .read_only = true,
-				    .read = read_in_file,
-				    .budget = k->s->fs->dev->budget},
-			    .fs = k->s->fs,
-			    .node = node};
+	struct pod_file_dev f;
 	struct pod_kernel kernel;
 	bool good = true;
-	f.dev.ctx = &f;
+	pod_file_dev_init(&f, k->s->fs, node);
 	enum pod_status st = pod_kernel_read(&f.dev, &kernel, NULL);
 	if (st == POD_E_CORRUPT || st == POD_E_RANGE)
 		return true;

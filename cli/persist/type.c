@@ -143,7 +143,7 @@ static bool look_at_all(struct cli_image *im, const struct pod_plan *plan, struc
 /* Of a disk: which one it is, if the system in it can be told of the file. */
 static bool of_disk(const struct pod_plan *plan, const char *path, bool named, struct persist_type *out, struct fault *fault)
 {
-	*out = (struct persist_type){.kind = POD_PERSIST_DISK, .label = "", .disk_bytes = plan->disk_bytes};
+	*out = (struct persist_type){.kind = POD_PERSIST_DISK, .label = "", .disk_bytes = plan->image.size_bytes};
 	memcpy(out->disk_id, plan->disk_id, sizeof out->disk_id);
 	if (named)
 		fault_set(fault, _("%s: it is a disk image: --kind is for live systems"), path);

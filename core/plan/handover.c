@@ -77,8 +77,7 @@ static enum pod_status read_file(const struct pod_handover *h, uint64_t off, voi
 	return st;
 }
 
-/* CRC-32 of the image's first volume descriptor as it lies on the stick; of a VHD or VHDX, of the bytes at that place of the file,
- * and where an overlay changes what the image shows, too. It is asked for before anything there is patched. */
+/* CRC-32 of the image's first volume descriptor as it lies on the stick; of a VHD or VHDX, of the bytes at that place of the file. */
 static enum pod_status descriptor_crc(struct pod_handover *h, uint32_t *crc)
 {
 	enum { AT = 32768, LEN = 2048 };
@@ -88,8 +87,7 @@ static enum pod_status descriptor_crc(struct pod_handover *h, uint32_t *crc)
 	uint8_t *sector = pod_zalloc(h->plan->alloc, LEN, 1);
 	if (!sector)
 		return POD_E_NOMEM;
-	bool other = h->plan->container || h->plan->persist.kind == POD_PERSIST_DISK;
-	enum pod_status st = other ? read_file(h, AT, sector, LEN) : pod_dev_read(h->image, AT, sector, LEN);
+	enum pod_status st = read_file(h, AT, sector, LEN);
 	*crc = pod_crc32(0, sector, LEN);
 	pod_free(h->plan->alloc, sector);
 	return st;
@@ -251,9 +249,8 @@ enum pod_status pod_handover_prepare(struct pod_handover *h)
 	if (h->asked)
 		return POD_OK;
 	h->asked = true;
-	POD_TRY(pod_handover_persist(h));
 	if (h->plan->image.kind != POD_IMAGE_DISK)
-		return POD_OK;
+		return pod_handover_persist(h);
 	POD_TRY(pod_handover_disk(h));
 	return pod_handover_modules(h);
 }

@@ -20,7 +20,6 @@ enum pod_status pod_handover_disk_id(struct pod_handover *h)
 	enum pod_status st = pod_cow_identify(&cache.dev, h->rq->mtime, p->alloc, p->disk_id);
 	pod_cache_fini(&cache, p->alloc);
 	p->has_disk_id = st == POD_OK;
-	p->disk_bytes = p->map.size_bytes;
 	return st;
 }
 

@@ -58,7 +58,7 @@ static enum pod_status is_its_overlay(struct pod_handover *h, const struct pod_p
 {
 	struct pod_plan *p = h->plan;
 	POD_TRY(pod_handover_disk_id(h));
-	*same = found->cow.disk_bytes == p->disk_bytes && memcmp(found->cow.id, p->disk_id, POD_COW_ID) == 0;
+	*same = found->cow.disk_bytes == p->image.size_bytes && memcmp(found->cow.id, p->disk_id, POD_COW_ID) == 0;
 	if (!*same)
 		pod_plan_warn(p,
 			      "%.60s is of another disk, or of this one before it was written to: the system starts without it.",
@@ -112,9 +112,8 @@ enum pod_status pod_handover_persist(struct pod_handover *h)
 	const struct pod_plan_request *rq = h->rq;
 	struct pod_plan_file f = {0};
 	size_t len = pod_strlen(rq->path), size = len + sizeof POD_PERSIST_SUFFIX;
-	if (!rq->find || h->persist_asked)
+	if (!rq->find)
 		return POD_OK;
-	h->persist_asked = true;
 	char *path = pod_zalloc(h->plan->alloc, size, 1);
 	if (!path)
 		return POD_E_NOMEM;

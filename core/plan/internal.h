@@ -135,7 +135,6 @@ struct pod_module {
 struct pod_handover {
 	const struct pod_plan_request *rq;
 	struct pod_plan *plan;
-	struct pod_dev *image; /* as it was before patches, through the plan's cache */
 	bool have_pre;
 	uint64_t pre; /* blob offset of POD_PRE_LEN bytes */
 	struct {
@@ -147,9 +146,8 @@ struct pod_handover {
 	size_t chunk_bytes;
 	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
 	uint32_t module_count;
-	bool asked;	    /* for a persistence file, and what a disk needs */
-	bool persist_asked; /* the first alone */
-	bool disk_told;	    /* the record has the chunk of the disk */
+	bool asked;	/* for a persistence file, and what a disk needs */
+	bool disk_told; /* the record has the chunk of the disk */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
@@ -168,7 +166,8 @@ enum pod_status POD_MUST_USE pod_handover_modules(struct pod_handover *h);
 /* Of one filesystem. */
 enum pod_status POD_MUST_USE pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root);
 void pod_handover_fini(struct pod_handover *h);
-/* Looks for the image's persistence file, and says so in the plan and in the record. */
+/* Looks for the image's persistence file, and says so in the plan and in the record. Once: of a disk pod_handover_overlay does, of another image
+ * pod_handover_prepare. */
 enum pod_status POD_MUST_USE pod_handover_persist(struct pod_handover *h);
 /* Fills in the plan's disk_id; when done before, without effect. */
 enum pod_status POD_MUST_USE pod_handover_disk_id(struct pod_handover *h);

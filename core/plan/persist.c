@@ -75,7 +75,8 @@ static enum pod_status read_super(const uint8_t *s, struct super *out)
 	return POD_OK;
 }
 
-static enum pod_status count_free(struct pod_dev *d, uint64_t start, const struct super *s, struct pod_persist *out)
+static enum pod_status count_free(struct pod_dev *d, uint64_t start, const struct super *s, struct pod_persist *out,
+				  uint32_t *inodes)
 {
 	uint8_t piece[PIECE];
 	uint64_t at = start + ((uint64_t)(s->first_block + 1) << s->block_shift), blocks = 0;
@@ -92,7 +93,7 @@ static enum pod_status count_free(struct pod_dev *d, uint64_t start, const struc
 		if (free_blocks > s->blocks_per_group)
 			return POD_E_CORRUPT;
 		blocks += free_blocks;
-		out->free_inodes += (uint32_t)pod_min_u64(free_inodes, UINT32_MAX - out->free_inodes);
+		*inodes += (uint32_t)pod_min_u64(free_inodes, UINT32_MAX - *inodes);
 	}
 	if (blocks > s->blocks)
 		return POD_E_CORRUPT;
@@ -106,7 +107,6 @@ static enum pod_status look_overlay(struct pod_dev *d, struct pod_persist *out)
 	out->kind = POD_PERSIST_DISK;
 	out->fs_bytes = out->cow.store_bytes;
 	out->free_bytes = pod_cow_free(&out->cow);
-	out->free_inodes = UINT32_MAX;
 	out->full = pod_cow_full(&out->cow);
 	return POD_OK;
 }
@@ -115,6 +115,7 @@ enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uin
 {
 	uint8_t sb[SUPER];
 	struct super s;
+	uint32_t inodes = 0; /* that are free */
 	*out = (struct pod_persist){.start_bytes = start_bytes, .length_bytes = length_bytes};
 	if (length_bytes < SUPER_AT + SUPER)
 		return POD_E_FORMAT;
@@ -129,11 +130,11 @@ enum pod_status pod_persist_look(struct pod_dev *disk, uint64_t start_bytes, uin
 	memcpy(out->label, sb + 0x78, POD_PERSIST_LABEL - 1);
 	if (s.groups > GROUPS_MAX || (s.incompat & INCOMPAT_META_BG)) {
 		out->free_bytes = out->fs_bytes;
-		out->free_inodes = UINT32_MAX;
+		inodes = UINT32_MAX;
 	} else {
-		POD_TRY(count_free(disk, start_bytes, &s, out));
+		POD_TRY(count_free(disk, start_bytes, &s, out, &inodes));
 	}
-	out->full = out->free_bytes <= out->fs_bytes >> 6 || out->free_inodes < 16;
+	out->full = out->free_bytes <= out->fs_bytes >> 6 || inodes < 16;
 	out->kind = kind_of(out->label);
 	return out->kind == POD_PERSIST_NONE ? POD_E_UNSUPPORTED : POD_OK;
 }

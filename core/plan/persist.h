@@ -37,9 +37,8 @@ struct pod_persist {
 	char label[POD_PERSIST_LABEL];
 	uint64_t start_bytes, length_bytes; /* of the file on the disk it was looked at on */
 	uint64_t fs_bytes, free_bytes;	    /* of the filesystem */
-	uint32_t free_inodes;
-	bool full;	    /* next to nothing can be written */
-	struct pod_cow cow; /* of DISK; fs_bytes and free_bytes are those of its store */
+	bool full;			    /* next to nothing can be written */
+	struct pod_cow cow;		    /* of DISK; fs_bytes and free_bytes are those of its store */
 };
 
 /* Looks at the filesystem (ext2, ext3, ext4), or the overlay, that begins at `start_bytes` of a disk. POD_E_FORMAT: there is none;

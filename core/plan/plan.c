@@ -143,7 +143,7 @@ static enum pod_status patch_initrds(struct pod_iso_trees *x, struct pod_diag *d
 {
 	const struct pod_plan_request *rq = x->rq;
 	struct pod_plan *p = x->plan;
-	struct pod_handover h = {.rq = rq, .plan = p, .image = x->image};
+	struct pod_handover h = {.rq = rq, .plan = p};
 	bool disk = p->image.kind == POD_IMAGE_DISK;
 	if ((p->image.kind != POD_IMAGE_ISO && !disk) || p->windows.count || !rq->shim)
 		return POD_OK;

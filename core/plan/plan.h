@@ -241,7 +241,6 @@ struct pod_plan {
 	struct pod_persist persist; /* kind NONE: the system keeps nothing */
 	bool has_disk_id;	    /* of the disk as it lies in the image (cow.h); for the request's disk_id */
 	uint8_t disk_id[POD_COW_ID];
-	uint64_t disk_bytes;
 	uint32_t warning_count;
 	struct {
 		uint32_t first, end;

@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct pod_found f = {.path = "x.efi", .node = {.size_bytes = e.dev.size_bytes, .valid_bytes = e.dev.size_bytes}};
 	struct pod_fs fs = {.ops = &ops, .dev = &e.dev};
 	struct pod_scan scan = {.fs = &fs, .efi = &f, .efi_count = 1};
-	struct pod_handover h = {.rq = &rq, .plan = plan, .image = &e.dev};
+	struct pod_handover h = {.rq = &rq, .plan = plan};
 	struct ctx c = {&e, plan};
 	FUZZ_REQUIRE(plan);
 	plan->alloc = &e.alloc;

@@ -191,6 +191,8 @@ enum pod_status POD_MUST_USE pod_plan_probe(struct pod_plan *p, struct pod_dev *
 					    struct pod_diag *diag);
 /* A warning more than the plan holds is dropped, and one that is there already. */
 void pod_plan_warn(struct pod_plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What `s` says, in English, as a warning. */
+void pod_plan_warn_start(struct pod_plan *p, const struct pod_start *s);
 /* A warning that is also the answer to "does it start": it will not, or may not. */
 void pod_plan_because(struct pod_plan *p, enum pod_start_why why, const char *arg0, const char *arg1);
 enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_kind kind, uint64_t start, uint64_t len,

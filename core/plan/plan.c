@@ -111,29 +111,22 @@ int pod_plan_entry(const struct pod_plan *p, uint32_t firmware)
 /* Of an image that starts, but not on both kinds of firmware that its catalogue promises. */
 static void warn_about_boot_images(struct pod_plan *p)
 {
-	char text[sizeof p->warning[0]];
 	struct pod_start s;
-	for (int uefi = 0; uefi < 2; uefi++) {
-		if (!pod_start_of_boot_images(&p->image, uefi, &s))
-			continue;
-		pod_start_say(&s, NULL, NULL, text, sizeof text);
-		pod_plan_warn(p, "%s", text);
-	}
+	for (int uefi = 0; uefi < 2; uefi++)
+		if (pod_start_of_boot_images(&p->image, uefi, &s))
+			pod_plan_warn_start(p, &s);
 }
 
 static void warn_about_image(struct pod_plan *p)
 {
 	const struct pod_image *im = &p->image;
-	char text[sizeof p->warning[0]];
 	struct pod_start s;
 	p->about_image.first = p->warning_count;
 	pod_start_of_plan(p, POD_START_ALL, &s);
-	if (s.starts == POD_STARTS_NOT && s.why != p->why.why) {
-		pod_start_say(&s, NULL, NULL, text, sizeof text);
-		pod_plan_warn(p, "%s", text);
-	} else if (s.starts != POD_STARTS_NOT) {
+	if (s.starts == POD_STARTS_NOT && s.why != p->why.why)
+		pod_plan_warn_start(p, &s);
+	else if (s.starts != POD_STARTS_NOT)
 		warn_about_boot_images(p);
-	}
 	if (im->instead && im->kind != POD_IMAGE_UNKNOWN && s.why != POD_WHY_NOT_AN_IMAGE)
 		pod_plan_warn(p, "This is %s: %s.", pod_instead_text(im->instead), pod_instead_fix(im->instead));
 	p->about_image.end = p->warning_count;

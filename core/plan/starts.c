@@ -254,13 +254,18 @@ bool pod_start_needs_plan(const struct pod_image *im, uint32_t firmware)
 
 /* --- what the plan saw ------------------------------------------------------------------------------------ */
 
-void pod_plan_because(struct pod_plan *p, enum pod_start_why why, const char *arg0, const char *arg1)
+void pod_plan_warn_start(struct pod_plan *p, const struct pod_start *s)
 {
 	char text[sizeof p->warning[0]];
+	pod_start_say(s, NULL, NULL, text, sizeof text);
+	pod_plan_warn(p, "%s", text);
+}
+
+void pod_plan_because(struct pod_plan *p, enum pod_start_why why, const char *arg0, const char *arg1)
+{
 	struct pod_start s;
 	set(&s, why, arg0, arg1);
-	pod_start_say(&s, NULL, NULL, text, sizeof text);
-	pod_plan_warn(p, "%s", text);
+	pod_plan_warn_start(p, &s);
 	if (p->why.why && (p->why.starts == POD_STARTS_NOT || s.starts != POD_STARTS_NOT))
 		return; /* the first that is sure */
 	p->why = s;

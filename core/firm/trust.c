@@ -66,8 +66,7 @@ bool pod_trust_has_chain(const struct pod_trust_list *t, const struct pod_signat
 	return false;
 }
 
-/* digest NULL: is any in it? */
-static bool has_digest(const struct pod_trust_list *t, const uint8_t *digest)
+bool pod_trust_has_digest(const struct pod_trust_list *t, const uint8_t *digest)
 {
 	struct pod_siglist l;
 	struct pod_sig e;
@@ -77,11 +76,6 @@ static bool has_digest(const struct pod_trust_list *t, const uint8_t *digest)
 		if (e.kind == POD_SIG_SHA256 && (!digest || memcmp(e.data, digest, POD_SHA256_LEN) == 0))
 			return true;
 	return false;
-}
-
-bool pod_trust_has_digest(const struct pod_trust_list *t, const uint8_t digest[POD_SHA256_LEN])
-{
-	return has_digest(t, digest);
 }
 
 /* Has it, certainly, another digest than its signature states? */
@@ -97,11 +91,11 @@ enum pod_refusal pod_trust_judge(const struct pod_trust *t, const struct pod_tru
 	const struct pod_pe table = {.cert_len = x->certs_len};
 	char name[POD_X509_NAME_MAX];
 	uint32_t at = 0, signatures = 0, differing = 0;
-	bool known = has_digest(&t->db, x->digest); /* without a digest: it may be listed */
+	bool known = pod_trust_has_digest(&t->db, x->digest); /* without a digest: it may be listed */
 	enum pod_status st;
 
 	who[0] = 0;
-	if (x->digest && has_digest(&t->dbx, x->digest))
+	if (x->digest && pod_trust_has_digest(&t->dbx, x->digest))
 		return POD_REFUSED_REVOKED_HASH;
 	while ((st = pod_signature_next(x->certs, &table, &at, s)) == POD_OK || st == POD_E_UNSUPPORTED) {
 		known |= st != POD_OK; /* a kind that nobody here reads */

@@ -24,7 +24,8 @@ struct pod_trust {
 	struct pod_trust_list db, dbx;
 };
 
-bool pod_trust_has_digest(const struct pod_trust_list *t, const uint8_t digest[POD_SHA256_LEN]);
+/* digest NULL: is any in it? */
+bool pod_trust_has_digest(const struct pod_trust_list *t, const uint8_t *digest);
 /* Whose name that is goes to `name`. */
 bool pod_trust_has_chain(const struct pod_trust_list *t, const struct pod_signature *s, char name[POD_X509_NAME_MAX]);
 

@@ -121,6 +121,15 @@ static enum pod_status make_pieces(struct serving *s, enum pod_machine m)
 	return POD_OK;
 }
 
+/* The file's record names s->runs. */
+static enum pod_status point(struct serving *s, uint64_t size)
+{
+	struct pod_place *p = &s->v->place;
+	if (s->v->j->h->plan->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
+		return POD_E_LIMIT;
+	return p->ops->point(p, &s->file->node, &s->runs, size);
+}
+
 static enum pod_status find_places(struct serving *s)
 {
 	struct pod_place *p = &s->v->place;
@@ -128,9 +137,7 @@ static enum pod_status find_places(struct serving *s)
 	POD_TRY(pod_place_kept(p, &s->file->node, &s->runs));
 	s->behind_at = s->runs.count;
 	POD_TRY(pod_place_room(p, s->behind.size_bytes, &s->runs));
-	if (s->v->j->h->plan->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
-		return POD_E_LIMIT;
-	return p->ops->point(p, &s->file->node, &s->runs, s->size);
+	return point(s, s->size);
 }
 
 static enum pod_status note(struct serving *s)
@@ -204,9 +211,7 @@ static enum pod_status show_whole(struct serving *s, const struct pod_map *piece
 	struct volume *v = s->v;
 	struct pod_plan *p = v->j->h->plan;
 	const struct pod_node *node = &s->file->node;
-	if (p->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
-		return POD_E_LIMIT;
-	POD_TRY(v->place.ops->point(&v->place, node, &s->runs, size));
+	POD_TRY(point(s, size));
 	POD_TRY(lay(v, pieces, s->runs.run));
 	return pod_plan_note(p, POD_OVERLAY_DIRENT, v->start_bytes + node->entry_bytes, node->entry_len, s->file->path, why);
 }

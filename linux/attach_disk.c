@@ -73,26 +73,34 @@ static bool make_store(const struct pod_watch *w, struct pod_shown *out, struct 
 	return done;
 }
 
-static bool make_snapshot(const struct pod_watch *w, const struct pod_shown *base, const struct pod_shown *store, const char *how,
-			  uint32_t chunk, struct pod_shown *out, struct pod_try *t)
+/* In the first of some ways that this kernel knows. */
+static bool make_snapshot(const struct pod_watch *w, const struct pod_shown *base, const struct pod_shown *store,
+			  const char *const *how, size_t ways, uint32_t chunk, struct pod_shown *out, struct pod_try *t)
 {
 	char params[40];
-	(void)pod_snprintf(params, sizeof params, "%u:%u %u:%u %s %u", (unsigned)base->major, (unsigned)base->minor,
-			   (unsigned)store->major, (unsigned)store->minor, how, (unsigned)chunk);
-	pod_dm_begin();
-	return pod_dm_add(w->vdisk.size_bytes, "snapshot", params) && pod_dm_make(DISK, POD_DM_HIDDEN_RW, out, t);
+	for (int again = 0; again < 2; again++) {
+		for (size_t i = 0; i < ways; i++) {
+			(void)pod_snprintf(params, sizeof params, "%u:%u %u:%u %s %u", (unsigned)base->major,
+					   (unsigned)base->minor, (unsigned)store->major, (unsigned)store->minor, how[i],
+					   (unsigned)chunk);
+			pod_dm_begin();
+			if (pod_dm_add(w->vdisk.size_bytes, "snapshot", params) && pod_dm_make(DISK, POD_DM_HIDDEN_RW, out, t))
+				return true;
+		}
+		if (!again)
+			pod_modprobe("dm-snapshot");
+	}
+	return false;
 }
 
 static bool make_overlay(const struct pod_watch *w, const struct pod_shown *base, struct pod_shown *out, struct pod_try *t)
 {
+	static const char *const how[] = {"N"};
 	struct pod_shown store;
 	if (!make_store(w, &store, t))
 		return false;
-	for (int again = 0; again < 2; again++) {
-		if (make_snapshot(w, base, &store, "N", CHUNK_SECTORS, out, t))
-			return true;
-		pod_modprobe("dm-snapshot");
-	}
+	if (make_snapshot(w, base, &store, how, POD_ARRAY_LEN(how), CHUNK_SECTORS, out, t))
+		return true;
 	pod_loop_clear(&store);
 	return false;
 }
@@ -120,14 +128,7 @@ static bool make_kept(const struct pod_watch *w, const struct pod_disk *disk, co
 	pod_dm_begin();
 	if (!pod_dm_add_linear(disk, &w->record.cow) || !pod_dm_make(STORE, POD_DM_HIDDEN_RW, &store, t))
 		return false;
-	bool made = false;
-	for (int again = 0; again < 2 && !made; again++) {
-		for (size_t i = 0; i < POD_ARRAY_LEN(how) && !made; i++)
-			made = make_snapshot(w, base, &store, how[i], w->record.cow_sectors, out, t);
-		if (!made)
-			pod_modprobe("dm-snapshot");
-	}
-	if (made && can_be_read(out, t))
+	if (make_snapshot(w, base, &store, how, POD_ARRAY_LEN(how), w->record.cow_sectors, out, t) && can_be_read(out, t))
 		return true;
 	pod_dm_remove(STORE);
 	return false;

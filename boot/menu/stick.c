@@ -275,14 +275,13 @@ enum pod_status stick_helper(void *menu, enum pod_machine machine, struct pod_al
 
 enum pod_status stick_shim(void *menu, enum pod_machine machine, struct pod_shim *out)
 {
-	static const char *const file[POD_MACHINE_COUNT] = {"ISOPOD/SHIMX64", "ISOPOD/SHIMIA32", "ISOPOD/SHIMAA64"};
 	struct menu *m = menu;
 	struct menu_stick *s = &m->stick;
 	struct pod_node node;
 	if ((unsigned)machine >= POD_MACHINE_COUNT)
 		return POD_E_INVALID;
-	s->shim_missing = file[machine];
-	s->shim_status = s->has_esp ? pod_fs_lookup(&s->esp, file[machine], &node, m->entry) : POD_E_NOT_FOUND;
+	s->shim_missing = pod_shim_path[machine];
+	s->shim_status = s->has_esp ? pod_fs_lookup(&s->esp, pod_shim_path[machine], &node, m->entry) : POD_E_NOT_FOUND;
 	if (s->shim_status == POD_OK)
 		s->shim_status = pod_shim_by_reference(&s->esp, s->esp_window.start_bytes, &node, out);
 	if (s->shim_status == POD_OK)

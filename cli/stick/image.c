@@ -16,12 +16,6 @@
 #include "core/rules/match.h"
 #include "core/wim/wim.h"
 
-static const char *const shim_name[POD_MACHINE_COUNT] = {
-	[POD_MACHINE_X64] = "SHIMX64",
-	[POD_MACHINE_IA32] = "SHIMIA32",
-	[POD_MACHINE_AA64] = "SHIMAA64",
-};
-
 static bool open_host_file(struct cli_image *im, const char *arg, bool unsafe, struct fault *fault)
 {
 	char *copy;
@@ -170,16 +164,13 @@ static enum pod_status shim_on_esp(struct cli_target *t, const char *path, struc
 	return pod_shim_by_reference(&t->esp, t->esp_win.start_bytes, &node, out);
 }
 
-const char *const cli_shim_path[POD_MACHINE_COUNT] = {
-	[POD_MACHINE_X64] = "ISOPOD/SHIMX64", [POD_MACHINE_IA32] = "ISOPOD/SHIMIA32", [POD_MACHINE_AA64] = "ISOPOD/SHIMAA64"};
-
 const char *cli_target_bad_shim(struct cli_target *t)
 {
 	struct pod_shim shim;
 
 	for (size_t m = 0; m < POD_MACHINE_COUNT; m++)
-		if (shim_on_esp(t, cli_shim_path[m], &shim) != POD_OK)
-			return cli_shim_path[m];
+		if (shim_on_esp(t, pod_shim_path[m], &shim) != POD_OK)
+			return pod_shim_path[m];
 	return NULL;
 }
 
@@ -192,9 +183,9 @@ static enum pod_status load_shim(void *ctx, enum pod_machine m, struct pod_shim 
 	if (m >= POD_MACHINE_COUNT)
 		return POD_E_NOT_FOUND;
 	if (t)
-		return shim_on_esp(t, cli_shim_path[m], out);
+		return shim_on_esp(t, pod_shim_path[m], out);
 	if (!im->shim[m])
-		im->shim[m] = cli_stickfile_read(shim_name[m], &im->shim_len[m], NULL);
+		im->shim[m] = cli_stickfile_read(strrchr(pod_shim_path[m], '/') + 1, &im->shim_len[m], NULL);
 	if (!im->shim[m])
 		return POD_E_NOT_FOUND;
 	out->data = im->shim[m];

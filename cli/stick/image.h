@@ -66,8 +66,6 @@ bool cli_image_number(const struct cli_command *cmd, const char *arg, uint32_t *
 const char *cli_wim_start_text(enum pod_wim_start start);
 void cli_image_close_plan(struct cli_image *im, struct pod_plan *plan);
 
-/* Where the ESP has them. */
-extern const char *const cli_shim_path[POD_MACHINE_COUNT];
 /* Are the shims on the ESP what `isopod create` wrote? NULL, or the path of the first one that is not. */
 const char *cli_target_bad_shim(struct cli_target *t);
 

@@ -105,8 +105,8 @@ static void look_at_shims(struct trace *t, struct trace_boot *b)
 		if ((unsigned)t->plan->initrd[i].machine < POD_MACHINE_COUNT)
 			used[t->plan->initrd[i].machine] = true;
 	for (size_t m = 0; m < POD_MACHINE_COUNT; m++)
-		if (used[m] && cli_manifest_differs(t->target, list, cli_shim_path[m]))
-			b->facts.stick_file = cli_shim_path[m];
+		if (used[m] && cli_manifest_differs(t->target, list, pod_shim_path[m]))
+			b->facts.stick_file = pod_shim_path[m];
 	free(list);
 }
 

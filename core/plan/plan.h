@@ -40,6 +40,8 @@ struct pod_shim {
 #define POD_SHIM_SIZE_MAX   (256u << 10)
 #define POD_HELPER_SIZE_MAX (256u << 10)
 
+/* Where the ESP has the shim of a machine. */
+extern const char *const pod_shim_path[POD_MACHINE_COUNT];
 /* Fills `out` with the place of a shim file on the ESP, whose volume starts at `esp_start_bytes` of the disk. POD_E_CORRUPT if
  * the file is not one that `isopod create` wrote: empty, too large, not padded to POD_SHIM_ALIGN, in too many runs. */
 enum pod_status POD_MUST_USE pod_shim_by_reference(struct pod_fs *esp, uint64_t esp_start_bytes, const struct pod_node *file,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/plan/plan.h"
 
+const char *const pod_shim_path[POD_MACHINE_COUNT] = {
+	[POD_MACHINE_X64] = "ISOPOD/SHIMX64", [POD_MACHINE_IA32] = "ISOPOD/SHIMIA32", [POD_MACHINE_AA64] = "ISOPOD/SHIMAA64"};
 const char *const pod_helper_path[POD_MACHINE_COUNT] = {[POD_MACHINE_X64] = "ISOPOD/WINX64.EXE",
 							[POD_MACHINE_IA32] = "ISOPOD/WINIA32.EXE",
 							[POD_MACHINE_AA64] = "ISOPOD/WINAA64.EXE"};

@@ -695,6 +695,15 @@ static void commit_fini(struct commit *c)
 	pod_free(c->w->alloc, c->change);
 }
 
+/* What was written to free clusters becomes current, or they are free again. `st`: of writing it. */
+static enum pod_status commit_end(struct commit *c, enum pod_status st)
+{
+	if (st == POD_OK)
+		return make_current(c);
+	give_back(c);
+	return st;
+}
+
 static enum pod_status commit_init(struct commit *c, struct pod_fatw *w, uint32_t count)
 {
 	*c = (struct commit){.w = w, .count = count};
@@ -723,13 +732,8 @@ enum pod_status pod_fatw_put(struct pod_fatw *w, const char *dir, const struct p
 	}
 	if (st == POD_OK)
 		st = choose_sector(&c, &node);
-	if (st == POD_OK) {
-		st = put_files(&c, files);
-		if (st == POD_OK)
-			st = make_current(&c);
-		else
-			give_back(&c);
-	}
+	if (st == POD_OK)
+		st = commit_end(&c, put_files(&c, files));
 	commit_fini(&c);
 	return st;
 }
@@ -788,13 +792,8 @@ enum pod_status pod_fatw_mkdir(struct pod_fatw *w, const char *path)
 	st = take_name(&c, 0, &parent, name);
 	if (st == POD_OK)
 		st = choose_sector(&c, &parent);
-	if (st == POD_OK) {
-		st = new_dir(&c, &parent);
-		if (st == POD_OK)
-			st = make_current(&c);
-		else
-			give_back(&c);
-	}
+	if (st == POD_OK)
+		st = commit_end(&c, new_dir(&c, &parent));
 	commit_fini(&c);
 	return st;
 }

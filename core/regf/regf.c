@@ -112,14 +112,18 @@ enum pod_status regf_cell(const struct pod_regf *h, uint32_t cell, uint32_t *pay
 	return POD_OK;
 }
 
+/* The first `len` bytes of a cell's payload. */
+static enum pod_status read_head(const struct pod_regf *h, uint32_t cell, uint8_t *b, uint32_t len, uint32_t *payload)
+{
+	POD_TRY(regf_cell(h, cell, payload));
+	return *payload < len ? POD_E_CORRUPT : regf_get(h, cell + 4, b, len);
+}
+
 enum pod_status regf_nk(const struct pod_regf *h, uint32_t cell, struct regf_nk *nk)
 {
 	uint8_t b[REGF_NK_HEAD];
 	uint32_t payload;
-	POD_TRY(regf_cell(h, cell, &payload));
-	if (payload < sizeof b)
-		return POD_E_CORRUPT;
-	POD_TRY(regf_get(h, cell + 4, b, sizeof b));
+	POD_TRY(read_head(h, cell, b, sizeof b, &payload));
 	*nk = (struct regf_nk){
 		.cell = cell,
 		.flags = pod_get_le16(b + REGF_NK_FLAGS),
@@ -146,10 +150,7 @@ enum pod_status regf_vk(const struct pod_regf *h, uint32_t cell, struct regf_vk 
 {
 	uint8_t b[REGF_VK_HEAD];
 	uint32_t payload;
-	POD_TRY(regf_cell(h, cell, &payload));
-	if (payload < sizeof b)
-		return POD_E_CORRUPT;
-	POD_TRY(regf_get(h, cell + 4, b, sizeof b));
+	POD_TRY(read_head(h, cell, b, sizeof b, &payload));
 	uint32_t size = pod_get_le32(b + REGF_VK_SIZE);
 	*vk = (struct regf_vk){
 		.v = {.cell = cell,

@@ -336,6 +336,11 @@ static void put_words(uint8_t s[POD_REC_SECTOR], size_t max, const char *text)
 	pod_put_le32(s + 0x1c, (uint32_t)(n < max ? n : max));
 }
 
+static size_t words_len(const uint8_t s[POD_REC_SECTOR], size_t max)
+{
+	return (size_t)pod_min_u64(pod_get_le32(s + 0x1c), max);
+}
+
 void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message *r)
 {
 	begin(s, POD_REC_MESSAGE);
@@ -345,10 +350,9 @@ void pod_rec_put_message(uint8_t s[POD_REC_SECTOR], const struct pod_rec_message
 
 void pod_rec_get_message(const uint8_t s[POD_REC_SECTOR], struct pod_rec_message *r)
 {
-	uint32_t n = pod_get_le32(s + 0x1c);
 	memset(r, 0, sizeof *r);
 	r->status = pod_get_le32(s + 0x18);
-	get_text(r->text, s + 0x20, n < POD_REC_MESSAGE_MAX ? n : POD_REC_MESSAGE_MAX);
+	get_text(r->text, s + 0x20, words_len(s, POD_REC_MESSAGE_MAX));
 }
 
 void pod_rec_put_screen(uint8_t s[POD_REC_SECTOR], const struct pod_rec_screen *r)
@@ -360,10 +364,9 @@ void pod_rec_put_screen(uint8_t s[POD_REC_SECTOR], const struct pod_rec_screen *
 
 void pod_rec_get_screen(const uint8_t s[POD_REC_SECTOR], struct pod_rec_screen *r)
 {
-	uint32_t n = pod_get_le32(s + 0x1c);
 	memset(r, 0, sizeof *r);
 	r->ms = pod_get_le32(s + 0x18);
-	get_path(r->text, s + 0x20, n < POD_REC_SCREEN_MAX ? n : POD_REC_SCREEN_MAX);
+	get_path(r->text, s + 0x20, words_len(s, POD_REC_SCREEN_MAX));
 	(void)pod_text_disarm(r->text, "\n");
 }
 

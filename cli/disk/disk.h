@@ -3,6 +3,7 @@
 #ifndef POD_CLI_DISK_H
 #define POD_CLI_DISK_H
 
+#include <sys/stat.h>
 #include "cli/ui/ui.h"
 #include "cli/host/dev.h"
 #include "core/vhd/chain.h"
@@ -88,6 +89,8 @@ int disk_fail(const char *path, const char *what, enum pod_status st, const stru
 char *disk_relative(const char *child, const char *parent, struct fault *fault);
 /* What a child's path of its parent may mean here. Whether it is the right one is for the identifiers to say. The caller frees. */
 char *disk_parent_place(const char *child, enum pod_parent_path kind, const char *path);
+/* The same, and what is there: a child that is reached through a link lies where the link leads to. NULL: nothing is there. */
+char *disk_parent_find(const char *child, enum pod_parent_path kind, const char *path, struct stat *st);
 /* The path of the direct parent of an open image as the opener found it, or NULL. */
 const char *disk_parent_path(const struct disk *d);
 

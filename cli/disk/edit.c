@@ -111,7 +111,7 @@ static int grow(const char *path, enum pod_diskfile said, uint64_t size, bool or
 	cli_identity_bytes(NULL, next, sizeof next);
 	disk_kin_find(&k, path);
 	if (((k.store && !k.current) || k.linked) && !orphan)
-		rc = disk_kin_guard(path, NULL, fault);
+		rc = disk_kin_refuse(&k, path, fault);
 	if (rc == CLI_OK)
 		rc = tell(&k, path, next, fault);
 	if (rc == CLI_OK)

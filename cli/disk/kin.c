@@ -65,10 +65,10 @@ static bool points_at(const struct search *s, const struct pod_member *l, const 
 
 	for (unsigned k = 0; k < POD_PARENT_PATHS && !found; k++) {
 		const char *to = pod_member_parent_path(l, (enum pod_parent_path)k);
-		char *place = to ? disk_parent_place(path, (enum pod_parent_path)k, to) : NULL;
 		struct stat st;
+		char *place = to ? disk_parent_find(path, (enum pod_parent_path)k, to, &st) : NULL;
 
-		found = place && stat(place, &st) == 0 && st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino;
+		found = place && st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino;
 		free(place);
 	}
 	return found;
@@ -90,15 +90,17 @@ static void look_at(struct search *s, const char *path)
 	struct pod_member *l = cli_xzalloc(sizeof *l);
 	struct disk_file f = {0};
 	bool child = look(&f, l, path) && l->has_parent && points_at(s, l, path), foreign = pod_member_is_foreign(l->kind);
+	enum pod_status st;
 
 	/* What another program made says no more than a path. */
 	if (child && !foreign)
 		child = s->known && pod_member_linked(l, &s->parent, NULL) == POD_OK;
-	/* Nothing was written: closing cannot fail. */
-	if (pod_member_close(l) == POD_OK && child && foreign)
+	if (child && foreign)
 		add(&s->kin->other, &s->kin->others, path);
 	else if (child)
 		add(&s->kin->child, &s->kin->count, path);
+	st = pod_member_close(l);
+	(void)st; /* nothing was written */
 	disk_file_close(&f);
 	free(l);
 }
@@ -238,7 +240,7 @@ char *disk_kin_names(const struct disk_kin *k)
 	return next;
 }
 
-static int refuse(const struct disk_kin *k, const char *path, struct fault *fault)
+int disk_kin_refuse(const struct disk_kin *k, const char *path, struct fault *fault)
 {
 	char *names = disk_kin_names(k);
 
@@ -290,7 +292,7 @@ int disk_kin_guard(const char *path, const char *but, struct fault *fault)
 	disk_kin_find(&k, path);
 	leave_out(&k, but);
 	if (k.count || k.others || k.linked || (k.store && !k.current))
-		rc = refuse(&k, path, fault);
+		rc = disk_kin_refuse(&k, path, fault);
 	else if (k.too_many)
 		fault_warn(fault, _("%s: its folder holds more than %u images; those behind may be based on it"), path,
 			   IMAGES_MAX);

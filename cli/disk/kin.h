@@ -24,6 +24,8 @@ void disk_kin_find(struct disk_kin *k, const char *path);
 void disk_kin_free(struct disk_kin *k);
 /* "a, b, c and 4 more". The caller frees. */
 char *disk_kin_names(const struct disk_kin *k);
+/* Says who would be lost if that image, whose kin these are, changed. CLI_FAILED. */
+int disk_kin_refuse(const struct disk_kin *k, const char *path, struct fault *fault);
 /* Before what the image shows is changed: CLI_FAILED, and has said who would be lost, unless nobody would. `but`: an image that does
  * not count, or NULL. */
 int disk_kin_guard(const char *path, const char *but, struct fault *fault);

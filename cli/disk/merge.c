@@ -162,7 +162,7 @@ static int merge(const struct merge *m, struct fault *fault)
 	if (!m->orphan)
 		rc = guard(m, fault);
 	if (rc == CLI_OK && above.others && !m->orphan) /* their parent would be gone */
-		rc = disk_kin_guard(m->child, NULL, fault);
+		rc = disk_kin_refuse(&above, m->child, fault);
 	if (rc == CLI_OK)
 		rc = can_tell(&above, fault);
 	if (rc == CLI_OK)

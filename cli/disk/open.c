@@ -58,10 +58,8 @@ static enum pod_status file_reserve(struct pod_vfile *vf, uint64_t off, uint64_t
 
 static void attach(struct disk_file *f, bool writable)
 {
-	struct stat st;
-
-	if (fstat(f->dev.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtime > 0)
-		f->vf.changed_unix = (uint64_t)st.st_mtime;
+	if (f->dev.changed_unix > 0)
+		f->vf.changed_unix = (uint64_t)f->dev.changed_unix;
 	f->vf.dev = &f->dev.dev;
 	f->vf.id[0] = f->dev.is_block ? f->dev.rdev : f->dev.file_dev;
 	f->vf.id[1] = f->dev.is_block ? UINT64_MAX : f->dev.file_ino;
@@ -200,18 +198,22 @@ static enum pod_status open_on_stick(const struct disk_file *child, const char *
 	return st;
 }
 
-/* Where the parent is. A child that is reached through a link lies where the link leads to. To be freed. */
-static char *parent_place(const char *child, enum pod_parent_path kind, const char *path, struct stat *st)
+char *disk_parent_find(const char *child, enum pod_parent_path kind, const char *path, struct stat *st)
 {
-	char *name = disk_parent_place(child, kind, path), *real;
+	char *name = disk_parent_place(child, kind, path), *real = NULL;
 	struct stat link;
+	bool there = stat(name, st) == 0;
 
-	if (stat(name, st) == 0 || lstat(child, &link) != 0 || !S_ISLNK(link.st_mode) || !(real = realpath(child, NULL)))
+	if (!there && lstat(child, &link) == 0 && S_ISLNK(link.st_mode) && (real = realpath(child, NULL))) {
+		free(name);
+		name = disk_parent_place(real, kind, path);
+		there = stat(name, st) == 0;
+	}
+	free(real);
+	if (there)
 		return name;
 	free(name);
-	name = disk_parent_place(real, kind, path);
-	free(real);
-	return name;
+	return NULL;
 }
 
 static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile *child, enum pod_parent_path kind,
@@ -219,7 +221,7 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 {
 	const struct disk_file *c = (const struct disk_file *)child;
 	struct stat st;
-	char *name = parent_place(c->dev.path, kind, path, &st);
+	char *name = c->elsewhere ? disk_parent_place(c->dev.path, kind, path) : disk_parent_find(c->dev.path, kind, path, &st);
 	struct disk_file *f;
 
 	if (c->elsewhere) {
@@ -228,7 +230,7 @@ static enum pod_status open_parent(struct pod_chain_opener *o, struct pod_vfile 
 		free(name);
 		return there;
 	}
-	if (stat(name, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
+	if (!name || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
 		free(name);
 		return POD_E_NOT_FOUND;
 	}

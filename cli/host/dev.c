@@ -244,6 +244,7 @@ static bool describe(struct cli_dev *d, bool writable, struct fault *fault)
 		d->dev.size_bytes = (uint64_t)st.st_size;
 		d->file_dev = st.st_dev;
 		d->file_ino = st.st_ino;
+		d->changed_unix = st.st_mtime;
 		return !writable || cli_lock_take(d->fd, true, d->path, fault);
 	}
 	if (!S_ISBLK(st.st_mode)) {

@@ -35,6 +35,7 @@ struct cli_dev {
 	dev_t rdev; /* block devices: its number */
 	dev_t file_dev;
 	ino_t file_ino;		  /* regular files: what they are */
+	int64_t changed_unix;	  /* and when they were last written to, as they were opened */
 	int lock_fd;		  /* a loop device: the file behind it, locked; else -1 */
 	int direct_fd;		  /* large reads and writes go through it, past the page cache; -1: none */
 	int last_errno;		  /* of the last failed call, for the message */

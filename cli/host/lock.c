@@ -33,11 +33,17 @@ static bool take(int fd, int at)
 	return fcntl(fd, F_OFD_SETLK, &l) == 0 || (errno != EAGAIN && errno != EACCES);
 }
 
+static bool others_have_any(int fd, int from, int to)
+{
+	struct flock l = one_byte(F_WRLCK, from);
+
+	l.l_len = to - from + 1;
+	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
 static bool others_have(int fd, int at)
 {
-	struct flock l = one_byte(F_WRLCK, at);
-
-	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+	return others_have_any(fd, at, at);
 }
 
 void cli_lock_release(int fd)
@@ -67,6 +73,9 @@ static bool try_file(int fd, bool writable)
 		ok = take(fd, DOES + writer[i]);
 	for (size_t i = 0; ok && i < POD_ARRAY_LEN(forbidden); i++)
 		ok = take(fd, FORBIDS + forbidden[i]);
+	/* Mostly nobody has any of them, nor what lies between, which is asked for in one go. Readers have what is outside of that. */
+	if (ok && !others_have_any(fd, DOES + WRITES, writable ? FORBIDS + RESIZES : FORBIDS + READS))
+		return true;
 	for (size_t i = 0; ok && i < n; i++)
 		ok = !others_have(fd, FORBIDS + writer[i]);
 	for (size_t i = 0; ok && i < POD_ARRAY_LEN(forbidden); i++)

@@ -29,15 +29,12 @@
 static bool read_slot(struct pod_dev *dev, uint32_t off, uint32_t *sequence, uint32_t *next)
 {
 	uint8_t p[SLOT];
-	uint32_t crc;
 
 	if (pod_dev_read(dev, off, p, sizeof p) != POD_OK || memcmp(p, "PODPART1", 8) != 0)
 		return false;
-	crc = pod_get_le32(p + 8);
-	pod_put_le32(p + 8, 0);
 	*sequence = pod_get_le32(p + 12);
 	*next = pod_get_le32(p + 16);
-	return crc == pod_crc32c(0, p, sizeof p) && off == SLOT_AT(*sequence);
+	return pod_get_le32(p + 8) == pod_crc32c_without(p, sizeof p, 8) && off == SLOT_AT(*sequence);
 }
 
 static enum pod_status write_slot(struct pod_dev *dev, uint32_t sequence, uint32_t next)

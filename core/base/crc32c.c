@@ -46,16 +46,19 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 	return p;
 }
 
+/* x^(8 * 2^k) for k from 0 on; the one of 31 is that of 0 again, as x^(2^31) is x. */
+static const uint32_t power[31] = {0x00800000, 0x00008000, 0x82f63b78, 0x6ea2d55c, 0x18b8ea18, 0x510ac59a, 0xb82be955, 0xb8fdb1e7,
+				   0x88e56f72, 0x74c360a4, 0xe4172b16, 0x0d65762a, 0x35d73a62, 0x28461564, 0xbf455269, 0xe2ea32dc,
+				   0xfe7740e6, 0xf946610b, 0x3c204f8f, 0x538586e3, 0x59726915, 0x734d5309, 0xbc1ac763, 0x7d0722cc,
+				   0xd289cabe, 0xe94ca9bc, 0x05b74f3f, 0xa51e1f42, 0x40000000, 0x20000000, 0x08000000};
+
 /* The register after `n` zero bytes: times x^(8n). Structures of VHDX are mostly zeros (64 KiB for a region table of two
  * entries). */
 static uint32_t append_zeros(uint32_t reg, size_t n)
 {
-	uint32_t power = 1u << 23; /* x^8 */
-	for (; n; n >>= 1) {
+	for (uint32_t k = 0; n; n >>= 1, k = k == 30 ? 0 : k + 1)
 		if (n & 1)
-			reg = multiply(reg, power);
-		power = multiply(power, power);
-	}
+			reg = multiply(reg, power[k]);
 	return reg;
 }
 
@@ -71,4 +74,15 @@ uint32_t pod_crc32c(uint32_t crc, const void *data, size_t len)
 	for (size_t i = 0; i < used; i++)
 		crc = crc >> 8 ^ table[(crc ^ p[i]) & 0xff];
 	return ~append_zeros(crc, len - used);
+}
+
+uint32_t pod_crc32c_zeros(uint32_t crc, size_t len)
+{
+	return ~append_zeros(~crc, len);
+}
+
+uint32_t pod_crc32c_without(const void *data, size_t len, size_t at)
+{
+	const uint8_t *p = data;
+	return pod_crc32c(pod_crc32c_zeros(pod_crc32c(0, p, at), 4), p + at + 4, len - at - 4);
 }

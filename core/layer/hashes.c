@@ -206,14 +206,14 @@ static enum pod_status read_list(struct pod_hashes *h, const uint8_t head[HEAD],
 enum pod_status pod_hashes_read(struct pod_hashes *h, struct pod_hashes_of *of, struct pod_hasher *s, struct pod_dev *dev,
 				struct pod_alloc *a, struct pod_diag *diag)
 {
-	uint8_t head[HEAD], zero[4] = {0};
+	uint8_t head[HEAD];
 	uint32_t crc;
 	enum pod_status st;
 	memset(h, 0, sizeof *h);
 	if (dev->size_bytes < HEAD)
 		return pod_fail(diag, POD_E_FORMAT, "length of a list of hashes", 0, HEAD, dev->size_bytes);
 	POD_TRY(pod_dev_read(dev, 0, head, sizeof head));
-	crc = pod_crc32c(pod_crc32c(pod_crc32c(0, head, 8), zero, 4), head + 12, HEAD - 12);
+	crc = pod_crc32c_without(head, HEAD, 8);
 	if (memcmp(head, "PODHASH1", 8) != 0)
 		return pod_fail(diag, POD_E_FORMAT, "signature of a list of hashes", 0, 0, 0);
 	if (crc != pod_get_le32(head + 8) || !pod_all_zero(head + 80, HEAD - 80))

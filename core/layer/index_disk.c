@@ -19,10 +19,7 @@ static const char magic[9] = "PODLAYR1";
 
 static uint32_t checksum(const uint8_t *p, size_t len)
 {
-	static const uint8_t none[4];
-	uint32_t crc = pod_crc32c(0, p, 8);
-	crc = pod_crc32c(crc, none, 4);
-	return pod_crc32c(crc, p + 12, len - 12);
+	return pod_crc32c_without(p, len, 8);
 }
 
 static size_t put_entry(const struct pod_stored *e, uint8_t *p)

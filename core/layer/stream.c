@@ -13,15 +13,12 @@
 
 static void seal(uint8_t *p, size_t len, size_t at)
 {
-	pod_put_le32(p + at, 0);
-	pod_put_le32(p + at, pod_crc32c(0, p, len));
+	pod_put_le32(p + at, pod_crc32c_without(p, len, at));
 }
 
 static bool sealed(const uint8_t *p, size_t len, size_t at)
 {
-	static const uint8_t zero[4];
-	uint32_t crc = pod_crc32c(pod_crc32c(pod_crc32c(0, p, at), zero, 4), p + at + 4, len - at - 4);
-	return crc == pod_get_le32(p + at);
+	return pod_crc32c_without(p, len, at) == pod_get_le32(p + at);
 }
 
 /* --- the head ------------------------------------------------------------------------------------------- */

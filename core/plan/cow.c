@@ -56,7 +56,6 @@ static enum pod_status count_used(struct pod_dev *d, uint64_t start, struct pod_
 
 enum pod_status pod_cow_read(struct pod_dev *d, uint64_t start, uint64_t length, struct pod_cow *out)
 {
-	static const uint8_t zero[4];
 	uint8_t h[POD_COW_HEAD], s[POD_COW_HEAD];
 	memset(out, 0, sizeof *out);
 	if (length < POD_COW_STORE + 2 * POD_COW_CHUNK)
@@ -64,8 +63,7 @@ enum pod_status pod_cow_read(struct pod_dev *d, uint64_t start, uint64_t length,
 	POD_TRY(pod_dev_read(d, start, h, sizeof h));
 	if (memcmp(h, POD_COW_MAGIC, 8) != 0)
 		return POD_E_FORMAT;
-	uint32_t crc = pod_crc32(pod_crc32(0, h, 12), zero, sizeof zero);
-	if (pod_crc32(crc, h + 16, sizeof h - 16) != pod_get_le32(h + 12))
+	if (pod_crc32_without(h, sizeof h, 12) != pod_get_le32(h + 12))
 		return POD_E_CORRUPT;
 	if (pod_get_le32(h + 8) != VERSION || pod_get_le64(h + 0x18) != POD_COW_STORE)
 		return POD_E_UNSUPPORTED;

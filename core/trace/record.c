@@ -15,10 +15,7 @@ enum { OFF_CRC = 0x08, OFF_BOOT = 0x0c, OFF_KIND = POD_REC_KIND_OFF, OFF_UPDATE 
 
 static uint32_t checksum(const uint8_t *s)
 {
-	static const uint8_t zero[4];
-	uint32_t crc = pod_crc32(0, s, OFF_CRC);
-	crc = pod_crc32(crc, zero, sizeof zero);
-	return pod_crc32(crc, s + OFF_CRC + 4, POD_REC_SECTOR - OFF_CRC - 4);
+	return pod_crc32_without(s, POD_REC_SECTOR, OFF_CRC);
 }
 
 static void begin(uint8_t *s, enum pod_rec_kind kind)

@@ -36,10 +36,7 @@ static void identify(const struct pod_member *l, uint8_t id[16])
 
 static uint32_t head_sum(const uint8_t head[HEAD])
 {
-	static const uint8_t none[4];
-	uint32_t crc = pod_crc32c(0, head, 8);
-	crc = pod_crc32c(crc, none, 4);
-	return pod_crc32c(crc, head + 12, HEAD - 12);
+	return pod_crc32c_without(head, HEAD, 8);
 }
 
 /* --- writing -------------------------------------------------------------------------------------------- */

@@ -70,10 +70,11 @@ static uint32_t hash_of(uint64_t no)
 	return ((uint32_t)no * 2654435761u) >> 24;
 }
 
-/* Bitmap blocks lie a multiple of 256 pages apart: the upper bits take part, or they would all meet in the same slots. */
+/* Bitmap blocks lie a multiple of 256 pages apart, a VHDX' table of metadata 16 pages before its items: the upper bits take part, or they
+ * would all meet in the same slots. */
 static uint32_t slot_of(const struct pod_pages *p, uint64_t no)
 {
-	return (uint32_t)(no ^ no >> 8 ^ no >> 16) & (p->slots - 1);
+	return (uint32_t)(no ^ no >> 4 ^ no >> 8 ^ no >> 16) & (p->slots - 1);
 }
 
 static uint8_t *find_dirty(struct pod_pages *p, uint64_t no)

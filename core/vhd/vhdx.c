@@ -28,10 +28,7 @@ const uint8_t vhdx_item_guid[VHDX_ITEMS][16] = {
 
 uint32_t vhdx_checksum(const uint8_t *p, size_t len)
 {
-	static const uint8_t zero[4];
-	uint32_t c = pod_crc32c(0, p, 4);
-	c = pod_crc32c(c, zero, 4);
-	return pod_crc32c(c, p + 8, len - 8);
+	return pod_crc32c_without(p, len, 4);
 }
 
 /* --- headers -------------------------------------------------------------------------------------------- */
@@ -77,10 +74,18 @@ static enum pod_status read_headers(struct pod_vhdx *x, uint8_t *buf, struct pod
 
 /* --- region table --------------------------------------------------------------------------------------- */
 
-static bool region_sound(const uint8_t *t)
+bool vhdx_region_sound(const uint8_t *t)
 {
 	return memcmp(t, "regi", 4) == 0 && pod_get_le32(t + 4) == vhdx_checksum(t, VHDX_REGION_LEN) &&
 	       pod_get_le32(t + 8) <= VHDX_REGIONS_MAX;
+}
+
+/* A table is 64 KiB long and hardly ever has more than two entries of 32 bytes. If its checksum is right with zeros behind the first
+ * 4 KiB, then so are those, whatever lies there: the rest need not be read to know what it says. */
+static bool short_and_sound(const uint8_t *t)
+{
+	return memcmp(t, "regi", 4) == 0 && pod_get_le32(t + 8) <= (VHDX_PAGE - 16) / 32 &&
+	       pod_get_le32(t + 4) == pod_crc32c_zeros(vhdx_checksum(t, VHDX_PAGE), VHDX_REGION_LEN - VHDX_PAGE);
 }
 
 static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
@@ -121,20 +126,21 @@ static enum pod_status parse_regions(struct pod_vhdx *x, const uint8_t *t, uint6
 	return POD_OK;
 }
 
-/* Both copies are looked at (the second one only tells whether it is sound); the first sound one counts. The region table lies
- * in the header section, which the log does not change. */
+/* The first sound copy counts. The region table lies in the header section, which the log does not change. */
 static enum pod_status read_regions(struct pod_vhdx *x, uint8_t *buf, struct pod_diag *diag)
 {
-	for (uint32_t i = 0; i < 2; i++) {
-		POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(i), buf, VHDX_REGION_LEN));
-		x->region_ok[i] = region_sound(buf);
-		if (x->region_ok[i] && !x->bat_len)
-			POD_TRY(parse_regions(x, buf, VHDX_REGION_OFF(i), diag));
+	for (x->region = 0; x->region < 2; x->region++) {
+		uint64_t at = VHDX_REGION_OFF(x->region);
+		POD_TRY(pod_dev_read(x->file->dev, at, buf, VHDX_PAGE));
+		bool sound = short_and_sound(buf);
+		if (!sound) {
+			POD_TRY(pod_dev_read(x->file->dev, at, buf, VHDX_REGION_LEN));
+			sound = vhdx_region_sound(buf);
+		}
+		if (sound)
+			return parse_regions(x, buf, at, diag);
 	}
-	if (!x->bat_len)
-		return pod_fail(diag, POD_E_CORRUPT, "region table Checksum (both copies)", VHDX_REGION_OFF(0),
-				pod_get_le32(buf + 4), 0);
-	return POD_OK;
+	return pod_fail(diag, POD_E_CORRUPT, "region table Checksum (both copies)", VHDX_REGION_OFF(0), pod_get_le32(buf + 4), 0);
 }
 
 void vhdx_region_build(uint8_t *t, uint64_t bat_off, uint32_t bat_len, uint64_t meta_off, uint32_t meta_len)
@@ -284,6 +290,9 @@ static enum pod_status read_identifier(struct pod_vhdx *x, uint8_t *buf, struct 
 	return POD_OK;
 }
 
+/* The metadata are read once, and take a page or two: many files of a chain that are only opened never touch what their caches need. */
+enum { META_SLOTS = 4 };
+
 static uint32_t cache_slots(const struct pod_vhdx *x, const struct pod_vhdx_options *opt)
 {
 	if (opt->cache_pages)
@@ -308,11 +317,15 @@ static enum pod_status open_parts(struct pod_vhdx *x, uint8_t *buf, const struct
 	    !pod_in_range(x->meta_off, x->meta_len, x->dev->size_bytes))
 		return pod_fail(diag, POD_E_CORRUPT, "region beyond the end of the file", VHDX_REGION_OFF(0), x->dev->size_bytes,
 				x->bat_off + x->bat_len);
-	uint32_t slots = cache_slots(x, opt);
+	uint32_t slots = cache_slots(x, opt), few = slots < META_SLOTS ? slots : META_SLOTS;
 	if (slots & (slots - 1))
 		return POD_E_INVALID;
-	POD_TRY(pod_pages_init(&x->pages, x->alloc, x->dev, VHDX_PAGE_SHIFT, slots));
+	POD_TRY(pod_pages_init(&x->pages, x->alloc, x->dev, VHDX_PAGE_SHIFT, few));
 	POD_TRY(read_metadata(x, diag));
+	if (slots > few) {
+		pod_pages_fini(&x->pages);
+		POD_TRY(pod_pages_init(&x->pages, x->alloc, x->dev, VHDX_PAGE_SHIFT, slots));
+	}
 	return opt->writable ? vhdx_make_writable(x, opt, diag) : POD_OK;
 }
 

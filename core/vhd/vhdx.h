@@ -38,7 +38,8 @@ struct pod_vhdx {
 	uint8_t file_write_guid[16], data_write_guid[16], log_guid[16];
 	uint64_t sequence;
 	uint32_t header; /* which of the two is current: 0 or 1 */
-	bool header_ok[2], region_ok[2];
+	bool header_ok[2];
+	uint32_t region; /* which copy of the region table counts: the first sound one */
 	uint64_t log_off, bat_off, meta_off;
 	uint32_t log_len, bat_len, meta_len;
 	/* metadata */

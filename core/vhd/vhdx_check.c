@@ -102,12 +102,16 @@ static enum pod_status check_table(struct check *c)
 static enum pod_status check_copies(struct check *c, bool repair, uint8_t *buf)
 {
 	struct pod_vhdx *x = c->x;
+	bool region_ok[2];
 	for (uint32_t i = 0; i < 2; i++)
 		if (!x->header_ok[i])
 			finding(c, "header: this copy is damaged", VHDX_HEADER_OFF(i), 0, true);
-	for (uint32_t i = 0; i < 2; i++)
-		if (!x->region_ok[i])
+	for (uint32_t i = 0; i < 2; i++) {
+		POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(i), buf, VHDX_REGION_LEN));
+		region_ok[i] = vhdx_region_sound(buf);
+		if (!region_ok[i])
 			finding(c, "region table: this copy is damaged", VHDX_REGION_OFF(i), 0, true);
+	}
 	if (!repair)
 		return POD_OK;
 	if (!x->header_ok[0] || !x->header_ok[1]) {
@@ -115,12 +119,13 @@ static enum pod_status check_copies(struct check *c, bool repair, uint8_t *buf)
 		c->out->repaired++;
 	}
 	for (uint32_t i = 0; i < 2; i++) {
-		if (x->region_ok[i])
+		if (region_ok[i])
 			continue;
-		POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(i ^ 1), buf, VHDX_REGION_LEN));
+		POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(x->region), buf, VHDX_REGION_LEN));
+		if (!region_ok[x->region]) /* only what lies behind its entries is damaged: there were zeros (vhdx.c) */
+			memset(buf + VHDX_PAGE, 0, VHDX_REGION_LEN - VHDX_PAGE);
 		POD_TRY(pod_dev_write(x->file->dev, VHDX_REGION_OFF(i), buf, VHDX_REGION_LEN));
 		POD_TRY(vhdx_file_flush(x));
-		x->region_ok[i] = true;
 		c->out->repaired++;
 	}
 	return POD_OK;

@@ -44,7 +44,7 @@ enum pod_status vhdx_size_put(struct pod_vhdx *x, uint64_t size)
 static enum pod_status point_at_table(struct pod_vhdx *x, uint64_t off, uint32_t len)
 {
 	uint8_t *t = x->log_buf;
-	POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(x->region_ok[0] ? 0 : 1), t, VHDX_REGION_LEN));
+	POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(x->region), t, VHDX_REGION_LEN));
 	for (uint32_t i = 0; i < pod_get_le32(t + 8) && i < VHDX_REGIONS_MAX; i++) {
 		uint8_t *e = t + 16 + 32 * (size_t)i;
 		if (memcmp(e, vhdx_region_bat, 16) != 0)
@@ -56,7 +56,6 @@ static enum pod_status point_at_table(struct pod_vhdx *x, uint64_t off, uint32_t
 	for (uint32_t i = 0; i < 2; i++) {
 		POD_TRY(pod_dev_write(x->file->dev, VHDX_REGION_OFF(i), t, VHDX_REGION_LEN));
 		POD_TRY(vhdx_file_flush(x));
-		x->region_ok[i] = true;
 	}
 	return POD_OK;
 }

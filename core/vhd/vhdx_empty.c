@@ -10,7 +10,7 @@
 #include "core/base/sha1.h"
 #include "core/vhd/vhdx_int.h"
 
-enum { ZERO_AT = 64, DESC_LEN = 32, PAGES_MAX = VHDX_REGION_LEN / VHDX_PAGE - 1 };
+enum { PAGES_MAX = VHDX_REGION_LEN / VHDX_PAGE - 1 };
 
 /* An identifier that nobody had: made from those that the file has now, which each change changes. */
 static void next_guid(const struct pod_vhdx *x, uint8_t which, uint8_t out[16])
@@ -33,25 +33,10 @@ static void next_guid(const struct pod_vhdx *x, uint8_t which, uint8_t out[16])
 static enum pod_status write_entry(struct pod_vhdx *x, const uint8_t log_guid[16], uint8_t *buf)
 {
 	const struct pod_pages *p = &x->pages;
-	const size_t len = ((size_t)1 + p->dirty) << VHDX_PAGE_SHIFT;
 	if (p->dirty > PAGES_MAX)
 		return POD_E_LIMIT;
-	memset(buf, 0, len);
-	memcpy(buf, "loge", 4);
-	pod_put_le32(buf + 8, (uint32_t)len);
-	pod_put_le64(buf + 16, 1);
-	pod_put_le32(buf + 24, 1 + p->dirty);
-	memcpy(buf + 32, log_guid, 16);
-	pod_put_le64(buf + 48, x->file->dev->size_bytes);
-	pod_put_le64(buf + 56, x->file->dev->size_bytes);
-	memcpy(buf + ZERO_AT, "zero", 4);
-	pod_put_le64(buf + ZERO_AT + 8, x->bat_len);
-	pod_put_le64(buf + ZERO_AT + 16, x->bat_off);
-	pod_put_le64(buf + ZERO_AT + 24, 1);
-	for (size_t i = 0; i < p->dirty; i++)
-		vhdx_log_put(buf + ZERO_AT + DESC_LEN * (1 + i), buf + ((1 + i) << VHDX_PAGE_SHIFT),
-			     p->dirty_data + (i << VHDX_PAGE_SHIFT), p->dirty_no[i] << VHDX_PAGE_SHIFT, 1);
-	pod_put_le32(buf + 4, vhdx_checksum(buf, len));
+	const struct vhdx_log_head head = {.guid = log_guid, .sequence = 1, .empties_table = true};
+	uint32_t len = vhdx_log_build(x, &head, buf);
 	POD_TRY(pod_dev_write(x->file->dev, x->log_off, buf, len));
 	return pod_dev_flush(x->file->dev);
 }
@@ -117,7 +102,7 @@ static enum pod_status give_back(struct pod_vhdx *x, uint8_t *buf)
 		last = end[i] > last ? end[i] : last;
 	if (!x->file->resize || last >= x->file->dev->size_bytes)
 		return POD_OK;
-	POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(x->region_ok[0] ? 0 : 1), buf, 16));
+	POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(x->region), buf, 16));
 	if (pod_get_le32(buf + 8) != 2)
 		return POD_OK;
 	POD_TRY(pod_vfile_resize(x->file, last));

@@ -39,6 +39,8 @@ extern const uint8_t vhdx_locator_type[16];
 
 /* Checksum of a structure of `len` bytes that holds it at +4. */
 uint32_t vhdx_checksum(const uint8_t *p, size_t len);
+/* A whole copy of the region table, VHDX_REGION_LEN bytes. */
+bool vhdx_region_sound(const uint8_t *table);
 void vhdx_region_build(uint8_t *table, uint64_t bat_off, uint32_t bat_len, uint64_t meta_off, uint32_t meta_len);
 /* Finds a metadata item: its entry's index in the table, offset in the region, length. POD_E_NOT_FOUND. */
 enum pod_status vhdx_item_find(struct pod_vhdx *x, enum vhdx_item item, uint32_t *index, uint32_t *off, uint32_t *len);
@@ -54,8 +56,14 @@ enum pod_status vhdx_parent_read(struct pod_vhdx *x, struct pod_diag *diag);
 enum pod_status vhdx_log_load(struct pod_vhdx *x, struct pod_diag *diag);
 /* Carries out on disk what vhdx_log_load found, and marks the log empty. */
 enum pod_status vhdx_log_replay(struct pod_vhdx *x);
-/* The descriptor (32 bytes) and the data sector of an entry for one page; `page` may lie in the sector. */
-void vhdx_log_put(uint8_t *d, uint8_t *sector, const uint8_t *page, uint64_t off, uint64_t sequence);
+/* An entry that stands alone, with the changed pages of x->pages: `out` has a page more than these. Returns its bytes. */
+struct vhdx_log_head {
+	const uint8_t *guid; /* LogGuid */
+	uint64_t sequence;
+	uint32_t at;	    /* where in the log it will lie */
+	bool empties_table; /* first of all the BAT region reads as zeros */
+};
+uint32_t vhdx_log_build(const struct pod_vhdx *x, const struct vhdx_log_head *head, uint8_t *out);
 /* One entry with the changed pages of x->pages, written and flushed. */
 enum pod_status vhdx_log_write(struct pod_vhdx *x);
 

@@ -291,7 +291,8 @@ enum pod_status vhdx_log_replay(struct pod_vhdx *x)
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
-void vhdx_log_put(uint8_t *d, uint8_t *sector, const uint8_t *page, uint64_t off, uint64_t sequence)
+/* The descriptor (32 bytes) and the data sector of an entry for one page; `page` may lie in the sector. */
+static void put_page(uint8_t *d, uint8_t *sector, const uint8_t *page, uint64_t off, uint64_t sequence)
 {
 	memcpy(d, "desc", 4);
 	memcpy(d + 4, page + 4092, 4);
@@ -304,24 +305,37 @@ void vhdx_log_put(uint8_t *d, uint8_t *sector, const uint8_t *page, uint64_t off
 	pod_put_le32(sector + 4092, (uint32_t)sequence);
 }
 
-static void build(struct pod_vhdx *x, uint8_t *h)
+static void put_zeros(uint8_t *d, uint64_t off, uint64_t len, uint64_t sequence)
 {
-	struct pod_pages *p = &x->pages;
-	uint64_t seq = x->log_sequence;
+	memcpy(d, "zero", 4);
+	pod_put_le64(d + 8, len);
+	pod_put_le64(d + 16, off);
+	pod_put_le64(d + 24, sequence);
+}
+
+uint32_t vhdx_log_build(const struct pod_vhdx *x, const struct vhdx_log_head *e, uint8_t *h)
+{
+	const struct pod_pages *p = &x->pages;
 	uint32_t len = (1 + p->dirty) << VHDX_PAGE_SHIFT;
+	uint8_t *d = h + 64;
 	memset(h, 0, VHDX_PAGE);
 	memcpy(h, "loge", 4);
 	pod_put_le32(h + 8, len);
-	pod_put_le32(h + 12, x->log_at); /* the pages of the entry before are in place, and flushed: it stands alone */
-	pod_put_le64(h + 16, seq);
-	pod_put_le32(h + 24, p->dirty);
-	memcpy(h + 32, x->logging ? x->log_guid : x->next_log_guid, 16);
+	pod_put_le32(h + 12, e->at); /* the pages of the entry before are in place, and flushed: it stands alone */
+	pod_put_le64(h + 16, e->sequence);
+	pod_put_le32(h + 24, p->dirty + e->empties_table);
+	memcpy(h + 32, e->guid, 16);
 	pod_put_le64(h + 48, x->file->dev->size_bytes);
 	pod_put_le64(h + 56, x->file->dev->size_bytes);
-	for (uint32_t i = 0; i < p->dirty; i++)
-		vhdx_log_put(h + 64 + (size_t)i * 32, h + ((size_t)(1 + i) << VHDX_PAGE_SHIFT),
-			     p->dirty_data + ((size_t)i << VHDX_PAGE_SHIFT), p->dirty_no[i] << VHDX_PAGE_SHIFT, seq);
+	if (e->empties_table) {
+		put_zeros(d, x->bat_off, x->bat_len, e->sequence);
+		d += 32;
+	}
+	for (uint32_t i = 0; i < p->dirty; i++, d += 32)
+		put_page(d, h + ((size_t)(1 + i) << VHDX_PAGE_SHIFT), p->dirty_data + ((size_t)i << VHDX_PAGE_SHIFT),
+			 p->dirty_no[i] << VHDX_PAGE_SHIFT, e->sequence);
 	pod_put_le32(h + 4, vhdx_checksum(h, len));
+	return len;
 }
 
 enum pod_status vhdx_log_write(struct pod_vhdx *x)
@@ -330,7 +344,9 @@ enum pod_status vhdx_log_write(struct pod_vhdx *x)
 	/* Three entries of the largest size fit into the smallest log: this one never overwrites the one before. */
 	if (x->log_at + len > x->log_len)
 		x->log_at = 0;
-	build(x, x->log_buf);
+	const struct vhdx_log_head head = {
+		.guid = x->logging ? x->log_guid : x->next_log_guid, .sequence = x->log_sequence, .at = x->log_at};
+	vhdx_log_build(x, &head, x->log_buf);
 	POD_TRY(pod_dev_write(x->file->dev, x->log_off + x->log_at, x->log_buf, len));
 	POD_TRY(vhdx_file_flush(x));
 	x->log_at += len;

@@ -137,7 +137,7 @@ static enum pod_status claim_table(struct pod_vhdx *x, struct pod_diag *diag)
 static enum pod_status claim_regions(struct pod_vhdx *x, struct pod_diag *diag)
 {
 	uint8_t *t = x->log_buf; /* 64 KiB of it are free yet */
-	uint64_t at = VHDX_REGION_OFF(x->region_ok[0] ? 0 : 1);
+	uint64_t at = VHDX_REGION_OFF(x->region);
 	POD_TRY(pod_dev_read(x->file->dev, at, t, VHDX_REGION_LEN));
 	vhdx_space_mark(x, 0, VHDX_MIB, true);
 	POD_TRY(claim(x, x->log_off, x->log_len, "log", VHDX_HEADER_OFF(x->header), diag));

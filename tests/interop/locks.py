@@ -22,6 +22,13 @@ def served(path, *more):
     return p
 
 
+def qemu_nbd(sock, *args):
+    """It listens before it has the image: whoever is answered knows that it has."""
+    p = start("qemu-nbd", "-t", "-f", "raw", "-k", sock, *args)
+    wait_until(lambda: os.path.exists(sock) and run("nbdinfo", "nbd+unix:///?socket=" + sock).returncode == 0, "qemu-nbd")
+    return p
+
+
 def end(p):
     p.terminate()
     p.communicate(timeout=60)
@@ -64,14 +71,12 @@ def we_write():
 def qemu_has():
     """qemu-nbd, then a machine that does not run: it holds its drives all the same."""
     sock = os.path.abspath("q.sock")
-    p = start("qemu-nbd", "-t", "-f", "raw", "-k", sock, "base.vhdx")
-    wait_until(lambda: os.path.exists(sock), "qemu-nbd")
+    p = qemu_nbd(sock, "base.vhdx")
     refused("disk", "info", "base.vhdx")
     refused("disk", "info", "top.vhdx")  # a parent that is written to
     must("disk", "info", "top.vhdx", "--unsafe-read")
     end(p)
-    p = start("qemu-nbd", "-t", "-r", "-f", "raw", "-k", sock + "2", "base.vhdx")
-    wait_until(lambda: os.path.exists(sock + "2"), "qemu-nbd -r")
+    p = qemu_nbd(sock + "2", "base.vhdx", "-r")
     must("disk", "info", "top.vhdx")
     refused("disk", "compact", "base.vhdx")
     end(p)
@@ -93,8 +98,7 @@ def named():
     sock = os.path.abspath("n.sock")
     subprocess.run(["truncate", "-s", "3M", "n.img"], check=True)
     for write in (True, False):
-        p = start("qemu-nbd", "-t", "-f", "raw", "-k", sock, "n.img", *([] if write else ["-r"]))
-        wait_until(lambda: os.path.exists(sock), "qemu-nbd")
+        p = qemu_nbd(sock, "n.img", *([] if write else ["-r"]))
         for args in (("plan", "n.img"), ("doctor", "n.img", "--no-machine"), ("export", "n.img", "--nbd", "no/such/folder/x")):
             r = isopod(*args)
             if write:

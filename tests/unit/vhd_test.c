@@ -66,6 +66,15 @@ TEST(crc32c_vectors)
 		crc = pod_crc32c(crc, "\0", 1);
 	CHECK_EQ(pod_crc32c(0, b, 48), crc);
 	CHECK_EQ(pod_crc32c(pod_crc32c(0, b, 5), b + 5, 43), crc);
+	CHECK_EQ(pod_crc32c_zeros(pod_crc32c(0, b, 32), 16), crc);
+	for (uint64_t n = 1; n < 1ull << 33; n *= 2) /* twice half as many */
+		CHECK_EQ(pod_crc32c_zeros(crc, (size_t)(2 * n)), pod_crc32c_zeros(pod_crc32c_zeros(crc, (size_t)n), (size_t)n));
+	CHECK_EQ(pod_crc32c_zeros(crc, 1), pod_crc32c(crc, "\0", 1));
+	memset(b + 7, 0, 4);
+	uint32_t sum = pod_crc32c(0, b, 48), sum32 = pod_crc32(0, b, 48);
+	memset(b + 7, 0x55, 4); /* a sum that is not counted */
+	CHECK_EQ(pod_crc32c_without(b, 48, 7), sum);
+	CHECK_EQ(pod_crc32_without(b, 48, 7), sum32);
 }
 
 TEST(guids_as_windows_writes_them)
@@ -276,6 +285,30 @@ TEST(either_header_and_either_region_table_will_do)
 		m->fault.data[(2 * i + 1) * 65536 + 40] ^= 1;
 		m->fault.data[(2 * i + 2) * 65536 + 40] ^= 1;
 		CHECK_EQ(opens(m, false, &d), POD_E_CORRUPT);
+		done();
+	}
+}
+
+/* Behind its entries a table is zeros: what lies there says nothing, but is looked at by a check, and made zeros again. */
+TEST(a_region_table_is_judged_by_its_entries)
+{
+	for (int both = 0; both < 2; both++) {
+		struct mem_file *m = a_disk();
+		struct pod_chain c;
+		struct pod_vhd_check r;
+		m->fault.data[3 * 65536 + 60000] = 1;
+		m->fault.data[4 * 65536 + 50000] = (uint8_t)both;
+		CHECK(all_are(m, 0, 'a', 2 * MIB));
+		REQUIRE(open_chain(&c, m, true, NULL) == POD_OK);
+		struct pod_vhdx *x = &c.member[0]->u.vhdx;
+		CHECK_EQ(pod_vhdx_check(x, false, NULL, NULL, &r), POD_OK);
+		CHECK_EQ(r.errors, 1 + both);
+		CHECK_EQ(pod_vhdx_check(x, true, NULL, NULL, &r), POD_OK);
+		CHECK_EQ(r.repaired, 1 + both);
+		CHECK_EQ(pod_vhdx_check(x, false, NULL, NULL, &r), POD_OK);
+		CHECK_EQ(r.errors, 0);
+		CHECK_EQ(pod_chain_close(&c), POD_OK);
+		CHECK(m->fault.data[3 * 65536 + 60000] == 0 && m->fault.data[4 * 65536 + 50000] == 0);
 		done();
 	}
 }

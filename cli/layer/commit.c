@@ -232,6 +232,8 @@ int layer_store_commit(struct layer_store *ls, const char *name, struct fault *f
 			  "or flatten %s"),
 			ls->dir.shown, to->name, e->name);
 	rc = layer_store_settle(ls, e, fault);
+	if (rc == CLI_OK) /* who reads it is found here, not halfway */
+		rc = layer_store_settle(ls, to, fault);
 	if (rc == CLI_OK)
 		rc = layer_store_growth(ls, e, &growth, &undo, fault);
 	need = growth + undo + (ls->dir.ops->sparse ? 4u << 20 : 32u << 20);

@@ -772,14 +772,6 @@ def wrong():
     open(base, "wb").write(raw)
 
 
-def model():
-    folder = os.path.join("/dev/shm" if os.path.isdir("/dev/shm") else ".", "isopod-layer-model.%d" % os.getpid())
-    for seed in (1, 2, 3, 4, 5) if LONG else (1, 2):
-        r = run(os.path.join(B, "interop/layer-model"), folder, 20000 if LONG else 1500, seed)
-        check(r.returncode == 0, "model, seed %d: %s" % (seed, r.stdout[-1500:]))
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 with workdir():
     rng = random.Random(99)
     tree()
@@ -797,5 +789,4 @@ with workdir():
     exfat()
     on_a_stick(rng)
     commit_on_a_stick(rng)
-    model()
 cli_common.finish()

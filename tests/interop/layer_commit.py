@@ -232,6 +232,25 @@ def written_since(rng):
     equal((got["two"], len(got)), (now, len(old)), "written since, finished")
 
 
+def being_read(rng):
+    """Somebody reads the parent: nothing is begun."""
+    chain("r", rng)
+    before = contents("r")
+    base = os.path.join("r", tree("r")["base"]["file"])
+    p = subprocess.Popen([ISOPOD, "disk", "serve", base, "--nbd", os.path.abspath("sock")], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    files = sorted(os.listdir("r"))
+    r = isopod("layer", "commit", "r", "one")
+    one_line(r, 3, "a commit into what is being read", "in use by isopod (process %d)" % p.pid)
+    equal(sorted(os.listdir("r")), files, "and no file was made")
+    must("layer", "snapshot", "r", "later")
+    p.terminate()
+    p.wait()
+    must("layer", "commit", "r", "one")
+    after = contents("r")
+    equal((after["base"], after["two"]), (before["one"], before["two"]), "afterwards it goes")
+
+
 def no_room(rng):
     """What takes it back is counted before anything begins. The layer lies over what the base holds, which does not get longer."""
     noise("n.raw", 4 * MIB)
@@ -338,6 +357,7 @@ with workdir():
     index_lost(half_of(halves)[0], old, new)
     killed("of a layer that was made longer", rng, None, "two", grown=True)
     written_since(rng)
+    being_read(rng)
     no_room(rng)
     for fs in ("exfat", "ntfs"):
         on_a_stick(fs, rng)

@@ -1,59 +1,92 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * layer_model DIR OPERATIONS SEED: random operations on a layer store in DIR (write, trim, snapshot, rollback, commit, flatten,
- * rebase, delete, rename, a kiosk's boots, rebuilding of the index, reopening) against plain arrays of bytes. Prints what went
- * wrong; ends with the usual line of results. Linked with the command's own objects.
+ * layer_model DIR OPERATIONS SEED: random operations on a layer store in DIR (write, trim, read, flush, compact, snapshot, rollback, commit,
+ * flatten, rebase, delete, rename, a kiosk's boots, rebuilding of the index, reopening; requests of guests who are served meanwhile, and
+ * snapshots of what they are at) against plain arrays of bytes, beside threads that hold layers open. Prints what went wrong; ends with the
+ * usual line of results. Linked with the command's own objects.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "cli/layer/ops.h"
+#include "tests/interop/layer_model.h"
 
-#define SIZE   (5u << 20)
-#define LAYERS 14
+#define LAYERS	  14
+#define TURN	  8	/* operations, until readers read again */
+#define SHORT	  10000 /* operations: in a longer run readers are in the way less often, as each time is waited for */
+#define REQUESTS  24u	/* of a guest, at most twice as many */
+#define SNAPSHOTS 3u
 
-struct model {
-	uint32_t id, parent;
-	uint8_t *bytes;
-};
+pthread_mutex_t model_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct model layer[LAYERS + 2];
 static int layers;
 static uint32_t current, locked;
 static uint64_t seed;
 static const char *store;
-static long operation;
+static long operation, operations;
 static struct disk *disk;  /* the current layer, open for writing; NULL: closed */
 static struct fault fault; /* why the last one did not work */
+static bool refused;	   /* it did not, as a reader had the layer */
+static long refusals;
+static pthread_mutex_t count_lock = PTHREAD_MUTEX_INITIALIZER;
 static int failures;
 static long checks;
 
+uint32_t model_rnd(uint64_t *of)
+{
+	*of = *of * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(*of >> 33);
+}
+
 static uint32_t rnd(void)
 {
-	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(seed >> 33);
+	return model_rnd(&seed);
+}
+
+bool model_check(bool ok, const char *what, struct fault *why)
+{
+	pthread_mutex_lock(&count_lock);
+	checks++;
+	if (!ok) {
+		fprintf(stderr, "FAILED operation %ld: %s\n", operation, what);
+		if (why)
+			fault_print(why);
+		if (++failures > 20)
+			exit(1);
+	}
+	pthread_mutex_unlock(&count_lock);
+	if (why)
+		fault_free(why);
+	return ok;
 }
 
 static bool check(bool ok, const char *what)
 {
-	checks++;
-	if (ok) {
-		fault_free(&fault);
-		return true;
-	}
-	fprintf(stderr, "FAILED operation %ld: %s\n", operation, what);
-	fault_print(&fault);
-	if (++failures > 20)
-		exit(1);
+	return model_check(ok, what, &fault);
+}
+
+/* Something was done to the store, or a reader was in the way. */
+static bool went(int rc, const char *what)
+{
+	refused = rc != CLI_OK && readers_are_in() && strstr(fault_text(&fault), "in use");
+	if (!refused)
+		return check(rc == CLI_OK, what);
+	refusals++;
+	fault_free(&fault);
 	return false;
 }
 
-static struct model *find(uint32_t id)
+struct model *model_find(uint32_t id)
 {
 	for (int i = 0; i < layers; i++)
 		if (layer[i].id == id)
 			return &layer[i];
 	return NULL;
+}
+
+static struct model *find(uint32_t id)
+{
+	return model_find(id);
 }
 
 static int children(uint32_t id)
@@ -165,6 +198,18 @@ static void do_trim(void)
 	check(pod_chain_trim(&disk->chain, off, len) == POD_OK, "trim");
 }
 
+static void do_flush(void)
+{
+	if (open_disk())
+		check(pod_dev_flush(&disk->chain.dev) == POD_OK, "flush");
+}
+
+static void do_compact(void)
+{
+	if (open_disk())
+		check(pod_member_compact(disk->chain.member[0], NULL, NULL) == POD_OK, "compact");
+}
+
 static void do_read(void)
 {
 	static uint8_t buf[SIZE];
@@ -204,7 +249,7 @@ static void compare(struct layer_store *ls, bool all)
 		struct pod_stored *e = pod_store_find(&ls->s, layer[i].id);
 
 		check(e && e->parent == layer[i].parent, "parent of a layer");
-		if (all || layer[i].id == current || rnd() % 4 == 0)
+		if (all || layer[i].id == current || rnd() % 12 == 0)
 			compare_layer(ls, &layer[i]);
 	}
 }
@@ -217,6 +262,18 @@ static const char *name_of(struct layer_store *ls, uint32_t id)
 static uint32_t any_layer(void)
 {
 	return layer[rnd() % (uint32_t)layers].id;
+}
+
+/* What was refused may have been begun: whoever opens the store next brings it to its end, but for a commit. */
+static void again(struct layer_store *ls)
+{
+	readers_away();
+	layer_store_close(ls, &fault);
+	if (check(layer_store_load(ls, store, true, &fault) == CLI_OK, "loading the store again") && layer_store_merging(&ls->s))
+		check((rnd() % 2 ? layer_store_resume_commit(ls, &fault) : layer_store_undo_commit(ls, &fault)) == CLI_OK,
+		      "an interrupted commit goes on, or back");
+	layer_store_close(ls, &fault);
+	check(layer_store_open(ls, store, true, &fault) == CLI_OK, "opening the store again");
 }
 
 static void fresh_current(struct layer_store *ls, uint32_t parent)
@@ -242,7 +299,7 @@ static void do_rollback(struct layer_store *ls)
 
 	if (!to || to == current)
 		return;
-	if (!check(layer_store_rollback(ls, name_of(ls, to), discard, &fault) == CLI_OK, "rollback"))
+	if (!went(layer_store_rollback(ls, name_of(ls, to), discard, &fault), "rollback"))
 		return;
 	/* A delta that nobody wrote to stays where it is made, or goes by itself; one that shows anything of its own does neither. */
 	if (ls->s.current == old) {
@@ -269,8 +326,13 @@ static void do_commit(struct layer_store *ls)
 
 	if (!parent || children(parent) > 1)
 		return;
-	if (!check(layer_store_commit(ls, name_of(ls, id), &fault) == CLI_OK, "commit"))
-		return;
+	if (!went(layer_store_commit(ls, name_of(ls, id), &fault), "commit")) {
+		if (!refused)
+			return;
+		again(ls);
+		if (pod_store_find(&ls->s, id))
+			return;
+	}
 	memcpy(find(parent)->bytes, m->bytes, SIZE);
 	for (int i = 0; i < layers; i++)
 		if (layer[i].parent == id)
@@ -291,8 +353,13 @@ static void do_flatten(struct layer_store *ls)
 	if (!find(id)->parent)
 		return;
 	strcpy(name, name_of(ls, id));
-	if (!check(layer_store_flatten(ls, name, &fault) == CLI_OK, "flatten"))
-		return;
+	if (!went(layer_store_flatten(ls, name, &fault), "flatten")) {
+		if (!refused)
+			return;
+		again(ls);
+		if (pod_store_find(&ls->s, id))
+			return;
+	}
 	e = pod_store_named(&ls->s, name);
 	if (!check(e && e->id != id, "a flattened layer keeps its name"))
 		return;
@@ -322,10 +389,18 @@ static void do_rebase(struct layer_store *ls)
 	struct pod_stored before = *pod_store_find(&ls->s, id);
 
 	strcpy(name, name_of(ls, to));
-	if (!check((layer_store_rebase(ls, before.name, name, &fault) == CLI_OK) == ok,
-		   ok ? "rebase" : "a rebase that must not be") ||
-	    !ok)
+	int rc = layer_store_rebase(ls, before.name, name, &fault);
+	if (!ok) {
+		check(rc != CLI_OK, "a rebase that must not be");
 		return;
+	}
+	if (!went(rc, "rebase")) {
+		if (!refused)
+			return;
+		again(ls);
+		if (pod_store_find(&ls->s, id)->parent != to)
+			return;
+	}
 	find(id)->parent = to;
 	check(!(pod_store_find(&ls->s, id)->flags & POD_STORED_UNDER_WAY), "a rebase is over");
 	check(id == current || memcmp(before.data_guid, pod_store_find(&ls->s, id)->data_guid, 16) == 0,
@@ -341,8 +416,10 @@ static void do_delete(struct layer_store *ls)
 
 	if (id == current || id == locked || children(id))
 		return;
-	if (check(layer_store_delete(ls, name_of(ls, id), &fault) == CLI_OK, "delete"))
+	if (went(layer_store_delete(ls, name_of(ls, id), &fault), "delete"))
 		drop(id);
+	else if (refused)
+		again(ls);
 }
 
 static void do_rename(struct layer_store *ls)
@@ -350,7 +427,8 @@ static void do_rename(struct layer_store *ls)
 	char name[32];
 
 	snprintf(name, sizeof name, "renamed %ld", operation);
-	check(layer_store_rename(ls, name_of(ls, any_layer()), name, &fault) == CLI_OK, "rename");
+	if (!went(layer_store_rename(ls, name_of(ls, any_layer()), name, &fault), "rename") && refused)
+		again(ls);
 }
 
 static void do_kiosk(struct layer_store *ls)
@@ -401,26 +479,67 @@ static void do_rebuild(struct layer_store *ls)
 		do_rollback(ls);
 }
 
+static void taken(uint32_t old, uint32_t now, const uint8_t *bytes)
+{
+	memcpy(find(old)->bytes, bytes, SIZE);
+	current = now;
+	add(now, old, bytes);
+}
+
+/* The store is served while its clients write, and snapshots are taken. */
+static void do_guests(struct layer_store *ls)
+{
+	struct guests_run g = {.store = store,
+			       .current = current,
+			       .requests = REQUESTS + rnd() % REQUESTS,
+			       .snapshots = rnd() % (SNAPSHOTS + 1),
+			       .seed = rnd(),
+			       .taken = taken};
+	uint8_t *bytes = malloc(SIZE);
+
+	if (layers + (int)g.snapshots > LAYERS)
+		g.snapshots = 0;
+	memcpy(bytes, find(current)->bytes, SIZE);
+	layer_store_close(ls, &fault);
+	guests_run(&g, bytes);
+	memcpy(find(current)->bytes, bytes, SIZE);
+	free(bytes);
+	operation += 2 * g.requests;
+	check(layer_store_open(ls, store, true, &fault) == CLI_OK, "opening the store that was served");
+}
+
 static void tree_step(void)
 {
-	static void (*const step[])(struct layer_store * ls) = {do_snapshot, do_snapshot, do_snapshot, do_rollback, do_rollback,
-								do_commit,   do_flatten,  do_delete,   do_rebase,   do_rebase,
-								do_delete,   do_rename,	  do_kiosk,    do_rebuild};
+	static const struct {
+		void (*run)(struct layer_store *ls);
+		bool alone; /* it takes layers that a reader may have, or puts away the index */
+	} step[] = {{do_snapshot, false}, {do_snapshot, false}, {do_snapshot, false}, {do_guests, false}, {do_rollback, false},
+		    {do_rollback, false}, {do_commit, true},	{do_flatten, true},   {do_delete, true},  {do_rebase, true},
+		    {do_rebase, true},	  {do_delete, true},	{do_rename, true},    {do_kiosk, false},  {do_rebuild, true}};
+	unsigned what = rnd() % POD_ARRAY_LEN(step);
+	bool room = layers < LAYERS - 2, beside = rnd() % (operations < SHORT ? 6 : 40) == 0;
 	struct layer_store ls;
 
 	close_disk();
-	if (!check(layer_store_open(&ls, store, true, &fault) == CLI_OK, "opening the store"))
-		return;
-	if (layers >= LAYERS - 2) {
-		for (int i = 0; i < 60 && layers > LAYERS / 2; i++)
-			rnd() % 2 ? do_delete(&ls) : do_commit(&ls);
-		if (layers >= LAYERS - 2)
-			do_rollback(&ls);
-	} else {
-		step[rnd() % POD_ARRAY_LEN(step)](&ls);
+	pthread_mutex_lock(&model_lock);
+	readers_step();
+	if ((!room || step[what].alone) && !beside)
+		readers_away();
+	if (check(layer_store_open(&ls, store, true, &fault) == CLI_OK, "opening the store")) {
+		if (!room) {
+			for (int i = 0; i < 60 && layers > LAYERS / 2; i++)
+				rnd() % 2 ? do_delete(&ls) : do_commit(&ls);
+			if (layers >= LAYERS - 2)
+				do_rollback(&ls);
+		} else {
+			step[what].run(&ls);
+		}
+		compare(&ls, rnd() % 8 == 0);
+		layer_store_close(&ls, &fault);
 	}
-	compare(&ls, rnd() % 8 == 0);
-	layer_store_close(&ls, &fault);
+	readers_step();
+	readers_back();
+	pthread_mutex_unlock(&model_lock);
 }
 
 static bool start(void)
@@ -444,32 +563,41 @@ static bool start(void)
 
 int main(int argc, char **argv)
 {
-	long operations = argc > 2 ? atol(argv[2]) : 0;
-
 	if (argc != 4)
 		return 2;
+	operations = atol(argv[2]);
 	store = argv[1];
 	seed = (uint64_t)atoll(argv[3]);
 	if (!start())
 		return 1;
+	readers_start(store);
 	for (operation = 0; operation < operations; operation++) {
 		uint32_t r = rnd() % 100;
 
-		if (r < 45)
+		if (operation % TURN == 0)
+			readers_turn();
+
+		if (r < 50)
 			do_write();
-		else if (r < 58)
+		else if (r < 64)
 			do_trim();
-		else if (r < 80)
+		else if (r < 84)
 			do_read();
-		else if (r < 90)
+		else if (r < 88)
+			do_flush();
+		else if (r < 89)
+			do_compact();
+		else if (r < 95)
 			close_disk();
 		else
 			tree_step();
 	}
 	close_disk();
+	readers_end();
 	fault_free(&fault);
 	for (int i = 0; i < layers; i++)
 		free(layer[i].bytes);
-	printf("%ld operations, %ld checks\n%ld passed, %d failed\n", operations, checks, checks - failures, failures);
+	printf("%ld operations, %ld checks, %ld layers held by readers, %ld refusals\n%ld passed, %d failed\n", operation, checks,
+	       readers_layers(), refusals, checks - failures, failures);
 	return failures != 0;
 }

@@ -18,7 +18,7 @@ $(B)/interop/menu $(B)/interop/partition: $(B)/interop/%: tests/interop/%_tool.c
 
 .PHONY: check-interop interop-media interop-bin
 # All that the tests run, for tests/break.sh.
-interop-bin: all $(INTEROP_BIN) $(B)/interop/isopod-faults $(B)/interop/layer-model $(B)/interop/sandbox $(CLI_MO)
+interop-bin: all $(INTEROP_BIN) $(B)/interop/isopod-faults $(B)/interop/layer-model $(B)/interop/layer-model-fast $(B)/interop/sandbox $(CLI_MO)
 # What shim_live.py boots; built before the tests, whose time it is not.
 interop-media:
 	@tests/media/build.sh -q live >/dev/null

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The initramfs shim: one static program per architecture, without a libc; $(B)/stick/SHIMX64, SHIMIA32, SHIMAA64. It takes from the
 # core what it needs, compiled for Linux; the core's archives are for firmware.
-SHIM_SRC := $(sort $(wildcard linux/*.c)) $(addprefix core/,base/base.c base/budget.c base/fmt.c base/str.c base/text.c disk/dev.c trace/record.c trace/slot.c)
+SHIM_SRC := $(sort $(wildcard linux/*.c)) $(addprefix core/,base/base.c base/sealed.c base/budget.c base/fmt.c base/str.c base/text.c disk/dev.c trace/record.c trace/slot.c)
 SHIM_LIMIT := 65536
 SHIM_COMMON := $(BASE) -Os -ffreestanding -fno-builtin -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables \
                -fno-pic -fno-pie -ffunction-sections -fdata-sections -fomit-frame-pointer

@@ -4,38 +4,36 @@
 
 static const char dll[] = "virtdisk.dll";
 
-static void note_letter(struct helper *h, void *disk)
+static void note_letter(void *disk)
 {
+	struct helper *h = self();
 	GET_VIRTUAL_DISK_PHYSICAL_PATH *where =
 		(GET_VIRTUAL_DISK_PHYSICAL_PATH *)library_function(dll, "GetVirtualDiskPhysicalPath");
-	wchar device[64], root[3] = {0, ':', 0};
+	wchar device[64], root[3];
 	uint32_t bytes = sizeof device;
-	if (where && where(disk, &bytes, device) == 0)
-		root[0] = volume_letter(device);
-	h->record.letter = (char)root[0];
-	say_log(h, root[0] ? "the image is attached as drive" : "the image is attached, without a letter", root[0] ? root : NULL,
-		0);
+	root[0] = where(disk, &bytes, device) == 0 ? volume_letter(device) : 0;
+	root[1] = ':';
+	root[2] = 0;
+	h->sector[POD_REC_WINDOWS_LETTER] = (uint8_t)root[0];
+	h->detail = root;
+	say_log(root[0] ? POD_WHO_LOG_ATTACHED : POD_WHO_LOG_NO_LETTER);
 }
 
-uint32_t attach_image(struct helper *h)
+uint32_t attach_image(void)
 {
-	/* All zeros: Windows finds out itself what it is. */
-	static const struct VIRTUAL_STORAGE_TYPE any;
 	OPEN_VIRTUAL_DISK *open = (OPEN_VIRTUAL_DISK *)library_function(dll, "OpenVirtualDisk");
 	ATTACH_VIRTUAL_DISK *attach = (ATTACH_VIRTUAL_DISK *)library_function(dll, "AttachVirtualDisk");
-	static wchar path[TEXT_MAX];
 	void *disk;
-	if (!open || !attach)
+	if (!open) /* all of them came with Windows 7 */
 		return ERROR_MOD_NOT_FOUND;
-	text_join(path, h->volume, text_of(&h->ho->image));
-	uint32_t error = open(&any, path, VIRTUAL_DISK_ACCESS_READ, 0, NULL, &disk);
+	uint32_t error = open(&self()->any, text(POD_WHO_IMAGE), VIRTUAL_DISK_ACCESS_READ, 0, NULL, &disk);
 	if (error)
 		return error;
 	/* It stays when the handle is closed. */
 	error = attach(disk, NULL, ATTACH_VIRTUAL_DISK_FLAG_READ_ONLY | ATTACH_VIRTUAL_DISK_FLAG_PERMANENT_LIFETIME, 0, NULL,
 		       NULL);
 	if (!error)
-		note_letter(h, disk);
+		note_letter(disk);
 	CloseHandle(disk);
 	return error;
 }

@@ -4,254 +4,184 @@
  * HardwareID and CompatibleIDs are what INF files name, and Service is there once a driver was found ("Device
  * identification strings" and "INF Models section" in Microsoft's documentation).
  */
-#include "core/base/mem.h"
 #include "core/base/str.h"
 #include "windows/helper.h"
 
-enum {
-	IDS_SIZE = 64 << 10,
-	INF_SIZE = 1 << 20,
-	DEPTH_MAX = 4,
-	FILES_MAX = 2000,
-	DRVLOAD_MS = 60000,
-	NAME = 256,
-	LIST_SIZE = 2048
-};
+enum { IDS_SIZE = 64 << 10, INF_SIZE = 1 << 20, DEPTH_MAX = 4, FILES_MAX = 2000, DRVLOAD_MS = 60000, BUS_DEVICE_INSTANCE = 3 };
 
-/* Identifiers in capitals, each with its end, 8 bits a character; an empty one ends the list. */
-static char ids[IDS_SIZE];
-static uint8_t inf[INF_SIZE + 2];
+/* Words in capitals, 8 bits a character, each with its end; some are empty. */
+static char ids[IDS_SIZE + 1]; /* identifiers: the first h->ids_used bytes */
+static char inf[INF_SIZE + 2];
 
-/* The compiler would rather have it five times. */
-__attribute__((noinline)) static uint8_t capital(uint16_t c)
+/* A character as it is compared: the end of a word for what stands between identifiers. */
+__attribute__((noinline)) static char fold(uint16_t c)
 {
-	return c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c < 0x80 ? (uint8_t)c : '?';
+	if (c <= '"' || c == ',' || (c >= ';' && c <= '='))
+		return 0;
+	return (char)(c >= 'a' && c <= 'z' ? c - 32 : c < 0x80 ? c : '?');
 }
 
 /* --- devices without a driver ------------------------------------------------------------------------------------------ */
 
-/* Calls for each key `depth` levels below; returns at the first true. */
-/* NOLINTNEXTLINE(misc-no-recursion): three levels */
-static bool each_key(void *parent, const wchar *name, bool (*look)(void *ctx, void *key, unsigned depth), void *ctx,
-		     unsigned depth)
+/* A value of a device, a list of texts which are ASCII. */
+static void add_ids(void *device, const char *value)
 {
-	wchar child[NAME];
-	void *key;
-	bool end = false;
-	if (RegOpenKeyExW(parent, name, 0, KEY_READ, &key) != 0)
-		return false;
-	if (depth == 0)
-		end = look(ctx, key, depth);
-	for (uint32_t i = 0, len = NAME; depth && !end && RegEnumKeyExW(key, i, child, &len, NULL, NULL, NULL, NULL) == 0;
-	     i++, len = NAME)
-		end = each_key(key, child, look, ctx, depth - 1);
-	RegCloseKey(key);
-	return end;
-}
-
-static void look_at_devices(const char *top, bool (*look)(void *ctx, void *key, unsigned depth), void *ctx, unsigned depth)
-{
-	static wchar name[TEXT_MAX];
-	name[0] = 0;
-	text_add_utf8(name, top);
-	(void)each_key(HKEY_LOCAL_MACHINE, name, look, ctx, depth);
-}
-
-static bool has_driver(void *device)
-{
-	uint32_t len = 0;
-	return RegQueryValueExA(device, "Service", NULL, NULL, NULL, &len) == 0;
-}
-
-/* A value of a device as a list of texts, which are ASCII; two ends behind it. */
-static bool get_list(void *device, const char *value, char list[LIST_SIZE])
-{
-	uint32_t type, len = LIST_SIZE - 2;
-	if (RegQueryValueExA(device, value, NULL, &type, list, &len) != 0 || type != REG_MULTI_SZ)
-		return false;
-	list[len] = list[len + 1] = 0;
-	return true;
-}
-
-static void add_ids(void *device, const char *value, size_t *used)
-{
-	char list[LIST_SIZE];
-	if (*used > IDS_SIZE - LIST_SIZE || !get_list(device, value, list))
+	struct helper *h = self();
+	uint32_t len = IDS_SIZE - h->ids_used;
+	if (RegGetValueA(device, NULL, value, RRF_RT_REG_MULTI_SZ, NULL, ids + h->ids_used, &len) != 0)
 		return;
-	for (const char *p = list; *p;)
-		do
-			ids[(*used)++] = (char)capital((uint8_t)*p);
-		while (*p++);
-	ids[*used] = 0;
-}
-
-static bool add_device(void *ctx, void *device, unsigned depth)
-{
-	(void)depth;
-	if (has_driver(device))
-		return false;
-	add_ids(device, "HardwareID", ctx);
-	add_ids(device, "CompatibleIDs", ctx);
-	return false;
+	for (; len; len--, h->ids_used++)
+		ids[h->ids_used] = fold((uint8_t)ids[h->ids_used]);
 }
 
 /* PCI's class codes: mass storage 01, serial bus 0C, and of that USB 03; also RAID controllers (VMD) 0104. */
-static bool is_controller(const char *list)
+static bool is_controller(const char *id)
 {
-	static const char storage[] = "PCI\\CC_01", usb[] = "PCI\\CC_0C03";
-	for (; *list; list += pod_strlen(list) + 1)
-		if (memcmp(list, storage, sizeof storage - 1) == 0 || memcmp(list, usb, sizeof usb - 1) == 0)
-			return true;
-	return false;
+	return pod_starts_with(id, "PCI\\CC_01") || pod_starts_with(id, "PCI\\CC_0C03");
 }
 
-static bool note(void *ctx, void *device, unsigned depth)
+static void add_device(void *device)
 {
-	struct helper *h = ctx;
-	char list[LIST_SIZE];
-	static wchar detail[TEXT_MAX];
-	(void)depth;
-	if (has_driver(device) || !get_list(device, "CompatibleIDs", list) || !is_controller(list) ||
-	    !get_list(device, "HardwareID", list))
-		return false;
-	(void)pod_strlcpy(h->record.controller, list, sizeof h->record.controller);
-	detail[0] = 0;
-	text_add_utf8(detail, list);
-	say_log(h, "this controller has no driver", detail, 0);
-	return true;
+	struct helper *h = self();
+	uint32_t first = h->ids_used;
+	if (RegGetValueA(device, NULL, "Service", RRF_RT_ANY, NULL, NULL, NULL) == 0)
+		return;
+	add_ids(device, "HardwareID");
+	uint32_t at = h->ids_used;
+	add_ids(device, "CompatibleIDs");
+	for (; at < h->ids_used; at += (uint32_t)pod_strlen(ids + at) + 1)
+		if (!h->controller && is_controller(ids + at))
+			h->controller = first + 1;
 }
 
-void drivers_note_controller(struct helper *h)
+/* NOLINTNEXTLINE(misc-no-recursion): BUS_DEVICE_INSTANCE levels */
+static void add_devices(void *parent, const wchar *name, unsigned depth)
 {
-	look_at_devices("SYSTEM\\CurrentControlSet\\Enum\\PCI", note, h, 2);
+	wchar child[NAME_MAX];
+	void *key;
+	if (RegOpenKeyW(parent, name, &key) != 0)
+		return;
+	if (!depth)
+		add_device(key);
+	for (uint32_t i = 0; depth && RegEnumKeyW(key, i, child, NAME_MAX) == 0; i++)
+		add_devices(key, child, depth - 1);
+	RegCloseKey(key);
+}
+
+static void look_at_devices(void)
+{
+	struct helper *h = self();
+	h->ids_used = h->controller = 0;
+	add_devices(HKEY_LOCAL_MACHINE, text(POD_WHO_DEVICES), BUS_DEVICE_INSTANCE);
+}
+
+void drivers_note_controller(void)
+{
+	struct helper *h = self();
+	look_at_devices();
+	if (!h->controller)
+		return;
+	const char *id = ids + h->controller - 1;
+	for (unsigned i = 0; i < 63 && id[i]; i++)
+		h->sector[POD_REC_WINDOWS_CONTROLLER + i] = (uint8_t)id[i];
+	say_log(POD_WHO_LOG_CONTROLLER);
 }
 
 /* --- INF files ----------------------------------------------------------------------------------------------------------- */
 
-/* Reads a file as capitals of 8 bits, from either width; its length. */
-static size_t read_inf(const wchar *path)
+/* Reads a file as folded words, from either width; its length. */
+static uint32_t read_inf(const wchar *path)
 {
-	uint32_t got = 0;
+	uint32_t got = 0, n = 0;
+	const uint8_t *from = (const uint8_t *)inf;
 	void *f = open_existing(path, GENERIC_READ);
 	if (f == INVALID_HANDLE_VALUE)
 		return 0;
-	bool ok = ReadFile(f, inf, INF_SIZE, &got, NULL);
+	(void)ReadFile(f, inf, INF_SIZE, &got, NULL);
 	CloseHandle(f);
-	if (!ok)
-		return 0;
-	size_t width = got >= 2 && inf[0] == 0xff && inf[1] == 0xfe ? 2 : 1, n = 0;
-	for (size_t i = width == 2 ? 2 : 0; i + width <= got; i += width)
-		inf[n++] = capital((uint16_t)(inf[i] | (width == 2 ? inf[i + 1] << 8 : 0)));
+	uint32_t width = pod_get_le16(from) == 0xfeff ? 2 : 1;
+	for (uint32_t i = 0; i < got; i += width) {
+		uint16_t c = pod_get_le16(from + i);
+		inf[n++] = fold(width == 1 ? (uint8_t)c : c);
+	}
+	inf[n] = 0;
 	return n;
 }
 
-static bool is_known(const uint8_t *token, size_t len)
+/* Does it name one of the devices? */
+static bool inf_matches(uint32_t len)
 {
-	const char *id = ids;
-	while (*id) {
-		size_t n = 0;
-		while (id[n])
-			n++;
-		if (n == len && memcmp(id, token, n) == 0)
-			return true;
-		id += n + 1;
-	}
+	const struct helper *h = self();
+	for (const char *word = inf; word < inf + len; word += pod_strlen(word) + 1)
+		for (const char *id = ids; *word && id < ids + h->ids_used; id += pod_strlen(id) + 1)
+			if (pod_streq(id, word))
+				return true;
 	return false;
 }
 
-/* What stands between blanks, commas, quotes and equals signs, and has a backslash, may be an identifier. */
-static bool inf_matches(size_t len)
+static void count(uint8_t *number)
 {
-	size_t start = 0;
-	bool slash = false;
-	for (size_t i = 0; i <= len; i++) {
-		uint8_t c = i < len ? inf[i] : ' ';
-		if (c > ' ' && c != ',' && c != '"' && c != '=' && c != ';') {
-			slash = slash || c == '\\';
-			continue;
-		}
-		if (slash && is_known(inf + start, i - start))
-			return true;
-		start = i + 1;
-		slash = false;
-	}
-	return false;
+	pod_put_le32(number, pod_get_le32(number) + 1);
 }
 
-static void drvload(struct helper *h, const wchar *path)
+static void drvload(const wchar *path)
 {
-	static wchar program[TEXT_MAX], command[TEXT_MAX];
-	struct STARTUPINFOW startup = {.cb = sizeof startup};
-	struct PROCESS_INFORMATION p;
-	uint32_t status = 0;
-	text_system32(h, program, "drvload.exe");
-	command[0] = 0;
-	text_add_utf8(command, "drvload \"");
-	text_add(command, path);
-	text_add_utf8(command, "\"");
-	if (!CreateProcessW(program, command, NULL, NULL, 0, 0, NULL, NULL, &startup, &p)) {
-		status = GetLastError();
-	} else {
-		if (WaitForSingleObject(p.process, DRVLOAD_MS) == WAIT_OBJECT_0)
-			GetExitCodeProcess(p.process, &status);
+	struct helper *h = self();
+	void *process;
+	wchar *command = text_about(POD_WHO_DRVLOAD_COMMAND, path);
+	h->number = run(text(POD_WHO_DRVLOAD), command, false, &process);
+	if (!h->number) {
+		if (WaitForSingleObject(process, DRVLOAD_MS) == WAIT_OBJECT_0)
+			GetExitCodeProcess(process, &h->number);
 		else
-			status = ERROR_NOT_READY;
-		CloseHandle(p.process);
-		CloseHandle(p.thread);
+			h->number = ERROR_NOT_READY;
+		CloseHandle(process);
 	}
-	say_log(h, status ? "driver not loaded" : "driver loaded", path, status);
-	if (status) {
-		h->record.drivers_failed++;
-		record_stage(h, POD_STAGE_DRIVER_FAILED, status);
-	} else {
-		h->record.drivers_loaded++;
-	}
+	say_log(h->number ? POD_WHO_LOG_DRIVER_FAILED : POD_WHO_LOG_DRIVER);
+	count(h->sector + (h->number ? POD_REC_WINDOWS_FAILED : POD_REC_WINDOWS_LOADED));
+	if (h->number)
+		record_stage(POD_STAGE_DRIVER_FAILED, h->number);
 }
 
-static bool is_inf(const wchar *name)
+/* Four characters at once; one bit makes small letters of capitals. */
+static bool is_inf(const wchar *end)
 {
-	size_t n = text_len(name);
-	return n > 4 && name[n - 4] == '.' && capital(name[n - 3]) == 'I' && capital(name[n - 2]) == 'N' &&
-	       capital(name[n - 1]) == 'F';
+	return (pod_get_le64((const uint8_t *)(end - 4)) | 0x0020002000200020) == 0x0066006e0069002e;
 }
 
 /* `path` holds the folder, and has room for what is below it. */
 /* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX levels */
-static void load_folder(struct helper *h, wchar path[TEXT_MAX], unsigned depth, unsigned *files)
+static void load_folder(wchar *path, unsigned depth, unsigned *files)
 {
 	struct WIN32_FIND_DATAW found;
-	size_t folder = text_len(path);
-	if (folder + 3 > TEXT_MAX)
-		return;
-	text_add_utf8(path, "\\*");
+	wchar *name = text_end(path);
+	name[0] = '\\';
+	name[1] = '*';
+	name[2] = 0;
 	void *find = FindFirstFileW(path, &found);
 	if (find == INVALID_HANDLE_VALUE)
 		return;
+	name++;
 	do {
-		path[folder + 1] = 0;
-		text_add(path, found.name);
+		memcpy(name, found.name, sizeof found.name);
 		if (found.attributes & FILE_ATTRIBUTE_DIRECTORY) {
 			if (found.name[0] != '.' && depth)
-				load_folder(h, path, depth - 1, files);
-		} else if (is_inf(found.name) && inf_matches(read_inf(path))) {
-			drvload(h, path);
+				load_folder(path, depth - 1, files);
+		} else if (is_inf(text_end(name)) && inf_matches(read_inf(path))) {
+			drvload(path);
 		}
 	} while (++*files < FILES_MAX && FindNextFileW(find, &found));
 	FindClose(find);
 }
 
-void drivers_load(struct helper *h, const wchar *folder)
+void drivers_load(unsigned word)
 {
-	static wchar path[TEXT_MAX];
-	size_t used = 0;
+	static wchar path[TEXT_MAX + (DEPTH_MAX + 1) * (NAME_MAX + 1)];
 	unsigned files = 0;
-	uint32_t before = h->record.drivers_loaded;
-	text_copy(path, folder);
-	if (GetFileAttributesW(path) == INFINITE)
-		return;
-	ids[0] = 0;
-	look_at_devices("SYSTEM\\CurrentControlSet\\Enum", add_device, &used, 3);
-	load_folder(h, path, DEPTH_MAX, &files);
-	if (h->record.drivers_loaded != before)
-		record_stage(h, POD_STAGE_DRIVERS_LOADED, h->record.drivers_loaded);
+	look_at_devices();
+	memcpy(path, text(word), TEXT_MAX * sizeof *path);
+	load_folder(path, DEPTH_MAX, &files);
+	uint32_t loaded = pod_get_le32(self()->sector + POD_REC_WINDOWS_LOADED);
+	if (loaded)
+		record_stage(POD_STAGE_DRIVERS_LOADED, loaded);
 }

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The four memory functions, small: what is copied here are sectors. */
+/* The memory functions and the checksum, small rather than fast: what is copied here are sectors. */
+#include "core/base/hash.h"
 #include "core/base/mem.h"
-#include <stdint.h>
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
-	return memmove(dst, src, n);
-}
-
-void *memmove(void *dst, const void *src, size_t n)
-{
 	uint8_t *d = dst;
 	const uint8_t *s = src;
-	if ((uintptr_t)d - (uintptr_t)s >= n) {
-		while (n--)
-			*d++ = *s++;
-		return dst;
-	}
 	while (n--)
-		d[n] = s[n];
+		*d++ = *s++;
 	return dst;
 }
 
@@ -37,4 +27,15 @@ int memcmp(const void *a, const void *b, size_t n)
 		if (*p != *q)
 			return *p < *q ? -1 : 1;
 	return 0;
+}
+
+uint32_t pod_crc32_sealed(const uint8_t *data, size_t len, size_t at)
+{
+	uint32_t crc = ~0u;
+	for (size_t i = 0; i < len; i++) {
+		crc ^= i - at < 4 ? 0 : data[i];
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (0xedb88320 & (0 - (crc & 1)));
+	}
+	return ~crc;
 }

@@ -4,75 +4,82 @@
  * and dismounted first, and written through its volume. Where Windows has no volume for it (older ones show only the first
  * partition of a removable drive) nothing is mounted there, and the disk takes the write.
  */
-#include "core/base/mem.h"
 #include "core/trace/slot.h"
 #include "windows/helper.h"
 
-static uint8_t sector[POD_REC_SECTOR] __attribute__((aligned(4096)));
-
-static bool control(void *device, uint32_t code)
-{
-	uint32_t got;
-	return DeviceIoControl(device, code, NULL, 0, NULL, 0, &got, NULL);
-}
-
 /* The device, and where the state file begins on it. */
-static bool open_state(const struct helper *h, void **device, uint64_t *start)
+static bool open_state(void **device, uint64_t *start)
 {
-	const struct pod_who_facts *f = &h->ho->facts;
-	*device = volume_open_at(h, f->esp_start_bytes);
-	*start = f->state_start_bytes;
+	const struct helper *h = self();
+	*device = volume_open_esp();
+	*start = pod_get_le64(h->ho + POD_WHO_STATE_OFF);
 	if (*device == INVALID_HANDLE_VALUE) {
-		*device = volume_open_disk(h->disk, GENERIC_READ_WRITE);
+		*device = volume_open_disk(GENERIC_READ_WRITE);
 		return *device != INVALID_HANDLE_VALUE;
 	}
-	*start -= f->esp_start_bytes;
-	return control(*device, FSCTL_LOCK_VOLUME) && control(*device, FSCTL_DISMOUNT_VOLUME);
+	*start -= pod_get_le64(h->ho + POD_WHO_ESP_OFF);
+	return volume_control(*device, FSCTL_LOCK_VOLUME, NULL, 0) && volume_control(*device, FSCTL_DISMOUNT_VOLUME, NULL, 0);
 }
 
-static bool go_to(void *device, uint64_t start, uint32_t boot, unsigned number)
+/* ReadFile or WriteFile: a sector of the slot that begins at `slot`. */
+static bool transfer(WIN_TRANSFER *how, void *device, uint64_t slot, unsigned number, uint8_t *sector)
 {
-	return SetFilePointerEx(device, (int64_t)(start + pod_rec_offset(boot, number)), NULL, 0);
+	uint32_t n;
+	return SetFilePointerEx(device, (int64_t)(slot + number * POD_REC_SECTOR), NULL, 0) &&
+	       how(device, sector, POD_REC_SECTOR, &n, NULL) && n == POD_REC_SECTOR;
 }
 
-static enum pod_status write_slot(struct helper *h, void *device, uint64_t start)
+static enum pod_status write_slot(void *device, uint64_t start)
 {
-	uint32_t boot = h->ho->facts.boot_number, n = 0;
-	if (!go_to(device, start, boot, POD_REC_AT_MACHINE) || !ReadFile(device, sector, sizeof sector, &n, NULL))
+	struct helper *h = self();
+	uint32_t boot = pod_get_le32(h->ho + POD_WHO_BOOT_OFF);
+	start += pod_rec_offset(boot, 0);
+	if (!transfer(ReadFile, device, start, POD_REC_AT_MACHINE, h->first))
 		return POD_E_IO;
-	if (n != sizeof sector || !pod_slot_is_of(sector, boot))
+	if (!pod_slot_is_of(h->first, boot))
 		return POD_E_CHANGED;
-	h->record.ms = helper_ms(h);
-	pod_rec_put_windows(sector, &h->record);
-	unsigned number = pod_slot_seal(sector, boot, h->updates);
-	return go_to(device, start, boot, number) && WriteFile(device, sector, sizeof sector, &n, NULL) && n == sizeof sector &&
-			       FlushFileBuffers(device)
-		       ? POD_OK
-		       : POD_E_IO;
+	/* Name and version are those of all records. */
+	memcpy(h->sector, h->first, POD_REC_KIND_OFF);
+	h->sector[POD_REC_KIND_OFF] = POD_REC_WINDOWS;
+	pod_put_le32(h->sector + POD_REC_WINDOWS_MS, helper_ms());
+	memcpy(h->sector + POD_REC_WINDOWS_PROGRAM, h->ho + POD_WHO_NAME_OFF, POD_WHO_NAME_SIZE);
+	unsigned number = pod_slot_seal(h->sector, boot, h->updates);
+	return transfer((WIN_TRANSFER *)WriteFile, device, start, number, h->sector) && FlushFileBuffers(device) ? POD_OK
+														 : POD_E_IO;
 }
 
-void record_stage(struct helper *h, enum pod_stage stage, uint32_t arg)
+/* Each stage once; there are fewer kinds of them than places. */
+void record_stage(enum pod_stage stage, uint32_t arg)
 {
-	if (pod_stages_add(&h->record.stages, stage, helper_ms(h), arg))
-		h->unwritten = true;
+	struct helper *h = self();
+	uint8_t *e = h->sector + POD_REC_WINDOWS_STAGE;
+	for (; *e; e += POD_REC_STAGE_SIZE)
+		if (*e == (uint8_t)stage)
+			return;
+	e[0] = (uint8_t)stage;
+	pod_put_le32(e + 4, helper_ms());
+	pod_put_le32(e + 8, arg);
+	h->sector[POD_REC_WINDOWS_STAGES]++;
+	h->unwritten = true;
 }
 
-void record_write(struct helper *h)
+void record_write(void)
 {
+	struct helper *h = self();
 	uint64_t start;
 	void *device;
-	if (!h->unwritten || !h->volume[0] || !h->ho->facts.boot_number)
+	if (!h->unwritten || !h->volume[0] || !pod_get_le32(h->ho + POD_WHO_BOOT_OFF))
 		return;
-	enum pod_status st = open_state(h, &device, &start) ? write_slot(h, device, start) : POD_E_IO;
-	uint32_t error = GetLastError();
+	enum pod_status st = open_state(&device, &start) ? write_slot(device, start) : POD_E_IO;
+	h->number = GetLastError();
 	if (device != INVALID_HANDLE_VALUE)
 		CloseHandle(device); /* unlocks */
 	if (st == POD_E_IO) {
-		say_log(h, "the state file cannot be written", NULL, error);
+		say_log(POD_WHO_LOG_UNWRITTEN);
 		return;
 	}
 	h->unwritten = false;
 	h->updates++;
 	if (st == POD_E_CHANGED)
-		say_log(h, "the state file is another start's: nothing is recorded", NULL, 0);
+		say_log(POD_WHO_LOG_FOREIGN);
 }

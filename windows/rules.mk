@@ -4,10 +4,10 @@
 # with what 32-bit Windows calls them (@ and the bytes of their arguments).
 HELPER_SRC := $(sort $(wildcard windows/*.c)) $(addprefix core/,base/base.c base/str.c base/text.c disk/dev.c base/budget.c map/winhandover.c trace/record.c trace/slot.c)
 HELPER_DEFS := $(sort $(wildcard windows/*.def))
-HELPER_LIMIT := 16384
+HELPER_LIMIT := 12288
 # The stack grows by the page; larger frames would need a function that is not there, which the linker tells.
 HELPER_COMMON := $(BASE) -Wframe-larger-than=4000 -Oz -flto -ffreestanding -fno-builtin -fno-stack-protector -fno-asynchronous-unwind-tables \
-                 -fno-unwind-tables -fms-extensions -ffunction-sections -fdata-sections -fomit-frame-pointer
+                 -fno-unwind-tables -fms-extensions -ffunction-sections -fdata-sections -fomit-frame-pointer -DPOD_BYTES_NATIVE
 HELPER_FLAGS_X64 := -target x86_64-unknown-windows -mno-sse $(HELPER_COMMON)
 HELPER_FLAGS_IA32 := -target i686-unknown-windows -march=i686 $(HELPER_COMMON)
 HELPER_FLAGS_AA64 := -target aarch64-unknown-windows $(HELPER_COMMON)

@@ -1,81 +1,86 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Texts of 16-bit characters. */
+/* Texts of 16-bit characters: nearly all come from the hand-over record, and have places for what is only known here. */
 #include "windows/helper.h"
 
-size_t text_len(const wchar *s)
+/* What is needed without a record; the last takes the place of every other. */
+static const char own[] = "\4\\isopod.log\0"
+			  "\4\\Windows\\System32\\isopod\\\1\0"
+			  "\3 ms  \1\r\n\0"
+			  "What Isopod's menu handed over is damaged. Windows PE starts without the image.\n\1\n0x\2";
+
+wchar *text_end(wchar *s)
 {
-	size_t n = 0;
-	while (s[n])
-		n++;
-	return n;
+	while (*s)
+		s++;
+	return s;
 }
 
-void text_copy(wchar *to, const wchar *from)
+static wchar *put_number(wchar digits[12], uint32_t n, uint32_t base)
 {
-	to[0] = 0;
-	text_add(to, from);
-}
-
-void text_add(wchar *to, const wchar *from)
-{
-	size_t n = text_len(to);
-	while (n < TEXT_MAX - 1 && (to[n] = *from++) != 0)
-		n++;
-	to[n] = 0;
-}
-
-void text_join(wchar *to, const wchar *first, const wchar *second)
-{
-	text_copy(to, first);
-	text_add(to, second);
-}
-
-void text_add_number(wchar *to, uint32_t n, bool hex)
-{
-	wchar digits[12], *p = digits + 11;
-	uint32_t base = hex ? 16 : 10;
+	wchar *p = digits + 11;
 	*p = 0;
 	do {
-		wchar digit = (wchar)(n % base);
+		uint32_t digit = n % base;
 		*--p = (wchar)(digit + (digit < 10 ? '0' : 'a' - 10));
 		n /= base;
-	} while (n || (hex && p > digits + 3));
-	if (hex)
-		text_add_utf8(to, "0x");
-	text_add(to, p);
+	} while (n || (base == 16 && p > digits + 3));
+	return p;
 }
 
-wchar *text_name(wchar *path)
+/* What a unit below POD_WHO_UNITS stands for; its own numbers go into `digits`. */
+static const void *insert(const struct helper *h, wchar c, wchar *digits)
 {
-	wchar *name = path;
-	for (; *path; path++)
-		if (*path == '\\')
-			name = path + 1;
-	return name;
+	if (c == POD_WHO_DETAIL)
+		return h->detail;
+	if (c == POD_WHO_DRIVE)
+		return h->drive;
+	if (c == POD_WHO_VOLUME)
+		return h->volume;
+	return put_number(digits, h->number, c == POD_WHO_CODE ? 16 : 10);
 }
 
-void text_add_utf8(wchar *to, const char *from)
+/* Returns where the next is to be put. `width`: bytes of a character in `from`; nothing if that is NULL. */
+/* NOLINTNEXTLINE(misc-no-recursion): what is put in leaves nothing open */
+static wchar *put(const struct helper *h, wchar *to, const wchar *end, const void *from, unsigned width)
 {
-	size_t n = text_len(to);
-	(void)MultiByteToWideChar(CP_UTF8, 0, from, -1, to + n, (int)(TEXT_MAX - n));
-	to[TEXT_MAX - 1] = 0;
+	wchar digits[12];
+	const uint8_t *p = from;
+	for (; p && to < end; p += width) {
+		wchar c = width == 1 ? *p : pod_get_le16(p);
+		if (!c)
+			break;
+		if (c >= POD_WHO_UNITS)
+			*to++ = c;
+		else if (c == POD_WHO_CONTROLLER)
+			to = put(h, to, end, h->sector + POD_REC_WINDOWS_CONTROLLER, 1);
+		else
+			to = put(h, to, end, insert(h, c, digits), 2);
+	}
+	*to = 0;
+	return to;
 }
 
-void text_system32(const struct helper *h, wchar *to, const char *rest)
+wchar *text(unsigned word)
 {
-	text_copy(to, h->drive);
-	text_add_utf8(to, "\\Windows\\System32\\");
-	text_add_utf8(to, rest);
+	struct helper *h = self();
+	const void *from = own;
+	unsigned width = 1;
+	wchar *to = h->text[h->texts++ % TEXTS_MAX];
+	if (word < OWN_LOG && h->ho) {
+		from = pod_who_text(h->ho, word);
+		width = 2;
+	} else {
+		const char *p = own;
+		for (word = word < OWN_LOG ? OWN_DAMAGED - OWN_LOG : word - OWN_LOG; word; p++)
+			word -= !*p;
+		from = p;
+	}
+	(void)put(h, to, to + TEXT_MAX - 1, from, width);
+	return to;
 }
 
-void text_to_utf8(char *to, size_t size, const wchar *from)
+wchar *text_about(unsigned word, const wchar *detail)
 {
-	to[0] = 0;
-	(void)WideCharToMultiByte(CP_UTF8, 0, from, -1, to, (int)size, NULL, NULL);
-	to[size - 1] = 0;
-}
-
-const wchar *text_of(const struct pod_who_text *t)
-{
-	return (const wchar *)(const void *)t->at; /* at an even offset, and Windows is little-endian */
+	self()->detail = detail;
+	return text(word);
 }

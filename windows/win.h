@@ -17,6 +17,8 @@
 #define WINAPI
 #endif
 #define WIN_IMPORT(type) __declspec(dllimport) type WINAPI
+/* What is called often is called through a jump of the linker's, which is shorter than to take its address each time. */
+#define WIN_IMPORT_OFTEN(type) type WINAPI
 
 typedef uint16_t wchar; /* wchar_t is not the same on the machines that check this code */
 
@@ -44,10 +46,9 @@ enum {
 	MB_SETFOREGROUND = 0x10000,
 	MB_TOPMOST = 0x40000,
 	WM_CLOSE = 0x10,
-	REG_MULTI_SZ = 7,
 	REG_DWORD = 4,
-	KEY_READ = 0x20019,
-	KEY_WRITE = 0x20006,
+	RRF_RT_REG_MULTI_SZ = 0x20,
+	RRF_RT_ANY = 0xffff,
 	ERROR_FILE_NOT_FOUND = 2,
 	ERROR_NOT_READY = 21,
 	ERROR_NOT_SUPPORTED = 50,
@@ -144,7 +145,7 @@ typedef uint32_t WINAPI GET_VIRTUAL_DISK_PHYSICAL_PATH(void *disk, uint32_t *byt
 
 /* --- kernel32 ------------------------------------------------------------------------------------------------------- */
 
-WIN_IMPORT(int) CloseHandle(void *handle);
+WIN_IMPORT_OFTEN(int) CloseHandle(void *handle);
 WIN_IMPORT(int) CopyFileW(const wchar *from, const wchar *to, int fail_if_exists);
 WIN_IMPORT(void *) CreateEventW(void *security, int manual_reset, int state, const wchar *name);
 WIN_IMPORT(void *)
@@ -167,8 +168,7 @@ WIN_IMPORT(int) FindVolumeClose(void *find);
 WIN_IMPORT(int) FlushFileBuffers(void *file);
 WIN_IMPORT(wchar *) GetCommandLineW(void);
 WIN_IMPORT(int) GetExitCodeProcess(void *process, uint32_t *status);
-WIN_IMPORT(uint32_t) GetFileAttributesW(const wchar *name);
-WIN_IMPORT(uint32_t) GetLastError(void);
+WIN_IMPORT_OFTEN(uint32_t) GetLastError(void);
 WIN_IMPORT(uint32_t) GetModuleFileNameW(void *module, wchar *name, uint32_t len);
 WIN_IMPORT(uint32_t) GetLogicalDrives(void);
 WIN_IMPORT(void *) GetProcAddress(void *module, const char *name);
@@ -177,8 +177,7 @@ WIN_IMPORT(uint32_t) GetTickCount(void);
 WIN_IMPORT(int) GetVolumePathNamesForVolumeNameW(const wchar *volume, wchar *names, uint32_t len, uint32_t *need);
 WIN_IMPORT(void *) LoadLibraryA(const char *name);
 WIN_IMPORT(int) MoveFileW(const wchar *from, const wchar *to);
-WIN_IMPORT(int)
-MultiByteToWideChar(uint32_t page, uint32_t flags, const char *from, int len, wchar *to, int size);
+typedef int WINAPI WIN_TRANSFER(void *file, void *data, uint32_t len, uint32_t *done, void *overlapped);
 WIN_IMPORT(int) ReadFile(void *file, void *to, uint32_t len, uint32_t *got, void *overlapped);
 WIN_IMPORT(uint32_t) SetErrorMode(uint32_t mode);
 WIN_IMPORT(int) SetEvent(void *event);
@@ -186,7 +185,7 @@ WIN_IMPORT(int) SetFilePointerEx(void *file, int64_t to, int64_t *now, uint32_t 
 WIN_IMPORT(int) SetVolumeMountPointW(const wchar *point, const wchar *volume);
 WIN_IMPORT(void) Sleep(uint32_t ms);
 WIN_IMPORT(uint32_t) WaitForMultipleObjects(uint32_t count, void *const *handle, int all, uint32_t ms);
-WIN_IMPORT(uint32_t) WaitForSingleObject(void *handle, uint32_t ms);
+WIN_IMPORT_OFTEN(uint32_t) WaitForSingleObject(void *handle, uint32_t ms);
 WIN_IMPORT(int)
 WideCharToMultiByte(uint32_t page, uint32_t flags, const wchar *from, int len, char *to, int size, const char *instead,
 		    int *used);
@@ -195,16 +194,11 @@ WIN_IMPORT(int) WriteFile(void *file, const void *from, uint32_t len, uint32_t *
 /* --- advapi32 ------------------------------------------------------------------------------------------------------- */
 
 WIN_IMPORT(int32_t) RegCloseKey(void *key);
+WIN_IMPORT(int32_t) RegEnumKeyW(void *key, uint32_t index, wchar *name, uint32_t len);
 WIN_IMPORT(int32_t)
-RegCreateKeyExA(void *key, const char *name, uint32_t reserved, char *class, uint32_t options, uint32_t access, void *security,
-		void **out, uint32_t *how);
+RegGetValueA(void *key, const char *below, const char *name, uint32_t kinds, uint32_t *type, void *data, uint32_t *len);
+WIN_IMPORT(int32_t) RegOpenKeyW(void *key, const wchar *name, void **out);
 WIN_IMPORT(int32_t)
-RegEnumKeyExW(void *key, uint32_t index, wchar *name, uint32_t *len, uint32_t *reserved, wchar *class, uint32_t *class_len,
-	      void *time);
-WIN_IMPORT(int32_t) RegOpenKeyExW(void *key, const wchar *name, uint32_t options, uint32_t access, void **out);
-WIN_IMPORT(int32_t)
-RegQueryValueExA(void *key, const char *name, uint32_t *reserved, uint32_t *type, void *data, uint32_t *len);
-WIN_IMPORT(int32_t)
-RegSetValueExW(void *key, const wchar *name, uint32_t reserved, uint32_t type, const void *data, uint32_t len);
+RegSetKeyValueW(void *key, const wchar *below, const wchar *name, uint32_t type, const void *data, uint32_t len);
 
 #endif

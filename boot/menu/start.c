@@ -62,6 +62,12 @@ static enum pod_status image_extents(struct menu *m, const struct menu_image *im
 	return POD_OK;
 }
 
+/* What is shown in Windows is in the menu's language. */
+static const char *in_windows(const void *fw, const char *text)
+{
+	return menu_translate(((const struct pod_fw *)fw)->language, text);
+}
+
 static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *plan, size_t *extents, struct pod_start *why)
 {
 	const struct menu_image *im = &m->stick.image[image];
@@ -98,7 +104,8 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.volume_fs = m->stick.data.ops->name,
 		.helper = stick_helper,
 		.helper_ctx = m,
-		.chinese = m->fw->language == POD_LANG_ZH_CN,
+		.translate = in_windows,
+		.translate_ctx = m->fw,
 	};
 	if (m->fw->recorder && m->recorder.state) {
 		rq.state_start_bytes = m->stick.state_start;

@@ -84,7 +84,9 @@ struct pod_plan_request {
 	enum pod_status (*helper)(void *ctx, enum pod_machine m, struct pod_alloc *a, uint8_t **data, size_t *len);
 	void *helper_ctx;
 	uint64_t esp_start_bytes, esp_length_bytes; /* of the partition that holds the state file */
-	bool chinese;				    /* the language the helper speaks; else English */
+	/* Gives a text in the menu's language, for what the helper shows in its window; NULL function: English. */
+	const char *(*translate)(const void *ctx, const char *text);
+	const void *translate_ctx;
 	/* The stick's configuration (core/rules/conf.h) for Windows Setup: the path of an answer file on the volume, and names of LabConfig
 	 * values. NULL or "": none. */
 	const char *answer, *labconfig;

@@ -182,12 +182,13 @@ static enum pod_status make_handover(struct patch *x)
 				   .driver = driver_folder,
 				   .driver_count = POD_ARRAY_LEN(driver_folder),
 				   .lab = x->lab_value,
-				   .lab_count = x->lab_count};
+				   .lab_count = x->lab_count,
+				   .translate = rq->translate,
+				   .translate_ctx = rq->translate_ctx};
 	struct pod_who_facts *f = &in.facts;
 	pod_snprintf(program, sizeof program, "/%s", x->second);
 	pod_snprintf(replaced, sizeof replaced, "/%s", x->program);
 	f->wait_ms = POD_WHO_WAIT_MS;
-	f->language = rq->chinese ? POD_WHO_CHINESE : POD_WHO_ENGLISH;
 	f->flags = (x->j->plan->image.kind == POD_IMAGE_ISO ? POD_WHO_ATTACH : 0) |
 		   (pod_strcasecmp(last_name(x->program), "winpeshl.exe") ? POD_WHO_RESTORE : 0);
 	f->flags |= x->answer ? POD_WHO_ANSWER : 0;

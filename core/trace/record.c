@@ -9,13 +9,20 @@
 
 static const char magic[8] = "ISOPODR1";
 
-enum { OFF_CRC = 0x08, OFF_BOOT = 0x0c, OFF_KIND = POD_REC_KIND_OFF, OFF_UPDATE = 0x14, EVENT_SIZE = 12, SLOW_SIZE = 12 };
+enum {
+	OFF_CRC = 0x08,
+	OFF_BOOT = 0x0c,
+	OFF_KIND = POD_REC_KIND_OFF,
+	OFF_UPDATE = 0x14,
+	EVENT_SIZE = POD_REC_STAGE_SIZE,
+	SLOW_SIZE = 12
+};
 
 /* --- header ----------------------------------------------------------------------------------------------------- */
 
 static uint32_t checksum(const uint8_t *s)
 {
-	return pod_crc32_without(s, POD_REC_SECTOR, OFF_CRC);
+	return pod_crc32_sealed(s, POD_REC_SECTOR, OFF_CRC);
 }
 
 static void begin(uint8_t *s, enum pod_rec_kind kind)
@@ -300,29 +307,29 @@ void pod_rec_get_linux(const uint8_t s[POD_REC_SECTOR], struct pod_rec_linux *r)
 void pod_rec_put_windows(uint8_t s[POD_REC_SECTOR], const struct pod_rec_windows *r)
 {
 	begin(s, POD_REC_WINDOWS);
-	pod_put_le32(s + 0x18, r->ms);
-	s[0x1d] = (uint8_t)r->letter;
-	pod_put_le32(s + 0x20, r->version);
-	pod_put_le32(s + 0x24, r->build);
-	pod_put_le32(s + 0x28, r->drivers_loaded);
-	pod_put_le32(s + 0x2c, r->drivers_failed);
-	put_text(s + 0x30, 64, r->controller);
-	put_text(s + 0x70, 64, r->program);
-	put_stages(s, 0x1c, 0x100, &r->stages);
+	pod_put_le32(s + POD_REC_WINDOWS_MS, r->ms);
+	s[POD_REC_WINDOWS_LETTER] = (uint8_t)r->letter;
+	pod_put_le32(s + POD_REC_WINDOWS_VERSION, r->version);
+	pod_put_le32(s + POD_REC_WINDOWS_BUILD, r->build);
+	pod_put_le32(s + POD_REC_WINDOWS_LOADED, r->drivers_loaded);
+	pod_put_le32(s + POD_REC_WINDOWS_FAILED, r->drivers_failed);
+	put_text(s + POD_REC_WINDOWS_CONTROLLER, 64, r->controller);
+	put_text(s + POD_REC_WINDOWS_PROGRAM, 64, r->program);
+	put_stages(s, POD_REC_WINDOWS_STAGES, POD_REC_WINDOWS_STAGE, &r->stages);
 }
 
 void pod_rec_get_windows(const uint8_t s[POD_REC_SECTOR], struct pod_rec_windows *r)
 {
 	memset(r, 0, sizeof *r);
-	r->ms = pod_get_le32(s + 0x18);
-	r->letter = s[0x1d] >= 'A' && s[0x1d] <= 'Z' ? (char)s[0x1d] : 0;
-	r->version = pod_get_le32(s + 0x20);
-	r->build = pod_get_le32(s + 0x24);
-	r->drivers_loaded = pod_get_le32(s + 0x28);
-	r->drivers_failed = pod_get_le32(s + 0x2c);
-	get_text(r->controller, s + 0x30, 64);
-	get_text(r->program, s + 0x70, 64);
-	get_stages(s, 0x1c, 0x100, &r->stages);
+	r->ms = pod_get_le32(s + POD_REC_WINDOWS_MS);
+	r->letter = s[POD_REC_WINDOWS_LETTER] >= 'A' && s[POD_REC_WINDOWS_LETTER] <= 'Z' ? (char)s[POD_REC_WINDOWS_LETTER] : 0;
+	r->version = pod_get_le32(s + POD_REC_WINDOWS_VERSION);
+	r->build = pod_get_le32(s + POD_REC_WINDOWS_BUILD);
+	r->drivers_loaded = pod_get_le32(s + POD_REC_WINDOWS_LOADED);
+	r->drivers_failed = pod_get_le32(s + POD_REC_WINDOWS_FAILED);
+	get_text(r->controller, s + POD_REC_WINDOWS_CONTROLLER, 64);
+	get_text(r->program, s + POD_REC_WINDOWS_PROGRAM, 64);
+	get_stages(s, POD_REC_WINDOWS_STAGES, POD_REC_WINDOWS_STAGE, &r->stages);
 }
 
 /* The text of a message or of the screen, its length in front of it. */

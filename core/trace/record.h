@@ -357,6 +357,21 @@ static inline uint32_t pod_rec_after(uint32_t boot)
 {
 	return boot + 1 ? boot + 1 : 1;
 }
+/* Where fields of POD_REC_WINDOWS are: the helper fills in the sector itself. Texts have 64 bytes. */
+enum {
+	POD_REC_WINDOWS_MS = 0x18,
+	POD_REC_WINDOWS_STAGES = 0x1c, /* how many */
+	POD_REC_WINDOWS_LETTER = 0x1d,
+	POD_REC_WINDOWS_VERSION = 0x20,
+	POD_REC_WINDOWS_BUILD = 0x24,
+	POD_REC_WINDOWS_LOADED = 0x28,
+	POD_REC_WINDOWS_FAILED = 0x2c,
+	POD_REC_WINDOWS_CONTROLLER = 0x30,
+	POD_REC_WINDOWS_PROGRAM = 0x70,
+	POD_REC_WINDOWS_STAGE =
+		0x100, /* the first: its number; its time in milliseconds from byte 4, its argument from byte 8 on */
+	POD_REC_STAGE_SIZE = 12,
+};
 /* Byte offset of a sector of a boot in the state file. */
 static inline uint32_t pod_rec_offset(uint32_t boot, unsigned sector)
 {

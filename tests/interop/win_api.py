@@ -159,13 +159,6 @@ class Api:
     def GetProcAddress(self, module, name) -> "kernel32 ppp":
         return self.cpu.address(self.of(module).kind, self.cpu.narrow(name).decode())
 
-    def MultiByteToWideChar(self, page, flags, text, n, to, size) -> "kernel32 uuupupu":
-        units = (self.cpu.narrow(text) + b"\0").decode().encode("utf-16-le")
-        if page != 65001 or flags or n != FAILED:
-            return self.fail(PARAMETER)
-        self.cpu.write(to, units[:2 * size])
-        return len(units) // 2 if len(units) <= 2 * size else self.fail(BUFFER)
-
     def WideCharToMultiByte(self, page, flags, text, n, to, size, default, used) -> "kernel32 uuupupupp":
         data = (self.cpu.wide(text) + "\0").encode(errors="replace")
         if page != 65001 or flags or n != FAILED or default or used:
@@ -294,10 +287,6 @@ class Api:
         os.rename(self.path(self.cpu.wide(source)), self.path(self.cpu.wide(to)))
         return 1
 
-    def GetFileAttributesW(self, name) -> "kernel32 up":
-        path = self.path(self.cpu.wide(name)) or ""
-        return 0x10 if os.path.isdir(path) else 0x80 if os.path.exists(path) else self.fail(NOT_FOUND, FAILED)
-
     def FindFirstFileW(self, pattern, out) -> "kernel32 ppp":
         pattern = self.cpu.wide(pattern)
         folder = self.path(pattern[:-2])
@@ -395,48 +384,40 @@ class Api:
         names = sorted({k[len(path) + 1:].split("\\")[0] for k in self.keys if k.startswith(path + "\\")})
         return names if names or path in self.keys else None
 
-    def RegOpenKeyExW(self, parent, name, options, access, out) -> "advapi32 uppuup":
+    def RegOpenKeyW(self, parent, name, out) -> "advapi32 uppp":
         path = self.key(parent, self.cpu.wide(name))
-        if self.below(path) is None or options or access != 0x20019:
+        if self.below(path) is None:
             return NOT_FOUND
         self.cpu.put(out, self.handle("key", path=path))
         return 0
 
-    def RegCreateKeyExA(self, parent, name, reserved, kind, options, access, security, out, _how) -> "advapi32 uppupuuppp":
-        if reserved or kind or options or security or not access & 2:
-            return PARAMETER
-        self.cpu.put(out, self.handle("key", path=self.key(parent, self.cpu.narrow(name).decode())))
-        return 0
-
-    def RegSetValueExW(self, key, name, reserved, kind, data, n) -> "advapi32 uppuupu":
-        if self.of(key).path != "SYSTEM\\Setup\\LabConfig" or reserved or kind != 4 or n != 4:
+    def RegSetKeyValueW(self, parent, below, name, kind, data, n) -> "advapi32 upppupu":
+        if self.key(parent, self.cpu.wide(below)) != "SYSTEM\\Setup\\LabConfig" or kind != 4 or n != 4:
             return PARAMETER
         self.lab[self.cpu.wide(name)] = self.cpu.u32(data)
         return 0
 
-    def RegEnumKeyExW(self, key, i, name, size, reserved, kind, kind_size, time) -> "advapi32 upuppuppp":
+    def RegEnumKeyW(self, key, i, name, size) -> "advapi32 upupu":
         names = self.below(self.of(key).path)
-        if reserved or kind or kind_size or time:
-            return PARAMETER
         if i >= len(names):
             return 259
-        if len(names[i]) >= self.cpu.u32(size):
+        if len(names[i]) >= size:
             return 234
         self.cpu.put_wide(name, names[i])
-        self.cpu.write(size, struct.pack("<I", len(names[i])))
         return 0
 
-    def RegQueryValueExA(self, key, name, reserved, kind, data, size) -> "advapi32 uppuppp":
+    def RegGetValueA(self, key, below, name, kinds, kind, data, size) -> "advapi32 upppuppp":
         value = self.keys.get(self.of(key).path, {}).get(self.cpu.narrow(name).decode())
-        if value is None or reserved:
+        if value is None or below or kind:
             return NOT_FOUND
+        if not kinds & {1: 2, 7: 0x20}[value[0]]:
+            return 1630
         if data and self.cpu.u32(size) < len(value[1]):
             return 234
         if data:
             self.cpu.write(data, value[1])
-        if kind:
-            self.cpu.write(kind, struct.pack("<I", value[0]))
-        self.cpu.write(size, struct.pack("<I", len(value[1])))
+        if size:
+            self.cpu.write(size, struct.pack("<I", len(value[1])))
         return 0
 
     def RegCloseKey(self, key) -> "advapi32 up":

@@ -103,7 +103,7 @@ def check_wim(data, machine, helper, what):
     got = files_below("out")
     record = got.pop("Windows/System32/isopod/handover.bin", b"")
     original = got.pop("Windows/System32/isopod/winpeshl.exe", b"")
-    check(record[:8] == b"ISOPODW1" and ".iso".encode("utf-16-le") in record, what + ": handover.bin")
+    check(record[:8] == b"ISOPODW2" and ".iso".encode("utf-16-le") in record, what + ": handover.bin")
     equal(got.pop("Windows/System32/winpeshl.exe", None), helper[machine], what + ": the helper")
     return original, got
 

@@ -32,18 +32,28 @@ def multi(*texts):
     return ",".join("%02x" % b for b in ("\0".join(texts) + "\0\0").encode("utf-16-le"))
 
 
-def handover(stick, image="\\images\\win.iso", program="winpeshl.exe", flags=ATTACH, drivers=(), lab=(), wait=1500, language=0, boot=BOOT, guid=bytes(16)):
-    """The record, from the table in doc/FORMATS/winhandover.md."""
-    body, at = b"", []
+# The texts in front of the record's lists, as the table in doc/FORMATS/winhandover.md has them; the window's, in two languages, and the log's are
+# this test's own words, which shows that the helper has none.
+DETAIL, CODE, NUMBER, DRIVE, VOLUME, CONTROLLER = "\1", "0x\2", "\3", "\4", "\5", "\6"
+WINDOW = (("the stick is not seen", "the stick is not seen, nor driven: " + CONTROLLER, "cannot attach the image " + CODE, "this Windows cannot attach ISO files " + CODE,
+           "cannot be started " + CODE),
+          ("找不到启动用的 U 盘", "找不到启动用的 U 盘：" + CONTROLLER, "无法装载映像 " + CODE, "此 Windows 不能装载 ISO 文件 " + CODE, "无法启动 " + CODE))
+LOG = ("begun: " + DETAIL, "an answer file was handed over", "LabConfig: %s (%s)" % (DETAIL, CODE), "driver loaded: " + DETAIL, "driver not loaded: %s (%s)" % (DETAIL, CODE),
+       "no driver for " + CONTROLLER, "looking often", "stick found: " + VOLUME, "going on without it", "attached as drive: " + DETAIL, "without a letter",
+       "not attached (%s)" % CODE, "not written (%s)" % CODE, "another start's", "not moved: %s (%s)" % (DETAIL, CODE), "not restored: %s (%s)" % (DETAIL, CODE),
+       "cannot start: %s (%s)" % (DETAIL, CODE), "started: " + DETAIL, "ended (%s)" % CODE, "told in a window")
+NAMES = (DRIVE + SYSTEM32 + "drvload.exe", 'drvload "%s"' % DETAIL, "\\\\.\\PhysicalDrive" + NUMBER, "SYSTEM\\CurrentControlSet\\Enum",
+         "SYSTEM\\Setup\\LabConfig", DRIVE + SYSTEM32 + "isopod\\drivers")
 
-    def text(s):
-        return s.encode("utf-16-le") + b"\0\0"
-    for piece in (text(SYSTEM32 + "isopod\\" + program), text(SYSTEM32 + program), text(image) if image else b"", b"".join(map(text, drivers)),
-                  b"".join(struct.pack("<I", v) + text(n) for n, v in lab)):
-        at.append(0x80 + len(body) if piece else 0)
-        body += piece
-    head = struct.pack("<8sIIII16sQQQIIQQIHHHHIIIII8x", b"ISOPODW1", 0x80 + len(body), 0, flags, stick.signature, guid, *stick.part,
-                       stick.at, tf.SIZE, boot, *stick.esp, wait, language, len(drivers), len(lab), 0, *at)
+
+def handover(stick, image="images\\win.iso", program="winpeshl.exe", flags=ATTACH, drivers=(), lab=(), wait=1500, language=0, boot=BOOT, guid=bytes(16)):
+    """The record, from the table in doc/FORMATS/winhandover.md."""
+    texts = [*WINDOW[language], *LOG, *NAMES, DRIVE + SYSTEM32 + "isopod\\" + program, DRIVE + SYSTEM32 + program, image and VOLUME + image,
+             *(VOLUME + d for d in drivers), *(n for n, _ in lab)]
+    body = b"".join(t.encode("utf-16-le") + b"\0\0" for t in texts)
+    body = struct.pack("<64s32I", program.encode(), *[v for _, v in lab] + [0] * (32 - len(lab))) + body
+    head = struct.pack("<8sIIII16sQQQQQQIIHH28x", b"ISOPODW2", 0x80 + len(body), 0, flags, stick.signature, guid, *stick.part,
+                       stick.at, tf.SIZE, *stick.esp, boot, wait, len(drivers), len(lab))
     return head[:12] + struct.pack("<I", binascii.crc32(head + body)) + head[16:] + body
 
 
@@ -211,11 +221,11 @@ def cases(wine, make=Case):
     case("wim", "a bare WIM", image="", flags=0)
     case("disk", "no volume for the ESP", env={"STANDIN_ESP": None, "STANDIN_MUTE": "yes", "STANDIN_LETTER": "no"})
     case("damaged", "a damaged record", record=lambda d: d[:-1] + b"x")
-    case("missing", "no file of that name", image="\\images\\other.iso")
+    case("missing", "no file of that name", image="images\\other.iso")
     case("gpt", "known by its GUID", flags=ATTACH | GPT, guid=bytes(range(16)), env={"STANDIN_ID": bytes(range(16)).hex()})
     case("other", "another GUID", flags=ATTACH | GPT, guid=bytes(range(1, 17)), env={"STANDIN_ID": bytes(range(16)).hex()})
     os.unlink(case("nothing", "no original program", env={"STANDIN_READ": "300"}).system + "/isopod/winpeshl.exe")
-    drivers = case("drivers", "drivers", drivers=("\\drivers",))
+    drivers = case("drivers", "drivers", drivers=("drivers",))
     drivers.put("files/drivers/a/vmd.inf", vmd.encode())
     drivers.put("files/drivers/a/deep/bad.INF", b"\xff\xfe" + vmd.encode("utf-16-le"))
     drivers.put("files/drivers/other.inf", other.encode())

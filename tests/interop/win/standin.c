@@ -19,6 +19,9 @@
 
 WIN_IMPORT(uint32_t) GetEnvironmentVariableA(const char *name, char *value, uint32_t size);
 WIN_IMPORT(void) SetLastError(uint32_t code);
+WIN_IMPORT(uint32_t) GetFileAttributesW(const wchar *name);
+WIN_IMPORT(int)
+MultiByteToWideChar(uint32_t page, uint32_t flags, const char *from, int len, wchar *to, int size);
 
 enum { DATA = 1, ESP, CD, OTHER, DISK0, DISK1, CDROM, HANDLES = 32 };
 enum {
@@ -364,12 +367,6 @@ int WINAPI stand_SetVolumeMountPointW(const wchar *point, const wchar *volume)
 	letter = point[0];
 	note("mount point", point);
 	return 1;
-}
-
-uint32_t WINAPI stand_GetFileAttributesW(const wchar *name)
-{
-	wchar path[1024];
-	return GetFileAttributesW(mapped(name, path));
 }
 
 void *WINAPI stand_FindFirstFileW(const wchar *pattern, struct WIN32_FIND_DATAW *out)

@@ -10,7 +10,7 @@
 enum { IDS_SIZE = 64 << 10, INF_SIZE = 1 << 20, DEPTH_MAX = 4, FILES_MAX = 2000, DRVLOAD_MS = 60000, BUS_DEVICE_INSTANCE = 3 };
 
 /* Words in capitals, 8 bits a character, each with its end; some are empty. */
-static char ids[IDS_SIZE + 1]; /* identifiers: the first h->ids_used bytes */
+static char ids[IDS_SIZE + 16]; /* identifiers: the first h->ids_used bytes */
 static char inf[INF_SIZE + 2];
 
 /* A character as it is compared: the end of a word for what stands between identifiers. */
@@ -18,7 +18,7 @@ __attribute__((noinline)) static char fold(uint16_t c)
 {
 	if (c <= '"' || c == ',' || (c >= ';' && c <= '='))
 		return 0;
-	return (char)(c >= 'a' && c <= 'z' ? c - 32 : c < 0x80 ? c : '?');
+	return (char)(c < 'a' ? c : c <= 'z' ? c - 32 : '?');
 }
 
 /* --- devices without a driver ------------------------------------------------------------------------------------------ */
@@ -37,7 +37,9 @@ static void add_ids(void *device, const char *value)
 /* PCI's class codes: mass storage 01, serial bus 0C, and of that USB 03; also RAID controllers (VMD) 0104. */
 static bool is_controller(const char *id)
 {
-	return pod_starts_with(id, "PCI\\CC_01") || pod_starts_with(id, "PCI\\CC_0C03");
+	const uint8_t *p = (const uint8_t *)id;
+	return pod_get_le64(p) == pod_get_le64((const uint8_t *)"PCI\\CC_0") &&
+	       (p[8] == '1' || (pod_get_le32(p + 8) & 0xffffff) == pod_get_le32((const uint8_t *)"C03"));
 }
 
 static void add_device(void *device)
@@ -151,8 +153,9 @@ static bool is_inf(const wchar *end)
 
 /* `path` holds the folder, and has room for what is below it. */
 /* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX levels */
-static void load_folder(wchar *path, unsigned depth, unsigned *files)
+static void load_folder(wchar *path, unsigned depth)
 {
+	struct helper *h = self();
 	struct WIN32_FIND_DATAW found;
 	wchar *name = text_end(path);
 	name[0] = '\\';
@@ -161,26 +164,28 @@ static void load_folder(wchar *path, unsigned depth, unsigned *files)
 	void *find = FindFirstFileW(path, &found);
 	if (find == INVALID_HANDLE_VALUE)
 		return;
+	/* Not for a folder that is not there. */
+	if (depth == DEPTH_MAX)
+		look_at_devices();
 	name++;
 	do {
 		memcpy(name, found.name, sizeof found.name);
 		if (found.attributes & FILE_ATTRIBUTE_DIRECTORY) {
 			if (found.name[0] != '.' && depth)
-				load_folder(path, depth - 1, files);
+				load_folder(path, depth - 1);
 		} else if (is_inf(text_end(name)) && inf_matches(read_inf(path))) {
 			drvload(path);
 		}
-	} while (++*files < FILES_MAX && FindNextFileW(find, &found));
+	} while (++h->files < FILES_MAX && FindNextFileW(find, &found));
 	FindClose(find);
 }
 
 void drivers_load(unsigned word)
 {
 	static wchar path[TEXT_MAX + (DEPTH_MAX + 1) * (NAME_MAX + 1)];
-	unsigned files = 0;
-	look_at_devices();
+	self()->files = 0;
 	memcpy(path, text(word), TEXT_MAX * sizeof *path);
-	load_folder(path, DEPTH_MAX, &files);
+	load_folder(path, DEPTH_MAX);
 	uint32_t loaded = pod_get_le32(self()->sector + POD_REC_WINDOWS_LOADED);
 	if (loaded)
 		record_stage(POD_STAGE_DRIVERS_LOADED, loaded);

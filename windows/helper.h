@@ -37,13 +37,15 @@ struct helper {
 	uint32_t look_ms;    /* how often the stick is looked for */
 	uint32_t disk;	     /* the stick's number, once found */
 	uint32_t updates;    /* of its part of the state file */
+	uint32_t files;	     /* looked at in the folders of drivers */
 	uint32_t ids_used;   /* drivers.c */
 	uint32_t controller; /* there: where the first controller without a driver stands, plus one; 0: none */
-	struct STORAGE_DEVICE_NUMBER cd;
-	struct VIRTUAL_STORAGE_TYPE any; /* zeros: Windows finds out itself what an image is */
-	bool unwritten;			 /* stages that are not there yet */
-	bool told;			 /* that the stick is missing */
-	wchar drive[3];			 /* "X:" */
+	struct STORAGE_DEVICE_NUMBER cd, number_of; /* the image's drive; the volume that is looked at */
+	struct VOLUME_DISK_EXTENTS extent;	    /* of the volume that is looked at */
+	struct VIRTUAL_STORAGE_TYPE any;	    /* zeros: Windows finds out itself what an image is */
+	bool unwritten;				    /* stages that are not there yet */
+	bool told;				    /* that the stick is missing */
+	wchar drive[3];				    /* "X:" */
 	/* What goes into the flight recorder, and what was read there: whole sectors are read and written, aligned as such. */
 	uint8_t sector[POD_REC_SECTOR] __attribute__((aligned(512)));
 	uint8_t first[POD_REC_SECTOR];
@@ -92,8 +94,8 @@ bool volume_find_stick(void);
 void *volume_open_esp(void);
 /* DeviceIoControl with what is always the same left out. */
 bool volume_control(void *device, uint32_t code, void *out, uint32_t size);
-/* The stick's disk, or the one that may be it. */
-void *volume_open_disk(uint32_t access);
+/* Opens the stick's disk for writing; INVALID_HANDLE_VALUE. */
+void *volume_open_disk(void);
 /* The drive letter of the volume on a device ("\\.\CDROM0"), waiting for Windows to give one, else giving one; 0. */
 wchar volume_letter(const wchar *device);
 /* From now on arrival is set when a volume arrives; look_ms says how often to look all the same. */
@@ -126,6 +128,8 @@ uint32_t run(const wchar *program, wchar *command, bool original, void **process
 /* Starts the original program with our own arguments. 0, or Windows' error code. */
 uint32_t start_original(void);
 
+/* --- main.c ----------------------------------------------------------------------------------------------------------- */
 uint32_t helper_ms(void);
+void helper_pause(uint32_t ms);
 
 #endif

@@ -15,6 +15,12 @@ uint32_t helper_ms(void)
 	return GetTickCount() - self()->start_ms;
 }
 
+/* This process has not ended before that. */
+void helper_pause(uint32_t ms)
+{
+	(void)WaitForSingleObject(THIS_PROCESS, ms);
+}
+
 /* GetVersion tells programs of unknown age what they may be used to. */
 static void note_version(void)
 {
@@ -22,8 +28,7 @@ static void note_version(void)
 	static struct OSVERSIONINFOW v;
 	RTL_GET_VERSION *get = (RTL_GET_VERSION *)library_function("ntdll.dll", "RtlGetVersion");
 	v.size = sizeof v;
-	if (!get || get(&v) != 0)
-		return;
+	(void)get(&v); /* ntdll.dll is in every process, and says yes */
 	pod_put_le32(h->sector + POD_REC_WINDOWS_VERSION, v.major << 16 | (v.minor & 0xffff));
 	pod_put_le32(h->sector + POD_REC_WINDOWS_BUILD, v.build);
 }
@@ -31,7 +36,7 @@ static void note_version(void)
 static void begin(void)
 {
 	struct helper *h = self();
-	h->start_ms = GetTickCount();
+	h->start_ms = helper_ms();
 	/* No windows of Windows' own about drives without a medium. */
 	(void)SetErrorMode(SEM_FAILCRITICALERRORS);
 	(void)GetModuleFileNameW(NULL, h->own, TEXT_MAX - 1);
@@ -72,12 +77,16 @@ static void read_handover(void)
 static void set_lab_config(void)
 {
 	struct helper *h = self();
+	void *key;
 	const uint8_t *value = h->ho + POD_WHO_VALUE_OFF;
 	unsigned word = POD_WHO_WORDS + pod_get_le16(h->ho + POD_WHO_DRIVERS_OFF);
 	for (unsigned n = pod_get_le16(h->ho + POD_WHO_LABS_OFF); n; n--, word++, value += 4) {
 		h->detail = text(word);
-		h->number =
-			(uint32_t)RegSetKeyValueW(HKEY_LOCAL_MACHINE, text(POD_WHO_LABCONFIG), h->detail, REG_DWORD, value, 4);
+		h->number = (uint32_t)RegCreateKeyW(HKEY_LOCAL_MACHINE, text(POD_WHO_LABCONFIG), &key);
+		if (!h->number) {
+			h->number = (uint32_t)RegSetValueExW(key, h->detail, 0, REG_DWORD, value, 4);
+			RegCloseKey(key);
+		}
 		say_log(POD_WHO_LOG_LAB);
 	}
 }
@@ -87,7 +96,7 @@ static void attach(void)
 {
 	uint32_t error;
 	for (unsigned tries = 1; (error = attach_image()) != 0 && tries < ATTACH_TRIES; tries++)
-		Sleep(ATTACH_WAIT_MS);
+		helper_pause(ATTACH_WAIT_MS);
 	record_stage(error ? POD_STAGE_ISO_NOT_ATTACHED : POD_STAGE_ISO_ATTACHED, error);
 	if (!error)
 		return;
@@ -121,12 +130,15 @@ static void before_the_start(void)
 	set_lab_config();
 	drivers_load(POD_WHO_EARLY_DRIVERS);
 	volume_watch_arrival();
-	for (look_for_stick(); !h->volume[0] && helper_ms() < wait_ms; look_for_stick()) {
-		uint32_t left = wait_ms - helper_ms();
-		(void)WaitForSingleObject(h->arrival, left < h->look_ms ? left : h->look_ms);
+	for (;;) {
+		look_for_stick();
+		if (h->volume[0])
+			return;
+		uint32_t ms = helper_ms();
+		if (ms >= wait_ms)
+			break;
+		(void)WaitForSingleObject(h->arrival, wait_ms - ms < h->look_ms ? wait_ms - ms : h->look_ms);
 	}
-	if (h->volume[0])
-		return;
 	drivers_note_controller();
 	record_stage(POD_STAGE_VOLUME_MISSING, ERROR_FILE_NOT_FOUND);
 	say_log(POD_WHO_LOG_MISSING);

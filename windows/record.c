@@ -7,20 +7,6 @@
 #include "core/trace/slot.h"
 #include "windows/helper.h"
 
-/* The device, and where the state file begins on it. */
-static bool open_state(void **device, uint64_t *start)
-{
-	const struct helper *h = self();
-	*device = volume_open_esp();
-	*start = pod_get_le64(h->ho + POD_WHO_STATE_OFF);
-	if (*device == INVALID_HANDLE_VALUE) {
-		*device = volume_open_disk(GENERIC_READ_WRITE);
-		return *device != INVALID_HANDLE_VALUE;
-	}
-	*start -= pod_get_le64(h->ho + POD_WHO_ESP_OFF);
-	return volume_control(*device, FSCTL_LOCK_VOLUME, NULL, 0) && volume_control(*device, FSCTL_DISMOUNT_VOLUME, NULL, 0);
-}
-
 /* ReadFile or WriteFile: a sector of the slot that begins at `slot`. */
 static bool transfer(WIN_TRANSFER *how, void *device, uint64_t slot, unsigned number, uint8_t *sector)
 {
@@ -29,23 +15,25 @@ static bool transfer(WIN_TRANSFER *how, void *device, uint64_t slot, unsigned nu
 	       how(device, sector, POD_REC_SECTOR, &n, NULL) && n == POD_REC_SECTOR;
 }
 
-static enum pod_status write_slot(void *device, uint64_t start)
+/* POD_WHO_LOG_UNWRITTEN, POD_WHO_LOG_FOREIGN or, if all is well, 0. */
+static unsigned write_slot(void *device, uint64_t slot)
 {
 	struct helper *h = self();
 	uint32_t boot = pod_get_le32(h->ho + POD_WHO_BOOT_OFF);
-	start += pod_rec_offset(boot, 0);
-	if (!transfer(ReadFile, device, start, POD_REC_AT_MACHINE, h->first))
-		return POD_E_IO;
+	slot += pod_rec_offset(boot, 0);
+	if (!transfer(ReadFile, device, slot, POD_REC_AT_MACHINE, h->first))
+		return POD_WHO_LOG_UNWRITTEN;
 	if (!pod_slot_is_of(h->first, boot))
-		return POD_E_CHANGED;
+		return POD_WHO_LOG_FOREIGN;
 	/* Name and version are those of all records. */
 	memcpy(h->sector, h->first, POD_REC_KIND_OFF);
 	h->sector[POD_REC_KIND_OFF] = POD_REC_WINDOWS;
 	pod_put_le32(h->sector + POD_REC_WINDOWS_MS, helper_ms());
 	memcpy(h->sector + POD_REC_WINDOWS_PROGRAM, h->ho + POD_WHO_NAME_OFF, POD_WHO_NAME_SIZE);
 	unsigned number = pod_slot_seal(h->sector, boot, h->updates);
-	return transfer((WIN_TRANSFER *)WriteFile, device, start, number, h->sector) && FlushFileBuffers(device) ? POD_OK
-														 : POD_E_IO;
+	return transfer((WIN_TRANSFER *)WriteFile, device, slot, number, h->sector) && FlushFileBuffers(device)
+		       ? 0
+		       : POD_WHO_LOG_UNWRITTEN;
 }
 
 /* Each stage once; there are fewer kinds of them than places. */
@@ -66,20 +54,25 @@ void record_stage(enum pod_stage stage, uint32_t arg)
 void record_write(void)
 {
 	struct helper *h = self();
-	uint64_t start;
-	void *device;
 	if (!h->unwritten || !h->volume[0] || !pod_get_le32(h->ho + POD_WHO_BOOT_OFF))
 		return;
-	enum pod_status st = open_state(&device, &start) ? write_slot(device, start) : POD_E_IO;
+	unsigned word = POD_WHO_LOG_UNWRITTEN;
+	uint64_t start = pod_get_le64(h->ho + POD_WHO_STATE_OFF);
+	void *device = volume_open_esp();
+	if (device == INVALID_HANDLE_VALUE) {
+		device = volume_open_disk();
+		if (device != INVALID_HANDLE_VALUE)
+			word = write_slot(device, start);
+	} else if (volume_control(device, FSCTL_LOCK_VOLUME, NULL, 0) && volume_control(device, FSCTL_DISMOUNT_VOLUME, NULL, 0)) {
+		word = write_slot(device, start - pod_get_le64(h->ho + POD_WHO_ESP_OFF));
+	}
 	h->number = GetLastError();
 	if (device != INVALID_HANDLE_VALUE)
 		CloseHandle(device); /* unlocks */
-	if (st == POD_E_IO) {
-		say_log(POD_WHO_LOG_UNWRITTEN);
+	if (word)
+		say_log(word);
+	if (word == POD_WHO_LOG_UNWRITTEN)
 		return;
-	}
 	h->unwritten = false;
 	h->updates++;
-	if (st == POD_E_CHANGED)
-		say_log(POD_WHO_LOG_FOREIGN);
 }

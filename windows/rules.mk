@@ -4,10 +4,11 @@
 # with what 32-bit Windows calls them (@ and the bytes of their arguments).
 HELPER_SRC := $(sort $(wildcard windows/*.c)) $(addprefix core/,base/base.c base/str.c base/text.c disk/dev.c base/budget.c map/winhandover.c trace/record.c trace/slot.c)
 HELPER_DEFS := $(sort $(wildcard windows/*.def))
-HELPER_LIMIT := 12288
+HELPER_LIMIT := 10240
 # The stack grows by the page; larger frames would need a function that is not there, which the linker tells.
 HELPER_COMMON := $(BASE) -Wframe-larger-than=4000 -Oz -flto -ffreestanding -fno-builtin -fno-stack-protector -fno-asynchronous-unwind-tables \
-                 -fno-unwind-tables -fms-extensions -ffunction-sections -fdata-sections -fomit-frame-pointer -DPOD_BYTES_NATIVE
+                 -fno-unwind-tables -fms-extensions -ffunction-sections -fdata-sections -fomit-frame-pointer \
+                 -fno-jump-tables -DPOD_BYTES_NATIVE
 HELPER_FLAGS_X64 := -target x86_64-unknown-windows -mno-sse $(HELPER_COMMON)
 HELPER_FLAGS_IA32 := -target i686-unknown-windows -march=i686 $(HELPER_COMMON)
 HELPER_FLAGS_AA64 := -target aarch64-unknown-windows $(HELPER_COMMON)
@@ -17,7 +18,10 @@ HELPER_MACHINE_AA64 := arm64
 HELPER_DEF_X64 := s/@[0-9]*$$$$//
 HELPER_DEF_IA32 :=
 HELPER_DEF_AA64 := s/@[0-9]*$$$$//
+# Both would rather have more instructions that take less time.
+HELPER_LD := /mllvm:-disable-machine-licm /mllvm:-disable-block-placement
 HELPER_LD_IA32 := /safeseh:no
+HELPER_LD_AA64 := /mllvm:-consthoist-gep
 HELPERS := $(B)/stick/WINX64.EXE $(B)/stick/WINIA32.EXE $(B)/stick/WINAA64.EXE
 
 define helper_target
@@ -30,7 +34,7 @@ $(B)/helper/$(1)/%.lib: windows/%.def windows/rules.mk
 	$$(Q)llvm-dlltool -k -m $(HELPER_MACHINE_$(1)) -d $$(@:lib=def) -l $$@
 $(B)/stick/WIN$(1).EXE: $$(patsubst %.c,$(B)/helper/$(1)/%.o,$$(HELPER_SRC)) $$(patsubst windows/%.def,$(B)/helper/$(1)/%.lib,$$(HELPER_DEFS)) windows/rules.mk
 	@mkdir -p $$(@D)
-	$$(Q)lld-link /subsystem:windows /entry:helper_main /nodefaultlib /Brepro /opt:ref /opt:icf /merge:.rdata=.text $(HELPER_LD_$(1)) /out:$$@ $$(filter %.o %.lib,$$^)
+	$$(Q)lld-link /subsystem:windows /entry:helper_main /nodefaultlib /Brepro /opt:ref /opt:icf /merge:.rdata=.text $(HELPER_LD) $(HELPER_LD_$(1)) /out:$$@ $$(filter %.o %.lib,$$^)
 	@truncate -s %2048 $$@ # the boot manager serves it by whole sectors
 	@size=$$$$(wc -c <$$@); [ $$$$size -le $(HELPER_LIMIT) ] || { echo "$$@: $$$$size bytes, more than $(HELPER_LIMIT)"; rm $$@; exit 1; }
 -include $$(patsubst %.c,$(B)/helper/$(1)/%.d,$$(HELPER_SRC))

@@ -24,7 +24,8 @@ void say_log(unsigned word)
 	h->number = number;
 	int n = WideCharToMultiByte(CP_UTF8, 0, line, -1, bytes, sizeof bytes, NULL, NULL);
 	(void)SetFilePointerEx(f, 0, NULL, 2);
-	(void)WriteFile(f, bytes, (uint32_t)n - 1, &done, NULL);
+	if (n > 0)
+		(void)WriteFile(f, bytes, (uint32_t)n - 1, &done, NULL); /* without its end */
 	CloseHandle(f);
 }
 

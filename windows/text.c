@@ -3,10 +3,10 @@
 #include "windows/helper.h"
 
 /* What is needed without a record; the last takes the place of every other. */
-static const char own[] = "\4\\isopod.log\0"
-			  "\4\\Windows\\System32\\isopod\\\1\0"
-			  "\3 ms  \1\r\n\0"
-			  "What Isopod's menu handed over is damaged. Windows PE starts without the image.\n\1\n0x\2";
+static const char own[] = "\2\\isopod.log\0"
+			  "\2\\Windows\\System32\\isopod\\\1\0"
+			  "\5 ms  \1\r\n\0"
+			  "What Isopod's menu handed over is damaged. Windows PE starts without the image.\n\1\n0x\4";
 
 wchar *text_end(wchar *s)
 {
@@ -15,46 +15,43 @@ wchar *text_end(wchar *s)
 	return s;
 }
 
-static wchar *put_number(wchar digits[12], uint32_t n, uint32_t base)
+static const char *number(char digits[12], uint32_t n, uint32_t base)
 {
-	wchar *p = digits + 11;
+	char *p = digits + 11;
 	*p = 0;
 	do {
 		uint32_t digit = n % base;
-		*--p = (wchar)(digit + (digit < 10 ? '0' : 'a' - 10));
+		*--p = (char)(digit + (digit < 10 ? '0' : 'a' - 10));
 		n /= base;
 	} while (n || (base == 16 && p > digits + 3));
 	return p;
-}
-
-/* What a unit below POD_WHO_UNITS stands for; its own numbers go into `digits`. */
-static const void *insert(const struct helper *h, wchar c, wchar *digits)
-{
-	if (c == POD_WHO_DETAIL)
-		return h->detail;
-	if (c == POD_WHO_DRIVE)
-		return h->drive;
-	if (c == POD_WHO_VOLUME)
-		return h->volume;
-	return put_number(digits, h->number, c == POD_WHO_CODE ? 16 : 10);
 }
 
 /* Returns where the next is to be put. `width`: bytes of a character in `from`; nothing if that is NULL. */
 /* NOLINTNEXTLINE(misc-no-recursion): what is put in leaves nothing open */
 static wchar *put(const struct helper *h, wchar *to, const wchar *end, const void *from, unsigned width)
 {
-	wchar digits[12];
-	const uint8_t *p = from;
-	for (; p && to < end; p += width) {
-		wchar c = width == 1 ? *p : pod_get_le16(p);
+	char digits[12];
+	for (const uint8_t *p = from; p && to < end; p += width) {
+		wchar c = pod_get_le16(p);
+		if (width == 1)
+			c = (uint8_t)c;
 		if (!c)
 			break;
-		if (c >= POD_WHO_UNITS)
+		if (c >= POD_WHO_UNITS) {
 			*to++ = c;
+			continue;
+		}
+		const void *insert = h->detail;
+		if (c == POD_WHO_DRIVE)
+			insert = h->drive;
+		else if (c == POD_WHO_VOLUME)
+			insert = h->volume;
 		else if (c == POD_WHO_CONTROLLER)
-			to = put(h, to, end, h->sector + POD_REC_WINDOWS_CONTROLLER, 1);
-		else
-			to = put(h, to, end, insert(h, c, digits), 2);
+			insert = h->sector + POD_REC_WINDOWS_CONTROLLER;
+		else if (c >= POD_WHO_CODE)
+			insert = number(digits, h->number, c == POD_WHO_CODE ? 16 : 10);
+		to = put(h, to, end, insert, c < POD_WHO_CODE ? 2 : 1);
 	}
 	*to = 0;
 	return to;
@@ -63,16 +60,16 @@ static wchar *put(const struct helper *h, wchar *to, const wchar *end, const voi
 wchar *text(unsigned word)
 {
 	struct helper *h = self();
-	const void *from = own;
-	unsigned width = 1;
 	wchar *to = h->text[h->texts++ % TEXTS_MAX];
+	const void *from;
+	unsigned width = 1;
 	if (word < OWN_LOG && h->ho) {
 		from = pod_who_text(h->ho, word);
 		width = 2;
 	} else {
 		const char *p = own;
-		for (word = word < OWN_LOG ? OWN_DAMAGED - OWN_LOG : word - OWN_LOG; word; p++)
-			word -= !*p;
+		for (unsigned n = word < OWN_LOG ? OWN_DAMAGED : word; n > OWN_LOG; p++)
+			n -= !*p;
 		from = p;
 	}
 	(void)put(h, to, to + TEXT_MAX - 1, from, width);

@@ -12,99 +12,102 @@ bool volume_control(void *device, uint32_t code, void *out, uint32_t size)
 	return DeviceIoControl(device, code, NULL, 0, out, size, &got, NULL);
 }
 
-/* Goes through all volumes: opens the first that it is, for whatever access, and leaves its name in h->name; INVALID_HANDLE_VALUE. */
-static void *find_volume(bool (*is)(void *volume), uint32_t access)
+/* The same for what only wants to be asked. */
+static bool ask(const wchar *path, uint32_t code, void *out, uint32_t size)
+{
+	void *device = open_existing(path, 0);
+	if (device == INVALID_HANDLE_VALUE)
+		return false;
+	bool known = volume_control(device, code, out, size);
+	CloseHandle(device);
+	return known;
+}
+
+/* Goes through all volumes up to the first that it is, whose name is left in h->name. */
+static bool find_volume(bool (*is)(void))
 {
 	struct helper *h = self();
-	void *volume = INVALID_HANDLE_VALUE, *find = FindFirstVolumeW(h->name, 64);
+	bool found;
+	void *find = FindFirstVolumeW(h->name, 64);
 	if (find == INVALID_HANDLE_VALUE)
-		return find;
+		return false;
 	do {
 		/* Without the last backslash it is the volume; with it, its root folder. */
 		wchar *last = text_end(h->name) - 1;
 		*last = 0;
-		volume = open_existing(h->name, 0);
-		if (volume != INVALID_HANDLE_VALUE) {
-			bool found = is(volume);
-			CloseHandle(volume);
-			volume = found ? open_existing(h->name, access) : INVALID_HANDLE_VALUE;
-		}
+		found = is();
 		*last = '\\';
-	} while (volume == INVALID_HANDLE_VALUE && FindNextVolumeW(find, h->name, 64));
+	} while (!found && FindNextVolumeW(find, h->name, 64));
 	FindVolumeClose(find);
-	return volume;
+	return found;
 }
 
-void *volume_open_disk(uint32_t access)
+static const wchar *disk_name(void)
 {
 	struct helper *h = self();
-	h->number = h->disk;
-	return open_existing(text(POD_WHO_DISK), access);
+	h->number = h->extent.extent[0].disk;
+	return text(POD_WHO_DISK);
 }
 
 /* Where the volume is; false if it is in pieces, or on no disk. */
-static bool get_extent(void *volume, struct VOLUME_DISK_EXTENTS *e)
+static bool get_extent(void)
 {
-	return volume_control(volume, IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, e, sizeof *e) && e->count == 1;
+	struct helper *h = self();
+	return ask(h->name, IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, &h->extent, sizeof h->extent) && h->extent.count == 1;
 }
 
-/* Does the disk have the signature, or the GUID? */
-static bool is_stick(void)
+/* Where the record says, on a disk with its signature or GUID. */
+static bool is_data(void)
 {
-	const struct helper *h = self();
 	static uint8_t layout[LAYOUT_SIZE];
+	const struct helper *h = self();
 	bool gpt = pod_get_le32(h->ho + POD_WHO_FLAGS_OFF) & POD_WHO_GPT;
-	void *disk = volume_open_disk(0);
-	if (disk == INVALID_HANDLE_VALUE)
-		return false;
-	bool known = volume_control(disk, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, layout, sizeof layout);
-	CloseHandle(disk);
-	return known && layout[LAYOUT_STYLE] == gpt &&
+	return get_extent() && memcmp(&h->extent.extent[0].start, h->ho + POD_WHO_PART_OFF, 16) == 0 &&
+	       ask(disk_name(), IOCTL_DISK_GET_DRIVE_LAYOUT_EX, layout, sizeof layout) && layout[LAYOUT_STYLE] == gpt &&
 	       memcmp(layout + LAYOUT_ID, h->ho + (gpt ? POD_WHO_GUID_OFF : POD_WHO_SIGNATURE_OFF), gpt ? 16 : 4) == 0;
 }
 
-static bool is_data(void *volume)
-{
-	struct helper *h = self();
-	struct VOLUME_DISK_EXTENTS e;
-	if (!get_extent(volume, &e) || memcmp(&e.extent[0].start, h->ho + POD_WHO_PART_OFF, 16) != 0)
-		return false;
-	h->disk = e.extent[0].disk;
-	return is_stick();
-}
-
-static bool is_esp(void *volume)
+static bool is_esp(void)
 {
 	const struct helper *h = self();
-	struct VOLUME_DISK_EXTENTS e;
-	return get_extent(volume, &e) && e.extent[0].disk == h->disk &&
-	       e.extent[0].start == pod_get_le64(h->ho + POD_WHO_ESP_OFF);
+	return get_extent() && h->extent.extent[0].disk == h->disk &&
+	       h->extent.extent[0].start == pod_get_le64(h->ho + POD_WHO_ESP_OFF);
 }
 
 bool volume_find_stick(void)
 {
 	struct helper *h = self();
-	void *volume = find_volume(is_data, 0);
-	if (volume == INVALID_HANDLE_VALUE)
+	if (!find_volume(is_data))
 		return false;
-	CloseHandle(volume);
+	h->disk = h->extent.extent[0].disk;
 	memcpy(h->volume, h->name, sizeof h->volume);
 	return true;
 }
 
 void *volume_open_esp(void)
 {
-	return find_volume(is_esp, GENERIC_READ_WRITE);
+	struct helper *h = self();
+	if (!find_volume(is_esp))
+		return INVALID_HANDLE_VALUE;
+	text_end(h->name)[-1] = 0;
+	return open_existing(h->name, GENERIC_READ_WRITE);
+}
+
+void *volume_open_disk(void)
+{
+	struct helper *h = self();
+	h->extent.extent[0].disk = h->disk;
+	return open_existing(disk_name(), GENERIC_READ_WRITE);
 }
 
 /* --- drive letters ---------------------------------------------------------------------------------------------------- */
 
 /* Type and number are the device's; the number of a partition is none of it. */
-static bool is_cd(void *volume)
+static bool is_cd(void)
 {
-	const struct helper *h = self();
-	struct STORAGE_DEVICE_NUMBER n;
-	return volume_control(volume, IOCTL_STORAGE_GET_DEVICE_NUMBER, &n, sizeof n) && memcmp(&n, &h->cd, 8) == 0;
+	struct helper *h = self();
+	return ask(h->name, IOCTL_STORAGE_GET_DEVICE_NUMBER, &h->number_of, sizeof h->number_of) &&
+	       pod_get_le64((const uint8_t *)&h->number_of) == pod_get_le64((const uint8_t *)&h->cd);
 }
 
 wchar volume_letter(const wchar *device)
@@ -113,20 +116,13 @@ wchar volume_letter(const wchar *device)
 	wchar names[64];
 	uint32_t need;
 	bool found = false;
-	void *volume = open_existing(device, 0);
-	if (volume == INVALID_HANDLE_VALUE)
+	if (!ask(device, IOCTL_STORAGE_GET_DEVICE_NUMBER, &h->cd, sizeof h->cd))
 		return 0;
-	bool known = volume_control(volume, IOCTL_STORAGE_GET_DEVICE_NUMBER, &h->cd, sizeof h->cd);
-	CloseHandle(volume);
-	for (unsigned i = 0; known && i < LETTER_WAITS; i++) {
-		volume = find_volume(is_cd, 0);
-		found = volume != INVALID_HANDLE_VALUE;
-		if (found) {
-			CloseHandle(volume);
-			if (GetVolumePathNamesForVolumeNameW(h->name, names, 64, &need) && names[0])
-				return names[0];
-		}
-		Sleep(LETTER_WAIT_MS);
+	for (unsigned i = 0; i < LETTER_WAITS; i++) {
+		found = find_volume(is_cd);
+		if (found && GetVolumePathNamesForVolumeNameW(h->name, names, 64, &need) && names[0])
+			return names[0];
+		helper_pause(LETTER_WAIT_MS);
 	}
 	/* The first letter from D on that leads nowhere. */
 	names[0] = 'D';

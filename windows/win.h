@@ -19,11 +19,18 @@
 #define WIN_IMPORT(type) __declspec(dllimport) type WINAPI
 /* What is called often is called through a jump of the linker's, which is shorter than to take its address each time. */
 #define WIN_IMPORT_OFTEN(type) type WINAPI
+#ifdef __aarch64__ /* where that takes three instructions, two calls are enough */
+#define WIN_IMPORT_TWICE(type) type WINAPI
+#else
+#define WIN_IMPORT_TWICE(type) WIN_IMPORT(type)
+#endif
 
 typedef uint16_t wchar; /* wchar_t is not the same on the machines that check this code */
 
 /* A HANDLE is a pointer that is never followed. */
 #define INVALID_HANDLE_VALUE ((void *)(intptr_t)-1)
+/* What GetCurrentProcess returns: the same value, where a process is meant. */
+#define THIS_PROCESS INVALID_HANDLE_VALUE
 
 /* Too large for an enumeration constant. */
 #define GENERIC_READ_WRITE		  0xc0000000u
@@ -148,7 +155,7 @@ typedef uint32_t WINAPI GET_VIRTUAL_DISK_PHYSICAL_PATH(void *disk, uint32_t *byt
 WIN_IMPORT_OFTEN(int) CloseHandle(void *handle);
 WIN_IMPORT(int) CopyFileW(const wchar *from, const wchar *to, int fail_if_exists);
 WIN_IMPORT(void *) CreateEventW(void *security, int manual_reset, int state, const wchar *name);
-WIN_IMPORT(void *)
+WIN_IMPORT_TWICE(void *)
 CreateFileW(const wchar *name, uint32_t access, uint32_t share, void *security, uint32_t how, uint32_t flags, void *like);
 WIN_IMPORT(int)
 CreateProcessW(const wchar *program, wchar *command, void *process_security, void *thread_security, int inherit, uint32_t flags,
@@ -167,7 +174,7 @@ WIN_IMPORT(int) FindNextVolumeW(void *find, wchar *name, uint32_t len);
 WIN_IMPORT(int) FindVolumeClose(void *find);
 WIN_IMPORT(int) FlushFileBuffers(void *file);
 WIN_IMPORT(wchar *) GetCommandLineW(void);
-WIN_IMPORT(int) GetExitCodeProcess(void *process, uint32_t *status);
+WIN_IMPORT_TWICE(int) GetExitCodeProcess(void *process, uint32_t *status);
 WIN_IMPORT_OFTEN(uint32_t) GetLastError(void);
 WIN_IMPORT(uint32_t) GetModuleFileNameW(void *module, wchar *name, uint32_t len);
 WIN_IMPORT(uint32_t) GetLogicalDrives(void);
@@ -176,14 +183,13 @@ WIN_IMPORT(void) GetStartupInfoW(struct STARTUPINFOW *out);
 WIN_IMPORT(uint32_t) GetTickCount(void);
 WIN_IMPORT(int) GetVolumePathNamesForVolumeNameW(const wchar *volume, wchar *names, uint32_t len, uint32_t *need);
 WIN_IMPORT(void *) LoadLibraryA(const char *name);
-WIN_IMPORT(int) MoveFileW(const wchar *from, const wchar *to);
+WIN_IMPORT_TWICE(int) MoveFileW(const wchar *from, const wchar *to);
 typedef int WINAPI WIN_TRANSFER(void *file, void *data, uint32_t len, uint32_t *done, void *overlapped);
 WIN_IMPORT(int) ReadFile(void *file, void *to, uint32_t len, uint32_t *got, void *overlapped);
 WIN_IMPORT(uint32_t) SetErrorMode(uint32_t mode);
 WIN_IMPORT(int) SetEvent(void *event);
 WIN_IMPORT(int) SetFilePointerEx(void *file, int64_t to, int64_t *now, uint32_t from);
 WIN_IMPORT(int) SetVolumeMountPointW(const wchar *point, const wchar *volume);
-WIN_IMPORT(void) Sleep(uint32_t ms);
 WIN_IMPORT(uint32_t) WaitForMultipleObjects(uint32_t count, void *const *handle, int all, uint32_t ms);
 WIN_IMPORT_OFTEN(uint32_t) WaitForSingleObject(void *handle, uint32_t ms);
 WIN_IMPORT(int)
@@ -193,12 +199,13 @@ WIN_IMPORT(int) WriteFile(void *file, const void *from, uint32_t len, uint32_t *
 
 /* --- advapi32 ------------------------------------------------------------------------------------------------------- */
 
-WIN_IMPORT(int32_t) RegCloseKey(void *key);
+WIN_IMPORT_TWICE(int32_t) RegCloseKey(void *key);
+WIN_IMPORT(int32_t) RegCreateKeyW(void *key, const wchar *name, void **out);
 WIN_IMPORT(int32_t) RegEnumKeyW(void *key, uint32_t index, wchar *name, uint32_t len);
-WIN_IMPORT(int32_t)
+WIN_IMPORT_TWICE(int32_t)
 RegGetValueA(void *key, const char *below, const char *name, uint32_t kinds, uint32_t *type, void *data, uint32_t *len);
 WIN_IMPORT(int32_t) RegOpenKeyW(void *key, const wchar *name, void **out);
 WIN_IMPORT(int32_t)
-RegSetKeyValueW(void *key, const wchar *below, const wchar *name, uint32_t type, const void *data, uint32_t len);
+RegSetValueExW(void *key, const wchar *name, uint32_t reserved, uint32_t type, const void *data, uint32_t len);
 
 #endif

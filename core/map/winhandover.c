@@ -19,7 +19,7 @@ enum {
 #define NO_STICK                                                                                                                  \
 	N_("Windows does not see the stick that it was started from, and goes on without it: it will miss its files.\n\nPut the " \
 	   "stick into another port (USB 2, without a hub). It is still being looked for; this window closes when it is found.")
-#define CODE N_("Windows' error code:"), " 0x\2"
+#define CODE N_("Windows' error code:"), " 0x\4"
 
 /* Four pieces one behind the other; the first and the third are translated. */
 static const char *const word[POD_WHO_PROGRAM][4] = {
@@ -32,30 +32,30 @@ static const char *const word[POD_WHO_PROGRAM][4] = {
 	[POD_WHO_NO_PROGRAM] = {N_("The program that Windows PE starts with cannot be started:"), "\n\n", CODE},
 	[POD_WHO_LOG_BEGUN] = {NULL, "started in the place of: \1"},
 	[POD_WHO_LOG_ANSWER] = {NULL, "an answer file was handed over: \\Autounattend.xml"},
-	[POD_WHO_LOG_LAB] = {NULL, "LabConfig: \1 (0x\2)"},
+	[POD_WHO_LOG_LAB] = {NULL, "LabConfig: \1 (0x\4)"},
 	[POD_WHO_LOG_DRIVER] = {NULL, "driver loaded: \1"},
-	[POD_WHO_LOG_DRIVER_FAILED] = {NULL, "driver not loaded: \1 (0x\2)"},
+	[POD_WHO_LOG_DRIVER_FAILED] = {NULL, "driver not loaded: \1 (0x\4)"},
 	[POD_WHO_LOG_CONTROLLER] = {NULL, "this controller has no driver: \6"},
 	[POD_WHO_LOG_OFTEN] = {NULL, "Windows tells of no volumes: looking often"},
-	[POD_WHO_LOG_FOUND] = {NULL, "stick found: \5"},
+	[POD_WHO_LOG_FOUND] = {NULL, "stick found: \3"},
 	[POD_WHO_LOG_MISSING] = {NULL, "the stick is not there: going on without it"},
 	[POD_WHO_LOG_ATTACHED] = {NULL, "the image is attached as drive: \1"},
 	[POD_WHO_LOG_NO_LETTER] = {NULL, "the image is attached, without a letter"},
-	[POD_WHO_LOG_NOT_ATTACHED] = {NULL, "the image cannot be attached: \x0e (0x\2)"},
-	[POD_WHO_LOG_UNWRITTEN] = {NULL, "the state file cannot be written (0x\2)"},
+	[POD_WHO_LOG_NOT_ATTACHED] = {NULL, "the image cannot be attached: \x0e (0x\4)"},
+	[POD_WHO_LOG_UNWRITTEN] = {NULL, "the state file cannot be written (0x\4)"},
 	[POD_WHO_LOG_FOREIGN] = {NULL, "the state file is another start's: nothing is recorded"},
-	[POD_WHO_LOG_NOT_MOVED] = {NULL, "cannot move away from: \1 (0x\2)"},
-	[POD_WHO_LOG_NOT_RESTORED] = {NULL, "cannot restore: \1 (0x\2)"},
-	[POD_WHO_LOG_NOT_STARTED] = {NULL, "cannot start: \1 (0x\2)"},
+	[POD_WHO_LOG_NOT_MOVED] = {NULL, "cannot move away from: \1 (0x\4)"},
+	[POD_WHO_LOG_NOT_RESTORED] = {NULL, "cannot restore: \1 (0x\4)"},
+	[POD_WHO_LOG_NOT_STARTED] = {NULL, "cannot start: \1 (0x\4)"},
 	[POD_WHO_LOG_STARTED] = {NULL, "started: \1"},
-	[POD_WHO_LOG_ENDED] = {NULL, "the program ended (0x\2)"},
+	[POD_WHO_LOG_ENDED] = {NULL, "the program ended (0x\4)"},
 	[POD_WHO_LOG_TOLD] = {NULL, "told in a window"},
-	[POD_WHO_DRVLOAD] = {NULL, "\4\\Windows\\System32\\drvload.exe"},
+	[POD_WHO_DRVLOAD] = {NULL, "\2\\Windows\\System32\\drvload.exe"},
 	[POD_WHO_DRVLOAD_COMMAND] = {NULL, "drvload \"\1\""},
-	[POD_WHO_DISK] = {NULL, "\\\\.\\PhysicalDrive\3"},
+	[POD_WHO_DISK] = {NULL, "\\\\.\\PhysicalDrive\5"},
 	[POD_WHO_DEVICES] = {NULL, "SYSTEM\\CurrentControlSet\\Enum"},
 	[POD_WHO_LABCONFIG] = {NULL, "SYSTEM\\Setup\\LabConfig"},
-	[POD_WHO_EARLY_DRIVERS] = {NULL, "\4\\Windows\\System32\\isopod\\drivers"},
+	[POD_WHO_EARLY_DRIVERS] = {NULL, "\2\\Windows\\System32\\isopod\\drivers"},
 };
 
 /* --- facts ------------------------------------------------------------------------------------------------------ */
@@ -202,16 +202,16 @@ static enum pod_status put_words(struct writer *w, const struct pod_who_input *i
 		}
 		POD_TRY(put_end(w));
 	}
-	POD_TRY(put_path(w, "\4", in->program));
-	POD_TRY(put_path(w, "\4", in->replaced));
-	return put_path(w, "\5", on_volume(in->image));
+	POD_TRY(put_path(w, "\2", in->program));
+	POD_TRY(put_path(w, "\2", in->replaced));
+	return put_path(w, "\3", on_volume(in->image));
 }
 
 static enum pod_status put_texts(struct writer *w, const struct pod_who_input *in)
 {
 	POD_TRY(put_words(w, in));
 	for (size_t i = 0; i < in->driver_count; i++)
-		POD_TRY(put_path(w, "\5", on_volume(in->driver[i])));
+		POD_TRY(put_path(w, "\3", on_volume(in->driver[i])));
 	for (size_t i = 0; i < in->lab_count; i++) {
 		POD_TRY(put_piece(w, NAME, in->lab[i].name));
 		POD_TRY(put_end(w));

@@ -69,10 +69,10 @@ enum {
 /* In texts: what the helper puts there. */
 enum pod_who_unit {
 	POD_WHO_DETAIL = 1, /* what a message is about, or the rest of a path */
-	POD_WHO_CODE,	    /* a number, as eight hexadecimal digits: Windows' error code */
-	POD_WHO_NUMBER,	    /* the same in decimal */
 	POD_WHO_DRIVE,	    /* "X:", where Windows PE runs */
 	POD_WHO_VOLUME,	    /* the stick's data volume with its last backslash */
+	POD_WHO_CODE,	    /* a number, as eight hexadecimal digits: Windows' error code */
+	POD_WHO_NUMBER,	    /* the same in decimal */
 	POD_WHO_CONTROLLER, /* the controller without a driver */
 	POD_WHO_UNITS = 8,  /* none from here on */
 };

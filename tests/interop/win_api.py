@@ -99,6 +99,9 @@ class Api:
 
     def wait(self, handles, ms):
         end = None if ms == FAILED else self.now + ms
+        if handles == [(1 << 8 * self.cpu.arch.width) - 1]:  # the process itself
+            self.now += ms
+            return TIMEOUT
         if any(h not in self.handles for h in handles):
             return FAILED
         while True:
@@ -121,10 +124,6 @@ class Api:
     def WaitForMultipleObjects(self, n, table, every, ms) -> "kernel32 uupuu":
         size = self.cpu.arch.width
         return FAILED if every else self.wait([int.from_bytes(self.cpu.read(table + size * i, size), "little") for i in range(n)], ms)
-
-    def Sleep(self, ms) -> "kernel32 vu":
-        self.now += ms
-        return 0
 
     def GetTickCount(self) -> "kernel32 u":
         return FIRST_TICK + self.now
@@ -391,8 +390,12 @@ class Api:
         self.cpu.put(out, self.handle("key", path=path))
         return 0
 
-    def RegSetKeyValueW(self, parent, below, name, kind, data, n) -> "advapi32 upppupu":
-        if self.key(parent, self.cpu.wide(below)) != "SYSTEM\\Setup\\LabConfig" or kind != 4 or n != 4:
+    def RegCreateKeyW(self, parent, name, out) -> "advapi32 uppp":
+        self.cpu.put(out, self.handle("key", path=self.key(parent, self.cpu.wide(name))))
+        return 0
+
+    def RegSetValueExW(self, key, name, reserved, kind, data, n) -> "advapi32 uppuupu":
+        if self.of(key).path != "SYSTEM\\Setup\\LabConfig" or reserved or kind != 4 or n != 4:
             return PARAMETER
         self.lab[self.cpu.wide(name)] = self.cpu.u32(data)
         return 0

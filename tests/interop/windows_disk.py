@@ -201,7 +201,7 @@ def patched_wim(helper):
         apply_served(name + ".iso", name)
         got = {os.path.relpath(os.path.join(d, f), "out"): open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk("out") for f in fs}
         record = got.pop("Windows/System32/isopod/handover.bin", b"")
-        check(record[:8] == b"ISOPODW2" and ("\5images\\%s.iso" % name).encode("utf-16-le") in record, name + ": handover.bin")
+        check(record[:8] == b"ISOPODW2" and ("\3images\\%s.iso" % name).encode("utf-16-le") in record, name + ": handover.bin")
         want = dict(made)
         want["Windows/System32/isopod/" + program] = want["Windows/System32/" + program]
         want["Windows/System32/" + program] = helper[machine]

@@ -34,7 +34,7 @@ def multi(*texts):
 
 # The texts in front of the record's lists, as the table in doc/FORMATS/winhandover.md has them; the window's, in two languages, and the log's are
 # this test's own words, which shows that the helper has none.
-DETAIL, CODE, NUMBER, DRIVE, VOLUME, CONTROLLER = "\1", "0x\2", "\3", "\4", "\5", "\6"
+DETAIL, CODE, NUMBER, DRIVE, VOLUME, CONTROLLER = "\1", "0x\4", "\5", "\2", "\3", "\6"
 WINDOW = (("the stick is not seen", "the stick is not seen, nor driven: " + CONTROLLER, "cannot attach the image " + CODE, "this Windows cannot attach ISO files " + CODE,
            "cannot be started " + CODE),
           ("找不到启动用的 U 盘", "找不到启动用的 U 盘：" + CONTROLLER, "无法装载映像 " + CODE, "此 Windows 不能装载 ISO 文件 " + CODE, "无法启动 " + CODE))

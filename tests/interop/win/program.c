@@ -8,6 +8,7 @@
 WIN_IMPORT(int)
 MultiByteToWideChar(uint32_t page, uint32_t flags, const char *from, int len, wchar *to, int size);
 
+WIN_IMPORT(void) Sleep(uint32_t ms);
 WIN_IMPORT(uint32_t) GetEnvironmentVariableA(const char *name, char *value, uint32_t size);
 
 static void put(void *f, const wchar *text)

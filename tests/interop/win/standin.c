@@ -19,6 +19,7 @@
 
 WIN_IMPORT(uint32_t) GetEnvironmentVariableA(const char *name, char *value, uint32_t size);
 WIN_IMPORT(void) SetLastError(uint32_t code);
+WIN_IMPORT(void) Sleep(uint32_t ms);
 WIN_IMPORT(uint32_t) GetFileAttributesW(const wchar *name);
 WIN_IMPORT(int)
 MultiByteToWideChar(uint32_t page, uint32_t flags, const char *from, int len, wchar *to, int size);

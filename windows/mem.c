@@ -29,11 +29,12 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-uint32_t pod_crc32_sealed(const uint8_t *data, size_t len, size_t at)
+uint32_t pod_crc32_without(const void *data, size_t len, size_t at)
 {
+	const uint8_t *p = data;
 	uint32_t crc = ~0u;
 	for (size_t i = 0; i < len; i++) {
-		crc ^= i - at < 4 ? 0 : data[i];
+		crc ^= i - at < 4 ? 0 : p[i];
 		for (unsigned bit = 0; bit < 8; bit++)
 			crc = crc >> 1 ^ (0xedb88320 & (0 - (crc & 1)));
 	}

@@ -84,10 +84,3 @@ uint32_t pod_crc32(uint32_t crc, const void *data, size_t len)
 	}
 	return ~crc;
 }
-
-uint32_t pod_crc32_without(const void *data, size_t len, size_t at)
-{
-	static const uint8_t zeros[4];
-	const uint8_t *p = data;
-	return pod_crc32(pod_crc32(pod_crc32(0, p, at), zeros, 4), p + at + 4, len - at - 4);
-}

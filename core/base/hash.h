@@ -7,8 +7,6 @@
 
 /* CRC-32 (ISO-HDLC: polynomial 0xEDB88320 reflected, as in GPT). Start with crc = 0; chainable. */
 uint32_t pod_crc32(uint32_t crc, const void *data, size_t len);
-/* Of a record that holds its own CRC-32, in the four bytes from `at` on, which count as zeros. */
-uint32_t pod_crc32_sealed(const uint8_t *data, size_t len, size_t at);
 
 /* CRC-32C (Castagnoli, as in VHDX). Start with crc = 0; chainable. Cheap over trailing zeros. */
 uint32_t pod_crc32c(uint32_t crc, const void *data, size_t len);

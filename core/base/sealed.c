@@ -2,10 +2,9 @@
 /* By itself: the helper for Windows PE has its own (windows/mem.c). */
 #include "core/base/hash.h"
 
-uint32_t pod_crc32_sealed(const uint8_t *data, size_t len, size_t at)
+uint32_t pod_crc32_without(const void *data, size_t len, size_t at)
 {
-	static const uint8_t zero[4];
-	uint32_t crc = pod_crc32(0, data, at);
-	crc = pod_crc32(crc, zero, sizeof zero);
-	return pod_crc32(crc, data + at + 4, len - at - 4);
+	static const uint8_t zeros[4];
+	const uint8_t *p = data;
+	return pod_crc32(pod_crc32(pod_crc32(0, p, at), zeros, 4), p + at + 4, len - at - 4);
 }

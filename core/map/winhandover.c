@@ -257,7 +257,7 @@ enum pod_status pod_who_write(const struct pod_who_input *in, uint8_t *out, size
 	memcpy(out + POD_WHO_NAME_OFF, name, pod_strlen(name));
 	for (size_t i = 0; i < in->lab_count; i++)
 		pod_put_le32(out + POD_WHO_VALUE_OFF + 4 * i, in->lab[i].value);
-	pod_put_le32(out + OFF_CRC, pod_crc32_sealed(out, w.len, OFF_CRC));
+	pod_put_le32(out + OFF_CRC, pod_crc32_without(out, w.len, OFF_CRC));
 	return POD_OK;
 }
 
@@ -294,7 +294,7 @@ enum pod_status pod_who_check(const uint8_t *data, size_t len, struct pod_diag *
 	uint32_t total = pod_get_le32(data + OFF_TOTAL);
 	if (total < POD_WHO_HEADER_SIZE || total > len || total > POD_WHO_SIZE_MAX || total % 2)
 		return pod_fail(diag, POD_E_CORRUPT, "length", OFF_TOTAL, len, total);
-	uint32_t crc = pod_crc32_sealed(data, total, OFF_CRC);
+	uint32_t crc = pod_crc32_without(data, total, OFF_CRC);
 	if (crc != pod_get_le32(data + OFF_CRC))
 		return pod_fail(diag, POD_E_CORRUPT, "checksum", OFF_CRC, crc, pod_get_le32(data + OFF_CRC));
 	const char *fault = fault_in(data);

@@ -22,7 +22,7 @@ enum {
 
 static uint32_t checksum(const uint8_t *s)
 {
-	return pod_crc32_sealed(s, POD_REC_SECTOR, OFF_CRC);
+	return pod_crc32_without(s, POD_REC_SECTOR, OFF_CRC);
 }
 
 static void begin(uint8_t *s, enum pod_rec_kind kind)

@@ -24,6 +24,8 @@ enum pod_budget_limit {
 };
 
 #define POD_BUDGET_UNLIMITED UINT64_MAX
+/* Bytes that are unpacked for a step. */
+#define POD_UNPACKED_STEP 256u
 
 /* The deadline counts only from this step on: a sound medium needs fewer, and may lie on a slow drive. */
 #define POD_BUDGET_UNTIMED 16384u

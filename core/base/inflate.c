@@ -21,6 +21,7 @@ struct stream {
 	unsigned past; /* bytes of zeros that were taken from behind the end */
 	uint8_t *out;
 	size_t max, len;
+	struct pod_budget *budget;
 };
 
 /* At least 25 bits: more than any code, or any number of extra bits, has. */
@@ -249,6 +250,7 @@ static enum pod_status own_codes(struct stream *s, struct pod_inflate *z)
 static enum pod_status unpack(struct pod_inflate *z, struct stream *s)
 {
 	for (bool last = false; !last;) {
+		size_t before = s->len;
 		last = take(s, 1);
 		uint32_t kind = take(s, 2);
 		enum pod_status st = kind == 0	 ? stored(s)
@@ -259,6 +261,7 @@ static enum pod_status unpack(struct pod_inflate *z, struct stream *s)
 			st = block(s, z);
 		if (st != POD_OK || overran(s))
 			return POD_E_CORRUPT;
+		POD_TRY(pod_budget_spend(s->budget, 1 + (s->len - before) / POD_UNPACKED_STEP, 0));
 	}
 	drop(s, s->have & 7);
 	s->pos -= s->have / 8 - s->past;
@@ -268,9 +271,17 @@ static enum pod_status unpack(struct pod_inflate *z, struct stream *s)
 enum pod_status pod_inflate_raw(struct pod_inflate *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
 				size_t *out_len)
 {
-	struct stream s = {.in = in, .in_len = in_len, .out = out, .max = max};
+	size_t used;
+	return pod_inflate_counted(z, in, in_len, out, max, NULL, out_len, &used);
+}
+
+enum pod_status pod_inflate_counted(struct pod_inflate *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+				    struct pod_budget *b, size_t *out_len, size_t *used)
+{
+	struct stream s = {.in = in, .in_len = in_len, .out = out, .max = max, .budget = b};
 	enum pod_status st = unpack(z, &s);
 	*out_len = s.len;
+	*used = s.pos;
 	return st;
 }
 

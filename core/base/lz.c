@@ -54,23 +54,65 @@ static bool longer(struct lz *z, size_t *n)
 	return true;
 }
 
+/* One block, which ends where z->in_len is; a block ends in literals. */
+static bool lz4_block(struct lz *z)
+{
+	while (has(z, 1)) {
+		uint8_t token = z->in[z->pos++];
+		size_t n = token >> 4, again = token & 15;
+		if ((n == 15 && !longer(z, &n)) || !literals(z, n))
+			return false;
+		if (!has(z, 1))
+			return true;
+		if (!has(z, 2))
+			return false;
+		size_t back = pod_get_le16(z->in + z->pos);
+		z->pos += 2;
+		if ((again == 15 && !longer(z, &again)) || !match(z, back, again + 4))
+			return false;
+	}
+	return false;
+}
+
 size_t pod_unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t max)
 {
 	struct lz z = {.in = in, .pos = 8, .out = out, .max = max};
 	if (in_len < 8)
 		return 0;
 	z.in_len = (size_t)pod_min_u64(in_len, 8 + (uint64_t)pod_get_le32(in + 4));
-	while (has(&z, 1) && z.len < max) {
-		uint8_t token = z.in[z.pos++];
-		size_t n = token >> 4, again = token & 15;
-		if ((n == 15 && !longer(&z, &n)) || !literals(&z, n) || !has(&z, 2))
-			break;
-		size_t back = pod_get_le16(z.in + z.pos);
-		z.pos += 2;
-		if ((again == 15 && !longer(&z, &again)) || !match(&z, back, again + 4))
-			break;
-	}
+	(void)lz4_block(&z);
 	return z.len;
+}
+
+/* Blocks of 8 MiB, on their own, until something else follows; another magic number is another file behind this one. */
+enum pod_status pod_unpack_all_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t max, struct pod_budget *b,
+				   size_t *out_len, size_t *used)
+{
+	enum { BLOCK = 8 << 20, PACKED_MAX = BLOCK + BLOCK / 255 + 16 };
+	const uint32_t magic = 0x184c2102;
+	size_t at = 4, len = 0;
+	while (in_len - at >= 4) {
+		uint32_t size = pod_get_le32(in + at);
+		if (size == magic) {
+			at += 4;
+			continue;
+		}
+		if (len && (!size || size > PACKED_MAX))
+			break;
+		if (!size || size > PACKED_MAX || size > in_len - at - 4)
+			return POD_E_CORRUPT;
+		struct lz z = {.in = in, .in_len = at + 4 + size, .pos = at + 4, .out = out + len};
+		z.max = (size_t)pod_min_u64(BLOCK, max - len);
+		bool whole = lz4_block(&z);
+		len += z.len;
+		if (!whole)
+			return z.len == z.max && z.max < BLOCK ? POD_E_LIMIT : POD_E_CORRUPT;
+		at += 4 + size;
+		POD_TRY(pod_budget_spend(b, 1 + z.len / POD_UNPACKED_STEP, 0));
+	}
+	*out_len = len;
+	*used = at;
+	return POD_OK;
 }
 
 /* --- LZO1X ---------------------------------------------------------------------------------------------- */

@@ -103,3 +103,61 @@ enum pod_status pod_unpack_first(struct pod_alloc *a, const uint8_t *in, size_t 
 	}
 	return POD_E_UNSUPPORTED;
 }
+
+/* --- all of it ------------------------------------------------------------------------------------------- */
+
+/* Behind the stream its sum and the length of the content, modulo 2^32. */
+static enum pod_status all_gzip(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+				struct pod_budget *b, size_t *out_len, size_t *used)
+{
+	size_t at = gzip_head(in, in_len), n = 0;
+	struct pod_inflate *z = at ? a->alloc(a, sizeof *z) : NULL;
+	if (!z)
+		return at ? POD_E_NOMEM : POD_E_UNSUPPORTED;
+	enum pod_status st = pod_inflate_counted(z, in + at, in_len - at, out, max, b, out_len, &n);
+	pod_free(a, z);
+	at += n;
+	if (st == POD_OK && (in_len - at < 8 || pod_get_le32(in + at + 4) != (uint32_t)*out_len))
+		return POD_E_CORRUPT;
+	*used = at + 8;
+	return st;
+}
+
+static enum pod_status all_zstd(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+				struct pod_budget *b, size_t *out_len, size_t *used)
+{
+	struct pod_zstd *z = a->alloc(a, sizeof *z);
+	if (!z)
+		return POD_E_NOMEM;
+	enum pod_status st = pod_zstd_counted(z, in, in_len, out, max, b, out_len, used);
+	pod_free(a, z);
+	return st;
+}
+
+enum pod_status pod_unpack_all(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+			       struct pod_budget *b, size_t *out_len, size_t *used)
+{
+	enum { NEAR_END = POD_ZSTD_BLOCK };
+	enum pod_status st = POD_E_UNSUPPORTED;
+	*out_len = *used = 0;
+	switch (in_len < 13 ? POD_PACKED_NOT : pod_packing_of(in)) {
+	case POD_PACKED_GZIP:
+		st = all_gzip(a, in, in_len, out, max, b, out_len, used);
+		break;
+	case POD_PACKED_LZMA:
+		return pod_unpack_all_lzma(a, in, in_len, out, max, b, out_len, used);
+	case POD_PACKED_XZ:
+		return pod_unpack_all_xz(a, in, in_len, out, max, b, out_len, used);
+	case POD_PACKED_LZ4:
+		return pod_unpack_all_lz4(in, in_len, out, max, b, out_len, used);
+	case POD_PACKED_ZSTD:
+		st = all_zstd(a, in, in_len, out, max, b, out_len, used);
+		break;
+	case POD_PACKED_BZIP2:
+	case POD_PACKED_LZO:
+	case POD_PACKED_NOT:
+		break;
+	}
+	/* These two do not tell a full output from damage; a match that did not fit was left out. */
+	return st == POD_E_CORRUPT && max - *out_len < NEAR_END ? POD_E_LIMIT : st;
+}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The beginning of what is packed as Linux unpacks it (lib/decompress.c of the kernel: gzip, bzip2, lzma, xz, lzo, lz4, zstd): enough
- * to see what is in it. Sums are not looked at.
+ * What is packed as Linux unpacks it (lib/decompress.c of the kernel: gzip, bzip2, lzma, xz, lzo, lz4, zstd): its beginning, enough
+ * to see what is in it, or all of it. Sums are not looked at.
  */
 #ifndef POD_BASE_UNPACK_H
 #define POD_BASE_UNPACK_H
 
 #include "core/base/alloc.h"
-#include "core/base/status.h"
+#include "core/base/budget.h"
 
 enum pod_packing {
 	POD_PACKED_NOT, /* or in no way that the kernel knows */
@@ -31,6 +31,20 @@ size_t pod_unpack_needs(const uint8_t *in, size_t len);
  * they are right, as long as `in` is. POD_E_UNSUPPORTED: it is packed in no way, or in a form, that is known here. */
 enum pod_status POD_MUST_USE pod_unpack_first(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
 					      size_t *out_len);
+
+/*
+ * All of the file that begins `in`, to `out`; *used: where it ends. What is unpacked costs steps of `b`, which may be NULL. POD_E_CORRUPT:
+ * damaged or cut short; POD_E_LIMIT: longer than `max`; POD_E_UNSUPPORTED: bzip2 and lzo, which only small old initrds are packed in, and what
+ * is not packed at all.
+ */
+enum pod_status POD_MUST_USE pod_unpack_all(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+					    struct pod_budget *b, size_t *out_len, size_t *used);
+enum pod_status POD_MUST_USE pod_unpack_all_xz(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+					       struct pod_budget *b, size_t *out_len, size_t *used);
+enum pod_status POD_MUST_USE pod_unpack_all_lzma(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+						 struct pod_budget *b, size_t *out_len, size_t *used);
+enum pod_status POD_MUST_USE pod_unpack_all_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t max, struct pod_budget *b,
+						size_t *out_len, size_t *used);
 
 /* Each of them, from where its own stream begins; as pod_unpack_first, but without a status: what there is of it counts. */
 enum pod_status POD_MUST_USE pod_unpack_xz(struct pod_alloc *a, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,

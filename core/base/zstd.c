@@ -537,7 +537,8 @@ static uint32_t block_head(const uint8_t *p)
 	return pod_get_le16(p) | (uint32_t)p[2] << 16;
 }
 
-static enum pod_status blocks(struct pod_zstd *z, const struct frame *f, const uint8_t *in, size_t in_len, struct output *o)
+static enum pod_status blocks(struct pod_zstd *z, const struct frame *f, const uint8_t *in, size_t in_len, struct pod_budget *b,
+			      struct output *o, size_t *end)
 {
 	z->lit.known = z->off.known = z->match.known = false;
 	z->huf_bits = 0;
@@ -549,7 +550,10 @@ static enum pod_status blocks(struct pod_zstd *z, const struct frame *f, const u
 			return POD_E_CORRUPT;
 		uint32_t head = block_head(in + at);
 		at += 3;
+		size_t before = o->len;
 		POD_TRY(block(z, f, head, in + at, in_len - at, o, &used));
+		POD_TRY(pod_budget_spend(b, 1 + (o->len - before) / POD_UNPACKED_STEP, 0));
+		*end = at + used;
 		if (head & 1)
 			break;
 	}
@@ -558,12 +562,21 @@ static enum pod_status blocks(struct pod_zstd *z, const struct frame *f, const u
 
 enum pod_status pod_zstd_unpack(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max, size_t *out_len)
 {
+	size_t used;
+	return pod_zstd_counted(z, in, in_len, out, max, NULL, out_len, &used);
+}
+
+enum pod_status pod_zstd_counted(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+				 struct pod_budget *b, size_t *out_len, size_t *used)
+{
 	struct frame f;
 	struct output o = {.p = out, .max = max};
-	*out_len = 0;
+	*out_len = *used = 0;
 	POD_TRY(read_head(&f, in, in_len));
-	enum pod_status st = blocks(z, &f, in, in_len, &o);
+	enum pod_status st = blocks(z, &f, in, in_len, b, &o, used);
 	*out_len = o.len;
+	if (st == POD_OK && in[4] & 4) /* a sum of the content */
+		*used += in_len - *used < 4 ? in_len - *used : 4;
 	return st;
 }
 

@@ -3,7 +3,7 @@
 #ifndef POD_BASE_ZSTD_H
 #define POD_BASE_ZSTD_H
 
-#include "core/base/status.h"
+#include "core/base/budget.h"
 
 #define POD_ZSTD_BLOCK	  (128u << 10)
 #define POD_ZSTD_HUF_BITS 11u
@@ -35,6 +35,9 @@ struct pod_zstd {
  * frame, cut short, or longer than `max`; `out` may hold a part of it then, *out_len bytes. */
 enum pod_status POD_MUST_USE pod_zstd_unpack(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
 					     size_t *out_len);
+/* The same, and *used: where the frame ends. A block costs steps of `b`, which may be NULL. */
+enum pod_status POD_MUST_USE pod_zstd_counted(struct pod_zstd *z, const uint8_t *in, size_t in_len, uint8_t *out, size_t max,
+					      struct pod_budget *b, size_t *out_len, size_t *used);
 /* Where the frame's first block ends, which is what must be there for anything of it to be unpacked. */
 enum pod_status POD_MUST_USE pod_zstd_first_block(const uint8_t *in, size_t in_len, size_t *end);
 /*

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The beginning of files packed by the tools that distributions pack initrds with."""
+"""Files packed by the tools that distributions pack initrds with: their beginning, and all of them."""
 import os, random, subprocess, tempfile
 
-from common import B, check, finish
+from common import B, check, equal, finish
 
 TOOL = os.path.join(B, "interop/unpack")
 PACKERS = {
@@ -32,6 +32,30 @@ def contents():
     yield "five of a kind", b"aaaaa" * 3
 
 
+def unpack_all(path, most):
+    p = subprocess.run([TOOL, path, "all", str(most)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    said, _, used = p.stderr.decode().strip().rpartition(" ")
+    return p.returncode, p.stdout, said, used
+
+
+def whole(path, packed, data, what):
+    """All of it, with something behind it; into less room; and cut short."""
+    with open(path, "wb") as f:
+        f.write(packed + b"0707 and so on")
+    got = unpack_all(path, len(data) + 4096)
+    if "bzip2" in what or "lzop" in what:
+        equal(got, (1, b"", "not supported", "0"), what + ": these are not unpacked whole")
+        return
+    check(got[0] == 0 and got[1] == data and got[3] == str(len(packed)), "%s: all of it: %d bytes of %d, %s, %s of %d packed" %
+          (what, len(got[1]), len(data), got[2], got[3], len(packed)))
+    if len(data) > 4096:
+        equal(unpack_all(path, len(data) - 1)[0::2], (1, "over a limit"), what + ": it does not fit")
+    with open(path, "wb") as f:
+        f.write(packed[:len(packed) * 2 // 3])
+    check(unpack_all(path, len(data) + 4096)[1] != data, what + ": cut short")
+    check(unpack_all(path, len(data) + 4096)[0] == 1, what + ": cut short, and says so")
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         for what, data in contents():
@@ -52,10 +76,12 @@ def main():
                     least = min(len(data), 900) if have == 2048 else min(len(data), most) - 300
                     check(p.returncode == 0 and data.startswith(out) and len(out) >= max(1, least),
                           "%s by %s, %d of %d: %d bytes %s" % (what, name, have, len(packed), len(out), p.stderr.decode()[-200:]))
+                whole(path, packed, data, "%s by %s" % (what, name))
         for junk in (b"plain text, and nothing else", b"\x1f\x8b\x07" + bytes(50), b"\xfd7zXZ\0" + bytes(50)):
             path = os.path.join(work, "junk")
             with open(path, "wb") as f:
                 f.write(junk)
+            equal(unpack_all(path, 2048)[:2], (1, b""), "nothing at all comes out of %r" % junk[:8])
             p = subprocess.run([TOOL, path, "2048", "2048"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             check(p.returncode == 1 and not p.stdout, "nothing comes out of %r" % junk[:8])
     finish()

@@ -2,7 +2,7 @@
 # The `isopod` command: hosted C over the host build of the core; its catalogues, manual pages, completion; install and deb.
 CLI_SRC   := $(sort $(wildcard cli/*.c cli/*/*.c))
 # Wherever a message may be, at any depth.
-CLI_TEXTS := $(sort $(shell find cli core/trace -name '*.[ch]') core/image/instead.c core/plan/starts.c)
+CLI_TEXTS := $(sort $(shell find cli core/trace -name '*.[ch]') core/image/instead.c core/plan/starts.c core/plan/finds_words.c)
 # libwim reads Windows images; Debian's is under the GPL (see README): WIM=no leaves it out, WIM=yes insists on it.
 WIM       ?= $(if $(wildcard /usr/include/wimlib.h),yes,no)
 ifneq ($(WIM),yes)

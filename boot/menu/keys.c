@@ -74,20 +74,27 @@ void menu_budget_end(struct menu *m)
 	pod_budget_unlimited(&m->budget);
 }
 
+uint32_t menu_key(struct menu *m)
+{
+	uint32_t k = m->key_ahead;
+	m->key_ahead = POD_KEY_NONE;
+	if (k == POD_KEY_NONE)
+		k = pressed(m);
+	if (k == POD_KEY_CTRL('L')) {
+		/* the page stays; a terminal that was connected late gets all of it */
+		screen_invalidate(m);
+		screen_flush(m);
+		return POD_KEY_NONE;
+	}
+	return meaning(k);
+}
+
 uint32_t menu_wait_key(struct menu *m, uint64_t deadline)
 {
 	for (;;) {
-		uint32_t k = m->key_ahead;
-		m->key_ahead = POD_KEY_NONE;
-		if (k == POD_KEY_NONE)
-			k = pressed(m);
-		if (k == POD_KEY_CTRL('L')) {
-			/* the page stays; a terminal that was connected late gets all of it */
-			screen_invalidate(m);
-			screen_flush(m);
-		} else if (k != POD_KEY_NONE) {
-			return meaning(k);
-		}
+		uint32_t k = menu_key(m);
+		if (k != POD_KEY_NONE)
+			return k;
 		if (deadline && m->fw->millis(m->fw) >= deadline)
 			return POD_KEY_NONE;
 		m->fw->idle(m->fw);

@@ -43,6 +43,12 @@ void pager_add_pair(struct menu *m, struct menu_pager *p, const char *what, cons
 	pager_add_marked(m, p, MARK_PAIR, t);
 }
 
+void pager_empty(struct menu_pager *p)
+{
+	p->len = 0;
+	p->short_of_memory = false;
+}
+
 /* Draws from wrapped line `top`; returns how many lines there are in all. */
 static size_t draw_pager(struct menu_screen *s, const char *title, const char *text, size_t top, const char *foot)
 {
@@ -77,7 +83,16 @@ static size_t draw_pager(struct menu_screen *s, const char *title, const char *t
 	return line_no;
 }
 
-uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p, const char *foot)
+/* The next key; POD_KEY_NONE: the text is another. */
+static uint32_t next_key(struct menu *m, struct menu_pager *p)
+{
+	uint32_t key = p->meanwhile ? menu_key(m) : menu_wait_key(m, 0);
+	if (key == POD_KEY_NONE && !p->meanwhile(m, p, p->ctx))
+		p->meanwhile = NULL;
+	return key;
+}
+
+uint32_t pager_run(struct menu *m, const char *title, struct menu_pager *p, const char *foot)
 {
 	size_t top = 0, lines = 0;
 	for (;;) {
@@ -90,7 +105,7 @@ uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p
 		}
 		screen_flush(m);
 		size_t last = lines > rows ? lines - rows : 0;
-		uint32_t key = menu_wait_key(m, 0);
+		uint32_t key = next_key(m, p);
 		switch (key) {
 		case POD_KEY_DOWN:
 			top = top < last ? top + 1 : last;
@@ -110,6 +125,8 @@ uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p
 			break;
 		case POD_KEY_END:
 			top = last;
+			break;
+		case POD_KEY_NONE:
 			break;
 		default:
 			return key;

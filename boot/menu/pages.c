@@ -3,6 +3,9 @@
 #include "boot/menu/pages.h"
 #include "core/base/text.h"
 
+/* So often a page shows how far something is. */
+#define DETAILS_MS 300u
+
 void page_help(struct menu *m)
 {
 	struct menu_pager p = {0};
@@ -398,7 +401,26 @@ static void add_warnings(struct menu *m, struct menu_pager *p, const struct pod_
 	}
 }
 
-static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, const struct pod_start *said)
+/* Each with what is known of how its system finds its medium. */
+static void add_initrds(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, const struct looking *l)
+{
+	char t[800], size[16];
+	if (!plan->initrd_count)
+		return;
+	pager_add(m, p, "");
+	pager_add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
+	for (size_t i = 0; i < plan->initrd_count; i++) {
+		const struct pod_initrd *r = &plan->initrd[i];
+		pod_snprintf(t, sizeof t, "%s  %s  (%s)", r->path[0] ? r->path : "?", pod_format_size(size, r->length_bytes),
+			     FT(m->fw, r->found_by));
+		pager_add(m, p, t);
+		if (l)
+			looking_say(m, l, i, p);
+	}
+}
+
+static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan *plan, const struct pod_start *said,
+		     const struct looking *l)
 {
 	static const char *const efi_name[4] = {"", "UEFI x64", "UEFI ia32", "UEFI aa64"};
 	char t[800];
@@ -421,19 +443,7 @@ static void add_plan(struct menu *m, struct menu_pager *p, const struct pod_plan
 	if (plan->warning_count)
 		pager_add(m, p, "");
 	add_warnings(m, p, plan, said);
-	if (plan->initrd_count) {
-		pager_add(m, p, "");
-		pager_add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
-		for (size_t i = 0; i < plan->initrd_count; i++) {
-			const struct pod_initrd *r = &plan->initrd[i];
-			char size[16];
-			pod_snprintf(t, sizeof t, "%s  %s  (%s)", r->path[0] ? r->path : "?",
-				     pod_format_size(size, r->length_bytes), FT(m->fw, r->found_by));
-			pager_add(m, p, t);
-		}
-		pager_add(m, p,
-			  T("What the system looks for its medium by is told on another computer: isopod plan TARGET:PATH"));
-	}
+	add_initrds(m, p, plan, l);
 	if (plan->wim_count) {
 		pager_add(m, p, "");
 		pager_add_marked(m, p, MARK_HEAD,
@@ -484,69 +494,140 @@ static bool add_snapshots(struct menu *m, struct menu_pager *p, size_t image)
 	return true;
 }
 
-void page_details(struct menu *m, size_t image)
+/* What the page is made of. */
+struct details {
+	size_t image, extents;
+	struct pod_plan *plan;
+	struct pod_start why;
+	enum pod_status st;
+	struct looking *look;
+	bool snapshots;
+	uint64_t next_ms; /* what is read is not drawn more often */
+	char text[2048];
+};
+
+static void add_file(struct menu *m, struct menu_pager *p, size_t image, size_t extents)
 {
-	uint32_t key = POD_KEY_NONE;
 	const struct menu_image *im = &m->stick.image[image];
-	struct menu_pager p = {0};
-	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
-	char *text = pod_zalloc(m->alloc, 1, 2048);
-	size_t extents = 0;
-	if (!plan || !text) {
-		pod_free(m->alloc, plan);
-		pod_free(m->alloc, text);
-		page_message(m, T("Details"), T("There is not enough memory."));
-		return;
-	}
-	view_busy(m, T("Reading the image ..."));
-	m->wim_images = true;
-	struct pod_start why = {0};
-	enum pod_status st = start_plan(m, image, plan, &extents, &why);
-	m->wim_images = false;
 	char t[64], size[16];
 	scan_image_path(&m->stick, image, m->path, sizeof m->path);
-	pager_add_pair(m, &p, T("Path"), m->path);
+	pager_add_pair(m, p, T("Path"), m->path);
 	if (pod_text_looks_alike(m->path))
 		pager_add_marked(
-			m, &p, MARK_WARN,
+			m, p, MARK_WARN,
 			T("! This name mixes letters of several scripts, or holds invisible ones: it can look like another name "
 			  "and be a different file."));
 	pod_snprintf(t, sizeof t, T("%s (%llu bytes)"), pod_format_size(size, im->node.size_bytes),
 		     (unsigned long long)im->node.size_bytes);
-	pager_add_pair(m, &p, T("Size"), t);
+	pager_add_pair(m, p, T("Size"), t);
 	if (im->node.mtime > 0 && im->node.mtime < (int64_t)1 << 33) {
 		page_date(t, sizeof t, im->node.mtime);
-		pager_add_pair(m, &p, T("Date"), t);
+		pager_add_pair(m, p, T("Date"), t);
 	}
 	if (extents) {
 		pod_snprintf(t, sizeof t, "%zu%s", extents, extents > 1 ? T(" (fragmented)") : T(" (contiguous)"));
-		pager_add_pair(m, &p, T("Extents"), t);
+		pager_add_pair(m, p, T("Extents"), t);
 	}
-	bool memory = st == POD_OK && memory_possible(m, plan), partition = st == POD_OK && partition_possible(m, plan),
-	     arguments = st == POD_OK && arguments_possible(plan);
-	if (why.starts != POD_STARTS) {
-		start_sentence(m, image, &why, text, 2048);
-		pager_add(m, &p, "");
-		pager_add_marked(m, &p, MARK_WARN, text);
+}
+
+static void write_details(struct menu *m, struct menu_pager *p, struct details *d)
+{
+	pager_empty(p);
+	add_file(m, p, d->image, d->extents);
+	if (d->why.starts != POD_STARTS) {
+		start_sentence(m, d->image, &d->why, d->text, sizeof d->text);
+		pager_add(m, p, "");
+		pager_add_marked(m, p, MARK_WARN, d->text);
 	}
-	if (st == POD_OK) {
-		add_plan(m, &p, plan, &why);
-		add_other_ways(m, &p, image, plan);
-		pod_plan_free(plan);
+	if (d->st == POD_OK) {
+		add_plan(m, p, d->plan, &d->why, d->look);
+		add_other_ways(m, p, d->image, d->plan);
 	}
-	bool snapshots = add_snapshots(m, &p, image);
-	if (st != POD_E_CANCELLED)
-		key = pager_run(m, im->name, &p, T("Arrow and page keys scroll, any other key goes back."));
+	d->snapshots = add_snapshots(m, p, d->image);
+}
+
+/* The initrds are read on while nobody presses a key. */
+static bool read_on(struct menu *m, struct menu_pager *p, void *ctx)
+{
+	struct details *d = ctx;
+	looking_step(m, d->look);
+	uint64_t now = m->fw->millis(m->fw);
+	if (looking_ended(d->look) || now >= d->next_ms) {
+		write_details(m, p, d);
+		d->next_ms = now + DETAILS_MS;
+	}
+	return !looking_ended(d->look);
+}
+
+/* What the key stands for here, as a capital letter; or nothing. */
+static uint32_t details_key(struct menu *m, const struct details *d, uint32_t key)
+{
+	bool planned = d->st == POD_OK;
+	switch (key) {
+	case 'r':
+	case 'R':
+		return d->snapshots ? 'R' : POD_KEY_NONE;
+	case 'm':
+	case 'M':
+		return planned && memory_possible(m, d->plan) ? 'M' : POD_KEY_NONE;
+	case 'p':
+	case 'P':
+		return planned && partition_possible(m, d->plan) ? 'P' : POD_KEY_NONE;
+	case 'k':
+	case 'K':
+		return planned && arguments_possible(d->plan) ? 'K' : POD_KEY_NONE;
+	default:
+		return POD_KEY_NONE;
+	}
+}
+
+/* Shows it until a key ends it; returns what that stands for. */
+static uint32_t run_details(struct menu *m, struct details *d)
+{
+	struct menu_pager p = {0};
+	uint32_t key = POD_KEY_NONE;
+	view_busy(m, T("Reading the image ..."));
+	m->wim_images = true;
+	d->st = start_plan(m, d->image, d->plan, &d->extents, &d->why);
+	m->wim_images = false;
+	if (d->st == POD_E_CANCELLED)
+		return POD_KEY_NONE;
+	d->look = d->st == POD_OK ? looking_begin(m, d->plan) : NULL;
+	if (d->look) {
+		p.meanwhile = read_on;
+		p.ctx = d;
+	}
+	write_details(m, &p, d);
+	key = pager_run(m, m->stick.image[d->image].name, &p, T("Arrow and page keys scroll, any other key goes back."));
+	key = details_key(m, d, key);
 	pod_free(m->alloc, p.text);
+	looking_end(m, d->look);
+	if (d->st == POD_OK)
+		pod_plan_free(d->plan);
+	return key;
+}
+
+void page_details(struct menu *m, size_t image)
+{
+	struct details *d = pod_zalloc(m->alloc, 1, sizeof *d);
+	struct pod_plan *plan = pod_zalloc(m->alloc, 1, sizeof *plan);
+	uint32_t key = POD_KEY_NONE;
+	if (d && plan) {
+		d->image = image;
+		d->plan = plan;
+		key = run_details(m, d);
+	} else {
+		page_message(m, T("Details"), T("There is not enough memory."));
+	}
+	pod_free(m->alloc, d);
 	pod_free(m->alloc, plan);
-	pod_free(m->alloc, text);
-	if (snapshots && (key == 'r' || key == 'R'))
+	if (key == 'R')
 		page_snapshots(m, image);
-	if (memory && (key == 'm' || key == 'M'))
+	else if (key == 'M')
 		start_other_way(m, image);
-	if (partition && (key == 'p' || key == 'P'))
+	else if (key == 'P')
 		start_as_partition(m, image);
-	if (arguments && (key == 'k' || key == 'K'))
+	else if (key == 'K')
 		start_with_arguments(m, image, "");
 }
 

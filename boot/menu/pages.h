@@ -89,6 +89,18 @@ size_t snapshot_followed(struct menu *m, size_t image);
  * it without. */
 bool keep_persistence(struct menu *m, size_t image, const struct pod_plan *plan, enum start_choice by);
 
+/* --- how the systems in an image find their medium (looking.c) ------------------------------------------------------ */
+
+struct looking;
+/* NULL: there is nothing to look at, or no memory. The plan must outlive it, and stay as it is. */
+struct looking *looking_begin(struct menu *m, const struct pod_plan *plan);
+/* A piece of what is to be read, or an initrd unpacked, which Esc ends: it is the next key then. */
+void looking_step(struct menu *m, struct looking *l);
+bool looking_ended(const struct looking *l);
+/* What is known of an initrd, as lines. */
+void looking_say(struct menu *m, const struct looking *l, size_t initrd, struct menu_pager *p);
+void looking_end(struct menu *m, struct looking *l);
+
 /* Does it start here? Marks it if not (probe.c). */
 void probe_image(struct menu *m, size_t image);
 /* Looks at the next image on the screen that was not looked at yet (probe.c); false: there is none. */

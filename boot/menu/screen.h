@@ -124,6 +124,8 @@ uint32_t serial_key(struct menu *m);
 
 /* --- keys (keys.c) --------------------------------------------------------------------------------------------- */
 
+/* The key that was pressed, or POD_KEY_NONE. */
+uint32_t menu_key(struct menu *m);
 /* Waits for a key; with a deadline (millis, 0 = none) returns POD_KEY_NONE when it passes. */
 uint32_t menu_wait_key(struct menu *m, uint64_t deadline);
 

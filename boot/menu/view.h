@@ -49,11 +49,16 @@ struct menu_pager {
 	char *text;
 	size_t len, cap;
 	bool short_of_memory;
+	/* While no key is pressed: something to do; where its result is to be seen it writes the text anew. False: nothing is left. Or NULL. */
+	bool (*meanwhile)(struct menu *m, struct menu_pager *p, void *ctx);
+	void *ctx;
 };
+/* Forgets the text, to write it anew. */
+void pager_empty(struct menu_pager *p);
 void pager_add(struct menu *m, struct menu_pager *p, const char *t);
 void pager_add_marked(struct menu *m, struct menu_pager *p, char mark, const char *t);
 void pager_add_pair(struct menu *m, struct menu_pager *p, const char *what, const char *value);
 /* Shows it; returns the key that ended it, none that scrolls. */
-uint32_t pager_run(struct menu *m, const char *title, const struct menu_pager *p, const char *foot);
+uint32_t pager_run(struct menu *m, const char *title, struct menu_pager *p, const char *foot);
 
 #endif

@@ -226,47 +226,29 @@ void finds_free(struct finds *f)
 
 /* --- words ----------------------------------------------------------------------------------------------------------------- */
 
-static const char *const how_text[POD_FINDS_COUNT] = {
-	[POD_FINDS_UNKNOWN] = N_("not to be seen how it looks for its medium"),
-	[POD_FINDS_ANY] = N_("looks at every disk and partition"),
-	[POD_FINDS_ID] = N_("looks for a label or identifier"),
-	[POD_FINDS_DEVICE] = N_("looks at one partition, by its name"),
-	[POD_FINDS_WHOLE] = N_("looks at whole disks only"),
-	[POD_FINDS_OPTICAL] = N_("looks at optical drives only"),
-	[POD_FINDS_NOTHING] = N_("needs no medium once it is loaded"),
-};
+static const char *translate(void *ctx, const char *text)
+{
+	(void)ctx;
+	return _(text);
+}
 
 char *finds_text(const struct finds_one *o)
 {
-	const struct pod_finds_clue *c = &o->finds.clue;
-	char line[16] = "";
+	char text[512];
 
 	if (o->problem)
 		return cli_xasprintf(_("not looked at: %s"), o->problem);
-	if (c->line && *c->word)
-		snprintf(line, sizeof line, ":%u", c->line);
-	if (!*c->file)
-		return cli_xasprintf("%s", _(how_text[o->finds.how]));
-	return cli_xasprintf(*c->word ? "%s (%s%s: %s)" : "%s (%s%s)", _(how_text[o->finds.how]), c->file, line, c->word);
+	pod_finds_say(&o->finds, translate, NULL, text, sizeof text);
+	return cli_xstrdup(text);
 }
 
 char *finds_warning(const struct finds_one *o)
 {
-	const struct pod_finds_clue *c = &o->finds.clue;
+	char text[1024];
 
-	if (o->problem)
+	if (o->problem || !pod_finds_warn(&o->finds, o->initrd->path, translate, NULL, text, sizeof text))
 		return NULL;
-	if (o->finds.how == POD_FINDS_DEVICE)
-		return cli_xasprintf(
-			_("%s looks for its medium at %s, wherever the stick is: change that in the image's boot menu, "
-			  "or it will not be found on every machine."),
-			o->initrd->path, c->word);
-	if (o->finds.how == POD_FINDS_OPTICAL && o->finds.drives)
-		return cli_xasprintf(
-			_("%s looks for an optical drive (%s), which Isopod cannot show: burn the image, or write it to a drive "
-			  "of its own."),
-			o->initrd->path, c->word);
-	return NULL;
+	return cli_xstrdup(text);
 }
 
 void finds_json(struct cli_json *j, const struct finds *f)

@@ -8,6 +8,8 @@
  *   finds_device.c   which devices a word means
  *   finds_file.c     the files of the archive, and what names them
  *   finds_command.c  the kernel's command line
+ *   finds_initrd.c   the files of an initrd that is in memory
+ *   finds_words.c    the verdict as a sentence
  */
 #ifndef POD_PLAN_FINDS_H
 #define POD_PLAN_FINDS_H
@@ -70,6 +72,13 @@ struct pod_finds_request {
 /* POD_E_BUDGET, POD_E_LIMIT: it would cost too much; nothing is said then. */
 enum pod_status POD_MUST_USE pod_finds_read(const struct pod_finds_request *rq, struct pod_alloc *a, struct pod_finds *out);
 
+/*
+ * The same of an initrd, whose `len` bytes are at the beginning of the `size` bytes at `mem`; behind them it is unpacked, and `mem` is changed.
+ * `rq` without files. POD_E_NOMEM: it does not fit. POD_E_CORRUPT, POD_E_UNSUPPORTED: it cannot be unpacked here.
+ */
+enum pod_status POD_MUST_USE pod_finds_in_initrd(uint8_t *mem, size_t len, size_t size, const struct pod_finds_request *rq,
+						 struct pod_alloc *a, struct pod_finds *out);
+
 /* Is it worth reading a file of this path? Modules, firmware and libraries are not. */
 bool pod_finds_wants(const char *path);
 
@@ -80,6 +89,13 @@ enum pod_status POD_MUST_USE pod_plan_each_config(const struct pod_plan *p, stru
 						  enum pod_status (*cb)(void *ctx, const char *path, const char *text,
 									size_t len),
 						  void *ctx);
+
+/* A sentence: what is looked for, and where that stands. `translate` gives the text in another language; NULL: English. */
+typedef const char *pod_finds_translate(void *ctx, const char *text);
+void pod_finds_say(const struct pod_finds *f, pod_finds_translate *translate, void *ctx, char *out, size_t size);
+/* Why the system of the initrd `path` will not find it; false: it can, or that is not known. */
+bool pod_finds_warn(const struct pod_finds *f, const char *path, pod_finds_translate *translate, void *ctx, char *out,
+		    size_t size);
 
 /* English, one word: "any", "label", "device", "whole-disk", "optical", "nothing", "unknown". */
 const char *pod_finds_word(enum pod_finds_how how);

@@ -219,6 +219,31 @@ def wait_for_shell(vm, env, case):
     trace_cases.wait_verdict(env, vm.image, lambda b: b["verdict"] == case.verdict, 60)
 
 
+def check_details(vm, env, case):
+    """Tab on the live image: what plan says of its initrd, which the firmware's own memory is enough to unpack; a key ends the reading at once."""
+    vm.type("live", delay=0.15)
+    time.sleep(1)
+    vm.mark()
+    vm.send_raw(b"\t")
+    vm.wait(r"is yet to be read|is being read", 60)
+    vm.send_raw(b"x")
+    vm.wait(MENU, 10)
+    vm.mark()
+    vm.send_raw(b"\t")
+    vm.wait(r"looks at every disk and partition", 240, fail=r"not known how")
+    vm.send_raw(b"\x1b")
+    vm.wait(MENU, 10)
+
+
+def check_details_little(vm, env, case):
+    """Where it is not enough, that is said, and the page is shown."""
+    vm.type("live", delay=0.15)
+    time.sleep(1)
+    vm.mark()
+    vm.send_raw(b"\t")
+    vm.wait(r"not known how it looks for its medium", 60)
+
+
 # What the menu may take to answer, on an emulated machine as well: it takes less than one.
 ENDLESS_SECONDS = 5
 
@@ -287,6 +312,9 @@ for _fw in ("bios", "uefi"):
     case(_fw + "-own-disk", _fw, "main", "live", "menu", marker=MENU, timeout=120, after=start_own, tags={"own"})
 
 # Every kind of medium on both firmwares, one of thirteen images on one exFAT partition on a USB stick.
+case("bios-details", "bios", "main", "live", "menu", marker=MENU, timeout=90, after=check_details)
+case("uefi-details", "uefi", "main", "live", "menu", marker=MENU, timeout=120, after=check_details, group="long")
+case("bios-details-little", "bios", "main", "live", "menu", marker=MENU, timeout=90, memory=96, after=check_details_little, group="long")
 case("bios-live", "bios", "main", "live", after=check_data_partition, writes=True, touches="data")
 case("bios-dracut", "bios", "main", "dracut", after=check_clean, writes=True)
 case("bios-installer", "bios", "main", "installer", memory=1400, writes=True)

@@ -13,7 +13,7 @@ LAYERS = [
     ["date", "gfx", "escape", "serial", "screen", "keys"],
     ["stick", "scan", "store", "rollback", "keep", "persist", "language"],
     ["view", "box", "choose", "pager"],
-    ["last", "journal", "before", "persist_keep", "start", "memory", "partition", "launch", "probe", "images", "arguments", "snapshots", "own", "pages", "story", "browse"],
+    ["last", "journal", "before", "persist_keep", "start", "memory", "partition", "looking", "launch", "probe", "images", "arguments", "snapshots", "own", "pages", "story", "browse"],
     ["main"],
 ]
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How the system in an image finds its medium: initrds made by cpio and packed by gzip, xz, zstd and lz4, behind microcode and in two parts,
 in ISOs made by xorriso; told by plan, list --long and doctor. The contents are the small ones of tests/finds."""
-import glob, json, os, shutil, subprocess
+import glob, json, os, re, shutil, subprocess
 
 from doctor_common import *
 
@@ -143,9 +143,55 @@ def archive_of(name, b):
     return archive(name)
 
 
+def menu(stick, *keys):
+    """What the boot manager's menu shows of the only image on the stick, on its details page."""
+    r = run(os.path.join(B, "interop/menu"), stick, "keys", "-1", *keys)
+    equal(r.returncode, 0, "the menu ends: " + r.stdout[-2000:])
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\n", r.stdout)
+
+
+def stick_of(image):
+    if os.path.exists("m.img"):
+        os.remove("m.img")
+    must("create", "m.img", "--size", "100M", "--uuid-seed", "1")
+    must("add", "m.img", image)
+
+
+def words_of(screen):
+    return re.sub(r"\s+", "", screen)
+
+
+def in_menu():
+    """The menu unpacks by its own means, and says what plan says, of each packing; while it reads, and where it cannot, it says that."""
+    b = Bundle("casper-like")
+    folder = archive_of("m", b)
+    for n, how in enumerate(PACKERS):
+        image = iso("m%d" % n, pack(folder, how), b)
+        stick_of(image)
+        said = json.loads(isopod("plan", image, "--json").out)["finds"][0]
+        lines = isopod("plan", image).out.splitlines()
+        text = lines[[l.startswith("How the system in it") for l in lines].index(True) + 1].partition("boot/initrd.img: ")[2]
+        screen = menu("m.img", "tab", "2000", "ctrl-l", "x")
+        check(said["how"] == b.how and text and words_of(text) in words_of(screen), "packed by %s: %r is in %r" % (how, text, screen[-1500:]))
+    check("yet to be read" in menu("m.img", "tab", "ctrl-l"), "before it is read")
+    check("\u67e5\u627e\u6240\u6709\u78c1\u76d8\u548c\u5206\u533a" in menu("m.img", "f3", "tab", "2000", "ctrl-l", "x"), "in Chinese")
+    # what cannot be unpacked is not known, and the page is shown all the same
+    for n, initrd in enumerate((pack(folder, "gzip")[:-20], folder[:-600], pack(folder, "xz") + b"and something else")):
+        image = iso("n%d" % n, initrd, b)
+        stick_of(image)
+        screen = menu("m.img", "tab", "2000", "ctrl-l", "x")
+        check("not known how it looks for its medium" in screen and "looks at every" not in screen, "%d: %r" % (n, screen[-1500:]))
+    # a partition by its name is warned of
+    b = Bundle("root-device")
+    stick_of(iso("fixed-too", pack(archive_of("f", b), "gzip"), b))
+    screen = menu("m.img", "tab", "2000", "end", "ctrl-l", "x")
+    check("whereverthestickis" in words_of(screen) and "root=/dev/sda2" in screen, "a warning: %r" % screen[-1500:])
+
+
 with workdir():
     shims("data")
     families()
     parts()
     commands()
+    in_menu()
 finish()

@@ -43,22 +43,31 @@ static void serial_write(struct pod_fw *fw, const char *s, size_t len)
 	fwrite(s, 1, len, stdout);
 }
 
-/* The next word: a letter, or the name of a key. Behind the last one the machine is switched off. */
+static unsigned looks_left; /* for keys, until the next one is pressed */
+
+/* The next word: a letter, or the name of a key; a number: so often there is no key. Behind the last one the machine is switched off. */
 static uint32_t next_key(struct pod_fw *fw)
 {
 	static const struct {
 		const char *word;
 		uint32_t key;
-	} known[] = {{"enter", POD_KEY_ENTER}, {"esc", POD_KEY_ESC}, {"tab", POD_KEY_TAB}, {"up", POD_KEY_UP},
-		     {"down", POD_KEY_DOWN},   {"end", POD_KEY_END}, {"f9", POD_KEY_F9}};
-	const char *w = *key_word++;
+	} known[] = {{"enter", POD_KEY_ENTER}, {"esc", POD_KEY_ESC},   {"tab", POD_KEY_TAB},
+		     {"up", POD_KEY_UP},       {"down", POD_KEY_DOWN}, {"end", POD_KEY_END},
+		     {"f3", POD_KEY_F3},       {"f9", POD_KEY_F9},     {"ctrl-l", POD_KEY_CTRL('L')}};
 	(void)fw;
+	if (looks_left && looks_left--)
+		return POD_KEY_NONE;
+	const char *w = *key_word++;
 	if (!w) {
 		fflush(stdout);
 		_exit(0);
 	}
 	if (strcmp(w, "-") == 0)
 		return POD_KEY_NONE;
+	if (w[0] >= '1' && w[0] <= '9' && w[1]) {
+		looks_left = (unsigned)strtoul(w, NULL, 10);
+		return POD_KEY_NONE;
+	}
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (strcmp(w, known[i].word) == 0)
 			return known[i].key;

@@ -174,6 +174,8 @@ static const char *empty_text(const struct menu *m)
 	const struct menu_stick *s = &m->stick;
 	if (s->table_status == POD_E_IO)
 		return T("The stick cannot be read: the firmware reports a read error. Try another USB port, or another stick.");
+	if (s->table_status == POD_E_CHANGED)
+		return T("The firmware does not show this stick as a disk. Try another USB port, and restart the computer.");
 	if (s->table_status == POD_E_NOMEM)
 		return T("There is not enough memory.");
 	if (s->table_status != POD_OK)

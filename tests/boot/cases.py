@@ -438,7 +438,7 @@ memory_cases.add_to(case)
 partition_cases.add_to(case)
 
 # Firmware with the faults of other machines.
-quirk_cases.add_to(case)
+quirk_cases.add_to(case, MENU, MARKER["efionly"])
 
 # Starts that fail on purpose.
 trace_cases.add_to(case)

@@ -2,7 +2,11 @@
 """Firmware with the faults of other machines: each is booted through, alone, and all that go together at once.
 
 On a BIOS quirk_bios.S on a disk of its own comes first, stays resident, and starts the stick as the first disk; on UEFI quirk_efi.c does
-so as a loader. Where a fault was seen stands beside it."""
+so as a loader. Where a fault was seen stands beside it. Without letters neither of them starts anything."""
+import re
+import time
+
+from vm import BootError
 
 # Letter, and the case in which it was seen.
 BIOS = {
@@ -49,21 +53,65 @@ UEFI = {
     "keys-slow": ("S", "a BMC's keyboard, whose queue is filled from the network"),
     "memory-in-pieces": ("N", "40 pieces of 1 MiB are all there is, as behind drivers that keep what they load"),
 }
+# Those whose cases are their own, below.
+UEFI_OWN = {
+    # No firmware that boots from disks has it so: UEFI 2.10 clause 2.6.2 asks for Block I/O wherever one does, and clause 13.10 calls Block
+    # I/O 2 an extension of it. What can be had is a driver that offers the stick by Block I/O 2 alone while another program reads the loader from it: the
+    # menu must come and say so, and neither hang nor crash. (It said that the partition table is damaged.)
+    "block-io-2": ("B", "UEFI 2.10 clauses 2.6.2, 13.10"),
+    # Five minutes are waited for in fifteen seconds.
+    "watchdog": ("W", "UEFI 2.10 clause 3.1.2: five minutes for what the boot manager starts; clause 7.5.5: then the firmware resets the machine"),
+    # Two keys of one press cannot be told from two presses (a firmware hands out in one burst what was typed while it was busy), so nothing is
+    # done about them: what can be asked is that a key which leads to one place leads there twice, and that Enter does not start two things.
+    "keys-twice": ("D", "EDK II issue 7351: UsbKbDxe puts a keystroke into its queue twice"),
+}
 UEFI_ALL = "ALFMPGESN"
 
 
+def said(letters):
+    return ("-fw_cfg", "name=opt/isopod.quirks,string=" + letters) if letters else ()
+
+
 def uefi_machine(letters):
-    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/uefi.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.5,bootindex=0",
-            "-fw_cfg", "name=opt/isopod.quirks,string=" + letters)
+    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/uefi.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.5,bootindex=0") + said(letters)
 
 
 def bios_machine(letters):
     """QEMU's arguments: the disk with the faults first, as the BIOS's 80h."""
-    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/bios.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.0,bootindex=0",
-            "-fw_cfg", "name=opt/isopod.quirks,string=" + letters)
+    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/bios.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.0,bootindex=0") + said(letters)
 
 
-def add_to(case):
+def check_no_stick(vm, env, case):
+    """The menu is alive."""
+    vm.mark()
+    vm.send_raw(b":")
+    vm.wait(r"Restart the computer", 30)
+
+
+def check_watchdog(vm, env, case):
+    """The menu waits longer than the watchdog would, and the machine is the same one; then the image starts."""
+    starts = len(re.findall("BdsDxe: starting", vm.text))
+    time.sleep(25)
+    if len(re.findall("BdsDxe: starting", vm.text)) != starts:
+        raise BootError("the machine was reset while the menu waited: " + vm.text[-300:])
+    vm.type("efionly", delay=0.15)
+    time.sleep(2)
+    vm.send_raw(b"\r")
+    vm.wait(EFIONLY, 90)
+
+
+def check_twice(vm, env, case):
+    """End, and Home, twice each; Enter twice starts one image."""
+    for key in (b"\x1b[F", b"\x1b[H"):
+        vm.send_raw(key)
+        time.sleep(1)
+    vm.send_raw(b"\r")
+    vm.wait(EFIONLY, 90)
+
+
+def add_to(case, menu, efionly):
+    global EFIONLY
+    EFIONLY = efionly
     for name, (letters, _) in BIOS.items():
         # Memory that is not there shows where there is little.
         case("bios-quirk-" + name, "bios", "quirks", "memtest", timeout=240, memory=24 if "M" in letters else 256, machine=bios_machine(letters),
@@ -74,4 +122,12 @@ def add_to(case):
     for name, (letters, _) in UEFI.items():
         case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "serial" if name.startswith("keys") else "next", timeout=150, memory=256,
              machine=uefi_machine(letters), group="long")
+    for name, marker, after in (("block-io-2", "does not show this stick as a disk", check_no_stick), ("watchdog", menu, check_watchdog),
+                                ("keys-twice", menu, check_twice)):
+        case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "menu", marker=marker, timeout=150, memory=256,
+             machine=uefi_machine(UEFI_OWN[name][0]), after=after, group="long")
+    # Where the letters are lost nothing starts.
+    case("bios-quirks-unsaid", "bios", "quirks", "floppy", "menu", marker=r"@Hard Disk\.\.\.\s*\?", timeout=60, memory=256, machine=bios_machine(""), group="long")
+    case("uefi-quirks-unsaid", "uefi", "quirks", "efionly", "menu", marker="quirks: nobody says which", timeout=90, memory=256,
+         machine=uefi_machine(""), group="long")
     case("uefi-quirks", "uefi", "quirks", "efionly", "serial", timeout=180, memory=256, machine=uefi_machine(UEFI_ALL), group="long")

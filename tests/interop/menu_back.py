@@ -123,6 +123,7 @@ def persistence():
     must("add", "p.img", "x.iso", "x.iso.persist")
     check("has no" in menu("p.img", "f9", "esc"), "there is no snapshot yet")
     must("persist", "snapshot", "p.img", "/images/x.iso")
+    check("with a snapshot" in must("persist", "list", "p.img").out, "the command knows it")
     then = content_of("p.img", file)
     at = json.loads(isopod("plan", "p.img:" + file, "--json").out)["extents"][0]["source"]
     with open("p.img", "r+b") as f:
@@ -147,7 +148,7 @@ def persistence():
     check(done and befores and afters, "%d times the old state, %d times the new" % (befores, afters))
     start, length, _ = partitions("cut.img")[1][0]
     equal(run("fsck.exfat", "-n", cut_out("cut.img", start, length, "part.exfat")).returncode, 0, "fsck.exfat")
-    check("persist-snapshot" not in must("persist", "list", "cut.img").out, "the command agrees")
+    check("with a snapshot" not in must("persist", "list", "cut.img").out, "the command agrees")
     # on NTFS the menu says who does it
     must("create", "n.img", "--size", "150M", "--fs", "ntfs", "--uuid-seed", "1")
     must("add", "n.img", "x.iso", "x.iso.persist")

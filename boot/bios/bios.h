@@ -16,6 +16,11 @@
 #define BIOS_BOUNCE_SIZE 0x10000u
 #define BIOS_LOW_END	 0x90000u  /* stage 2 uses nothing from here to 1 MiB */
 #define BIOS_HIGH	 0x100000u /* where the packed part runs */
+#define BIOS_BOOT_SECTOR 0x7c00u   /* nothing of stage 2 lies here */
+
+/* Hard disks that are looked for. */
+#define BIOS_DRIVE_FIRST 0x80u
+#define BIOS_DRIVE_LAST	 0x8fu
 
 /* --- real mode (stage2.S) ----------------------------------------------------------------------------- */
 struct bios_regs {

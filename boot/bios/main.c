@@ -3,8 +3,6 @@
 #include "boot/bios/bios.h"
 #include "boot/text/text.h"
 
-#define DRIVE_FIRST 0x80u
-#define DRIVE_LAST  0x8fu
 #define TICKS_A_DAY 0x1800b0u
 
 _Noreturn void bios_main(uint32_t drive);
@@ -77,10 +75,10 @@ static bool is_ours(struct bios_disk *d)
 /* The drive the MBR came from; started by another loader, the first one that holds this very stage 2. */
 static bool find_stick(uint8_t drive)
 {
-	if (drive >= DRIVE_FIRST && bios_disk_init(&stick, drive) && is_ours(&stick))
+	if (drive >= BIOS_DRIVE_FIRST && bios_disk_init(&stick, drive) && is_ours(&stick))
 		return true;
 	/* All of them, as the count at 40:75 is wrong on some BIOSes; one that is not there answers at once. */
-	for (uint32_t d = DRIVE_FIRST; d <= DRIVE_LAST; d++)
+	for (uint32_t d = BIOS_DRIVE_FIRST; d <= BIOS_DRIVE_LAST; d++)
 		if (bios_disk_init(&stick, (uint8_t)d) && is_ours(&stick))
 			return true;
 	return false;

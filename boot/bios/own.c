@@ -6,15 +6,12 @@
 #include "boot/bios/bios.h"
 #include "boot/text/text.h"
 
-enum { BOOT_SECTOR = 0x7c00, SECTOR = 512, CODE_END = 440, DRIVE_FIRST = 0x80, DRIVE_LAST = 0x8f };
+enum { SECTOR = 512, CODE_END = 440 };
 
 /* GPT disks that only UEFI starts have zeros there. */
 static bool has_code(const uint8_t *s)
 {
-	uint32_t used = 0;
-	for (uint32_t i = 0; i < CODE_END; i++)
-		used += s[i] != 0;
-	return used && pod_get_le16(s + 510) == 0xaa55;
+	return !pod_all_zero(s, CODE_END) && pod_get_le16(s + 510) == 0xaa55;
 }
 
 static bool read_first(struct bios_disk *d, uint32_t drive, uint8_t s[SECTOR])
@@ -30,7 +27,7 @@ size_t bios_own_list(struct pod_fw *fw, struct pod_own own[POD_OWN_MAX])
 	struct bios_disk d;
 	char size[16];
 	size_t n = 0;
-	for (uint32_t drive = DRIVE_FIRST; drive <= DRIVE_LAST && n < POD_OWN_MAX; drive++) {
+	for (uint32_t drive = BIOS_DRIVE_FIRST; drive <= BIOS_DRIVE_LAST && n < POD_OWN_MAX; drive++) {
 		if (drive == stick->drive || !read_first(&d, drive, s))
 			continue;
 		own[n].id = drive;
@@ -50,8 +47,8 @@ enum pod_status bios_own_start(struct pod_fw *fw, uint32_t id, char *msg, size_t
 		return POD_E_IO;
 	}
 	bios_video_text();
-	memcpy(bios_ptr(BOOT_SECTOR), s, SECTOR);
-	bios_far_call(&r, 0, BOOT_SECTOR);
+	memcpy(bios_ptr(BIOS_BOOT_SECTOR), s, SECTOR);
+	bios_far_call(&r, 0, BIOS_BOOT_SECTOR);
 	bios_video_init(fw); /* only if that code gave up by a return, which none should */
 	(void)pod_strlcpy(msg, FT(fw, "The drive's boot code came back."), msg_size);
 	return POD_OK;

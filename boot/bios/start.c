@@ -21,8 +21,7 @@
 #define CD_DRIVE_LAST  0xfeu
 #define LOAD_LOWEST    0x500u
 #define BOUNCE_MIN     1024u
-#define BOOT_SECTOR    0x7c00u /* nothing of stage 2 lies here */
-#define MBR_FIRST_LBA  454u    /* in LBA 0: where the first partition starts */
+#define MBR_FIRST_LBA  454u /* in LBA 0: where the first partition starts */
 
 struct job {
 	struct pod_fw *fw;
@@ -220,7 +219,7 @@ static enum pod_status read_bootmgr(struct job *j)
 	enum pod_status st = pod_map_read(&j->plan->map, j->fw->disk, 0, j->sector, sizeof j->sector);
 	if (st == POD_OK)
 		st = pod_map_read(&j->plan->map, j->fw->disk, (uint64_t)pod_get_le32(j->sector + MBR_FIRST_LBA) << 9,
-				  bios_ptr(BOOT_SECTOR), sizeof j->sector);
+				  bios_ptr(BIOS_BOOT_SECTOR), sizeof j->sector);
 	if (st != POD_OK)
 		return refuse(j, st, N_("The image's boot code cannot be read from the stick."));
 	return read_to_heap(j, w->bootmgr_bytes, (uint32_t)w->bootmgr_length, POD_BOOTMGR_SEGMENT);

@@ -102,6 +102,7 @@ struct pod_fw {
 	void (*judge_loader)(struct pod_fw *fw, struct pod_plan *plan, const char *name);
 	const struct pod_uki_ops *ukis; /* of the plan's request; NULL: a BIOS, which starts none */
 	bool secure_boot;		/* signatures are enforced */
+	bool judges_loaders;		/* judge_loader knows who is trusted here, and so may say something */
 	uint64_t memory_bytes;		/* usable, for the details page; 0 unknown */
 	/* Memory in one piece that the system which is started leaves alone, for an image that is served from there: plan->map is then lent this
 	 * (pod_map_lend). NULL: there is none so large, *largest is what could be had. */

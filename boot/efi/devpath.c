@@ -12,6 +12,7 @@
 
 const EFI_GUID pod_efi_guid_block_io = EFI_BLOCK_IO_PROTOCOL_GUID;
 const EFI_GUID pod_efi_guid_device_path = EFI_DEVICE_PATH_PROTOCOL_GUID;
+const EFI_GUID pod_efi_guid_global = EFI_GLOBAL_VARIABLE;
 const EFI_GUID pod_efi_guid_loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID;
 const EFI_GUID pod_efi_guid_sfs = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
 

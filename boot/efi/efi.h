@@ -214,6 +214,7 @@ static inline const EFI_MEMORY_DESCRIPTOR *pod_efi_memory_at(const struct pod_ef
 /* machine.c: struct pod_fw.describe */
 void pod_efi_describe(struct pod_fw *fw, struct pod_rec_machine *m);
 uint8_t pod_efi_secure_boot(struct pod_efi *e); /* POD_SB_* */
+bool pod_efi_is_below_shim(struct pod_efi *e);
 bool pod_efi_wants_2023(struct pod_fw *fw);
 void pod_efi_judge_loader(struct pod_fw *fw, struct pod_plan *plan, const char *name);
 /* running.c, around StartImage: the recorder's timer, and its note of the end of boot services. */
@@ -231,6 +232,7 @@ bool pod_efi_has_file(struct pod_efi *e, EFI_HANDLE volume, const CHAR16 *name);
 /* "Not Found (14)", in the language in use */
 char *pod_efi_status_text(const struct pod_fw *fw, EFI_STATUS st, char *buf, size_t size);
 
-extern const EFI_GUID pod_efi_guid_block_io, pod_efi_guid_device_path, pod_efi_guid_loaded_image, pod_efi_guid_sfs;
+extern const EFI_GUID pod_efi_guid_block_io, pod_efi_guid_device_path, pod_efi_guid_global, pod_efi_guid_loaded_image,
+	pod_efi_guid_sfs;
 
 #endif

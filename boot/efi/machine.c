@@ -14,7 +14,6 @@ static const EFI_GUID guid_smbios3 = {0xf2fd1544, 0x9794, 0x4a2c, {0x99, 0x2e, 0
 static const EFI_GUID guid_smbios = {0xeb9d2d31, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
 static const EFI_GUID guid_acpi2 = {0x8868e871, 0xe4f1, 0x11d3, {0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81}};
 static const EFI_GUID guid_acpi1 = {0xeb9d2d30, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
-static const EFI_GUID guid_global = EFI_GLOBAL_VARIABLE;
 
 bool pod_efi_memory_get(struct pod_efi *e, struct pod_efi_memory *mem)
 {
@@ -95,7 +94,7 @@ static int variable(struct pod_efi *e, const CHAR16 *name)
 	uint8_t value = 0;
 	UINTN size = sizeof(value);
 
-	return EFI_ERROR(e->st->RuntimeServices->GetVariable(name, &guid_global, NULL, &size, &value)) ? -1 : value;
+	return EFI_ERROR(e->st->RuntimeServices->GetVariable(name, &pod_efi_guid_global, NULL, &size, &value)) ? -1 : value;
 }
 
 /* Clause 3.3: SecureBoot is 1 while signatures are enforced, SetupMode 1 while no platform key is enrolled. */
@@ -141,7 +140,7 @@ bool pod_efi_wants_2023(struct pod_fw *fw)
 }
 
 /* shim lets what it starts ask it, and not only db: whom it trusts besides is not known here. Its protocol is there as long as it is. */
-static bool is_below_shim(struct pod_efi *e)
+bool pod_efi_is_below_shim(struct pod_efi *e)
 {
 	static const EFI_GUID shim_lock = {0x605dab50, 0xe046, 0x4300, {0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23}};
 	void *protocol = NULL;
@@ -154,7 +153,7 @@ void pod_efi_judge_loader(struct pod_fw *fw, struct pod_plan *plan, const char *
 	struct pod_efi *e = pod_efi_of(fw);
 	UINTN db_len, dbx_len;
 
-	if (pod_efi_secure_boot(e) != POD_SB_ON || is_below_shim(e))
+	if (pod_efi_secure_boot(e) != POD_SB_ON || pod_efi_is_below_shim(e))
 		return;
 	uint8_t *db = signatures(fw, u"db", &db_len), *dbx = signatures(fw, u"dbx", &dbx_len);
 	const struct pod_trust trust = {.db = {.p = db, .len = db_len}, .dbx = {.p = dbx, .len = dbx_len}};

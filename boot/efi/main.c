@@ -13,8 +13,6 @@
 
 static struct pod_efi the;
 
-static const EFI_GUID guid_global = EFI_GLOBAL_VARIABLE;
-
 #define STATE_FILE u"\\ISOPOD\\STATE.BIN"
 
 /* --- memory: pool allocations, aligned to 16 as struct pod_alloc promises (the pool aligns to 8) --- */
@@ -88,20 +86,18 @@ static uint64_t memory_bytes(struct pod_efi *e)
  * volume's (or the volume itself, if the stick is formatted without a partition table). */
 static EFI_BLOCK_IO_PROTOCOL *disk_under(struct pod_efi *e, EFI_HANDLE volume)
 {
-	EFI_DEVICE_PATH_PROTOCOL *vp = NULL, *p;
+	EFI_DEVICE_PATH_PROTOCOL *vp = volume ? pod_efi_path_of(e, volume) : NULL, *p;
 	EFI_BLOCK_IO_PROTOCOL *bio, *best = NULL;
 	EFI_HANDLE *h = NULL;
 	UINTN n = 0;
 	size_t best_len = 0;
 
-	if (!volume || EFI_ERROR(e->bs->HandleProtocol(volume, &pod_efi_guid_device_path, (void **)&vp)) || !vp ||
-	    EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_block_io, NULL, &n, &h)))
+	if (!vp || EFI_ERROR(e->bs->LocateHandleBuffer(ByProtocol, &pod_efi_guid_block_io, NULL, &n, &h)))
 		return NULL;
 	for (UINTN i = 0; i < n; i++) {
-		p = NULL;
+		p = pod_efi_path_of(e, h[i]);
 		bio = NULL;
-		if (EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_device_path, (void **)&p)) || !p ||
-		    EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_block_io, (void **)&bio)) || !bio || !bio->Media)
+		if (!p || EFI_ERROR(e->bs->HandleProtocol(h[i], &pod_efi_guid_block_io, (void **)&bio)) || !bio || !bio->Media)
 			continue;
 		if (bio->Media->LogicalPartition || !bio->Media->MediaPresent || !pod_efi_path_extends(vp, p, NULL) ||
 		    pod_efi_path_len(p) <= best_len)
@@ -270,8 +266,8 @@ static bool setup_supported(struct pod_efi *e)
 	uint64_t supported = 0;
 	UINTN size = sizeof(supported);
 
-	return !EFI_ERROR(
-		       e->st->RuntimeServices->GetVariable(u"OsIndicationsSupported", &guid_global, NULL, &size, &supported)) &&
+	return !EFI_ERROR(e->st->RuntimeServices->GetVariable(u"OsIndicationsSupported", &pod_efi_guid_global, NULL, &size,
+							      &supported)) &&
 	       (supported & EFI_OS_INDICATIONS_BOOT_TO_FW_UI);
 }
 
@@ -283,10 +279,10 @@ static void firmware_setup(struct pod_fw *fw)
 	uint64_t value = 0;
 	UINTN size = sizeof(value);
 
-	if (EFI_ERROR(rt->GetVariable(u"OsIndications", &guid_global, NULL, &size, &value)))
+	if (EFI_ERROR(rt->GetVariable(u"OsIndications", &pod_efi_guid_global, NULL, &size, &value)))
 		value = 0;
 	value |= EFI_OS_INDICATIONS_BOOT_TO_FW_UI;
-	if (!EFI_ERROR(rt->SetVariable(u"OsIndications", &guid_global,
+	if (!EFI_ERROR(rt->SetVariable(u"OsIndications", &pod_efi_guid_global,
 				       EFI_VARIABLE_NON_VOLATILE | EFI_VARIABLE_BOOTSERVICE_ACCESS | EFI_VARIABLE_RUNTIME_ACCESS,
 				       sizeof(value), &value)))
 		leave(e, EfiResetCold);
@@ -325,6 +321,7 @@ EFI_STATUS pod_efi_run(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw->give_memory_back = pod_efi_memory_give_back;
 	fw->ukis = &pod_plan_ukis;
 	fw->secure_boot = pod_efi_secure_boot(e) == POD_SB_ON;
+	fw->judges_loaders = fw->secure_boot && !pod_efi_is_below_shim(e);
 	fw->reboot = reboot;
 	fw->power_off = power_off;
 	fw->firmware_setup = setup_supported(e) ? firmware_setup : NULL;

@@ -16,14 +16,12 @@ enum {
 	ORDER_MAX = 64,
 	FILE_MAX = 256,
 	ACTIVE = 1,	  /* LOAD_OPTION_ACTIVE */
-	VOLUME = 0x10000, /* id: so much and the number of the volume, twice, and which of the customary names */
+	VOLUME = 0x10000, /* id: so much and the number of the volume, times the customary names, and which of these */
 	HD_START = 8,
 	HD_SIGNATURE = 24,
 	HD_TYPE = 41,
 	HD_LEN = 42,
 };
-
-static const EFI_GUID guid_global = EFI_GLOBAL_VARIABLE;
 
 static const struct {
 	const CHAR16 *file;
@@ -172,7 +170,7 @@ static bool read_option(struct pod_efi *e, uint32_t number, struct option *o)
 		name[4 + i] = (CHAR16)hex[number >> (12 - 4 * i) & 15];
 	memset(o, 0, sizeof *o);
 	o->size = sizeof o->data;
-	return !EFI_ERROR(e->st->RuntimeServices->GetVariable(name, &guid_global, NULL, &o->size, o->data)) && parse(o);
+	return !EFI_ERROR(e->st->RuntimeServices->GetVariable(name, &pod_efi_guid_global, NULL, &o->size, o->data)) && parse(o);
 }
 
 static EFI_HANDLE volume_of(struct search *s, const struct option *o)
@@ -193,7 +191,7 @@ static size_t list_options(struct search *s, struct option *o, struct pod_own *o
 	UINTN size = sizeof order;
 	size_t n = 0;
 
-	if (EFI_ERROR(s->e->st->RuntimeServices->GetVariable(u"BootOrder", &guid_global, NULL, &size, order)))
+	if (EFI_ERROR(s->e->st->RuntimeServices->GetVariable(u"BootOrder", &pod_efi_guid_global, NULL, &size, order)))
 		return 0;
 	for (size_t i = 0; i < size / sizeof *order && n < POD_OWN_MAX; i++) {
 		if (!read_option(s->e, order[i], o) || !(o->attributes & ACTIVE) || !(where[n] = volume_of(s, o)))
@@ -214,7 +212,7 @@ static size_t list_custom(struct search *s, struct pod_own *own, EFI_HANDLE *whe
 		for (size_t c = 0; c < POD_ARRAY_LEN(custom) && !known && n < POD_OWN_MAX; c++) {
 			if (!pod_efi_has_file(s->e, s->volume[i], custom[c].file))
 				continue;
-			own[n].id = VOLUME + (uint32_t)(2 * i + c);
+			own[n].id = VOLUME + (uint32_t)(POD_ARRAY_LEN(custom) * i + c);
 			where[n] = s->volume[i];
 			(void)pod_strlcpy(own[n++].name, custom[c].name, sizeof own->name);
 			break;
@@ -250,9 +248,9 @@ enum pod_status pod_efi_own_start(struct pod_fw *fw, uint32_t id, char *msg, siz
 	if (o && begin(&s, e)) {
 		if (id < VOLUME && read_option(e, id, o)) {
 			p = (struct pod_efi_program){volume_of(&s, o), o->file, o->file_bytes, o->rest, o->rest_len};
-		} else if (id >= VOLUME && (id - VOLUME) / 2 < s.volumes) {
-			size_t c = (id - VOLUME) % 2;
-			p = (struct pod_efi_program){s.volume[(id - VOLUME) / 2], custom[c].file, custom[c].bytes, NULL, 0};
+		} else if (id >= VOLUME && (id - VOLUME) / POD_ARRAY_LEN(custom) < s.volumes) {
+			size_t v = (id - VOLUME) / POD_ARRAY_LEN(custom), c = (id - VOLUME) % POD_ARRAY_LEN(custom);
+			p = (struct pod_efi_program){s.volume[v], custom[c].file, custom[c].bytes, NULL, 0};
 		}
 		end(&s);
 	}

@@ -39,7 +39,7 @@ static bool starts(struct menu *m, size_t image, enum pod_status st, const struc
 {
 	struct pod_start why;
 	/* which program is refused, the plan's disk tells */
-	if (st != POD_OK || m->fw->secure_boot || pod_start_needs_plan(p, m->fw->firmware_bit))
+	if (st != POD_OK || m->fw->judges_loaders || pod_start_needs_plan(p, m->fw->firmware_bit))
 		return plan_starts(m, image);
 	pod_start_of_image(p, m->fw->firmware_bit, &why);
 	return why.starts != POD_STARTS_NOT;

@@ -2,6 +2,7 @@
 /* The recorder's part in UEFI, against a firmware of a few functions: what it says of the machine, the timer, and the end of boot
  * services. */
 #include "tests/unit/test.h"
+#include "boot/efi/devpath.c"
 #include "boot/efi/machine.c"
 #include "boot/efi/running.c"
 #include "boot/efi/listen.c"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A sentence in a box over the list, and a line to write in. */
 #include "boot/menu/menu.h"
+#include "core/base/text.h"
 
 /* A line of printable ASCII that is being written. */
 struct field {
@@ -46,14 +47,25 @@ static void draw_box(struct menu_screen *s, const char *title, const char *text,
 	screen_text(s, left + 2, top + 4 + more + lines, width, STYLE_BOX_DIM, foot);
 }
 
-/* Returns the key that ended it. */
+/* Returns the key that ended it. Names of files, and a loader's last words, are in its text: none of it steers a terminal, or passes for
+ * further lines. */
 static uint32_t run_box(struct menu *m, const char *title, const char *text, const struct field *field, const char *foot)
 {
+	char head[192];
+	size_t size = pod_strlen(text) + 1;
+	char *body = m->alloc->alloc(m->alloc, size);
+	(void)pod_strlcpy(head, title, sizeof head);
+	(void)pod_text_disarm(head, NULL);
+	if (body) {
+		memcpy(body, text, size);
+		(void)pod_text_disarm(body, NULL);
+	}
 	for (uint32_t i = 0; i < m->screens; i++) {
 		view_draw(m, &m->screen[i]);
-		draw_box(&m->screen[i], title, text, field, foot);
+		draw_box(&m->screen[i], head, body ? body : T("There is not enough memory."), field, foot);
 	}
 	screen_flush(m);
+	pod_free(m->alloc, body);
 	return menu_wait_key(m, 0);
 }
 

@@ -5,15 +5,17 @@
 
 static void draw(struct menu *m, struct menu_screen *s, const struct menu_choice *c)
 {
-	uint32_t width = s->cols > 84 ? 80 : s->cols - 4, room = s->rows > 10 ? s->rows - 10 : 1;
-	uint32_t rows = c->count < room ? (uint32_t)c->count : room, left = (s->cols - width) / 2,
-		 top = s->rows > rows + 6 ? (s->rows - rows - 6) / 2 : 0;
+	uint32_t width = c->narrow && s->cols > 46 ? 44 : s->cols > 84 ? 80 : s->cols - 4, room = s->rows > 10 ? s->rows - 10 : 1;
+	uint32_t rows = c->count < room ? (uint32_t)c->count : room, left = (s->cols - width) / 2, edge = c->narrow ? 4 : 6,
+		 top = s->rows > rows + edge ? (s->rows - rows - edge) / 2 : 0;
 	size_t first = c->selected < rows ? 0 : c->selected - rows + 1;
 	char t[256];
 	view_draw(m, s);
-	for (uint32_t r = 0; r < rows + 6; r++)
+	for (uint32_t r = 0; r < rows + edge; r++)
 		screen_fill(s, left, top + r, width, STYLE_BOX);
-	screen_name(s, left + 2, top + 1, width - 4, STYLE_BOX_TITLE, c->title);
+	(void)pod_strlcpy(t, c->title, sizeof t);
+	(void)pod_text_disarm(t, NULL);
+	screen_name(s, left + 2, top + 1, width - 4, STYLE_BOX_TITLE, t);
 	for (uint32_t r = 0; r < rows; r++) {
 		enum menu_style st = first + r == c->selected ? STYLE_SELECTED : STYLE_BOX;
 		c->line(m, c->what, first + r, t, sizeof t);
@@ -25,7 +27,8 @@ static void draw(struct menu *m, struct menu_screen *s, const struct menu_choice
 			screen_fill(s, left + 1, top + 3 + r, width - 2, st);
 		screen_text(s, left + 3, top + 3 + r, width - 5, st, t);
 	}
-	screen_text(s, left + 2, top + 4 + rows, width - 4, STYLE_BOX_DIM, c->foot);
+	if (!c->narrow)
+		screen_text(s, left + 2, top + 4 + rows, width - 4, STYLE_BOX_DIM, c->foot);
 }
 
 static bool moves(struct menu_choice *c, uint32_t key)
@@ -61,4 +64,17 @@ uint32_t choice_run(struct menu *m, struct menu_choice *c)
 		key = menu_wait_key(m, 0);
 	} while (moves(c, key));
 	return key;
+}
+
+size_t choice_numbered(struct menu *m, struct menu_choice *c)
+{
+	for (;;) {
+		uint32_t k = choice_run(m, c);
+		if (k == POD_KEY_ENTER)
+			return c->selected;
+		if (k >= '1' && k < '1' + c->count)
+			c->selected = k - '1';
+		else if (k == POD_KEY_ESC || k == POD_KEY_BACKSPACE || k == POD_KEY_LEFT)
+			return c->count;
+	}
 }

@@ -66,7 +66,6 @@ uint32_t page_images(struct menu *m, const char *name, const struct pod_plan_win
 	if (!o.count)
 		return 0;
 	pod_snprintf(title, sizeof title, T("Which image of %s starts?"), name);
-	(void)pod_text_disarm(title, NULL);
 	struct menu_choice c = {.title = title,
 				.foot = T("Enter starts it, this time; Esc goes back to the menu."),
 				.count = o.count,

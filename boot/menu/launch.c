@@ -191,7 +191,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 		}
 		pod_plan_free(plan);
 	}
-	/* Names in it, and a loader's last words, are not to be taken for further lines. */
+	/* As the box shows it, the record has it. */
 	(void)pod_text_disarm(text, NULL);
 	if (text[0])
 		record_message(m, st, text);

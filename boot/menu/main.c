@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The boot manager's main loop, one for both firmwares. */
 #include "boot/menu/pages.h"
-#include "core/base/text.h"
 #include "core/trace/state.h"
 
 static void read_conf(struct menu *m)
@@ -78,7 +77,6 @@ static bool follow_choice(struct menu *m)
 			     m->stick.left ? T("The image chosen for this start was not found before the search ended: %s")
 					   : T("The image chosen for this start is not on the stick: %s"),
 			     path);
-		(void)pod_text_disarm(text, NULL);
 		page_message(m, T("Chosen once"), text);
 	} else {
 		view_select_image(m, i);

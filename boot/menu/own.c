@@ -17,15 +17,7 @@ static size_t choose(struct menu *m, const struct pod_own *own, size_t n)
 				.count = n,
 				.line = line,
 				.what = own};
-	for (;;) {
-		uint32_t k = choice_run(m, &c);
-		if (k == POD_KEY_ENTER)
-			return c.selected;
-		if (k >= '1' && k < '1' + n)
-			c.selected = k - '1';
-		else if (k == POD_KEY_ESC || k == POD_KEY_BACKSPACE || k == POD_KEY_LEFT)
-			return n;
-	}
+	return choice_numbered(m, &c);
 }
 
 void page_own(struct menu *m)

@@ -635,37 +635,22 @@ void page_details(struct menu *m, size_t image)
 
 enum action { ACT_RESTART, ACT_POWER_OFF, ACT_SETUP, ACT_OWN, ACT_LEAVE, ACT_BACK };
 
-static void draw_actions(struct menu *m, struct menu_screen *s, const enum action *act, size_t n, size_t sel)
+static void action_line(struct menu *m, const void *what, size_t i, char *out, size_t size)
 {
-	uint32_t width = s->cols < 46 ? s->cols - 2 : 44, left = (s->cols - width) / 2, top = (s->rows - (uint32_t)n - 4) / 2;
-	view_draw(m, s);
-	for (uint32_t r = 0; r < n + 4; r++)
-		screen_fill(s, left, top + r, width, STYLE_BOX);
-	screen_text(s, left + 2, top + 1, width - 4, STYLE_BOX_TITLE, T("What next?"));
-	for (uint32_t i = 0; i < n; i++) {
-		const char *label[] = {T("Restart the computer"),
-				       T("Power off"),
-				       T("Firmware setup"),
-				       T("Start this computer's own system"),
-				       T("Leave Isopod, back to the firmware"),
-				       T("Back to the menu")};
-		char t[120];
-		pod_snprintf(t, sizeof t, "%u  %s", i + 1, label[act[i]]);
-		enum menu_style st = i == sel ? STYLE_SELECTED : STYLE_BOX;
-		/* reverse boxes on a terminal need another mark than reverse */
-		if (i == sel) {
-			if (s->kind == SCREEN_SERIAL)
-				st = STYLE_TEXT;
-			screen_fill(s, left + 1, top + 3 + i, width - 2, st);
-		}
-		screen_text(s, left + 3, top + 3 + i, width - 5, st, t);
-	}
+	const enum action *act = what;
+	const char *label[] = {T("Restart the computer"),
+			       T("Power off"),
+			       T("Firmware setup"),
+			       T("Start this computer's own system"),
+			       T("Leave Isopod, back to the firmware"),
+			       T("Back to the menu")};
+	pod_snprintf(out, size, "%zu  %s", i + 1, label[act[i]]);
 }
 
 void page_actions(struct menu *m)
 {
 	enum action act[6];
-	size_t n = 0, sel = 0;
+	size_t n = 0;
 	act[n++] = ACT_RESTART;
 	if (m->fw->power_off)
 		act[n++] = ACT_POWER_OFF;
@@ -676,24 +661,10 @@ void page_actions(struct menu *m)
 	if (m->fw->firmware_bit != POD_FW_BIOS)
 		act[n++] = ACT_LEAVE;
 	act[n++] = ACT_BACK;
-	for (;;) {
-		for (uint32_t i = 0; i < m->screens; i++)
-			draw_actions(m, &m->screen[i], act, n, sel);
-		screen_flush(m);
-		uint32_t k = menu_wait_key(m, 0);
-		/* A digit chooses and Enter carries it out: it may be of an escape sequence that came in pieces. */
-		if (k >= '1' && k < '1' + n) {
-			sel = k - '1';
-		} else if (k == POD_KEY_UP) {
-			sel = sel ? sel - 1 : n - 1;
-		} else if (k == POD_KEY_DOWN) {
-			sel = sel + 1 < n ? sel + 1 : 0;
-		} else if (k == POD_KEY_ESC || k == POD_KEY_BACKSPACE || k == POD_KEY_LEFT) {
-			return;
-		} else if (k == POD_KEY_ENTER) {
-			break;
-		}
-	}
+	struct menu_choice c = {.title = T("What next?"), .count = n, .narrow = true, .line = action_line, .what = act};
+	size_t sel = choice_numbered(m, &c);
+	if (sel == n)
+		return;
 	switch (act[sel]) {
 	case ACT_RESTART:
 		m->fw->reboot(m->fw);

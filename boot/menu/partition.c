@@ -4,7 +4,6 @@
  * is (core/disk/partmode.h). The table is put back when the menu starts the next time (stick.c), or when the loader comes back.
  */
 #include "boot/menu/pages.h"
-#include "core/base/text.h"
 #include "core/rules/match.h"
 #include "core/trace/state.h"
 
@@ -29,7 +28,6 @@ bool partition_ask(struct menu *m, const char *name)
 		T("Until Isopod starts again, the stick's partition table names %s in the place of the data partition, so that "
 		  "its system finds it there; then the table is put back. 'isopod update' does it, too."),
 		name);
-	(void)pod_text_disarm(t, NULL);
 	return page_confirm(m, T("Start it as a partition?"), t);
 }
 

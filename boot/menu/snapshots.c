@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which snapshot to go back to: those of a layer store, the newest first, or that of a persistence file, in a box over the list. */
 #include "boot/menu/pages.h"
-#include "core/base/text.h"
 
 void page_date(char *buf, size_t size, int64_t seconds)
 {
@@ -45,6 +44,22 @@ static bool gather(struct menu *m, const struct pod_store *s, struct snapshots *
 	return n->id;
 }
 
+/* The box with them, for the key that ended it; `c` has what is in the list. */
+static bool chosen(struct menu *m, size_t image, struct menu_choice *c)
+{
+	char title[256];
+	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), m->stick.image[image].name);
+	c->title = title;
+	c->foot = T("Enter: go back to it. Esc: the menu. *: the current one. Times are UTC.");
+	return choice_run(m, c) == POD_KEY_ENTER;
+}
+
+/* `text` says why not; or what is so now. */
+static void say_done(struct menu *m, enum pod_status st, const char *text)
+{
+	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
+}
+
 /* Says what goes, asks once, and does it. */
 static void go_back(struct menu *m, size_t image, const struct pod_stored *last, const struct pod_stored *to)
 {
@@ -54,36 +69,25 @@ static void go_back(struct menu *m, size_t image, const struct pod_stored *last,
 	pod_snprintf(text, sizeof text,
 		     T("What was written to %s since the snapshot %s will be gone for good. All snapshots stay."), name,
 		     last ? last->name : "?");
-	(void)pod_text_disarm(title, NULL);
-	(void)pod_text_disarm(text, NULL);
 	if (!page_confirm(m, title, text))
 		return;
 	view_busy(m, T("Going back to the snapshot ..."));
 	enum pod_status st = rollback_to(m, image, to->id, text, sizeof text);
 	if (st == POD_OK)
 		pod_snprintf(text, sizeof text, T("%s shows the state of the snapshot %s again."), name, to->name);
-	(void)pod_text_disarm(text, NULL);
-	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
+	say_done(m, st, text);
 }
 
 static void choose(struct menu *m, size_t image, const struct pod_store *s)
 {
 	const struct pod_stored *cur = pod_store_find(s, s->current);
 	struct snapshots n;
-	char title[256];
 	if (!gather(m, s, &n)) {
 		page_message(m, T("Not done"), T("There is not enough memory."));
 		return;
 	}
-	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), m->stick.image[image].name);
-	(void)pod_text_disarm(title, NULL);
-	struct menu_choice c = {.title = title,
-				.foot = T("Enter: go back to it. Esc: the menu. *: the current one. Times are UTC."),
-				.count = n.count,
-				.selected = n.last < n.count ? n.last : 0,
-				.line = line,
-				.what = &n};
-	if (choice_run(m, &c) == POD_KEY_ENTER)
+	struct menu_choice c = {.count = n.count, .selected = n.last < n.count ? n.last : 0, .line = line, .what = &n};
+	if (chosen(m, image, &c))
 		go_back(m, image, cur ? pod_store_find(s, cur->parent) : NULL, pod_store_find(s, n.id[c.selected]));
 	pod_free(m->alloc, n.id);
 }
@@ -100,40 +104,31 @@ static void of_persistence(struct menu *m, size_t image)
 {
 	const char *name = m->stick.image[image].name;
 	struct pod_node node;
-	char title[256], text[700];
+	char text[700];
 	if (persist_snapshot(m, image, &node) != POD_OK) {
 		pod_snprintf(
 			text, sizeof text,
 			T("%s: it has no snapshots: it is not the current layer of a layer store, and beside it lies no snapshot of a "
 			  "persistence file."),
 			name);
-		(void)pod_text_disarm(text, NULL);
 		page_message(m, T("No snapshots"), text);
 		return;
 	}
-	pod_snprintf(title, sizeof title, T("Back to which snapshot? %s"), name);
-	(void)pod_text_disarm(title, NULL);
-	struct menu_choice c = {.title = title,
-				.foot = T("Enter: go back to it. Esc: the menu. *: the current one. Times are UTC."),
-				.count = 1,
-				.line = add_snapshot,
-				.what = &node};
-	if (choice_run(m, &c) != POD_KEY_ENTER)
+	struct menu_choice c = {.count = 1, .line = add_snapshot, .what = &node};
+	if (!chosen(m, image, &c))
 		return;
 	pod_snprintf(
 		text, sizeof text,
 		T("What %s has kept since then will be gone for good. The snapshot becomes the persistence file, and there is no "
 		  "other one: 'isopod persist snapshot' makes the next."),
 		name);
-	(void)pod_text_disarm(text, NULL);
 	if (!page_confirm(m, T("Back to the snapshot of the persistence file?"), text))
 		return;
 	view_busy(m, T("Going back to the snapshot ..."));
 	enum pod_status st = persist_go_back(m, image, text, sizeof text);
 	if (st == POD_OK)
 		pod_snprintf(text, sizeof text, T("%s: its persistence file is as it was at the snapshot."), name);
-	(void)pod_text_disarm(text, NULL);
-	page_message(m, st == POD_OK ? T("Done") : T("Not done"), text);
+	say_done(m, st, text);
 }
 
 void page_snapshots(struct menu *m, size_t image)
@@ -153,7 +148,6 @@ void page_snapshots(struct menu *m, size_t image)
 			     menu_status(m, st));
 	else
 		refused = rollback_refused(m, image, &s, text, sizeof text);
-	(void)pod_text_disarm(text, NULL);
 	if (refused)
 		page_message(m, T("Not possible"), text);
 	else

@@ -37,11 +37,15 @@ bool page_write(struct menu *m, const char *title, const char *text, char *line,
 struct menu_choice {
 	const char *title, *foot;
 	size_t count, selected;
+	bool narrow; /* for lines of a few words, and without a foot */
 	void (*line)(struct menu *m, const void *what, size_t i, char *out, size_t size);
 	const void *what;
 };
 /* Shows it until a key is pressed that does not move in it; returns that key. */
 uint32_t choice_run(struct menu *m, struct menu_choice *c);
+/* The same, until Enter chooses one, or Esc, Backspace or Left none: then c->count. A digit moves to its line; Enter carries it out, since a
+ * digit may be of an escape sequence that came in pieces. */
+size_t choice_numbered(struct menu *m, struct menu_choice *c);
 
 /* Pages of text (pager.c): lines, one string; a line may start with a mark. Zero-initialised; the caller frees `text`. */
 enum { MARK_HEAD = 1, MARK_WARN = 2, MARK_PAIR = 3 };

@@ -504,7 +504,7 @@ static enum pod_status start_system(struct pod_fw *fw, uint32_t id, char *msg, s
 {
 	CHECK(!fw->recorder);
 	system_started = id;
-	pod_strlcpy(msg, "The loader returned: Not Found (14).", size);
+	pod_strlcpy(msg, "The loader returned: Not Found (14).\n\x1b[31mred", size);
 	return POD_OK;
 }
 
@@ -521,7 +521,8 @@ TEST(systems_of_the_machine)
 	HAS(1, "1  Windows Boot Manager");
 	HAS(1, "2  debian?[31m");
 	CHECK_EQ(system_started, 9);
-	HAS(2, "The loader returned: Not Found (14).");
+	HAS(2, "The loader returned: Not Found (14).??[31mred");
+	CHECK(!strstr(fake.serial, "\x1b[31mred"));
 	HAS(3, "debian-9.ISO");
 	CHECK_EQ(fake.starts, 0);
 	fake.fw.own_list = no_system;

@@ -184,6 +184,26 @@ def listing(stick, **kw):
     return json.loads(must("list", stick, "--json", **kw).out)
 
 
+def plan(arg, *options):
+    """Whatever the status: it is 1 where nothing starts."""
+    return json.loads(isopod("plan", arg, "--json", *options).out)
+
+
+def starts(p):
+    return sorted(s["firmware"] for s in p["starts"] if s["starts"])
+
+
+def exported(arg, out, *options):
+    """The virtual disk as an NBD client gets it, in a file."""
+    sock = os.path.abspath("n.sock")
+    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock, "--once", *options], stdout=subprocess.PIPE,
+                              env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
+    server.stdout.readline()
+    run("nbdcopy", "nbd+unix:///?socket=" + sock, out, check=True, timeout=600)
+    server.wait(60)
+    return out
+
+
 def changed_store(kind, *mkfs):
     """A store whose filesystem was written over with another one of its kind after the snapshot."""
     for n in range(2):

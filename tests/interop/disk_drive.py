@@ -13,19 +13,14 @@ SIZE, EDGE = 24 * MIB, MIB
 
 
 @contextlib.contextmanager
-def loop(path, *options):
-    for _ in range(5):  # others look for a free one, too
-        r = run("losetup", "-f", "--show", *options, path)
-        if r.returncode == 0:
-            break
-        time.sleep(0.2)
-    if not check(r.returncode == 0, "no loop device (as root only): " + r.stdout):
+def loop(path, write=True):
+    dev = loop_device(path, write=write)
+    if not check(dev, "no loop device (as root only)"):
         raise SystemExit(summary())
-    dev = r.stdout.strip()
     try:
         yield dev
     finally:
-        run("losetup", "-d", dev)
+        loop_release(dev, path)
 
 
 def read(path, at, size):
@@ -83,14 +78,13 @@ def refused():
         os.mknod("other", 0o600 | stat.S_IFBLK, os.stat(dev).st_rdev)
         one_line(isopod("disk", "convert", dev, "other", "--replace", "--yes"), 3, "itself by another node", "is what is to be copied")
         one_line(isopod("disk", "convert", "idle", dev, "--replace", "--yes", "--input-format", "raw"), 3, "the file behind it")
-        with open("idle", "rb") as f:
-            equal(sha256("idle"), before, "refusals change nothing")
+        equal(sha256("idle"), before, "refusals change nothing")
         run("mke2fs", "-q", "-F", dev, check=True)
         os.mkdir("mnt")
         if check(run("mount", "-t", "ext4", dev, "mnt").returncode == 0, "mounted"):
             one_line(isopod("disk", "convert", "d.vhdx", dev, "--replace", "--yes"), 3, "mounted", "is mounted at")
             run("umount", "mnt", check=True)
-    with loop("idle", "-r") as dev:
+    with loop("idle", write=False) as dev:
         one_line(isopod("disk", "convert", "d.vhdx", dev, "--replace", "--yes"), 3, "write-protected", "write")
     for node in ("/dev/null", "/dev/zero"):
         one_line(isopod("disk", "convert", "d.vhdx", node, "--replace", "--yes"), 3, node, "not a regular file")

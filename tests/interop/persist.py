@@ -53,11 +53,6 @@ def iso(name):
     return name + ".iso"
 
 
-def plan(arg):
-    """None of the ISOs has a loader: status 1."""
-    return json.loads(isopod("plan", arg, "--json").out)
-
-
 def place(stick, path):
     e = plan("%s:%s.persist" % (stick, path))["extents"]
     check(len(e) == 1, "%s: one piece: %r" % (path, e))
@@ -133,24 +128,13 @@ def told_in_menus(stick):
 
 
 def menu_of(path, words=None):
-    export(path, *(["--arguments", words] if words else []))
+    exported(path, "served", *(["--arguments", words] if words else []))
     run("xorriso", "-osirrox", "on", "-indev", "served", "-extract", "/boot/grub.cfg", "menu.cfg", check=True)
     with open("menu.cfg") as f:
         text = f.read()
     os.chmod("menu.cfg", 0o644)
     os.remove("menu.cfg")
     return text
-
-
-def export(path, *more):
-    """The virtual disk, in the file "served"."""
-    sock = os.path.abspath("sock")
-    server = subprocess.Popen([ISOPOD, "export", path, "--nbd", sock, *more], stdout=subprocess.PIPE,
-                              env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
-    server.stdout.readline()
-    run("nbdcopy", "nbd+unix:///?socket=" + sock, "served", check=True, timeout=60)
-    server.terminate()
-    server.wait(60)
 
 
 def told_by_words(stick):
@@ -234,7 +218,7 @@ def handed_over():
         p = plan(stick + ":" + path)
         served = next(o for o in p["overlays"] if o["kind"] == "initrd")
         check(p["persistence"]["kind"] in ("live-boot", "casper"), "%s: the plan says so: %r" % (path, p.get("persistence")))
-        export(stick + ":" + path)
+        exported(stick + ":" + path, "served")
         with open("served", "rb") as f:
             f.seek(served["offset"])
             data = f.read(served["length"])

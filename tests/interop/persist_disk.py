@@ -39,10 +39,6 @@ def disk(path):
         f.write(v.read())
 
 
-def plan(arg):
-    return json.loads(isopod("plan", arg, "--json").out)
-
-
 def place(stick, path):
     e = plan("%s:%s" % (stick, path))["extents"]
     check(len(e) == 1, "%s: one piece: %r" % (path, e))
@@ -75,13 +71,7 @@ def keep(stick, image, changes):
 
 
 def served(arg):
-    sock = os.path.abspath("sock")
-    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock], stdout=subprocess.PIPE, env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
-    server.stdout.readline()
-    run("nbdcopy", "nbd+unix:///?socket=" + sock, "served", check=True, timeout=60)
-    server.terminate()
-    server.wait(60)
-    with open("served", "rb") as f:
+    with open(exported(arg, "served"), "rb") as f:
         return f.read()
 
 

@@ -50,20 +50,6 @@ def helpers():
     return made
 
 
-def plan(arg):
-    return json.loads(isopod("plan", arg, "--json").out)
-
-
-def exported(arg, out):
-    sock = os.path.abspath("n.sock")
-    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock, "--once"], stdout=subprocess.PIPE,
-                              env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
-    server.stdout.readline()
-    run("nbdcopy", "nbd+unix:///?socket=" + sock, out)
-    server.wait(20)
-    return out
-
-
 def files_below(folder):
     return {os.path.relpath(os.path.join(d, f), folder): pathlib.Path(d, f).read_bytes() for d, _, fs in os.walk(folder) for f in fs}
 

@@ -17,25 +17,6 @@ MIB = 1 << 20
 SHOWN = [p for p in windows_media.FILES if p.startswith(("boot/", "efi/", "bootmgr")) or p == "sources/boot.wim"]
 
 
-def plan(arg, *options):
-    return json.loads(isopod("plan", arg, "--json", *options).out)
-
-
-def starts(p):
-    return sorted(s["firmware"] for s in p["starts"] if s["starts"])
-
-
-def exported(arg, out, *options):
-    """The virtual disk as an NBD client gets it."""
-    sock = os.path.abspath("n.sock")
-    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock, "--once", *options], stdout=subprocess.PIPE,
-                              env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
-    server.stdout.readline()
-    run("nbdcopy", "nbd+unix:///?socket=" + sock, out)
-    server.wait(20)
-    return out
-
-
 def look_at(arg, want, what):
     """want: {path on the disk: bytes}"""
     p = plan(arg)

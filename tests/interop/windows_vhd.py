@@ -47,22 +47,9 @@ def pack(tree, raw, size=48 * MIB):
     os.unlink("volume.ntfs")
 
 
-def plan(arg):
-    return json.loads(isopod("plan", arg, "--json").out)  # status 1: nothing in it starts
-
-
-def starts(p):
-    return sorted(s["firmware"] for s in p["starts"] if s["starts"])
-
-
-def exported(arg):
+def export_volume(arg):
     """The partition of the disk that is served, and its table."""
-    sock = os.path.abspath("n.sock")
-    server = subprocess.Popen([ISOPOD, "export", arg, "--nbd", sock, "--once"], stdout=subprocess.PIPE,
-                              env=dict(os.environ, ISOPOD_DATA=os.path.abspath("data")))
-    server.stdout.readline()
-    run("nbdcopy", "nbd+unix:///?socket=" + sock, "disk.img")
-    server.wait(20)
+    exported(arg, "disk.img")
     table = json.loads(run("sfdisk", "--json", "disk.img").stdout)["partitiontable"]["partitions"]
     check(len(table) == 1 and table[0]["type"] == "ef", "%s: one partition: %s" % (arg, table))
     cut_out("disk.img", table[0]["start"] * 512, os.path.getsize("disk.img") - table[0]["start"] * 512, "volume.img")
@@ -112,7 +99,7 @@ def check_served(arg, file, host, what):
     origin = {f["path"]: f["origin"] for f in p["windows"]["files"]}
     equal(sorted(origin), sorted(["/EFI/Microsoft/Boot/BCD", "/boot/bcd"] + ["/" + x for x in want]), what + ": files")
     check(origin["/boot/bcd"] == origin["/EFI/Microsoft/Boot/BCD"] == "made", what + ": the BCD is made")
-    exported(arg)
+    export_volume(arg)
     for path, source in want.items():
         equal(on_disk(path), open("tree/Windows/Boot/" + source, "rb").read(), what + ": " + path)
     check_bcd("EFI/Microsoft/Boot/BCD", "winload.efi", file, host, what + ", UEFI")

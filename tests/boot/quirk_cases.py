@@ -68,17 +68,11 @@ UEFI_OWN = {
 UEFI_ALL = "ALFMPGESN"
 
 
-def said(letters):
-    return ("-fw_cfg", "name=opt/isopod.quirks,string=" + letters) if letters else ()
-
-
-def uefi_machine(letters):
-    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/uefi.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.5,bootindex=0") + said(letters)
-
-
-def bios_machine(letters):
-    """QEMU's arguments: the disk with the faults first, as the BIOS's 80h."""
-    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/bios.img,snapshot=on", "-device", "ide-hd,drive=quirk,bus=ide.0,bootindex=0") + said(letters)
+def machine(firmware, letters):
+    """QEMU's arguments: the disk with the faults first, for a BIOS as its 80h."""
+    bus = {"bios": 0, "uefi": 5}[firmware]
+    return ("-drive", "if=none,id=quirk,format=raw,file={build}/quirk/%s.img,snapshot=on" % firmware,
+            "-device", "ide-hd,drive=quirk,bus=ide.%d,bootindex=0" % bus) + (("-fw_cfg", "name=opt/isopod.quirks,string=" + letters) if letters else ())
 
 
 def check_no_stick(vm, env, case):
@@ -114,20 +108,20 @@ def add_to(case, menu, efionly):
     EFIONLY = efionly
     for name, (letters, _) in BIOS.items():
         # Memory that is not there shows where there is little.
-        case("bios-quirk-" + name, "bios", "quirks", "memtest", timeout=240, memory=24 if "M" in letters else 256, machine=bios_machine(letters),
+        case("bios-quirk-" + name, "bios", "quirks", "memtest", timeout=240, memory=24 if "M" in letters else 256, machine=machine("bios", letters),
              writes=True, group="long")
-    case("bios-quirks-live", "bios", "main", "live", machine=bios_machine(BIOS_ALL), timeout=600, group="long")
-    case("bios-quirks-rest", "bios", "quirks", "memtest", timeout=120, memory=256, machine=bios_machine(BIOS_REST), writes=True, group="long")
-    case("bios-quirks", "bios", "quirks", "floppy", timeout=90, memory=256, machine=bios_machine(BIOS_ALL))
+    case("bios-quirks-live", "bios", "main", "live", machine=machine("bios", BIOS_ALL), timeout=600, group="long")
+    case("bios-quirks-rest", "bios", "quirks", "memtest", timeout=120, memory=256, machine=machine("bios", BIOS_REST), writes=True, group="long")
+    case("bios-quirks", "bios", "quirks", "floppy", timeout=90, memory=256, machine=machine("bios", BIOS_ALL))
     for name, (letters, _) in UEFI.items():
         case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "serial" if name.startswith("keys") else "next", timeout=150, memory=256,
-             machine=uefi_machine(letters), group="long")
+             machine=machine("uefi", letters), group="long")
     for name, marker, after in (("block-io-2", "does not show this stick as a disk", check_no_stick), ("watchdog", menu, check_watchdog),
                                 ("keys-twice", menu, check_twice)):
         case("uefi-quirk-" + name, "uefi", "quirks", "efionly", "menu", marker=marker, timeout=150, memory=256,
-             machine=uefi_machine(UEFI_OWN[name][0]), after=after, group="long")
+             machine=machine("uefi", UEFI_OWN[name][0]), after=after, group="long")
     # Where the letters are lost nothing starts.
-    case("bios-quirks-unsaid", "bios", "quirks", "floppy", "menu", marker=r"@Hard Disk\.\.\.\s*\?", timeout=60, memory=256, machine=bios_machine(""), group="long")
+    case("bios-quirks-unsaid", "bios", "quirks", "floppy", "menu", marker=r"@Hard Disk\.\.\.\s*\?", timeout=60, memory=256, machine=machine("bios", ""), group="long")
     case("uefi-quirks-unsaid", "uefi", "quirks", "efionly", "menu", marker="quirks: nobody says which", timeout=90, memory=256,
-         machine=uefi_machine(""), group="long")
-    case("uefi-quirks", "uefi", "quirks", "efionly", "serial", timeout=180, memory=256, machine=uefi_machine(UEFI_ALL), group="long")
+         machine=machine("uefi", ""), group="long")
+    case("uefi-quirks", "uefi", "quirks", "efionly", "serial", timeout=180, memory=256, machine=machine("uefi", UEFI_ALL), group="long")

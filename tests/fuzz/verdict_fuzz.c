@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel logs and verdicts. The input: 8 bytes of facts (below), u16 length of a kernel log, the log, sectors of the state file
+ * Kernel logs and verdicts. The input: 9 bytes of facts (below), u16 length of a kernel log, the log, sectors of the state file
  * (fuzz_record.h). The log is classified by itself, then every boot that the file holds gets its verdict, with the log and
  * without.
  *
  *   +0  what is known: bit 0 a last read, 1 a failed one, 2 a slow one, 3 a damaged file, 4 the image has changed, 5 a missing file,
  *       6 and 7 the firmware's other mode
  *   +1  kind of the places, in bit 6 that it will not start rather than may not, +2 usb-storage, and above it why that is,
- *       +3 percent of the file in which the last read was, +4 u32 size of the largest initrd
+ *       +3 percent of the file in which the last read was, in bit 7 that a file of the stick's own is damaged,
+ *       +4 u32 size of the largest initrd, +8 what the plan says against a start
  */
 #include "tests/fuzz/fuzz_record.h"
 #include "core/base/str.h"
@@ -15,7 +16,7 @@
 #include "core/trace/screen.h"
 #include "core/trace/verdict.h"
 
-#define FACTS 8
+#define FACTS 9
 
 static void finding_is_sound(const char *log, size_t len)
 {
@@ -76,7 +77,7 @@ static void facts(struct pod_verdict_facts *f, struct pod_where w[3], const uint
 	for (unsigned i = 0; i < 3; i++) {
 		w[i].kind = (enum pod_where_kind)((p[1] + i) % POD_WHERE_COUNT);
 		strcpy(w[i].path, p[1] & 0x80 ? "" : "live/initrd.img");
-		w[i].percent = p[3] % 101;
+		w[i].percent = (p[3] & 0x7f) % 101;
 		w[i].length_bytes = 100 << 20;
 		w[i].offset_bytes = w[i].length_bytes / 100 * w[i].percent;
 	}
@@ -85,11 +86,12 @@ static void facts(struct pod_verdict_facts *f, struct pod_where w[3], const uint
 	f->slowest = p[0] & 4 ? &w[2] : NULL;
 	f->damaged_file = p[0] & 8 ? "live/vmlinuz" : NULL;
 	f->image_changed = p[0] & 16;
-	f->stick_file = p[0] & 64 ? "ISOPOD/SHIMX64" : NULL;
+	f->stick_file = p[3] & 0x80 ? "ISOPOD/SHIMX64" : NULL;
 	f->missing_file = p[0] & 32 ? "live/vmlinuz" : NULL;
 	f->other_mode = (enum pod_known)(p[0] >> 6 & 3);
 	f->usb_storage = (enum pod_known)(p[2] % 3);
 	f->initrd_bytes = pod_get_le32(p + 4);
+	f->why = (enum pod_start_why)(p[8] % POD_WHY_COUNT);
 	start = (struct pod_start){.why = (enum pod_start_why)(p[2] / 3 % POD_WHY_COUNT), .fix = "", .arg = {"2", "LUKS"}};
 	start.starts = p[1] & 0x40 ? POD_STARTS_NOT : POD_STARTS_UNKNOWN;
 	f->start = start.why && *pod_start_what(start.why) ? &start : NULL;

@@ -23,10 +23,10 @@ def progress(flags, errors, *numbers):
             stages(*numbers))
 
 
-def write(name, fact, log, image_flags, flags, errors, menu, linux=()):
+def write(name, fact, log, image_flags, flags, errors, menu, linux=(), why=0):
     machine = struct.pack("<IBBHQ", 2, 1, 1, 9, 1700000000).ljust(0xb8, b"\0") + b"maker"
     image = struct.pack("<QQQQI", 1 << 28, 1 << 29, 3, 4, image_flags).ljust(0x80, b"\0") + b"/images/x.iso"
-    data = fact + struct.pack("<H", len(log)) + log
+    data = fact + struct.pack("<BH", why, len(log)) + log
     data += at(1, 0, sector(1, 1, 1, machine)) + at(1, 1, sector(1, 2, 1, image)) + at(1, 2, sector(1, 3, 2, progress(flags, errors, *menu)))
     if linux:
         text = struct.pack("<IB3xIIII", 900, len(linux), 4, 12000, 1 << 20, 1 << 19) + b"6.1.0".ljust(64, b"\0") + b"sda".ljust(24, b"\0")
@@ -40,7 +40,7 @@ def write_windows(name, image_flags, menu, events):
     image = struct.pack("<QQQQI", 1 << 28, 1 << 29, 3, 4, image_flags).ljust(0x80, b"\0") + b"/images/x.iso"
     pe = (struct.pack("<IBcHIIII", 12000, len(events), b"D", 0, 10 << 16, 22621, 1, 2) + b"PCI\\VEN_8086&DEV_9A0B".ljust(64, b"\0") +
           b"winpeshl.exe".ljust(64, b"\0")).ljust(0xe8, b"\0") + stages(*events)
-    data = bytes([1, 1, 1, 99]) + struct.pack("<IH", 0, 0) + at(1, 1, sector(1, 2, 1, image)) + at(1, 2, sector(1, 3, 2, progress(2, 0, *menu)))
+    data = bytes([1, 1, 1, 99]) + struct.pack("<IBH", 0, 0, 0) + at(1, 1, sector(1, 2, 1, image)) + at(1, 2, sector(1, 3, 2, progress(2, 0, *menu)))
     if events:
         data += at(1, 4, sector(1, 7, 1, pe))
     with open(os.path.join(sys.argv[1], name), "wb") as f:
@@ -54,12 +54,13 @@ LINUX = {"shim": (32,), "found": (32, 33, 34), "shown": (32, 33, 34, 35), "mount
 for n, (name, menu) in enumerate(MENU.items()):
     for flags in (0, 1, 2, 3):
         write("%s-%d" % (name, flags), bytes([n * 3 % 32, n, n % 3, 99 if flags & 1 else 30]) + struct.pack("<I", 40 << 20), LOGS[n % len(LOGS)],
-              flags ^ n % 4, flags, n % 2, menu)
+              flags ^ n % 4, flags, n % 2, menu, why=4 * n + flags)
 for n, (name, linux) in enumerate(LINUX.items()):
     write("linux-" + name, bytes([n, 1, 1, 50, 0, 0, 0, 16]), LOGS[n % len(LOGS)], 2, 2, 0, MENU["exit"], linux)
 WINDOWS = {"silent": (), "found": (48, 50), "good": (48, 49, 50, 51, 52), "late": (48, 53, 52, 50, 51), "not-attached": (48, 50, 54),
            "no-program": (48, 50, 51, 55), "ended": (48, 50, 51, 52, 57), "driver": (48, 56)}
 for name, events in WINDOWS.items():
     write_windows("windows-" + name, 16, MENU["exit"], events)
+write("stick-file", bytes([1, 4, 1, 0x80 | 50, 0, 0, 0, 16]), b"", 8, 2, 0, MENU["loader"])
 write("missing", bytes([33, 4, 1, 50, 0, 0, 0, 16]), b"error: file `/live/vmlinux' not found.\nKernel panic - not syncing\n", 8, 2, 0, MENU["loader"])
 write_windows("windows-bios", 16, MENU["loader"], ())

@@ -14,8 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		named = (enum pod_diskfile)(data[len - 5] % POD_DISKFILE_COUNT);
 	}
 	fuzz_init(&env, data, len, 512, 16384, 32768);
-	if (pod_diskfile_decide(&env.dev, said, named, &f, &diag) == POD_OK)
+	enum pod_status st = pod_diskfile_decide(&env.dev, said, named, &f, &diag);
+	if (st == POD_OK)
 		FUZZ_REQUIRE(f > POD_DISKFILE_NONE && f < POD_DISKFILE_COUNT && (!said || f == said));
+	else /* nothing is looked for where the file has ended */
+		FUZZ_REQUIRE(st == POD_E_FORMAT || (st == POD_E_UNSUPPORTED && diag.what) ||
+			     (st == POD_E_IO && env.fail_read && env.reads >= env.fail_read));
 	fuzz_done(&env);
 	return 0;
 }

@@ -104,7 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require_disk(&r);
 		require_written(&r, &r.persist);
 		require_written(&r, &r.cow);
-		FUZZ_REQUIRE(!r.cow.length_bytes == !r.cow_sectors && r.cow_sectors <= 2048);
+		FUZZ_REQUIRE(!r.cow.length_bytes == !r.cow_sectors && r.cow_sectors <= 2048 &&
+			     !(r.cow_sectors & (r.cow_sectors - 1)));
 		check_runs(&r, 512);
 		check_runs(&r, 4096);
 		check_runs(&r, 1);

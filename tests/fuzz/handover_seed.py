@@ -42,6 +42,8 @@ SEEDS = {
     "persist beyond": record([(2 * MIB, MIB)], MIB, chunks=chunk(16, struct.pack("<QQ", 63 * MIB, 4 * MIB))),
     "overlay": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=disk([(2 * MIB, 3 * MIB)], 3 * MIB) + chunk(17, struct.pack("<QQII", 8 * MIB, 4 * MIB, 8, 0))),
     "overlay in the image": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(17, struct.pack("<QQII", 4 * MIB, 4 * MIB, 8, 0))),
+    "overlay of no sectors": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(17, struct.pack("<QQII", 8 * MIB, 4 * MIB, 0, 0))),
+    "overlay of 12 sectors": record([(2 * MIB, 3 * MIB)], 3 * MIB, chunks=chunk(17, struct.pack("<QQII", 8 * MIB, 4 * MIB, 12, 0))),
     "short": record([(2 * MIB, 512)], 12, path=b""),
 }
 for name, data in SEEDS.items():

@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_init(&e, data, size, 512, 0, 0);
 	if (e.len < 128 || e.len > sizeof buf)
 		return 0;
-	repair = !(e.data[e.len - 1] & 1);
+	repair = !(e.data[e.len - 1] & 2); /* 0x11 ends a sound one */
 	if (memcmp(e.data, "PODHASH1", 8) == 0) {
 		memcpy(buf, e.data, e.len);
 		if (repair)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Every mistake of tests/break.txt, made in a copy of the tree and the build folder, must be noticed by the test that is named there.
 # A line whose expression changes nothing, or after which the test cannot be built, has failed too.
-#     break.sh            every line; first, that every test has one
+#     break.sh            every line; first, what --missing looks at
 #     break.sh REGEX      the lines that match
 #     break.sh --sound [REGEX]    the same tests without the mistakes: none may fail, or it would fail for another reason there
-#     break.sh --missing  only whether every test has its line: quick
+#     break.sh --missing  only whether every test has its line, and every line changes its file: seconds, nothing is built
 set -u
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
@@ -32,12 +32,38 @@ lines() {
 	sed -n 's/^\([^# ]\{1,\}\) *:: \(.*\) :: \([^:]*\)$/\1\t\2\t\3/p' tests/break.txt
 }
 
+# The one file of the tree that FILE names, its end or all of it.
+path_of() {
+	local path
+	path=$(git ls-files "$1" "*/$1")
+	[ -n "$path" ] && [ "$(echo "$path" | wc -l)" -eq 1 ] && echo "$path"
+}
+
+# Lines that no longer make a mistake, as the code that they changed is another now.
+stale() {
+	local file expression test path part
+	while IFS=$'\t' read -r file expression test; do
+		if ! path=$(path_of "$file"); then
+			wrong "$file, $test: not the name of one file"
+			continue
+		fi
+		while IFS= read -r part; do # of several, each
+			if ! sed -e "$part" "$path" >"$work/mistaken"; then
+				wrong "$file, $test: $part: not an expression for sed"
+			elif cmp -s "$path" "$work/mistaken"; then
+				wrong "$file, $test: $part: changes nothing"
+			fi
+		done <<<"${expression//; s\//$'\n's/}"
+	done < <(lines)
+}
+
 missing() {
 	lines | cut -f 3 | cut -d ' ' -f 1 | sort -u >"$work/listed"
 	tests | sort -u >"$work/tests"
 	for t in $(comm -13 "$work/listed" "$work/tests"); do wrong "$t: tests/break.txt has no mistake for it"; done
 	for t in $(comm -23 "$work/listed" "$work/tests"); do wrong "$t, in tests/break.txt: no such test"; done
 	[ "$(lines | wc -l)" -eq "$(grep -c -v -e '^#' -e '^$' tests/break.txt)" ] || wrong "tests/break.txt: a line is not FILE :: EXPRESSION :: TEST"
+	stale
 }
 
 # A tree of its own for git too, which some tests ask. The folder's name is in what was built; that of a copy elsewhere is "build" all
@@ -84,8 +110,7 @@ passes() {
 
 one() { # one FILE EXPRESSION TEST [ARGUMENT...]
 	local what="$1, ${*:3}: $2" path
-	path=$(git ls-files "$1" "*/$1")
-	if [ "$(echo "$path" | wc -l)" -ne 1 ] || [ -z "$path" ]; then
+	if ! path=$(path_of "$1"); then
 		wrong "$what: not the name of one file"
 		return
 	fi

@@ -44,7 +44,7 @@ for f in sys.argv[1:]: compile(open(f, encoding="utf-8").read(), f, "exec")' $py
 	run "includes that point up are seen" tests/include_direction.py --made-up
 	run "menu is translated" make -s B="$B" lint-menu
 	run "command is translated" make -s B="$B" lint-po
-	run "every test has its mistake in tests/break.txt" tests/break.sh --missing
+	run "every test has its mistake in tests/break.txt, and each is one still" tests/break.sh --missing
 	run "licence line in every source" sh -c 'for f in "$@"; do head -n 3 "$f" | grep -q "SPDX-License-Identifier: BSD-2-Clause" || { echo "$f"; bad=1; }; done; [ -z "$bad" ]' - $c_files $sh_files $py_files
 }
 echo "$pass passed, $fail failed"

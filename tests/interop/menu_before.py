@@ -207,6 +207,24 @@ def power(fs, step):
         equal(run("fsck.exfat", "-n", cut_out("cut.img", start, length, "part.exfat")).returncode, 0, "fsck.exfat")
 
 
+def made_ahead(rng):
+    """Power fails while spare files are made, or given up: what the store shows stays, and the same command does the rest."""
+    copy("exfat.whole", "n.img")
+    for want, have in (("0", 3), ("2", 0)):
+        equal(listed("n.img")["spares"], have, "before: spare %s" % want)
+        writes = record_store("n.img", STORE, "spare", want)
+        states = 0
+        for name, state in each_state("n.img", writes, rng, lambda n, w: n % 5 == 0 or n + 4 > sum(x is not None for x in writes)):
+            r = must("layer", "check", at(state))
+            check(" 0 faults" in r.out, "spare %s: %s: %s" % (want, name, r.out))
+            equal(shows(state), whole_shows, "spare %s: %s: what it shows" % (want, name))
+            must("layer", "spare", at(state), want)
+            equal(listed(state)["spares"], int(want), "spare %s: %s: once more" % (want, name))
+            states += 1
+        check(states > 3, "%d states" % states)
+        must("layer", "spare", at("n.img"), want)
+
+
 def crc32c(data):
     crc = 0xFFFFFFFF
     for b in data:
@@ -301,6 +319,7 @@ def main():
             power(fs, step)
             copy("whole.img", fs + ".whole")
         refused(rng)
+        made_ahead(rng)
         older_index(rng)
         rebuilt()
     finish()

@@ -265,3 +265,48 @@ TEST(power_cuts_on_the_way_to_another_parent)
 {
 	cut_everywhere(true, true);
 }
+
+/* Whatever moment power fails in, it shows what it showed, by the same identifier. */
+static void check_settled(void *ctx, size_t cut)
+{
+	struct scene *s = ctx;
+	struct mem_file real = *s->child;
+	uint8_t now[16];
+	mem_attach(s->child, s->out, real.dev.size_bytes, real.name);
+	s->child->vf.id[0] = real.vf.id[0];
+	bool ok = guid_of(s->child, now) && memcmp(now, s->guid, 16) == 0 && show(s->child, false, s->buf) &&
+		  memcmp(s->buf, s->old, SIZE) == 0 && pod_vhdx_settle(&s->child->vf, &test_alloc, now, NULL) == POD_OK &&
+		  memcmp(now, s->guid, 16) == 0 && show(s->child, false, s->buf) && memcmp(s->buf, s->old, SIZE) == 0;
+	if (!ok && s->bad++ < 5)
+		printf("cut after write %zu\n", cut);
+	*s->child = real;
+	s->child->dev.ctx = s->child;
+	s->child->fault.dev.ctx = &s->child->fault;
+	s->child->vf.dev = &s->child->dev;
+}
+
+TEST(its_log_is_carried_out)
+{
+	struct scene s;
+	uint8_t now[16];
+	begin(&s);
+	CHECK(put(s.child, 7u << 20, 4096, 4, true));
+	CHECK(show(s.child, false, s.old) && guid_of(s.child, s.guid));
+	s.child->fault.dev.size_bytes = CAP;
+	s.child->vf.resize = NULL;
+	s.child->dev.read_only = true;
+	CHECK(pod_vhdx_settle(&s.child->vf, &test_alloc, now, NULL) == POD_E_READONLY);
+	s.child->dev.read_only = false;
+	fault_record(&s.child->fault);
+	CHECK(pod_vhdx_settle(&s.child->vf, &test_alloc, now, NULL) == POD_OK && memcmp(now, s.guid, 16) == 0);
+	CHECK(s.child->fault.n > 2);
+	s.out = calloc(1, MEM_CAP);
+	CHECK(fault_states(&s.child->fault, s.out, 7, check_settled, &s) > 5);
+	CHECK_EQ(s.bad, 0);
+	/* nothing is left to do */
+	const size_t writes = s.child->fault.n;
+	CHECK(pod_vhdx_settle(&s.child->vf, &test_alloc, now, NULL) == POD_OK && memcmp(now, s.guid, 16) == 0);
+	CHECK_EQ(s.child->fault.n, writes);
+	CHECK(show(s.child, false, s.buf) && memcmp(s.buf, s.old, SIZE) == 0);
+	end(&s);
+}

@@ -47,7 +47,7 @@ size_t snapshot_followed(struct menu *m, size_t image)
 bool snapshot_before(struct menu *m, size_t *image, enum start_choice by)
 {
 	m->kept[0] = 0;
-	if (!snapshot_by_rule(m, *image))
+	if (!store_of(m, *image) || !snapshot_by_rule(m, *image))
 		return true;
 	view_busy(m, T("Taking a snapshot ..."));
 	enum store_kept kept = store_keep(m, image, m->kept, sizeof m->kept);

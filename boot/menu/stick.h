@@ -124,7 +124,7 @@ bool rollback_offers(const struct pod_store *s, const struct pod_stored *e);
 enum pod_status POD_MUST_USE rollback_to(struct menu *m, size_t image, uint32_t id, char *text, size_t size);
 /* Why that cannot be, whatever the layer; false: it can. `text` holds the sentence. */
 bool rollback_refused(struct menu *m, size_t image, const struct pod_store *s, char *text, size_t size);
-/* The current layer of the store in *image becomes a snapshot, and a spare file the current layer: *image from then on (keep.c). */
+/* The current layer of the store in *image becomes a snapshot, and a spare file the current layer: *image from then on (spare.c). */
 enum store_kept {
 	KEPT,	     /* `text` says as what */
 	KEPT_BEFORE, /* nothing was written since the last snapshot; `text` says so */

@@ -2,7 +2,7 @@
 /*
  * Layer stores on the stick (core/layer/index.h): of each, the list shows the current layer alone, and that one can be made empty where
  * it lies (core/vhd/vhdx_empty.c), to go on from the last snapshot or from another one (rollback.c). The boot manager makes no files; to keep
- * the current layer as a snapshot it goes on in a spare one (keep.c).
+ * the current layer as a snapshot it goes on in a spare one (spare.c).
  */
 #include "boot/menu/store.h"
 #include "core/fs/ntfs.h"

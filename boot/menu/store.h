@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What store.c has for rollback.c and keep.c, and these for each other. */
+/* What store.c has for rollback.c and spare.c, and these for each other. */
 #ifndef POD_MENU_STORE_H
 #define POD_MENU_STORE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * isopod layer spare: files that are made ahead, for the boot manager, which makes none: with `snapshot` in isopod.conf it keeps the state
- * before a start as a snapshot, and goes on in a spare file (boot/menu/keep.c). The index knows them, but as no layers.
+ * before a start as a snapshot, and goes on in a spare file (boot/menu/spare.c). The index knows them, but as no layers.
  */
 #include <getopt.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@ import sys
 LAYERS = [
     ["font"],
     ["date", "gfx", "escape", "serial", "screen", "keys"],
-    ["stick", "scan", "store", "rollback", "keep", "persist", "language"],
+    ["stick", "scan", "store", "rollback", "spare", "persist", "language"],
     ["view", "box", "choose", "pager"],
     ["last", "journal", "before", "persist_keep", "start", "memory", "partition", "looking", "launch", "probe", "images", "arguments", "snapshots", "own", "pages", "story", "browse"],
     ["main"],

@@ -11,8 +11,8 @@ STORE = "/vm/win"
 CLOCK = "1795980900"  # 2026-11-29 19:35 UTC
 
 
-def menu(stick, *keys, writes=-1, clock=None):
-    r = run(os.path.join(B, "interop/menu"), stick, "keys", str(writes), *keys, env={**os.environ, **({"MENU_CLOCK": clock} if clock else {})})
+def menu(stick, *keys, writes=-1, clock="0"):
+    r = run(os.path.join(B, "interop/menu"), stick, "keys", str(writes), *keys, env={**os.environ, "MENU_CLOCK": clock})
     equal(r.returncode, 0, "the menu ends: " + r.stdout[-300:])
     return " ".join(re.sub("\x1b\\[[0-9;]*[A-Za-z]", " ", r.stdout).split())  # where lines are broken is not looked at
 

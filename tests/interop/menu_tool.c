@@ -92,14 +92,6 @@ static enum pod_status no_start(struct pod_fw *fw, struct pod_plan *plan, const 
 	return POD_E_UNSUPPORTED;
 }
 
-/* MENU_CLOCK: seconds since 1970 by the firmware's clock. */
-static void describe(struct pod_fw *fw, struct pod_rec_machine *r)
-{
-	const char *clock = getenv("MENU_CLOCK");
-	(void)fw;
-	r->clock_seconds = clock ? strtoull(clock, NULL, 10) : 0;
-}
-
 static enum pod_status synced(struct pod_dev *d)
 {
 	(void)d;
@@ -109,6 +101,14 @@ static enum pod_status synced(struct pod_dev *d)
 static void nothing(struct pod_fw *fw)
 {
 	(void)fw;
+}
+
+/* MENU_CLOCK: seconds since 1970 by the firmware's clock, 0: it has none. */
+static void clock_only(struct pod_fw *fw, struct pod_rec_machine *m)
+{
+	const char *clock = getenv("MENU_CLOCK");
+	(void)fw;
+	m->clock_seconds = clock ? strtoull(clock, NULL, 10) : 1700000000;
 }
 
 static int run_keys(const char *path, long writes, char **words)
@@ -130,8 +130,8 @@ static int run_keys(const char *path, long writes, char **words)
 			    .get_key = next_key,
 			    .millis = clock_of_writes,
 			    .idle = nothing,
+			    .describe = clock_only,
 			    .start = no_start,
-			    .describe = describe,
 			    .reboot = nothing};
 	pod_boot_main(&fw);
 	return 1;

@@ -87,7 +87,7 @@ static size_t draw_pager(struct menu_screen *s, const char *title, const char *t
 static uint32_t next_key(struct menu *m, struct menu_pager *p)
 {
 	uint32_t key = p->meanwhile ? menu_key(m) : menu_wait_key(m, 0);
-	if (key == POD_KEY_NONE && !p->meanwhile(m, p, p->ctx))
+	if (key == POD_KEY_NONE && p->meanwhile && !p->meanwhile(m, p, p->ctx))
 		p->meanwhile = NULL;
 	return key;
 }

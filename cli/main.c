@@ -148,8 +148,8 @@ int main(int argc, char **argv)
 	/* The cache of each file of a chain is some 2 MiB: from the heap, which grows in few steps, and not by two calls for each. What
 	 * was never touched takes no memory. */
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
-	mallopt(M_TOP_PAD, 16 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_TOP_PAD, 8 << 20);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
 	/* A reader that goes away ends the output, not us halfway through a write to the stick. */
 	signal(SIGPIPE, SIG_IGN);
 	rc = run(argc, argv, &fault);

@@ -232,8 +232,6 @@ int layer_store_commit(struct layer_store *ls, const char *name, struct fault *f
 			  "or flatten %s"),
 			ls->dir.shown, to->name, e->name);
 	rc = layer_store_settle(ls, e, fault);
-	if (rc == CLI_OK) /* who reads it is found here, not halfway */
-		rc = layer_store_settle(ls, to, fault);
 	if (rc == CLI_OK)
 		rc = layer_store_growth(ls, e, &growth, &undo, fault);
 	need = growth + undo + (ls->dir.ops->sparse ? 4u << 20 : 32u << 20);
@@ -241,6 +239,8 @@ int layer_store_commit(struct layer_store *ls, const char *name, struct fault *f
 		need += layer_store_child_bytes(e->size_bytes);
 	if (rc == CLI_OK && !layer_store_room(ls, need, fault))
 		rc = CLI_FAILED;
+	if (rc == CLI_OK) /* who reads it is found here, not halfway */
+		rc = layer_store_settle(ls, to, fault);
 	if (rc == CLI_OK) {
 		struct disk_file *held = hold_space(ls, to, growth, fault);
 

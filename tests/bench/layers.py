@@ -97,7 +97,7 @@ def snapshots():
             peer_s.append(timed("qemu-img", "snapshot", "-c", "s%d" % i, "snap.qcow2"))
             ours_r.append(timed(ISOPOD, "layer", "rollback", "snap"))
             peer_r.append(timed("qemu-img", "snapshot", "-a", "s%d" % i, "snap.qcow2"))
-        row("snapshot, %s, %d MiB written" % (size, written // MIB), ours_s, peer_s, 0.3)
+        row("snapshot, %s, %d MiB written" % (size, written // MIB), ours_s, peer_s, 0.25)
         row("rollback, the same", ours_r, peer_r, 0.3)
         calls = [tuple(map(float, l.split())) for l in sh(CALL, "snap", 15).split("\n") if l]
         row("snapshot, library call", [a / 1e6 for a, _ in calls], None, 2)
@@ -233,7 +233,7 @@ def committing():
         shutil.rmtree("commit")
         os.unlink("base.raw")
         os.unlink("delta.qcow2")
-    row("commit of a delta of %d MiB" % (delta // MIB), ours, peer, 1.1, "s")
+    row("commit of a delta of %d MiB" % (delta // MIB), ours, peer, 1.0, "s")
 
 
 def converting():
@@ -257,8 +257,8 @@ def converting():
             sh("qemu-img", "convert", "-W", "-t", "none", "-f", source.split(".")[1], "-O", ext, source, "b." + ext)
             sh("sync", "b." + ext)
             peer.append(time.monotonic() - t)
-    row("raw %d MiB to VHDX" % (size // MIB), to, peer_to, 0.8, "s")
-    row("and back", back, peer_back, 0.8, "s")
+    row("raw %d MiB to VHDX" % (size // MIB), to, peer_to, 0.7, "s")
+    row("and back", back, peer_back, 0.7, "s")
     for f in ("conv.raw", "a.vhdx", "b.vhdx", "a.raw", "b.raw"):
         os.unlink(f)
 

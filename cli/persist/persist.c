@@ -169,7 +169,7 @@ const struct cli_command cli_persist = {
 	.summary = N_("let live systems keep their changes, in a file beside the image"),
 	.help = N_("  create TARGET IMAGE [--size N] [--kind K] [--json]\n"
 		   "                            a file beside the image, which its live system finds by itself;\n"
-		   "                            K (live-boot, casper, casper-rw, dracut, archiso, alpine, puppy,\n"
+		   "                            K (live-boot, casper, casper-rw, dracut, kiwi, archiso, alpine, puppy,\n"
 		   "                            tinycore) where the image does not tell; beside a disk image it takes\n"
 		   "                            what is written to that disk\n"
 		   "  list TARGET [--json]      which images have one, and how much is free in it\n"

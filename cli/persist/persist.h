@@ -17,7 +17,7 @@ struct persist_type {
 /* By its name; false: it is none of PERSIST_TYPES. */
 bool persist_type_named(const char *name, struct persist_type *out);
 /* The names, for a sentence. */
-#define PERSIST_TYPES "live-boot, casper, casper-rw, dracut, archiso, alpine, puppy, tinycore"
+#define PERSIST_TYPES "live-boot, casper, casper-rw, dracut, kiwi, archiso, alpine, puppy, tinycore"
 /* Read out of the image: whether it is a disk, else out of its own initrds, unless the type was `named` in *out. `t` is open for reading
  * only: what reads them in a child is given nothing else. False: it has said why not. */
 bool persist_type_find(struct cli_target *t, const char *image, bool named, struct persist_type *out, struct fault *fault);

@@ -5,6 +5,7 @@
  *   live-boot  bin/live-boot sources /etc/live/boot/; components in lib/live/boot/; looks for the label "persistence"
  *   casper     scripts/casper; from Ubuntu 19.10 on the label is "writable", which then stands in scripts/casper or casper-helpers
  *   dracut     sbin/dmsquash-live-root: any label, by rd.live.overlay
+ *   kiwi       sbin/kiwi-live-root: rd.live.overlay.persistent, and then the label "cow" (kiwi-dracut-live; openSUSE's live media)
  *   archiso    a hook of mkinitcpio with cow_label in it (hooks/archiso, hooks/miso), which it reads from the kernel's command line alone
  *   Puppy      /init takes psave=LABEL:FOLDER from the command line (woof-CE)
  *   Tiny Core  usr/bin/tce-setup and etc/init.d/tc-functions, with tce=LABEL=... (Core-scripts)
@@ -21,10 +22,11 @@ static const struct {
 	enum pod_persist_kind kind;
 	const char *label;
 } known[] = {
-	{"live-boot", POD_PERSIST_LIVE_BOOT, "persistence"},	{"casper", POD_PERSIST_CASPER, "writable"},
-	{"casper-rw", POD_PERSIST_CASPER, "casper-rw"},		{"dracut", POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR},
-	{"archiso", POD_PERSIST_ARCHISO, POD_PERSIST_LABEL_AR}, {"alpine", POD_PERSIST_ALPINE, POD_PERSIST_LABEL_AL},
-	{"puppy", POD_PERSIST_PUPPY, POD_PERSIST_LABEL_PU},	{"tinycore", POD_PERSIST_TINYCORE, POD_PERSIST_LABEL_TC},
+	{"live-boot", POD_PERSIST_LIVE_BOOT, "persistence"},	  {"casper", POD_PERSIST_CASPER, "writable"},
+	{"casper-rw", POD_PERSIST_CASPER, "casper-rw"},		  {"dracut", POD_PERSIST_DRACUT, POD_PERSIST_LABEL_DR},
+	{"kiwi", POD_PERSIST_KIWI, POD_PERSIST_LABEL_KI},	  {"archiso", POD_PERSIST_ARCHISO, POD_PERSIST_LABEL_AR},
+	{"alpine", POD_PERSIST_ALPINE, POD_PERSIST_LABEL_AL},	  {"puppy", POD_PERSIST_PUPPY, POD_PERSIST_LABEL_PU},
+	{"tinycore", POD_PERSIST_TINYCORE, POD_PERSIST_LABEL_TC},
 };
 
 bool persist_type_named(const char *name, struct persist_type *out)
@@ -37,9 +39,17 @@ bool persist_type_named(const char *name, struct persist_type *out)
 	return false;
 }
 
-static const char *const sought[] = {
-	"bin/live-boot", "scripts/casper", "scripts/casper-helpers",  "sbin/dmsquash-live-root", "sbin/dmsquash-live-root.sh",
-	"init",		 "bin/tce-setup",  "etc/init.d/tc-functions", "lib/livekitlib"};
+static const char *const sought[] = {"bin/live-boot",
+				     "scripts/casper",
+				     "scripts/casper-helpers",
+				     "sbin/dmsquash-live-root",
+				     "sbin/dmsquash-live-root.sh",
+				     "sbin/kiwi-live-root",
+				     "lib/kiwi-live-lib.sh",
+				     "init",
+				     "bin/tce-setup",
+				     "etc/init.d/tc-functions",
+				     "lib/livekitlib"};
 
 static bool is(const char *path, const char *file)
 {
@@ -64,7 +74,8 @@ static bool wants(const char *path)
 }
 
 struct seen {
-	bool live_boot, old_live_boot, casper, writable, dracut, archiso, alpine, puppy, tce_setup, tce_label, live_kit;
+	bool live_boot, old_live_boot, casper, writable, dracut, kiwi, kiwi_label, archiso, alpine, puppy, tce_setup, tce_label,
+		live_kit;
 };
 
 static void look(void *ctx, const char *path, const char *text)
@@ -78,6 +89,8 @@ static void look(void *ctx, const char *path, const char *text)
 	s->casper |= is(path, "scripts/casper");
 	s->writable |= (is(path, "scripts/casper") || is(path, "scripts/casper-helpers")) && strstr(text, "writable") != NULL;
 	s->dracut |= is(path, "sbin/dmsquash-live-root") || is(path, "sbin/dmsquash-live-root.sh");
+	s->kiwi |= is(path, "sbin/kiwi-live-root") && strstr(text, "rd.live.overlay.persistent");
+	s->kiwi_label |= is(path, "lib/kiwi-live-lib.sh") && strstr(text, "mount -L cow ");
 	s->archiso |= is_hook(path) && strstr(text, "cow_label");
 	s->puppy |= is(path, "init") && strstr(text, "$psave") && strstr(text, "LABEL=") && strstr(text, "DISTRO_");
 	s->tce_setup |= is(path, "bin/tce-setup") && strstr(text, "tce=");
@@ -94,6 +107,8 @@ static bool conclude(const struct seen *s, const char *path, struct persist_type
 		return persist_type_named(s->writable ? "casper" : "casper-rw", out);
 	if (s->dracut)
 		return persist_type_named("dracut", out);
+	if (s->kiwi && s->kiwi_label)
+		return persist_type_named("kiwi", out);
 	if (s->archiso)
 		return persist_type_named("archiso", out);
 	if (s->alpine)

@@ -6,6 +6,7 @@
  *   live-boot   sources /etc/live/boot/ before it looks at the command line (live-boot 4 and later, components/9990-main.sh)
  *   casper      is sourced by initramfs-tools' /init, which sources /conf/conf.d/ before
  *   dracut      takes lines of /etc/cmdline.d/ for the command line (dracut.cmdline(7)); the folders are those of an overlay
+ *   kiwi        is a module of dracut's (kiwi-live)
  *
  * Others need no such file: archiso, Puppy and Tiny Core are told by their boot menus (arguments_serve.c), Alpine looks into every filesystem there is.
  */
@@ -26,6 +27,7 @@ static const struct told {
 	[POD_PERSIST_DRACUT] = {{"etc", "etc/cmdline.d"},
 				"etc/cmdline.d/90-isopod.conf",
 				"rd.live.overlay=LABEL=" POD_PERSIST_LABEL_DR ":/overlayfs rd.live.overlay.overlayfs=1\n"},
+	[POD_PERSIST_KIWI] = {{"etc", "etc/cmdline.d"}, "etc/cmdline.d/90-isopod.conf", "rd.live.overlay.persistent=1\n"},
 };
 
 void pod_handover_persist_files(struct pod_cpio *c, enum pod_persist_kind kind)

@@ -13,6 +13,7 @@
 #define POD_PERSIST_SNAPSHOT  POD_PERSIST_SUFFIX "-snapshot" /* a copy of it, to go back to */
 #define POD_PERSIST_LABEL     17u			     /* bytes of a label with its NUL */
 #define POD_PERSIST_LABEL_DR  "isopod-rw"
+#define POD_PERSIST_LABEL_KI  "cow"
 #define POD_PERSIST_LABEL_AR  "isopod-cow"
 #define POD_PERSIST_LABEL_AL  "isopod-lbu"
 #define POD_PERSIST_LABEL_PU  "isopod-pup"
@@ -28,6 +29,7 @@ enum pod_persist_kind {
 	POD_PERSIST_ALPINE,    /* any filesystem with an apkovl in it: POD_PERSIST_LABEL_AL */
 	POD_PERSIST_PUPPY,     /* as archiso: POD_PERSIST_LABEL_PU, and a folder POD_PERSIST_FOLDER_PU in it */
 	POD_PERSIST_TINYCORE,  /* as archiso: POD_PERSIST_LABEL_TC */
+	POD_PERSIST_KIWI,      /* POD_PERSIST_LABEL_KI, which it knows itself */
 	POD_PERSIST_DISK,      /* no filesystem: what is written to the disk in the image */
 	POD_PERSIST_KINDS,
 };

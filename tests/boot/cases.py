@@ -37,6 +37,7 @@ MARKER = {
     "mayfly": r"mayfly waits",
     "lapwing": r"podlapwing login:",
     "cricket": r"podcricket login:",
+    "kiwi": r"podkiwi login:",
     "dunlin": r"poddunlin login:",
     "hd": r"@weevil, read from the emulated hard disk",
     "rawdisk": r"@mantis, read from the disk image",

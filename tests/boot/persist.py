@@ -26,6 +26,7 @@ MIB = 1 << 20
 RUNS = {"live-bios": ("bios", "live", "live-boot"), "live-uefi": ("uefi", "live", "live-boot"), "dracut-uefi": ("uefi", "dracut", "dracut"),
         "archiso-uefi": ("uefi", "lapwing", "archiso"), "archiso-bios": ("bios", "lapwing", "archiso"), "alpine-bios": ("bios", "dunlin", "alpine"),
         "casper-uefi": ("uefi", "cricket", "casper"), "casper-bios": ("bios", "cricket", "casper"),
+        "kiwi-uefi": ("uefi", "kiwi", "kiwi"), "kiwi-bios": ("bios", "kiwi", "kiwi"),
         "disk-uefi": ("uefi", "installed", "disk"), "disk-bios": ("bios", "installed", "disk"), "disk-full": ("uefi", "installed", "disk"),
         "keep-live-bios": ("bios", "live", "live-boot"), "keep-live-uefi": ("uefi", "live", "live-boot"), "keep-disk-uefi": ("uefi", "installed", "disk")}
 SAVE = {"dunlin": "lbu commit"}

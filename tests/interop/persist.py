@@ -28,6 +28,8 @@ SYSTEMS = {
     "ubuntu": {"init": b"#!/bin/sh\n", "scripts/casper": b"find_one\n", "scripts/casper-helpers": b"label=writable\n"},
     "ubuntu-old": {"init": b"#!/bin/sh\n", "scripts/casper": b"label=casper-rw\n"},
     "fedora": {"init": b"#!/bin/sh\n", "usr/sbin/dmsquash-live-root": b"#!/bin/sh\n"},
+    "leap": {"init": b"#!/bin/sh\n", "usr/sbin/kiwi-live-root": b"getargbool 0 rd.live.overlay.persistent\n",
+             "usr/lib/kiwi-live-lib.sh": b"mount -L cow $1\n"},
     "arch": {"init": b"#!/bin/sh\n", "hooks/archiso": b"cow_label\n"},
     "miso": {"init": b"#!/bin/sh\n", "hooks/udev": b"start\n", "hooks/miso": b"[ -n \"${cow_label}\" ]\n"},
     "alpine": {"init": b"#!/bin/sh\nnlplug-findfs -b /tmp/repositories -a /tmp/apkovls\n"},
@@ -166,7 +168,7 @@ def kinds(fs):
     stick = fs + ".img"
     made(stick, fs)
     want = {"live": ("live-boot", "persistence"), "ubuntu": ("casper", "writable"), "ubuntu-old": ("casper", "casper-rw"),
-            "fedora": ("dracut", "isopod-rw")}
+            "fedora": ("dracut", "isopod-rw"), "leap": ("kiwi", "cow")}
     if fs == "exfat":
         want |= {"arch": ("archiso", "isopod-cow"), "alpine": ("alpine", "isopod-lbu")}
     for name, (kind, label) in want.items():

@@ -47,10 +47,10 @@ TEST(persist_labels)
 	static const struct {
 		const char *label;
 		enum pod_persist_kind kind;
-	} known[] = {{"persistence", POD_PERSIST_LIVE_BOOT}, {"casper-rw", POD_PERSIST_CASPER},
-		     {"writable", POD_PERSIST_CASPER},	     {"isopod-rw", POD_PERSIST_DRACUT},
-		     {"isopod-cow", POD_PERSIST_ARCHISO},    {"isopod-lbu", POD_PERSIST_ALPINE},
-		     {"isopod-pup", POD_PERSIST_PUPPY},	     {"isopod-tce", POD_PERSIST_TINYCORE}};
+	} known[] = {
+		{"persistence", POD_PERSIST_LIVE_BOOT}, {"casper-rw", POD_PERSIST_CASPER}, {"writable", POD_PERSIST_CASPER},
+		{"isopod-rw", POD_PERSIST_DRACUT},	{"cow", POD_PERSIST_KIWI},	   {"isopod-cow", POD_PERSIST_ARCHISO},
+		{"isopod-lbu", POD_PERSIST_ALPINE},	{"isopod-pup", POD_PERSIST_PUPPY}, {"isopod-tce", POD_PERSIST_TINYCORE}};
 	struct pod_persist p;
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
 		super(known[i].label, 1000, 400);

@@ -130,6 +130,10 @@ static void read_piece(struct menu *m, struct looking *l)
 		l->now++;
 		return;
 	}
+	if (!r->length_bytes) {
+		end_one(m, l, POD_E_CORRUPT);
+		return;
+	}
 	if (!l->mem && !take_memory(m, l, r->length_bytes)) {
 		end_one(m, l, POD_E_NOMEM);
 		return;

@@ -34,10 +34,16 @@ static void tell_progress(struct pod_persist_copy *c)
 	k->over = true;
 }
 
-static enum pod_status copy_to(struct menu *m, struct pod_persist_copy *c)
+/* It takes as long as it takes, or until Esc; menu_budget_end() behind it. */
+static void until_esc(struct menu *m)
 {
 	menu_budget_start(m, POD_BUDGET_UNLIMITED, POD_BUDGET_UNLIMITED);
-	pod_budget_unlimited(&m->budget); /* it takes as long as it takes, or until Esc */
+	pod_budget_unlimited(&m->budget);
+}
+
+static enum pod_status copy_to(struct menu *m, struct pod_persist_copy *c)
+{
+	until_esc(m);
 	enum pod_status st = pod_persist_copy(c, m->alloc);
 	menu_budget_end(m);
 	return st;
@@ -56,54 +62,66 @@ static enum pod_status add_snapshot(struct menu *m, struct pod_exfat_vol *v, str
 	return st;
 }
 
+/* From the directory's step on the snapshot is the new one, whatever fails behind it. */
 static enum pod_status on_volume(struct menu *m, const struct pod_persist *f, const char *path, struct pod_diag *d)
 {
 	struct keeping k = {.m = m};
 	struct pod_persist_copy c = {.disk = m->fw->disk, .file = f, .progress = tell_progress, .ctx = &k};
 	struct pod_exfat_vol *v = pod_zalloc(m->alloc, 1, sizeof *v);
-	enum pod_status st = v ? pod_exfat_mount(v, &m->stick.data_window.dev, m->alloc, NULL) : POD_E_NOMEM;
+	enum pod_status st = v ? pod_exfat_mount(v, &m->stick.data_window.dev, m->alloc, NULL) : POD_E_NOMEM, closed = POD_OK;
 	if (st == POD_OK) {
 		st = add_snapshot(m, v, &c, path, d);
-		enum pod_status closed = pod_exfat_unmount(v);
-		st = st == POD_OK ? closed : st;
+		closed = pod_exfat_unmount(v);
 	}
 	pod_free(m->alloc, v);
 	enum pod_status again = stick_reread(m);
-	st = st == POD_OK ? again : st;
+	char t[200];
 	if (st == POD_OK) {
-		char t[200], all[16], written[16];
+		char all[16], written[16];
 		pod_snprintf(t, sizeof t, T("Snapshot taken: %s are in use, %s of them had changed."),
 			     pod_format_size(all, c.done_bytes), pod_format_size(written, c.written_bytes));
+		screen_line(m, t);
+	}
+	if (closed != POD_OK || again != POD_OK) {
+		pod_snprintf(t, sizeof t, T("After that the stick failed: %s."),
+			     menu_status(m, again != POD_OK ? again : closed));
 		screen_line(m, t);
 	}
 	return st;
 }
 
-/* Is the snapshot that is there as the file is? */
-static bool is_kept(struct menu *m, size_t image, const struct pod_persist *f)
+/* Is the snapshot that is there as the file is? POD_E_CANCELLED: by Esc. */
+static enum pod_status is_kept(struct menu *m, size_t image, const struct pod_persist *f, bool *same)
 {
 	struct pod_node node;
 	struct pod_extent *e = NULL;
 	size_t n = 0;
-	bool same = false;
+	*same = false;
 	if (persist_snapshot(m, image, &node) != POD_OK || node.size_bytes != f->length_bytes ||
 	    node.valid_bytes != node.size_bytes || pod_fs_extents(&m->stick.data, &node, m->alloc, &e, &n) != POD_OK)
-		return false;
-	if (n == 1 && !e[0].hole &&
-	    pod_persist_unchanged(m->fw->disk, f, m->stick.id.part_start_bytes + e[0].dev_bytes, m->alloc, &same) != POD_OK)
-		same = false;
+		return POD_OK;
+	enum pod_status st = POD_OK;
+	if (n == 1 && !e[0].hole) {
+		until_esc(m);
+		st = pod_persist_unchanged(m->fw->disk, f, m->stick.id.part_start_bytes + e[0].dev_bytes, m->alloc, same);
+		menu_budget_end(m);
+	}
 	pod_free(m->alloc, e);
-	return same;
+	*same &= st == POD_OK;
+	return st == POD_E_CANCELLED ? st : POD_OK;
 }
 
 static enum pod_status keep(struct menu *m, size_t image, const struct pod_persist *f, struct pod_diag *d)
 {
 	const struct pod_dev *disk = m->fw->disk;
 	char *path = pod_zalloc(m->alloc, 1, POD_PATH_MAX);
+	bool same = false;
 	enum pod_status st = path ? POD_OK : POD_E_NOMEM;
 	if (st == POD_OK)
 		st = persist_snapshot_path(m, image, path);
-	if (st == POD_OK && is_kept(m, image, f)) {
+	if (st == POD_OK)
+		st = is_kept(m, image, f, &same);
+	if (st == POD_OK && same) {
 		screen_line(m, T("Nothing was written to the persistence file since its snapshot."));
 	} else if (st == POD_OK) {
 		st = m->stick.data.ops != &pod_fs_exfat ? POD_E_UNSUPPORTED

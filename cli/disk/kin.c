@@ -272,16 +272,16 @@ int disk_kin_refuse(const struct disk_kin *k, const char *path, struct fault *fa
 
 static void leave_out(struct disk_kin *k, const char *path)
 {
-	char *real = path ? realpath(path, NULL) : NULL;
+	struct stat its, child;
+	bool there = path && stat(path, &its) == 0;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < k->count; i++)
-		if (real && strcmp(k->child[i], real) == 0)
+	for (size_t i = 0; i < k->count; i++) /* which may be links to it */
+		if (there && stat(k->child[i], &child) == 0 && child.st_dev == its.st_dev && child.st_ino == its.st_ino)
 			free(k->child[i]);
 		else
 			k->child[kept++] = k->child[i];
 	k->count = kept;
-	free(real);
 }
 
 int disk_kin_guard(const char *path, const char *but, struct fault *fault)

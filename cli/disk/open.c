@@ -504,7 +504,9 @@ static char *relative_between(const char *from_dir, const char *to)
 
 char *disk_relative(const char *child, const char *parent, struct fault *fault)
 {
-	char *copy = cli_xstrdup(child), *dir = realpath(dirname(copy), NULL), *to = realpath(parent, NULL), *out = NULL;
+	/* What it says is looked for from where the file is, not from where a link to it is. */
+	char *real = realpath(child, NULL), *copy = real ? real : cli_xstrdup(child);
+	char *dir = realpath(dirname(copy), NULL), *to = realpath(parent, NULL), *out = NULL;
 
 	if (dir && to)
 		out = relative_between(dir, to);

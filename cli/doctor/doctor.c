@@ -186,7 +186,7 @@ static void folder_damaged(void *ctx, const char *folder, uint32_t count)
 }
 
 /* A file that `isopod layer spare` has made ahead: nothing is in it yet, and it stands on nothing. */
-static bool is_spare(struct cli_image *im)
+static bool is_spare(struct doctor *d, struct cli_image *im)
 {
 	const struct pod_vhdx_options opt = {.cache_pages = 1};
 	const char *slash = strrchr(im->path, '/');
@@ -202,10 +202,12 @@ static bool is_spare(struct cli_image *im)
 	x = cli_xzalloc(sizeof *x);
 	if (cli_image_bytes(im, &map, &bytes, NULL)) {
 		vf.dev = &bytes.dev;
+		cli_allowance_begin(&d->state->allowance, cli_image_file(im), CLI_IMAGE_MS);
 		if (pod_vhdx_open(x, &vf, &cli_alloc, &opt, NULL) == POD_OK) {
 			spare = x->has_parent && memcmp(x->parent.linkage, pod_store_spare_linkage, 16) == 0;
 			spare &= pod_vhdx_close(x) == POD_OK;
 		}
+		(void)cli_allowance_end(&d->state->allowance, cli_image_file(im)); /* used up: it is looked at as others are */
 	}
 	pod_map_fini(&map);
 	free(x);
@@ -236,7 +238,7 @@ static void examine_images(struct doctor *d, struct fault *fault)
 				       _("where the file lies cannot be read: %s"), cli_status_text(st));
 			continue;
 		}
-		if (!is_spare(&file))
+		if (!is_spare(d, &file))
 			examine_image(d, &file, e->path, NULL, &e->node, fault);
 		cli_image_close(&file);
 	}

@@ -21,8 +21,17 @@ struct stream {
 	unsigned past; /* bytes of zeros that were taken from behind the end */
 	uint8_t *out;
 	size_t max, len;
+	size_t spent; /* bytes of `out` that the budget was charged for */
 	struct pod_budget *budget;
 };
+
+/* One block may become as long as all of `out`. */
+static enum pod_status spend(struct stream *s)
+{
+	size_t steps = (s->len - s->spent) / POD_UNPACKED_STEP;
+	s->spent += steps * POD_UNPACKED_STEP;
+	return steps ? pod_budget_spend(s->budget, steps, 0) : POD_OK;
+}
 
 /* At least 25 bits: more than any code, or any number of extra bits, has. */
 static void refill(struct stream *s)
@@ -174,6 +183,8 @@ static enum pod_status block(struct stream *s, const struct pod_inflate *z)
 					       33,   49,   65,	 97,   129,  193,  257,	 385,	513,   769,
 					       1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
 	for (;;) {
+		if (s->len - s->spent >= POD_UNPACKED_STEP)
+			POD_TRY(spend(s));
 		int sym = decode(s, &z->lit);
 		if (sym < 0 || overran(s))
 			return POD_E_CORRUPT;
@@ -250,7 +261,6 @@ static enum pod_status own_codes(struct stream *s, struct pod_inflate *z)
 static enum pod_status unpack(struct pod_inflate *z, struct stream *s)
 {
 	for (bool last = false; !last;) {
-		size_t before = s->len;
 		last = take(s, 1);
 		uint32_t kind = take(s, 2);
 		enum pod_status st = kind == 0	 ? stored(s)
@@ -259,9 +269,12 @@ static enum pod_status unpack(struct pod_inflate *z, struct stream *s)
 						 : POD_E_CORRUPT;
 		if (st == POD_OK && kind)
 			st = block(s, z);
+		if (st == POD_E_BUDGET || st == POD_E_CANCELLED)
+			return st;
 		if (st != POD_OK || overran(s))
 			return POD_E_CORRUPT;
-		POD_TRY(pod_budget_spend(s->budget, 1 + (s->len - before) / POD_UNPACKED_STEP, 0));
+		POD_TRY(pod_budget_spend(s->budget, 1, 0));
+		POD_TRY(spend(s));
 	}
 	drop(s, s->have & 7);
 	s->pos -= s->have / 8 - s->past;

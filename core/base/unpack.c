@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which packing it is, and the beginning of it. gzip: RFC 1952, 2.3; Zstandard: RFC 8878, 3.1.1. */
+/* Which packing it is, and what is in it. gzip: RFC 1952, 2.3; Zstandard: RFC 8878, 3.1.1. */
 #include "core/base/unpack.h"
 #include "core/base/bytes.h"
 #include "core/base/inflate.h"

@@ -47,7 +47,8 @@ static enum pod_status look_at_file(struct job *j, struct pod_alloc *a)
 		j->has_ext = st == POD_OK;
 	}
 	j->c->whole = st != POD_OK;
-	return cannot_go_on(st) ? st : POD_OK;
+	/* with too little memory for the journal's versions nothing is proved either */
+	return cannot_go_on(st) && st != POD_E_NOMEM ? st : POD_OK;
 }
 
 /* The area behind `from`, where the kernel looks for more entries. */

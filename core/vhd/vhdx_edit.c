@@ -45,6 +45,8 @@ static enum pod_status point_at_table(struct pod_vhdx *x, uint64_t off, uint32_t
 {
 	uint8_t *t = x->log_buf;
 	POD_TRY(pod_dev_read(x->file->dev, VHDX_REGION_OFF(x->region), t, VHDX_REGION_LEN));
+	if (!vhdx_region_sound(t)) /* it was taken with zeros behind its first page (vhdx.c) */
+		memset(t + VHDX_PAGE, 0, VHDX_REGION_LEN - VHDX_PAGE);
 	for (uint32_t i = 0; i < pod_get_le32(t + 8) && i < VHDX_REGIONS_MAX; i++) {
 		uint8_t *e = t + 16 + 32 * (size_t)i;
 		if (memcmp(e, vhdx_region_bat, 16) != 0)

@@ -147,7 +147,7 @@ TEST(persist_copy_ends_as_a_copy_or_with_an_error)
 		enum pod_status st = copy(&c);
 		if (allocs_left)
 			break;
-		CHECK_EQ(st, POD_E_NOMEM);
+		CHECK(st == POD_E_NOMEM || (st == POD_OK && c.whole && memcmp(disk, disk + TO, LENGTH) == 0));
 	}
 	CHECK(n > 3);
 	free(disk);

@@ -149,9 +149,10 @@ enum pod_status pod_handover_chunk(struct pod_handover *h, uint32_t type, const 
 	size_t size = (size_t)pod_align_up(POD_HO_CHUNK_HEAD + len, 8);
 	if (size > POD_HO_CHUNKS_MAX - h->chunk_bytes)
 		return POD_E_LIMIT;
-	uint8_t *all = pod_zalloc(a, h->chunk_bytes + size, 1), *c = all + h->chunk_bytes;
+	uint8_t *all = pod_zalloc(a, h->chunk_bytes + size, 1);
 	if (!all)
 		return POD_E_NOMEM;
+	uint8_t *c = all + h->chunk_bytes;
 	if (h->chunk_bytes)
 		memcpy(all, h->chunk, h->chunk_bytes);
 	pod_put_le32(c, type);

@@ -98,10 +98,9 @@ static int refill(struct layer_store *ls, const struct pod_stored *cur, struct f
 	before = ls->s.spares;
 	while (rc == CLI_OK && ls->s.spares < ls->s.spares_wanted && !cli_interrupted)
 		rc = make_spare(ls, cur, fault);
-	if (ls->s.spares > before && !ls->dir.ops->sync(&ls->dir, fault))
-		rc = CLI_FAILED;
-	/* What could be made counts. */
-	if ((ls->s.spares > before || n) && layer_store_save(ls, fault) != CLI_OK) {
+	/* What could be made counts, once its names are on the medium: the index comes after them. */
+	if ((ls->s.spares > before && !ls->dir.ops->sync(&ls->dir, fault)) ||
+	    ((ls->s.spares > before || n) && layer_store_save(ls, fault) != CLI_OK)) {
 		while (ls->s.spares > before) {
 			last = ls->s.spare[ls->s.spares - 1].id;
 			layer_store_take_back(ls, last, fault);

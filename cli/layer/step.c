@@ -21,14 +21,14 @@ void layer_store_protect(struct layer_store *ls, uint32_t id, struct fault *faul
 
 int layer_store_take_back(struct layer_store *ls, uint32_t id, struct fault *fault)
 {
-	const struct pod_stored *e = pod_store_find(&ls->s, id);
+	const struct pod_stored *e = pod_store_find(&ls->s, id) ? pod_store_find(&ls->s, id) : pod_store_spare(&ls->s, id);
 	struct pod_store now;
 	unsigned slot;
 
 	pod_store_init(&now, &cli_alloc);
 	if (pod_store_load(&now, ls->index->vf.dev, &slot, NULL) != POD_OK)
 		return CLI_FAILED;
-	if (!pod_store_find(&now, id))
+	if (e && !pod_store_knows(&now, id))
 		layer_store_leave_file(ls, e->file, fault);
 	pod_store_fini(&now);
 	return CLI_FAILED;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`snapshot` in isopod.conf: before a start the menu keeps the current layer of a store as a snapshot and goes on in a spare file, on exFAT and
 on NTFS; power fails at each of its writes, and `isopod layer` and the checkers of the volume agree with what it left."""
-import json, random, re
+import itertools, json, random, re
 
 from power_common import *
 import cli_common
@@ -225,6 +225,29 @@ def made_ahead(rng):
         must("layer", "spare", at("n.img"), want)
 
 
+def no_index():
+    """A full drive, a write or a flush that fails while spare files are made, at each: no file that the index names is gone, and none is left over."""
+    for args in (("spare", "f", "5"), ("spare", "f", "1"), ("snapshot", "f", "more")):
+        for fault in ("ISOPOD_TEST_FULL", "ISOPOD_TEST_EIO", "ISOPOD_TEST_NO_FLUSH"):
+            failed = 0
+            for n in itertools.count(1):
+                shutil.rmtree("f", ignore_errors=True)
+                run("cp", "-r", "host", "f", check=True)
+                if args[0] == "snapshot":
+                    set_wanted("f/isopod-layers.idx", 5)
+                r = isopod("layer", *args, program=FAULTS, env={fault: str(n)})
+                what = "%s, %s=%d" % (args[0], fault[12:], n)
+                if not r.err:
+                    break
+                failed += 1
+                check(r.rc in (0, 3) and r.err.startswith("isopod: "), "%s: status %d %s" % (what, r.rc, r.err[-300:]))
+                out = isopod("layer", "check", "f")
+                check(out.rc == 0 and " 0 faults" in out.out and "spare file is missing" not in out.out, "%s: %s" % (what, out.out))
+                must("layer", "spare", "f", "5")
+                equal(json.loads(must("layer", "list", "f", "--json").out)["spares"], 5, what + ": once more")
+            check(failed, "%s, %s: failed %d times" % (args[0], fault, failed))
+
+
 def crc32c(data):
     crc = 0xFFFFFFFF
     for b in data:
@@ -234,25 +257,35 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-def set_flag(index, name, flag):
-    """Of a layer, in both slots."""
+def patch(index, change):
+    """`change(raw, slot)`, in both slots."""
     with open(index, "r+b") as f:
         raw = bytearray(f.read())
         for slot in (0, 1 << 20):
             if raw[slot:slot + 8] != b"PODLAYR1":
                 continue
-            length, count = struct.unpack_from("<I", raw, slot + 12)[0], struct.unpack_from("<I", raw, slot + 52)[0]
-            e = slot + 64
-            for _ in range(count):
-                size, flags, = struct.unpack_from("<HH", raw, e)
-                n = struct.unpack_from("<H", raw, e + 12)[0]
-                if raw[e + 96:e + 96 + n].decode() == name:
-                    struct.pack_into("<H", raw, e + 2, flags | flag)
-                e += size
+            change(raw, slot)
             raw[slot + 8:slot + 12] = bytes(4)
-            struct.pack_into("<I", raw, slot + 8, crc32c(raw[slot:slot + length]))
+            struct.pack_into("<I", raw, slot + 8, crc32c(raw[slot:slot + struct.unpack_from("<I", raw, slot + 12)[0]]))
         f.seek(0)
         f.write(raw)
+
+
+def set_wanted(index, n):
+    patch(index, lambda raw, slot: struct.pack_into("<I", raw, slot + 56, n))
+
+
+def set_flag(index, name, flag):
+    """Of a layer."""
+    def change(raw, slot):
+        e = slot + 64
+        for _ in range(struct.unpack_from("<I", raw, slot + 52)[0]):
+            size, flags, = struct.unpack_from("<HH", raw, e)
+            n = struct.unpack_from("<H", raw, e + 12)[0]
+            if raw[e + 96:e + 96 + n].decode() == name:
+                struct.pack_into("<H", raw, e + 2, flags | flag)
+            e += size
+    patch(index, change)
 
 
 def refused(rng):
@@ -320,6 +353,7 @@ def main():
             copy("whole.img", fs + ".whole")
         refused(rng)
         made_ahead(rng)
+        no_index()
         older_index(rng)
         rebuilt()
     finish()

@@ -149,7 +149,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 		page_message(m, T("Cannot start"), T("There is not enough memory."));
 		return;
 	}
-	if (!snapshot_before(m, &image, by) || !begins_anew(m, image, text, 2048)) {
+	if (!snapshot_follow(m, &image, by) || !snapshot_before(m, &image, by) || !begins_anew(m, image, text, 2048)) {
 		m->arguments[0] = 0;
 		pod_free(m->alloc, text);
 		pod_free(m->alloc, plan);

@@ -83,8 +83,10 @@ bool snapshot_by_rule(struct menu *m, size_t image);
 /* Takes it, if so: *image is another file of the same store then, and m->kept says what became of it. False: it could not be, and nobody
  * wants to start all the same. */
 bool snapshot_before(struct menu *m, size_t *image, enum start_choice by);
-/* A layer that `default` names, and on which the current one stands since a snapshot was taken before a start: that one. Else `image`. */
+/* A layer that a snapshot before a start has frozen must not be started any more: the current one of its store. Else `image`. */
 size_t snapshot_followed(struct menu *m, size_t image);
+/* The same for a start. False: it would start by itself, and nobody knows which one is current; it has been said. */
+bool POD_MUST_USE snapshot_follow(struct menu *m, size_t *image, enum start_choice by);
 /* If so, and the plan has a persistence file: that becomes its snapshot (persist_keep.c). False: it did not, and who chose the image does not want
  * it without. */
 bool keep_persistence(struct menu *m, size_t image, const struct pod_plan *plan, enum start_choice by);

@@ -68,19 +68,47 @@ static bool is_silent(struct menu *m, const struct menu_image *im)
 	return st == POD_OK && r.kind == POD_RUN_PARENT;
 }
 
-/* One that is there, and that a child of `top` fits into. NULL: none. */
-static const struct pod_stored *find_spare(struct menu *m, const struct menu_store *t, const struct pod_store *s,
-					   const struct store_facts *top)
+/* Does no other layer's file of the folder name this one as its parent? Where one cannot be read, nobody knows. */
+static bool is_childless(struct menu *m, const struct menu_store *t, uint32_t id, const uint8_t guid[16])
 {
+	const struct menu_stick *st = &m->stick;
+	struct store_facts l;
+	uint32_t other;
+	for (size_t i = 0; i < st->image_count; i++)
+		if (st->image[i].folder == t->folder && pod_store_parse_file(st->image[i].name, NULL, &other) && other != id &&
+		    (store_look(m, t, other, &l) != POD_OK ||
+		     (l.has_parent && (memcmp(l.linkage, guid, 16) == 0 || memcmp(l.linkage2, guid, 16) == 0))))
+			return false;
+	return true;
+}
+
+/* Has nobody gone on in this file since the index was written? An older index may have been put back. */
+static bool is_unused(struct menu *m, const struct menu_store *t, const struct pod_stored *e, const struct store_facts *l)
+{
+	if (memcmp(l->guid, e->data_guid, 16) == 0)
+		return true;
+	return is_silent(m, store_layer(m, t, e->id)) &&
+	       (memcmp(l->linkage, pod_store_spare_linkage, 16) == 0 || is_childless(m, t, e->id, l->guid));
+}
+
+/* One that is there, and that a child of `top` fits into. POD_E_NOT_FOUND: there is none at all; else why the last one cannot be used. */
+static enum pod_status find_spare(struct menu *m, const struct menu_store *t, const struct pod_store *s,
+				  const struct store_facts *top, uint32_t *id)
+{
+	enum pod_status st = POD_E_NOT_FOUND;
 	struct store_facts l;
 	for (size_t i = 0; i < s->spares; i++) {
 		const struct pod_stored *e = &s->spare[i];
-		const struct menu_image *im = store_layer(m, t, e->id);
-		if (im && store_look(m, t, e->id, &l) == POD_OK && store_fits(&l, top) == POD_OK &&
-		    (memcmp(l.guid, e->data_guid, 16) == 0 || is_silent(m, im)))
-			return e;
+		st = store_look(m, t, e->id, &l);
+		if (st == POD_OK)
+			st = store_fits(&l, top);
+		if (st == POD_OK && !is_unused(m, t, e, &l))
+			st = POD_E_BUSY;
+		*id = e->id;
+		if (st == POD_OK)
+			break;
 	}
-	return NULL;
+	return st;
 }
 
 static unsigned depth_of(const struct pod_store *s, uint32_t id)
@@ -108,7 +136,9 @@ static bool refused(struct menu *m, const char *name, const struct pod_store *s,
 	for (size_t i = 0; i < s->count && !e; i++)
 		if (s->layer[i].flags & POD_STORED_UNDER_WAY)
 			e = &s->layer[i];
-	if (store_say_interrupted(m, name, e, text, size))
+	char lead[192];
+	pod_snprintf(lead, sizeof lead, T("%s: no snapshot before this start"), name);
+	if (store_say_interrupted(m, lead, e, text, size))
 		return true;
 	if (!cur || (cur->flags & POD_STORED_FROZEN) || pod_store_children(s, cur->id))
 		pod_snprintf(
@@ -138,40 +168,29 @@ static void show(struct menu *m, struct menu_store *t, const struct pod_store *s
 	store_describe(t, s);
 }
 
-static enum store_kept go_on(struct menu *m, struct menu_store *t, struct pod_store *s, struct pod_dev *index, unsigned slot,
-			     struct store_facts *top, size_t *image, char *text, size_t size)
+/* The index could not be written, or not be flushed: which one is current now? */
+static enum store_kept look_again(struct menu *m, struct pod_dev *index, uint32_t id, const char *name, enum pod_status why,
+				  char *text, size_t size)
 {
-	const char *name = m->stick.image[*image].name;
-	struct pod_stored *cur = pod_store_find(s, s->current);
-	const struct pod_stored *spare = find_spare(m, t, s, top);
-	char as[POD_STORE_NAME_MAX];
-	uint8_t made[16];
-	int64_t when;
-	if (!spare) {
+	struct pod_store now;
+	unsigned slot;
+	pod_store_init(&now, m->alloc);
+	enum pod_status st = pod_store_load(&now, index, &slot, NULL);
+	enum store_kept kept = st != POD_OK ? KEPT_UNKNOWN : now.current == id ? KEPT : NOT_KEPT;
+	pod_store_fini(&now);
+	if (kept == NOT_KEPT)
+		pod_snprintf(text, size, T("%s: no snapshot before this start: %s."), name, menu_status(m, why));
+	else if (kept == KEPT_UNKNOWN)
 		pod_snprintf(
 			text, size,
-			T("%s: no snapshot before this start: there is no spare file left to go on in. On a computer, use: isopod "
-			  "layer spare"),
-			name);
-		return NOT_KEPT;
-	}
-	uint32_t id = spare->id;
-	name_it(m, s, as, &when);
-	enum pod_status st = settle(m, &m->stick.image[*image], top->guid);
-	if (st == POD_OK)
-		st = store_empty_onto(m, t, store_layer(m, t, id), s->current, top, made);
-	if (st == POD_OK) {
-		memcpy(cur->data_guid, top->guid, 16);
-		cur->size_bytes = top->size_bytes;
-		st = pod_store_go_on(s, id, made, as, when);
-	}
-	if (st == POD_OK)
-		st = pod_store_save(s, index, &slot);
-	if (st != POD_OK) {
-		pod_snprintf(text, size, T("%s: no snapshot before this start: %s."), name, menu_status(m, st));
-		return NOT_KEPT;
-	}
-	show(m, t, s, image);
+			T("%s: whether there is a snapshot before this start is not known: the index of the layer store could not be "
+			  "written (%s), nor read again. On a computer, use: isopod layer check"),
+			name, menu_status(m, why));
+	return kept;
+}
+
+static void say_as_what(struct menu *m, const struct pod_store *s, const char *name, const char *as, char *text, size_t size)
+{
 	int n = pod_snprintf(text, size, T("%s: its state is kept as the snapshot \"%s\"; F9 in the menu goes back to it."), name,
 			     as);
 	if (depth_of(s, s->current) >= MANY_LAYERS)
@@ -180,6 +199,52 @@ static enum store_kept go_on(struct menu *m, struct menu_store *t, struct pod_st
 	else if (!s->spares)
 		pod_snprintf(text + n, size - (size_t)n, " %s",
 			     T("That was the last spare file: on a computer, 'isopod layer spare' makes more."));
+}
+
+static enum store_kept go_on(struct menu *m, struct menu_store *t, struct pod_store *s, struct pod_dev *index, unsigned slot,
+			     struct store_facts *top, size_t *image, char *text, size_t size)
+{
+	const char *name = m->stick.image[*image].name;
+	struct pod_stored *cur = pod_store_find(s, s->current);
+	char as[POD_STORE_NAME_MAX];
+	uint8_t made[16];
+	int64_t when;
+	uint32_t id = 0;
+	enum pod_status st = find_spare(m, t, s, top, &id);
+	if (!s->spares) {
+		pod_snprintf(
+			text, size,
+			T("%s: no snapshot before this start: there is no spare file left to go on in. On a computer, use: isopod "
+			  "layer spare"),
+			name);
+		return NOT_KEPT;
+	}
+	if (st != POD_OK) {
+		pod_snprintf(
+			text, size,
+			T("%s: no snapshot before this start: no spare file can be used (%s). On a computer, use: isopod layer spare"),
+			name, menu_status(m, st));
+		return NOT_KEPT;
+	}
+	name_it(m, s, as, &when);
+	st = settle(m, &m->stick.image[*image], top->guid);
+	if (st == POD_OK)
+		st = store_empty_onto(m, t, store_layer(m, t, id), s->current, top, made);
+	if (st == POD_OK) {
+		memcpy(cur->data_guid, top->guid, 16);
+		cur->size_bytes = top->size_bytes;
+		st = pod_store_go_on(s, id, made, as, when);
+	}
+	if (st != POD_OK) {
+		pod_snprintf(text, size, T("%s: no snapshot before this start: %s."), name, menu_status(m, st));
+		return NOT_KEPT;
+	}
+	st = pod_store_save(s, index, &slot);
+	enum store_kept kept = st == POD_OK ? KEPT : look_again(m, index, id, name, st, text, size);
+	if (kept != KEPT)
+		return kept;
+	show(m, t, s, image);
+	say_as_what(m, s, name, as, text, size);
 	return KEPT;
 }
 
@@ -238,13 +303,10 @@ enum store_kept store_keep(struct menu *m, size_t *image, char *text, size_t siz
 	return kept;
 }
 
-bool store_stands_on(struct menu *m, const struct menu_store *t, uint32_t id)
+bool store_stands_on(const struct pod_store *s, uint32_t id)
 {
-	struct pod_store s;
 	bool stands = false;
-	if (store_load(m, t, &s) == POD_OK)
-		for (const struct pod_stored *e = pod_store_find(&s, s.current); e && !stands; e = pod_store_find(&s, e->parent))
-			stands = e->id == id;
-	pod_store_fini(&s);
+	for (const struct pod_stored *e = pod_store_find(s, s->current); e && !stands; e = pod_store_find(s, e->parent))
+		stands = e->id == id;
 	return stands;
 }

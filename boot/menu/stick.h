@@ -130,10 +130,11 @@ enum store_kept {
 	KEPT_BEFORE, /* nothing was written since the last snapshot; `text` says so */
 	KEEPS_NONE,  /* it is no such image, or the store is locked: `text` has the reason, or "" */
 	NOT_KEPT,    /* `text` says why not, and what to do */
+	KEPT_UNKNOWN /* the index could not be read any more: which layer is current is not known */
 };
 enum store_kept POD_MUST_USE store_keep(struct menu *m, size_t *image, char *text, size_t size);
-/* Is layer `id` the current one of the store that `image` is in, or below it? */
-bool store_stands_on(struct menu *m, const struct menu_store *t, uint32_t id);
+/* Is layer `id` the current one, or below it? */
+bool store_stands_on(const struct pod_store *s, uint32_t id);
 /* Where the snapshot of an image's persistence file lies, or would; the snapshot. POD_E_NOT_FOUND. */
 enum pod_status POD_MUST_USE persist_snapshot_path(struct menu *m, size_t image, char out[POD_PATH_MAX]);
 enum pod_status POD_MUST_USE persist_snapshot(struct menu *m, size_t image, struct pod_node *out);

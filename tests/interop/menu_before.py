@@ -11,8 +11,8 @@ STORE = "/vm/win"
 CLOCK = "1795980900"  # 2026-11-29 19:35 UTC
 
 
-def menu(stick, *keys, writes=-1, clock="0"):
-    r = run(os.path.join(B, "interop/menu"), stick, "keys", str(writes), *keys, env={**os.environ, "MENU_CLOCK": clock})
+def menu(stick, *keys, writes=-1, clock="0", env={}):
+    r = run(os.path.join(B, "interop/menu"), stick, "keys", str(writes), *keys, env={**os.environ, "MENU_CLOCK": clock, **env})
     equal(r.returncode, 0, "the menu ends: " + r.stdout[-300:])
     return " ".join(re.sub("\x1b\\[[0-9;]*[A-Za-z]", " ", r.stdout).split())  # where lines are broken is not looked at
 
@@ -158,12 +158,27 @@ def on(fs, rng):
     out = menu(stick, "enter", "esc")  # as if the time was over
     check("no spare file left" in out and "without a snapshot" not in out and "Starting " + current(stick)["file"] in out, fs + ": by itself: " + out[-400:])
 
+    # so it is without the rule: who takes it out of isopod.conf does not want a snapshot to be written to
+    conf(stick, "default = %s/%s\ntimeout = 0\n" % (STORE, first["file"]))
+    out = menu(stick, "enter", "esc")
+    check("Starting " + current(stick)["file"] in out and "no snapshot" not in out, fs + ": no rule any more: " + out[-400:])
+    # and for a choice for once
+    conf(stick, "")
+    must("next", stick, STORE + "/" + first["file"])
+    out = menu(stick, "esc")
+    check("Starting " + current(stick)["file"] in out, fs + ": chosen once: " + out[-400:])
+    above = next(l["file"] for l in listed(stick)["layers"] if l["name"] == "start 2")
+
     # the menu goes back to one: the newest first
     conf(stick, "snapshot = %s/%s\n" % (STORE, first["file"]))
     out = menu(stick, "f9", "down", "enter", "enter")
     check("start 1 again" in out, fs + ": back: " + out[-300:])
     equal(shows(stick), second, fs + ": back")
     sound(stick, fs + ": back")
+    # the current layer does not stand on it any more, but others may
+    conf(stick, "default = %s/%s\ntimeout = 0\n" % (STORE, above))
+    check("Starting " + current(stick)["file"] in menu(stick, "enter", "esc"), fs + ": back, and a default that was left behind")
+    conf(stick, "snapshot = %s/%s\n" % (STORE, first["file"]))
     # a command that writes makes up what is missing
     must("layer", "snapshot", at(stick), "by hand")
     equal(listed(stick)["spares"], 3, fs + ": made up")
@@ -306,8 +321,51 @@ def refused(rng):
     conf("t.img", "snapshot = on\n")
     before = bytes_of("t.img")
     out = menu("t.img", "enter", "esc", "esc")
-    check("commit of the layer layer-2 was interrupted" in out and "Starting" not in out, "a commit: " + out[-300:])
+    check("no snapshot before this start: the commit of the layer layer-2 was interrupted" in out and "Starting" not in out, "a commit: " + out[-300:])
     equal(bytes_of("t.img"), before, "nothing is written to it")
+
+
+def spoilt_index():
+    """Without an index that can be read nobody knows which layer may be written to: that is said, and none starts by itself."""
+    copy("whole.img", "s.img")
+    menu("s.img", "enter", "esc")
+    path = STORE + "/" + current("s.img")["file"]
+    index, disks = "isopod-layers.idx", [n for n in os.listdir("host") if n.endswith(".vhdx")]
+    with open(index, "wb") as f:
+        f.write(b"PODLAYR1" + bytes(2 << 20))
+    must("add", "s.img", index, "--to", STORE, "--replace")
+    conf("s.img", "snapshot = on\ndefault = %s\ntimeout = 0\n" % path)
+    before = bytes_of("s.img")
+    out = menu("s.img", "enter", "esc", "esc")
+    check("not started by itself" in out and "Starting" not in out, "the default: " + out[-400:])
+    must("next", "s.img", path)
+    out = menu("s.img", "esc", "esc")
+    check("not started by itself" in out and "Starting" not in out, "chosen once: " + out[-400:])
+    conf("s.img", "snapshot = on\n")
+    out = menu("s.img", "enter", "esc", "esc")
+    check("layer store cannot be read" in out and "without a snapshot" in out and "Starting" not in out, "by hand: " + out[-400:])
+    check("Starting" in menu("s.img", "enter", "enter", "esc"), "or all the same")
+    r = isopod("plan", "s.img:" + path)
+    check("cannot be read" in r.out and "No snapshot before it starts" in r.out, "so does the plan: " + r.out + r.err)
+    conf("s.img", "snapshot = /vm/other*\n")
+    check("layer store" not in menu("s.img", "enter", "esc"), "no rule, no word")
+    check("No snapshot" not in isopod("plan", "s.img:" + path).out, "nor from the plan")
+
+
+def lost_flush():
+    """The index is on the stick, and the flush behind it fails: it is the index that tells which layer is current."""
+    olds = news = 0
+    for n in range(1, 14):
+        copy("whole.img", "l.img")
+        out = menu("l.img", "enter", "esc", "esc", env={"MENU_NO_FLUSH": str(n)})
+        if not check(('snapshot "start 1"' in out) == ("start 1" in tree("l.img")), "flush %d fails: %s" % (n, out[-300:])):
+            break
+        check(("Starting " + current("l.img")["file"] in out) == ("start 1" in tree("l.img")), "flush %d fails: what starts: %s" % (n, out[-300:]))
+        equal(shows("l.img"), whole_shows, "flush %d fails: what it shows" % n)
+        sound("l.img", "flush %d fails" % n)
+        news += "start 1" in tree("l.img")
+        olds += "no snapshot before" in out
+    check(news > 1 and olds, "flushes: %d times the old state, %d times the new" % (olds, news))
 
 
 def older_index(rng):
@@ -354,6 +412,8 @@ def main():
         refused(rng)
         made_ahead(rng)
         no_index()
+        spoilt_index()
+        lost_flush()
         older_index(rng)
         rebuilt()
     finish()

@@ -92,10 +92,12 @@ static enum pod_status no_start(struct pod_fw *fw, struct pod_plan *plan, const 
 	return POD_E_UNSUPPORTED;
 }
 
+static long flushes_left; /* MENU_NO_FLUSH: that one fails, and it alone */
+
 static enum pod_status synced(struct pod_dev *d)
 {
 	(void)d;
-	return POD_OK;
+	return flushes_left && --flushes_left == 0 ? POD_E_IO : POD_OK;
 }
 
 static void nothing(struct pod_fw *fw)
@@ -119,6 +121,7 @@ static int run_keys(const char *path, long writes, char **words)
 	f.dev.write = until_power_fails;
 	f.dev.flush = synced;
 	writes_left = writes;
+	flushes_left = getenv("MENU_NO_FLUSH") ? strtol(getenv("MENU_NO_FLUSH"), NULL, 10) : 0;
 	key_word = words;
 	write_ms = getenv("ISOPOD_MENU_CLOCK") ? 1000 : 0;
 	const char *firmware = getenv("ISOPOD_MENU_FIRMWARE");

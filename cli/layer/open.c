@@ -45,14 +45,16 @@ static int finish_any(struct layer_store *ls, struct fault *fault)
 static int refuse_strangers(struct layer_store *ls, struct fault *fault)
 {
 	struct layer_pieces unknown;
+	const struct pod_stored *parent;
 	int rc = layer_strangers_find(ls, &unknown, fault) ? CLI_OK : CLI_FAILED;
 
+	parent = rc == CLI_OK && unknown.n ? pod_store_find(&ls->s, unknown.v[0].e.parent) : NULL;
 	if (rc == CLI_OK && unknown.n)
 		rc = fault_set(
 			fault,
 			_("%s: the index is older than its layers (from a backup?): it does not know %s, which is based on "
 			  "%s; 'isopod layer check --repair' takes it in"),
-			ls->dir.shown, unknown.v[0].e.file, pod_store_find(&ls->s, unknown.v[0].e.parent)->name);
+			ls->dir.shown, unknown.v[0].e.file, parent ? parent->name : unknown.v[0].parent_file);
 	free(unknown.v);
 	return rc;
 }

@@ -156,7 +156,8 @@ static int by_turn(const void *a, const void *b)
 	return (x->turn > y->turn) - (x->turn < y->turn);
 }
 
-/* Leaves unknown ones that hold something, and what they stand on, parents first. Whatever the files say, each is marked once. */
+/* Leaves unknown ones that hold something, and what they stand on, parents first. Whatever the files say, each is marked once. A spare file
+ * that something stands on is a layer, though it says nothing itself. */
 static void sort_out(struct layer_pieces *ps)
 {
 	size_t kept = 0;
@@ -165,6 +166,8 @@ static void sort_out(struct layer_pieces *ps)
 		if (ps->v[i].placed && ps->v[i].unknown && !ps->v[i].silent)
 			for (struct layer_piece *p = &ps->v[i]; p && !p->needed; p = by_id(ps, p->e.parent))
 				p->needed = true;
+	for (size_t i = 0; i < ps->n; i++)
+		ps->v[i].unknown |= ps->v[i].needed && pod_store_spare(&ps->ls->s, ps->v[i].e.id);
 	for (size_t i = 0; i < ps->n; i++)
 		if (ps->v[i].needed && ps->v[i].placed && ps->v[i].unknown)
 			ps->v[kept++] = ps->v[i];

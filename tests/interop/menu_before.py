@@ -385,6 +385,27 @@ def older_index(rng):
     equal(shows("i.img", name), held, "and what was written is there")
 
 
+def older_index_below():
+    """The same with a spare file that says nothing itself, but that something stands on."""
+    copy("exfat.whole", "j.img")
+    menu("j.img", "enter", "esc")
+    must("layer", "snapshot", at("j.img"), "between")
+    silent = next(l["file"] for l in listed("j.img")["layers"] if l["name"] == "between")
+    write("j.img", 5 * MIB, random.Random(3))
+    used, held = current("j.img")["file"], shows("j.img")
+    run("cp", "-r", "host", "old2", check=True)
+    must("add", "j.img", "old2/isopod-layers.idx", "--to", STORE, "--replace")
+    r = isopod("layer", "snapshot", at("j.img"), "x")
+    check(r.rc == 3 and silent in r.err and "older" in r.err, "a command that writes is refused: %d %s" % (r.rc, r.err))
+    check("snapshot \"start 1\"" in menu("j.img", "enter", "esc"), "the menu goes on in another one")
+    check(current("j.img")["file"] not in (silent, used), "in none that something stands on")
+    must("layer", "check", at("j.img"), "--repair")
+    by = {l["file"]: l for l in listed("j.img")["layers"]}
+    check(silent in by and used in by and by[used]["parent"] == by[silent]["id"], "both are layers again: %r" % list(by))
+    equal(shows("j.img", by[used]["name"]), held, "and what was written is there")
+    sound("j.img", "taken in")
+
+
 def rebuilt():
     """Without the index, spare files are known for what they are."""
     run("cp", "-r", "host", "lost", check=True)
@@ -415,6 +436,7 @@ def main():
         spoilt_index()
         lost_flush()
         older_index(rng)
+        older_index_below()
         rebuilt()
     finish()
 

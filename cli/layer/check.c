@@ -492,9 +492,13 @@ static void check_spares(struct check *k)
 
 	for (size_t i = ls->s.spares; i-- > 0;) {
 		const struct pod_stored *e = &ls->s.spare[i];
+		struct layer_piece p = {.e = *e};
 
-		if (ls->dir.ops->exists(&ls->dir, e->file))
+		if (ls->dir.ops->exists(&ls->dir, e->file)) {
+			if (!layer_piece_read(ls, &p, NULL))
+				warn(k, e->file, _("a spare file is damaged; 'isopod layer spare' makes another one"));
 			continue;
+		}
 		if (k->repair) {
 			repaired(k, e->file, _("a spare file was missing: the index does not count on it any more"));
 			pod_store_drop_spare(&ls->s, e->id);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cli/host/identity.h"
 #include "cli/layer/layer.h"
+#include "cli/layer/pieces.h"
 #include "core/base/str.h"
 
 #define SPARES_DEFAULT 7u
@@ -35,10 +36,18 @@ static int make_spare(struct layer_store *ls, const struct pod_stored *cur, stru
 	return fault_status(fault, ls->dir.shown, _("cannot add a layer"), st, NULL);
 }
 
-/* Whose file is there, and large enough. */
-static bool is_good(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *cur)
+/* Whose file is there, large enough, and as it was made. *keep: it is none, but what it holds is not ours to delete. */
+static bool is_good(struct layer_store *ls, const struct pod_stored *e, const struct pod_stored *cur, bool *keep,
+		    struct fault *fault)
 {
-	return e->size_bytes >= cur->size_bytes && ls->dir.ops->exists(&ls->dir, e->file);
+	struct layer_piece p = {.e = *e};
+	bool there = ls->dir.ops->exists(&ls->dir, e->file), sound = there && layer_piece_read(ls, &p, NULL) && p.silent;
+
+	*keep = there && !sound;
+	if (*keep)
+		fault_warn(fault, _("%s/%s: cannot be used as a spare file, and stays as it is: it is damaged, or holds data"),
+			   ls->dir.shown, e->file);
+	return sound && p.e.size_bytes >= cur->size_bytes;
 }
 
 struct writable {
@@ -88,19 +97,25 @@ static int refill(struct layer_store *ls, const struct pod_stored *cur, struct f
 	struct pod_stored *gone = cli_xmalloc((ls->s.spares + 1) * sizeof *gone);
 	size_t n = 0, before;
 	uint32_t last = 0;
+	bool keep, changed = false;
 	int rc = CLI_OK;
 
-	for (size_t i = ls->s.spares; i-- > 0;)
-		if (i >= ls->s.spares_wanted || !is_good(ls, &ls->s.spare[i], cur)) {
+	for (size_t i = ls->s.spares; i-- > 0;) {
+		bool good = is_good(ls, &ls->s.spare[i], cur, &keep, fault);
+
+		if (good && i < ls->s.spares_wanted)
+			continue;
+		if (!keep)
 			gone[n++] = ls->s.spare[i];
-			pod_store_drop_spare(&ls->s, ls->s.spare[i].id);
-		}
+		pod_store_drop_spare(&ls->s, ls->s.spare[i].id);
+		changed = true;
+	}
 	before = ls->s.spares;
 	while (rc == CLI_OK && ls->s.spares < ls->s.spares_wanted && !cli_interrupted)
 		rc = make_spare(ls, cur, fault);
 	/* What could be made counts, once its names are on the medium: the index comes after them. */
 	if ((ls->s.spares > before && !ls->dir.ops->sync(&ls->dir, fault)) ||
-	    ((ls->s.spares > before || n) && layer_store_save(ls, fault) != CLI_OK)) {
+	    ((ls->s.spares > before || changed) && layer_store_save(ls, fault) != CLI_OK)) {
 		while (ls->s.spares > before) {
 			last = ls->s.spare[ls->s.spares - 1].id;
 			layer_store_take_back(ls, last, fault);

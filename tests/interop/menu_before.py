@@ -385,6 +385,30 @@ def older_index(rng):
     equal(shows("i.img", name), held, "and what was written is there")
 
 
+def damaged_spares():
+    """Spare files that cannot be used: the menu takes another one, or says that there is none; `layer spare` makes others."""
+    copy("whole.img", "d.img")
+    names = [s for s in os.listdir("host") if s.endswith(".vhdx") and s not in {l["file"] for l in listed("d.img")["layers"]}]
+    with open("bad", "wb") as f:
+        f.write(bytes(8 * MIB))
+    for i, name in enumerate(sorted(names)):
+        shutil.copyfile("bad", name)
+        must("add", "d.img", name, "--to", STORE, "--replace")
+        if i + 2 == len(names):
+            copy("d.img", "e.img")
+            check('snapshot "start 1"' in menu("e.img", "enter", "esc"), "another one is taken")
+    before = bytes_of("d.img")
+    out = menu("d.img", "enter", "esc", "esc")
+    check("no spare file can be used" in out and "no spare file left" not in out and "Starting" not in out, "none of them: " + out[-300:])
+    equal(bytes_of("d.img"), before, "nothing is written")
+    r = isopod("layer", "check", at("d.img"))
+    check(r.out.count("a spare file is damaged") == 3, "check tells: " + r.out)
+    r = must("layer", "spare", at("d.img"), "3")
+    check(r.err.count("stays as it is") == 3 and "3 spare files" in r.out, "others are made: " + r.out + r.err)
+    check('snapshot "start 1"' in menu("d.img", "enter", "esc"), "and used")
+    equal(shows("d.img"), whole_shows, "what it shows")
+
+
 def older_index_below():
     """The same with a spare file that says nothing itself, but that something stands on."""
     copy("exfat.whole", "j.img")
@@ -437,6 +461,7 @@ def main():
         lost_flush()
         older_index(rng)
         older_index_below()
+        damaged_spares()
         rebuilt()
     finish()
 

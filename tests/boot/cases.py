@@ -346,8 +346,8 @@ case("bios-layer-back", "bios", "store", "rawdisk", "back", timeout=90, file="/v
 case("uefi-layer-back", "uefi", "store", "rawdisk", "back", timeout=120, file="/vm/win/layer-2", writes=True, touches="data", group="long")
 
 # A snapshot of it before the start, on NTFS and exFAT.
-case("bios-layer-before", "bios", "kept", "rawdisk", "menu", timeout=90, after=check_kept, writes=True)
-case("uefi-layer-before", "uefi", "kept-exfat", "rawdisk", "menu", timeout=120, after=check_kept, writes=True, group="long")
+case("bios-layer-before", "bios", "kept", "rawdisk", "menu", timeout=90, after=check_kept, writes=True, touches="data")
+case("uefi-layer-before", "uefi", "kept-exfat", "rawdisk", "menu", timeout=120, after=check_kept, writes=True, touches="data", group="long")
 
 # NTFS in the place of exFAT.
 case("bios-ntfs", "bios", "ntfs", "ipxe", timeout=90)

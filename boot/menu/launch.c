@@ -44,18 +44,6 @@ static bool begins_anew(struct menu *m, size_t image, char *text, size_t size)
 	return page_ask(m, T("Does not begin anew"), text);
 }
 
-/* On as many lines as it takes: what is to be done stands at its end. */
-static void say_kept(struct menu *m)
-{
-	char line[256];
-	size_t n, skip;
-	for (const char *p = m->kept; *p; p += n + skip) {
-		n = text_wrap(p, 74, &skip);
-		pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
-		screen_line(m, line);
-	}
-}
-
 /* A medium of Windows starts its Setup without asking; of a WIM file nobody knows which image its maker meant. */
 static bool asks(const struct menu *m, size_t image, enum start_choice by)
 {
@@ -160,7 +148,7 @@ static void start(struct menu *m, size_t image, enum start_choice by, bool choos
 	pod_snprintf(text, 2048, T("Starting %s ..."), name);
 	screen_plain(m);
 	screen_line(m, text);
-	say_kept(m);
+	screen_lines(m, m->kept); /* what is to be done stands at its end */
 	if (m->note[0])
 		screen_line(m, m->note);
 	if (m->arguments[0]) {

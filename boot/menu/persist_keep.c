@@ -151,18 +151,6 @@ static void explain(struct menu *m, const char *name, enum pod_status st, const 
 	(void)pod_text_disarm(text, NULL);
 }
 
-/* On as many lines as it takes. */
-static void say(struct menu *m, const char *text)
-{
-	char line[256];
-	size_t n, skip;
-	for (const char *p = text; *p; p += n + skip) {
-		n = text_wrap(p, 74, &skip);
-		pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
-		screen_line(m, line);
-	}
-}
-
 bool keep_persistence(struct menu *m, size_t image, const struct pod_plan *plan, enum start_choice by)
 {
 	const struct pod_persist *f = &plan->persist;
@@ -180,7 +168,7 @@ bool keep_persistence(struct menu *m, size_t image, const struct pod_plan *plan,
 	}
 	explain(m, m->stick.image[image].name, st, &d, f->length_bytes, text, sizeof text);
 	if (by != CHOSEN_BY_HAND) { /* nobody may be there to be asked */
-		say(m, text);
+		screen_lines(m, text);
 		return true;
 	}
 	screen_restore(m);

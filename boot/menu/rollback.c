@@ -104,9 +104,9 @@ enum pod_status store_look(struct menu *m, const struct menu_store *t, uint32_t 
 	return st;
 }
 
-static bool same_guid(const uint8_t a[16], const uint8_t b[16])
+bool store_names(const struct store_facts *l, const uint8_t guid[16])
 {
-	return memcmp(a, b, 16) == 0;
+	return memcmp(l->linkage, guid, 16) == 0 || memcmp(l->linkage2, guid, 16) == 0;
 }
 
 /* What is discarded is discarded for something that can be opened. *top: what `to` says; *bad: where it ended. */
@@ -120,8 +120,8 @@ static enum pod_status walk(struct menu *m, const struct menu_store *t, const st
 		if (++depth > POD_CHAIN_DEPTH_MAX)
 			return POD_E_LIMIT;
 		POD_TRY(store_look(m, t, e->id, &l));
-		bool known = e == to ? pod_guid_is_zero(e->data_guid) || same_guid(l.guid, e->data_guid)
-				     : same_guid(l.guid, above.linkage) || same_guid(l.guid, above.linkage2);
+		bool known = e == to ? pod_guid_is_zero(e->data_guid) || memcmp(l.guid, e->data_guid, 16) == 0
+				     : store_names(&above, l.guid);
 		if (!known || l.merging || l.has_parent != (e->parent != 0))
 			return POD_E_CORRUPT;
 		if (e == to)
@@ -212,24 +212,15 @@ enum pod_status rollback_to(struct menu *m, size_t image, uint32_t id, char *tex
 {
 	struct menu_store *t = store_of(m, image);
 	const char *name = m->stick.image[image].name;
-	struct store_file f;
-	struct pod_store s;
-	unsigned slot;
+	struct store_index i;
 	text[0] = 0;
-	pod_store_init(&s, m->alloc);
-	enum pod_status st = store_writable(m, name, text, size);
+	enum pod_status st = store_index_open(m, t, name, &i, text, size);
+	if (st == POD_OK && rollback_refused(m, image, &i.store, text, size))
+		st = POD_E_UNSUPPORTED;
 	if (st == POD_OK)
-		st = store_file_open(m, &t->index, &f);
-	if (st == POD_OK) {
-		st = pod_store_load(&s, &f.dev, &slot, NULL);
-		if (st == POD_OK && rollback_refused(m, image, &s, text, size))
-			st = POD_E_UNSUPPORTED;
-		if (st == POD_OK)
-			st = go_back(m, t, &s, &f.dev, slot, id, text, size);
-		pod_free(m->alloc, f.extent);
-	}
+		st = go_back(m, t, &i.store, &i.file.dev, i.slot, id, text, size);
 	if (st != POD_OK && !text[0])
 		pod_snprintf(text, size, T("%s: could not go back to that snapshot: %s."), name, menu_status(m, st));
-	pod_store_fini(&s);
+	store_index_close(m, &i);
 	return st;
 }

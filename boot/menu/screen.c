@@ -338,3 +338,14 @@ void screen_line(struct menu *m, const char *t)
 	}
 	m->plain_row++;
 }
+
+void screen_lines(struct menu *m, const char *t)
+{
+	char line[256];
+	size_t n, skip;
+	for (const char *p = t; *p; p += n + skip) {
+		n = text_wrap(p, 74, &skip);
+		pod_strlcpy(line, p, n + 1 < sizeof line ? n + 1 : sizeof line);
+		screen_line(m, line);
+	}
+}

@@ -71,6 +71,8 @@ void screen_invalidate(struct menu *m);
 /* Leaves the pages: clears all screens and prints lines at the top of each, for what comes before a start. */
 void screen_plain(struct menu *m);
 void screen_line(struct menu *m, const char *t);
+/* On as many lines as it takes. */
+void screen_lines(struct menu *m, const char *t);
 /* Cells a code point takes: 0 (combining), 1 or 2. */
 unsigned cell_width(uint32_t code);
 unsigned text_width(const char *t);

@@ -9,7 +9,6 @@
 #include "core/base/guid.h"
 #include "core/vhd/chain.h"
 
-#define MANY_LAYERS   200u  /* on top of each other: time to say how there get fewer, as isopod layer snapshot does */
 #define CLOCK_SLACK_S 86400 /* firmware's clock may have local time, the index has UTC */
 
 /* The latest time that the index knows of. */
@@ -76,8 +75,7 @@ static bool is_childless(struct menu *m, const struct menu_store *t, uint32_t id
 	uint32_t other;
 	for (size_t i = 0; i < st->image_count; i++)
 		if (st->image[i].folder == t->folder && pod_store_parse_file(st->image[i].name, NULL, &other) && other != id &&
-		    (store_look(m, t, other, &l) != POD_OK ||
-		     (l.has_parent && (memcmp(l.linkage, guid, 16) == 0 || memcmp(l.linkage2, guid, 16) == 0))))
+		    (store_look(m, t, other, &l) != POD_OK || (l.has_parent && store_names(&l, guid))))
 			return false;
 	return true;
 }
@@ -111,14 +109,6 @@ static enum pod_status find_spare(struct menu *m, const struct menu_store *t, co
 	return st;
 }
 
-static unsigned depth_of(const struct pod_store *s, uint32_t id)
-{
-	unsigned n = 0;
-	for (const struct pod_stored *e = pod_store_find(s, id); e; e = pod_store_find(s, e->parent))
-		n++;
-	return n;
-}
-
 /* Nobody else has written to it since: its log is carried out, and its children name it by what it is called then. */
 static enum pod_status settle(struct menu *m, const struct menu_image *im, uint8_t guid[16])
 {
@@ -146,7 +136,7 @@ static bool refused(struct menu *m, const char *name, const struct pod_store *s,
 			T("%s: no snapshot before this start: other layers stand on the current one. On a computer, use: isopod "
 			  "layer check"),
 			name);
-	else if (depth_of(s, cur->id) >= POD_CHAIN_DEPTH_MAX)
+	else if (pod_store_depth(s, cur->id) >= POD_CHAIN_DEPTH_MAX)
 		pod_snprintf(
 			text, size,
 			T("%s: no snapshot before this start: no more than %u layers can be based on each other. On a computer, "
@@ -193,7 +183,7 @@ static void say_as_what(struct menu *m, const struct pod_store *s, const char *n
 {
 	int n = pod_snprintf(text, size, T("%s: its state is kept as the snapshot \"%s\"; F9 in the menu goes back to it."), name,
 			     as);
-	if (depth_of(s, s->current) >= MANY_LAYERS)
+	if (pod_store_depth(s, s->current) >= POD_STORE_DEEP)
 		pod_snprintf(text + n, size - (size_t)n, " %s",
 			     T("There are many now: on a computer, 'isopod layer prune' deletes old ones."));
 	else if (!s->spares)
@@ -281,23 +271,14 @@ enum store_kept store_keep(struct menu *m, size_t *image, char *text, size_t siz
 	struct menu_store *t = store_of(m, *image);
 	const char *name = m->stick.image[*image].name;
 	enum store_kept kept = NOT_KEPT;
-	struct store_file f;
-	struct pod_store s;
-	unsigned slot;
+	struct store_index i;
 	text[0] = 0;
 	if (!t)
 		return KEEPS_NONE;
-	pod_store_init(&s, m->alloc);
-	enum pod_status st = store_writable(m, name, text, size);
+	enum pod_status st = store_index_open(m, t, name, &i, text, size);
 	if (st == POD_OK)
-		st = store_file_open(m, &t->index, &f);
-	if (st == POD_OK) {
-		st = pod_store_load(&s, &f.dev, &slot, NULL);
-		if (st == POD_OK)
-			kept = keep(m, t, &s, &f.dev, slot, image, text, size);
-		pod_free(m->alloc, f.extent);
-	}
-	pod_store_fini(&s);
+		kept = keep(m, t, &i.store, &i.file.dev, i.slot, image, text, size);
+	store_index_close(m, &i);
 	if (st != POD_OK && !text[0])
 		pod_snprintf(text, size, T("%s: no snapshot before this start: %s."), name, menu_status(m, st));
 	return kept;

@@ -73,6 +73,22 @@ enum pod_status store_file_open(struct menu *m, const struct pod_node *node, str
 	return pod_fs_extents(&m->stick.data, node, m->alloc, &f->extent, &f->extents);
 }
 
+enum pod_status store_index_open(struct menu *m, const struct menu_store *t, const char *name, struct store_index *i, char *text,
+				 size_t size)
+{
+	i->file.extent = NULL;
+	pod_store_init(&i->store, m->alloc);
+	POD_TRY(store_writable(m, name, text, size));
+	POD_TRY(store_file_open(m, &t->index, &i->file));
+	return pod_store_load(&i->store, &i->file.dev, &i->slot, NULL);
+}
+
+void store_index_close(struct menu *m, struct store_index *i)
+{
+	pod_free(m->alloc, i->file.extent);
+	pod_store_fini(&i->store);
+}
+
 enum pod_status store_load(struct menu *m, const struct menu_store *t, struct pod_store *s)
 {
 	struct store_file f;

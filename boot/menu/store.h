@@ -19,6 +19,16 @@ struct store_file {
 
 /* The caller frees f->extent. */
 enum pod_status POD_MUST_USE store_file_open(struct menu *m, const struct pod_node *node, struct store_file *f);
+/* The index of a store that is to be changed. */
+struct store_index {
+	struct store_file file;
+	struct pod_store store;
+	unsigned slot; /* which counts */
+};
+/* `name` is whom `text` speaks of if the stick cannot be written to; closed in either case. */
+enum pod_status POD_MUST_USE store_index_open(struct menu *m, const struct menu_store *t, const char *name, struct store_index *i,
+					      char *text, size_t size);
+void store_index_close(struct menu *m, struct store_index *i);
 /* The file of a layer, or NULL. */
 const struct menu_image *store_layer(const struct menu *m, const struct menu_store *t, uint32_t id);
 /* What the list and the details say of it. */
@@ -31,6 +41,8 @@ struct store_facts {
 	uint32_t sector_shift, block_shift, chunk_shift, entries; /* entries: of its table of blocks */
 	bool has_parent, merging;
 };
+/* Does it name a file of this DataWriteGuid as its parent? */
+bool store_names(const struct store_facts *l, const uint8_t guid[16]);
 enum pod_status POD_MUST_USE store_look(struct menu *m, const struct menu_store *t, uint32_t id, struct store_facts *l);
 /* Can the file of `l` become a child of what `top` is? */
 enum pod_status POD_MUST_USE store_fits(const struct store_facts *l, const struct store_facts *top);

@@ -131,7 +131,7 @@ static char *say_snapshot(const struct pod_store *s, bool *taken)
 			_("No snapshot before it starts: a change of the layer %s was interrupted; see 'isopod layer "
 			  "check'."),
 			under_way->name);
-	if (layer_store_depth(s, s->current) >= POD_CHAIN_DEPTH_MAX)
+	if (pod_store_depth(s, s->current) >= POD_CHAIN_DEPTH_MAX)
 		return cli_xasprintf(_("No snapshot before it starts: no more than %u layers can be based on each other; 'isopod "
 				       "layer prune' deletes old ones."),
 				     POD_CHAIN_DEPTH_MAX);

@@ -99,15 +99,6 @@ int layer_store_make_child(struct layer_store *ls, const struct pod_stored *pare
 	return rc;
 }
 
-unsigned layer_store_depth(const struct pod_store *s, uint32_t id)
-{
-	unsigned n = 0;
-
-	for (const struct pod_stored *e = pod_store_find(s, id); e; e = pod_store_find(s, e->parent))
-		n++;
-	return n;
-}
-
 bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *fault)
 {
 	if (depth <= POD_CHAIN_DEPTH_MAX)
@@ -126,7 +117,7 @@ int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, u
 	enum pod_status st;
 	int rc;
 
-	if (!layer_store_depth_ok(ls, layer_store_depth(&ls->s, parent) + 1, fault))
+	if (!layer_store_depth_ok(ls, pod_store_depth(&ls->s, parent) + 1, fault))
 		return CLI_FAILED;
 	layer_store_number(ls, e.name);
 	pod_store_file_name(e.file, e.name, e.id);

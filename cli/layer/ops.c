@@ -10,8 +10,6 @@
 #include "cli/layer/ops.h"
 #include "core/base/str.h"
 
-#define MANY_LAYERS 200u /* on top of each other: time to say how there get fewer */
-
 static int name_fits(struct layer_store *ls, const char *name, const struct pod_stored *but, struct fault *fault)
 {
 	const struct pod_stored *other = pod_store_named(&ls->s, name);
@@ -73,12 +71,12 @@ static int snapshot(struct layer_store *ls, const char *name, uint32_t flags, st
 	if (layer_store_save(ls, fault) != CLI_OK)
 		return layer_store_take_back(ls, fresh, fault);
 	layer_store_protect(ls, old, fault);
-	if (layer_store_depth(&ls->s, fresh) >= MANY_LAYERS)
+	if (pod_store_depth(&ls->s, fresh) >= POD_STORE_DEEP)
 		fault_warn(
 			fault,
 			_("%s: %u layers are based on each other, and more than %u cannot be opened; 'isopod layer prune --keep "
 			  "50' deletes old snapshots, 'isopod layer flatten' makes a layer independent"),
-			ls->dir.shown, layer_store_depth(&ls->s, fresh), POD_CHAIN_DEPTH_MAX);
+			ls->dir.shown, pod_store_depth(&ls->s, fresh), POD_CHAIN_DEPTH_MAX);
 	return CLI_OK;
 }
 

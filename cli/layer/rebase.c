@@ -118,7 +118,7 @@ static int may_be_based_on(struct layer_store *ls, const struct pod_stored *e, c
 			fault,
 			_("%s: cannot rebase onto %s: it is the current layer and will be written to; take a snapshot first"),
 			ls->dir.shown, to->name);
-	return layer_store_depth_ok(ls, layer_store_depth(&ls->s, to->id) + height(&ls->s, e->id), fault) ? CLI_OK : CLI_FAILED;
+	return layer_store_depth_ok(ls, pod_store_depth(&ls->s, to->id) + height(&ls->s, e->id), fault) ? CLI_OK : CLI_FAILED;
 }
 
 /* A machine that runs on top of a layer reads its file, and would go on by tables that it has read before. */

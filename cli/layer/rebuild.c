@@ -139,7 +139,7 @@ static int make_current(struct layer_store *ls, struct fault *fault)
 
 	for (size_t i = 0; i < ls->s.count; i++)
 		if ((!best || ls->s.layer[i].created > best->created) &&
-		    layer_store_depth(&ls->s, ls->s.layer[i].id) < POD_CHAIN_DEPTH_MAX)
+		    pod_store_depth(&ls->s, ls->s.layer[i].id) < POD_CHAIN_DEPTH_MAX)
 			best = &ls->s.layer[i];
 	if (!best)
 		return fault_set(fault, _("%s: no layers found (files NAME.xxxxxxxx.vhdx)"), ls->dir.shown);

@@ -173,7 +173,7 @@ static int begin(struct receiving *r, struct fault *fault)
 		rc = find_base(r, fault);
 	if (rc == CLI_OK)
 		rc = may_follow(r, fault);
-	if (rc == CLI_OK && !layer_store_depth_ok(r->ls, r->base ? layer_store_depth(&r->ls->s, r->base->id) + 2 : 2, fault))
+	if (rc == CLI_OK && !layer_store_depth_ok(r->ls, r->base ? pod_store_depth(&r->ls->s, r->base->id) + 2 : 2, fault))
 		rc = CLI_FAILED;
 	if (rc == CLI_OK && !h->first &&
 	    !layer_store_room(r->ls, h->changed_bytes + 2 * layer_store_child_bytes(h->size_bytes), fault))

@@ -16,8 +16,6 @@ int layer_store_child(struct layer_store *ls, uint32_t parent, uint32_t flags, u
 int layer_store_make_child(struct layer_store *ls, const struct pod_stored *parent, struct pod_stored *e, struct fault *fault);
 /* What a fresh child takes. */
 uint64_t layer_store_child_bytes(uint64_t disk_size);
-/* How many layers a layer is read through: itself and all below it. */
-unsigned layer_store_depth(const struct pod_store *s, uint32_t id);
 /* False, and has said so, if a chain of `depth` layers could not be opened. */
 bool layer_store_depth_ok(struct layer_store *ls, unsigned depth, struct fault *fault);
 

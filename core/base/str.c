@@ -37,6 +37,15 @@ int pod_strcasecmp(const char *a, const char *b)
 	return pod_strncasecmp(a, b, SIZE_MAX);
 }
 
+const char *pod_last_name(const char *path)
+{
+	const char *name = path;
+	for (; *path; path++)
+		if (*path == '/')
+			name = path + 1;
+	return name;
+}
+
 bool pod_starts_with(const char *s, const char *prefix)
 {
 	while (*prefix && *s == *prefix)

@@ -12,6 +12,8 @@ bool pod_streq(const char *a, const char *b);
 /* ASCII case is folded; other bytes compare as they are. */
 int pod_strcasecmp(const char *a, const char *b);
 int pod_strncasecmp(const char *a, const char *b, size_t n);
+/* What is behind the last '/' of a path. */
+const char *pod_last_name(const char *path);
 bool pod_starts_with(const char *s, const char *prefix);
 bool pod_starts_with_nocase(const char *s, const char *prefix);
 bool pod_ends_with_nocase(const char *s, const char *suffix);

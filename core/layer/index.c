@@ -65,6 +65,14 @@ size_t pod_store_children(const struct pod_store *s, uint32_t id)
 	return n;
 }
 
+unsigned pod_store_depth(const struct pod_store *s, uint32_t id)
+{
+	unsigned n = 0;
+	for (const struct pod_stored *e = pod_store_find(s, id); e; e = pod_store_find(s, e->parent))
+		n++;
+	return n;
+}
+
 const struct pod_stored *pod_store_emptiable(const struct pod_store *s)
 {
 	const struct pod_stored *e = pod_store_find(s, s->current);

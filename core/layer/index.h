@@ -15,6 +15,7 @@
 #define POD_STORE_SLOT	    (1u << 20)
 #define POD_STORE_LEN	    (2u * POD_STORE_SLOT)
 #define POD_STORE_LAYERS    4096u
+#define POD_STORE_DEEP	    200u /* layers on top of each other: time to say how there get fewer */
 #define POD_STORE_NAME_MAX  120u /* bytes of a name, terminator included */
 #define POD_STORE_FILE_MAX  144u /* of a file's name: NAME.xxxxxxxx.vhdx, and .part while it is made */
 #define POD_STORE_ID_DIGITS 8u
@@ -66,6 +67,8 @@ struct pod_stored *pod_store_find(const struct pod_store *s, uint32_t id);
 struct pod_stored *pod_store_named(const struct pod_store *s, const char *name);
 /* How many layers have this one as their parent. */
 size_t pod_store_children(const struct pod_store *s, uint32_t id);
+/* How many layers a layer is read through: itself and all below it. */
+unsigned pod_store_depth(const struct pod_store *s, uint32_t id);
 /* The current layer, if it can be made empty where it lies to go on from its parent: nothing is based on it, and it is known what it
  * was when it was made. NULL: there is none, or it cannot. */
 const struct pod_stored *pod_store_emptiable(const struct pod_store *s);

@@ -219,15 +219,6 @@ static enum pod_status put_texts(struct writer *w, const struct pod_who_input *i
 	return POD_OK;
 }
 
-static const char *last_name(const char *path)
-{
-	const char *name = path;
-	for (; *path; path++)
-		if (*path == '/')
-			name = path + 1;
-	return name;
-}
-
 static bool is_text(const char *s)
 {
 	return s && *s;
@@ -253,7 +244,7 @@ enum pod_status pod_who_write(const struct pod_who_input *in, uint8_t *out, size
 	pod_put_le32(out + OFF_TOTAL, (uint32_t)w.len);
 	pod_put_le16(out + POD_WHO_DRIVERS_OFF, (uint16_t)in->driver_count);
 	pod_put_le16(out + POD_WHO_LABS_OFF, (uint16_t)in->lab_count);
-	(void)pod_strlcpy(name, last_name(in->program), sizeof name);
+	(void)pod_strlcpy(name, pod_last_name(in->program), sizeof name);
 	memcpy(out + POD_WHO_NAME_OFF, name, pod_strlen(name));
 	for (size_t i = 0; i < in->lab_count; i++)
 		pod_put_le32(out + POD_WHO_VALUE_OFF + 4 * i, in->lab[i].value);

@@ -18,7 +18,7 @@ struct job {
 /* Who asked for the copy, or the drive, ended it; all else means that nothing can be proved. */
 static bool cannot_go_on(enum pod_status st)
 {
-	return st == POD_E_IO || st == POD_E_NOMEM || st == POD_E_CANCELLED || st == POD_E_BUDGET || st == POD_E_CHANGED;
+	return pod_is_fatal(st) || st == POD_E_CHANGED;
 }
 
 /* --- what is in use ------------------------------------------------------------------------------------------- */

@@ -105,15 +105,6 @@ static bool command_line(struct windows_job *j, char *out, size_t size)
 	       pod_regf_value(&hive, &setup, "CmdLine", &v) == POD_OK && pod_regf_text(&hive, &v, out, size) == POD_OK && *out;
 }
 
-static const char *last_name(const char *path)
-{
-	const char *name = path;
-	for (; *path; path++)
-		if (*path == '/')
-			name = path + 1;
-	return name;
-}
-
 /* --- what it is told -------------------------------------------------------------------------------------- */
 
 /* Every name with the value 1. */
@@ -190,7 +181,7 @@ static enum pod_status make_handover(struct patch *x)
 	pod_snprintf(replaced, sizeof replaced, "/%s", x->program);
 	f->wait_ms = POD_WHO_WAIT_MS;
 	f->flags = (x->j->plan->image.kind == POD_IMAGE_ISO ? POD_WHO_ATTACH : 0) |
-		   (pod_strcasecmp(last_name(x->program), "winpeshl.exe") ? POD_WHO_RESTORE : 0);
+		   (pod_strcasecmp(pod_last_name(x->program), "winpeshl.exe") ? POD_WHO_RESTORE : 0);
 	f->flags |= x->answer ? POD_WHO_ANSWER : 0;
 	if (id) {
 		f->flags |= id->gpt ? POD_WHO_GPT : 0;
@@ -252,7 +243,7 @@ static enum pod_status find_program(struct patch *x, struct pod_wim_node *node, 
 	}
 	if (!found)
 		*why = "it has no winpeshl.exe";
-	else if (pod_snprintf(x->second, sizeof x->second, "%s/%s", POD_WHO_FOLDER, last_name(x->program)) >=
+	else if (pod_snprintf(x->second, sizeof x->second, "%s/%s", POD_WHO_FOLDER, pod_last_name(x->program)) >=
 		 (int)sizeof x->second)
 		*why = "its program's name is too long";
 	return pod_budget_status(j->rq->disk->budget);

@@ -220,29 +220,32 @@ def wait_for_shell(vm, env, case):
     trace_cases.wait_verdict(env, vm.image, lambda b: b["verdict"] == case.verdict, 60)
 
 
-def check_details(vm, env, case):
-    """Tab on the live image: what plan says of its initrd, which the firmware's own memory is enough to unpack; a key ends the reading at once."""
+def open_details(vm, pattern, timeout, **kw):
+    vm.mark()
+    vm.send_raw(b"\t")
+    vm.wait(pattern, timeout, **kw)
+
+
+def choose_live(vm):
     vm.type("live", delay=0.15)
     time.sleep(1)
-    vm.mark()
-    vm.send_raw(b"\t")
-    vm.wait(r"is yet to be read|is being read", 60)
+
+
+def check_details(vm, env, case):
+    """Tab on the live image: what plan says of its initrd, which the firmware's own memory is enough to unpack; a key ends the reading at once."""
+    choose_live(vm)
+    open_details(vm, r"is yet to be read|is being read", 60)
     vm.send_raw(b"x")
     vm.wait(MENU, 10)
-    vm.mark()
-    vm.send_raw(b"\t")
-    vm.wait(r"looks at every disk and partition", 240, fail=r"not known how")
+    open_details(vm, r"looks at every disk and partition", 240, fail=r"not known how")
     vm.send_raw(b"\x1b")
     vm.wait(MENU, 10)
 
 
 def check_details_little(vm, env, case):
     """Where it is not enough, that is said, and the page is shown."""
-    vm.type("live", delay=0.15)
-    time.sleep(1)
-    vm.mark()
-    vm.send_raw(b"\t")
-    vm.wait(r"not known how it looks for its medium", 60)
+    choose_live(vm)
+    open_details(vm, r"not known how it looks for its medium", 60)
 
 
 # What the menu may take to answer, on an emulated machine as well: it takes less than one.

@@ -4,6 +4,7 @@ disks() gives them, each made anew by its function; nothing of them is read by t
 import functools, os, struct, uuid
 
 import hostile_media
+from crc32c import crc32c
 
 MIB, TIB = 1 << 20, 1 << 40
 PAGE = 4096
@@ -16,23 +17,6 @@ REGION_BAT = uuid.UUID("2dc27766-f623-4200-9d64-115e9bfd4a08").bytes_le
 REGION_METADATA = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e").bytes_le
 LOCATOR = uuid.UUID("b04aefb7-d19e-4a81-b789-25b8e9445913").bytes_le
 LOG_GUID = b"log " * 4
-
-
-def crc_table():
-    for n in range(256):
-        for _ in range(8):
-            n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
-        yield n
-
-
-CRC = list(crc_table())
-
-
-def crc32c(data):
-    c, table = 0xFFFFFFFF, CRC
-    for b in data:
-        c = c >> 8 ^ table[(c ^ b) & 255]
-    return c ^ 0xFFFFFFFF
 
 
 @functools.lru_cache(maxsize=64)

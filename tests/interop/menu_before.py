@@ -6,6 +6,7 @@ import itertools, json, random, re
 
 from power_common import *
 import cli_common
+from crc32c import crc32c
 
 STORE = "/vm/win"
 CLOCK = "1795980900"  # 2026-11-29 19:35 UTC
@@ -261,15 +262,6 @@ def no_index():
                 must("layer", "spare", "f", "5")
                 equal(json.loads(must("layer", "list", "f", "--json").out)["spares"], 5, what + ": once more")
             check(failed, "%s, %s: failed %d times" % (args[0], fault, failed))
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for b in data:
-        crc ^= b
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def patch(index, change):

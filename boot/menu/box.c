@@ -51,6 +51,9 @@ static void draw_box(struct menu_screen *s, const char *title, const char *text,
  * further lines. */
 static uint32_t run_box(struct menu *m, const char *title, const char *text, const struct field *field, const char *foot)
 {
+	/* A question is not answered by what was pressed before it stood there: firmware may give one key twice, and so does whoever waits. */
+	if (!field)
+		menu_drop_keys(m);
 	char head[192];
 	size_t size = pod_strlen(text) + 1;
 	char *body = m->alloc->alloc(m->alloc, size);

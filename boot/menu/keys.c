@@ -89,6 +89,16 @@ uint32_t menu_key(struct menu *m)
 	return meaning(k);
 }
 
+/* A firmware with a stuck key has another one each time. */
+#define DROPPED_MAX 64u
+
+void menu_drop_keys(struct menu *m)
+{
+	m->key_ahead = POD_KEY_NONE;
+	for (unsigned n = 0; n < DROPPED_MAX && pressed(m) != POD_KEY_NONE; n++)
+		;
+}
+
 uint32_t menu_wait_key(struct menu *m, uint64_t deadline)
 {
 	for (;;) {

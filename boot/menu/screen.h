@@ -130,5 +130,7 @@ uint32_t serial_key(struct menu *m);
 uint32_t menu_key(struct menu *m);
 /* Waits for a key; with a deadline (millis, 0 = none) returns POD_KEY_NONE when it passes. */
 uint32_t menu_wait_key(struct menu *m, uint64_t deadline);
+/* Forgets the keys that are waiting. */
+void menu_drop_keys(struct menu *m);
 
 #endif

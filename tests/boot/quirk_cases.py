@@ -61,8 +61,8 @@ UEFI_OWN = {
     "block-io-2": ("B", "UEFI 2.10 clauses 2.6.2, 13.10"),
     # Five minutes are waited for in fifteen seconds.
     "watchdog": ("W", "UEFI 2.10 clause 3.1.2: five minutes for what the boot manager starts; clause 7.5.5: then the firmware resets the machine"),
-    # Two keys of one press cannot be told from two presses (a firmware hands out in one burst what was typed while it was busy), so nothing is
-    # done about them: what can be asked is that a key which leads to one place leads there twice, and that Enter does not start two things.
+    # Two keys of one press cannot be told from two presses (a firmware hands out in one burst what was typed while it was busy): a question takes
+    # no answer that was pressed before it stood there (menu_test.c), and else a key which leads to one place leads there twice.
     "keys-twice": ("D", "EDK II issue 7351: UsbKbDxe puts a keystroke into its queue twice"),
 }
 UEFI_ALL = "ALFMPGESN"

@@ -467,6 +467,8 @@ struct fake {
 	size_t at, len;
 	void (*look)(struct fake *f, unsigned n);
 	uint64_t now, hands_off; /* no key before that */
+	bool twice;		 /* each key comes two times, as some firmware has it */
+	bool again, up;		 /* it is the other time; between two keys there is none */
 	int serial_in;
 	/* screens */
 	uint32_t cols, rows;
@@ -507,8 +509,10 @@ static void fake_serial_write(struct pod_fw *fw, const char *s, size_t len)
 static int fake_serial_read(struct pod_fw *fw)
 {
 	struct fake *f = fw->ctx;
-	if (f->at < f->len && (f->script[f->at] & ~0xffu) == DO_SERIAL)
+	if (f->at < f->len && (f->script[f->at] & ~0xffu) == DO_SERIAL) {
+		f->up = true;
 		return (int)(f->script[f->at++] & 0xff);
+	}
 	return -1;
 }
 
@@ -517,6 +521,10 @@ static uint32_t fake_get_key(struct pod_fw *fw)
 	struct fake *f = fw->ctx;
 	if (f->now < f->hands_off)
 		return POD_KEY_NONE;
+	if (f->up) {
+		f->up = false;
+		return POD_KEY_NONE;
+	}
 	while (f->at < f->len) {
 		uint32_t k = f->script[f->at];
 		if (k >= DO_PART) {
@@ -535,11 +543,17 @@ static uint32_t fake_get_key(struct pod_fw *fw)
 			f->at++;
 			continue;
 		}
+		if (k < DO_SHOT && f->twice && !f->again) {
+			f->again = true;
+			return k;
+		}
+		f->again = false;
 		f->at++;
 		if (k >= DO_SHOT) {
 			f->look(f, k - DO_SHOT);
 			continue;
 		}
+		f->up = true;
 		if (k == POD_KEY_ESC) /* pressed alone */
 			f->hands_off = f->now + (fw->terminal_keys ? 900 : 300);
 		return k;
@@ -614,6 +628,7 @@ static inline void fake_run(struct fake *f, const uint32_t *script, size_t len, 
 	f->at = 0;
 	f->look = look;
 	f->overruns = 0;
+	f->up = true;
 	pod_boot_main(&f->fw);
 }
 

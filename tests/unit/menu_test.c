@@ -201,6 +201,13 @@ TEST(a_cut_image_is_told_before_it_starts)
 	HAS(1, "1 image");
 	LACKS(1, "Cannot start");
 	CHECK_EQ(fake.starts, 0);
+	/* Enter that comes two times is no answer. */
+	fake.twice = true;
+	RUN(POD_KEY_ENTER, SHOT(0), ' ', SHOT(1));
+	fake.twice = false;
+	HAS(0, "Enter starts it all the same");
+	HAS(1, "1 image");
+	CHECK_EQ(fake.starts, 0);
 	RUN(POD_KEY_ENTER, POD_KEY_ENTER);
 	CHECK_EQ(fake.starts, 1);
 	CHECK_EQ(test_alloc_live, 0);

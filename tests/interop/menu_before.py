@@ -360,6 +360,27 @@ def lost_flush():
     check(news > 1 and olds, "flushes: %d times the old state, %d times the new" % (olds, news))
 
 
+def pulled():
+    """The stick is pulled at one of the writes: where the index was written, nobody knows whether there is a snapshot, and nothing says so."""
+    unknown = nots = 0
+    for rule in ("snapshot = on\n", "snapshot = on\ndefault = %s/%s\ntimeout = 0\n" % (STORE, current("whole.img")["file"])):
+        for n in range(1, 100):
+            copy("whole.img", "p.img")
+            conf("p.img", rule)
+            out = menu("p.img", "enter", "esc", "esc", writes=n, env={"MENU_PULLED": "1"})
+            if 'snapshot "start 1"' in out:
+                break
+            said = "before this start is not known" in out
+            if not check(said or "no snapshot before this start" in out or "Starting" not in out, "pulled at write %d: %s" % (n, out[-300:])):
+                break
+            check(not (said and "default" in rule and "Starting" in out), "pulled at write %d: not started by itself: %s" % (n, out[-300:]))
+            check(said or "start 1" not in tree("p.img"), "pulled at write %d: a snapshot that it says is not there" % n)
+            sound("p.img", "pulled at write %d" % n)
+            unknown += said
+            nots += not said
+    check(unknown > 1 and nots, "pulled: %d times unknown, %d times none" % (unknown, nots))
+
+
 def older_index(rng):
     """An index from before the snapshot is put back: what was written since is not lost to the next one."""
     copy("exfat.whole", "i.img")
@@ -451,6 +472,7 @@ def main():
         no_index()
         spoilt_index()
         lost_flush()
+        pulled()
         older_index(rng)
         older_index_below()
         damaged_spares()

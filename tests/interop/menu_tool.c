@@ -4,7 +4,8 @@
  *               the volume (-1: it has none); ends with 1 if folders could not be read; on
  *               the other stream, whether persistence files are looked for
  * menu FILE keys WRITES KEY...  runs the menu itself (of UEFI x64) with these keys on the stick, which it writes to; what a terminal on its serial
- *               port would get is on standard output. WRITES: after so many writes power fails; -1: it does not. ISOPOD_MENU_FIRMWARE (POD_FW_*)
+ *               port would get is on standard output. WRITES: after so many writes power fails; -1: it does not; with MENU_PULLED nothing
+ *               can be read any more then. ISOPOD_MENU_FIRMWARE (POD_FW_*)
  *               makes it that of another firmware; with ISOPOD_MENU_CLOCK each write takes a second, else nothing takes any time. The
  *               key "-" is none
  * menu FILE BIT  what the menu of a firmware (POD_FW_*) says of each image: its path, whether its row is marked, and the sentence on Enter
@@ -68,10 +69,12 @@ static uint32_t next_key(struct pod_fw *fw)
 		looks_left = (unsigned)strtoul(w, NULL, 10);
 		return POD_KEY_NONE;
 	}
+	uint32_t key = (uint8_t)w[0];
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (strcmp(w, known[i].word) == 0)
-			return known[i].key;
-	return (uint8_t)w[0];
+			key = known[i].key;
+	looks_left = 1; /* between two keys there is none */
+	return key;
 }
 
 static enum pod_status until_power_fails(struct pod_dev *d, uint64_t off, const void *buf, size_t len)
@@ -82,6 +85,13 @@ static enum pod_status until_power_fails(struct pod_dev *d, uint64_t off, const 
 		return POD_E_IO;
 	}
 	return tool_write(d, off, buf, len);
+}
+
+static bool pulls; /* MENU_PULLED */
+
+static enum pod_status until_it_is_pulled(struct pod_dev *d, uint64_t off, void *buf, size_t len)
+{
+	return pulls && writes_left == 0 ? POD_E_IO : tool_read(d, off, buf, len);
 }
 
 static enum pod_status no_start(struct pod_fw *fw, struct pod_plan *plan, const char *path, char *msg, size_t size)
@@ -118,9 +128,11 @@ static int run_keys(const char *path, long writes, char **words)
 	struct tool_file f;
 	if (!tool_open(&f, path, true, 512))
 		return 2;
+	f.dev.read = until_it_is_pulled;
 	f.dev.write = until_power_fails;
 	f.dev.flush = synced;
 	writes_left = writes;
+	pulls = getenv("MENU_PULLED") != NULL;
 	flushes_left = getenv("MENU_NO_FLUSH") ? strtol(getenv("MENU_NO_FLUSH"), NULL, 10) : 0;
 	key_word = words;
 	write_ms = getenv("ISOPOD_MENU_CLOCK") ? 1000 : 0;

@@ -126,7 +126,7 @@ static void unpack(struct menu *m, struct looking *l)
 static void read_piece(struct menu *m, struct looking *l)
 {
 	const struct pod_initrd *r = &l->plan->initrd[l->now];
-	if (r->partition) { /* of a disk image, where it may lie in pieces */
+	if (pod_initrd_in_pieces(r)) {
 		l->now++;
 		return;
 	}
@@ -210,7 +210,7 @@ void looking_say(struct menu *m, const struct looking *l, size_t initrd, struct 
 	} else if (o->looked == LOOKED_IN_VAIN) {
 		pod_snprintf(text, size, T("not known how it looks for its medium: %s"),
 			     o->st == POD_E_NOMEM ? T("there is not enough memory to unpack it") : menu_status(m, o->st));
-	} else if (r->partition) {
+	} else if (pod_initrd_in_pieces(r)) {
 		return;
 	} else if (initrd == l->now && l->have) {
 		char of[16];

@@ -152,6 +152,8 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 		cli_json_str(j, "path", r->path);
 		if (r->partition)
 			cli_json_u64(j, "partition", r->partition);
+		if (r->volume[0])
+			cli_json_str(j, "volume", r->volume);
 		cli_json_u64(j, "offset", r->start_bytes);
 		cli_json_u64(j, "length", r->length_bytes);
 		cli_json_str(j, "machine", r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : NULL);
@@ -445,6 +447,8 @@ static void text_overlays(const struct pod_plan *p)
 
 		if (r->partition)
 			cli_print(_("  in partition %u:"), r->partition);
+		if (r->volume[0])
+			cli_print(_("  in logical volume %s:"), r->volume);
 		cli_print(_("  %s, %s, %s at offset %llu, found by %s\n"), r->path,
 			  r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : "?", pod_format_size(size, r->length_bytes),
 			  (unsigned long long)r->start_bytes, r->found_by);

@@ -310,8 +310,8 @@ static void read_initrds(struct linux_image *x)
 		const struct pod_initrd *r = &x->im->plan->initrd[i];
 		struct initrd *in = &x->initrd[x->count];
 
-		if (r->partition)
-			continue; /* of a disk image: it may lie in pieces */
+		if (pod_initrd_in_pieces(r))
+			continue;
 		x->looked++;
 		initrd_read(in, x->im->bytes, r->path, r->start_bytes, r->length_bytes);
 		x->broken |= in->problem != NULL;

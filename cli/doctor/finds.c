@@ -204,7 +204,7 @@ bool finds_read(struct cli_image *im, const struct pod_plan *plan, struct finds 
 		for (size_t i = 0; i < plan->initrd_count && !cli_interrupted; i++) {
 			struct finds_one *o = &out->one[out->count];
 
-			if (plan->initrd[i].partition)
+			if (pod_initrd_in_pieces(&plan->initrd[i]))
 				continue;
 			o->initrd = &plan->initrd[i];
 			read_one(o, &md.dev, m->command, commands);

@@ -123,7 +123,7 @@ static void look_into_silence(struct trace *t, struct trace_boot *b, struct faul
 		b->facts.damaged_file = b->damaged;
 	cli_dev_unlimited(file);
 	for (size_t i = 0; i < t->plan->initrd_count; i++)
-		if (!t->plan->initrd[i].partition) /* that of a disk image may lie in pieces */
+		if (!pod_initrd_in_pieces(&t->plan->initrd[i]))
 			read_initrd(t, b, &t->plan->initrd[i], fault);
 }
 

@@ -2,7 +2,7 @@
 /*
  * Serving the initrds of systems that are installed in a disk image (raw, or the disk inside a VHD, VHDX...) with the shim.
  *
- * In each partition whose filesystem is known, the initrds are looked for as on other media. The virtual disk then shows an initrd as
+ * In each partition and each logical volume (LVM) whose filesystem is known, the initrds are looked for as on other media. The virtual disk then shows an initrd as
  *
  *   [pre, zeros to a cluster's end][the original's whole clusters, where they lie][its last, partial cluster, zeros behind][post]
  *
@@ -13,7 +13,7 @@
  */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
-#include "core/disk/parttab.h"
+#include "core/disk/lvm.h"
 #include "core/fs/btrfs.h"
 #include "core/fs/ext.h"
 #include "core/fs/fat_place.h"
@@ -23,27 +23,30 @@ enum {
 	CACHE_LINES = 64,
 	CACHE_LINE = 4096,
 	SECTOR = 512,
-	LVM_LABEL_SECTORS = 4, /* a physical volume has its label in one of these */
 };
 
-/* What there is in all partitions. */
+/* What there is on the disk. */
 struct job {
 	struct pod_handover *h;
 	struct pod_mapdev disk;
 	struct pod_cache cache; /* over it */
 	struct pod_parttab table;
+	struct pod_lvm lvm;
 	size_t kernels;
-	const char *closed; /* "LUKS", "LVM", "Btrfs with ...": what a partition was that cannot be looked into */
+	char closed
+		[48]; /* "LUKS", "LVM (raid1)", "Btrfs with ...": what a partition was that cannot be looked into; "": none was such */
 	uint32_t closed_number;
 	uint32_t windows, bitlocker; /* the numbers of partitions with Windows, and of one that may have it; 0: there is none */
 };
 
-/* A partition with a filesystem. */
+/* A partition, or a logical volume, with a filesystem. */
 struct volume {
 	struct job *j;
-	uint32_t number; /* 0: there are no partitions */
-	uint64_t start_bytes;
-	struct pod_window window;
+	uint32_t number;	       /* of the partition; 0: there are none */
+	const char *name;	       /* of a logical volume, else "" */
+	const struct pod_lvm_run *run; /* where it lies on the disk */
+	size_t runs;
+	struct pod_lvm_dev dev;
 	struct pod_fs fs;
 	struct pod_place place;
 	struct pod_scan scan;
@@ -53,16 +56,50 @@ struct volume {
 
 /* --- what the virtual disk shows -------------------------------------------------------------------------- */
 
+/* Where the bytes from `off` on lie on the disk, and how many of `len` lie there together; 0: they are not in the volume. */
+static uint64_t on_disk(const struct volume *v, uint64_t off, uint64_t len, uint64_t *at)
+{
+	return pod_min_u64(pod_lvm_place(v->run, v->runs, off, at), len);
+}
+
+/* Of the first one, for those who ask where something is. */
+static uint64_t first_on_disk(const struct volume *v, uint64_t off)
+{
+	uint64_t at = 0;
+	(void)pod_lvm_place(v->run, v->runs, off, &at);
+	return at;
+}
+
 static enum pod_status show(struct pod_place *p, uint64_t off, const void *data, size_t len)
 {
 	struct volume *v = p->ctx;
-	return pod_map_patch(&v->j->h->plan->map, v->j->h->rq->disk, v->start_bytes + off, data, len, SECTOR);
+	uint64_t at;
+	for (const uint8_t *from = data; len;) {
+		size_t n = (size_t)on_disk(v, off, len, &at);
+		if (!n)
+			return POD_E_RANGE;
+		POD_TRY(pod_map_patch(&v->j->h->plan->map, v->j->h->rq->disk, at, from, n, SECTOR));
+		from += n;
+		off += n;
+		len -= n;
+	}
+	return POD_OK;
 }
 
 static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
 {
 	struct volume *v = p->ctx;
-	return pod_map_read(&v->j->h->plan->map, v->j->h->rq->disk, v->start_bytes + off, buf, len);
+	uint64_t at;
+	for (uint8_t *to = buf; len;) {
+		size_t n = (size_t)on_disk(v, off, len, &at);
+		if (!n)
+			return POD_E_RANGE;
+		POD_TRY(pod_map_read(&v->j->h->plan->map, v->j->h->rq->disk, at, to, n));
+		to += n;
+		off += n;
+		len -= n;
+	}
+	return POD_OK;
 }
 
 /* Shows `pieces` in the runs from `first` on, which have room for them. */
@@ -73,9 +110,11 @@ static enum pod_status lay(struct volume *v, const struct pod_map *pieces, const
 	for (size_t i = 0; i < pieces->count; i++) {
 		const struct pod_seg *s = &pieces->seg[i];
 		for (uint64_t done = 0; done < s->length_bytes;) {
-			uint64_t n = pod_min_u64(s->length_bytes - done, run->length_bytes - in_run);
-			POD_TRY(pod_map_replace(map, v->start_bytes + run->dev_bytes + in_run, n, (enum pod_seg_kind)s->kind,
-						s->source + done));
+			uint64_t at, n = pod_min_u64(s->length_bytes - done, run->length_bytes - in_run);
+			n = on_disk(v, run->dev_bytes + in_run, n, &at);
+			if (!n)
+				return POD_E_RANGE;
+			POD_TRY(pod_map_replace(map, at, n, (enum pod_seg_kind)s->kind, s->source + done));
 			done += n;
 			in_run += n;
 			if (in_run == run->length_bytes)
@@ -143,14 +182,23 @@ static enum pod_status find_places(struct serving *s)
 static enum pod_status note(struct serving *s)
 {
 	struct pod_plan *p = s->v->j->h->plan;
-	uint64_t base = s->v->start_bytes;
 	for (size_t i = 0; i < s->runs.count; i++)
 		if (!s->runs.run[i].kept)
-			POD_TRY(pod_plan_note(p, POD_OVERLAY_INITRD, base + s->runs.run[i].dev_bytes, s->runs.run[i].length_bytes,
-					      s->file->path,
+			POD_TRY(pod_plan_note(p, POD_OVERLAY_INITRD, first_on_disk(s->v, s->runs.run[i].dev_bytes),
+					      s->runs.run[i].length_bytes, s->file->path,
 					      "initrd served with the shim around it, so that the system finds its medium"));
-	return pod_plan_note(p, POD_OVERLAY_DIRENT, base + s->file->node.entry_bytes, s->file->node.entry_len, s->file->path,
-			     "the file's record names the clusters of the served initrd");
+	return pod_plan_note(p, POD_OVERLAY_DIRENT, first_on_disk(s->v, s->file->node.entry_bytes), s->file->node.entry_len,
+			     s->file->path, "the file's record names the clusters of the served initrd");
+}
+
+/* Those from `first` on are of this volume. */
+static void note_volume(const struct volume *v, size_t first)
+{
+	struct pod_plan *p = v->j->h->plan;
+	for (; first < p->initrd_count; first++) {
+		p->initrd[first].partition = v->number;
+		(void)pod_strlcpy(p->initrd[first].volume, v->name, sizeof p->initrd[first].volume);
+	}
 }
 
 static enum pod_status serve(struct serving *s, const char *found_by)
@@ -164,8 +212,9 @@ static enum pod_status serve(struct serving *s, const char *found_by)
 	POD_TRY(lay(v, &s->front, s->runs.run));
 	POD_TRY(lay(v, &s->behind, s->runs.run + s->behind_at));
 	POD_TRY(note(s));
-	POD_TRY(pod_plan_add_initrd(p, f->path, v->start_bytes + f->start_bytes, f->node.size_bytes, m, found_by));
-	p->initrd[p->initrd_count - 1].partition = v->number;
+	size_t first = p->initrd_count;
+	POD_TRY(pod_plan_add_initrd(p, f->path, first_on_disk(v, f->start_bytes), f->node.size_bytes, m, found_by));
+	note_volume(v, first);
 	v->served++;
 	return POD_OK;
 }
@@ -213,7 +262,7 @@ static enum pod_status show_whole(struct serving *s, const struct pod_map *piece
 	const struct pod_node *node = &s->file->node;
 	POD_TRY(point(s, size));
 	POD_TRY(lay(v, pieces, s->runs.run));
-	return pod_plan_note(p, POD_OVERLAY_DIRENT, v->start_bytes + node->entry_bytes, node->entry_len, s->file->path, why);
+	return pod_plan_note(p, POD_OVERLAY_DIRENT, first_on_disk(v, node->entry_bytes), node->entry_len, s->file->path, why);
 }
 
 /* The file's own clusters and a few more; where it has holes, or only the filesystem knows its clusters, as many as it needs. */
@@ -241,9 +290,8 @@ static enum pod_status show_uki(struct serving *s, const struct pod_uki *uki)
 		return POD_E_LIMIT;
 	POD_TRY(find_room(s, size));
 	POD_TRY(show_whole(s, &uki->served, size, "the file's record names the clusters of the served unified kernel image"));
-	POD_TRY(v->j->h->rq->ukis->note(p, s->file, uki, v->start_bytes + s->runs.run[0].dev_bytes));
-	while (first < p->initrd_count)
-		p->initrd[first++].partition = v->number;
+	POD_TRY(v->j->h->rq->ukis->note(p, s->file, uki, first_on_disk(v, s->runs.run[0].dev_bytes)));
+	note_volume(v, first);
 	v->served++;
 	return POD_OK;
 }
@@ -263,7 +311,7 @@ static enum pod_status show_menu(struct serving *s, const struct pod_menu_served
 	struct volume *v = s->v;
 	POD_TRY(pod_place_room(&v->place, menu->size_bytes, &s->runs));
 	POD_TRY(show_whole(s, &menu->map, menu->size_bytes, "the file's record names the clusters of the served boot menu"));
-	return pod_arguments_note(v->j->h, s->file, menu, v->start_bytes + s->runs.run[0].dev_bytes);
+	return pod_arguments_note(v->j->h, s->file, menu, first_on_disk(v, s->runs.run[0].dev_bytes));
 }
 
 static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct pod_menu_served *menu)
@@ -296,8 +344,8 @@ static enum pod_status search(struct volume *v)
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
-	if (v->j->h->rq->ukis)
-		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->start_bytes, serve_uki, v));
+	if (v->j->h->rq->ukis && v->runs == 1) /* firmware starts them, from a partition */
+		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->run->start_bytes, serve_uki, v));
 	return pod_arguments_wanted(v->j->h) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 
@@ -308,7 +356,7 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 							    &pod_place_btrfs_default, &pod_place_btrfs};
 	struct pod_diag diag = {0};
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
-		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->window.dev, a, &diag);
+		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->dev.dev, a, &diag);
 		if (st == POD_OK) {
 			pod_place_init(&v->place, known[i], &v->fs);
 			v->place.show = show;
@@ -325,25 +373,28 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 	return POD_E_NOT_FOUND;
 }
 
-/* LUKS: its header begins with this. LVM2: a label in one of the first sectors. BitLocker: the OEM name in its boot sector. */
+/* The first one is told. */
+static void close_it(struct job *j, uint32_t number, const char *what, const char *why)
+{
+	if (j->closed[0])
+		return;
+	(void)pod_snprintf(j->closed, sizeof j->closed, *why ? "%s (%s)" : "%s", what, why);
+	j->closed_number = number;
+}
+
+/* LUKS: its header begins with this. BitLocker: the OEM name in its boot sector. */
 static enum pod_status look_for_closed(struct volume *v)
 {
 	static const uint8_t luks[6] = {'L', 'U', 'K', 'S', 0xBA, 0xBE};
-	uint8_t s[SECTOR];
-	const char *what = v->closed;
-	for (uint32_t i = 0; i < LVM_LABEL_SECTORS && !what && (i + 1) * SECTOR <= v->window.dev.size_bytes; i++) {
-		POD_TRY(pod_dev_read(&v->window.dev, (uint64_t)i * SECTOR, s, sizeof s));
-		if (!i && memcmp(s, luks, sizeof luks) == 0)
-			what = "LUKS";
-		else if (!i && memcmp(s + 3, "-FVE-FS-", 8) == 0)
-			v->j->bitlocker = v->number ? v->number : 1;
-		else if (memcmp(s, "LABELONE", 8) == 0 && memcmp(s + 24, "LVM2 001", 8) == 0)
-			what = "LVM";
-	}
-	if (what && !v->j->closed) {
-		v->j->closed = what;
-		v->j->closed_number = v->number;
-	}
+	uint8_t s[SECTOR] = {0};
+	if (v->dev.dev.size_bytes >= SECTOR)
+		POD_TRY(pod_dev_read(&v->dev.dev, 0, s, sizeof s));
+	if (v->closed)
+		close_it(v->j, v->number, v->closed, "");
+	else if (memcmp(s, luks, sizeof luks) == 0)
+		close_it(v->j, v->number, "LUKS", "");
+	else if (memcmp(s + 3, "-FVE-FS-", 8) == 0)
+		v->j->bitlocker = v->number ? v->number : 1;
 	return POD_OK;
 }
 
@@ -356,7 +407,7 @@ static enum pod_status look_for_windows(struct volume *v)
 	struct pod_node node;
 	if (v->j->windows || pod_image_is_vhd(v->j->h->plan->container))
 		return POD_OK;
-	enum pod_status st = pod_fs_open_as(&v->fs, &pod_fs_ntfs, &v->window.dev, a, NULL);
+	enum pod_status st = pod_fs_open_as(&v->fs, &pod_fs_ntfs, &v->dev.dev, a, NULL);
 	if (st != POD_OK)
 		return pod_is_fatal(st) ? st : POD_OK;
 	scratch = pod_zalloc(a, 1, sizeof *scratch);
@@ -369,7 +420,7 @@ static enum pod_status look_for_windows(struct volume *v)
 	return pod_is_fatal(st) ? st : POD_OK;
 }
 
-static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start, uint64_t len)
+static enum pod_status look_into(struct job *j, uint32_t number, const char *name, const struct pod_lvm_run *run, size_t runs)
 {
 	struct pod_plan *p = j->h->plan;
 	struct volume *v = pod_zalloc(p->alloc, 1, sizeof *v);
@@ -377,8 +428,10 @@ static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start,
 		return POD_E_NOMEM;
 	v->j = j;
 	v->number = number;
-	v->start_bytes = start;
-	enum pod_status st = pod_window_init(&v->window, &j->cache.dev, start, len);
+	v->name = name;
+	v->run = run;
+	v->runs = runs;
+	enum pod_status st = pod_lvm_dev_init(&v->dev, &j->cache.dev, run, runs);
 	if (st == POD_OK)
 		st = open_volume(v, p->alloc);
 	if (st == POD_E_NOT_FOUND) {
@@ -399,13 +452,40 @@ static enum pod_status look_into(struct job *j, uint32_t number, uint64_t start,
 
 /* --- all of them ------------------------------------------------------------------------------------------ */
 
-static enum pod_status look_into_all(struct job *j)
+/* As many as there are; those that cannot be looked into are told. */
+static enum pod_status look_into_volumes(struct job *j)
 {
+	enum pod_status st = pod_lvm_read(&j->cache.dev, &j->table, j->h->plan->alloc, &j->lvm);
+	if (st == POD_OK && j->lvm.unread != UINT32_MAX)
+		close_it(j, j->lvm.unread, "LVM", "");
+	for (size_t i = 0; st == POD_OK && i < j->lvm.volumes; i++) {
+		const struct pod_lvm_volume *l = &j->lvm.volume[i];
+		if (l->why[0])
+			close_it(j, l->partition, "LVM", l->why);
+		else
+			st = look_into(j, l->partition, l->name, l->run, l->runs);
+	}
+	return st;
+}
+
+static enum pod_status look_into_partitions(struct job *j)
+{
+	struct pod_lvm_run whole = {0, j->cache.dev.size_bytes};
 	enum pod_status st = pod_parttab_read(&j->cache.dev, j->h->plan->alloc, &j->table, NULL);
 	if (st == POD_OK && j->table.kind == POD_PARTTAB_NONE)
-		return look_into(j, 0, 0, j->cache.dev.size_bytes);
-	for (uint32_t i = 0; st == POD_OK && i < j->table.count; i++)
-		st = look_into(j, j->table.part[i].number, j->table.part[i].start_bytes, j->table.part[i].length_bytes);
+		return look_into(j, 0, "", &whole, 1);
+	for (uint32_t i = 0; st == POD_OK && i < j->table.count; i++) {
+		struct pod_lvm_run run = {j->table.part[i].start_bytes, j->table.part[i].length_bytes};
+		st = look_into(j, j->table.part[i].number, "", &run, 1);
+	}
+	return st;
+}
+
+static enum pod_status look_into_all(struct job *j)
+{
+	enum pod_status st = look_into_partitions(j);
+	if (st == POD_OK)
+		st = look_into_volumes(j);
 	return pod_is_fatal(st) ? st : POD_OK;
 }
 
@@ -420,7 +500,7 @@ static void warn_if_none(struct job *j)
 		pod_plan_because(p, POD_WHY_WINDOWS_RAW, number, "");
 	else if (j->bitlocker)
 		pod_plan_because(p, POD_WHY_BITLOCKER, number, "");
-	else if (j->closed)
+	else if (j->closed[0])
 		pod_plan_because(p, POD_WHY_LINUX_CLOSED, number, j->closed);
 	else if (j->kernels)
 		pod_plan_because(p, POD_WHY_LINUX_INITRD, "", "");
@@ -444,6 +524,7 @@ enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
 	}
 	if (st == POD_OK)
 		warn_if_none(j);
+	pod_lvm_free(&j->lvm, p->alloc);
 	if (j->cache.line)
 		pod_cache_fini(&j->cache, p->alloc);
 	pod_free(p->alloc, j);

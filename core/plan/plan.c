@@ -53,6 +53,7 @@ enum pod_status pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64
 	i->length_bytes = len;
 	i->machine = machine;
 	i->partition = 0;
+	i->volume[0] = 0;
 	pod_strlcpy(i->found_by, found_by, sizeof i->found_by);
 	return POD_OK;
 }

@@ -134,9 +134,16 @@ struct pod_initrd {
 	char path[256];
 	uint64_t start_bytes, length_bytes; /* of the original in the image */
 	enum pod_machine machine;
-	uint32_t partition; /* of a disk image, in which it lies; 0: none. Its data may be in several places then */
+	uint32_t partition; /* of a disk image, in which it lies; 0: none */
+	char volume[64];    /* the logical volume in that: "group/volume", or "" */
 	char found_by[96];  /* "boot/grub/grub.cfg", or "content" */
 };
+
+/* May its data be in several places of a disk? Then start_bytes tells of the first one only. */
+static inline bool pod_initrd_in_pieces(const struct pod_initrd *r)
+{
+	return r->partition || r->volume[0];
+}
 
 /* A WIM that starts from an ISO which is served as the CD it is (windows_cd.c). */
 struct pod_plan_wim {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Small disk images with a partition each: ext2, ext4 and FAT with an initrd, LUKS, LVM; one without a table; the two fault counters are
-# appended.
+# Small disk images with a partition each: ext2, ext4 and FAT with an initrd, LUKS, LVM with an ext2 in two pieces, LVM without a group; one without a
+# table; the two fault counters are appended.
 set -e
 PATH=$PATH:/usr/sbin:/sbin
 w=$(mktemp -d)
@@ -42,3 +42,14 @@ disk fat c
 disk luks
 { head -c 512 /dev/zero; printf 'LABELONE'; head -c 16 /dev/zero; printf 'LVM2 001'; head -c 4000 /dev/zero; } >"$w/v"
 disk lvm
+ext -t ext2 -O ^resize_inode
+PYTHONPATH=$(dirname "$0")/../media python3 - "$w/v" <<-'END'
+	import sys, lvm2
+	lvm2.EXTENT, lvm2.FIRST = 4096, 12 << 10
+	data = open(sys.argv[1], "rb").read()
+	pv = lvm2.identifier("a")
+	text = lvm2.metadata("pod-vg", [(pv, 41)], {"root": [(0, 0, 15), (0, 16, 25)]})
+	with open(sys.argv[1], "wb") as f:
+	    f.write(lvm2.head(pv, lvm2.FIRST + 41 * 4096, text) + data[:15 * 4096] + bytes(4096) + data[15 * 4096:])
+END
+disk volume

@@ -260,5 +260,6 @@ def main():
         not_found(work)
 
 
-main()
-finish()
+if __name__ == "__main__":
+    main()
+    finish()

@@ -52,6 +52,9 @@ void pod_loop_clear(const struct pod_shown *s);
 bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, const char **note,
 		   struct pod_try *t);
 
+/* The same for the system's own udev, of this one, which was shown. */
+void pod_udev_shown(const struct pod_shown *s);
+
 /* What the names of the stick's disk and of its data partition are lent for leaves them these. */
 #define POD_DISK_NODE	"isopod-disk"
 #define POD_VOLUME_NODE "isopod-volume"

@@ -69,6 +69,10 @@ bool pod_usb_pending(void);
 /* Shows the image as a block device. `fd` is the disk, open for reading. Says what it did, or why it could not. */
 bool pod_attach(struct pod_watch *w, const struct pod_disk *disk, int fd);
 
+/* Has udev let LVM look at the partitions of a loop device: before it starts, and no more when the initramfs has done its work (udev.c). */
+void pod_udev_begin(void);
+void pod_udev_end(void);
+
 /* Has the lent names lead to the image again where somebody made them anew meanwhile (mdev, udev). */
 void pod_name_keep(const struct pod_names *n);
 /* Has /dev/sr0, /dev/cdrom and /dev/dvd lead to the image, or the names of the next number where a drive has them (attach_optical.c). */

@@ -285,6 +285,8 @@ static bool open_view(void)
 		/* A disk that is read-only makes its partitions so, too. */
 		watch.disk_stays_writable |= watch.record.persist.length_bytes || watch.record.cow.length_bytes;
 		st = st == POD_E_NOT_FOUND ? POD_OK : st;
+		if (watch.is_disk)
+			pod_udev_begin();
 	}
 	if (st != POD_OK) {
 		pod_say(POD_SAY_ERROR, "the record /isopod/map is of no use: %s (%s at offset %llu, %llu instead of %llu)",
@@ -309,6 +311,8 @@ static bool remove_file(void *ctx, const char *name)
 /* Nothing of Isopod stays in the initramfs. */
 static _Noreturn void leave(int code)
 {
+	if (watch.is_disk)
+		pod_udev_end();
 	if (pod_sys_umount_detach(POD_DIR) >= 0) {
 		(void)pod_each_name(POD_DIR, remove_file, NULL);
 		pod_sys_unlink(POD_DIR, SYS_AT_REMOVEDIR);

@@ -7,9 +7,11 @@ import re
 from vm import BootError
 
 MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:",
-           "installeduki": r"podunified login:"}
+           "installeduki": r"podunified login:", "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:"}
 
 CHUNK = 1 << 20
+
+LVM_DEVICE = r"/dev/loop\d+p\d+"
 
 
 def changed(env, before, after):
@@ -35,10 +37,12 @@ def data_partition(path):
 
 
 def write_something(vm, root):
-    """The root is the disk's own and is written to; what was written comes back from the disk."""
+    """The root is the disk's own and is written to; what was written comes back from the disk. `root`: a link to its partition, or GROUP/VOLUME."""
     vm.login()
-    st, out = vm.run("findmnt -no SOURCE,OPTIONS /; ls -d /isopod /.isopod 2>/dev/null; readlink -f %s" % root)
-    if not re.search(r"^(/dev/loop\d+p\d+)\s+rw\b[^\n]*\n\1$", out.replace("\r", ""), re.M):
+    link = "/dev/" + root if root[0] != "/" else root
+    st, out = vm.run("findmnt -no SOURCE,OPTIONS /; ls -d /isopod /.isopod 2>/dev/null; readlink -f %s" % link)
+    source = r"(/dev/loop\d+p\d+)" if link == root else "/dev/mapper/(?:%s)" % root.replace("-", "--").replace("/", "-")
+    if not re.search(r"^%s\s+rw\b[^\n]*\n%s$" % (source, r"\1" if link == root else r"/dev/dm-\d+"), out.replace("\r", ""), re.M):
         raise BootError("the root is not what the disk has as %s: %r" % (root, out))
     st, out = vm.run("dd if=/dev/urandom of=/pod.bin bs=1M count=4 conv=fsync && a=$(md5sum </pod.bin) && echo 3 >/proc/sys/vm/drop_caches"
                      " && [ \"$a\" = \"$(md5sum </pod.bin)\" ] && sync && echo written", timeout=120)
@@ -52,7 +56,8 @@ def write_something(vm, root):
 ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001", "installedmbr": "/dev/disk/by-partuuid/706f6401-06",
         "installedxfs": "/dev/disk/by-partuuid/706f6469-6e73-4e09-8a09-697331300007",
         "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004",
-        "installeduki": "/dev/disk/by-partuuid/706f6469-6e73-4e0c-8a0c-69733100000a"}
+        "installeduki": "/dev/disk/by-partuuid/706f6469-6e73-4e0c-8a0c-69733100000a",
+        "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root"}
 
 
 def check_overlay(vm, env, case):
@@ -62,6 +67,19 @@ def check_overlay(vm, env, case):
     bad = [at for at in changed(env, env.stick(case.stick), vm.image) if at + CHUNK > start and at < end - CHUNK]
     if bad:
         raise BootError("%d MiB of the data partition were written, the first at %d" % (len(bad), bad[0]))
+
+
+def check_lvm(vm, env, case):
+    """Nothing is odd to LVM, the whole group is there, the system's own udev lets it look at the device, and the stick is untouched."""
+    check_overlay(vm, env, case)
+    st, out = vm.run("lvs --noheadings -o lv_name,lv_active,devices --separator , 2>&1; pvs --noheadings -o pv_name 2>&1; swapon --noheadings --show=TYPE;"
+                     " udevadm info -q property -n $(pvs --noheadings -o pv_name) | grep -e LVM_LOOP -e SYSTEMD_READY; cat /run/udev/rules.d/*isopod*")
+    lines = [line.strip() for line in out.replace("\r", "").strip().split("\n")]
+    volumes = [line for line in lines if re.fullmatch(r"(root|swap_1),active,%s\(\d+\)" % LVM_DEVICE, line)]
+    rest = [line for line in lines if line not in volumes]
+    want = [LVM_DEVICE, "partition", "LVM_LOOP_PV_ACTIVATED=1", "SYSTEMD_READY=1", r'SUBSYSTEM=="block", ACTION=="add", KERNEL=="loop\d+p\[0-9\]\*".*']
+    if st or len(volumes) != (3 if case.medium == "installedlvmroot" else 2) or len(rest) != len(want) or not all(map(re.fullmatch, want, rest)):
+        raise BootError("LVM: status %d, %r" % (st, out))
 
 
 def check_written(vm, env, case):
@@ -88,6 +106,8 @@ def add_to(case):
         case("%s-installed-mbr" % fw, fw, "installed", "installedmbr", file="/images/installedmbr.img", after=check_overlay, **L)
         case("%s-installed-chain" % fw, fw, "installed-chain", "installed", file="/images/top.vhdx", after=check_overlay, **L)
         case("%s-installed-xfs" % fw, fw, "installed-fs", "installedxfs", file="/images/installedxfs.img", after=check_overlay, **L)
+        case("%s-installed-lvm" % fw, fw, "installed-lvm", "installedlvm", file="/images/installedlvm.img", after=check_lvm, **L)
+        case("%s-installed-lvm-root" % fw, fw, "installed-lvm", "installedlvmroot", file="/images/installedlvmroot.img", after=check_lvm, **L)
         case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
     case("uefi-installed-uki", "uefi", "installed-fs", "installeduki", file="/images/installeduki.img", after=check_overlay, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, touches="image", **L)

@@ -217,7 +217,7 @@ long pod_sys_stat(const char *path, bool follow, struct pod_sys_stat *st)
 long pod_sys_mknod(const char *path, uint32_t mode, uint32_t major, uint32_t minor)
 {
 	count_call();
-	FUZZ_REQUIRE(mode & (SYS_S_IFBLK | SYS_S_IFCHR));
+	FUZZ_REQUIRE(mode & (SYS_S_IFBLK | SYS_S_IFCHR | SYS_S_IFREG));
 	for (unsigned i = 0; i < machine.nodes; i++)
 		if (strcmp(machine.node[i][0], path) == 0)
 			return -17; /* EEXIST: it was to be unlinked before */

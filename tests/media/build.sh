@@ -5,7 +5,7 @@
 #
 # Each medium is one file m/NAME.sh, which sets `out` (the file or folder it makes), `needs` (other media it reads) and
 # defines build(): it runs in an empty folder with the variables of common.sh and leaves $out there. A medium is
-# rebuilt when its own file, common.sh, or the key of a medium it needs has changed. Two runs at once are safe:
+# rebuilt when its own file, common.sh, a file it names in `also`, or the key of a medium it needs has changed. Two runs at once are safe:
 # one waits for the other (flock); what is in place under its final name is always whole (built aside, then renamed).
 set -euo pipefail
 
@@ -18,7 +18,7 @@ names() { for f in "$here"/m/*.sh; do basename "$f" .sh; done; }
 field() { # NAME FIELD: a variable that m/NAME.sh sets, in a shell of its own
 	(
 		# shellcheck disable=SC2034
-		out='' needs='' about=''
+		out='' needs='' also='' about=''
 		# shellcheck source=/dev/null
 		. "$here/m/$1.sh"
 		echo "${!2}"
@@ -29,6 +29,7 @@ key() { # NAME: what the medium is made from, as one hash
 	local n
 	{
 		cat "$here/common.sh" "$here/m/$1.sh"
+		for n in $(field "$1" also); do cat "$here/$n"; done
 		for n in $(field "$1" needs); do key "$n"; done
 	} | sha256sum | cut -c 1-16
 }

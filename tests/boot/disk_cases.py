@@ -7,7 +7,7 @@ import re
 from vm import BootError
 
 MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:",
-           "installeduki": r"podunified login:", "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:"}
+           "installeduki": r"podunified login:", "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:", "installedluks": r"Please unlock disk podcrypt"}
 
 CHUNK = 1 << 20
 
@@ -57,7 +57,7 @@ ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001
         "installedxfs": "/dev/disk/by-partuuid/706f6469-6e73-4e09-8a09-697331300007",
         "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004",
         "installeduki": "/dev/disk/by-partuuid/706f6469-6e73-4e0c-8a0c-69733100000a",
-        "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root"}
+        "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root", "installedluks": "pod-vg/root"}
 
 
 def check_overlay(vm, env, case):
@@ -80,6 +80,17 @@ def check_lvm(vm, env, case):
     want = [LVM_DEVICE, "partition", "LVM_LOOP_PV_ACTIVATED=1", "SYSTEMD_READY=1", r'SUBSYSTEM=="block", ACTION=="add", KERNEL=="loop\d+p\[0-9\]\*".*']
     if st or len(volumes) != (3 if case.medium == "installedlvmroot" else 2) or len(rest) != len(want) or not all(map(re.fullmatch, want, rest)):
         raise BootError("LVM: status %d, %r" % (st, out))
+
+
+def check_luks(vm, env, case):
+    """The system asks for the passphrase on the serial port, and starts from the volume group in the LUKS partition that it opens."""
+    vm.mark()
+    vm.type("isopod\n")
+    vm.wait(r"podluks login:", 300, fail=MARKERS[case.medium])
+    check_overlay(vm, env, case)
+    st, out = vm.run("cryptsetup status podcrypt | grep -e type: -e device:; pvs --noheadings -o pv_name 2>&1")
+    if st or not re.fullmatch(r"\s*type: +LUKS1\s+device: +%s\s+/dev/mapper/podcrypt\s*" % LVM_DEVICE, out.replace("\r", "")):
+        raise BootError("LUKS: status %d, %r" % (st, out))
 
 
 def check_written(vm, env, case):
@@ -109,6 +120,7 @@ def add_to(case):
         case("%s-installed-lvm" % fw, fw, "installed-lvm", "installedlvm", file="/images/installedlvm.img", after=check_lvm, **L)
         case("%s-installed-lvm-root" % fw, fw, "installed-lvm", "installedlvmroot", file="/images/installedlvmroot.img", after=check_lvm, **L)
         case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
+    case("uefi-installed-luks", "uefi", "installed-luks", "installedluks", file="/images/installedluks.img", after=check_luks, **L)
     case("uefi-installed-uki", "uefi", "installed-fs", "installeduki", file="/images/installeduki.img", after=check_overlay, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, touches="image", **L)
     case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, touches="image", **L)

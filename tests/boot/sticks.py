@@ -447,6 +447,7 @@ STICKS = {
     "installed": Stick(["installed", "installedmbr", "floppy", "efionly"], size="1G"),
     "installed-chain": Stick(["installed", "floppy", "efionly"], size="3G", finish=add_installed_chain),
     "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
+    "installed-luks": Stick(["installedluks", "floppy", "efionly"], size="1G"),
     "installed-lvm": Stick(["installedlvm", "installedlvmroot", "floppy", "efionly"], size="2G"),
     "installed-fs": Stick(["installedxfs", "installedbtrfs", "installeduki", "floppy", "efionly"], size="2G"),
     "kept": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_kept_store),

@@ -91,11 +91,17 @@ static enum pod_status plan_chosen(struct menu *m, size_t image, bool ask, bool 
 /* Did the plan find no line for m->arguments? */
 static bool arguments_refused(struct menu *m, const struct pod_plan *p, const char *name, char *text, size_t size)
 {
+	char why[512];
 	if (!m->arguments[0] || p->argument_lines)
 		return false;
-	pod_snprintf(text, size,
-		     T("%s: it cannot be given kernel arguments: no boot menu with a Linux that can be changed was found in it."),
-		     name);
+	if (p->arguments_refused)
+		pod_snprintf(text, size, T("%s: it cannot be given kernel arguments. %s"), name,
+			     menu_translate_filled(m->fw->language, p->warning[p->arguments_refused - 1], why, sizeof why));
+	else
+		pod_snprintf(
+			text, size,
+			T("%s: it cannot be given kernel arguments: no boot menu with a Linux that can be changed was found in it."),
+			name);
 	return true;
 }
 

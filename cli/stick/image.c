@@ -386,8 +386,13 @@ static bool has_arguments(const struct pod_plan *plan, const char *arg, const ch
 {
 	if (!words || !*words || plan->argument_lines)
 		return true;
-	fault_set(fault, _("%s: kernel arguments cannot be given: no boot menu with a Linux that can be changed was found in it"),
-		  arg);
+	if (plan->arguments_refused)
+		fault_set(fault, _("%s: kernel arguments cannot be given. %s"), arg, plan->warning[plan->arguments_refused - 1]);
+	else
+		fault_set(
+			fault,
+			_("%s: kernel arguments cannot be given: no boot menu with a Linux that can be changed was found in it"),
+			arg);
 	return false;
 }
 

@@ -43,6 +43,8 @@ bool pod_arguments_valid(const char *words)
 struct edit {
 	const char *words, *text;
 	bool adds;     /* there are words that are added */
+	bool programs; /* EFI programs are given them, too */
+	bool no_more;  /* no arguments where there are none */
 	size_t copied; /* of the text, so far */
 	struct pod_alloc *alloc;
 	char *out;
@@ -54,6 +56,8 @@ struct edit {
 static void put(struct edit *e, const char *p, size_t n)
 {
 	void *v = e->out;
+	if (!n)
+		return;
 	if (e->st == POD_OK)
 		e->st = pod_grow(e->alloc, &v, e->len, &e->cap, e->len + n, 1, TEXT_MAX);
 	e->out = v;
@@ -94,6 +98,24 @@ static bool takes_out(struct span w)
 	return w.len > 1 && w.p[0] == '-' && w.p[1] != '-';
 }
 
+bool pod_arguments_take_out(const char *words)
+{
+	const char *p = words, *end = p + pod_strlen(p);
+	for (struct span w; next_word(&p, end, &w);)
+		if (takes_out(w))
+			return true;
+	return false;
+}
+
+static bool adds(const char *words)
+{
+	const char *p = words, *end = p + pod_strlen(p);
+	for (struct span w; next_word(&p, end, &w);)
+		if (!takes_out(w))
+			return true;
+	return false;
+}
+
 static void put_added(struct edit *e, const struct pod_menu_item *item)
 {
 	const char *p = e->words, *end = p + pod_strlen(p), *in_front = item->text;
@@ -128,7 +150,8 @@ static bool has_newline(const char *p, const char *end)
 static void edit_line(void *ctx, const struct pod_menu_item *item)
 {
 	struct edit *e = ctx;
-	if (item->kind != POD_MENU_ARGUMENTS || item->at < e->copied)
+	if (item->kind != POD_MENU_ARGUMENTS || item->at < e->copied || (item->unsure && !e->programs) ||
+	    (!item->len && e->no_more))
 		return;
 	const char *p = e->text + item->at, *from = p, *end = p + item->len;
 	bool added = false;
@@ -155,19 +178,51 @@ static void edit_line(void *ctx, const struct pod_menu_item *item)
 	e->copied = item->at + item->len;
 }
 
+/* What is behind the last line. */
+static enum pod_status end_text(struct edit *e, size_t len, char **out, size_t *out_len, uint32_t *lines)
+{
+	*out = NULL;
+	*lines = e->lines;
+	if (e->lines)
+		put(e, e->text + e->copied, len - e->copied);
+	if (e->st != POD_OK || !e->lines) {
+		pod_free(e->alloc, e->out);
+		return e->st;
+	}
+	*out = e->out;
+	*out_len = e->len;
+	return POD_OK;
+}
+
 enum pod_status pod_arguments_edit(const char *words, const char *path, const char *text, size_t len, struct pod_menu_vars *vars,
 				   struct pod_alloc *a, char **out, size_t *out_len, uint32_t *lines)
 {
-	struct edit e = {.words = words, .text = text, .alloc = a};
-	const char *p = words, *end = p + pod_strlen(p);
-	for (struct span w; next_word(&p, end, &w);)
-		e.adds |= !takes_out(w);
+	struct edit e = {.words = words, .text = text, .adds = adds(words), .alloc = a};
 	pod_config_read(path, text, len, vars, edit_line, &e);
-	*out = NULL;
-	*lines = e.lines;
-	if (e.lines)
-		put(&e, text + e.copied, len - e.copied);
-	if (e.st != POD_OK || !e.lines) {
+	return end_text(&e, len, out, out_len, lines);
+}
+
+enum pod_status pod_arguments_edit_unified(const char *words, const char *text, size_t len, bool own, struct pod_alloc *a,
+					   char **out, size_t *out_len, uint32_t *lines)
+{
+	struct edit e = {.words = words, .text = text, .adds = adds(words), .programs = true, .no_more = own, .alloc = a};
+	pod_menu_bls(text, len, edit_line, &e);
+	return end_text(&e, len, out, out_len, lines);
+}
+
+enum pod_status pod_arguments_edit_line(const char *words, const char *text, size_t len, struct pod_alloc *a, char **out,
+					size_t *out_len)
+{
+	struct edit e = {.words = words, .text = text, .adds = adds(words), .alloc = a};
+	size_t n = 0;
+	while (n < len && text[n])
+		n++;
+	while (n && is_blank(text[n - 1]))
+		n--;
+	edit_line(&e, &(struct pod_menu_item){.kind = POD_MENU_ARGUMENTS, .text = n ? " " : "", .len = n, .escape = ""});
+	if (!e.len)
+		put(&e, " ", 1);
+	if (e.st != POD_OK) {
 		pod_free(a, e.out);
 		return e.st;
 	}

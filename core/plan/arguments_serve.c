@@ -7,7 +7,6 @@ enum {
 	CONFIG_BYTES_MAX = 256 << 10, /* loaders read longer ones, but nobody writes them */
 	CONFIGS_BYTES_MAX = 1024 << 10,
 	SECTOR = 512,
-	WORDS_MAX = POD_ARGUMENTS_MAX + 64,
 };
 
 static const char *asked_for(const struct pod_handover *h)
@@ -32,6 +31,12 @@ bool pod_arguments_wanted(const struct pod_handover *h)
 	return asked_for(h)[0] || for_persist(h)[0];
 }
 
+void pod_arguments_words(const struct pod_handover *h, char out[POD_ARGUMENTS_WORDS])
+{
+	const char *more = for_persist(h), *asked = asked_for(h);
+	(void)pod_snprintf(out, POD_ARGUMENTS_WORDS, "%s%s%s", asked, *asked && *more ? " " : "", more);
+}
+
 void pod_arguments_missed(struct pod_handover *h)
 {
 	if (for_persist(h)[0] && !h->plan->argument_lines)
@@ -39,9 +44,29 @@ void pod_arguments_missed(struct pod_handover *h)
 			      for_persist(h));
 }
 
+static void refuse(struct pod_plan *p, const struct pod_found *f, const char *fmt)
+{
+	uint32_t before = p->warning_count;
+	pod_plan_warn(p, fmt, f->path);
+	if (!p->arguments_refused && p->warning_count > before)
+		p->arguments_refused = p->warning_count;
+}
+
 void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f)
 {
-	pod_plan_warn(p, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.", f->path);
+	refuse(p, f, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.");
+}
+
+void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why)
+{
+	static const char *const text[] = {
+		[POD_UKI_SECURE_BOOT] =
+			"%.60s: Secure Boot is on, so its command line stays as it is: its kernel does not get the arguments.",
+		[POD_UKI_NO_CMDLINE] =
+			"%.60s: it has no command line of its own: its kernel gets only the arguments in a boot menu.",
+		[POD_UKI_FORM] = "%.60s: its command line cannot be changed: its kernel does not get the arguments.",
+	};
+	refuse(p, f, text[why]);
 }
 
 static enum pod_status put_in_memory(struct pod_map *map, const char *text, size_t len, struct pod_menu_served *menu)
@@ -53,18 +78,51 @@ static enum pod_status put_in_memory(struct pod_map *map, const char *text, size
 	return pod_map_append(&menu->map, POD_SEG_MEM, at, whole);
 }
 
+/* What an entry of the Boot Loader Specification starts. */
+struct program {
+	struct pod_handover *h;
+	struct pod_scan *s;
+	const char *config;
+	bool unified, own; /* a unified kernel image, with a command line of its own */
+};
+
+static void look_at_program(void *ctx, const struct pod_menu_item *item)
+{
+	struct program *p = ctx;
+	struct pod_found f;
+	if ((item->kind == POD_MENU_KERNEL || item->kind == POD_MENU_CHAIN) && !p->unified &&
+	    pod_scan_named(p->s, p->config, item->text, pod_strlen(item->text), &f) == POD_OK)
+		p->unified = p->h->rq->ukis->is(p->s->fs, &f.node, &p->own);
+}
+
+/* Into *out the text with the words, or NULL. */
+static enum pod_status edit_text(struct pod_handover *h, struct pod_scan *s, const struct pod_found *f, const char *text,
+				 char **out, size_t *out_len, uint32_t *lines)
+{
+	struct program p = {.h = h, .s = s, .config = f->path};
+	size_t len = (size_t)f->node.size_bytes;
+	char words[POD_ARGUMENTS_WORDS];
+	pod_arguments_words(h, words);
+	if (h->rq->ukis && pod_config_is_bls(text, len))
+		pod_menu_bls(text, len, look_at_program, &p);
+	if (!p.unified)
+		return pod_arguments_edit(words, f->path, text, len, s->vars, s->alloc, out, out_len, lines);
+	*out = NULL;
+	/* With Secure Boot on its own command line is the one that counts. */
+	return p.own && h->rq->secure_boot ? POD_OK
+					   : pod_arguments_edit_unified(words, text, len, p.own, s->alloc, out, out_len, lines);
+}
+
 static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const struct pod_found *f, char *text,
 			    struct pod_menu_served *menu)
 {
 	size_t len = (size_t)f->node.size_bytes, out_len;
-	char *out, words[WORDS_MAX];
+	char *out;
 	if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK) { /* the loader will meet the same error */
 		pod_arguments_refuse(h->plan, f);
 		return pod_budget_status(s->fs->dev->budget);
 	}
-	const char *more = for_persist(h), *asked = asked_for(h);
-	(void)pod_snprintf(words, sizeof words, "%s%s%s", asked, *asked && *more ? " " : "", more);
-	enum pod_status st = pod_arguments_edit(words, f->path, text, len, s->vars, s->alloc, &out, &out_len, &menu->lines);
+	enum pod_status st = edit_text(h, s, f, text, &out, &out_len, &menu->lines);
 	if (st == POD_E_LIMIT) {
 		pod_arguments_refuse(h->plan, f);
 		menu->lines = 0;

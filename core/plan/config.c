@@ -47,6 +47,11 @@ static enum loader whose(const char *text, size_t len)
 	return found;
 }
 
+bool pod_config_is_bls(const char *text, size_t len)
+{
+	return whose(text, len) == BLS;
+}
+
 void pod_config_read(const char *path, const char *text, size_t len, struct pod_menu_vars *vars, pod_menu_fn *cb, void *ctx)
 {
 	char folder[POD_MENU_NAME_MAX];

@@ -452,6 +452,13 @@ static enum pod_status note_whole(struct job *j, const struct item *it)
 	return it->menu ? pod_arguments_note(j->h, &it->file, it->menu, at) : POD_OK;
 }
 
+static const char *what_for(const struct item *it)
+{
+	return it->menu				   ? "FAT of the boot image served larger, with the changed boot menu"
+	       : it->uki && !it->uki->initrd_count ? "FAT of the boot image served larger, with the changed command line"
+						   : "FAT of the boot image served larger, with the shim around its initrd";
+}
+
 static enum pod_status rebuild(struct job *j, uint32_t index)
 {
 	struct pod_plan *p = j->h->plan;
@@ -496,8 +503,7 @@ static enum pod_status rebuild(struct job *j, uint32_t index)
 		POD_TRY(note_whole(j, &j->item[i]));
 	}
 	POD_TRY(pod_plan_note(p, POD_OVERLAY_FAT, j->new_base, p->map.size_bytes - j->new_base, j->item[0].file.path,
-			      j->item[0].menu ? "FAT of the boot image served larger, with the changed boot menu"
-					      : "FAT of the boot image served larger, with the shim around its initrd"));
+			      what_for(&j->item[0])));
 	return patch_catalog(j, index);
 }
 

@@ -40,6 +40,7 @@ struct pod_scan {
 	const char **by;	    /* per initrd: the path of the configuration that names it, or NULL */
 	struct pod_dirent *entry;   /* scratch */
 	bool cut_short;		    /* a limit, ours or the budget's, left something out */
+	char addon[256];	    /* the first addon of a unified kernel image, or "" */
 	char damaged[256];	    /* a folder that could not be read, or "" */
 	bool loop;		    /* because it contains itself */
 	struct pod_menu_vars *vars; /* of GRUB, while configurations are read */
@@ -86,6 +87,8 @@ enum pod_status POD_MUST_USE pod_plan_in_tree(const struct pod_plan *p, struct p
 size_t pod_path_folder(const char *path);
 /* Reads a configuration at `path` in the grammar of the loader whose it seems to be. `vars`: GRUB's variables so far. */
 void pod_config_read(const char *path, const char *text, size_t len, struct pod_menu_vars *vars, pod_menu_fn *cb, void *ctx);
+/* Is it an entry of the Boot Loader Specification? */
+bool pod_config_is_bls(const char *text, size_t len);
 
 /* Is a kernel given an initrd, whatever its name, or told what its root filesystem is? */
 bool pod_config_has_root(const char *text, size_t len);
@@ -200,7 +203,7 @@ enum pod_status POD_MUST_USE pod_plan_note(struct pod_plan *p, enum pod_overlay_
 enum pod_status POD_MUST_USE pod_plan_add_initrd(struct pod_plan *p, const char *path, uint64_t start, uint64_t len,
 						 enum pod_machine machine, const char *found_by);
 
-/* A unified kernel image with the shim in it. */
+/* A unified kernel image with the shim in it, and with other kernel arguments. */
 #define POD_UKI_INITRDS 8u
 struct pod_uki {
 	struct pod_map served; /* the whole file; segments only, memory is the plan's blob */
@@ -208,10 +211,13 @@ struct pod_uki {
 		uint64_t start_bytes, length_bytes; /* of the original on the virtual disk */
 	} initrd[POD_UKI_INITRDS];
 	uint32_t initrd_count;
+	uint32_t cmdline_count; /* .cmdline sections that are served with other arguments */
 	enum pod_machine machine;
 	bool was_signed;
 };
 struct pod_uki_ops {
+	/* Is this file one? *own: it has a command line. */
+	bool (*is)(struct pod_fs *fs, const struct pod_node *file, bool *own);
 	/* Calls `cb` for each unified kernel image among what was found in a tree, which begins at `base` of the virtual disk. What cannot
 	 * be served otherwise than it is is told in the plan's warnings. */
 	enum pod_status (*each)(struct pod_handover *h, struct pod_scan *s, uint64_t base,
@@ -223,6 +229,7 @@ struct pod_uki_ops {
 	enum pod_status (*note)(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki, uint64_t start);
 };
 
+#define POD_ARGUMENTS_WORDS (POD_ARGUMENTS_MAX + 64)
 /* A boot menu with other kernel arguments: those of the request, and the words for a persistence file (persist.h). */
 struct pod_menu_served {
 	struct pod_map map; /* segments only, in whole sectors of 512 bytes; memory is the plan's blob */
@@ -231,6 +238,8 @@ struct pod_menu_served {
 };
 /* Are there any: in the request, or for the persistence file? Known when pod_handover_prepare was called, where there is an initrd. */
 bool pod_arguments_wanted(const struct pod_handover *h);
+/* All of them. */
+void pod_arguments_words(const struct pod_handover *h, char out[POD_ARGUMENTS_WORDS]);
 /* Warns of a persistence file that no boot menu tells the system of. */
 void pod_arguments_missed(struct pod_handover *h);
 /* Calls `cb` for each configuration among what was found in a tree that has kernel lines. */
@@ -243,6 +252,9 @@ enum pod_status POD_MUST_USE pod_arguments_note(struct pod_handover *h, const st
 						const struct pod_menu_served *menu, uint64_t start);
 /* That it could not be. */
 void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f);
+/* The same of a unified kernel image. */
+enum pod_uki_refusal { POD_UKI_SECURE_BOOT, POD_UKI_NO_CMDLINE, POD_UKI_FORM };
+void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why);
 
 enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_offer_make(struct pod_handover *h);

@@ -138,13 +138,12 @@ enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_tree
 	bool ukis = x->rq->ukis && x->tree[0].scan.efi_count;
 	if (x->tree[0].scan.initrd_count)
 		POD_TRY(pod_handover_prepare(h));
-	bool arguments = pod_arguments_wanted(h);
-	if (x->tree[0].scan.initrd_count || ukis || arguments)
+	if (x->tree[0].scan.initrd_count || ukis || pod_arguments_wanted(h))
 		POD_TRY(pod_iso_trees_open_all(x));
 	POD_TRY(pod_scan_initrds(&x->tree[0].scan, h->plan, serve_one, &j));
 	if (ukis)
 		POD_TRY(x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j));
-	if (arguments)
+	if (pod_arguments_wanted(h)) /* a persistence file may have been found meanwhile */
 		POD_TRY(pod_arguments_each(h, &x->tree[0].scan, serve_menu, &j));
 	return x->rq->ukis ? x->rq->ukis->offer_look(h, &x->tree[0].scan) : POD_OK;
 }

@@ -31,7 +31,7 @@ enum pod_menu_kind {
 	POD_MENU_ENTRY_NAME, /* no file: a further title or identifier of this entry */
 	POD_MENU_ARCH,	     /* no file: BLS: the architecture that this entry is for */
 	/* No file: where the arguments of a Linux kernel stand, also of one that Xen starts. text: what has to stand in front of further ones.
-	 * Of the other fields only those at the end and `entry` are filled. */
+	 * Of the other fields only those at the end and `entry` are filled, and `unsure`: they are an EFI program's, which need be no Linux. */
 	POD_MENU_ARGUMENTS,
 };
 

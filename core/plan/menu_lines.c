@@ -19,6 +19,7 @@ struct lines {
 	char kernel[POD_MENU_NAME_MAX]; /* of this entry */
 	/* Where this entry's kernel has its arguments: behind its name, and on a line of their own. p: NULL if it has none. */
 	struct span behind, own;
+	bool program;  /* BLS: an EFI program is started, not a kernel */
 	bool all_have; /* what stands in front of the first entry has some, for all that have none of their own */
 };
 
@@ -91,6 +92,7 @@ static void give_arguments(struct lines *l, struct span where, const char *in_fr
 {
 	struct pod_menu_item item = {.kind = POD_MENU_ARGUMENTS,
 				     .entry = l->entry,
+				     .unsure = l->program,
 				     .text = in_front,
 				     .at = (size_t)(where.p - l->begin),
 				     .len = where.len,
@@ -292,10 +294,12 @@ static void bls_line(struct lines *l, struct span s)
 		{"default", POD_MENU_DEFAULT},
 	};
 	struct span key = take_word(&s);
-	if (word_is(key, "options"))
+	if (word_is(key, "options")) {
 		l->own = s;
-	else if (word_is(key, "linux"))
+	} else if (word_is(key, "linux") || word_is(key, "efi")) {
 		l->behind = (struct span){s.p + s.len, 0};
+		l->program = word_is(key, "efi");
+	}
 	for (size_t i = 0; i < POD_ARRAY_LEN(keys); i++)
 		if (word_is(key, keys[i].key))
 			give(l, keys[i].kind, s);

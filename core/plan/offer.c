@@ -10,7 +10,6 @@
  */
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"
-#include "core/firm/pe.h"
 
 struct job {
 	struct pod_handover *h;
@@ -50,20 +49,6 @@ static enum pod_status look_for_root(void *ctx, const char *config, const char *
 	return POD_OK;
 }
 
-/* A unified kernel image brings its own, if any. */
-static bool is_unified(struct pod_scan *s, const struct pod_found *f)
-{
-	uint8_t head[1024];
-	struct pod_pe pe;
-	if (pod_fs_read(s->fs, &f->node, 0, head, sizeof head) != POD_OK ||
-	    pod_pe_head(head, sizeof head, f->node.size_bytes, &pe, NULL) != POD_OK)
-		return false;
-	for (uint32_t i = 0; i < pe.section_count; i++)
-		if (pod_pe_entry_is(head + pod_pe_entry(&pe, i), ".linux"))
-			return true;
-	return false;
-}
-
 enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
 {
 	struct job j = {.h = h, .s = s};
@@ -72,8 +57,9 @@ enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
 		return POD_OK;
 	}
 	for (size_t i = 0; i < s->efi_count; i++) {
-		h->offer.no |= is_unified(s, &s->efi[i]);
-		take(&j, &s->efi[i], "content"); /* the firmware starts it */
+		bool own;
+		h->offer.no |= h->rq->ukis->is(s->fs, &s->efi[i].node, &own); /* it brings its own, if any */
+		take(&j, &s->efi[i], "content");			      /* the firmware starts it */
 	}
 	POD_TRY(pod_scan_each_text(s, look_for_root, &j));
 	return h->offer.no ? POD_OK : pod_scan_each_named(s, named_kernel, &j);

@@ -247,6 +247,8 @@ struct pod_plan {
 	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0 bytes: none. */
 	struct pod_initrd offered;
 	uint32_t argument_lines; /* kernel lines that are served with the request's arguments, or the words of `persist` */
+	/* The first warning, counted from 1, that says of a boot menu or of a unified kernel image why it is served without them; 0: none. */
+	uint32_t arguments_refused;
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
 	struct pod_persist persist; /* kind NONE: the system keeps nothing */

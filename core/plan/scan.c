@@ -179,6 +179,8 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 	POD_TRY(add_record(s, f.start_bytes, &f.node));
 	if (!join(f.path, dir, name))
 		return POD_OK;
+	if (!s->addon[0] && pod_ends_with_nocase(name, ".addon.efi"))
+		(void)pod_strlcpy(s->addon, f.path, sizeof s->addon);
 	if (f.node.size_bytes >= UKI_LEAST && pod_ends_with_nocase(name, ".efi"))
 		POD_TRY(add_found(s, &s->efi, &s->efi_count, &s->efi_cap, &f));
 	if (initrd_name(name))

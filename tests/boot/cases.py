@@ -58,7 +58,7 @@ MENU = r"Tab\s+details"
 MENU_ERROR = r"Cannot start|Back in Isopod|cannot be started|could not be started"
 
 # Kernel arguments given in the menu.
-ARGUMENTS = "isopod.test=mantis -quiet"
+ARGUMENTS = "isopod.test=mantis -noeject"
 
 # live-boot's and dracut's ways of giving up; waiting on is of no use.
 LIVE_ERROR = r"Unable to find a medium containing a live file system|dracut-initqueue.*[Tt]imeout.*\n.*emergency|Entering emergency mode"
@@ -188,7 +188,7 @@ def check_arguments(vm, env, case):
     """The kernel was given the word, and lost the other."""
     vm.login()
     st, out = vm.run("cat /proc/cmdline")
-    if "isopod.test=mantis" not in out or re.search(r"\bquiet\b", out):
+    if "isopod.test=mantis" not in out or "boot=live" not in out or re.search(r"\bnoeject\b", out):
         raise BootError("the kernel command line has not the words: " + out)
 
 
@@ -392,6 +392,8 @@ case("uefi-fragmented", "uefi", "frag", "live", after=check_clean, **L)
 case("uefi-sata", "uefi", "main", "live", bus="sata", **L)
 # Kernel and initrd are one EFI program, with the shim put into it.
 case("uefi-uki", "uefi", "uki", "uki", after=check_clean, **L)
+# With kernel arguments, which nothing but the program itself has.
+case("uefi-uki-arguments", "uefi", "uki", "uki", "arguments", after=check_arguments, wrong="dracut", **L)
 # A signed one in an ISO's tree: served with the shim, which then finds no init; with Secure Boot on it starts as it is, and that is said.
 case("uefi-uki-tree", "uefi", "secure", "noinitrd", marker=r"isopod: no init found in the initramfs", file="/images/unified.iso", timeout=150, **L)
 case("secure-uki", "uefi-secure", "secure", "noinitrd", marker=r"(?s)Secure Boot is on, so it starts unchanged.*Unable to mount root fs",

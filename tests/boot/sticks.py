@@ -455,7 +455,7 @@ STICKS = {
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),
     "xen": Stick(["xen", "efionly"], size="1G"),
     "ntfs": Stick(["live"] + FEW, size="2G", options=["--fs", "ntfs"]),
-    "uki": Stick(["uki", "noinitrd", "efionly"], size="1G"),
+    "uki": Stick(["uki", "noinitrd", "efionly", "dracut"], size="1G"),
     "quirks": Stick(["memtest", "floppy", "efionly"], size="256M"),
     "small": Stick(["floppy"], size="256M"),
     "other-version": Stick(["hd"], size="256M", finish=other_version),

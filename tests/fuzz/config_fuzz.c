@@ -19,7 +19,26 @@ static void look(void *ctx, const struct pod_menu_item *i)
 		return;
 	FUZZ_REQUIRE(i->at >= s->end && pod_in_range(i->at, i->len, s->size));
 	s->end = i->at + i->len;
-	s->lines++;
+	s->lines += !i->unsure;
+}
+
+static void edit_unified(const char *text, size_t size, const char *words)
+{
+	struct fuzz_env e = {0};
+	char *out;
+	size_t len;
+	uint32_t lines;
+	e.alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, &e};
+	for (int own = 0; own < 2; own++)
+		if (pod_arguments_edit_unified(words, text, size, own, &e.alloc, &out, &len, &lines) == POD_OK) {
+			FUZZ_REQUIRE(lines < 2 && !out == !lines);
+			pod_free(&e.alloc, out);
+		}
+	if (pod_arguments_edit_line(words, text, size, &e.alloc, &out, &len) == POD_OK) {
+		FUZZ_REQUIRE(len && len <= size + pod_strlen(words) * 2 + 1);
+		pod_free(&e.alloc, out);
+	}
+	FUZZ_REQUIRE(!e.live);
 }
 
 static void edit(const char *text, size_t size, struct pod_menu_vars *vars, const char *words, const struct seen *s)
@@ -50,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(s.items <= 2 * size);
 	edit(text, size, vars, "a=$b -quiet x;\"c d\"", &s);
 	edit(text, size, vars, "-a", &s);
+	edit_unified(text, size, "a=$b -quiet x;\"c d\"");
 	free(text);
 	free(vars);
 	return 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Small unified kernel images: .initrd last and in the middle, with and without room behind it, signed, with profiles."""
+"""Small unified kernel images: .initrd last and in the middle, with and without room behind it, signed, with profiles; .cmdline with room behind
+it, without, several."""
 import os, struct, sys
 
 out = sys.argv[1]
@@ -49,3 +50,8 @@ put("middle", uki([(b".text", b"code", 0x1000), (b".initrd", CPIO, 0x2000), (b".
 put("unsorted", uki([(b".linux", kernel(), 0x9000), (b".initrd", CPIO, 0x2000), (b".text", b"code", 0x1000)], align=32))
 put("profiles", uki([(b".linux", kernel(), 0x1000), (b".initrd", CPIO, 0x2000), (b".profile", b"ID=a", 0x3000), (b".initrd", CPIO * 2, 0x4000)]))
 put("empty", uki([(b".linux", kernel(), 0x1000), (b".initrd", b"", 0x2000)], machine=0xaa64))
+put("cmdline", uki([(b".text", b"code", 0x1000), (b".cmdline", b"root=x quiet\n", 0x2000), (b".initrd", CPIO, 0x3000), (b".linux", kernel(), 0x9000)], cert=b"c" * 16))
+put("full", uki([(b".cmdline", b"quiet " * 682 + b"ro=1", 0x1000), (b".linux", kernel(), 0x2000), (b".initrd", CPIO, 0x3000)]))
+put("noinitrd", uki([(b".linux", kernel(), 0x1000), (b".cmdline", b"quiet", 0x2000)], align=32))
+put("cmdlines", uki([(b".linux", kernel(), 0x1000), (b".initrd", CPIO, 0x2000), (b".cmdline", b"quiet", 0x3000), (b".profile", b"ID=a", 0x4000), (b".cmdline", b"q" * 500, 0x5000)]))
+put("moved", uki([(b".initrd", CPIO, 0x1000), (b".cmdline", b"quiet", 0x2000), (b".linux", kernel(), 0x3000)]))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plan_tool IMAGE SHIM OUT [secure | WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
+ * plan_tool IMAGE SHIM OUT [secure] [WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
  * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on; WORDS: with these kernel arguments.
  */
 #include "core/base/str.h"
@@ -23,7 +23,8 @@ static enum pod_status shim(void *ctx, enum pod_machine m, struct pod_shim *out)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4 && argc != 5)
+	bool secure = argc > 4 && pod_streq(argv[4], "secure");
+	if (argc < 4 || argc > 5 + secure)
 		return 2;
 	struct blob image, bin;
 	struct pod_memdev dev;
@@ -40,8 +41,8 @@ int main(int argc, char **argv)
 				      .shim = shim,
 				      .shim_ctx = &bin,
 				      .ukis = &pod_plan_ukis,
-				      .secure_boot = argc == 5 && pod_streq(argv[4], "secure"),
-				      .arguments = argc == 5 && !pod_streq(argv[4], "secure") ? argv[4] : NULL,
+				      .secure_boot = secure,
+				      .arguments = argc > 4 + secure ? argv[4 + secure] : NULL,
 				      .state_start_bytes = 0x123456000,
 				      .state_length_bytes = 0x40000,
 				      .boot_number = 77};
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < p->overlay_count; i++)
 		printf("overlay %d %s %llu %llu\n", (int)p->overlay[i].kind, p->overlay[i].path,
 		       (unsigned long long)p->overlay[i].start_bytes, (unsigned long long)p->overlay[i].length_bytes);
+	printf("kernel lines %u\n", p->argument_lines);
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		printf("warning %s\n", p->warning[i]);
 	FILE *out = fopen(argv[3], "wb");

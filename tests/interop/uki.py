@@ -1,20 +1,25 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Unified kernel images, made of systemd-stub by objcopy and signed by sbsign, and what the plan makes of them in an ISO's tree and in the
-FAT of an El Torito image: read by xorriso, isoinfo, mtools, fsck.fat; the programs by llvm-readobj, objcopy and sbverify."""
-import os, re, subprocess, tempfile
+"""Unified kernel images, made of systemd-stub by objcopy and signed by sbsign, and what the plan makes of them, with the shim and with other
+kernel arguments, in an ISO's tree, in the FAT of an El Torito image and in disk images: read by xorriso, isoinfo, mtools, fsck.fat, e2fsck,
+debugfs; the programs by llvm-readobj, objcopy and sbverify."""
+import json, os, re, subprocess, tempfile, time
 
-from common import check, equal, finish
+from common import B, check, equal, finish
 from served import SHIM, archives_wrong, extract, kernel, newc, plan, run, write
 
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 PRE = 2048
 
 
-def unified(work, name, order, initrd, key=None):
+WORDS = "acpi=off x$y -quiet"
+CHANGED = (b"root=x quiet\n", b"root=x acpi=off x$y")  # .cmdline: what it was, what it becomes
+
+
+def unified(work, name, order, initrd, key=None, command=b"quiet"):
     """A unified kernel image with its sections in `order`: (section, address)."""
     out = os.path.join(work, name)
-    files = {".osrel": b"ID=pod\n", ".cmdline": b"quiet", ".initrd": initrd, ".linux": kernel(True) + bytes(4 << 20)}
+    files = {".osrel": b"ID=pod\n", ".cmdline": command, ".initrd": initrd, ".linux": kernel(True) + bytes(4 << 20), ".profile": b"ID=a\n"}
     args = []
     for section, address in order:
         path = os.path.join(work, "section" + section)
@@ -45,8 +50,9 @@ def content(path, name, work):
     return open(out, "rb").read()
 
 
-def served(work, what, got, original, initrd):
-    """The program as it is served, against the one in the image."""
+def served(work, what, got, original, initrd, command=None):
+    """The program as it is served, against the one in the image. `initrd`: None if it stays; `command`: what .cmdline becomes, if it changes."""
+    changed = [".initrd"] * (initrd is not None) + [".cmdline"] * (command is not None)
     a, b = os.path.join(work, "original.efi"), os.path.join(work, "got.efi")
     write(a, original)
     write(b, got)
@@ -54,11 +60,17 @@ def served(work, what, got, original, initrd):
     check(apart(new, 0, (1,)) and apart(new, 2, (3,)), what + ": no sections overlap: %r" % new)
     addresses = [v[0] for _, v in new]
     check(addresses == sorted(addresses), what + ": in order of addresses: %r" % new)
-    equal({n: v[:2] for n, v in new if n != ".initrd"}, {n: v[:2] for n, v in old if n != ".initrd"}, what + ": the others keep their addresses")
+    equal({n: v[:2] for n, v in new if n not in changed}, {n: v[:2] for n, v in old if n not in changed}, what + ": the others keep their addresses")
     image = int(re.search(r"SizeOfImage: (\d+)", text).group(1))
     check(image >= max(v[0] + max(v[1], v[3]) for _, v in new), what + ": SizeOfImage reaches the end")
-    for name in (n for n, _ in old if n not in (".initrd", ".reloc")):
+    for name in (n for n, _ in old if n not in changed + [".reloc"]):
         check(content(b, name, work) == content(a, name, work), "%s: %s is unchanged" % (what, name))
+    if command is not None:
+        equal(content(b, ".cmdline", work), command, what + ": .cmdline")
+    verify = subprocess.run(["sbverify", "--list", b], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(b"No signature table present" in verify.stdout, what + ": no signature is left: %r" % verify.stdout)
+    if initrd is None:
+        return
     data = content(b, ".initrd", work)
     check(data[PRE:PRE + len(initrd)] == initrd, what + ": the original lies behind the first archive")
     behind = data[PRE + len(initrd):]
@@ -66,8 +78,6 @@ def served(work, what, got, original, initrd):
     check(len(behind) - len(post) >= 8, what + ": zeros in front of the second archive")
     why = archives_wrong(data[:PRE], post)
     check(not why, "%s: %s" % (what, why))
-    verify = subprocess.run(["sbverify", "--list", b], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    check(b"No signature table present" in verify.stdout, what + ": no signature is left: %r" % verify.stdout)
 
 
 def main():
@@ -84,6 +94,7 @@ def main():
         for name, kib, bits, becomes in (("fat16", 20000, 16, 16), ("becomes-32", 33030, 16, 32)):
             fat(work, name, kib, bits, becomes, middle, initrd)
         disks(work, middle, initrd)
+        arguments(work, small, initrd, key)
         for name, entry, direct, more in (
                 ("bls", b"linux /k\noptions boot=LABEL=x\n", b"", {}),
                 ("direct", None, kernel_pe() + bytes(4 << 20), {}),
@@ -134,7 +145,85 @@ def tree(work, last, middle, other, initrd):
     check("warning EFI/Linux/pod.efi: Secure Boot is on" in text, "and the plan says so: " + text)
 
 
-def fat(work, name, kib, bits, becomes, program, initrd):
+def arguments(work, small, initrd, key):
+    """Other kernel arguments: with the shim and without, with room for them where they are and without, in profiles; and what has none."""
+    was, now = CHANGED
+    middle = small + [(".initrd", 0x100000), (".linux", 0x1ac000)]
+    # ukify's order: each section on the page behind the one before; the kernel last.
+    tight = [(".osrel", 0x20000), (".cmdline", 0x21000), (".initrd", 0x22000), (".linux", 0xe0000)]
+    long = b"x=" + b"1" * 4080 + b" quiet"
+    bare = unified(work, "bare", [s for s in middle if s[0] != ".cmdline"], initrd)
+    no_initrd = unified(work, "noinitrd", small + [(".linux", 0x200000)], initrd, command=was)
+    twice = unified(work, "twice", small + [(".linux", 0x200000), (".initrd", 0x800000), (".profile", 0x900000)], initrd, command=was)
+    programs = {
+        "signed.efi": (unified(work, "signed", middle, initrd, key, was), initrd, now),
+        "tight.efi": (unified(work, "tight", tight, initrd, command=was), initrd, now),
+        "long.efi": (unified(work, "long", tight, initrd, command=long), initrd, long[:-6] + now[6:]),
+        "other.efi": (unified(work, "otherwise", middle, b"not an initrd", command=was), None, now),
+        "noinitrd.efi": (no_initrd, None, now), "profile.efi": (twice, initrd, now), "bare.efi": (bare, initrd, None)}
+    text, virtual = iso_with(work, "words", {"EFI/Linux/" + n: p[0] for n, p in programs.items()}, WORDS)
+    x = os.path.join(work, "x")
+    for n, (original, its, becomes) in programs.items():
+        served(work, "arguments: " + n, extract(virtual, "/EFI/Linux/" + n, x), original, its, becomes)
+    check("kernel lines 6\n" in text, "kernel lines: " + text)
+    check("warning EFI/Linux/bare.efi: it has no command line of its own" in text, "without .cmdline: " + text)
+    text, virtual = iso_with(work, "words", {}, "secure", WORDS)
+    check(open(virtual, "rb").read() == open(os.path.join(work, "words.iso"), "rb").read(), "arguments: with Secure Boot on nothing is changed")
+    check("kernel lines 0\n" in text and "warning EFI/Linux/signed.efi: Secure Boot is on, so its command line stays" in text, "and that is said: " + text)
+    fat(work, "fat-words", 20000, 16, 16, programs["tight.efi"][0], initrd, now, WORDS)
+    fat(work, "fat-words-alone", 20000, 16, 16, no_initrd, None, now, WORDS)
+    disks(work, programs["tight.efi"][0], initrd, now, WORDS)
+    disks(work, no_initrd, None, now, WORDS)
+    entries(work, programs["signed.efi"][0], bare, now)
+    by_command(work, programs["signed.efi"][0], now, bare)
+
+
+def iso_with(work, name, files, *options):
+    """The plan of an ISO with these files; with none, of the one that was made so before."""
+    src = os.path.join(work, name + ".tree")
+    for p, data in files.items():
+        write(os.path.join(src, p), data)
+    if files:
+        run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "WORDS", "-o", os.path.join(work, name + ".iso"), src)
+    return plan(work, name + ".iso", *options)
+
+
+def entries(work, program, bare, now):
+    """What an entry of the Boot Loader Specification says takes the place of .cmdline: it is changed, and none is added."""
+    text = {"own": "title a\nefi /EFI/Linux/own.efi\n", "linux": "title a\nlinux /EFI/Linux/own.efi\n", "ours": "title a\nefi /EFI/Linux/own.efi\noptions root=x quiet\n",
+            "bare": "title a\nefi /EFI/Linux/bare.efi\noptions root=x quiet\n", "shell": "title a\nefi /shell.efi\noptions quiet\n"}
+    changed = {n: t.replace("root=x quiet", now.decode()) for n, t in text.items()}
+    files = {"loader/entries/%s.conf" % n: t.encode() for n, t in text.items()}
+    _, virtual = iso_with(work, "entries", {**files, "EFI/Linux/own.efi": program, "EFI/Linux/bare.efi": bare, "shell.efi": b"MZ" + bytes(5 << 20)}, WORDS)
+    for n in text:
+        equal(extract(virtual, "/loader/entries/%s.conf" % n, os.path.join(work, "x")).decode(), changed[n], "entry " + n)
+
+
+def by_command(work, program, now, bare):
+    """isopod plan and export, --arguments; the program read through NBD."""
+    isopod = os.path.join(B, "isopod")
+    iso_with(work, "command", {"EFI/BOOT/BOOTX64.EFI": program})
+    image = os.path.join(work, "command.iso")
+    told = json.loads(subprocess.run([isopod, "plan", "--json", "--arguments", WORDS, image], stdout=subprocess.PIPE).stdout)
+    equal(told["argument_lines"], 1, "isopod plan: kernel lines")
+    check(any(o["kind"] == "uki" and ".cmdline" in o["reason"] and "signature is void" in o["reason"] for o in told["overlays"]), "isopod plan: %r" % told["overlays"])
+    sock, out = os.path.join(work, "s"), os.path.join(work, "nbd.iso")
+    server = subprocess.Popen([isopod, "export", image, "--nbd", sock, "--once", "--arguments", WORDS], stdout=subprocess.DEVNULL)
+    try:
+        while not os.path.exists(sock) and server.poll() is None:
+            time.sleep(0.05)
+        run("nbdcopy", "nbd+unix:///?socket=" + sock, out)
+    finally:
+        server.terminate()
+        server.wait()
+    write(os.path.join(work, "got.efi"), extract(out, "/EFI/BOOT/BOOTX64.EFI", os.path.join(work, "x")))
+    equal(content(os.path.join(work, "got.efi"), ".cmdline", work), now, "through NBD")
+    iso_with(work, "refused", {"EFI/BOOT/BOOTX64.EFI": bare})
+    r = subprocess.run([isopod, "plan", "--arguments", WORDS, os.path.join(work, "refused.iso")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check(r.returncode == 3 and b"no command line of its own" in r.stderr, "refused, and why: %d %r" % (r.returncode, r.stderr))
+
+
+def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options):
     img = os.path.join(work, name + ".fat")
     run("mkfs.fat", "-C", "-F", bits, "-s", 1, img, kib)
     run("mmd", "-i", img, "::EFI", "::EFI/BOOT")
@@ -145,7 +234,7 @@ def fat(work, name, kib, bits, becomes, program, initrd):
     src = os.path.join(work, name + ".d")
     write(os.path.join(src, "efi.img"), open(img, "rb").read())
     run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "FATTY", "-e", "efi.img", "-no-emul-boot", "-o", os.path.join(work, name + ".iso"), src)
-    _, virtual = plan(work, name + ".iso")
+    _, virtual = plan(work, name + ".iso", *options)
     report = run("xorriso", "-indev", virtual, "-report_el_torito", "plain").decode()
     start = int(re.search(r"El Torito boot img :\s+1\s+UEFI\s+y\s+\S+\s+\S+\s+\S+\s+\d+\s+(\d+)", report).group(1))
     out = os.path.join(work, name + ".served")
@@ -155,13 +244,15 @@ def fat(work, name, kib, bits, becomes, program, initrd):
     fsck = subprocess.run(["fsck.fat", "-n", "-v", out], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     check(fsck.returncode == 0, name + ": fsck.fat: " + fsck.stdout.decode(errors="replace"))
     check(b"%d bit entries" % becomes in fsck.stdout, name + ": the served volume's type: %r" % fsck.stdout)
-    served(work, name, run("mcopy", "-i", out, "::EFI/BOOT/BOOTX64.EFI", "-"), program, initrd)
+    served(work, name, run("mcopy", "-i", out, "::EFI/BOOT/BOOTX64.EFI", "-"), program, initrd, command)
     check(run("mcopy", "-i", out, "::fill", "-") == fill, name + ": the other file is unchanged")
 
 
-def disk(work, name, make, put, read, check_volume, program, initrd):
+def disk(work, name, make, put, read, check_volume, program, initrd, command=None, *options):
     """The program in a partition of a disk image."""
     volume, image, start = os.path.join(work, name + ".vol"), os.path.join(work, name + ".img"), 1 << 20
+    if os.path.exists(volume):
+        os.unlink(volume)
     run(*make, volume, "40000")
     put(volume, "EFI/BOOT/BOOTX64.EFI", program)
     with open(volume, "rb") as f:
@@ -170,14 +261,16 @@ def disk(work, name, make, put, read, check_volume, program, initrd):
     run("sh", "-c", "echo start=2048, type=ef | sfdisk -q " + image)
     with open(image, "r+b") as f:
         f.write(b"\xfa\xeb\xfe")
-    text, virtual = plan(work, name + ".img")
-    check("initrd EFI/BOOT/BOOTX64.EFI machine 0 by .initrd section" in text, name + " is told of: " + text)
+    text, virtual = plan(work, name + ".img", *options)
+    if initrd is not None:
+        check("initrd EFI/BOOT/BOOTX64.EFI machine 0 by .initrd section" in text, name + " is told of: " + text)
+    equal("kernel lines 1\n" in text, command is not None, name + ": a kernel line")
     out = os.path.join(work, name + ".out")
     with open(virtual, "rb") as f:
         f.seek(start)
         write(out, f.read())
     check_volume(out, name)
-    served(work, name, read(out, "EFI/BOOT/BOOTX64.EFI"), program, initrd)
+    served(work, name, read(out, "EFI/BOOT/BOOTX64.EFI"), program, initrd, command)
     return text
 
 
@@ -223,7 +316,7 @@ def e2fsck(path, name):
     check(b"Multiply-claimed" not in r.stdout and b"Illegal" not in r.stdout and b"Structure needs" not in r.stdout, name + ": e2fsck: %r" % r.stdout)
 
 
-def disks(work, program, initrd):
+def disks(work, program, initrd, *command):
     def read_fat(volume, path):
         return run("mcopy", "-i", volume, "::" + path, "-")
 
@@ -233,14 +326,16 @@ def disks(work, program, initrd):
         return open(out, "rb").read()
 
     mkfat = ["mkfs.fat", "-C", "-F"]
-    text = disk(work, "esp16", [*mkfat, "16", "-s", "4"], put_fat, read_fat, fsck_fat, program, initrd)
+    text = disk(work, "esp16", [*mkfat, "16", "-s", "4"], put_fat, read_fat, fsck_fat, program, initrd, *command)
+    if initrd is None:
+        return
     check(re.search(r"^overlay 1 EFI/BOOT/BOOTX64.EFI \d+ 32$", text, re.M), "its record is told of: " + text)
-    disk(work, "esp32", [*mkfat, "32", "-s", "1"], put_fat, read_fat, fsck_fat, program, initrd)
-    disk(work, "pieces", [*mkfat, "32", "-s", "1"], put_in_pieces, read_fat, fsck_fat, program, initrd)
+    disk(work, "esp32", [*mkfat, "32", "-s", "1"], put_fat, read_fat, fsck_fat, program, initrd, *command)
+    disk(work, "pieces", [*mkfat, "32", "-s", "1"], put_in_pieces, read_fat, fsck_fat, program, initrd, *command)
     # Room for what is new alone, and not for a second whole one.
     room = 39000 - len(program) // 1024 - 1500
-    disk(work, "narrow", [*mkfat, "32", "-s", "1"], lambda v, p, d: put_fat(v, p, d, room), read_fat, fsck_fat, program, initrd)
-    disk(work, "ext", ["mke2fs", "-q", "-t", "ext4"], put_ext, read_ext, e2fsck, program, initrd)
+    disk(work, "narrow", [*mkfat, "32", "-s", "1"], lambda v, p, d: put_fat(v, p, d, room), read_fat, fsck_fat, program, initrd, *command)
+    disk(work, "ext", ["mke2fs", "-q", "-t", "ext4"], put_ext, read_ext, e2fsck, program, initrd, *command)
 
 
 main()

@@ -83,6 +83,48 @@ TEST(arguments_in_boot_loader_entries)
 	CHECK_STR(edit("a", "title shell\nefi /shellx64.efi\noptions x\n"), "=");
 }
 
+static const char *edit_unified(const char *words, const char *text, bool own)
+{
+	char *out = NULL;
+	size_t len = 0;
+	CHECK(pod_arguments_edit_unified(words, text, strlen(text), own, &test_alloc, &out, &len, &lines) == POD_OK);
+	snprintf(made, sizeof made, "%.*s", out ? (int)len : 1, out ? out : "=");
+	pod_free(&test_alloc, out);
+	return made;
+}
+
+/* What an entry says takes the place of the image's own: it is changed where there is some, and none is added. */
+TEST(arguments_in_entries_of_unified_kernel_images)
+{
+	CHECK_STR(edit_unified("a", "title x\nefi /EFI/Linux/x.efi\noptions ro\n", true),
+		  "title x\nefi /EFI/Linux/x.efi\noptions ro a\n");
+	CHECK_STR(edit_unified("a", "title x\nlinux /x.efi\n", true), "=");
+	CHECK_EQ(lines, 0);
+	CHECK_STR(edit_unified("a", "title x\nefi /x.efi\noptions\n", true), "=");
+	CHECK_STR(edit_unified("a", "title x\nefi /x.efi\n", false), "title x\nefi /x.efi\noptions a\n");
+}
+
+static const char *edit_line(const char *words, const char *text, size_t n)
+{
+	char *out = NULL;
+	size_t len = 0;
+	CHECK(pod_arguments_edit_line(words, text, n, &test_alloc, &out, &len) == POD_OK);
+	snprintf(made, sizeof made, "%.*s", (int)len, out ? out : "");
+	pod_free(&test_alloc, out);
+	return made;
+}
+
+TEST(arguments_of_one_command_line)
+{
+	CHECK_STR(edit_line("acpi=off -quiet x=\"a b\"", "root=x quiet ro\n\0junk", 20), "root=x ro acpi=off \"x=a b\"");
+	CHECK_STR(edit_line("a$;", "", 0), "a$;");
+	CHECK_STR(edit_line("a", "\n\0", 2), "a");
+	CHECK_STR(edit_line("-quiet", "quiet", 5), " ");
+	CHECK_STR(edit_line("a", "init=/x -- b", 12), "init=/x a -- b");
+	CHECK(pod_arguments_take_out("a -b"));
+	CHECK(!pod_arguments_take_out("a -- \"c -d\""));
+}
+
 TEST(arguments_that_no_loader_takes)
 {
 	char words[POD_ARGUMENTS_MAX + 1];

@@ -108,6 +108,26 @@ TEST(what_cannot_be_given_is_said)
 	stick_free(&stick);
 }
 
+/* A menu that is too long to be changed: that is the reason, and it is told. */
+TEST(why_they_cannot_be_given_is_said)
+{
+	enum { LEN = 300 << 10 };
+	static uint8_t big[24 * 2048 + LEN];
+	stick_begin(&stick, 16 << 20, FONT_FILE);
+	iso_with_menu(LIVE);
+	memcpy(big, iso, 25 * 2048);
+	memset(big + 24 * 2048 + strlen(LIVE), '\n', LEN - strlen(LIVE));
+	pod_put_le32(big + 23 * 2048 + 68 + 10, LEN);
+	pod_put_be32(big + 23 * 2048 + 68 + 14, LEN);
+	ex_file(&stick.ex, &stick.root, "live.iso", sizeof big, big, sizeof big);
+	stick_end(&stick);
+	power_on();
+	RUN(POD_KEY_F8, 'a', POD_KEY_ENTER, SHOT(0));
+	HAS(0, "cannot be given kernel arguments. GRUB.CFG: this boot menu");
+	CHECK_EQ(fake.starts, 0);
+	stick_free(&stick);
+}
+
 /* A long line moves along under the cursor; what does not fit is not taken. */
 TEST(a_long_line)
 {

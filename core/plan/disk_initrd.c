@@ -2,7 +2,8 @@
 /*
  * Serving the initrds of systems that are installed in a disk image (raw, or the disk inside a VHD, VHDX...) with the shim.
  *
- * In each partition and each logical volume (LVM) whose filesystem is known, the initrds are looked for as on other media. The virtual disk then shows an initrd as
+ * In each partition and each logical volume (LVM) whose filesystem is known, the initrds are looked for as on other media. The
+ * virtual disk then shows an initrd as
  *
  *   [pre, zeros to a cluster's end][the original's whole clusters, where they lie][its last, partial cluster, zeros behind][post]
  *

@@ -9,6 +9,7 @@ import disk_cases
 import memory_cases
 import partition_cases
 import quirk_cases
+import search_cases
 import sticks
 import trace_cases
 import windows_cases
@@ -46,6 +47,7 @@ MARKER = {
     # live-boot's own words when the squashfs is nowhere.
     "nosquash": r"Unable to find a medium containing a live file system",
     **disk_cases.MARKERS,
+    **search_cases.MARKERS,
 }
 
 # Media that are raw disks.
@@ -76,7 +78,7 @@ class Case:
     bus: str = "usb"
     timeout: int = 420
     group: str = "check"  # check | long | plain
-    after: object = None  # called with (vm, env, case) when the marker came; raises BootError
+    after: object = None  # called with (vm, env, case) when the marker came; raises BootError, or returns a remark
     extra: tuple = ()     # further sticks: (name, bus)
     forbid: str = ""      # must not have come by the time the marker is there
     file: str = ""        # path on the stick if not /images/MEDIUM.iso
@@ -442,6 +444,9 @@ disk_cases.add_to(case)
 memory_cases.add_to(case)
 # As a partition of the stick.
 partition_cases.add_to(case)
+
+# Systems that search otherwise.
+search_cases.add_to(case)
 
 # Firmware with the faults of other machines.
 quirk_cases.add_to(case, MENU, MARKER["efionly"])

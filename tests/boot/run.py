@@ -21,6 +21,7 @@ import time
 import traceback
 
 import cases
+import search_cases
 import secure
 import sticks
 import trace_cases
@@ -93,15 +94,15 @@ def go_back(vm, case, name):
 
 
 def extra_args(env, case, work):
-    """A second disk, to install to or with a system of its own, where a case asks for it."""
+    """A second disk, to install to, empty, or with a system of its own, where a case asks for it."""
     if "own" in case.tags:
         return [(env.medium("rawdisk"), "sata", False)], None
-    if "target" not in case.tags:
+    if not case.tags & {"target", "beside"}:
         return [], None
     path = os.path.join(work, "target.img")
     with open(path, "wb") as f:
-        f.truncate(4 << 30)
-    return [(path, "usb", True)], path
+        f.truncate(4 << 30 if "target" in case.tags else 64 << 20)
+    return [(path, "usb" if "target" in case.tags else "sata", True)], path
 
 
 def run_case(env, case, broken):
@@ -155,18 +156,17 @@ def run_case(env, case, broken):
                     vm.send_raw(case.answer[1])
                 fail = None if case.choose == "menu" else cases.MENU_ERROR
                 if fail and case.medium != "nosquash":
-                    fail += "|" + cases.LIVE_ERROR
+                    fail += "|" + cases.LIVE_ERROR + "|" + search_cases.GIVEN_UP
                 cases.wait_marker(vm, marker, case.timeout, fail=fail)
                 took, read = vm.seconds(), vm.blockstats()["bytes"] / sticks.MIB
                 if case.forbid and re.search(case.forbid, vm.text):
                     raise BootError("%r came, which must not" % case.forbid)
+                time.sleep(1)
+                said = None
                 if case.after:
-                    time.sleep(1)
                     vm.screenshot(png)
-                    case.after(vm, env, case)
-                else:
-                    time.sleep(1)
-                return "%.0f s to the marker, %.1f MiB read" % (took, read)
+                    said = case.after(vm, env, case)
+                return "%.0f s to the marker, %.1f MiB read%s" % (took, read, "; " + said if said else "")
             finally:
                 try:
                     if not (case.after and os.path.exists(png) and os.path.getmtime(png) > time.time() - vm.seconds()):

@@ -14,6 +14,7 @@ import sys
 import frag
 import memory_cases
 import partition_cases
+import search_cases
 import secure
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
@@ -77,6 +78,8 @@ class Env:
             files += sorted(os.path.join(folder, f) for f in os.listdir(folder))
         if name.startswith("partition"):
             files += [partition_cases.__file__]
+        if name == "search":
+            files += [search_cases.__file__]
         if name == "memory":
             files += [memory_cases.__file__, os.path.join(self.build, "moth.bin")]
         if name in ("windows", "secure"):
@@ -436,6 +439,7 @@ STICKS = {
     "partition": Stick(["heron", "floppy", "efionly"], size="256M", finish=partition_cases.add_partition),
     "partition-gpt": Stick(["heron", "floppy", "efionly"], size="256M", options=["--table", "gpt"], finish=partition_cases.add_partition),
     "memory": Stick(["grubfloppy", "cicada", "mayfly", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
+    "search": Stick(["badger", "swift", "mole", "shrike", "cuckoo", "floppy", "efionly"], size="384M", finish=search_cases.lengthen),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),

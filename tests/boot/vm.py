@@ -7,7 +7,8 @@
 
 firmware  bios | uefi | uefi-ia32 | uefi-aa64 | uefi-secure (x64 with Secure Boot on; `variables` has the keys) | uboot-x64 | uboot-aa64
           (U-Boot's UEFI; a stick on virtio or SATA: this build of U-Boot has no driver for an xHCI)
-bus       usb (xHCI mass storage) | usb1 (the same on UHCI: 12 Mbit/s) | sata (AHCI disk) | cdrom (the image as a CD-ROM) | none
+bus       usb (xHCI mass storage) | uas (USB attached SCSI, EHCI; OVMF has no driver for it) | usb1 (mass storage on UHCI: 12 Mbit/s) |
+          sata (AHCI disk) | nvme | virtio | cdrom (the image as a CD-ROM) | none
 The image is opened with snapshot=on unless write=True: what the guest writes goes to a temporary file.
 
 The serial port is a Unix socket; everything that comes is kept raw in `log`, and `text` is the same without ANSI sequences
@@ -156,6 +157,12 @@ class VM:
         if bus == "usb1":
             return ["-device", "piix3-usb-uhci,id=uhci%d" % order, "-drive", drive, "-device",
                     "usb-storage,bus=uhci%d.0,drive=%s,removable=on,serial=POD%d,bootindex=%d" % (order, ident, order, order)]
+        if bus == "uas":
+            # At an EHCI: SeaBIOS drives none of USB 3, and fails at the ports of USB 2 of an xHCI.
+            return ["-drive", drive, "-device", "usb-ehci,id=ehci%d" % order, "-device", "usb-uas,bus=ehci%d.0,id=uas%d" % (order, order),
+                    "-device", "scsi-hd,bus=uas%d.0,drive=%s,serial=POD%d,bootindex=%d" % (order, ident, order, order)]
+        if bus == "nvme":
+            return ["-drive", drive, "-device", "nvme,drive=%s,serial=POD%d,bootindex=%d" % (ident, order, order)]
         if bus == "sata":
             args = ["-drive", drive]
             if self.firmware == "bios" or self.firmware == "uefi-aa64":

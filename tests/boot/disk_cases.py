@@ -7,7 +7,8 @@ import re
 from vm import BootError
 
 MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:",
-           "installeduki": r"podunified login:", "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:", "installedluks": r"Please unlock disk podcrypt"}
+           "installeduki": r"podunified login:", "mkosi": r"podmkosi login:",
+           "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:", "installedluks": r"Please unlock disk podcrypt"}
 
 CHUNK = 1 << 20
 
@@ -48,7 +49,7 @@ def write_something(vm, root):
                      " && [ \"$a\" = \"$(md5sum </pod.bin)\" ] && sync && echo written", timeout=120)
     if st or "written" not in out:
         raise BootError("writing: status %d, %r" % (st, out))
-    st, out = vm.run("systemctl --failed --no-legend --plain")
+    st, out = vm.run("systemctl --failed --no-legend --plain --no-pager")
     if st or out.strip():
         raise BootError("failed units: %r" % out)
 
@@ -57,7 +58,7 @@ ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001
         "installedxfs": "/dev/disk/by-partuuid/706f6469-6e73-4e09-8a09-697331300007",
         "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004",
         "installeduki": "/dev/disk/by-partuuid/706f6469-6e73-4e0c-8a0c-69733100000a",
-        "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root", "installedluks": "pod-vg/root"}
+        "mkosi": "/dev/gpt-auto-root", "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root", "installedluks": "pod-vg/root"}
 
 
 def check_overlay(vm, env, case):
@@ -108,10 +109,23 @@ def check_written(vm, env, case):
         raise BootError("%d MiB of the image were written, %d beside it" % (len(inside), len(places) - len(inside)))
 
 
+def check_auto(vm, env, case):
+    """Nothing names the root: it is the one by its type on the disk from whose ESP the firmware started, and so is what is mounted of that ESP."""
+    plan = env.run("plan", vm.image + ":" + case.file)
+    if not re.search(r"partition 1: +EFI/Linux/mkosi-debian-\S+\.efi, x64, .*by \.initrd section", plan):
+        raise BootError("the plan does not name the unified kernel image: " + plan)
+    check_overlay(vm, env, case)
+    st, out = vm.run("cat /proc/cmdline; readlink -f /dev/gpt-auto-root; ls /efi/EFI/Linux; findmnt -no SOURCE,FSTYPE /efi | tail -n 1")
+    if "root=" in out or not re.search(r"^/dev/loop\d+p2\nmkosi-debian-\S+\.efi\n/dev/loop\d+p1\s+vfat$", out.replace("\r", ""), re.M):
+        raise BootError("the root was not found by its type: %r" % out)
+
+
 def add_to(case):
     L = {"group": "long", "writes": True, "memory": 1024}
     for fw in ("bios", "uefi"):
         for m in MARKERS:
+            if fw == "bios" and m in ("installeduki", "mkosi"):
+                continue
             case("plain-%s-%s" % (fw, m), fw, "plain", m, "plain", bus="sata", group="plain", memory=1024)
         case("%s-installed" % fw, fw, "installed", "installed", after=check_overlay, **L)
         case("%s-installed-mbr" % fw, fw, "installed", "installedmbr", file="/images/installedmbr.img", after=check_overlay, **L)
@@ -122,5 +136,6 @@ def add_to(case):
         case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
     case("uefi-installed-luks", "uefi", "installed-luks", "installedluks", file="/images/installedluks.img", after=check_luks, **L)
     case("uefi-installed-uki", "uefi", "installed-fs", "installeduki", file="/images/installeduki.img", after=check_overlay, **L)
+    case("uefi-mkosi", "uefi", "mkosi", "mkosi", after=check_auto, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, touches="image", **L)
     case("bios-installed-vhd-written", "bios", "installed-written", "installed", file="/images/raw.vhd", after=check_written, touches="image", **L)

@@ -454,6 +454,7 @@ STICKS = {
     "installed-luks": Stick(["installedluks", "floppy", "efionly"], size="1G"),
     "installed-lvm": Stick(["installedlvm", "installedlvmroot", "floppy", "efionly"], size="2G"),
     "installed-fs": Stick(["installedxfs", "installedbtrfs", "installeduki", "floppy", "efionly"], size="2G"),
+    "mkosi": Stick(["mkosi", "floppy", "efionly"], size="2G"),
     "kept": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_kept_store),
     "kept-exfat": Stick(["rawdisk", "floppy"], size="512M", finish=add_kept_store),
     "store": Stick(["rawdisk", "floppy"], size="512M", options=["--fs", "ntfs"], finish=add_store),

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import disk_cases
+import kernel_cases
 import memory_cases
 import partition_cases
 import quirk_cases
@@ -48,6 +49,7 @@ MARKER = {
     "nosquash": r"Unable to find a medium containing a live file system",
     **disk_cases.MARKERS,
     **search_cases.MARKERS,
+    **kernel_cases.MARKERS,
 }
 
 # Media that are raw disks.
@@ -401,7 +403,7 @@ case("uefi-uki-tree", "uefi", "secure", "noinitrd", marker=r"isopod: no init fou
 case("secure-uki", "uefi-secure", "secure", "noinitrd", marker=r"(?s)Secure Boot is on, so it starts unchanged.*Unable to mount root fs",
      file="/images/unified.iso", forbid="no init found", timeout=180, **L)
 # A kernel that is started without an initrd asks the firmware for one. It has none built in, so the shim has no init to go on to; how it does
-# where there is one, shim_boot.py shows.
+# where there is one, uefi-builtin and shim_boot.py show.
 case("uefi-noinitrd", "uefi", "uki", "noinitrd", marker=r"isopod: no init found in the initramfs", after=check_offered, **L)
 case("bios-ntfs-live", "bios", "ntfs", "live", after=check_clean, **L)
 case("uefi-ntfs-live", "uefi", "ntfs", "live", after=check_clean, **L)
@@ -444,6 +446,8 @@ disk_cases.add_to(case)
 memory_cases.add_to(case)
 # As a partition of the stick.
 partition_cases.add_to(case)
+# Kernels that Debian has not.
+kernel_cases.add_to(case)
 
 # Systems that search otherwise.
 search_cases.add_to(case)

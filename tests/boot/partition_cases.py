@@ -15,11 +15,16 @@ GAP = 2016 * 512  # what lies behind it, of a GPT another entry array, stays
 
 
 def add_partition(env, path):
+    add_rule(env, path, "heron*")
+
+
+def add_rule(env, path, names):
+    """An isopod.conf by which these (patterns) start as partitions."""
     folder = path + ".d"
     os.makedirs(folder, exist_ok=True)
     conf = os.path.join(folder, "isopod.conf")
     with open(conf, "w") as f:
-        f.write("partition = heron*\n")
+        f.write("partition = %s\n" % names)
     try:
         env.run("add", path, conf, "--to", "/")
     finally:

@@ -12,6 +12,7 @@ import tempfile
 import sys
 
 import frag
+import kernel_cases
 import memory_cases
 import partition_cases
 import search_cases
@@ -80,6 +81,8 @@ class Env:
             files += [partition_cases.__file__]
         if name == "search":
             files += [search_cases.__file__]
+        if name == "partition-egg":
+            files += [kernel_cases.__file__]
         if name == "memory":
             files += [memory_cases.__file__, os.path.join(self.build, "moth.bin")]
         if name in ("windows", "secure"):
@@ -438,6 +441,8 @@ STICKS = {
     "windows": Stick(["floppy", "efionly"], size="512M", finish=add_windows),
     "partition": Stick(["heron", "floppy", "efionly"], size="256M", finish=partition_cases.add_partition),
     "partition-gpt": Stick(["heron", "floppy", "efionly"], size="256M", options=["--table", "gpt"], finish=partition_cases.add_partition),
+    "egg": Stick(["plover", "snipe", "limpet", "floppy", "efionly"], size="256M"),
+    "partition-egg": Stick(["plover", "limpet", "floppy", "efionly"], size="256M", finish=kernel_cases.add_partition),
     "memory": Stick(["grubfloppy", "cicada", "mayfly", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "search": Stick(["badger", "swift", "mole", "shrike", "cuckoo", "floppy", "efionly"], size="384M", finish=search_cases.lengthen),
     "main": Stick(COMMON),

@@ -88,7 +88,7 @@ class Case:
     machine: tuple = ()   # further QEMU arguments; {build} is the build folder
     writes: bool = False  # the stick may be written: then isopod trace is asked afterwards, and must see nothing wrong
     verdict: str = ""     # ... or this
-    touches: str = ""     # what may be other than before on the stick, beside its state file: image | esp | data (untouched.py)
+    touches: str = ""     # what may be other than before on the stick, beside its state file: image | esp | data | array (untouched.py)
     tags: set = field(default_factory=set)
     idle: bool = False    # it waits for its own clock, most of the time: beside the others
     answer: tuple = ()    # a question of the menu after the choice, and the keys that answer it

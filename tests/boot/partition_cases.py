@@ -60,4 +60,4 @@ def add_to(case):
     for name, firmware, stick in (("bios-partition", "bios", "partition"), ("uefi-partition", "uefi", "partition"),
                                   ("bios-partition-gpt", "bios", "partition-gpt"), ("uefi-partition-gpt", "uefi", "partition-gpt")):
         case(name, firmware, stick, "heron", marker=MARKER, timeout=240, after=put_back, writes=True, wrong="efionly" if firmware != "bios" else "floppy",
-             group="long")
+             group="long", touches="array" if "gpt" in stick else "")

@@ -55,7 +55,7 @@ def add_partition(env, path):
 
 
 def add_to(case):
-    long = {"group": "long", "timeout": 300, "writes": True}
+    long = {"group": "long", "timeout": 150, "writes": True}
     for fw in ("bios", "uefi"):
         wrong = "floppy" if fw == "bios" else "efionly"
         # The initrd is a filesystem: the kernel has it as root, and the system sees the stick as it is.

@@ -456,7 +456,8 @@ static void text_overlays(const struct pod_plan *p)
 	if (p->offered.length_bytes)
 		cli_print(
 			_("Started without an initrd: %s, %s. On UEFI it is offered one with the hand-over shim, which it unpacks behind a "
-			  "built-in one.\n"),
+			  "built-in one, if its loader starts it by its EFI stub. If it still does not find its medium, start it as a "
+			  "partition: P on the details page of the menu.\n"),
 			p->offered.path, p->offered.machine < POD_MACHINE_COUNT ? machine_text[p->offered.machine] : "?");
 	if (p->overlay_count)
 		cli_print("%s\n", _("Patched in the virtual disk (the file itself is never changed):"));

@@ -27,7 +27,7 @@ static void write_rule(const char *base, const char *loop)
 	char path[96], rule[160];
 	size_t len = (size_t)pod_snprintf(
 		rule, sizeof rule,
-		"SUBSYSTEM==\"block\", ACTION==\"add\", KERNEL==\"%sp[0-9]*\", ENV{LVM_LOOP_PV_ACTIVATED}=\"1\"\n", loop);
+		"SUBSYSTEM==\"block\", ACTION!=\"remove\", KERNEL==\"%sp[0-9]*\", ENV{LVM_LOOP_PV_ACTIVATED}=\"1\"\n", loop);
 	make_folders(base);
 	(void)pod_snprintf(path, sizeof path, "%s" FOLDER NAME, base);
 	(void)pod_sys_mknod(path, SYS_S_IFREG | 0644, 0, 0);
@@ -52,11 +52,14 @@ void pod_udev_begin(void)
 
 void pod_udev_shown(const struct pod_shown *s)
 {
-	if (is_there(IN_RUN))
+	if (is_there(IN_RUN "/udev")) /* who runs makes it */
 		write_rule(IN_RUN, s->name);
 }
 
 void pod_udev_end(void)
 {
 	pod_sys_unlink("/etc" FOLDER NAME, 0);
+	/* If they are empty. */
+	pod_sys_unlink("/etc" FOLDER, SYS_AT_REMOVEDIR);
+	pod_sys_unlink("/etc/udev", SYS_AT_REMOVEDIR);
 }

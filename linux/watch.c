@@ -251,21 +251,35 @@ static bool wait_event(int fd, unsigned ms)
 	return block;
 }
 
-static bool open_view(void)
+static enum pod_status read_record(struct pod_diag *diag)
 {
-	long fd;
-	if (pod_sys_unshare_mounts() < 0)
-		return false;
-	(void)pod_sys_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	fd = pod_sys_open(POD_DIR "/map", SYS_O_RDONLY);
 	size_t len = 0;
+	long n, fd = pod_sys_open(POD_DIR "/map", SYS_O_RDONLY);
 	if (fd >= 0) {
-		long n;
 		while (len < sizeof record_bytes &&
 		       (n = pod_sys_read((int)fd, record_bytes + len, sizeof record_bytes - len)) > 0)
 			len += (size_t)n;
 		pod_sys_close((int)fd);
 	}
+	POD_TRY(pod_ho_parse(&watch.record, record_bytes, len, diag));
+	enum pod_status st = pod_ho_disk(&watch.record, &watch.vdisk, diag);
+	watch.is_disk = st == POD_OK;
+	watch.disk_stays_writable |= watch.is_disk && (watch.vdisk.flags & POD_HO_DISK_WRITE) != 0;
+	/* A disk that is read-only makes its partitions so, too. */
+	watch.disk_stays_writable |= watch.record.persist.length_bytes || watch.record.cow.length_bytes;
+	return st == POD_E_NOT_FOUND ? POD_OK : st;
+}
+
+static bool open_view(void)
+{
+	struct pod_diag diag = {0};
+	if (pod_sys_unshare_mounts() < 0)
+		return false;
+	(void)pod_sys_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	enum pod_status st = read_record(&diag);
+	/* At once: udev may be started at any moment. */
+	if (watch.is_disk)
+		pod_udev_begin();
 	pod_load_modules();
 	/* ramfs is in every kernel that has an initramfs. */
 	if (pod_sys_mount("isopod", POD_DIR, "ramfs", 0, NULL) < 0)
@@ -276,18 +290,6 @@ static bool open_view(void)
 	(void)pod_sys_mount("sysfs", POD_SYS_DIR, "sysfs", 0, NULL);
 	(void)pod_sys_mount("proc", POD_PROC_DIR, "proc", 0, NULL);
 	pod_say_open();
-	struct pod_diag diag = {0};
-	enum pod_status st = pod_ho_parse(&watch.record, record_bytes, len, &diag);
-	if (st == POD_OK) {
-		st = pod_ho_disk(&watch.record, &watch.vdisk, &diag);
-		watch.is_disk = st == POD_OK;
-		watch.disk_stays_writable |= watch.is_disk && (watch.vdisk.flags & POD_HO_DISK_WRITE) != 0;
-		/* A disk that is read-only makes its partitions so, too. */
-		watch.disk_stays_writable |= watch.record.persist.length_bytes || watch.record.cow.length_bytes;
-		st = st == POD_E_NOT_FOUND ? POD_OK : st;
-		if (watch.is_disk)
-			pod_udev_begin();
-	}
 	if (st != POD_OK) {
 		pod_say(POD_SAY_ERROR, "the record /isopod/map is of no use: %s (%s at offset %llu, %llu instead of %llu)",
 			pod_status_text(st), diag.what, (unsigned long long)diag.offset_bytes, (unsigned long long)diag.got,

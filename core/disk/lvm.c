@@ -534,10 +534,10 @@ static enum pod_status read_group(struct reader *r, struct text t, uint32_t numb
 static enum pod_status read_text(struct reader *r, const struct pv *pv, const uint8_t *head, uint64_t area, uint64_t area_len)
 {
 	uint64_t off = pod_get_le64(head + 0x28), len = pod_get_le64(head + 0x30);
-	if (!off)
-		return POD_END; /* in no group */
 	if (pod_get_le32(head + 0x3c) & IGNORED)
 		return POD_E_NOT_FOUND;
+	if (!off)
+		return POD_END; /* in no group */
 	if (off < SECTOR || off >= area_len || !len || len > area_len - SECTOR)
 		return POD_E_CORRUPT;
 	if (len > TEXT_MAX)
@@ -573,18 +573,21 @@ static enum pod_status read_area(struct reader *r, const struct pv *pv, uint64_t
 	return read_text(r, pv, head, area, len);
 }
 
-/* From the first of its areas that is sound. POD_END: it has none in use, and its group, if any, is told by another one. */
+/* From the first of its areas that is sound; the others have the same text, and one that is too long is so there, too. POD_END: it has none in use, and
+ * its group, if any, is told by another one. */
 static enum pod_status read_areas(struct reader *r, const struct pv *pv)
 {
-	enum pod_status st = POD_END;
+	enum pod_status failed = POD_END;
 	for (size_t i = 0; i < AREAS_MAX; i++) {
 		if (!pv->area_len[i])
 			continue;
-		st = read_area(r, pv, pv->area_bytes[i], pv->area_len[i]);
-		if (st == POD_OK || st == POD_END || pod_is_fatal(st))
-			break;
+		enum pod_status st = read_area(r, pv, pv->area_bytes[i], pv->area_len[i]);
+		if (st == POD_OK || st == POD_END || st == POD_E_LIMIT || pod_is_fatal(st))
+			return st;
+		if (st != POD_E_NOT_FOUND && failed == POD_END)
+			failed = st;
 	}
-	return st == POD_E_NOT_FOUND ? POD_END : st;
+	return failed;
 }
 
 /* Pairs up to one of zeros; *at is behind that then. */

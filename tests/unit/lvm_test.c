@@ -297,6 +297,53 @@ TEST(a_copy_of_the_text_is_enough)
 	done();
 }
 
+/* The second area of the physical volume at 1 MiB: at 128 KiB of it. */
+static void put_second_area(const char *text)
+{
+	enum { SECOND = 128 << 10 };
+	static uint8_t first[AREA_LEN];
+	uint8_t *a = disk + MIB + AREA, *l = disk + MIB + SECTOR;
+	memcpy(first, a, sizeof first);
+	put_pv(MIB, PV_A, text);
+	pod_put_le64(a + 0x18, SECOND);
+	pod_put_le32(a + 0x3c, 0);
+	seal_area(MIB);
+	memcpy(disk + MIB + SECOND, a, AREA_LEN);
+	memcpy(a, first, sizeof first);
+	pod_put_le64(l + 0x78, SECOND);
+	pod_put_le64(l + 0x80, AREA_LEN);
+	seal_label(MIB);
+}
+
+TEST(two_areas)
+{
+	static char many[64 + 48 * (POD_LVM_PV_MAX + 1) * 4];
+	blank();
+	part(3, MIB, 18 * MIB);
+	put_pv(MIB, PV_A, NULL);
+	pod_put_le32(disk + MIB + AREA + 0x3c, 1); /* empty, and not to be used */
+	seal_area(MIB);
+	put_second_area(real_text);
+	REQUIRE(look() == POD_OK);
+	CHECK_EQ(lvm.volumes, 2);
+	CHECK_EQ(lvm.unread, UINT32_MAX);
+	done();
+	/* More physical volumes than are looked at: told, though the second text begins as one that is known. */
+	int n = snprintf(many, sizeof many, "vg {\nid = \"" VG "\"\nseqno = 1\nextent_size = 2048\nphysical_volumes {\n");
+	for (unsigned i = 0; i <= POD_LVM_PV_MAX; i++)
+		n += snprintf(many + n, sizeof many - (size_t)n, "pv%u {\nid = \"" PV_B "\"\npe_start = 2048\npe_count = 5\n}\n",
+			      i);
+	(void)snprintf(many + n, sizeof many - (size_t)n, "}\n}\n");
+	blank();
+	put_pv(MIB, PV_A, many);
+	part(3, MIB, 18 * MIB);
+	put_second_area(many);
+	REQUIRE(look() == POD_OK);
+	CHECK_EQ(lvm.volumes, 0);
+	CHECK_EQ(lvm.unread, 3);
+	done();
+}
+
 TEST(the_text_goes_round)
 {
 	blank();

@@ -229,8 +229,7 @@ static bool of_one_file(enum pod_status st)
 static enum pod_status warn_unchanged(struct pod_plan *p, const struct pod_found *f, enum pod_status st)
 {
 	if (st == POD_E_NOSPACE)
-		pod_plan_warn(p,
-			      "%.80s: its partition is full, and there is no room for Isopod's helper; it is served unchanged.",
+		pod_plan_warn(p, "%.80s: its volume is full, and there is no room for Isopod's helper; it is served unchanged.",
 			      f->path);
 	else if (of_one_file(st))
 		pod_plan_warn(p, "%.80s: the way it is stored is damaged or not known; it is served unchanged.", f->path);
@@ -297,10 +296,19 @@ static enum pod_status show_uki(struct serving *s, const struct pod_uki *uki)
 	return POD_OK;
 }
 
+/* The disk is told to the shim as it is before anything else on it is shown otherwise. Where it cannot be told, no initrd is served, but words still
+ * reach a kernel. */
+static enum pod_status prepare(struct volume *v)
+{
+	enum pod_status st = pod_handover_prepare(v->j->h);
+	return of_one_file(st) ? POD_OK : st;
+}
+
 static enum pod_status serve_uki(void *ctx, const struct pod_found *f, struct pod_uki *uki)
 {
 	struct volume *v = ctx;
 	struct serving s = {.v = v, .file = f};
+	POD_TRY(prepare(v));
 	enum pod_status st = show_uki(&s, uki);
 	pod_place_runs_free(&v->place, &s.runs);
 	return warn_unchanged(v->j->h->plan, f, st);
@@ -319,7 +327,7 @@ static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct p
 {
 	struct volume *v = ctx;
 	struct serving s = {.v = v, .file = f};
-	POD_TRY(pod_handover_prepare(v->j->h));
+	POD_TRY(prepare(v));
 	enum pod_status st = show_menu(&s, menu);
 	pod_place_runs_free(&v->place, &s.runs);
 	if (!of_one_file(st))
@@ -345,7 +353,7 @@ static enum pod_status search(struct volume *v)
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
-	if (v->j->h->rq->ukis && v->runs == 1) /* firmware starts them, from a partition */
+	if (v->j->h->rq->ukis && !v->name[0]) /* firmware starts them, from a partition */
 		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->run->start_bytes, serve_uki, v));
 	return pod_arguments_wanted(v->j->h) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
@@ -380,7 +388,7 @@ static void close_it(struct job *j, uint32_t number, const char *what, const cha
 	if (j->closed[0])
 		return;
 	(void)pod_snprintf(j->closed, sizeof j->closed, *why ? "%s (%s)" : "%s", what, why);
-	j->closed_number = number;
+	j->closed_number = number ? number : 1;
 }
 
 /* LUKS: its header begins with this. BitLocker: the OEM name in its boot sector. */
@@ -393,7 +401,7 @@ static enum pod_status look_for_closed(struct volume *v)
 	if (v->closed)
 		close_it(v->j, v->number, v->closed, "");
 	else if (memcmp(s, luks, sizeof luks) == 0)
-		close_it(v->j, v->number, "LUKS", "");
+		close_it(v->j, v->number, *v->name ? "LUKS in LVM" : "LUKS", "");
 	else if (memcmp(s + 3, "-FVE-FS-", 8) == 0)
 		v->j->bitlocker = v->number ? v->number : 1;
 	return POD_OK;
@@ -442,8 +450,13 @@ static enum pod_status look_into(struct job *j, uint32_t number, const char *nam
 	} else if (st == POD_OK) {
 		st = search(v);
 	}
-	if (v->served && v->place.ops->dirty && v->place.ops->dirty(&v->fs))
-		pod_plan_warn(p, "Partition %u was not shut down cleanly: its boot loader may see older files.", number);
+	if (v->served && v->place.ops->dirty && v->place.ops->dirty(&v->fs)) {
+		if (*name)
+			pod_plan_warn(p, "Logical volume %s was not shut down cleanly: its boot loader may see older files.",
+				      name);
+		else
+			pod_plan_warn(p, "Partition %u was not shut down cleanly: its boot loader may see older files.", number);
+	}
 	pod_place_fini(&v->place);
 	pod_scan_free(&v->scan);
 	pod_fs_close(&v->fs);

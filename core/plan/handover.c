@@ -245,15 +245,20 @@ static enum pod_status post_by_value(struct pod_handover *h, const struct pod_sh
 	return pod_map_append(out, POD_SEG_MEM, at, count.len);
 }
 
-enum pod_status pod_handover_prepare(struct pod_handover *h)
+static enum pod_status ask(struct pod_handover *h)
 {
-	if (h->asked)
-		return POD_OK;
-	h->asked = true;
 	if (h->plan->image.kind != POD_IMAGE_DISK)
 		return pod_handover_persist(h);
 	POD_TRY(pod_handover_disk(h));
 	return pod_handover_modules(h);
+}
+
+enum pod_status pod_handover_prepare(struct pod_handover *h)
+{
+	if (!h->asked)
+		h->answer = ask(h);
+	h->asked = true;
+	return h->answer;
 }
 
 enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces)

@@ -149,12 +149,13 @@ struct pod_handover {
 	size_t chunk_bytes;
 	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
 	uint32_t module_count;
-	bool asked;	/* for a persistence file, and what a disk needs */
+	bool asked;		/* for a persistence file, and what a disk needs */
+	enum pod_status answer; /* to that */
 	bool disk_told; /* the record has the chunk of the disk */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);
-/* Before anything in the map is served otherwise; a second time it does nothing. */
+/* Before anything in the map is served otherwise; a second time it does nothing, and says what it said before. */
 enum pod_status POD_MUST_USE pod_handover_prepare(struct pod_handover *h);
 enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces);
 /* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record

@@ -51,9 +51,9 @@ def disk(path, size, volume, table="label: dos\nstart=2048, type=83\n"):
         f.write(pathlib.Path(volume).read_bytes())
 
 
-def plan(work, image):
+def plan(work, image, *options):
     (work / "shim").write_bytes(SHIM)
-    out = run(TOOL, image, work / "shim", work / "virtual").decode()
+    out = run(TOOL, image, work / "shim", work / "virtual", *options).decode()
     return out, work / "virtual"
 
 
@@ -219,6 +219,36 @@ def container(work):
     check("warning Partition 1 was not shut down cleanly" in text, f"VHDX: a journal to play back: {text}")
 
 
+def beside_a_program(work):
+    """A unified kernel image that is given words alone, and behind it a system with an initrd, which needs to be told of the disk as it was."""
+    top, image, esp, root = work / "besidetop", work / "image.img", work / "esp", work / "root"
+    initrds = some_initrds()
+    tree(top, initrds)
+    (work / "linux").write_bytes(kernel() + bytes(4 * MIB))
+    (work / "cmdline").write_bytes(b"root=x quiet")
+    run("objcopy", "--add-section", f".cmdline={work / 'cmdline'}", "--change-section-vma", ".cmdline=0x30000", "--add-section",
+        f".linux={work / 'linux'}", "--change-section-vma", ".linux=0x200000", "/usr/lib/systemd/boot/efi/linuxx64.efi.stub", work / "alone.efi")
+    (work / "alone.conf").write_bytes(b"title a\nefi /EFI/Linux/alone.efi\noptions root=x quiet\n")
+    run("mkfs.fat", "-C", "-F", "16", esp, str(24 << 10))
+    run("mmd", "-i", esp, "::EFI", "::EFI/Linux", "::loader", "::loader/entries")
+    run("mcopy", "-i", esp, work / "alone.efi", "::EFI/Linux/alone.efi")
+    run("mcopy", "-i", esp, work / "alone.conf", "::loader/entries/alone.conf")
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-d", top, root, "24M")
+    disk(image, 50 * MIB, esp, "label: dos\nstart=2048, size=49152, type=ef\nstart=51200, type=83\n")
+    with open(image, "r+b") as f:
+        f.seek(25 * MIB)
+        f.write(root.read_bytes())
+    text, virtual = plan(work, image, "nosmp -quiet")
+    check("warning" not in text and "kernel lines 3\n" in text, f"words and an initrd: {text}")
+    for path, data in initrds.items():
+        why = parts_right(grub(virtual, f"/{path}", "msdos2"), data, 4096)
+        check(not why, f"words and an initrd: {path}: {why}")
+    equal(grub(virtual, "/loader/entries/alone.conf"), b"title a\nefi /EFI/Linux/alone.efi\noptions root=x nosmp\n", "words and an initrd: the entry")
+    (work / "got.efi").write_bytes(grub(virtual, "/EFI/Linux/alone.efi"))
+    run("objcopy", "--dump-section", f".cmdline={work / 'got'}", work / "got.efi", work / "dropped")
+    equal((work / "got").read_bytes().rstrip(b"\0"), b"root=x nosmp", "words and an initrd: the program")
+
+
 def not_found(work):
     """What is told where nothing can be done."""
     top, volume, image = work / "nonetop", work / "volume", work / "image.img"
@@ -240,7 +270,7 @@ def not_found(work):
     run("debugfs", "-w", "-R", f"write {work / 'fill'} fill", volume)
     disk(image, 10 * MIB, volume)
     text, virtual = plan(work, image)
-    check("boot/initrd: its partition is full" in text and "\ninitrd" not in "\n" + text, f"a full partition: {text}")
+    check("boot/initrd: its volume is full" in text and "\ninitrd" not in "\n" + text, f"a full partition: {text}")
     equal(virtual.read_bytes(), image.read_bytes(), "a full partition: nothing is changed")
 
 
@@ -257,6 +287,7 @@ def main():
         in_pieces(work, "ext4", 3, False)
         in_pieces(work, "ext3", 3, True)
         container(work)
+        beside_a_program(work)
         not_found(work)
 
 

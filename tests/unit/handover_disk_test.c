@@ -108,6 +108,21 @@ TEST(what_was_made_in_memory_cannot_be_told)
 	stop();
 }
 
+/* The first initrd stays as it is then; the next one is not served with a shim that knows of no disk. */
+TEST(what_cannot_be_told_once_is_not_told_later)
+{
+	const struct pod_map *post;
+	uint64_t at;
+	start();
+	plan.image.kind = POD_IMAGE_DISK;
+	CHECK_EQ(pod_map_mem(&plan.map, NULL, 4096, &at), POD_OK);
+	append(POD_SEG_MEM, at, 4096);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pod_handover_post(&h, POD_MACHINE_X64, &post), POD_E_UNSUPPORTED);
+	CHECK_EQ(plan.warning_count, 1);
+	stop();
+}
+
 static uint32_t flags_of(enum pod_image_kind container, bool one_fixed, bool hole)
 {
 	start();

@@ -84,15 +84,16 @@ struct program {
 	struct pod_scan *s;
 	const char *config;
 	bool unified, own; /* a unified kernel image, with a command line of its own */
+	enum pod_status st;
 };
 
 static void look_at_program(void *ctx, const struct pod_menu_item *item)
 {
 	struct program *p = ctx;
 	struct pod_found f;
-	if ((item->kind == POD_MENU_KERNEL || item->kind == POD_MENU_CHAIN) && !p->unified &&
+	if ((item->kind == POD_MENU_KERNEL || item->kind == POD_MENU_CHAIN) && !p->unified && p->st == POD_OK &&
 	    pod_scan_named(p->s, p->config, item->text, pod_strlen(item->text), &f) == POD_OK)
-		p->unified = p->h->rq->ukis->is(p->s->fs, &f.node, &p->own);
+		p->st = p->h->rq->ukis->is(p->s, &f.node, &p->unified, &p->own);
 }
 
 /* Into *out the text with the words, or NULL. */
@@ -105,6 +106,7 @@ static enum pod_status edit_text(struct pod_handover *h, struct pod_scan *s, con
 	pod_arguments_words(h, words);
 	if (h->rq->ukis && pod_config_is_bls(text, len))
 		pod_menu_bls(text, len, look_at_program, &p);
+	POD_TRY(p.st);
 	if (!p.unified)
 		return pod_arguments_edit(words, f->path, text, len, s->vars, s->alloc, out, out_len, lines);
 	*out = NULL;

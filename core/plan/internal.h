@@ -217,8 +217,8 @@ struct pod_uki {
 	bool was_signed;
 };
 struct pod_uki_ops {
-	/* Is this file one? *own: it has a command line. */
-	bool (*is)(struct pod_fs *fs, const struct pod_node *file, bool *own);
+	/* Is this file of the tree one? *own: it has a command line. */
+	enum pod_status (*is)(struct pod_scan *s, const struct pod_node *file, bool *yes, bool *own);
 	/* Calls `cb` for each unified kernel image among what was found in a tree, which begins at `base` of the virtual disk. What cannot
 	 * be served otherwise than it is is told in the plan's warnings. */
 	enum pod_status (*each)(struct pod_handover *h, struct pod_scan *s, uint64_t base,

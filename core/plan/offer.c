@@ -57,9 +57,10 @@ enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
 		return POD_OK;
 	}
 	for (size_t i = 0; i < s->efi_count; i++) {
-		bool own;
-		h->offer.no |= h->rq->ukis->is(s->fs, &s->efi[i].node, &own); /* it brings its own, if any */
-		take(&j, &s->efi[i], "content");			      /* the firmware starts it */
+		bool unified, own;
+		POD_TRY(h->rq->ukis->is(s, &s->efi[i].node, &unified, &own));
+		h->offer.no |= unified;		 /* it brings its own, if any */
+		take(&j, &s->efi[i], "content"); /* the firmware starts it */
 	}
 	POD_TRY(pod_scan_each_text(s, look_for_root, &j));
 	return h->offer.no ? POD_OK : pod_scan_each_named(s, named_kernel, &j);

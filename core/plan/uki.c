@@ -58,27 +58,44 @@ static uint32_t count(const uint8_t *head, const struct pod_pe *pe, const char *
 	return n;
 }
 
-static bool is_unified(struct pod_fs *fs, const struct pod_node *file, bool *own)
+/* The beginning of a file, with the whole table. False: it is none. */
+static bool read_unified(struct pod_fs *fs, const struct pod_node *file, uint8_t head[HEAD], struct pod_pe *pe)
 {
-	uint8_t head[1024];
+	return pod_fs_read(fs, file, 0, head, HEAD) == POD_OK && pod_pe_head(head, HEAD, file->size_bytes, pe, NULL) == POD_OK &&
+	       count(head, pe, ".linux");
+}
+
+/* Is there a command line in it? An empty one is none for the stub either. */
+static bool has_cmdline(const uint8_t *head, const struct pod_pe *pe)
+{
+	for (uint32_t i = 0; i < pe->section_count; i++) {
+		const uint8_t *e = head + pod_pe_entry(pe, i);
+		if (pod_pe_entry_is(e, ".cmdline") && content(e))
+			return true;
+	}
+	return false;
+}
+
+static enum pod_status is_unified(struct pod_scan *s, const struct pod_node *file, bool *yes, bool *own)
+{
 	struct pod_pe pe;
-	*own = false;
-	if (pod_fs_read(fs, file, 0, head, sizeof head) != POD_OK ||
-	    pod_pe_head(head, sizeof head, file->size_bytes, &pe, NULL) != POD_OK || !count(head, &pe, ".linux"))
-		return false;
-	*own = count(head, &pe, ".cmdline");
-	return true;
+	uint8_t *head = s->alloc->alloc(s->alloc, HEAD);
+	if (!head)
+		return POD_E_NOMEM;
+	*yes = read_unified(s->fs, file, head, &pe);
+	*own = *yes && has_cmdline(head, &pe);
+	pod_free(s->alloc, head);
+	return POD_OK;
 }
 
 static bool read_head(struct job *j)
 {
-	if (pod_fs_read(j->s->fs, &j->f->node, 0, j->head, sizeof j->head) != POD_OK ||
-	    pod_pe_head(j->head, sizeof j->head, j->f->node.size_bytes, &j->pe, NULL) != POD_OK)
+	if (!read_unified(j->s->fs, &j->f->node, j->head, &j->pe))
 		return false;
 	uint32_t initrds = count(j->head, &j->pe, ".initrd");
 	j->initrds = initrds;
 	j->many = initrds > 1 || count(j->head, &j->pe, ".cmdline") > 1 || count(j->head, &j->pe, ".profile");
-	return count(j->head, &j->pe, ".linux") && pod_pe_machine(j->pe.machine, &j->out->machine);
+	return pod_pe_machine(j->pe.machine, &j->out->machine);
 }
 
 /* Of which machine is the kernel, and what memory does it take? */

@@ -65,6 +65,7 @@ struct ctx {
 	struct fuzz_env *e;
 	struct pod_plan *plan;
 	const char *arguments;
+	struct pod_scan *scan;
 };
 
 #define WORD "isopod.fuzz=1"
@@ -98,10 +99,12 @@ static enum pod_status look(void *v, const struct pod_found *f, struct pod_uki *
 	size_t len = (size_t)m.size_bytes;
 	uint32_t found = 0, told = 0;
 	uint8_t *p = malloc(len);
-	(void)f;
+	bool yes, own;
 	FUZZ_REQUIRE(p && (uki->initrd_count || uki->cmdline_count) && (c->arguments || !uki->cmdline_count));
 	m.mem = c->plan->map.mem;
 	e->fail_read = 0;
+	enum pod_status st = pod_plan_ukis.is(c->scan, &f->node, &yes, &own);
+	FUZZ_REQUIRE(st == POD_E_NOMEM || (st == POD_OK && yes && (own || !uki->cmdline_count)));
 	FUZZ_REQUIRE(pod_map_read(&m, &e->dev, 0, p, len) == POD_OK);
 	FUZZ_REQUIRE(pod_pe_read(e->data, e->len, &old, NULL) == POD_OK && pod_pe_read(p, len, &pe, NULL) == POD_OK);
 	FUZZ_REQUIRE(pe.section_count == old.section_count && pe.sections_bytes == old.sections_bytes);
@@ -159,9 +162,9 @@ static void one(const uint8_t *data, size_t len, const char *arguments)
 	struct pod_plan *plan = calloc(1, sizeof *plan);
 	struct pod_found f = {.path = "x.efi", .node = {.size_bytes = e.dev.size_bytes, .valid_bytes = e.dev.size_bytes}};
 	struct pod_fs fs = {.ops = &ops, .dev = &e.dev};
-	struct pod_scan scan = {.fs = &fs, .efi = &f, .efi_count = 1};
+	struct pod_scan scan = {.alloc = &e.alloc, .fs = &fs, .efi = &f, .efi_count = 1};
 	struct pod_handover h = {.rq = &rq, .plan = plan};
-	struct ctx c = {&e, plan, arguments};
+	struct ctx c = {&e, plan, arguments, &scan};
 	FUZZ_REQUIRE(plan);
 	plan->alloc = &e.alloc;
 	plan->image.size_bytes = e.dev.size_bytes;

@@ -13,6 +13,8 @@ PRE = 2048
 
 
 WORDS = "acpi=off x$y -quiet"
+# What ukify adds beside those: with them the table of Debian's stub ends behind the first 1024 bytes.
+MORE = [(n, 0x40000 + 0x1000 * i) for i, n in enumerate((".uname", ".splash", ".pcrpkey", ".pcrsig", ".ucode", ".dtb"))]
 CHANGED = (b"root=x quiet\n", b"root=x acpi=off x$y")  # .cmdline: what it was, what it becomes
 
 
@@ -20,6 +22,7 @@ def unified(work, name, order, initrd, key=None, command=b"quiet"):
     """A unified kernel image with its sections in `order`: (section, address)."""
     out = os.path.join(work, name)
     files = {".osrel": b"ID=pod\n", ".cmdline": command, ".initrd": initrd, ".linux": kernel(True) + bytes(4 << 20), ".profile": b"ID=a\n"}
+    files.update({n: n.encode() for n, _ in MORE})
     args = []
     for section, address in order:
         path = os.path.join(work, "section" + section)
@@ -101,7 +104,7 @@ def main():
                 ("rooted", b"linux /k\noptions root=/dev/sda2\n", b"", None),
                 ("variable", b"linux /k\ninitrd /$x/i\n", b"", None),
                 ("initrd", b"linux /k\n", b"", {"boot/initrd.img": initrd}),
-                ("unified", None, middle.replace(b".initrd\0", b".nothing"), None)):
+                ("unified", None, unified(work, "bare", small + MORE + [(".linux", 0x200000)], b""), None)):
             offered(work, name, entry, direct, more, name in ("bls", "direct"))
 
 
@@ -155,7 +158,11 @@ def arguments(work, small, initrd, key):
     bare = unified(work, "bare", [s for s in middle if s[0] != ".cmdline"], initrd)
     no_initrd = unified(work, "noinitrd", small + [(".linux", 0x200000)], initrd, command=was)
     twice = unified(work, "twice", small + [(".linux", 0x200000), (".initrd", 0x800000), (".profile", 0x900000)], initrd, command=was)
+    many = unified(work, "many", small + MORE + middle[2:], initrd, command=was)
+    _, sections = headers(os.path.join(work, "many"))
+    check(128 + 24 + 240 + 40 * len(sections) > 1024, "a long table: %r" % sections)
     programs = {
+        "many.efi": (many, initrd, now),
         "signed.efi": (unified(work, "signed", middle, initrd, key, was), initrd, now),
         "tight.efi": (unified(work, "tight", tight, initrd, command=was), initrd, now),
         "long.efi": (unified(work, "long", tight, initrd, command=long), initrd, long[:-6] + now[6:]),
@@ -165,7 +172,7 @@ def arguments(work, small, initrd, key):
     x = os.path.join(work, "x")
     for n, (original, its, becomes) in programs.items():
         served(work, "arguments: " + n, extract(virtual, "/EFI/Linux/" + n, x), original, its, becomes)
-    check("kernel lines 6\n" in text, "kernel lines: " + text)
+    check("kernel lines 7\n" in text, "kernel lines: " + text)
     check("warning EFI/Linux/bare.efi: it has no command line of its own" in text, "without .cmdline: " + text)
     text, virtual = iso_with(work, "words", {}, "secure", WORDS)
     check(open(virtual, "rb").read() == open(os.path.join(work, "words.iso"), "rb").read(), "arguments: with Secure Boot on nothing is changed")
@@ -174,7 +181,7 @@ def arguments(work, small, initrd, key):
     fat(work, "fat-words-alone", 20000, 16, 16, no_initrd, None, now, WORDS)
     disks(work, programs["tight.efi"][0], initrd, now, WORDS)
     disks(work, no_initrd, None, now, WORDS)
-    entries(work, programs["signed.efi"][0], bare, now)
+    entries(work, many, bare, now)
     by_command(work, programs["signed.efi"][0], now, bare)
 
 

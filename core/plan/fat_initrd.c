@@ -537,13 +537,12 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 	POD_TRY(pod_scan_initrds(&j->scan, p, collect, j));
 	if (j->count)
 		POD_TRY(pod_handover_prepare(j->h));
-	if (pod_arguments_wanted(j->h))
-		POD_TRY(pod_arguments_each(j->h, &j->scan, collect_menu, j));
 	const struct pod_uki_ops *ukis = j->h->rq->ukis;
-	if (!ukis)
-		return POD_OK;
-	POD_TRY(ukis->each(j->h, &j->scan, j->base, collect_uki, j));
-	return ukis->offer_look(j->h, &j->scan);
+	if (ukis)
+		POD_TRY(ukis->each(j->h, &j->scan, j->base, collect_uki, j));
+	if (pod_arguments_wanted(j->h)) /* a persistence file may have been found meanwhile */
+		POD_TRY(pod_arguments_each(j->h, &j->scan, collect_menu, j));
+	return ukis ? ukis->offer_look(j->h, &j->scan) : POD_OK;
 }
 
 static enum pod_status left_out(struct pod_handover *h)

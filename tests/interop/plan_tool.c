@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plan_tool IMAGE SHIM OUT [secure] [WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
- * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on; WORDS: with these kernel arguments.
+ * plan_tool IMAGE SHIM OUT [secure] [persist=FILE] [WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
+ * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on; FILE: its persistence file, which lies behind it; WORDS: with these kernel arguments.
  */
+#include <string.h>
 #include "core/base/str.h"
+#include "core/plan/persist.h"
 #include "core/plan/plan.h"
 #include "tests/interop/tool.h"
 
@@ -21,28 +23,64 @@ static enum pod_status shim(void *ctx, enum pod_machine m, struct pod_shim *out)
 	return POD_OK;
 }
 
+static enum pod_status find(void *ctx, const char *path, struct pod_alloc *a, struct pod_plan_file *out)
+{
+	const struct pod_extent *x = ctx;
+	size_t n = strlen(path), end = sizeof POD_PERSIST_SUFFIX - 1;
+	if (!x->length_bytes || n < end || strcmp(path + n - end, POD_PERSIST_SUFFIX) != 0)
+		return POD_E_NOT_FOUND;
+	out->extent = a->alloc(a, sizeof *x);
+	if (!out->extent)
+		return POD_E_NOMEM;
+	*out->extent = *x;
+	out->extent_count = 1;
+	out->size_bytes = x->length_bytes;
+	return POD_OK;
+}
+
+/* The bytes of `path` behind those of the image; the whole length. */
+static size_t append(struct blob *image, const char *path, struct pod_extent *x)
+{
+	struct blob more;
+	more.data = tool_slurp(path, &more.len);
+	image->data = realloc(image->data, image->len + more.len);
+	if (!image->data)
+		exit(2);
+	memcpy(image->data + image->len, more.data, more.len);
+	*x = (struct pod_extent){.dev_bytes = image->len, .length_bytes = more.len};
+	free(more.data);
+	return image->len + more.len;
+}
+
 int main(int argc, char **argv)
 {
 	bool secure = argc > 4 && pod_streq(argv[4], "secure");
-	if (argc < 4 || argc > 5 + secure)
+	int next = 4 + secure;
+	bool persist = argc > next && strncmp(argv[next], "persist=", 8) == 0;
+	next += persist;
+	if (argc < 4 || argc > next + 1)
 		return 2;
 	struct blob image, bin;
+	struct pod_extent behind = {.length_bytes = 0};
 	struct pod_memdev dev;
 	struct pod_diag diag = {0};
 	image.data = tool_slurp(argv[1], &image.len);
 	bin.data = tool_slurp(argv[2], &bin.len);
-	pod_memdev_init(&dev, image.data, image.len, 512, true);
+	size_t len = persist ? append(&image, argv[next - 1] + 8, &behind) : image.len;
+	pod_memdev_init(&dev, image.data, len, 512, true);
 	struct pod_extent x = {.length_bytes = image.len};
 	struct pod_plan_request rq = {.disk = &dev.dev,
 				      .extent = &x,
 				      .extent_count = 1,
 				      .image_bytes = image.len,
 				      .path = argv[1],
+				      .find = find,
+				      .find_ctx = &behind,
 				      .shim = shim,
 				      .shim_ctx = &bin,
 				      .ukis = &pod_plan_ukis,
 				      .secure_boot = secure,
-				      .arguments = argc > 4 + secure ? argv[4 + secure] : NULL,
+				      .arguments = argc > next ? argv[next] : NULL,
 				      .state_start_bytes = 0x123456000,
 				      .state_length_bytes = 0x40000,
 				      .boot_number = 77};

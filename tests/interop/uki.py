@@ -179,10 +179,21 @@ def arguments(work, small, initrd, key):
     check("kernel lines 0\n" in text and "warning EFI/Linux/signed.efi: Secure Boot is on, so its command line stays" in text, "and that is said: " + text)
     fat(work, "fat-words", 20000, 16, 16, programs["tight.efi"][0], initrd, now, WORDS)
     fat(work, "fat-words-alone", 20000, 16, 16, no_initrd, None, now, WORDS)
+    persisted(work, programs["tight.efi"][0], initrd)
     disks(work, programs["tight.efi"][0], initrd, now, WORDS)
     disks(work, no_initrd, None, now, WORDS)
     entries(work, many, bare, now)
     by_command(work, programs["signed.efi"][0], now, bare)
+
+
+def persisted(work, program, initrd):
+    """The only initrd is in the image: for it a persistence file is found, and what that needs is in the menu beside it, too."""
+    run("mke2fs", "-Fqt", "ext4", "-L", "isopod-cow", os.path.join(work, "persist"), "8M")
+    entry, words = b"title a\nefi /EFI/BOOT/BOOTX64.EFI\noptions root=x quiet\n", b" cow_label=isopod-cow"
+    text, out = fat(work, "persisted", 20000, 16, 16, program, initrd, CHANGED[0].strip() + words, "persist=" + os.path.join(work, "persist"),
+                    more=[("loader/entries/a.conf", entry)])
+    equal(run("mcopy", "-i", out, "::loader/entries/a.conf", "-"), entry[:-1] + words + b"\n", "persistence: the entry")
+    check("kernel lines 2\n" in text, "persistence: " + text)
 
 
 def iso_with(work, name, files, *options):
@@ -230,18 +241,22 @@ def by_command(work, program, now, bare):
     check(r.returncode == 3 and b"no command line of its own" in r.stderr, "refused, and why: %d %r" % (r.returncode, r.stderr))
 
 
-def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options):
+def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options, more=()):
+    """The program in the FAT of an El Torito image, as it is served; `more`: other files in it, (path, content)."""
     img = os.path.join(work, name + ".fat")
     run("mkfs.fat", "-C", "-F", bits, "-s", 1, img, kib)
     run("mmd", "-i", img, "::EFI", "::EFI/BOOT")
     fill = os.urandom(900000)
-    for p, data in (("EFI/BOOT/BOOTX64.EFI", program), ("fill", fill)):
+    for p, data in (("EFI/BOOT/BOOTX64.EFI", program), ("fill", fill), *more):
+        folders = ["::" + p[:i] for i, c in enumerate(p) if c == "/" and not p.startswith("EFI")]
+        if folders:
+            run("mmd", "-i", img, *folders)
         write(os.path.join(work, "f"), data)
         run("mcopy", "-i", img, os.path.join(work, "f"), "::" + p)
     src = os.path.join(work, name + ".d")
     write(os.path.join(src, "efi.img"), open(img, "rb").read())
     run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "FATTY", "-e", "efi.img", "-no-emul-boot", "-o", os.path.join(work, name + ".iso"), src)
-    _, virtual = plan(work, name + ".iso", *options)
+    text, virtual = plan(work, name + ".iso", *options)
     report = run("xorriso", "-indev", virtual, "-report_el_torito", "plain").decode()
     start = int(re.search(r"El Torito boot img :\s+1\s+UEFI\s+y\s+\S+\s+\S+\s+\S+\s+\d+\s+(\d+)", report).group(1))
     out = os.path.join(work, name + ".served")
@@ -253,6 +268,7 @@ def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options)
     check(b"%d bit entries" % becomes in fsck.stdout, name + ": the served volume's type: %r" % fsck.stdout)
     served(work, name, run("mcopy", "-i", out, "::EFI/BOOT/BOOTX64.EFI", "-"), program, initrd, command)
     check(run("mcopy", "-i", out, "::fill", "-") == fill, name + ": the other file is unchanged")
+    return text, out
 
 
 def disk(work, name, make, put, read, check_volume, program, initrd, command=None, *options):

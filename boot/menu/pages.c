@@ -77,6 +77,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("%.60s: Secure Boot is on, so its command line stays as it is: its kernel does not get the arguments."),
 	N_("%.60s: it has no command line of its own: its kernel gets only the arguments in a boot menu."),
 	N_("%.60s: its command line cannot be changed: its kernel does not get the arguments."),
+	N_("%.60s: not all of its command lines can be changed: some starts do not get the arguments."),
 	N_("%.80s: what this addon has of arguments is not taken out of it."),
 	N_("kernel arguments changed in its .cmdline section"),
 	N_("kernel arguments changed in its .cmdline section; its signature is void: with Secure Boot on it starts unchanged"),

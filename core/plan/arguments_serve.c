@@ -65,6 +65,7 @@ void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enu
 		[POD_UKI_NO_CMDLINE] =
 			"%.60s: it has no command line of its own: its kernel gets only the arguments in a boot menu.",
 		[POD_UKI_FORM] = "%.60s: its command line cannot be changed: its kernel does not get the arguments.",
+		[POD_UKI_PART] = "%.60s: not all of its command lines can be changed: some starts do not get the arguments.",
 	};
 	refuse(p, f, text[why]);
 }

@@ -254,7 +254,7 @@ enum pod_status POD_MUST_USE pod_arguments_note(struct pod_handover *h, const st
 /* That it could not be. */
 void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f);
 /* The same of a unified kernel image. */
-enum pod_uki_refusal { POD_UKI_SECURE_BOOT, POD_UKI_NO_CMDLINE, POD_UKI_FORM };
+enum pod_uki_refusal { POD_UKI_SECURE_BOOT, POD_UKI_NO_CMDLINE, POD_UKI_FORM, POD_UKI_PART };
 void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why);
 
 enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);

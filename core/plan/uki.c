@@ -280,23 +280,28 @@ static enum pod_status edit_all(struct job *j)
 {
 	struct pod_alloc *a = j->h->plan->alloc;
 	char *text = a->alloc(a, CMDLINE_MAX);
-	uint32_t found = 0;
+	uint32_t failed = 0;
 	enum pod_status st = text ? POD_OK : POD_E_NOMEM;
 	for (uint32_t i = 0; st == POD_OK && i < j->pe.section_count; i++) {
 		const uint8_t *old = old_entry(j, i);
 		if (!pod_pe_entry_is(old, ".cmdline") || !content(old))
 			continue;
 		struct change c = change_of(j, now_at(j, i));
-		found++;
 		st = edit(j, old, &c, text);
 		j->out->cmdline_count += st == POD_OK;
+		if (of_its_form(st)) { /* the others are changed */
+			failed++;
+			st = POD_OK;
+		}
 	}
 	pod_free(a, text);
-	if (st == POD_OK && !found)
+	if (st != POD_OK)
+		return st;
+	if (failed)
+		pod_arguments_refuse_uki(j->h->plan, j->f, j->out->cmdline_count ? POD_UKI_PART : POD_UKI_FORM);
+	else if (!j->out->cmdline_count)
 		pod_arguments_refuse_uki(j->h->plan, j->f, POD_UKI_NO_CMDLINE);
-	if (of_its_form(st))
-		pod_arguments_refuse_uki(j->h->plan, j->f, POD_UKI_FORM);
-	return of_its_form(st) ? POD_OK : st;
+	return POD_OK;
 }
 
 static void warn_of_addon(struct job *j)
@@ -336,7 +341,8 @@ static enum pod_status look(struct job *j)
 				p, "%.60s: Secure Boot is on, so it starts unchanged: the system in it may not find its medium.",
 				j->f->path);
 		if (arguments)
-			pod_arguments_refuse_uki(p, j->f, POD_UKI_SECURE_BOOT);
+			pod_arguments_refuse_uki(p, j->f,
+						 has_cmdline(j->head, &j->pe) ? POD_UKI_SECURE_BOOT : POD_UKI_NO_CMDLINE);
 		return POD_OK;
 	}
 	j->out->was_signed = j->pe.cert_len != 0;

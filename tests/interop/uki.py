@@ -22,7 +22,7 @@ def unified(work, name, order, initrd, key=None, command=b"quiet"):
     """A unified kernel image with its sections in `order`: (section, address)."""
     out = os.path.join(work, name)
     files = {".osrel": b"ID=pod\n", ".cmdline": command, ".initrd": initrd, ".linux": kernel(True) + bytes(4 << 20), ".profile": b"ID=a\n"}
-    files.update({n: n.encode() for n, _ in MORE})
+    files.update({n: n.encode() for n, _ in MORE}, **{".second": CHANGED[0]})
     args = []
     for section, address in order:
         path = os.path.join(work, "section" + section)
@@ -158,6 +158,9 @@ def arguments(work, small, initrd, key):
     bare = unified(work, "bare", [s for s in middle if s[0] != ".cmdline"], initrd)
     no_initrd = unified(work, "noinitrd", small + [(".linux", 0x200000)], initrd, command=was)
     twice = unified(work, "twice", small + [(".linux", 0x200000), (".initrd", 0x800000), (".profile", 0x900000)], initrd, command=was)
+    # Of two command lines the first one is longer than any that is changed.
+    partly = unified(work, "partly", small + [(".linux", 0x200000), (".initrd", 0x800000), (".profile", 0x900000), (".second", 0x1000000)], initrd,
+                     command=b"a=b " * 5000).replace(b".second\0", b".cmdline")
     many = unified(work, "many", small + MORE + middle[2:], initrd, command=was)
     _, sections = headers(os.path.join(work, "many"))
     check(128 + 24 + 240 + 40 * len(sections) > 1024, "a long table: %r" % sections)
@@ -174,8 +177,16 @@ def arguments(work, small, initrd, key):
         served(work, "arguments: " + n, extract(virtual, "/EFI/Linux/" + n, x), original, its, becomes)
     check("kernel lines 7\n" in text, "kernel lines: " + text)
     check("warning EFI/Linux/bare.efi: it has no command line of its own" in text, "without .cmdline: " + text)
+    text, virtual = iso_with(work, "partly", {"EFI/Linux/partly.efi": partly}, WORDS)
+    check("kernel lines 1\n" in text and "warning EFI/Linux/partly.efi: not all of its command lines can be changed" in text, "one of two: " + text)
+    write(os.path.join(work, "got.efi"), extract(virtual, "/EFI/Linux/partly.efi", x))
+    _, sections = headers(os.path.join(work, "got.efi"))
+    at = [v[2] for n, v in sections if n == ".cmdline"]
+    got = open(os.path.join(work, "got.efi"), "rb").read()
+    check(len(at) == 2 and got[at[0]:].startswith(b"a=b a=b") and got[at[1]:].startswith(now), "one of two: %r" % sections)
     text, virtual = iso_with(work, "words", {}, "secure", WORDS)
     check(open(virtual, "rb").read() == open(os.path.join(work, "words.iso"), "rb").read(), "arguments: with Secure Boot on nothing is changed")
+    check("warning EFI/Linux/bare.efi: it has no command line of its own" in text, "with Secure Boot on, without .cmdline: " + text)
     check("kernel lines 0\n" in text and "warning EFI/Linux/signed.efi: Secure Boot is on, so its command line stays" in text, "and that is said: " + text)
     fat(work, "fat-words", 20000, 16, 16, programs["tight.efi"][0], initrd, now, WORDS)
     fat(work, "fat-words-alone", 20000, 16, 16, no_initrd, None, now, WORDS)

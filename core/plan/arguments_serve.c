@@ -70,6 +70,12 @@ void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enu
 	refuse(p, f, text[why]);
 }
 
+void pod_arguments_lost(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki)
+{
+	if (uki->cmdline_count)
+		pod_arguments_refuse_uki(p, f, POD_UKI_FORM);
+}
+
 static enum pod_status put_in_memory(struct pod_map *map, const char *text, size_t len, struct pod_menu_served *menu)
 {
 	uint64_t at, whole = pod_align_up(len, SECTOR);

@@ -47,6 +47,7 @@ struct job {
 	struct pod_scan scan;
 	struct item *item;
 	size_t count, cap;
+	uint32_t initrds; /* in all of them */
 	struct geometry old, new;
 	uint32_t *next; /* the table, one entry a cluster number */
 	uint32_t entries, used;
@@ -55,20 +56,29 @@ struct job {
 	bool geometry_read; /* before that nothing of the virtual disk is changed */
 };
 
-static enum pod_status collect(void *ctx, const struct pod_found *f, const char *found_by)
+/* An item with this many initrds; one more than are served is left out, and then j->count stays. */
+static enum pod_status add_item(struct job *j, const struct pod_found *f, const char *found_by, uint32_t initrds)
 {
-	struct job *j = ctx;
 	void *v = j->item;
-	if (j->count == POD_PLAN_INITRD_MAX)
+	if (j->count == POD_PLAN_INITRD_MAX || j->h->plan->initrd_count + j->initrds + initrds > POD_PLAN_INITRD_MAX) {
+		if (initrds)
+			pod_plan_warn(j->h->plan, "More than %d initrds: the rest is served unchanged.", POD_PLAN_INITRD_MAX);
 		return POD_OK;
+	}
 	enum pod_status st =
 		pod_grow(j->h->plan->alloc, &v, j->count, &j->cap, j->count + 1, sizeof *j->item, POD_PLAN_INITRD_MAX);
 	j->item = v;
 	if (st == POD_OK) {
 		j->item[j->count] = (struct item){.file = *f};
 		pod_strlcpy(j->item[j->count++].found_by, found_by, sizeof j->item->found_by);
+		j->initrds += initrds;
 	}
 	return st;
+}
+
+static enum pod_status collect(void *ctx, const struct pod_found *f, const char *found_by)
+{
+	return add_item(ctx, f, found_by, 1);
 }
 
 /* Takes over what is served. */
@@ -76,9 +86,11 @@ static enum pod_status collect_uki(void *ctx, const struct pod_found *f, struct 
 {
 	struct job *j = ctx;
 	size_t before = j->count;
-	POD_TRY(collect(j, f, ""));
-	if (j->count == before)
+	POD_TRY(add_item(j, f, "", uki->initrd_count));
+	if (j->count == before) {
+		pod_arguments_lost(j->h->plan, f, uki);
 		return POD_OK;
+	}
 	struct pod_uki *mine = pod_zalloc(j->h->plan->alloc, 1, sizeof *mine);
 	if (!mine)
 		return POD_E_NOMEM;
@@ -92,7 +104,7 @@ static enum pod_status collect_menu(void *ctx, const struct pod_found *f, struct
 {
 	struct job *j = ctx;
 	size_t before = j->count;
-	POD_TRY(collect(j, f, ""));
+	POD_TRY(add_item(j, f, "", 0));
 	if (j->count == before) {
 		pod_arguments_refuse(j->h->plan, f);
 		return POD_OK;

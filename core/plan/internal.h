@@ -256,6 +256,8 @@ void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f);
 /* The same of a unified kernel image. */
 enum pod_uki_refusal { POD_UKI_SECURE_BOOT, POD_UKI_NO_CMDLINE, POD_UKI_FORM, POD_UKI_PART };
 void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why);
+/* That one with changed command lines, if it has any, could not be served so. */
+void pod_arguments_lost(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki);
 
 enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_offer_make(struct pod_handover *h);

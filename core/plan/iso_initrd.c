@@ -57,8 +57,8 @@ static enum pod_status in_one_piece(struct job *j, const struct pod_found *f, si
 	return POD_OK;
 }
 
-/* Can the file be served from elsewhere? If not, says why. */
-static enum pod_status movable(struct job *j, const struct pod_found *f, bool *yes)
+/* Can the file, with this many initrds in it, be served from elsewhere? If not, says why. */
+static enum pod_status movable(struct job *j, const struct pod_found *f, uint32_t initrds, bool *yes)
 {
 	struct pod_handover *h = j->h;
 	size_t names;
@@ -68,7 +68,7 @@ static enum pod_status movable(struct job *j, const struct pod_found *f, bool *y
 		return POD_OK;
 	}
 	*yes = false;
-	if (h->plan->initrd_count == POD_PLAN_INITRD_MAX) {
+	if (h->plan->initrd_count + initrds > POD_PLAN_INITRD_MAX) {
 		pod_plan_warn(h->plan, "More than %d initrds: the rest is served unchanged.", POD_PLAN_INITRD_MAX);
 		return POD_OK;
 	}
@@ -87,7 +87,7 @@ static enum pod_status serve_one(void *ctx, const struct pod_found *f, const cha
 	struct pod_iso_tree *first = &j->trees->tree[0];
 	uint64_t new_start, new_len, len = f->node.size_bytes;
 	bool yes;
-	POD_TRY(movable(j, f, &yes));
+	POD_TRY(movable(j, f, 1, &yes));
 	if (!yes)
 		return POD_OK;
 	enum pod_machine m = pod_kernel_machine(&first->scan, f->path, h->plan->image.firmware & ~(uint32_t)POD_FW_BIOS);
@@ -103,9 +103,11 @@ static enum pod_status serve_uki(void *ctx, const struct pod_found *f, struct po
 	struct job *j = ctx;
 	struct pod_map *map = &j->h->plan->map;
 	bool yes;
-	POD_TRY(movable(j, f, &yes));
-	if (!yes)
+	POD_TRY(movable(j, f, uki->initrd_count, &yes));
+	if (!yes) {
+		pod_arguments_lost(j->h->plan, f, uki);
 		return POD_OK;
+	}
 	POD_TRY(pod_map_pad(map, SECTOR));
 	uint64_t start = map->size_bytes;
 	POD_TRY(pod_plan_append(map, &uki->served));

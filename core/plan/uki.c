@@ -352,6 +352,8 @@ static enum pod_status look(struct job *j)
 		return st;
 	pod_plan_warn(p, "%.60s: this unified kernel image is damaged or of an unknown form; it is served unchanged.",
 		      j->f->path);
+	if (pod_arguments_wanted(j->h))
+		pod_arguments_refuse_uki(p, j->f, POD_UKI_FORM);
 	j->out->initrd_count = j->out->cmdline_count = 0;
 	return POD_OK;
 }

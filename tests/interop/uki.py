@@ -184,6 +184,7 @@ def arguments(work, small, initrd, key):
     at = [v[2] for n, v in sections if n == ".cmdline"]
     got = open(os.path.join(work, "got.efi"), "rb").read()
     check(len(at) == 2 and got[at[0]:].startswith(b"a=b a=b") and got[at[1]:].startswith(now), "one of two: %r" % sections)
+    left_out(work, programs["tight.efi"][0], initrd, now)
     text, virtual = iso_with(work, "words", {}, "secure", WORDS)
     check(open(virtual, "rb").read() == open(os.path.join(work, "words.iso"), "rb").read(), "arguments: with Secure Boot on nothing is changed")
     check("warning EFI/Linux/bare.efi: it has no command line of its own" in text, "with Secure Boot on, without .cmdline: " + text)
@@ -195,6 +196,24 @@ def arguments(work, small, initrd, key):
     disks(work, no_initrd, None, now, WORDS)
     entries(work, many, bare, now)
     by_command(work, programs["signed.efi"][0], now, bare)
+
+
+def left_out(work, program, initrd, now):
+    """Those that cannot be served: the plan says that their kernel does not get the arguments."""
+    lost = "its command line cannot be changed"
+    # SectionAlignment is no power of two.
+    damaged = program[:0x98 + 32] + (0x1800).to_bytes(4, "little") + program[0x98 + 36:]
+    text, _ = iso_with(work, "damaged", {"EFI/Linux/damaged.efi": damaged}, WORDS)
+    check("damaged or of an unknown form" in text and "warning EFI/Linux/damaged.efi: " + lost in text and "kernel lines 0\n" in text, "damaged: " + text)
+    small = newc(["/etc/hostname"])
+    initrds = [("boot/initrd%02d.img" % i, small + b"%d" % i) for i in range(64)]
+    text, _ = iso_with(work, "many", {**dict(initrds), "EFI/Linux/a.efi": program}, WORDS)
+    check("warning More than 64 initrds" in text and "warning EFI/Linux/a.efi: " + lost in text and "kernel lines 0\n" in text, "more than 64 in a tree: " + text)
+    for name, inside, beside in (("most", initrds[:63], []), ("all", initrds, []), ("beside", [], initrds)):
+        text, _ = fat(work, name, 20000, 16, 16, program, *((initrd, now) if name == "most" else (None, None)), WORDS, more=inside, beside=beside)
+        full = name != "most"
+        check(("warning More than 64 initrds" in text) == full and ("warning EFI/BOOT/BOOTX64.EFI: " + lost in text) == full, name + ": " + text)
+        equal(text.count("\ninitrd ") + text.startswith("initrd "), 64, name + ": initrds")
 
 
 def persisted(work, program, initrd):
@@ -252,19 +271,19 @@ def by_command(work, program, now, bare):
     check(r.returncode == 3 and b"no command line of its own" in r.stderr, "refused, and why: %d %r" % (r.returncode, r.stderr))
 
 
-def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options, more=()):
-    """The program in the FAT of an El Torito image, as it is served; `more`: other files in it, (path, content)."""
+def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options, more=(), beside=()):
+    """The program in the FAT of an El Torito image, as it is served; other files in it and in the tree beside it, (path, content)."""
     img = os.path.join(work, name + ".fat")
     run("mkfs.fat", "-C", "-F", bits, "-s", 1, img, kib)
-    run("mmd", "-i", img, "::EFI", "::EFI/BOOT")
     fill = os.urandom(900000)
     for p, data in (("EFI/BOOT/BOOTX64.EFI", program), ("fill", fill), *more):
-        folders = ["::" + p[:i] for i, c in enumerate(p) if c == "/" and not p.startswith("EFI")]
-        if folders:
-            run("mmd", "-i", img, *folders)
+        for i in (i for i, c in enumerate(p) if c == "/"):
+            subprocess.run(["mmd", "-D", "s", "-i", img, "::" + p[:i]], stderr=subprocess.DEVNULL)
         write(os.path.join(work, "f"), data)
         run("mcopy", "-i", img, os.path.join(work, "f"), "::" + p)
     src = os.path.join(work, name + ".d")
+    for p, data in beside:
+        write(os.path.join(src, p), data)
     write(os.path.join(src, "efi.img"), open(img, "rb").read())
     run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "FATTY", "-e", "efi.img", "-no-emul-boot", "-o", os.path.join(work, name + ".iso"), src)
     text, virtual = plan(work, name + ".iso", *options)

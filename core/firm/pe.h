@@ -46,9 +46,9 @@ bool pod_pe_entry_is(const uint8_t *entry, const char *name);
 
 /*
  * Section `index` gets `len` bytes of data, which take `raw` bytes of the file from where it begins now; what lies behind it there moves
- * by as much as it grows. `p` are the first bytes of the file, up to the end of the section table. Where the section has no room in memory
- * it moves behind all others and behind `above`, and its entry to the end of the table, which some loaders want in order of addresses, if
- * `reorder`. SizeOfImage follows; CheckSum becomes 0, which means that none was computed, and the Certificate Table's entry too.
+ * by as much as it grows. `p` are the first bytes of the file, up to the end of the section table. Where the section has no room in memory,
+ * or lies in front of `above` and needs more pages than it has, it moves behind all others and behind `above`, and its entry to the end of the
+ * table, which some loaders want in order of addresses, if `reorder`. SizeOfImage follows; CheckSum becomes 0, which means that none was computed, and the Certificate Table's entry too.
  * POD_E_CORRUPT: it shares bytes of the file with the headers or another section, or an alignment is none; POD_E_LIMIT: it would not fit
  * into 2 GiB of file or memory. In both cases nothing is changed.
  */

@@ -48,13 +48,14 @@ static bool shares_file(const uint8_t *p, const struct pod_pe *pe, uint32_t inde
 	return mine.start < pe->headers_len;
 }
 
-/* The address where `len` bytes have room: where the section is, or the first one behind everything. */
+/* The address where `len` bytes have room: where the section is, or the first one behind everything. In the pages that it has already it stays
+ * in front of `above`, too. */
 static uint64_t place(const uint8_t *p, const struct pod_pe *pe, uint32_t index, uint32_t len, uint32_t above)
 {
-	uint64_t own = pod_get_le32(p + pod_pe_entry(pe, index) + ADDRESS),
-		 end = pe->headers_len > above ? pe->headers_len : above;
-	struct range grown = {own, own + len};
-	bool room = own >= end;
+	uint32_t align = pod_get_le32(p + pe->optional_bytes + 32);
+	struct range mine = in_memory(p + pod_pe_entry(pe, index)), grown = {mine.start, mine.start + len};
+	uint64_t end = pe->headers_len > above ? pe->headers_len : above;
+	bool room = mine.start >= end || (mine.start >= pe->headers_len && grown.end <= pod_align_up(mine.end, align));
 
 	for (uint32_t i = 0; i < pe->section_count; i++) {
 		struct range r = in_memory(p + pod_pe_entry(pe, i));
@@ -64,7 +65,7 @@ static uint64_t place(const uint8_t *p, const struct pod_pe *pe, uint32_t index,
 		if (i != index && r.end > end)
 			end = r.end;
 	}
-	return room ? own : pod_align_up(end, pod_get_le32(p + pe->optional_bytes + 32));
+	return room ? mine.start : pod_align_up(end, align);
 }
 
 static void to_the_end(uint8_t *p, const struct pod_pe *pe, uint32_t index)

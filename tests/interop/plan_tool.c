@@ -27,7 +27,7 @@ static enum pod_status find(void *ctx, const char *path, struct pod_alloc *a, st
 {
 	const struct pod_extent *x = ctx;
 	size_t n = strlen(path), end = sizeof POD_PERSIST_SUFFIX - 1;
-	if (!x->length_bytes || n < end || strcmp(path + n - end, POD_PERSIST_SUFFIX) != 0)
+	if (n < end || strcmp(path + n - end, POD_PERSIST_SUFFIX) != 0)
 		return POD_E_NOT_FOUND;
 	out->extent = a->alloc(a, sizeof *x);
 	if (!out->extent)
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 				      .extent_count = 1,
 				      .image_bytes = image.len,
 				      .path = argv[1],
-				      .find = find,
+				      .find = persist ? find : NULL,
 				      .find_ctx = &behind,
 				      .shim = shim,
 				      .shim_ctx = &bin,

@@ -3,7 +3,7 @@
 """Unified kernel images, made of systemd-stub by objcopy and signed by sbsign, and what the plan makes of them, with the shim and with other
 kernel arguments, in an ISO's tree, in the FAT of an El Torito image and in disk images: read by xorriso, isoinfo, mtools, fsck.fat, e2fsck,
 debugfs; the programs by llvm-readobj, objcopy and sbverify."""
-import json, os, re, subprocess, tempfile, time
+import json, os, re, struct, subprocess, tempfile, time
 
 from common import B, check, equal, finish
 from served import SHIM, archives_wrong, extract, kernel, newc, plan, run, write
@@ -21,7 +21,7 @@ CHANGED = (b"root=x quiet\n", b"root=x acpi=off x$y")  # .cmdline: what it was, 
 def unified(work, name, order, initrd, key=None, command=b"quiet"):
     """A unified kernel image with its sections in `order`: (section, address)."""
     out = os.path.join(work, name)
-    files = {".osrel": b"ID=pod\n", ".cmdline": command, ".initrd": initrd, ".linux": kernel(True) + bytes(4 << 20), ".profile": b"ID=a\n"}
+    files = {".osrel": b"ID=pod\n", ".cmdline": command, ".initrd": initrd, ".linux": kernel_large() + bytes(4 << 20), ".profile": b"ID=a\n"}
     files.update({n: n.encode() for n, _ in MORE}, **{".second": CHANGED[0]})
     args = []
     for section, address in order:
@@ -69,6 +69,8 @@ def served(work, what, got, original, initrd, command=None):
     for name in (n for n, _ in old if n not in changed + [".reloc"]):
         check(content(b, name, work) == content(a, name, work), "%s: %s is unchanged" % (what, name))
     if command is not None:
+        was, now = (next(v for n, v in s if n == ".cmdline") for s in (old, new))
+        equal(now[0] == was[0], len(command) <= was[3], what + ": .cmdline stays in its place if it fits there")
         equal(content(b, ".cmdline", work), command, what + ": .cmdline")
     verify = subprocess.run(["sbverify", "--list", b], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     check(b"No signature table present" in verify.stdout, what + ": no signature is left: %r" % verify.stdout)
@@ -106,6 +108,16 @@ def main():
                 ("initrd", b"linux /k\n", b"", {"boot/initrd.img": initrd}),
                 ("unified", None, unified(work, "bare", small + MORE + [(".linux", 0x200000)], b""), None)):
             offered(work, name, entry, direct, more, name in ("bls", "direct"))
+
+
+def kernel_large():
+    """One that asks for more memory than it has bytes: no section that moves may lie there."""
+    k = bytearray(kernel_pe())
+    k[0x3c] = 0x40
+    struct.pack_into("<4sHH", k, 0x40, b"PE\0\0", 0x8664, 0)
+    struct.pack_into("<HHH", k, 0x40 + 20, 112, 0, 0x20b)
+    struct.pack_into("<III", k, 0x58 + 56, 64 << 20, 0x400, 0)  # SizeOfImage, SizeOfHeaders
+    return bytes(k)
 
 
 def kernel_pe():
@@ -154,10 +166,10 @@ def arguments(work, small, initrd, key):
     middle = small + [(".initrd", 0x100000), (".linux", 0x1ac000)]
     # ukify's order: each section on the page behind the one before; the kernel last.
     tight = [(".osrel", 0x20000), (".cmdline", 0x21000), (".initrd", 0x22000), (".linux", 0xe0000)]
-    long = b"x=" + b"1" * 4080 + b" quiet"
+    long = b"x=" + b"1" * 4086 + b" quiet"  # of a page that is full
     bare = unified(work, "bare", [s for s in middle if s[0] != ".cmdline"], initrd)
     no_initrd = unified(work, "noinitrd", small + [(".linux", 0x200000)], initrd, command=was)
-    twice = unified(work, "twice", small + [(".linux", 0x200000), (".initrd", 0x800000), (".profile", 0x900000)], initrd, command=was)
+    twice = unified(work, "twice", small + [(".linux", 0x200000), (".initrd", 0x5000000), (".profile", 0x6000000)], initrd, command=was)
     # Of two command lines the first one is longer than any that is changed.
     partly = unified(work, "partly", small + [(".linux", 0x200000), (".initrd", 0x800000), (".profile", 0x900000), (".second", 0x1000000)], initrd,
                      command=b"a=b " * 5000).replace(b".second\0", b".cmdline")

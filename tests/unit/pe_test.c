@@ -121,6 +121,29 @@ TEST(a_section_without_room_moves_behind_all_others)
 	CHECK_EQ(pod_get_le32(last + 12), 0x8000);
 }
 
+/* In front of what the kernel takes it stays where it is, as long as no page more is needed for it. */
+TEST(a_section_grows_within_its_pages_in_front_of_the_kernel)
+{
+	uint8_t *text = f + 0x98 + 240, *sbat = text + 40;
+
+	for (uint32_t raw = 0xe00; raw <= 0x1200; raw += 0x200) {
+		bool stays = raw <= 0x1000;
+
+		make_grown();
+		pod_put_le32(text + 12, 0x4000); /* there would be room */
+		REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+		REQUIRE(pod_pe_grow(f, &pe, 1, raw, raw, 0x8000, false) == POD_OK);
+		CHECK_EQ(pod_get_le32(sbat + 12), stays ? 0x1000 : 0x8000);
+		CHECK_EQ(pod_get_le32(f + 0x98 + 56), stays ? 0x3000 : 0xa000);
+	}
+	/* A neighbour in the same page. */
+	make_grown();
+	pod_put_le32(text + 12, 0x1400);
+	REQUIRE(pod_pe_read(f, 0x800, &pe, &diag) == POD_OK);
+	REQUIRE(pod_pe_grow(f, &pe, 1, 0x500, 0x600, 0x8000, false) == POD_OK);
+	CHECK_EQ(pod_get_le32(sbat + 12), 0x8000);
+}
+
 TEST(what_cannot_grow_stays_as_it_is)
 {
 	static uint8_t before[sizeof f];

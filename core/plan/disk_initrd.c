@@ -311,6 +311,8 @@ static enum pod_status serve_uki(void *ctx, const struct pod_found *f, struct po
 	POD_TRY(prepare(v));
 	enum pod_status st = show_uki(&s, uki);
 	pod_place_runs_free(&v->place, &s.runs);
+	if (of_one_file(st))
+		pod_arguments_lost(v->j->h->plan, f, uki);
 	return warn_unchanged(v->j->h->plan, f, st);
 }
 

@@ -151,7 +151,7 @@ struct pod_handover {
 	uint32_t module_count;
 	bool asked;		/* for a persistence file, and what a disk needs */
 	enum pod_status answer; /* to that */
-	bool disk_told; /* the record has the chunk of the disk */
+	bool disk_told;		/* the record has the chunk of the disk */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);

@@ -98,22 +98,19 @@ static bool takes_out(struct span w)
 	return w.len > 1 && w.p[0] == '-' && w.p[1] != '-';
 }
 
-bool pod_arguments_take_out(const char *words)
+/* Is one of them taken out, or, if not `out`, added? */
+static bool any_word(const char *words, bool out)
 {
 	const char *p = words, *end = p + pod_strlen(p);
 	for (struct span w; next_word(&p, end, &w);)
-		if (takes_out(w))
+		if (takes_out(w) == out)
 			return true;
 	return false;
 }
 
-static bool adds(const char *words)
+bool pod_arguments_take_out(const char *words)
 {
-	const char *p = words, *end = p + pod_strlen(p);
-	for (struct span w; next_word(&p, end, &w);)
-		if (!takes_out(w))
-			return true;
-	return false;
+	return any_word(words, true);
 }
 
 static void put_added(struct edit *e, const struct pod_menu_item *item)
@@ -197,7 +194,7 @@ static enum pod_status end_text(struct edit *e, size_t len, char **out, size_t *
 enum pod_status pod_arguments_edit(const char *words, const char *path, const char *text, size_t len, struct pod_menu_vars *vars,
 				   struct pod_alloc *a, char **out, size_t *out_len, uint32_t *lines)
 {
-	struct edit e = {.words = words, .text = text, .adds = adds(words), .alloc = a};
+	struct edit e = {.words = words, .text = text, .adds = any_word(words, false), .alloc = a};
 	pod_config_read(path, text, len, vars, edit_line, &e);
 	return end_text(&e, len, out, out_len, lines);
 }
@@ -205,7 +202,8 @@ enum pod_status pod_arguments_edit(const char *words, const char *path, const ch
 enum pod_status pod_arguments_edit_unified(const char *words, const char *text, size_t len, bool own, struct pod_alloc *a,
 					   char **out, size_t *out_len, uint32_t *lines)
 {
-	struct edit e = {.words = words, .text = text, .adds = adds(words), .programs = true, .no_more = own, .alloc = a};
+	struct edit e = {
+		.words = words, .text = text, .adds = any_word(words, false), .programs = true, .no_more = own, .alloc = a};
 	pod_menu_bls(text, len, edit_line, &e);
 	return end_text(&e, len, out, out_len, lines);
 }
@@ -213,7 +211,7 @@ enum pod_status pod_arguments_edit_unified(const char *words, const char *text, 
 enum pod_status pod_arguments_edit_line(const char *words, const char *text, size_t len, struct pod_alloc *a, char **out,
 					size_t *out_len)
 {
-	struct edit e = {.words = words, .text = text, .adds = adds(words), .alloc = a};
+	struct edit e = {.words = words, .text = text, .adds = any_word(words, false), .alloc = a};
 	size_t n = 0;
 	while (n < len && text[n])
 		n++;

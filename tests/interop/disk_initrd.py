@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 
 from common import B, check, equal, finish, run, sbin
+from served import unified
 
 sbin()
 TOOL = f"{B}/interop/plan"
@@ -224,10 +225,7 @@ def beside_a_program(work):
     top, image, esp, root = work / "besidetop", work / "image.img", work / "esp", work / "root"
     initrds = some_initrds()
     tree(top, initrds)
-    (work / "linux").write_bytes(kernel() + bytes(4 * MIB))
-    (work / "cmdline").write_bytes(b"root=x quiet")
-    run("objcopy", "--add-section", f".cmdline={work / 'cmdline'}", "--change-section-vma", ".cmdline=0x30000", "--add-section",
-        f".linux={work / 'linux'}", "--change-section-vma", ".linux=0x200000", "/usr/lib/systemd/boot/efi/linuxx64.efi.stub", work / "alone.efi")
+    unified(work, "alone.efi", [(".cmdline", 0x30000, b"root=x quiet"), (".linux", 0x200000, kernel() + bytes(4 * MIB))])
     (work / "alone.conf").write_bytes(b"title a\nefi /EFI/Linux/alone.efi\noptions root=x quiet\n")
     run("mkfs.fat", "-C", "-F", "16", esp, str(24 << 10))
     run("mmd", "-i", esp, "::EFI", "::EFI/Linux", "::loader", "::loader/entries")

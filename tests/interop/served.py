@@ -6,6 +6,7 @@ from common import B
 import common
 
 TOOL = os.path.join(B, "interop/plan")
+STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 SHIM = b"\x7fELF this stands for the shim" * 100
 
 
@@ -29,6 +30,19 @@ def write(path, data):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as f:
         f.write(data)
+
+
+def unified(work, name, sections, key=None):
+    """A unified kernel image: `sections` (name, address, data) put into systemd's stub; `key`: signed by sbsign."""
+    out, args = os.path.join(work, name), []
+    for section, address, data in sections:
+        path = os.path.join(work, "section" + section)
+        write(path, data)
+        args += ["--add-section", section + "=" + path, "--change-section-vma", "%s=%#x" % (section, address)]
+    run("objcopy", *args, STUB, out)
+    if key:
+        run("sbsign", "--key", key + ".key", "--cert", key + ".crt", "--output", out, out)
+    return open(out, "rb").read()
 
 
 def archives_wrong(pre, post):

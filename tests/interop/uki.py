@@ -6,9 +6,9 @@ debugfs; the programs by llvm-readobj, objcopy and sbverify."""
 import json, os, re, struct, subprocess, tempfile, time
 
 from common import B, check, equal, finish
+import served as shared
 from served import SHIM, archives_wrong, extract, kernel, newc, plan, run, write
 
-STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 PRE = 2048
 
 
@@ -20,18 +20,9 @@ CHANGED = (b"root=x quiet\n", b"root=x acpi=off x$y")  # .cmdline: what it was, 
 
 def unified(work, name, order, initrd, key=None, command=b"quiet"):
     """A unified kernel image with its sections in `order`: (section, address)."""
-    out = os.path.join(work, name)
     files = {".osrel": b"ID=pod\n", ".cmdline": command, ".initrd": initrd, ".linux": kernel_large() + bytes(4 << 20), ".profile": b"ID=a\n"}
     files.update({n: n.encode() for n, _ in MORE}, **{".second": CHANGED[0]})
-    args = []
-    for section, address in order:
-        path = os.path.join(work, "section" + section)
-        write(path, files[section])
-        args += ["--add-section", section + "=" + path, "--change-section-vma", "%s=%#x" % (section, address)]
-    run("objcopy", *args, STUB, out)
-    if key:
-        run("sbsign", "--key", key + ".key", "--cert", key + ".crt", "--output", out, out)
-    return open(out, "rb").read()
+    return shared.unified(work, name, [(section, address, files[section]) for section, address in order], key)
 
 
 def headers(path):

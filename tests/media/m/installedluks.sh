@@ -30,15 +30,6 @@ start=$core,size=$((core_kib * 2)),type=21686148-6449-6E6F-744E-656564454649
 start=$boot,size=$((boot_kib * 2)),type=L
 start=$luks,size=$((pv_kib * 2 + 4096)),type=CA7D7CCB-63ED-4C53-861C-1742536059CC
 END
-	truncate -s ${boot_kib}K boot.img
-	fakeroot mke2fs -q -t ext2 -U $boot_uuid -L podboot -m 0 -d boot boot.img
-	fat_image esp.img "$esp_kib" PODESP
-	grub_core x86_64-efi bootx64.efi /grub "search --fs-uuid --set=root $boot_uuid
-set prefix=(\$root)/grub" all_video efi_gop
-	fat_put esp.img bootx64.efi EFI/BOOT/BOOTX64.EFI
-	grub_core i386-pc core.img '(,gpt3)/grub' '' biosdisk
-	dd if=esp.img of=$out bs=512 seek=$esp conv=notrunc,sparse
-	dd if=boot.img of=$out bs=512 seek=$boot conv=notrunc,sparse
+	boot_beside
 	dd if=luks.img of=$out bs=1M seek=$((luks / 2048)) conv=notrunc
-	grub_bios $out $core
 }

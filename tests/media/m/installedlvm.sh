@@ -29,6 +29,20 @@ lvm_root() {
 	mkswap -q swap.img
 }
 
+# boot_beside: GRUB, and /boot in the third partition of $out; at $esp, $core and $boot.
+boot_beside() {
+	truncate -s "${boot_kib}K" boot.img
+	fakeroot mke2fs -q -t ext2 -U "$boot_uuid" -L podboot -m 0 -d boot boot.img
+	fat_image esp.img "$esp_kib" PODESP
+	grub_core x86_64-efi bootx64.efi /grub "search --fs-uuid --set=root $boot_uuid
+set prefix=(\$root)/grub" all_video efi_gop
+	fat_put esp.img bootx64.efi EFI/BOOT/BOOTX64.EFI
+	grub_core i386-pc core.img '(,gpt3)/grub' '' biosdisk
+	dd if=esp.img of="$out" bs=512 seek="$esp" conv=notrunc,sparse
+	dd if=boot.img of="$out" bs=512 seek="$boot" conv=notrunc,sparse
+	grub_bios "$out" "$core"
+}
+
 build() {
 	# shellcheck source=/dev/null
 	. "$here/m/installed.sh"
@@ -47,15 +61,6 @@ start=$core,size=$((core_kib * 2)),type=21686148-6449-6E6F-744E-656564454649
 start=$boot,size=$((boot_kib * 2)),type=L
 start=$pv,size=$((pv_kib * 2)),type=E6D6D379-F507-44C2-A23C-238F2A3DF928,uuid=706F6469-6E73-4E10-8A10-697331000010
 END
-	truncate -s ${boot_kib}K boot.img
-	fakeroot mke2fs -q -t ext2 -U $boot_uuid -L podboot -m 0 -d boot boot.img
-	fat_image esp.img "$esp_kib" PODESP
-	grub_core x86_64-efi bootx64.efi /grub "search --fs-uuid --set=root $boot_uuid
-set prefix=(\$root)/grub" all_video efi_gop
-	fat_put esp.img bootx64.efi EFI/BOOT/BOOTX64.EFI
-	grub_core i386-pc core.img '(,gpt3)/grub' '' biosdisk
-	dd if=esp.img of=$out bs=512 seek=$esp conv=notrunc,sparse
-	dd if=boot.img of=$out bs=512 seek=$boot conv=notrunc,sparse
+	boot_beside
 	"$here/lvm2.py" $out $((pv * 512)) $((pv_kib * 1024)) pod-vg swap_1=swap.img root=root.img
-	grub_bios $out $core
 }

@@ -181,16 +181,21 @@ static enum pod_status read_weights(struct pod_zstd *z, const uint8_t *in, size_
 static enum pod_status build_huffman(struct pod_zstd *z, uint8_t *weight, unsigned n)
 {
 	uint32_t sum = 0, at = 0;
+	unsigned longest = 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (weight[i] > POD_ZSTD_HUF_BITS)
 			return POD_E_CORRUPT;
 		sum += weight[i] ? 1u << (weight[i] - 1) : 0;
+		longest += weight[i] == 1;
 	}
 	unsigned bits = highest_bit(sum) + 1;
 	uint32_t rest = (1u << bits) - sum;
 	if (!sum || bits > POD_ZSTD_HUF_BITS || rest & (rest - 1))
 		return POD_E_CORRUPT;
 	weight[n] = (uint8_t)(highest_bit(rest) + 1);
+	/* The longest codes come in pairs; a table without any is one of a smaller size, written wrongly. */
+	if (longest + (weight[n] == 1) < 2)
+		return POD_E_CORRUPT;
 	for (unsigned w = 1; w <= bits; w++)
 		for (unsigned i = 0; i <= n; i++)
 			for (uint32_t k = 0; weight[i] == w && k < 1u << (w - 1); k++, at++) {
@@ -513,18 +518,23 @@ static enum pod_status read_head(struct frame *f, const uint8_t *in, size_t len)
 	return POD_OK;
 }
 
+/* A block gives no more than what a window holds (3.1.1.2.4), whatever its sequences say. */
 static enum pod_status block(struct pod_zstd *z, const struct frame *f, uint32_t head, const uint8_t *in, size_t left,
 			     struct output *o, size_t *used)
 {
 	unsigned kind = head >> 1 & 3;
-	size_t size = head >> 3;
+	size_t size = head >> 3, most = (size_t)pod_min_u64(POD_ZSTD_BLOCK, f->window), max = o->max;
 	*used = kind == 1 ? 1 : size;
-	if (kind == 3 || *used > left || size > POD_ZSTD_BLOCK || size > f->window)
+	if (kind == 3 || *used > left || size > most)
 		return POD_E_CORRUPT;
-	if (kind == 2)
-		return compressed_block(z, in, size, o);
 	if (!kind)
 		return put(o, in, size);
+	if (kind == 2) {
+		o->max = (size_t)pod_min_u64(max, o->len + most);
+		enum pod_status st = compressed_block(z, in, size, o);
+		o->max = max;
+		return st;
+	}
 	if (size > o->max - o->len)
 		return POD_E_CORRUPT;
 	memset(o->p + o->len, in[0], size);

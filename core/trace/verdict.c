@@ -191,9 +191,12 @@ static void tell_start(struct maker *m)
 	const struct pod_start *s = m->f->start;
 	if (!s || s->starts == POD_STARTS)
 		return;
-	struct pod_sentence why = {.message = pod_start_what(s->why), .count = 2};
-	why.arg[0].text = s->arg[0];
-	why.arg[1].text = s->arg[1];
+	struct pod_sentence why = pod_say(pod_start_what(s->why));
+	for (const char *p = why.message; *p && why.count < POD_ARRAY_LEN(s->arg); p++)
+		if (*p == '%') { /* a %s: there is no other in these */
+			why.arg[why.count].text = s->arg[why.count];
+			why.count++;
+		}
 	pod_verdict_evidence(m, why);
 	if (s->starts != POD_STARTS_NOT)
 		return;

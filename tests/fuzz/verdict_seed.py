@@ -63,4 +63,8 @@ for name, events in WINDOWS.items():
     write_windows("windows-" + name, 16, MENU["exit"], events)
 write("stick-file", bytes([1, 4, 1, 0x80 | 50, 0, 0, 0, 16]), b"", 8, 2, 0, MENU["loader"])
 write("missing", bytes([33, 4, 1, 50, 0, 0, 0, 16]), b"error: file `/live/vmlinux' not found.\nKernel panic - not syncing\n", 8, 2, 0, MENU["loader"])
+# What the plan said against the start: reasons with no, one and two arguments.
+for why in (3, 5, 7, 16, 18, 24):
+    for sure in (0, 0x40):
+        write("said-%d-%d" % (why, sure), bytes([1, sure, 3 * why, 50, 0, 0, 0, 16]), b"", 0, 2, 0, MENU["exit"])
 write_windows("windows-bios", 16, MENU["loader"], ())

@@ -587,6 +587,19 @@ TEST(what_was_said_before_the_start)
 	CHECK_STR(v.id, "cannot-start-here");
 	CHECK(pod_verdict_alarm(&v));
 	CHECK_EQ(v.hazard, POD_HAZARD_NONE);
+	/* as many arguments as the message has directives */
+	for (unsigned why = POD_WHY_NONE + 1; why < POD_WHY_COUNT; why++) {
+		start.why = (enum pod_start_why)why;
+		if (!*pod_start_what(start.why))
+			continue;
+		pod_verdict_make(&b, &f, &v);
+		REQUIRE(v.evidence_count);
+		const struct pod_sentence *s = &v.evidence[v.evidence_count - 1];
+		unsigned directives = 0;
+		for (const char *p = s->message; *p; p++)
+			directives += *p == '%';
+		CHECK_EQ(s->count, directives);
+	}
 	/* a helper of ours was there, and tells more */
 	fresh(POD_REC_I_HANDOVER);
 	shown();

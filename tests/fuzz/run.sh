@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Replays the seeds of each target in $FUZZ_NAMES, then mutates them, as many targets at a time as there are processors; three results per
-# target. With FUZZ_RUNS that many inputs from
-# one fixed seed, the same on every machine; else new ones for FUZZ_SECONDS. What a run finds stays in $B/fuzz/found/<name>/ and is
-# named; the seeds themselves are made afresh in $B/fuzz/seed/<name>/.
+# target. With FUZZ_RUNS that many inputs from one fixed seed: the same on every machine, but for the dates and UUIDs that other
+# programs put into seeds. (Hints from comparisons are left out there: addresses are among what is compared, and those are others
+# in each run.) Else new ones for FUZZ_SECONDS. What a run finds stays in $B/fuzz/found/<name>/ and is named; the seeds themselves
+# are made afresh in $B/fuzz/seed/<name>/.
 B=${B:-build}
 if [ -n "${FUZZ_RUNS:-}" ]; then
-	how="$FUZZ_RUNS mutations" limit="-seed=1 -runs=$FUZZ_RUNS"
+	how="$FUZZ_RUNS mutations" limit="-seed=1 -use_cmp=0 -runs=$FUZZ_RUNS"
 else
 	how="${FUZZ_SECONDS:-600} s of mutation" limit="-max_total_time=${FUZZ_SECONDS:-600}"
 fi
@@ -58,9 +59,11 @@ for name in "$@"; do
 	fi
 	result "$st" "$name: replay"
 	st=0
+	# In the order of their names: that of a folder is the filesystem's.
+	printf '%s\n' "$seed"/* | LC_ALL=C sort | paste -s -d , - >"$log.seeds"
 	# shellcheck disable=SC2086
-	"$B/fuzz/$name" $limit -rss_limit_mb=512 -timeout=10 -max_len=262144 \
-		-artifact_prefix="$found/" "$grown" "$seed" >"$log" 2>&1 || {
+	"$B/fuzz/$name" $limit -rss_limit_mb=512 -timeout=10 -max_len=262144 -artifact_prefix="$found/" \
+		-seed_inputs=@"$log.seeds" "$grown" >"$log" 2>&1 || {
 		st=$?
 		tail -n 30 "$log"
 	}

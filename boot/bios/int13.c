@@ -78,7 +78,7 @@ static bool bios_block_move(uint32_t to, uint32_t from, uint32_t len)
 	r.ecx = (len + 1) / 2;
 	r.es = i13_segment();
 	r.esi = (uint32_t)(uintptr_t)i13_move_table;
-	i13_old15(&r);
+	i13_int15(&r);
 	return !(r.flags & 1);
 }
 

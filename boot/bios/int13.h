@@ -146,7 +146,7 @@ bool i13_launch(void);
 /* --- the machine under the server: resident.S; a unit test supplies its own ------------------------------ */
 /* The old INT 13h or 15h. */
 void i13_old13(struct i13_regs *r);
-void i13_old15(struct i13_regs *r);
+void i13_int15(struct i13_regs *r);
 /* Between near memory and linear addresses below 1 MiB + 64 KiB; at most 32 KiB. */
 void i13_get(void *near_to, uint32_t linear, uint32_t len);
 void i13_put(uint32_t linear, const void *near_from, uint32_t len);

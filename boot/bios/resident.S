@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Entry points of the resident server, its calls of the old handlers, and memory above 1 MiB. All 16-bit. */
+/*
+ * Entry points of the resident server, its calls of the old handlers, and memory above 1 MiB. All 16-bit.
+ *
+ * A loader in "unreal" mode (SDM vol. 3A, 9.9.2 leaves what a segment register holds beside its selector as it was) may have a base in FS
+ * or GS that no longer follows from the selector: they are not touched, and not loaded anew where the BIOS gave them back. DS and ES are;
+ * they keep a limit of 4 GiB.
+ */
 #include "boot/bios/int13.h"
 
 	/* Offsets in struct i13_regs. */
@@ -75,9 +81,8 @@ nested:
 
 ours:
 	ENTER	nested
-	pushl	$0
-	pushw	%gs
-	pushw	%fs
+	pushl	$0	/* flags */
+	pushl	$0	/* FS and GS: see the head of this file */
 	pushw	%es
 	pushw	%ds
 	pushal
@@ -95,8 +100,6 @@ ours:
 	popal
 	popw	%ds
 	popw	%es
-	popw	%fs
-	popw	%gs
 	movw	%cs:caller_ss, %ss
 	movl	%cs:caller_esp, %esp
 	movb	$0, %cs:I13_BUSY
@@ -121,8 +124,6 @@ int16_entry:
 	jnz	chain16
 	ENTER	chain16
 	pushfw
-	pushw	%gs
-	pushw	%fs
 	pushw	%es
 	pushw	%ds
 	pushal
@@ -139,8 +140,6 @@ int16_entry:
 	popal
 	popw	%ds
 	popw	%es
-	popw	%fs
-	popw	%gs
 	popfw
 	movw	%cs:caller_ss, %ss
 	movl	%cs:caller_esp, %esp
@@ -236,10 +235,17 @@ e820:
 	xorl	%ebx, %ebx
 	jmp	return_ok
 
-/* --- the old handlers: void i13_old13(struct i13_regs *r), i13_old15 -------------------------------------- */
-	.globl	i13_old13, i13_old15
-i13_old15:
-	movl	I13_OLD15, %edx
+/* --- the old handlers: void i13_old13(struct i13_regs *r); and i13_int15 ---------------------------------- */
+/* A V86 monitor sees the instruction, and does itself what the BIOS cannot there. */
+int15:
+	int	$0x15
+	lretw	$2
+
+	.globl	i13_old13, i13_int15
+i13_int15:
+	movw	%cs, %dx
+	shll	$16, %edx
+	movw	$int15, %dx
 	jmp	1f
 i13_old13:
 	movl	I13_OLD13, %edx
@@ -296,9 +302,26 @@ i13_old13:
 	orb	$2, %al
 	andb	$0xfe, %al
 	outb	%al, $0x92
-2:	popl	%eax
-	popw	%gs
-	popw	%fs
+	/* Many drive USB in protected mode, and come back with limits of 64 KiB: a loader in "unreal" mode needs its own. */
+2:	smsww	%ax
+	testb	$1, %al
+	jnz	3f
+	cli
+	call	flat_on
+	call	flat_off
+	sti
+3:	popl	%eax
+	popw	%bx
+	movw	%gs, %ax
+	cmpw	%bx, %ax
+	je	4f
+	movw	%bx, %gs
+4:	popw	%bx
+	movw	%fs, %ax
+	cmpw	%bx, %ax
+	je	5f
+	movw	%bx, %fs
+5:
 	popw	%es
 	popw	%ds
 	popal
@@ -401,8 +424,7 @@ i13_far_zero:
 	popal
 	retl
 
-/* bool i13_flat_copy(uint32_t to, uint32_t from, uint32_t len): in protected mode for its duration, interrupts off. The
- * data segments keep their 4 GiB limits afterwards, which hurts nobody and keeps a caller in "unreal" mode there. */
+/* bool i13_flat_copy(uint32_t to, uint32_t from, uint32_t len): in protected mode for its duration, interrupts off. */
 	.globl	i13_flat_copy
 i13_flat_copy:
 	pushl	%ebx
@@ -427,7 +449,30 @@ i13_flat_copy:
 	popfw
 	xorl	%eax, %eax
 	jmp	4f
-1:	sgdtl	gdt_saved
+1:	call	flat_on
+	movl	%ecx, %edx
+	shrl	$2, %ecx
+	addr32 rep movsl
+	movl	%edx, %ecx
+	andl	$3, %ecx
+	addr32 rep movsb
+	call	flat_off
+	cmpw	$0xffff, %bp
+	je	5f
+	movw	%bp, %ax
+	outb	%al, $0x92
+5:	popfw
+	movl	$1, %eax
+4:	popl	%edi
+	popl	%esi
+	popl	%ebp
+	popl	%ebx
+	retl
+
+/* Protected mode with data segments of 4 GiB, and back; interrupts off. They keep that limit afterwards, which hurts nobody and is what a
+ * caller in "unreal" mode counts on. Changes EAX, EBX and EDX. */
+flat_on:
+	sgdtl	gdt_saved
 	/* Bases of this segment, wherever it lies. */
 	movw	%cs, %ax
 	movw	%ax, back_segment
@@ -443,37 +488,25 @@ i13_flat_copy:
 	movl	%cr0, %eax
 	orb	$1, %al
 	movl	%eax, %cr0
-	ljmpw	$8, $2f
-2:	movw	$16, %bx
+	ljmpw	$8, $1f
+1:	movw	$16, %bx
 	movw	%bx, %ds
 	movw	%bx, %es
-	movl	%ecx, %edx
-	shrl	$2, %ecx
-	addr32 rep movsl
-	movl	%edx, %ecx
-	andl	$3, %ecx
-	addr32 rep movsb
+	ret
+
+flat_off:
+	movl	%cr0, %eax
 	andb	$0xfe, %al
 	movl	%eax, %cr0
 	.byte	0xea
-	.word	3f
+	.word	1f
 back_segment:
 	.word	0
-3:	movw	%cs, %ax
+1:	movw	%cs, %ax
 	movw	%ax, %ds
 	movw	%ax, %es
 	lgdtl	gdt_saved
-	cmpw	$0xffff, %bp
-	je	5f
-	movw	%bp, %ax
-	outb	%al, $0x92
-5:	popfw
-	movl	$1, %eax
-4:	popl	%edi
-	popl	%esi
-	popl	%ebp
-	popl	%ebx
-	retl
+	ret
 
 /* ZF = 1 if memory at 1 MiB is memory at 0. */
 a20_closed:

@@ -2,7 +2,8 @@
 /*
  * A boot sector that reads words from its disk, in two steps: three sectors at once; then, after a byte came over the serial port (the tester
  * has pulled the stick meanwhile), sectors all over the disk. INT 13h with cylinders, heads and sectors only, so that it starts as a floppy and as a
- * hard disk. memory_cases.py lays it out; at `last` it puts the number of the last sector.
+ * hard disk. It does so in "unreal" mode, FS with base 0 and a selector of which that does not follow, and looks after each read whether
+ * that is still so. memory_cases.py lays it out; at `last` it puts the number of the last sector.
  */
 	.code16
 	.globl	_start
@@ -16,6 +17,16 @@ begin:
 	movw	%ax, %es
 	movw	%ax, %ss
 	movw	$0x7c00, %sp
+	cli
+	lgdt	gdt_pointer
+	movl	%cr0, %eax
+	incw	%ax
+	movl	%eax, %cr0
+	movw	$8, %cx
+	movw	%cx, %fs
+	decw	%ax
+	movl	%eax, %cr0
+	xorw	%ax, %ax
 	sti
 	cld
 	movb	%dl, drive
@@ -103,8 +114,17 @@ read:
 	movw	$0x0201, %ax
 	int	$0x13
 	jc	fail
+	addr32 movl	%fs:0x8000, %eax
+	cmpl	0x8000, %eax
+	jne	fail
+	addr32 movl	%eax, %fs:0x200000
 	ret
 
+	.balign	8
+gdt:	.quad	0, 0x00cf93000000ffff
+gdt_pointer:
+	.word	. - gdt - 1
+	.long	gdt
 drive:	.byte	0
 track:	.word	0
 cylinder: .word	0

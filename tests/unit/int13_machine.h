@@ -105,7 +105,7 @@ static inline uint32_t descriptor_base(const uint8_t *d)
 	return (uint32_t)d[2] | (uint32_t)d[3] << 8 | (uint32_t)d[4] << 16 | (uint32_t)d[7] << 24;
 }
 
-void i13_old15(struct i13_regs *r)
+void i13_int15(struct i13_regs *r)
 {
 	violations += r->eax >> 8 != 0x87 || r->es != SEGMENT;
 	uint32_t from = descriptor_base(i13_move_table + 16), to = descriptor_base(i13_move_table + 24);

@@ -9,9 +9,11 @@
 #include "core/base/str.h"
 #include "core/fs/fat.h"
 
+enum { FLOPPY_LEAST_KIB = 160 };
+
 static bool is_floppy_size(uint64_t bytes)
 {
-	static const uint16_t kib[] = {160, 180, 320, 360, 720, 1200, 1440, 1680, 1720, 1722, 1760, 2880};
+	static const uint16_t kib[] = {FLOPPY_LEAST_KIB, 180, 320, 360, 640, 720, 1200, 1440, 1680, 1720, 1722, 1760, 2880};
 	for (size_t i = 0; i < POD_ARRAY_LEN(kib); i++)
 		if (bytes == (uint64_t)kib[i] * 1024)
 			return true;
@@ -128,6 +130,9 @@ enum pod_status image_probe_disk(struct probe *p)
 	bool bootable = has_boot_signature(p->head);
 	bool table = image_mbr_plausible(p->head, &end);
 	bool floppy = is_floppy_size(im->size_bytes) && (fat || (bootable && !table));
+	/* A boot sector, with or without a little behind it: what looks like partitions of no more than that is its code. */
+	if (im->size_bytes < FLOPPY_LEAST_KIB << 10 && !fat && bootable && (!table || end < FLOPPY_LEAST_KIB << 10))
+		floppy = true, table = false;
 	if (!fat && table) {
 		im->volume_bytes = end;
 		enum pod_status st = probe_table(p);

@@ -196,6 +196,41 @@ TEST(image_every_read_and_allocation_fails_cleanly)
 	img = NULL;
 }
 
+/* A boot sector alone; its code may look like a partition. That of a disk which was cut off is no floppy. */
+TEST(image_boot_sector_alone)
+{
+	static const struct {
+		uint32_t bytes, sectors; /* of the file, and of a partition at sector 1; 0: none */
+		enum pod_image_kind kind;
+		bool truncated;
+	} t[] = {{512, 0, POD_IMAGE_FLOPPY, false},
+		 {1536, 0, POD_IMAGE_FLOPPY, false},
+		 {512, 1, POD_IMAGE_FLOPPY, false},
+		 {512, 319, POD_IMAGE_DISK, true},
+		 {(160 << 10) - 512, 2048, POD_IMAGE_DISK, true},
+		 {160 << 10, 1, POD_IMAGE_DISK, false},
+		 {640 << 10, 0, POD_IMAGE_FLOPPY, false}};
+	static uint8_t file[640 << 10];
+	for (size_t i = 0; i < POD_ARRAY_LEN(t); i++) {
+		memset(file, 0, sizeof file);
+		memcpy(file, "\xfa\x31\xc0", 3);
+		file[510] = 0x55, file[511] = 0xaa;
+		if (t[i].sectors) {
+			file[446 + 4] = 0x83;
+			pod_put_le32(file + 446 + 8, 1);
+			pod_put_le32(file + 446 + 12, t[i].sectors);
+		}
+		struct pod_diag diag;
+		struct pod_memdev m;
+		pod_memdev_init(&m, file, t[i].bytes, 512, true);
+		CHECK_EQ(pod_image_probe(&m.dev, "x.img", &test_alloc, &im, &diag), POD_OK);
+		CHECK_EQ(im.kind, t[i].kind);
+		CHECK_EQ(im.truncated, t[i].truncated);
+		CHECK_EQ(im.firmware, POD_FW_BIOS);
+	}
+	CHECK_EQ(test_alloc_live, 0);
+}
+
 TEST(image_kinds_by_name)
 {
 	CHECK_EQ(pod_image_kind_of_name("a.ISO"), POD_IMAGE_ISO);

@@ -423,12 +423,19 @@ static void put_name(struct pod_lvm_volume *v, struct text group, struct text na
 		v->name[n] = *name.p++;
 }
 
+/* Not the volume that it is called after, but how that and the one it is a snapshot of belong together; lvm2 does not list it. */
+static bool is_snapshot(struct text lv)
+{
+	struct text segment, type;
+	return find_item(lv, "segment1", true, &segment) && find_string(segment, "type", &type) && text_is(type, "snapshot");
+}
+
 static enum pod_status read_volume(struct reader *r, const struct item *lv, uint32_t number)
 {
 	struct pod_lvm *l = r->out;
 	struct text status;
 	void *p = l->volume;
-	if (!find_list(lv->value, "status", &status) || !list_has(status, "VISIBLE"))
+	if (!find_list(lv->value, "status", &status) || !list_has(status, "VISIBLE") || is_snapshot(lv->value))
 		return POD_OK; /* a part of another one */
 	enum pod_status st =
 		pod_grow(r->alloc, &p, l->volumes, &l->volume_cap, l->volumes + 1, sizeof *l->volume, POD_LVM_VOLUME_MAX);

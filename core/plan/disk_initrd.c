@@ -393,6 +393,19 @@ static void close_it(struct job *j, uint32_t number, const char *what, const cha
 	j->closed_number = number ? number : 1;
 }
 
+/* Linux' RAID (md), its superblock of version 1.1 or 1.2 at this place: u32 magic, u32 version. One of 1.0 or 0.90 lies behind a filesystem, which is
+ * looked into as it is. */
+static enum pod_status look_for_raid(struct volume *v, uint64_t at)
+{
+	static const uint8_t begin[8] = {0xFC, 0x4E, 0x2B, 0xA9, 1, 0, 0, 0};
+	uint8_t s[SECTOR] = {0};
+	if (pod_in_range(at, SECTOR, v->dev.dev.size_bytes))
+		POD_TRY(pod_dev_read(&v->dev.dev, at, s, sizeof s));
+	if (memcmp(s, begin, sizeof begin) == 0)
+		close_it(v->j, v->number, "Linux RAID", "");
+	return POD_OK;
+}
+
 /* LUKS: its header begins with this. BitLocker: the OEM name in its boot sector. */
 static enum pod_status look_for_closed(struct volume *v)
 {
@@ -406,7 +419,8 @@ static enum pod_status look_for_closed(struct volume *v)
 		close_it(v->j, v->number, *v->name ? "LUKS in LVM" : "LUKS", "");
 	else if (memcmp(s + 3, "-FVE-FS-", 8) == 0)
 		v->j->bitlocker = v->number ? v->number : 1;
-	return POD_OK;
+	POD_TRY(look_for_raid(v, 0));
+	return look_for_raid(v, 4096);
 }
 
 /* Installed in an image that is not one of those it opens itself, it is started, and does not find its disk again. */

@@ -6,6 +6,7 @@ see it on the disk that the plan shows."""
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -208,6 +209,54 @@ def outside(work, cut, pieces):
         at = start + length
 
 
+# What lvm2 writes of volumes of other kinds: a pool and a thin volume in it, a mirror, and a snapshot of the root.
+VOLUME = '\n%s {\nid = "%s"\nstatus = ["READ", "WRITE"%s]\nflags = []\ncreation_time = 1700000000\ncreation_host = "pod"\nsegment_count = 1\n\nsegment1 {\n' \
+         'start_extent = 0\nextent_count = %d\n\n%s\n}\n}\n'
+
+
+def others(first, extents):
+    def volume(name, count, what, visible=True):
+        return VOLUME % (name, lvm2.hyphens(lvm2.identifier("lv " + name)), ', "VISIBLE"' if visible else "", count, what)
+
+    def part(name, visible=False):
+        nonlocal first
+        first += 1
+        return volume(name, 1, 'type = "striped"\nstripe_count = 1\n\nstripes = [\n"pv0", %d\n]' % (first - 1), visible)
+    out = volume("pool", 1, 'type = "thin-pool"\nmetadata = "pool_tmeta"\npool = "pool_tdata"\ntransaction_id = 1\nchunk_size = 128\ndiscards = "passdown"\nzero_new_blocks = 1')
+    out += part("lvol0_pmspare") + part("pool_tmeta") + part("pool_tdata")
+    out += volume("data", 16, 'type = "thin"\nthin_pool = "pool"\ntransaction_id = 0\ndevice_id = 1')
+    out += volume("both", 1, 'type = "raid1"\ndevice_count = 2\nregion_size = 4096\n\nraids = [\n"both_rmeta_0", "both_rimage_0",\n"both_rmeta_1", "both_rimage_1"\n]')
+    for i in range(2):
+        out += part("both_rmeta_%d" % i) + part("both_rimage_%d" % i)
+    out += volume("snapshot0", extents, 'type = "snapshot"\nchunk_size = 8\norigin = "root"\ncow_store = "before"') + part("before", True)
+    return out.encode()
+
+
+def beside(work):
+    """Volumes of other kinds in the group take nothing from the root."""
+    work = work / "others"
+    work.mkdir()
+    image, _ = served(work, 0)
+    number, runs = ours(image)["pod-vg/root"]
+    size, pv, extents = 41 * MIB, lvm2.identifier("pv pod-vg"), runs[0][1] // EXTENT
+    text = lvm2.metadata("pod-vg", [(pv, 20)], {"root": [(0, 0, extents)]}).replace(b"}\n\n}\n# Gen", others(extents, extents) + b"}\n\n}\n# Gen")
+    os.truncate(image, 90 * MIB)
+    run("sfdisk", "-q", image, input=("label: gpt\nstart=2048, size=%d, type=E6D6D379-F507-44C2-A23C-238F2A3DF928\n" % (86 * 2048)).encode())
+    with open(image, "r+b") as f:
+        f.seek(MIB)
+        f.write(lvm2.head(pv, 86 * MIB, text))
+    said, _ = D.plan(work, image)
+    for path in D.some_initrds():
+        check(re.search(rf"^initrd {re.escape(path)} machine 0 ", said, re.M), f"beside others: {path} is found: {said}")
+    told = run(f"{B}/isopod", "plan", image, status=None).decode()
+    check("cannot look into" not in told, f"beside others: {told}")
+    equal({n: w for n, (_, w) in ours(image).items() if isinstance(w, str)},
+          {"pod-vg/pool": "thin-pool", "pod-vg/data": "thin", "pod-vg/both": "raid1"}, "beside others: those that are no use")
+    equal(ours(image)["pod-vg/root"], (number, runs), "beside others: the root")
+    if has_lvm2():
+        accepted_by_lvm2(work / "beside", image, MIB, 86 * MIB, "beside others")
+
+
 def refused(work):
     """What is not looked into is named."""
     image = work / "refused.img"
@@ -223,8 +272,24 @@ def refused(work):
             f.write(b"\xfa\xeb\xfe")
             f.seek(MIB)
             f.write(lvm2.head(pv, size, text))
-        said = run(f"{B}/isopod", "plan", image, status=None).decode()
-        check(f"Partition 1 is {what}, which Isopod cannot look into" in said, f"{what}: {said}")
+        is_refused(image, what)
+    for at in (0, 4096):
+        empty(image, size + 3 * MIB, TABLE % (size // 512))
+        with open(image, "r+b") as f:
+            f.write(b"\xfa\xeb\xfe")
+            f.seek(MIB + at)
+            f.write(raid())
+        is_refused(image, "Linux RAID")
+
+
+def is_refused(image, what):
+    said = run(f"{B}/isopod", "plan", image, status=None).decode()
+    check(f"Partition 1 is {what}, which Isopod cannot look into" in said, f"{what}: {said}")
+
+
+def raid():
+    """The beginning of a superblock of version 1 of Linux' RAID: one of two mirrors (include/uapi/linux/raid/md_p.h)."""
+    return struct.pack("<IIII16s32sQIIQII", 0xa92b4efc, 1, 1, 0, b"pod-raid-0123456", b"pod:0", 1700000000, 1, 0, 8192, 0, 2)
 
 
 def main():
@@ -233,6 +298,7 @@ def main():
         served(work, 0)
         outside(work, 1, 2)
         outside(work, 3, 1)
+        beside(work)
         refused(work)
         if has_lvm2():
             groups_of_lvm2(work)

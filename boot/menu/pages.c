@@ -181,6 +181,7 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("Partition %u was not shut down cleanly: its boot loader may see older files."),
 	N_("Logical volume %s was not shut down cleanly: its boot loader may see older files."),
 	N_("Partition %s is %s, which Isopod cannot look into: a Linux in it will not find its disk."),
+	N_("Partition %u is %s and gives no kernel modules: a Linux in it finds its disk only if its initrd has loop and dm-snapshot."),
 	N_("Partition %s is locked with BitLocker: a Windows in it will not find its disk."),
 	N_("There is Windows in partition %s: it finds its disk in a VHD or VHDX only ('isopod disk convert')."),
 	N_("There is a Linux in this disk image, but no initrd of it was found: it will not find its disk."),

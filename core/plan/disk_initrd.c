@@ -536,6 +536,18 @@ static void warn_if_none(struct job *j)
 		pod_plan_because(p, POD_WHY_LINUX_INITRD, "", "");
 }
 
+/* A root that the initramfs opens by itself: then the modules that the shim needs (core/plan/modules.c) cannot be taken from it. */
+static void warn_of_modules(struct job *j)
+{
+	struct pod_plan *p = j->h->plan;
+	if (p->initrd_count && j->closed[0] && !j->h->module_count)
+		pod_plan_warn(
+			p,
+			"Partition %u is %s and gives no kernel modules: a Linux in it finds its disk only if its initrd has "
+			"loop and dm-snapshot.",
+			j->closed_number, j->closed);
+}
+
 enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
 {
 	struct pod_plan *p = h->plan;
@@ -552,8 +564,10 @@ enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
 		pod_plan_warn(p, "Looking through the partitions would take too long: an initrd may be served unchanged.");
 		st = POD_OK;
 	}
-	if (st == POD_OK)
+	if (st == POD_OK) {
 		warn_if_none(j);
+		warn_of_modules(j);
+	}
 	pod_lvm_free(&j->lvm, p->alloc);
 	if (j->cache.line)
 		pod_cache_fini(&j->cache, p->alloc);

@@ -54,6 +54,8 @@ bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struc
 
 /* The same for the system's own udev, of this one, which was shown. */
 void pod_udev_shown(const struct pod_shown *s);
+/* LVM's devices file names the partitions of this one, which was shown (lvmdev.c). */
+void pod_lvmdev_shown(const struct pod_shown *s);
 
 /* What the names of the stick's disk and of its data partition are lent for leaves them these. */
 #define POD_DISK_NODE	"isopod-disk"

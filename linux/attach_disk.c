@@ -144,8 +144,10 @@ static bool make_loop(const struct pod_watch *w, const struct pod_shown *under, 
 		return pod_try_fail(t, "the disk below cannot be opened", fd);
 	bool done = pod_loop_show(w, (int)fd, offset, w->vdisk.size_bytes, flags, out, t);
 	pod_sys_close((int)fd);
-	if (done)
+	if (done) {
 		pod_udev_shown(out);
+		pod_lvmdev_shown(out);
+	}
 	return done;
 }
 

@@ -8,7 +8,11 @@ from vm import BootError
 
 MARKERS = {"installed": r"podinst login:", "installedmbr": r"podmbr login:", "installedxfs": r"podxfs login:", "installedbtrfs": r"podbtrfs login:",
            "installeduki": r"podunified login:", "mkosi": r"podmkosi login:",
-           "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:", "installedluks": r"Please unlock disk podcrypt"}
+           "installedlvm": r"podlvm login:", "installedlvmroot": r"podlvmroot login:", "installedluks": r"Please unlock disk podcrypt",
+           "installeddracut": r"poddracutlvm login:", "installedluks2": r"Please enter passphrase for disk"}
+
+# The one identifier that installeddracut's devices file has.
+WWN = ("-global", "ide-hd.wwn=0x5006c0d0706f6469")
 
 CHUNK = 1 << 20
 
@@ -38,12 +42,18 @@ def data_partition(path):
 
 
 def write_something(vm, root):
-    """The root is the disk's own and is written to; what was written comes back from the disk. `root`: a link to its partition, or GROUP/VOLUME."""
+    """The root is the disk's own and is written to; what was written comes back from the disk. `root`: a link to its partition, a name of
+    device-mapper's, or GROUP/VOLUME."""
     vm.login()
     link = "/dev/" + root if root[0] != "/" else root
     st, out = vm.run("findmnt -no SOURCE,OPTIONS /; ls -d /isopod /.isopod 2>/dev/null; readlink -f %s" % link)
-    source = r"(/dev/loop\d+p\d+)" if link == root else "/dev/mapper/(?:%s)" % root.replace("-", "--").replace("/", "-")
-    if not re.search(r"^%s\s+rw\b[^\n]*\n%s$" % (source, r"\1" if link == root else r"/dev/dm-\d+"), out.replace("\r", ""), re.M):
+    if root.startswith("/dev/mapper/"):
+        source, device = root, r"/dev/dm-\d+"
+    elif link == root:
+        source, device = r"(/dev/loop\d+p\d+)", r"\1"
+    else:
+        source, device = "/dev/mapper/(?:%s)" % root.replace("-", "--").replace("/", "-"), r"/dev/dm-\d+"
+    if not re.search(r"^%s\s+rw\b[^\n]*\n%s$" % (source, device), out.replace("\r", ""), re.M):
         raise BootError("the root is not what the disk has as %s: %r" % (root, out))
     st, out = vm.run("dd if=/dev/urandom of=/pod.bin bs=1M count=4 conv=fsync && a=$(md5sum </pod.bin) && echo 3 >/proc/sys/vm/drop_caches"
                      " && [ \"$a\" = \"$(md5sum </pod.bin)\" ] && sync && echo written", timeout=120)
@@ -58,7 +68,8 @@ ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001
         "installedxfs": "/dev/disk/by-partuuid/706f6469-6e73-4e09-8a09-697331300007",
         "installedbtrfs": "/dev/disk/by-partuuid/706f6469-6e73-4e06-8a06-697331300004",
         "installeduki": "/dev/disk/by-partuuid/706f6469-6e73-4e0c-8a0c-69733100000a",
-        "mkosi": "/dev/gpt-auto-root", "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root", "installedluks": "pod-vg/root"}
+        "mkosi": "/dev/gpt-auto-root", "installedlvm": "pod-vg/root", "installedlvmroot": "pod-vg/root", "installedluks": "pod-vg/root",
+        "installeddracut": "rl/root", "installedluks2": "/dev/mapper/luks-706f6469-6e73-4e1b-8a1b-69733100001b"}
 
 
 def check_overlay(vm, env, case):
@@ -83,14 +94,34 @@ def check_lvm(vm, env, case):
         raise BootError("LVM: status %d, %r" % (st, out))
 
 
+def check_devices_file(vm, env, case):
+    """LVM uses what its devices file lists and nothing else. The whole group is there, /home in it, and the file on the disk is as it was."""
+    check_overlay(vm, env, case)
+    st, out = vm.run("lvs --noheadings -o lv_name,lv_active,devices --separator , 2>&1; pvs --noheadings -o pv_name 2>&1; swapon --noheadings --show=TYPE; cat /home/here;"
+                     " grep -v ^# /etc/lvm/devices/system.devices; mount --bind / /mnt; grep -o 'IDNAME=[^ ]*' /mnt/etc/lvm/devices/system.devices; umount /mnt;"
+                     " findmnt -no SOURCE /boot; findmnt -no SOURCE /home")
+    lines = [line.strip() for line in out.replace("\r", "").strip().split("\n")]
+    volumes = [line for line in lines if re.fullmatch(r"(root|swap|home),active,%s\(\d+\)" % LVM_DEVICE, line)]
+    rest = [line for line in lines if line not in volumes]
+    want = [LVM_DEVICE, "partition", "the other volume", r"VERSION=\S+", r"IDTYPE=devname IDNAME=(/dev/loop\d+p4) DEVNAME=\1 PVID=\w{32} PART=4",
+            r"IDNAME=naa\.5006c0d0706f6469", r"/dev/loop\d+p3", "/dev/mapper/rl-home"]
+    if st or len(volumes) != 3 or len(rest) != len(want) or not all(re.fullmatch(w, r) for w, r in zip(want, rest)):
+        raise BootError("LVM: status %d, %r" % (st, out))
+
+
+LUKS = {"installedluks": ("podluks", "podcrypt", "LUKS1", r"\s+/dev/mapper/podcrypt"),
+        "installedluks2": ("podluks2", "luks-706f6469-6e73-4e1b-8a1b-69733100001b", "LUKS2", "")}
+
+
 def check_luks(vm, env, case):
-    """The system asks for the passphrase on the serial port, and starts from the volume group in the LUKS partition that it opens."""
+    """The system asks for the passphrase on the serial port, and starts from what is in the LUKS partition that it opens."""
+    host, name, kind, volumes = LUKS[case.medium]
     vm.mark()
     vm.type("isopod\n")
-    vm.wait(r"podluks login:", 300, fail=MARKERS[case.medium])
+    vm.wait(host + r" login:", 300, fail=MARKERS[case.medium])
     check_overlay(vm, env, case)
-    st, out = vm.run("cryptsetup status podcrypt | grep -e type: -e device:; pvs --noheadings -o pv_name 2>&1")
-    if st or not re.fullmatch(r"\s*type: +LUKS1\s+device: +%s\s+/dev/mapper/podcrypt\s*" % LVM_DEVICE, out.replace("\r", "")):
+    st, out = vm.run("cryptsetup status %s | grep -e type: -e device:; pvs --noheadings -o pv_name 2>&1" % name)
+    if st or not re.fullmatch(r"\s*type: +%s\s+device: +%s%s\s*" % (kind, LVM_DEVICE, volumes), out.replace("\r", "")):
         raise BootError("LUKS: status %d, %r" % (st, out))
 
 
@@ -126,7 +157,7 @@ def add_to(case):
         for m in MARKERS:
             if fw == "bios" and m in ("installeduki", "mkosi"):
                 continue
-            case("plain-%s-%s" % (fw, m), fw, "plain", m, "plain", bus="sata", group="plain", memory=1024)
+            case("plain-%s-%s" % (fw, m), fw, "plain", m, "plain", bus="sata", group="plain", memory=1024, machine=WWN if m == "installeddracut" else ())
         case("%s-installed" % fw, fw, "installed", "installed", after=check_overlay, **L)
         case("%s-installed-mbr" % fw, fw, "installed", "installedmbr", file="/images/installedmbr.img", after=check_overlay, **L)
         case("%s-installed-chain" % fw, fw, "installed-chain", "installed", file="/images/top.vhdx", after=check_overlay, **L)
@@ -135,6 +166,9 @@ def add_to(case):
         case("%s-installed-lvm-root" % fw, fw, "installed-lvm", "installedlvmroot", file="/images/installedlvmroot.img", after=check_lvm, **L)
         case("%s-installed-btrfs" % fw, fw, "installed-fs", "installedbtrfs", file="/images/installedbtrfs.img", after=check_overlay, **L)
     case("uefi-installed-luks", "uefi", "installed-luks", "installedluks", file="/images/installedluks.img", after=check_luks, **L)
+    case("uefi-installed-luks2", "uefi", "installed-luks2", "installedluks2", file="/images/installedluks2.img", after=check_luks, **L)
+    case("uefi-installed-dracut", "uefi", "installed-dracut", "installeddracut", file="/images/installeddracut.img", after=check_devices_file, **L)
+    case("bios-installed-dracut", "bios", "installed-dracut", "installeddracut", file="/images/installeddracut.img", after=check_devices_file, **L)
     case("uefi-installed-uki", "uefi", "installed-fs", "installeduki", file="/images/installeduki.img", after=check_overlay, **L)
     case("uefi-mkosi", "uefi", "mkosi", "mkosi", after=check_auto, **L)
     case("uefi-installed-written", "uefi", "installed-written", "installed", after=check_written, touches="image", **L)

@@ -457,6 +457,8 @@ STICKS = {
     "installed-chain": Stick(["installed", "floppy", "efionly"], size="3G", finish=add_installed_chain),
     "installed-written": Stick(["installed", "floppy", "efionly"], size="1G", finish=add_installed_written),
     "installed-luks": Stick(["installedluks", "floppy", "efionly"], size="1G"),
+    "installed-luks2": Stick(["installedluks2", "floppy", "efionly"], size="1G"),
+    "installed-dracut": Stick(["installeddracut", "floppy", "efionly"], size="2G"),
     "installed-lvm": Stick(["installedlvm", "installedlvmroot", "floppy", "efionly"], size="2G"),
     "installed-fs": Stick(["installedxfs", "installedbtrfs", "installeduki", "floppy", "efionly"], size="2G"),
     "mkosi": Stick(["mkosi", "floppy", "efionly"], size="2G"),

@@ -2,8 +2,8 @@
 /*
  * Signatures: PKWARE APPNOTE 4.3.7; RFC 1952 (gzip), 8878 (Zstandard); the formats' own documents (xz 1.0.4, LZ4 frame 1.6,
  * 7zFormat.txt, RAR 5.0 technote, [MS-CAB], [MS-SHLLINK]); POSIX pax; ECMA-130 (sync field of a CD's sector); Linux,
- * Documentation/arch/x86/boot.rst and arm64/booting.rst; git-lfs, spec.md; NRG by its footer "NERO" or "NER5", DMG by its
- * trailer "koly".
+ * Documentation/arch/x86/boot.rst and arm64/booting.rst; git-lfs, spec.md; LUKS On-Disk Format 1.2.3, LVM's label
+ * (core/disk/lvm.c); NRG by its footer "NERO" or "NER5", DMG by its trailer "koly".
  */
 #include "core/image/instead.h"
 #include "core/base/bytes.h"
@@ -23,6 +23,7 @@ enum {
 #define FINISH	N_("let the download come to its end, or download the image again")
 #define CONVERT N_("convert it to an ISO with the program it comes from")
 #define OTHER	N_("take the image (.iso, .img) of the system instead")
+#define DISK	N_("take an image of the whole disk")
 static const struct {
 	const char *text;
 	const char *fix;
@@ -59,6 +60,8 @@ static const struct {
 	[POD_INSTEAD_KERNEL] = {N_("a Linux kernel alone, without its system"), OTHER},
 	[POD_INSTEAD_INITRD] = {N_("an initramfs (cpio), without kernel and system"), OTHER},
 	[POD_INSTEAD_SQUASHFS] = {N_("a squashfs volume, the inside of a live system"), OTHER},
+	[POD_INSTEAD_LVM] = {N_("a physical volume of LVM, without the disk that starts the system"), DISK},
+	[POD_INSTEAD_LUKS] = {N_("a LUKS volume, without the disk that starts the system"), DISK},
 	[POD_INSTEAD_ELF] = {N_("a program of Linux (ELF)"), OTHER},
 	[POD_INSTEAD_PROGRAM] = {N_("a program of Windows or DOS (EXE)"), OTHER},
 	[POD_INSTEAD_PDF] = {N_("a PDF document"), OTHER},
@@ -121,6 +124,8 @@ static enum pod_instead by_signature(const uint8_t *h)
 		{0, 4, "DAA\0", POD_INSTEAD_PACKED_DISC},
 		{0, 6, "070701", POD_INSTEAD_INITRD},
 		{0, 4, "hsqs", POD_INSTEAD_SQUASHFS},
+		{512, 8, "LABELONE", POD_INSTEAD_LVM},
+		{0, 6, "LUKS\xBA\xBE", POD_INSTEAD_LUKS},
 		{0, 4, "\177ELF", POD_INSTEAD_ELF},
 		{0, 5, "%PDF-", POD_INSTEAD_PDF},
 		{0, 8, "\x4C\0\0\0\x01\x14\x02\0", POD_INSTEAD_SHORTCUT},

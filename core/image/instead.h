@@ -38,6 +38,8 @@ enum pod_instead {
 	POD_INSTEAD_KERNEL,
 	POD_INSTEAD_INITRD,
 	POD_INSTEAD_SQUASHFS,
+	POD_INSTEAD_LVM, /* a physical volume without a disk around it */
+	POD_INSTEAD_LUKS,
 	POD_INSTEAD_ELF,
 	POD_INSTEAD_PROGRAM, /* of Windows or DOS */
 	POD_INSTEAD_PDF,

@@ -167,6 +167,8 @@ FAULTS = [
     entry("EFI kernel named .iso", named("kernel.iso", efi_kernel), "Linux kernel"),
     entry("initramfs named .img", named("initrd.img", lambda w: cpio({"init": b"#!/bin/sh\n"})), "initramfs"),
     entry("squashfs named .img", named("squash.img", b"hsqs" + noise_bytes(90000)), "squashfs"),
+    entry("volume of LVM named .img", named("pv.img", bytes(512) + b"LABELONE" + noise_bytes(90000)), "LVM", "whole disk"),
+    entry("LUKS volume named .img", named("luks.img", b"LUKS\xba\xbe\0\2" + noise_bytes(90000)), "LUKS", "whole disk"),
     entry("ELF named .iso", named("elf.iso", lambda w: open("/bin/true", "rb").read()), "ELF"),
     entry("program of Windows named .iso", named("exe.iso", program), "program of Windows"),
     entry("PDF named .iso", named("pdf.iso", b"%PDF-1.7\n" + noise_bytes(9000)), "PDF"),

@@ -4,72 +4,53 @@
  * and entries of the Boot Loader Specification (UAPI.1), which systemd-boot reads, with its loader.conf.
  */
 #include "core/base/str.h"
-#include "core/plan/arguments.h"
+#include "core/plan/menu_lines.h"
 
-struct span {
-	const char *p;
-	size_t len;
-};
-
-struct lines {
-	const char *begin, *p, *end;
-	uint32_t line, entry;
-	pod_menu_fn *cb;
-	void *ctx;
-	char kernel[POD_MENU_NAME_MAX]; /* of this entry */
-	/* Where this entry's kernel has its arguments: behind its name, and on a line of their own. p: NULL if it has none. */
-	struct span behind, own;
-	bool program;  /* BLS: an EFI program is started, not a kernel */
-	bool all_have; /* what stands in front of the first entry has some, for all that have none of their own */
-};
-
-static bool is_blank(char c)
+bool pod_lines_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next line without the blanks around it; false at the end. */
-static bool next_line(struct lines *l, struct span *out)
+bool pod_lines_next(struct pod_lines *l, struct pod_span *out)
 {
 	if (l->p >= l->end)
 		return false;
 	l->line++;
-	while (l->p < l->end && is_blank(*l->p))
+	while (l->p < l->end && pod_lines_blank(*l->p))
 		l->p++;
 	out->p = l->p;
 	while (l->p < l->end && *l->p != '\n')
 		l->p++;
 	out->len = (size_t)(l->p - out->p);
-	while (out->len && is_blank(out->p[out->len - 1]))
+	while (out->len && pod_lines_blank(out->p[out->len - 1]))
 		out->len--;
 	l->p += l->p < l->end;
 	return true;
 }
 
-/* Takes the first word off. */
-static struct span take_word(struct span *s)
+struct pod_span pod_lines_word(struct pod_span *s)
 {
-	struct span w = {s->p, 0};
-	while (w.len < s->len && !is_blank(s->p[w.len]))
+	struct pod_span w = {s->p, 0};
+	while (w.len < s->len && !pod_lines_blank(s->p[w.len]))
 		w.len++;
 	s->p += w.len;
 	s->len -= w.len;
-	while (s->len && is_blank(*s->p))
+	while (s->len && pod_lines_blank(*s->p))
 		s->p++, s->len--;
 	return w;
 }
 
-static struct span first_word(struct span s)
+static struct pod_span first_word(struct pod_span s)
 {
-	return take_word(&s);
+	return pod_lines_word(&s);
 }
 
-static bool word_is(struct span w, const char *what)
+bool pod_lines_is(struct pod_span w, const char *what)
 {
 	return w.len == pod_strlen(what) && pod_strncasecmp(w.p, what, w.len) == 0;
 }
 
-static void give(struct lines *l, enum pod_menu_kind kind, struct span s)
+void pod_lines_give(struct pod_lines *l, enum pod_menu_kind kind, struct pod_span s)
 {
 	char text[POD_MENU_NAME_MAX];
 	struct pod_menu_item item = {.kind = kind,
@@ -88,7 +69,7 @@ static void give(struct lines *l, enum pod_menu_kind kind, struct span s)
 	l->cb(l->ctx, &item);
 }
 
-static void give_arguments(struct lines *l, struct span where, const char *in_front)
+void pod_lines_give_arguments(struct pod_lines *l, struct pod_span where, const char *in_front)
 {
 	struct pod_menu_item item = {.kind = POD_MENU_ARGUMENTS,
 				     .entry = l->entry,
@@ -103,7 +84,7 @@ static void give_arguments(struct lines *l, struct span where, const char *in_fr
 /* --- SYSLINUX ---------------------------------------------------------------------------------------------------------- */
 
 /* A name of the image: not one of another place (tftp://, "hd0,1:"); "::" stands for the root folder of the medium. */
-static void give_path(struct lines *l, enum pod_menu_kind kind, struct span s)
+static void give_path(struct pod_lines *l, enum pod_menu_kind kind, struct pod_span s)
 {
 	if (s.len > 2 && s.p[0] == ':' && s.p[1] == ':')
 		s.p += 2, s.len -= 2;
@@ -111,37 +92,37 @@ static void give_path(struct lines *l, enum pod_menu_kind kind, struct span s)
 		if (s.p[i] == ':')
 			return;
 	if (s.len && s.p[0] != '-')
-		give(l, kind, s);
+		pod_lines_give(l, kind, s);
 }
 
-static void give_list(struct lines *l, struct span s)
+static void give_list(struct pod_lines *l, struct pod_span s)
 {
 	size_t from = 0;
 	for (size_t i = 0; i <= s.len; i++)
 		if (i == s.len || s.p[i] == ',') {
-			give_path(l, POD_MENU_INITRD, (struct span){s.p + from, i - from});
+			give_path(l, POD_MENU_INITRD, (struct pod_span){s.p + from, i - from});
 			from = i + 1;
 		}
 }
 
-static bool ends_with(struct span s, const char *suffix)
+bool pod_lines_ends_with(struct pod_span s, const char *suffix)
 {
 	size_t n = pod_strlen(suffix);
 	return s.len >= n && pod_strncasecmp(s.p + (s.len - n), suffix, n) == 0;
 }
 
-static enum pod_menu_kind kind_of(struct span name)
+static enum pod_menu_kind kind_of(struct pod_span name)
 {
 	static const char *const sectors[] = {".bin", ".bs", ".bss", ".0", ".img", ".com", ".cbt"};
-	if (ends_with(name, ".c32"))
+	if (pod_lines_ends_with(name, ".c32"))
 		return POD_MENU_COM32;
 	for (size_t i = 0; i < POD_ARRAY_LEN(sectors); i++)
-		if (ends_with(name, sectors[i]))
+		if (pod_lines_ends_with(name, sectors[i]))
 			return POD_MENU_FILE;
 	return POD_MENU_KERNEL;
 }
 
-static bool holds_xen(struct span name)
+bool pod_lines_holds_xen(struct pod_span name)
 {
 	for (size_t i = 0; i + 3 <= name.len; i++)
 		if (pod_strncasecmp(name.p + i, "xen", 3) == 0)
@@ -150,22 +131,22 @@ static bool holds_xen(struct span name)
 }
 
 /* mboot.c32: KERNEL arguments --- MODULE arguments --- ... */
-static void give_multiboot(struct lines *l, struct span s)
+static void give_multiboot(struct pod_lines *l, struct pod_span s)
 {
 	enum pod_menu_kind kind = POD_MENU_MULTIBOOT;
 	bool dom0 = false; /* this module is the kernel that Xen starts */
 	while (s.len) {
-		struct span w = take_word(&s), arguments = {w.p + w.len, 0};
+		struct pod_span w = pod_lines_word(&s), arguments = {w.p + w.len, 0};
 		give_path(l, kind, w);
 		for (bool more = true; s.len && more;) {
-			struct span a = take_word(&s);
-			more = !word_is(a, "---");
+			struct pod_span a = pod_lines_word(&s);
+			more = !pod_lines_is(a, "---");
 			if (more)
 				arguments.len = (size_t)(a.p + a.len - arguments.p);
 		}
 		if (dom0)
 			l->own = arguments;
-		dom0 = kind == POD_MENU_MULTIBOOT && holds_xen(w);
+		dom0 = kind == POD_MENU_MULTIBOOT && pod_lines_holds_xen(w);
 		kind = POD_MENU_MODULE;
 	}
 }
@@ -179,7 +160,7 @@ static bool is_mboot(const char *kernel)
 	return pod_strcasecmp(module, "mboot.c32") == 0;
 }
 
-static void append(struct lines *l, struct span s)
+static void append(struct pod_lines *l, struct pod_span s)
 {
 	if (is_mboot(l->kernel)) {
 		l->own.p = NULL;
@@ -187,95 +168,95 @@ static void append(struct lines *l, struct span s)
 		return;
 	}
 	while (s.len) {
-		struct span w = take_word(&s);
+		struct pod_span w = pod_lines_word(&s);
 		if (w.len > 7 && pod_strncasecmp(w.p, "initrd=", 7) == 0)
-			give_list(l, (struct span){w.p + 7, w.len - 7});
+			give_list(l, (struct pod_span){w.p + 7, w.len - 7});
 	}
 }
 
 /* `kernel NAME arguments`, also behind LINUX, COM32 and so on. */
-static void kernel(struct lines *l, struct span s, enum pod_menu_kind kind)
+static void kernel(struct pod_lines *l, struct pod_span s, enum pod_menu_kind kind)
 {
-	struct span name = take_word(&s);
+	struct pod_span name = pod_lines_word(&s);
 	size_t n = name.len < sizeof l->kernel ? name.len : sizeof l->kernel - 1;
 	for (size_t i = 0; i < n; i++)
 		l->kernel[i] = name.p[i];
 	l->kernel[n] = 0;
-	l->behind = kind == POD_MENU_KERNEL ? (struct span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len}
-					    : (struct span){NULL, 0};
+	l->behind = kind == POD_MENU_KERNEL ? (struct pod_span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len}
+					    : (struct pod_span){NULL, 0};
 	give_path(l, kind, name);
 	if (s.len)
 		append(l, s);
 }
 
 /* An entry whose kernel is no Linux has its arguments for something else; but which kernel one is for that names none, its title says. */
-static void end_entry(struct lines *l)
+static void end_entry(struct pod_lines *l)
 {
 	bool is_linux = !l->kernel[0] || l->behind.p || is_mboot(l->kernel);
 	if (is_linux && l->own.p)
-		give_arguments(l, l->own, " ");
+		pod_lines_give_arguments(l, l->own, " ");
 	else if (l->behind.p && !l->all_have)
-		give_arguments(l, l->behind, " ");
+		pod_lines_give_arguments(l, l->behind, " ");
 	l->all_have |= !l->entry && l->own.p;
 }
 
-static void begin_label(struct lines *l, struct span s)
+static void begin_label(struct pod_lines *l, struct pod_span s)
 {
 	end_entry(l);
 	l->entry++;
 	l->kernel[0] = 0;
-	l->behind = l->own = (struct span){NULL, 0};
-	give(l, POD_MENU_ENTRY, s);
+	l->behind = l->own = (struct pod_span){NULL, 0};
+	pod_lines_give(l, POD_MENU_ENTRY, s);
 }
 
-static void menu_line(struct lines *l, struct span s)
+static void menu_line(struct pod_lines *l, struct pod_span s)
 {
-	struct span w = take_word(&s);
-	if (word_is(w, "default") && l->entry)
-		give(l, POD_MENU_DEFAULT, (struct span){".", 1}); /* this one */
-	else if (word_is(w, "label") && l->entry)
-		give(l, POD_MENU_ENTRY_NAME, s);
-	else if (word_is(w, "include"))
-		give_path(l, POD_MENU_CONFIG, take_word(&s));
+	struct pod_span w = pod_lines_word(&s);
+	if (pod_lines_is(w, "default") && l->entry)
+		pod_lines_give(l, POD_MENU_DEFAULT, (struct pod_span){".", 1}); /* this one */
+	else if (pod_lines_is(w, "label") && l->entry)
+		pod_lines_give(l, POD_MENU_ENTRY_NAME, s);
+	else if (pod_lines_is(w, "include"))
+		give_path(l, POD_MENU_CONFIG, pod_lines_word(&s));
 }
 
-static void syslinux_line(struct lines *l, struct span s)
+static void syslinux_line(struct pod_lines *l, struct pod_span s)
 {
-	struct span key = take_word(&s);
-	if (word_is(key, "label"))
+	struct pod_span key = pod_lines_word(&s);
+	if (pod_lines_is(key, "label"))
 		begin_label(l, s);
-	else if (word_is(key, "menu"))
+	else if (pod_lines_is(key, "menu"))
 		menu_line(l, s);
-	else if (word_is(key, "include"))
-		give_path(l, POD_MENU_CONFIG, take_word(&s));
-	else if (word_is(key, "config"))
-		give_path(l, POD_MENU_CONFIG, take_word(&s));
-	else if (word_is(key, "ui"))
-		give_path(l, POD_MENU_COM32, take_word(&s));
-	else if (word_is(key, "path"))
-		give(l, POD_MENU_FOLDER, s);
-	else if (word_is(key, "kernel"))
+	else if (pod_lines_is(key, "include"))
+		give_path(l, POD_MENU_CONFIG, pod_lines_word(&s));
+	else if (pod_lines_is(key, "config"))
+		give_path(l, POD_MENU_CONFIG, pod_lines_word(&s));
+	else if (pod_lines_is(key, "ui"))
+		give_path(l, POD_MENU_COM32, pod_lines_word(&s));
+	else if (pod_lines_is(key, "path"))
+		pod_lines_give(l, POD_MENU_FOLDER, s);
+	else if (pod_lines_is(key, "kernel"))
 		kernel(l, s, kind_of(first_word(s)));
-	else if (word_is(key, "linux"))
+	else if (pod_lines_is(key, "linux"))
 		kernel(l, s, POD_MENU_KERNEL);
-	else if (word_is(key, "com32"))
+	else if (pod_lines_is(key, "com32"))
 		kernel(l, s, POD_MENU_COM32);
-	else if (word_is(key, "boot") || word_is(key, "bss") || word_is(key, "fdimage"))
+	else if (pod_lines_is(key, "boot") || pod_lines_is(key, "bss") || pod_lines_is(key, "fdimage"))
 		kernel(l, s, POD_MENU_FILE);
-	else if (word_is(key, "initrd"))
-		give_list(l, take_word(&s));
-	else if (word_is(key, "append")) {
+	else if (pod_lines_is(key, "initrd"))
+		give_list(l, pod_lines_word(&s));
+	else if (pod_lines_is(key, "append")) {
 		l->own = s;
 		append(l, s);
-	} else if (word_is(key, "default"))
-		give(l, POD_MENU_DEFAULT, take_word(&s));
+	} else if (pod_lines_is(key, "default"))
+		pod_lines_give(l, POD_MENU_DEFAULT, pod_lines_word(&s));
 }
 
 void pod_menu_syslinux(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 {
-	struct lines l = {.begin = text, .p = text, .end = text + len, .cb = cb, .ctx = ctx};
-	struct span s;
-	while (next_line(&l, &s))
+	struct pod_lines l = {.begin = text, .p = text, .end = text + len, .cb = cb, .ctx = ctx};
+	struct pod_span s;
+	while (pod_lines_next(&l, &s))
 		if (s.len && s.p[0] != '#')
 			syslinux_line(&l, s);
 	end_entry(&l);
@@ -283,7 +264,7 @@ void pod_menu_syslinux(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 
 /* --- Boot Loader Specification ------------------------------------------------------------------------------------------ */
 
-static void bls_line(struct lines *l, struct span s)
+static void bls_line(struct pod_lines *l, struct pod_span s)
 {
 	static const struct {
 		const char *key;
@@ -293,25 +274,25 @@ static void bls_line(struct lines *l, struct span s)
 		{"efi", POD_MENU_CHAIN},	{"devicetree", POD_MENU_FILE}, {"architecture", POD_MENU_ARCH},
 		{"default", POD_MENU_DEFAULT},
 	};
-	struct span key = take_word(&s);
-	if (word_is(key, "options")) {
+	struct pod_span key = pod_lines_word(&s);
+	if (pod_lines_is(key, "options")) {
 		l->own = s;
-	} else if (word_is(key, "linux") || word_is(key, "efi")) {
-		l->behind = (struct span){s.p + s.len, 0};
-		l->program = word_is(key, "efi");
+	} else if (pod_lines_is(key, "linux") || pod_lines_is(key, "efi")) {
+		l->behind = (struct pod_span){s.p + s.len, 0};
+		l->program = pod_lines_is(key, "efi");
 	}
 	for (size_t i = 0; i < POD_ARRAY_LEN(keys); i++)
-		if (word_is(key, keys[i].key))
-			give(l, keys[i].kind, s);
+		if (pod_lines_is(key, keys[i].key))
+			pod_lines_give(l, keys[i].kind, s);
 }
 
 void pod_menu_bls(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 {
-	struct lines l = {.begin = text, .p = text, .end = text + len, .entry = 1, .cb = cb, .ctx = ctx};
-	struct span s;
-	while (next_line(&l, &s))
+	struct pod_lines l = {.begin = text, .p = text, .end = text + len, .entry = 1, .cb = cb, .ctx = ctx};
+	struct pod_span s;
+	while (pod_lines_next(&l, &s))
 		if (s.len && s.p[0] != '#')
 			bls_line(&l, s);
 	if (l.behind.p)
-		give_arguments(&l, l.own.p ? l.own : l.behind, l.own.p ? " " : "\noptions ");
+		pod_lines_give_arguments(&l, l.own.p ? l.own : l.behind, l.own.p ? " " : "\noptions ");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whose configuration a text is, by what its lines begin with; the grammars are in menu_grub.c and menu_lines.c. */
+/* Whose configuration a text is, by what its lines begin with; the grammars are in menu_*.c. */
 #include "core/plan/internal.h"
 
-enum loader { UNDECIDED, GRUB, SYSLINUX, BLS };
+enum loader { UNDECIDED, GRUB, SYSLINUX, BLS, LEGACY };
 
 /* Words that lines of one loader's configuration begin with, and of no other's. */
 static const struct {
@@ -31,19 +31,44 @@ static enum loader loader_of(const char *word, size_t len)
 	return UNDECIDED;
 }
 
+/* Words that others have, too: which of them there are tells. */
+enum { TITLE = 1 << 0, OLD = 1 << 1, LABEL = 1 << 2, MENUENTRY = 1 << 3 };
+static const struct {
+	const char *word;
+	uint8_t bit;
+} marks[] = {
+	{"title", TITLE},	{"iftitle", TITLE}, {"kernel", OLD},	      {"root", OLD},
+	{"rootnoverify", OLD},	{"module", OLD},    {"chainloader", OLD},     {"map", OLD},
+	{"modulenounzip", OLD}, {"label", LABEL},   {"menuentry", MENUENTRY},
+};
+
+static uint32_t mark_of(const char *word, size_t len)
+{
+	for (size_t i = 0; i < POD_ARRAY_LEN(marks); i++)
+		if (pod_strlen(marks[i].word) == len && pod_strncasecmp(word, marks[i].word, len) == 0)
+			return marks[i].bit;
+	return 0;
+}
+
+/* As a rule the first word that is one loader's says it. */
 static enum loader whose(const char *text, size_t len)
 {
 	enum loader found = UNDECIDED;
-	for (size_t at = 0; at < len && found == UNDECIDED; at++) {
+	uint32_t has = 0;
+	for (size_t at = 0; at < len; at++) {
 		while (at < len && is_blank(text[at]))
 			at++;
 		size_t word = at;
 		while (at < len && !is_blank(text[at]) && text[at] != '\n')
 			at++;
-		found = loader_of(text + word, at - word);
+		has |= mark_of(text + word, at - word);
+		if (found == UNDECIDED)
+			found = loader_of(text + word, at - word);
 		while (at < len && text[at] != '\n')
 			at++;
 	}
+	if ((has & TITLE) && (has & OLD) && !(has & (LABEL | MENUENTRY)))
+		return LEGACY;
 	return found;
 }
 
@@ -61,6 +86,9 @@ void pod_config_read(const char *path, const char *text, size_t len, struct pod_
 		return;
 	case BLS:
 		pod_menu_bls(text, len, cb, ctx);
+		return;
+	case LEGACY:
+		pod_menu_legacy(text, len, cb, ctx);
 		return;
 	default:
 		break;

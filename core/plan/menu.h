@@ -6,6 +6,7 @@
  *   GRUB 2          scripts of GRUB (manual, "Writing full configuration files directly"); variables where they are constant
  *   SYSLINUX        isolinux, syslinux, extlinux (doc/syslinux.txt, doc/menu.txt of SYSLINUX 6)
  *   BLS             entries of systemd-boot and other loaders ("The Boot Loader Specification", UAPI.1, type 1), and loader.conf
+ *   GRUB Legacy     menu.lst and grub.conf of GRUB 0.97 and GRUB4DOS (menu_legacy.c)
  */
 #ifndef POD_PLAN_MENU_H
 #define POD_PLAN_MENU_H
@@ -68,6 +69,7 @@ void pod_menu_set(struct pod_menu_vars *vars, const char *name, const char *valu
 void pod_menu_grub(const char *text, size_t len, struct pod_menu_vars *vars, pod_menu_fn *cb, void *ctx);
 void pod_menu_syslinux(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_bls(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
+void pod_menu_legacy(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 
 /* Are these (at least 6) bytes the beginning of something that the kernel unpacks as an initrd? */
 bool pod_menu_initrd_content(const uint8_t *p);

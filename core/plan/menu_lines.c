@@ -52,12 +52,18 @@ bool pod_lines_is(struct pod_span w, const char *what)
 
 void pod_lines_give(struct pod_lines *l, enum pod_menu_kind kind, struct pod_span s)
 {
+	pod_lines_give_on(l, kind, s, false);
+}
+
+void pod_lines_give_on(struct pod_lines *l, enum pod_menu_kind kind, struct pod_span s, bool elsewhere)
+{
 	char text[POD_MENU_NAME_MAX];
 	struct pod_menu_item item = {.kind = kind,
 				     .line = l->line,
 				     .entry = l->entry,
 				     .position = l->entry ? l->entry - 1 : UINT32_MAX,
 				     .firmware = POD_FW_BIOS | POD_FW_X64,
+				     .elsewhere = elsewhere,
 				     .text = text};
 	if (!s.len || s.len >= sizeof text)
 		return;

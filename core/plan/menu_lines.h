@@ -35,6 +35,8 @@ bool pod_lines_ends_with(struct pod_span s, const char *suffix);
 bool pod_lines_holds_xen(struct pod_span name);
 /* Calls back; not for what is empty, too long, or has control characters in it. */
 void pod_lines_give(struct pod_lines *l, enum pod_menu_kind kind, struct pod_span s);
+/* The same of what may be on another device. */
+void pod_lines_give_on(struct pod_lines *l, enum pod_menu_kind kind, struct pod_span s, bool elsewhere);
 void pod_lines_give_arguments(struct pod_lines *l, struct pod_span where, const char *in_front);
 
 #endif

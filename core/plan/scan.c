@@ -98,6 +98,15 @@ static bool kernel_name(const char *name)
 	       pod_strcasecmp(name, "image") == 0;
 }
 
+/* GRUB4DOS' menus are menu.lst, or lead to others of like names; what else ends so are lists of files and modules, often long. */
+static bool config_name(const char *name)
+{
+	static const char *const part[] = {"menu", "grub"};
+	return pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf") ||
+	       pod_strcasecmp(name, "grubenv") == 0 ||
+	       (pod_ends_with_nocase(name, ".lst") && has_any(name, part, POD_ARRAY_LEN(part)));
+}
+
 static enum pod_status first_run(void *ctx, const struct pod_extent *e)
 {
 	uint64_t *start = ctx;
@@ -189,7 +198,7 @@ static enum pod_status take_file(struct pod_scan *s, const char *dir)
 		return add_found(s, &s->kernel, &s->kernel_count, &s->kernel_cap, &f);
 	if (is_wim(name))
 		return add_found(s, &s->wim, &s->wim_count, &s->wim_cap, &f);
-	if (pod_ends_with_nocase(name, ".cfg") || pod_ends_with_nocase(name, ".conf") || pod_strcasecmp(name, "grubenv") == 0)
+	if (config_name(name))
 		return add_found(s, &s->config, &s->config_count, &s->config_cap, &f);
 	return POD_OK;
 }

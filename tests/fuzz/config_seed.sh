@@ -5,3 +5,4 @@ printf 'LABEL l\nKERNEL /k\nAPPEND initrd=/a,../b quiet\nINITRD c,d\n' >"$1/sysl
 printf 'title t\nlinux /k\ninitrd /a\ninitrd /b\noptions x\n' >"$1/bls"
 printf 'set k=/a\nmultiboot2 /xen.gz\nmodule2 ($root)$k/v\nmodule2 (hd0)/i\nchainloader /k initrd=/j\n' >"$1/xen"
 printf 'label x\nkernel mboot.c32\nappend /xen.gz a --- /v b --- /i\n' >"$1/modules"
+printf 'default=0\ntitle A\nroot (hd0,0)\nkernel (cd)/k a quiet\ninitrd /i @n=/j\ntitle B\nkernel /xen.gz\nmodule /v a\nmodule /i\n' >"$1/legacy"

@@ -35,12 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 1; i < size; i++)
 		b.lines += data[i] == '\n';
 	pod_menu_set(vars, "prefix", "/boot/grub");
-	if (data[0] % 3 == 0)
-		pod_menu_grub(text, size - 1, vars, inside, &b);
-	else if (data[0] % 3 == 1)
-		pod_menu_syslinux(text, size - 1, inside, &b);
+	static void (*const plain[])(const char *, size_t, pod_menu_fn *, void *) = {pod_menu_syslinux, pod_menu_bls,
+										     pod_menu_legacy};
+	unsigned which = data[0] % (POD_ARRAY_LEN(plain) + 1);
+	if (which)
+		plain[which - 1](text, size - 1, inside, &b);
 	else
-		pod_menu_bls(text, size - 1, inside, &b);
+		pod_menu_grub(text, size - 1, vars, inside, &b);
 	/* no word is named more than a few times */
 	FUZZ_REQUIRE(b.items <= 2 * size && vars->count <= POD_MENU_VARS_MAX);
 	free(text);

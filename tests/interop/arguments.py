@@ -30,6 +30,8 @@ ENTRY = b"title Live\nlinux /live/vmlinuz\ninitrd /live/initrd.img\noptions root
 ADDED = b" acpi=off x$y"
 ADDED_GRUB = b" acpi=off x\\$y"
 
+LEGACY = b"default=0\ntitle Live\n\troot (hd0,0)\n\tkernel /live/vmlinuz boot=live%s%s\n\tinitrd /live/initrd.img\n"
+
 
 def before_and_after(text, added):
     """Of a template: the original, and what it becomes."""
@@ -40,8 +42,10 @@ def before_and_after(text, added):
 GRUB_WAS, GRUB_IS = before_and_after(GRUB, ADDED_GRUB)
 ISOLINUX_WAS, ISOLINUX_IS = before_and_after(ISOLINUX, ADDED)
 ENTRY_WAS, ENTRY_IS = before_and_after(ENTRY, ADDED)
+LEGACY_WAS, LEGACY_IS = before_and_after(LEGACY, ADDED)
 FILES = {"boot/grub/grub.cfg": (GRUB_WAS, GRUB_IS), "boot/grub/loopback.cfg": (b"source /boot/grub/grub.cfg\n", None),
-         "isolinux/isolinux.cfg": (ISOLINUX_WAS, ISOLINUX_IS), "loader/entries/live.conf": (ENTRY_WAS, ENTRY_IS)}
+         "isolinux/isolinux.cfg": (ISOLINUX_WAS, ISOLINUX_IS), "loader/entries/live.conf": (ENTRY_WAS, ENTRY_IS),
+         "boot/grub/menu.lst": (LEGACY_WAS, LEGACY_IS)}
 
 
 def equal(got, want, what):
@@ -155,9 +159,9 @@ def command(work):
     """isopod plan and export, --arguments."""
     isopod, image = os.path.join(B, "isopod"), os.path.join(work, "args.iso")
     report = json.loads(run(isopod, "plan", "--json", "--arguments", WORDS, image, status=None))
-    equal(report["argument_lines"], 4, "kernel lines")
+    equal(report["argument_lines"], 5, "kernel lines")
     equal(sorted(o["path"] for o in report["overlays"] if o["kind"] == "menu"),
-          ["again/grub.cfg", "isolinux/isolinux.cfg", "loader/entries/live.conf"], "the menus that change")
+          ["again/grub.cfg", "boot/grub/menu.lst", "isolinux/isolinux.cfg", "loader/entries/live.conf"], "the menus that change")
     check(b"acpi=off" in run(isopod, "plan", "--arguments", WORDS, image, status=None), "the words are told")
     sock = os.path.join(work, "s")
     server = subprocess.Popen([isopod, "export", image, "--nbd", sock, "--once", "--arguments", "nomodeset"], stdout=subprocess.DEVNULL)

@@ -84,6 +84,27 @@ def kinds_of_initrds(work):
         check("initrd %s " % name not in text, name + " is no initrd: " + text)
 
 
+LOADERS = {
+    "boot/grub/menu.lst": "default 0\ntitle Live\n root (hd0,0)\n kernel /k boot=live\n initrd (cd)/%s\n",
+}
+
+
+def other_loaders(work):
+    """One initrd for each, by a name that says nothing."""
+    src, archive = os.path.join(work, "loaders"), newc(["/etc/hostname"])
+    names = {path: "ram-%d" % n for n, path in enumerate(LOADERS)}
+    write(os.path.join(src, "k"), kernel(True))
+    for path, name in names.items():
+        write(os.path.join(src, path), (LOADERS[path] % name).encode())
+        write(os.path.join(src, name), archive + name.encode())
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "LOADERS", "-o", os.path.join(work, "loaders.iso"), src)
+    text, virtual = plan(work, "loaders.iso")
+    for path, name in names.items():
+        check("initrd %s machine 0 by %s" % (name, path) in text, "%s: found by it: %s" % (path, text))
+        why = served_right(extract(virtual, "/" + name, os.path.join(work, "x")), archive + name.encode())
+        check(not why, "%s: %s" % (path, why))
+
+
 def many_folders(work):
     """More folders than a first list of them holds, the initrd in the last."""
     src = os.path.join(work, "many")
@@ -147,6 +168,7 @@ def main():
         write(os.path.join(work, "shim"), SHIM)
         iso_tree(work)
         kinds_of_initrds(work)
+        other_loaders(work)
         many_folders(work)
         fat_image(work, "fat12", 1440, 12, 1, 900)
         fat_image(work, "fat12-big-clusters", 4000, 12, 8, 900)

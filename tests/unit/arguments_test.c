@@ -75,6 +75,19 @@ TEST(arguments_in_syslinux)
 	CHECK_STR(edit("-x", "label l\nkernel k\nappend -\n"), "label l\nkernel k\nappend -\n");
 }
 
+TEST(arguments_in_grub_legacy)
+{
+	CHECK_STR(
+		edit("a$ -quiet x=\"b c\"",
+		     "default 0\ntitle x\n root (hd0,0)\n kernel /k ro quiet\r\n initrd /i\ntitle y\n kernel /l"),
+		"default 0\ntitle x\n root (hd0,0)\n kernel /k ro a$ \"x=b c\"\r\n initrd /i\ntitle y\n kernel /l a$ \"x=b c\"");
+	CHECK_EQ(lines, 2);
+	/* of multiboot kernels only the one that Xen starts */
+	CHECK_STR(edit("a", "title x\nkernel /xen.gz y\nmodule /k z\nmodule /i\ntitle y\nkernel /gnumach y\nmodule /m z\n"),
+		  "title x\nkernel /xen.gz y\nmodule /k z a\nmodule /i\ntitle y\nkernel /gnumach y\nmodule /m z\n");
+	CHECK_EQ(lines, 1);
+}
+
 TEST(arguments_in_boot_loader_entries)
 {
 	CHECK_STR(edit("a b", "title x\nlinux /k\noptions ro\noptions quiet\ninitrd /i\n"),

@@ -45,6 +45,25 @@ static const char *bls(const char *text)
 	return seen;
 }
 
+static const char *legacy(const char *text)
+{
+	seen[0] = 0;
+	pod_menu_legacy(text, strlen(text), note, NULL);
+	return seen;
+}
+
+TEST(menu_grub_legacy)
+{
+	CHECK_STR(legacy("default 1\ntitle A b\n kernel --type=linux --no-mem-option /k x\n initrd /i\n# initrd /no\n"
+			 "title B\n root=(hd0,0)\n kernel=/l\n initrd (cd)/j\n savedefault\ntitle C\n kernel ()/m\n"
+			 "iftitle [if exist /x] D\n chainloader --force /x.bin\n configfile /y.lst\n rootnoverify (hd1)\n"
+			 " chainloader +1\ndefault 7\n"),
+		  "D1.0 1\nE2.1 A b\nK3.1 /k\nI4.1 /i\nE6.2 B\n~K8.2 /l\nI9.2 /j\nE11.3 C\nK12.3 /m\n"
+		  "E13.4 [if exist /x] D\nC14.4 /x.bin\nc15.4? /y.lst\n");
+	CHECK_STR(legacy("kernel (hd0,0/x\ninitrd ()\ninitrd /\ninitrd @x\ninitrd @a=@b=/c\ninitrd @a=/d\nmodule --x\ntitle"),
+		  "I6.0 /d\n");
+}
+
 TEST(menu_grub_entries)
 {
 	CHECK_STR(

@@ -100,6 +100,26 @@ TEST(config_syslinux_and_systemd_boot)
 	CHECK_STR(in("linux /k\ninitrd /i\n"), "K/k I/i ");
 }
 
+/* GRUB Legacy, as Red Hat's and Debian's installers wrote it, and GRUB4DOS. */
+TEST(config_grub_legacy)
+{
+	CHECK_STR(in("default=0\ntimeout=5\n#boot=/dev/sda\nsplashimage=(hd0,0)/grub/splash.xpm.gz\nhiddenmenu\n"
+		     "title CentOS (2.6.32)\n\troot (hd0,0)\n\tkernel /vmlinuz-2.6.32 ro root=/dev/sda1\n\tinitrd /ram-2.6.32\n"),
+		  "K/vmlinuz-2.6.32 I/ram-2.6.32 ");
+	CHECK_STR(in("title x\nkernel (hd0,0)/k initrd=no\ninitrd (cd)/i\n"), "K/k I/i ");
+	CHECK_STR(in("color white/blue\ntitle Xen\nroot (hd0,1)\nkernel /xen.gz dom0_mem=1G\nmodule /k root=x\nmodule /i\n"),
+		  "M/xen.gz m/k m/i ");
+	CHECK_STR(in_file("grub4dos/menu.lst",
+			  "title Live\nfind --set-root /live/k\nkernel /live/k boot=live\ninitrd /live/i @x=/live/j (ud)/l\n\n"
+			  "title iso\nmap /x.iso (0xff) || map --mem /x.iso (0xff)\nmap --hook\nchainloader (0xff)\n"),
+		  "K/live/k I/live/i I/live/j I/l ");
+	CHECK_STR(in("title x\nkernel (md)0x3F+10 a\ninitrd (fd0)+1 %file% /%d%/x\nmodule\n"), "");
+	/* neither an entry for systemd-boot nor SYSLINUX */
+	CHECK_STR(in("title Arch\nlinux /k\ninitrd /i\n"), "K/k I/i ");
+	CHECK_STR(in("label l\nkernel /k\ntext help\n title of it\nendtext\nappend initrd=/i\n"), "K/k I/i ");
+	CHECK_STR(in("set x=1\nmenuentry x {\n root=(hd0,1)\n chainloader /x\n initrd /i\n}\ntitle\n"), "I/i ");
+}
+
 TEST(config_hostile_text_ends)
 {
 	char big[5000];

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * menu.lst and grub.conf of GRUB Legacy (GNU GRUB manual 0.97, "Configuration" and "Commands") and of GRUB4DOS, line by line:
+ *
+ *   title NAME                     an entry begins; GRUB4DOS: iftitle [CONDITION] NAME, too
+ *   kernel [--OPTION...] FILE ARGUMENTS
+ *   initrd FILE                    GRUB4DOS: several, each with "@NAME=" in front, under which the kernel sees it
+ *   module FILE ARGUMENTS          of a multiboot kernel; modulenounzip
+ *   chainloader, configfile FILE
+ *   root DEVICE, rootnoverify      paths without a device count from there
+ *   default NUMBER
+ *
+ * FILE is /PATH or (DEVICE)/PATH: (hd0,0), (cd), (fd0), GRUB4DOS: also (ud), (bd), (0xff) and () for the root. Behind the first word "=" is
+ * as good as a blank. Neither reads quotes or backslashes in arguments. What GRUB4DOS runs under a condition ("if exist /x kernel /x") is
+ * not read, nor what its variables stand for.
+ */
+#include "core/base/str.h"
+#include "core/plan/menu_lines.h"
+
+struct legacy {
+	struct pod_lines l;
+	bool elsewhere; /* the root is a device that need not be this one */
+	bool dom0;	/* the next module is the kernel that Xen starts */
+};
+
+/* The first word: up to a blank or "=". */
+static struct pod_span take_key(struct pod_span *s)
+{
+	struct pod_span w = {s->p, 0};
+	while (w.len < s->len && !pod_lines_blank(s->p[w.len]) && s->p[w.len] != '=')
+		w.len++;
+	s->p += w.len;
+	s->len -= w.len;
+	while (s->len && (pod_lines_blank(*s->p) || *s->p == '='))
+		s->p++, s->len--;
+	return w;
+}
+
+/* "(cd)" is the medium itself, "()" the root, which may be. */
+static bool is_elsewhere(const struct legacy *g, struct pod_span device)
+{
+	if (device.len == 2)
+		return g->elsewhere;
+	return device.len < 4 || pod_strncasecmp(device.p, "(cd", 3) != 0;
+}
+
+/* The path behind a device; empty if it is no path: a list of blocks, or a variable. */
+static struct pod_span path_of(const struct legacy *g, struct pod_span s, bool *elsewhere)
+{
+	struct pod_span device = {s.p, 0};
+	if (s.len && *s.p == '(')
+		while (device.len < s.len && device.p[device.len - (device.len != 0)] != ')')
+			device.len++;
+	*elsewhere = device.len ? is_elsewhere(g, device) : g->elsewhere;
+	s.p += device.len;
+	s.len -= device.len;
+	if (!s.len || *s.p != '/' || s.len == 1)
+		s.len = 0;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] == '%' || s.p[i] == '(') /* %VARIABLE% */
+			s.len = 0;
+	return s;
+}
+
+static void give_path(struct legacy *g, enum pod_menu_kind kind, struct pod_span word)
+{
+	bool elsewhere;
+	struct pod_span path = path_of(g, word, &elsewhere);
+	pod_lines_give_on(&g->l, kind, path, elsewhere);
+}
+
+static struct pod_span without_options(struct pod_span s)
+{
+	while (s.len > 2 && s.p[0] == '-' && s.p[1] == '-')
+		(void)pod_lines_word(&s);
+	return s;
+}
+
+static void end_entry(struct legacy *g)
+{
+	if (g->l.behind.p)
+		pod_lines_give_arguments(&g->l, g->l.behind, " ");
+	g->l.behind.p = NULL;
+}
+
+static void take_kernel(struct legacy *g, struct pod_span s)
+{
+	end_entry(g); /* the one before it is not started, but nobody minds */
+	s = without_options(s);
+	struct pod_span name = pod_lines_word(&s);
+	g->dom0 = pod_lines_holds_xen(name);
+	give_path(g, g->dom0 ? POD_MENU_MULTIBOOT : POD_MENU_KERNEL, name);
+	/* With a module behind it it is no Linux. */
+	if (name.len && !g->dom0)
+		g->l.behind = (struct pod_span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len};
+}
+
+static void take_module(struct legacy *g, struct pod_span s)
+{
+	s = without_options(s);
+	struct pod_span name = pod_lines_word(&s);
+	give_path(g, POD_MENU_MODULE, name);
+	g->l.behind.p = NULL;
+	if (g->dom0 && name.len)
+		pod_lines_give_arguments(&g->l, (struct pod_span){name.p + name.len, (size_t)(s.p + s.len - name.p) - name.len},
+					 " ");
+	g->dom0 = false;
+}
+
+static void take_initrds(struct legacy *g, struct pod_span s)
+{
+	s = without_options(s);
+	while (s.len) {
+		struct pod_span w = pod_lines_word(&s);
+		for (size_t i = 0; w.len && *w.p == '@' && i < w.len; i++)
+			if (w.p[i] == '=') {
+				w.p += i + 1;
+				w.len -= i + 1;
+			}
+		give_path(g, POD_MENU_INITRD, w);
+	}
+}
+
+static void begin_title(struct legacy *g, struct pod_span s)
+{
+	end_entry(g);
+	g->l.entry++;
+	g->dom0 = g->elsewhere = false;
+	pod_lines_give(&g->l, POD_MENU_ENTRY, s);
+}
+
+static bool is_number(struct pod_span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.len;
+}
+
+static void take_line(struct legacy *g, struct pod_span s)
+{
+	struct pod_span key = take_key(&s), rest = s, word = pod_lines_word(&rest);
+	if (pod_lines_is(key, "title") || pod_lines_is(key, "iftitle"))
+		begin_title(g, s);
+	else if (pod_lines_is(key, "kernel"))
+		take_kernel(g, s);
+	else if (pod_lines_is(key, "initrd"))
+		take_initrds(g, s);
+	else if (pod_lines_is(key, "module") || pod_lines_is(key, "modulenounzip"))
+		take_module(g, s);
+	else if (pod_lines_is(key, "root") || pod_lines_is(key, "rootnoverify"))
+		g->elsewhere = is_elsewhere(g, word);
+	else if (pod_lines_is(key, "chainloader"))
+		give_path(g, POD_MENU_CHAIN, without_options(s));
+	else if (pod_lines_is(key, "configfile"))
+		give_path(g, POD_MENU_CONFIG, word);
+	else if (pod_lines_is(key, "default") && is_number(word) && !g->l.entry)
+		pod_lines_give(&g->l, POD_MENU_DEFAULT, word);
+}
+
+void pod_menu_legacy(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
+{
+	struct legacy g = {.l = {.begin = text, .p = text, .end = text + len, .cb = cb, .ctx = ctx}};
+	struct pod_span s;
+	while (pod_lines_next(&g.l, &s))
+		if (s.len && s.p[0] != '#')
+			take_line(&g, s);
+	end_entry(&g);
+}

@@ -67,6 +67,13 @@ static void put(struct edit *e, const char *p, size_t n)
 	e->len += n;
 }
 
+/* NULL: nothing. */
+static void put_string(struct edit *e, const char *s)
+{
+	if (s)
+		put(e, s, pod_strlen(s));
+}
+
 static bool holds(const char *set, char c)
 {
 	while (*set && *set != c)
@@ -75,13 +82,14 @@ static bool holds(const char *set, char c)
 }
 
 /* A word with a blank in it has its quotes around all of it, which the kernel takes, and GRUB makes so of any other. */
-static void put_word(struct edit *e, struct span w, const char *escape)
+static void put_word(struct edit *e, struct span w, const struct pod_menu_item *item)
 {
+	const char *escape = item->escape, *quote = item->quote ? item->quote : "\"";
 	bool blank = false;
 	for (size_t i = 0; i < w.len; i++)
 		blank |= w.p[i] == ' ';
 	if (blank)
-		put(e, "\"", 1);
+		put_string(e, quote);
 	for (size_t i = 0; i < w.len; i++) {
 		if (w.p[i] == '"')
 			continue;
@@ -90,7 +98,7 @@ static void put_word(struct edit *e, struct span w, const char *escape)
 		put(e, w.p + i, 1);
 	}
 	if (blank)
-		put(e, "\"", 1);
+		put_string(e, quote);
 }
 
 static bool takes_out(struct span w)
@@ -119,8 +127,8 @@ static void put_added(struct edit *e, const struct pod_menu_item *item)
 	for (struct span w; next_word(&p, end, &w);) {
 		if (takes_out(w))
 			continue;
-		put(e, in_front, pod_strlen(in_front));
-		put_word(e, w, item->escape);
+		put_string(e, in_front);
+		put_word(e, w, item);
 		in_front = " ";
 	}
 }
@@ -154,6 +162,8 @@ static void edit_line(void *ctx, const struct pod_menu_item *item)
 	bool added = false;
 	e->lines++;
 	put(e, e->text + e->copied, item->at - e->copied);
+	if (e->adds)
+		put_string(e, item->before);
 	for (struct span w; next_word(&p, end, &w);) {
 		/* SYSLINUX: "append -" stands for none. */
 		bool none = e->adds && w.len == 1 && w.p[0] == '-' && w.len == item->len;
@@ -172,6 +182,8 @@ static void edit_line(void *ctx, const struct pod_menu_item *item)
 	put(e, from, (size_t)(end - from));
 	if (!added)
 		put_added(e, item);
+	if (e->adds)
+		put_string(e, item->behind);
 	e->copied = item->at + item->len;
 }
 

@@ -2,7 +2,7 @@
 /* Whose configuration a text is, by what its lines begin with; the grammars are in menu_*.c. */
 #include "core/plan/internal.h"
 
-enum loader { UNDECIDED, GRUB, SYSLINUX, BLS, LEGACY };
+enum loader { UNDECIDED, GRUB, SYSLINUX, BLS, LEGACY, REFIND };
 
 /* Words that lines of one loader's configuration begin with, and of no other's. */
 static const struct {
@@ -32,14 +32,15 @@ static enum loader loader_of(const char *word, size_t len)
 }
 
 /* Words that others have, too: which of them there are tells. */
-enum { TITLE = 1 << 0, OLD = 1 << 1, LABEL = 1 << 2, MENUENTRY = 1 << 3 };
+enum { TITLE = 1 << 0, OLD = 1 << 1, LABEL = 1 << 2, MENUENTRY = 1 << 3, LOADER = 1 << 4, BELOW = 1 << 5 };
 static const struct {
 	const char *word;
 	uint8_t bit;
 } marks[] = {
-	{"title", TITLE},	{"iftitle", TITLE}, {"kernel", OLD},	      {"root", OLD},
-	{"rootnoverify", OLD},	{"module", OLD},    {"chainloader", OLD},     {"map", OLD},
-	{"modulenounzip", OLD}, {"label", LABEL},   {"menuentry", MENUENTRY},
+	{"title", TITLE},	 {"iftitle", TITLE}, {"kernel", OLD},	       {"root", OLD},
+	{"rootnoverify", OLD},	 {"module", OLD},    {"chainloader", OLD},     {"map", OLD},
+	{"modulenounzip", OLD},	 {"label", LABEL},   {"menuentry", MENUENTRY}, {"loader", LOADER},
+	{"submenuentry", BELOW},
 };
 
 static uint32_t mark_of(const char *word, size_t len)
@@ -69,7 +70,15 @@ static enum loader whose(const char *text, size_t len)
 	}
 	if ((has & TITLE) && (has & OLD) && !(has & (LABEL | MENUENTRY)))
 		return LEGACY;
+	if ((has & MENUENTRY) && (has & (LOADER | BELOW))) /* GRUB knows no such command */
+		return REFIND;
 	return found;
+}
+
+/* Its lines begin with words of the user's. */
+static bool is_refind_linux(const char *path)
+{
+	return pod_ends_with_nocase(path, "refind_linux.conf") || pod_ends_with_nocase(path, "refind-linux.conf");
 }
 
 bool pod_config_is_bls(const char *text, size_t len)
@@ -80,12 +89,19 @@ bool pod_config_is_bls(const char *text, size_t len)
 void pod_config_read(const char *path, const char *text, size_t len, struct pod_menu_vars *vars, pod_menu_fn *cb, void *ctx)
 {
 	char folder[POD_MENU_NAME_MAX];
+	if (is_refind_linux(path)) {
+		pod_menu_refind_linux(text, len, cb, ctx);
+		return;
+	}
 	switch (whose(text, len)) {
 	case SYSLINUX:
 		pod_menu_syslinux(text, len, cb, ctx);
 		return;
 	case BLS:
 		pod_menu_bls(text, len, cb, ctx);
+		return;
+	case REFIND:
+		pod_menu_refind(text, len, cb, ctx);
 		return;
 	case LEGACY:
 		pod_menu_legacy(text, len, cb, ctx);

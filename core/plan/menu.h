@@ -7,6 +7,7 @@
  *   SYSLINUX        isolinux, syslinux, extlinux (doc/syslinux.txt, doc/menu.txt of SYSLINUX 6)
  *   BLS             entries of systemd-boot and other loaders ("The Boot Loader Specification", UAPI.1, type 1), and loader.conf
  *   GRUB Legacy     menu.lst and grub.conf of GRUB 0.97 and GRUB4DOS (menu_legacy.c)
+ *   rEFInd          refind.conf and refind_linux.conf (menu_refind.c)
  */
 #ifndef POD_PLAN_MENU_H
 #define POD_PLAN_MENU_H
@@ -50,6 +51,8 @@ struct pod_menu_item {
 	const char *text;   /* what is named; valid during the call */
 	size_t at, len;	    /* ARGUMENTS: bytes of the text that was read */
 	const char *escape; /* and the characters in them that need a backslash in front */
+	/* ARGUMENTS of rEFInd: what has to stand around them, once some were added, and for a quote in them. NULL: nothing, and a quote. */
+	const char *before, *behind, *quote;
 };
 typedef void pod_menu_fn(void *ctx, const struct pod_menu_item *item);
 
@@ -70,6 +73,8 @@ void pod_menu_grub(const char *text, size_t len, struct pod_menu_vars *vars, pod
 void pod_menu_syslinux(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_bls(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_legacy(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
+void pod_menu_refind(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
+void pod_menu_refind_linux(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 
 /* Are these (at least 6) bytes the beginning of something that the kernel unpacks as an initrd? */
 bool pod_menu_initrd_content(const uint8_t *p);

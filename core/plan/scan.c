@@ -73,8 +73,8 @@ static bool has_any(const char *name, const char *const *part, size_t n)
 /* Names under which distributions ship initrds; the content decides afterwards. */
 static bool initrd_name(const char *name)
 {
-	static const char *const part[] = {"initr",   "ramdisk",   "minirt",	 "corepure",
-					   "core.gz", "rootfs.gz", "rootfs.cgz", "bootcd.gz"};
+	static const char *const part[] = {"initr",	"ramdisk",    "minirt",	   "corepure", "core.gz",
+					   "rootfs.gz", "rootfs.cgz", "bootcd.gz", "booster"};
 	return has_any(name, part, POD_ARRAY_LEN(part)) && !pod_ends_with_nocase(name, ".cfg") &&
 	       !pod_ends_with_nocase(name, ".conf") && !pod_ends_with_nocase(name, ".txt") &&
 	       !pod_ends_with_nocase(name, ".c32") && !pod_ends_with_nocase(name, ".mod");

@@ -13,7 +13,7 @@ struct seen {
 static void look(void *ctx, const struct pod_menu_item *i)
 {
 	struct seen *s = ctx;
-	FUZZ_REQUIRE(i->text[0] && pod_strlen(i->text) < POD_MENU_NAME_MAX);
+	FUZZ_REQUIRE((i->text[0] || i->kind == POD_MENU_ARGUMENTS) && pod_strlen(i->text) < POD_MENU_NAME_MAX);
 	s->items++;
 	if (i->kind != POD_MENU_ARGUMENTS)
 		return;
@@ -41,7 +41,8 @@ static void edit_unified(const char *text, size_t size, const char *words)
 	FUZZ_REQUIRE(!e.live);
 }
 
-static void edit(const char *text, size_t size, struct pod_menu_vars *vars, const char *words, const struct seen *s)
+static void edit(const char *path, const char *text, size_t size, struct pod_menu_vars *vars, const char *words,
+		 const struct seen *s)
 {
 	struct fuzz_env e = {0};
 	char *out;
@@ -49,7 +50,7 @@ static void edit(const char *text, size_t size, struct pod_menu_vars *vars, cons
 	uint32_t lines;
 	vars->count = 0;
 	e.alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, &e};
-	if (pod_arguments_edit(words, "boot/grub/grub.cfg", text, size, vars, &e.alloc, &out, &len, &lines) != POD_OK)
+	if (pod_arguments_edit(words, path, text, size, vars, &e.alloc, &out, &len, &lines) != POD_OK)
 		return;
 	FUZZ_REQUIRE(lines == s->lines && !out == !lines);
 	/* The words, and in an entry without arguments a line for them. */
@@ -62,13 +63,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pod_menu_vars *vars = calloc(1, sizeof *vars);
 	char *text = malloc(size ? size : 1);
-	struct seen s = {.size = size};
 	FUZZ_REQUIRE(vars && text);
 	memcpy(text, data, size);
-	pod_config_read("boot/grub/grub.cfg", text, size, vars, look, &s);
-	FUZZ_REQUIRE(s.items <= 2 * size);
-	edit(text, size, vars, "a=$b -quiet x;\"c d\"", &s);
-	edit(text, size, vars, "-a", &s);
+	/* The second one is told by its name. */
+	static const char *const paths[] = {"boot/grub/grub.cfg", "boot/refind_linux.conf"};
+	for (size_t i = 0; i < POD_ARRAY_LEN(paths); i++) {
+		struct seen s = {.size = size};
+		vars->count = 0;
+		pod_config_read(paths[i], text, size, vars, look, &s);
+		FUZZ_REQUIRE(s.items <= 2 * size);
+		edit(paths[i], text, size, vars, "a=$b -quiet x;\"c d\"", &s);
+		edit(paths[i], text, size, vars, "-a", &s);
+	}
 	edit_unified(text, size, "a=$b -quiet x;\"c d\"");
 	free(text);
 	free(vars);

@@ -35,8 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 1; i < size; i++)
 		b.lines += data[i] == '\n';
 	pod_menu_set(vars, "prefix", "/boot/grub");
-	static void (*const plain[])(const char *, size_t, pod_menu_fn *, void *) = {pod_menu_syslinux, pod_menu_bls,
-										     pod_menu_legacy};
+	static void (*const plain[])(const char *, size_t, pod_menu_fn *, void *) = {
+		pod_menu_syslinux, pod_menu_bls, pod_menu_legacy, pod_menu_refind, pod_menu_refind_linux};
 	unsigned which = data[0] % (POD_ARRAY_LEN(plain) + 1);
 	if (which)
 		plain[which - 1](text, size - 1, inside, &b);

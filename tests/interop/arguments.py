@@ -31,6 +31,7 @@ ADDED = b" acpi=off x$y"
 ADDED_GRUB = b" acpi=off x\\$y"
 
 LEGACY = b"default=0\ntitle Live\n\troot (hd0,0)\n\tkernel /live/vmlinuz boot=live%s%s\n\tinitrd /live/initrd.img\n"
+REFIND = b'menuentry "Live" {\n loader /live/vmlinuz\n initrd /live/initrd.img\n options "boot=live%s%s"\n}\n'
 
 
 def before_and_after(text, added):
@@ -42,10 +43,11 @@ def before_and_after(text, added):
 GRUB_WAS, GRUB_IS = before_and_after(GRUB, ADDED_GRUB)
 ISOLINUX_WAS, ISOLINUX_IS = before_and_after(ISOLINUX, ADDED)
 ENTRY_WAS, ENTRY_IS = before_and_after(ENTRY, ADDED)
+REFIND_WAS, REFIND_IS = before_and_after(REFIND, ADDED)
 LEGACY_WAS, LEGACY_IS = before_and_after(LEGACY, ADDED)
 FILES = {"boot/grub/grub.cfg": (GRUB_WAS, GRUB_IS), "boot/grub/loopback.cfg": (b"source /boot/grub/grub.cfg\n", None),
          "isolinux/isolinux.cfg": (ISOLINUX_WAS, ISOLINUX_IS), "loader/entries/live.conf": (ENTRY_WAS, ENTRY_IS),
-         "boot/grub/menu.lst": (LEGACY_WAS, LEGACY_IS)}
+         "boot/grub/menu.lst": (LEGACY_WAS, LEGACY_IS), "EFI/BOOT/refind.conf": (REFIND_WAS, REFIND_IS)}
 
 
 def equal(got, want, what):
@@ -159,9 +161,9 @@ def command(work):
     """isopod plan and export, --arguments."""
     isopod, image = os.path.join(B, "isopod"), os.path.join(work, "args.iso")
     report = json.loads(run(isopod, "plan", "--json", "--arguments", WORDS, image, status=None))
-    equal(report["argument_lines"], 5, "kernel lines")
+    equal(report["argument_lines"], 6, "kernel lines")
     equal(sorted(o["path"] for o in report["overlays"] if o["kind"] == "menu"),
-          ["again/grub.cfg", "boot/grub/menu.lst", "isolinux/isolinux.cfg", "loader/entries/live.conf"], "the menus that change")
+          ["EFI/BOOT/refind.conf", "again/grub.cfg", "boot/grub/menu.lst", "isolinux/isolinux.cfg", "loader/entries/live.conf"], "the menus that change")
     check(b"acpi=off" in run(isopod, "plan", "--arguments", WORDS, image, status=None), "the words are told")
     sock = os.path.join(work, "s")
     server = subprocess.Popen([isopod, "export", image, "--nbd", sock, "--once", "--arguments", "nomodeset"], stdout=subprocess.DEVNULL)

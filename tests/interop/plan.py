@@ -13,6 +13,7 @@ def iso_tree(work):
     initrds = {
         "live/initrd.img-6.1": newc(["/etc/hostname"]) + b"tail",
         "live/initrd.img-6.1-686": gzip.compress(newc(["/etc/hostname"]) + os.urandom(4800)),
+        "boot/booster-linux.img": newc(["/etc/hostname"]) + b"b",
         "boot/odd-name": b"\x28\xb5\x2f\xfd" + os.urandom(2044),  # only the configuration names it; exactly one sector
     }
     for p, data in initrds.items():
@@ -86,6 +87,8 @@ def kinds_of_initrds(work):
 
 LOADERS = {
     "boot/grub/menu.lst": "default 0\ntitle Live\n root (hd0,0)\n kernel /k boot=live\n initrd (cd)/%s\n",
+    "EFI/BOOT/refind.conf": "timeout 2\nmenuentry Live {\n volume LIVE\n loader \\k\n initrd \\%s\n options \"boot=live\"\n}\n",
+    "live/refind_linux.conf": '"Live" "boot=live initrd=\\%s"\n',
 }
 
 

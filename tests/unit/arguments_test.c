@@ -88,6 +88,38 @@ TEST(arguments_in_grub_legacy)
 	CHECK_EQ(lines, 1);
 }
 
+static const char *edit_at(const char *path, const char *words, const char *text)
+{
+	static struct pod_menu_vars vars;
+	char *out = NULL;
+	size_t len = 0;
+	CHECK(pod_arguments_edit(words, path, text, strlen(text), &vars, &test_alloc, &out, &len, &lines) == POD_OK);
+	snprintf(made, sizeof made, "%.*s", out ? (int)len : 1, out ? out : "=");
+	pod_free(&test_alloc, out);
+	return made;
+}
+
+TEST(arguments_in_refind)
+{
+	CHECK_STR(
+		edit("a -quiet x=\"b c\"",
+		     "menuentry A {\n loader /k\n options \"ro quiet\" # d\n submenuentry B {\n  add_options \"s\"\n }\n}\n"),
+		"menuentry A {\n loader /k\n options \"ro a \"\"x=b c\"\"\" # d\n submenuentry B {\n  add_options \"s a \"\"x=b c\"\"\"\n }\n}\n");
+	CHECK_EQ(lines, 2);
+	/* without any; in no quotes; of what need be no Linux */
+	CHECK_STR(
+		edit("a",
+		     "menuentry A {\n loader /k.efi # x\n initrd /i\n submenuentry B {\n }\n}\nmenuentry C {\n loader /l\n options ro\n}\n"
+		     "menuentry D {\n loader /d.efi\n options \"x\"\n}\n"),
+		"menuentry A {\n loader /k.efi # x\n\toptions \"a\"\n initrd /i\n submenuentry B {\n }\n}\nmenuentry C {\n loader /l\n"
+		" options \"ro a\"\n}\nmenuentry D {\n loader /d.efi\n options \"x\"\n}\n");
+	CHECK_EQ(lines, 2);
+	CHECK_STR(edit("-ro", "menuentry A {\n loader /k\n}\nmenuentry C {\n loader /l\n options ro\n}"),
+		  "menuentry A {\n loader /k\n}\nmenuentry C {\n loader /l\n options \n}");
+	CHECK_STR(edit_at("EFI/x/refind_linux.conf", "a -b", "\"A\" \"ro b\"\n# x\n\"C\" \"\"\nD e\n"),
+		  "\"A\" \"ro a\"\n# x\n\"C\" \"a\"\nD \"e a\"\n");
+}
+
 TEST(arguments_in_boot_loader_entries)
 {
 	CHECK_STR(edit("a b", "title x\nlinux /k\noptions ro\noptions quiet\ninitrd /i\n"),

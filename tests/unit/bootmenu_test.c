@@ -64,6 +64,23 @@ TEST(menu_grub_legacy)
 		  "I6.0 /d\n");
 }
 
+static const char *refind(const char *text)
+{
+	seen[0] = 0;
+	pod_menu_refind(text, strlen(text), note, NULL);
+	return seen;
+}
+
+TEST(menu_refind)
+{
+	CHECK_STR(
+		refind("include a.conf # b\nloader /no\nmenuentry \"A \"\"b\"\"\" {\n loader = /k # x\n initrd \"\\i j\"\n #initrd /no\n}\n"
+		       "initrd /no\nmenuentry B {\n volume x\n loader b.efi\n options \"a initrd=c d\"\n submenuentry C {\n  initrd /e\n }\n"
+		       " loader f\n}\n"),
+		"c1.0? a.conf\nE3.1 A \"\"b\"\"\nK4.1 /k\nI5.1 \\i j\nE9.2 B\n~C11.2 b.efi\n~I12.2 c\n~I14.2 /e\n~K16.2 f\n");
+	CHECK_STR(refind("menuentry\nloader\ninitrd \"\noptions \"initrd=\ninitrd \"/x"), "I5.1 /x\n");
+}
+
 TEST(menu_grub_entries)
 {
 	CHECK_STR(

@@ -120,6 +120,20 @@ TEST(config_grub_legacy)
 	CHECK_STR(in("set x=1\nmenuentry x {\n root=(hd0,1)\n chainloader /x\n initrd /i\n}\ntitle\n"), "I/i ");
 }
 
+TEST(config_refind)
+{
+	CHECK_STR(
+		in("timeout 20\ninclude theme.conf\nmenuentry \"Arch Linux\" {\n icon /EFI/refind/icons/os_arch.png\n volume \"Arch\"\n"
+		   " loader /boot/vmlinuz-linux\n initrd /boot/ram.img\n options \"root=PARTUUID=5 rw initrd=\\\\ucode\"\n"
+		   " submenuentry \"fallback\" {\n  initrd /boot/other.img\n }\n}\nmenuentry W {\n loader \\EFI\\w.efi\n}\n"),
+		"K/boot/vmlinuz-linux I/boot/ram.img I\\\\ucode I/boot/other.img ");
+	CHECK_STR(in_file("boot/refind_linux.conf",
+			  "# x\n\"Boot standard\" \"ro root=x initrd=boot\\\\ram initrd=boot\\\\r-%v\"\n"
+			  "\"title\"  \"kernel initrd=/a\"\n"),
+		  "Iboot\\\\ram I/a ");
+	CHECK_STR(in("menuentry x {\n linux /k\n initrd /i\n}\nloader\n"), "I/i ");
+}
+
 TEST(config_hostile_text_ends)
 {
 	char big[5000];

@@ -49,7 +49,7 @@ struct edit {
 	struct pod_alloc *alloc;
 	char *out;
 	size_t len, cap;
-	uint32_t lines;
+	uint32_t lines, hashes;
 	enum pod_status st;
 };
 
@@ -155,7 +155,12 @@ static bool has_newline(const char *p, const char *end)
 static void edit_line(void *ctx, const struct pod_menu_item *item)
 {
 	struct edit *e = ctx;
-	if (item->kind != POD_MENU_ARGUMENTS || item->at < e->copied || (item->unsure && !e->programs) ||
+	if (item->kind == POD_MENU_HASH && item->at >= e->copied) {
+		e->hashes++;
+		put(e, e->text + e->copied, item->at - e->copied);
+		e->copied = item->at + item->len;
+	}
+	if (item->kind != POD_MENU_ARGUMENTS || !*e->words || item->at < e->copied || (item->unsure && !e->programs) ||
 	    (!item->len && e->no_more))
 		return;
 	const char *p = e->text + item->at, *from = p, *end = p + item->len;
@@ -192,9 +197,9 @@ static enum pod_status end_text(struct edit *e, size_t len, char **out, size_t *
 {
 	*out = NULL;
 	*lines = e->lines;
-	if (e->lines)
+	if (e->lines || e->hashes)
 		put(e, e->text + e->copied, len - e->copied);
-	if (e->st != POD_OK || !e->lines) {
+	if (e->st != POD_OK || !(e->lines || e->hashes)) {
 		pod_free(e->alloc, e->out);
 		return e->st;
 	}

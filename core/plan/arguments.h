@@ -18,8 +18,8 @@
 /* Can these words be used so? Of a text that is too long, or has what is not printable ASCII in it, no. */
 bool pod_arguments_valid(const char *words);
 
-/* Makes `text`, a configuration at `path`, with these words; *out, *out_len: in memory of `a`, NULL if there is no kernel line in it.
- * *lines: how many kernel lines there are. `vars`: scratch. POD_E_LIMIT: it would become too long. */
+/* Makes `text`, a configuration at `path`, with these words, which may be none, and without hashes of what is served changed; *out, *out_len: in
+ * memory of `a`, NULL if there is neither in it. *lines: how many kernel lines got words. `vars`: scratch. POD_E_LIMIT: it would become too long. */
 enum pod_status POD_MUST_USE pod_arguments_edit(const char *words, const char *path, const char *text, size_t len,
 						struct pod_menu_vars *vars, struct pod_alloc *a, char **out, size_t *out_len,
 						uint32_t *lines);

@@ -52,9 +52,22 @@ static void refuse(struct pod_plan *p, const struct pod_found *f, const char *fm
 		p->arguments_refused = p->warning_count;
 }
 
-void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f)
+/* A hash in Limine's configuration is that of the file on the medium; what is served in its place has another, and Limine would stop: it gets the
+ * configuration without it. If the configuration's own hash was put into Limine's program (`limine enroll-config`), Limine stops at that
+ * instead, with words of its own; whether it was is not looked for. */
+bool pod_menus_change(const struct pod_handover *h, const struct pod_scan *s)
 {
-	refuse(p, f, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.");
+	return pod_arguments_wanted(h) || (s->hashed && s->initrd_count);
+}
+
+void pod_arguments_refuse(struct pod_handover *h, const struct pod_scan *s, const struct pod_found *f)
+{
+	if (s->hashed)
+		pod_plan_warn(h->plan,
+			      "%.80s: this boot menu is served unchanged: its loader refuses an initrd whose hash is in it.",
+			      f->path);
+	if (pod_arguments_wanted(h))
+		refuse(h->plan, f, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.");
 }
 
 void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why)
@@ -128,12 +141,12 @@ static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const st
 	size_t len = (size_t)f->node.size_bytes, out_len;
 	char *out;
 	if (pod_fs_read(s->fs, &f->node, 0, text, len) != POD_OK) { /* the loader will meet the same error */
-		pod_arguments_refuse(h->plan, f);
+		pod_arguments_refuse(h, s, f);
 		return pod_budget_status(s->fs->dev->budget);
 	}
 	enum pod_status st = edit_text(h, s, f, text, &out, &out_len, &menu->lines);
 	if (st == POD_E_LIMIT) {
-		pod_arguments_refuse(h->plan, f);
+		pod_arguments_refuse(h, s, f);
 		menu->lines = 0;
 		return POD_OK;
 	}
@@ -156,17 +169,17 @@ enum pod_status pod_arguments_each(struct pod_handover *h, struct pod_scan *s,
 	enum pod_status st = POD_OK;
 	for (size_t i = 0; st == POD_OK && i < s->config_count; i++) {
 		const struct pod_found *f = &s->config[i];
-		struct pod_menu_served menu = {.lines = 0};
+		struct pod_menu_served menu = {.size_bytes = 0};
 		if (f->start_bytes == UINT64_MAX || pod_scan_was_there(s, s->config, i))
 			continue;
 		total += f->node.size_bytes;
 		if (f->node.size_bytes > CONFIG_BYTES_MAX || total > CONFIGS_BYTES_MAX) {
-			pod_arguments_refuse(h->plan, f);
+			pod_arguments_refuse(h, s, f);
 			continue;
 		}
 		pod_map_init(&menu.map, s->alloc);
 		st = edit(h, s, f, text, &menu);
-		if (st == POD_OK && menu.lines)
+		if (st == POD_OK && menu.size_bytes)
 			st = cb(ctx, f, &menu);
 		pod_map_fini(&menu.map);
 	}
@@ -179,6 +192,7 @@ enum pod_status pod_arguments_note(struct pod_handover *h, const struct pod_foun
 {
 	h->plan->argument_lines += menu->lines;
 	return pod_plan_note(h->plan, POD_OVERLAY_MENU, start, menu->size_bytes, f->path,
-			     asked_for(h)[0] ? "boot menu with the kernel arguments that were asked for"
-					     : "boot menu that tells the system of its persistence file");
+			     !menu->lines      ? "boot menu without the hash of an initrd that is served changed"
+			     : asked_for(h)[0] ? "boot menu with the kernel arguments that were asked for"
+					       : "boot menu that tells the system of its persistence file");
 }

@@ -2,7 +2,7 @@
 /* Whose configuration a text is, by what its lines begin with; the grammars are in menu_*.c. */
 #include "core/plan/internal.h"
 
-enum loader { UNDECIDED, GRUB, SYSLINUX, BLS, LEGACY, REFIND };
+enum loader { UNDECIDED, GRUB, SYSLINUX, BLS, LEGACY, REFIND, LIMINE };
 
 /* Words that lines of one loader's configuration begin with, and of no other's. */
 static const struct {
@@ -32,7 +32,16 @@ static enum loader loader_of(const char *word, size_t len)
 }
 
 /* Words that others have, too: which of them there are tells. */
-enum { TITLE = 1 << 0, OLD = 1 << 1, LABEL = 1 << 2, MENUENTRY = 1 << 3, LOADER = 1 << 4, BELOW = 1 << 5 };
+enum {
+	TITLE = 1 << 0,
+	OLD = 1 << 1,
+	LABEL = 1 << 2,
+	MENUENTRY = 1 << 3,
+	LOADER = 1 << 4,
+	BELOW = 1 << 5,
+	PROTOCOL = 1 << 6,
+	PATHLIKE = 1 << 7
+};
 static const struct {
 	const char *word;
 	uint8_t bit;
@@ -48,7 +57,9 @@ static uint32_t mark_of(const char *word, size_t len)
 	for (size_t i = 0; i < POD_ARRAY_LEN(marks); i++)
 		if (pod_strlen(marks[i].word) == len && pod_strncasecmp(word, marks[i].word, len) == 0)
 			return marks[i].bit;
-	return 0;
+	if (len && (*word == '/' || *word == ':'))
+		return PATHLIKE;
+	return len > 8 && (word[8] == ':' || word[8] == '=') && pod_strncasecmp(word, "protocol", 8) == 0 ? PROTOCOL : 0;
 }
 
 /* As a rule the first word that is one loader's says it. */
@@ -70,6 +81,8 @@ static enum loader whose(const char *text, size_t len)
 	}
 	if ((has & TITLE) && (has & OLD) && !(has & (LABEL | MENUENTRY)))
 		return LEGACY;
+	if ((has & PROTOCOL) && (has & PATHLIKE)) /* an entry's line begins so */
+		return LIMINE;
 	if ((has & MENUENTRY) && (has & (LOADER | BELOW))) /* GRUB knows no such command */
 		return REFIND;
 	return found;
@@ -103,6 +116,9 @@ void pod_config_read(const char *path, const char *text, size_t len, struct pod_
 	case REFIND:
 		pod_menu_refind(text, len, cb, ctx);
 		return;
+	case LIMINE:
+		pod_menu_limine(text, len, cb, ctx);
+		return;
 	case LEGACY:
 		pod_menu_legacy(text, len, cb, ctx);
 		return;
@@ -132,10 +148,13 @@ static bool line_has_root(const char *line, size_t len)
 		return false;
 	if (len - at >= 6 && pod_strncasecmp(line + at, "initrd", 6) == 0)
 		return true;
+	if (len - at >= 11 && pod_strncasecmp(line + at, "module_path", 11) == 0) /* Limine's */
+		return true;
 	/* GRUB's own variable of that name */
 	bool own = word_starts(line + at, len - at, "set ") || word_starts(line + at, len - at, "search ");
 	for (; at < len; at++) {
-		bool begins = at == 0 || is_blank(line[at - 1]) || line[at - 1] == '"' || line[at - 1] == '\'';
+		bool begins = at == 0 || is_blank(line[at - 1]) || line[at - 1] == '"' || line[at - 1] == '\'' ||
+			      line[at - 1] == '=' || line[at - 1] == ':';
 		if (begins &&
 		    ((!own && word_starts(line + at, len - at, "root=")) || word_starts(line + at, len - at, "initrd=")))
 			return true;

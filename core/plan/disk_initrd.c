@@ -334,7 +334,7 @@ static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct p
 	pod_place_runs_free(&v->place, &s.runs);
 	if (!of_one_file(st))
 		return st;
-	pod_arguments_refuse(v->j->h->plan, f);
+	pod_arguments_refuse(v->j->h, &v->scan, f);
 	return POD_OK;
 }
 
@@ -357,7 +357,7 @@ static enum pod_status search(struct volume *v)
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
 	if (v->j->h->rq->ukis && !v->name[0]) /* firmware starts them, from a partition */
 		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->run->start_bytes, serve_uki, v));
-	return pod_arguments_wanted(v->j->h) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
+	return pod_menus_change(v->j->h, &v->scan) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 
 /* POD_E_NOT_FOUND: none that is known. Of Btrfs a default subvolume that was set is where the system is. */

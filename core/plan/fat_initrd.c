@@ -106,7 +106,7 @@ static enum pod_status collect_menu(void *ctx, const struct pod_found *f, struct
 	size_t before = j->count;
 	POD_TRY(add_item(j, f, "", 0));
 	if (j->count == before) {
-		pod_arguments_refuse(j->h->plan, f);
+		pod_arguments_refuse(j->h, &j->scan, f);
 		return POD_OK;
 	}
 	struct pod_menu_served *mine = pod_zalloc(j->h->plan->alloc, 1, sizeof *mine);
@@ -552,7 +552,7 @@ static enum pod_status search(struct job *j, struct pod_fs *fs)
 	const struct pod_uki_ops *ukis = j->h->rq->ukis;
 	if (ukis)
 		POD_TRY(ukis->each(j->h, &j->scan, j->base, collect_uki, j));
-	if (pod_arguments_wanted(j->h)) /* a persistence file may have been found meanwhile */
+	if (pod_menus_change(j->h, &j->scan)) /* a persistence file may have been found meanwhile */
 		POD_TRY(pod_arguments_each(j->h, &j->scan, collect_menu, j));
 	return ukis ? ukis->offer_look(j->h, &j->scan) : POD_OK;
 }

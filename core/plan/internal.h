@@ -39,6 +39,7 @@ struct pod_scan {
 	size_t record_count, record_cap;
 	const char **by;	    /* per initrd: the path of the configuration that names it, or NULL */
 	struct pod_dirent *entry;   /* scratch */
+	bool hashed;		    /* a configuration has hashes of files that are served changed (POD_MENU_HASH) */
 	bool cut_short;		    /* a limit, ours or the budget's, left something out */
 	char addon[256];	    /* the first addon of a unified kernel image, or "" */
 	char damaged[256];	    /* a folder that could not be read, or "" */
@@ -237,6 +238,8 @@ struct pod_menu_served {
 	uint64_t size_bytes;
 	uint32_t lines; /* of kernels */
 };
+/* Is any boot menu of the tree served changed? With arguments, or without the hash of an initrd in it. */
+bool pod_menus_change(const struct pod_handover *h, const struct pod_scan *s);
 /* Are there any: in the request, or for the persistence file? Known when pod_handover_prepare was called, where there is an initrd. */
 bool pod_arguments_wanted(const struct pod_handover *h);
 /* All of them. */
@@ -251,8 +254,8 @@ enum pod_status POD_MUST_USE pod_arguments_each(struct pod_handover *h, struct p
 /* Says in the plan that it is served so at `start`. */
 enum pod_status POD_MUST_USE pod_arguments_note(struct pod_handover *h, const struct pod_found *f,
 						const struct pod_menu_served *menu, uint64_t start);
-/* That it could not be. */
-void pod_arguments_refuse(struct pod_plan *p, const struct pod_found *f);
+/* That it could not be. `s`: the tree. */
+void pod_arguments_refuse(struct pod_handover *h, const struct pod_scan *s, const struct pod_found *f);
 /* The same of a unified kernel image. */
 enum pod_uki_refusal { POD_UKI_SECURE_BOOT, POD_UKI_NO_CMDLINE, POD_UKI_FORM, POD_UKI_PART };
 void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why);

@@ -123,7 +123,7 @@ static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct p
 	bool yes;
 	POD_TRY(in_one_piece(j, f, &names, &yes));
 	if (!yes || p->overlay_count + names >= POD_PLAN_OVERLAY_MAX) {
-		pod_arguments_refuse(p, f);
+		pod_arguments_refuse(j->h, &j->trees->tree[0].scan, f);
 		return POD_OK;
 	}
 	POD_TRY(pod_map_pad(&p->map, SECTOR));
@@ -145,7 +145,7 @@ enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_tree
 	POD_TRY(pod_scan_initrds(&x->tree[0].scan, h->plan, serve_one, &j));
 	if (ukis)
 		POD_TRY(x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j));
-	if (pod_arguments_wanted(h)) /* a persistence file may have been found meanwhile */
+	if (pod_menus_change(h, &x->tree[0].scan)) /* a persistence file may have been found meanwhile */
 		POD_TRY(pod_arguments_each(h, &x->tree[0].scan, serve_menu, &j));
 	return x->rq->ukis ? x->rq->ukis->offer_look(h, &x->tree[0].scan) : POD_OK;
 }

@@ -8,6 +8,7 @@
  *   BLS             entries of systemd-boot and other loaders ("The Boot Loader Specification", UAPI.1, type 1), and loader.conf
  *   GRUB Legacy     menu.lst and grub.conf of GRUB 0.97 and GRUB4DOS (menu_legacy.c)
  *   rEFInd          refind.conf and refind_linux.conf (menu_refind.c)
+ *   Limine          limine.conf and limine.cfg (menu_limine.c)
  */
 #ifndef POD_PLAN_MENU_H
 #define POD_PLAN_MENU_H
@@ -35,6 +36,8 @@ enum pod_menu_kind {
 	/* No file: where the arguments of a Linux kernel stand, also of one that Xen starts. text: what has to stand in front of further ones.
 	 * Of the other fields only those at the end and `entry` are filled, and `unsure`: they are an EFI program's, which need be no Linux. */
 	POD_MENU_ARGUMENTS,
+	/* No file: Limine: a hash of an initrd or a program in the line, at `at`; with another one the loader refuses the file. */
+	POD_MENU_HASH,
 };
 
 #define POD_MENU_NAME_MAX 256u
@@ -49,7 +52,7 @@ struct pod_menu_item {
 	/* GRUB: a path on another device, or on one that is not known; with the image as the medium it may well be meant. */
 	bool elsewhere;
 	const char *text;   /* what is named; valid during the call */
-	size_t at, len;	    /* ARGUMENTS: bytes of the text that was read */
+	size_t at, len;	    /* ARGUMENTS, HASH: bytes of the text that was read */
 	const char *escape; /* and the characters in them that need a backslash in front */
 	/* ARGUMENTS of rEFInd: what has to stand around them, once some were added, and for a quote in them. NULL: nothing, and a quote. */
 	const char *before, *behind, *quote;
@@ -73,6 +76,7 @@ void pod_menu_grub(const char *text, size_t len, struct pod_menu_vars *vars, pod
 void pod_menu_syslinux(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_bls(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_legacy(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
+void pod_menu_limine(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_refind(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_refind_linux(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 

@@ -160,6 +160,7 @@ struct naming {
 static void take(void *ctx, const struct pod_menu_item *item)
 {
 	struct naming *n = ctx;
+	n->s->hashed |= item->kind == POD_MENU_HASH;
 	if (n->st == POD_OK && item->kind <= POD_MENU_MODULE)
 		n->st = n->cb(n->ctx, n->config, item);
 }

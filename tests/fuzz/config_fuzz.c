@@ -7,19 +7,20 @@
 #include "core/plan/internal.h"
 
 struct seen {
-	size_t items, lines, end, size;
+	size_t items, lines, hashes, end, size;
 };
 
 static void look(void *ctx, const struct pod_menu_item *i)
 {
 	struct seen *s = ctx;
-	FUZZ_REQUIRE((i->text[0] || i->kind == POD_MENU_ARGUMENTS) && pod_strlen(i->text) < POD_MENU_NAME_MAX);
+	FUZZ_REQUIRE((i->text[0] || i->kind >= POD_MENU_ARGUMENTS) && pod_strlen(i->text) < POD_MENU_NAME_MAX);
 	s->items++;
-	if (i->kind != POD_MENU_ARGUMENTS)
+	if (i->kind < POD_MENU_ARGUMENTS)
 		return;
 	FUZZ_REQUIRE(i->at >= s->end && pod_in_range(i->at, i->len, s->size));
 	s->end = i->at + i->len;
-	s->lines += !i->unsure;
+	s->lines += i->kind == POD_MENU_ARGUMENTS && !i->unsure;
+	s->hashes += i->kind == POD_MENU_HASH;
 }
 
 static void edit_unified(const char *text, size_t size, const char *words)
@@ -52,7 +53,8 @@ static void edit(const char *path, const char *text, size_t size, struct pod_men
 	e.alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, &e};
 	if (pod_arguments_edit(words, path, text, size, vars, &e.alloc, &out, &len, &lines) != POD_OK)
 		return;
-	FUZZ_REQUIRE(lines == s->lines && !out == !lines);
+	FUZZ_REQUIRE(lines == (*words ? s->lines : 0) && !out == !(lines + s->hashes));
+	FUZZ_REQUIRE(*words || !out || len < size);
 	/* The words, and in an entry without arguments a line for them. */
 	FUZZ_REQUIRE(!out || len <= size + lines * (pod_strlen(words) * 2 + sizeof "\noptions "));
 	pod_free(&e.alloc, out);
@@ -74,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_REQUIRE(s.items <= 2 * size);
 		edit(paths[i], text, size, vars, "a=$b -quiet x;\"c d\"", &s);
 		edit(paths[i], text, size, vars, "-a", &s);
+		edit(paths[i], text, size, vars, "", &s);
 	}
 	edit_unified(text, size, "a=$b -quiet x;\"c d\"");
 	free(text);

@@ -13,7 +13,7 @@ static void inside(void *ctx, const struct pod_menu_item *i)
 {
 	struct bounds *b = ctx;
 	b->items++;
-	if (i->kind == POD_MENU_ARGUMENTS) {
+	if (i->kind >= POD_MENU_ARGUMENTS) {
 		FUZZ_REQUIRE(pod_in_range(i->at, i->len, b->size));
 		return;
 	}
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		b.lines += data[i] == '\n';
 	pod_menu_set(vars, "prefix", "/boot/grub");
 	static void (*const plain[])(const char *, size_t, pod_menu_fn *, void *) = {
-		pod_menu_syslinux, pod_menu_bls, pod_menu_legacy, pod_menu_refind, pod_menu_refind_linux};
+		pod_menu_syslinux, pod_menu_bls, pod_menu_legacy, pod_menu_refind, pod_menu_refind_linux, pod_menu_limine};
 	unsigned which = data[0] % (POD_ARRAY_LEN(plain) + 1);
 	if (which)
 		plain[which - 1](text, size - 1, inside, &b);

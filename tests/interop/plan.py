@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the plan makes of an ISO, seen by readers we did not write: xorriso (Rock Ridge), isoinfo (Joliet), mtools and fsck.fat (the FAT of
 El Torito images), and cpio (the archives around an initrd)."""
-import gzip, lzma, os, re, subprocess, tempfile
+import gzip, hashlib, lzma, os, re, subprocess, tempfile
 
 from common import check, finish
 from served import SHIM, extract, kernel, newc, plan, run, served_right, write
@@ -88,8 +88,30 @@ def kinds_of_initrds(work):
 LOADERS = {
     "boot/grub/menu.lst": "default 0\ntitle Live\n root (hd0,0)\n kernel /k boot=live\n initrd (cd)/%s\n",
     "EFI/BOOT/refind.conf": "timeout 2\nmenuentry Live {\n volume LIVE\n loader \\k\n initrd \\%s\n options \"boot=live\"\n}\n",
+    "limine.conf": "/Live\n    protocol: linux\n    path: boot():/k\n    module_path: boot():/%s\n",
+    "boot/limine.cfg": ":Live\nPROTOCOL=linux\nKERNEL_PATH=boot:///k\nMODULE_PATH=fslabel://LOADERS/%s\n",
     "live/refind_linux.conf": '"Live" "boot=live initrd=\\%s"\n',
 }
+
+
+def limine_hashes(work):
+    """Limine's configuration is served without the hash of an initrd that is changed, and with those of all else."""
+    src, archive = os.path.join(work, "hashes"), newc(["/etc/hostname"])
+    text = "timeout: 3\n/Live\n    protocol: linux\n    path: boot():/k%s\n    cmdline: boot=live\n    module_path: boot():/ram%s\n"
+    digest = ["#" + hashlib.blake2b(data).hexdigest() for data in (kernel(True), archive)]
+    write(os.path.join(src, "k"), kernel(True))
+    write(os.path.join(src, "ram"), archive)
+    write(os.path.join(src, "limine.conf"), (text % tuple(digest)).encode())
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "HASHES", "-o", os.path.join(work, "hashes.iso"), src)
+    told, virtual = plan(work, "hashes.iso")
+    x = os.path.join(work, "x")
+    check(not served_right(extract(virtual, "/ram", x), archive), "the initrd with a hash: " + told)
+    check(extract(virtual, "/limine.conf", x) == (text % (digest[0], "")).encode(), "the configuration without its hash: " + told)
+    # Nothing is changed that Limine would look at.
+    write(os.path.join(src, "limine.conf"), (text % (digest[0], "")).encode())
+    run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "HASHES", "-o", os.path.join(work, "plain.iso"), src)
+    told, virtual = plan(work, "plain.iso")
+    check(not re.search(r"^overlay 7 ", told, re.M), "a configuration without such a hash stays: " + told)
 
 
 def other_loaders(work):
@@ -172,6 +194,7 @@ def main():
         iso_tree(work)
         kinds_of_initrds(work)
         other_loaders(work)
+        limine_hashes(work)
         many_folders(work)
         fat_image(work, "fat12", 1440, 12, 1, 900)
         fat_image(work, "fat12-big-clusters", 4000, 12, 8, 900)

@@ -120,6 +120,32 @@ TEST(arguments_in_refind)
 		  "\"A\" \"ro a\"\n# x\n\"C\" \"a\"\nD \"e a\"\n");
 }
 
+#define HASH                                                                                                                     \
+	"#ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2"
+
+TEST(arguments_in_limine)
+{
+	CHECK_STR(edit("a -quiet",
+		       "/A\n  protocol: linux\n  path: boot():/k" HASH "\n  cmdline: ro quiet\n  module_path: boot():/i" HASH "\n"
+		       "/B\nprotocol: linux\npath: boot():/k\nmodule_path: boot():/i" HASH
+		       "\n\n/C\nprotocol: efi\npath: boot():/x" HASH
+		       "\ncmdline: x\n/D\nprotocol: linux\npath: boot():/k\ncmdline:\n"),
+		  "/A\n  protocol: linux\n  path: boot():/k" HASH "\n  cmdline: ro a\n  module_path: boot():/i\n"
+		  "/B\nprotocol: linux\npath: boot():/k\nmodule_path: boot():/i\ncmdline: a\n\n/C\nprotocol: efi\npath: boot():/x"
+		  "\ncmdline: x\n/D\nprotocol: linux\npath: boot():/k\ncmdline: a\n");
+	CHECK_EQ(lines, 3);
+	CHECK_STR(
+		edit("a",
+		     ":A\nPROTOCOL=linux\nKERNEL_PATH=boot:///k\nMODULE_PATH=boot:///i\n:B\nPROTOCOL=linux\nKERNEL_PATH=boot:///k\nCMDLINE="),
+		":A\nPROTOCOL=linux\nKERNEL_PATH=boot:///k\nMODULE_PATH=boot:///i\nCMDLINE=a\n:B\nPROTOCOL=linux\nKERNEL_PATH=boot:///k\nCMDLINE=a");
+	/* without words only hashes of what is served changed go */
+	CHECK_STR(edit("", "/A\nprotocol: linux\ncmdline: ro\nmodule_path: boot():/i" HASH "\n"),
+		  "/A\nprotocol: linux\ncmdline: ro\nmodule_path: boot():/i\n");
+	CHECK_EQ(lines, 0);
+	CHECK_STR(edit("", "/A\nprotocol: linux\npath: boot():/k" HASH "\ncmdline: ro\nmodule_path: boot():/i\n"), "=");
+	CHECK_STR(edit("", "linux /k ro\n"), "=");
+}
+
 TEST(arguments_in_boot_loader_entries)
 {
 	CHECK_STR(edit("a b", "title x\nlinux /k\noptions ro\noptions quiet\ninitrd /i\n"),

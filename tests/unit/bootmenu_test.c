@@ -12,7 +12,7 @@ static void note(void *ctx, const struct pod_menu_item *i)
 	static const char letter[] = "KIMmCc3FfSLUdDENA";
 	size_t at = strlen(seen);
 	(void)ctx;
-	if (i->kind == POD_MENU_ARGUMENTS) /* arguments_test.c */
+	if (i->kind >= POD_MENU_ARGUMENTS) /* arguments_test.c */
 		return;
 	snprintf(seen + at, sizeof seen - at, "%s%c%u.%u%s%s %s\n", i->elsewhere ? "~" : "", letter[i->kind], i->line, i->entry,
 		 i->unsure ? "?" : "",
@@ -79,6 +79,16 @@ TEST(menu_refind)
 		       " loader f\n}\n"),
 		"c1.0? a.conf\nE3.1 A \"\"b\"\"\nK4.1 /k\nI5.1 \\i j\nE9.2 B\n~C11.2 b.efi\n~I12.2 c\n~I14.2 /e\n~K16.2 f\n");
 	CHECK_STR(refind("menuentry\nloader\ninitrd \"\noptions \"initrd=\ninitrd \"/x"), "I5.1 /x\n");
+}
+
+TEST(menu_limine)
+{
+	seen[0] = 0;
+	const char *text =
+		"path: boot():/no\n/A\nprotocol: linux\n#path: boot():/no\npath: boot():/k\nmodule_path: boot(2):/i\n//+B\nPROTOCOL: efi\n"
+		"image_path: odd(1:):/x.efi\ndtb_path: boot():/d\n:C\nPROTOCOL=linux\nKERNEL_PATH=boot:///l\nMODULE_PATH=hdd://1:1/m\n";
+	pod_menu_limine(text, strlen(text), note, NULL);
+	CHECK_STR(seen, "E2.1 A\nK5.1 /k\n~I6.1 /i\nE7.2 B\n~C9.2 /x.efi\nf10.2 /d\nE11.3 C\nK13.3 /l\n~I14.3 /m\n");
 }
 
 TEST(menu_grub_entries)

@@ -83,6 +83,8 @@ TEST(config_root_or_initrd)
 	CHECK(has_root("KERNEL k\nAPPEND quiet initrd=i\n"));
 	CHECK(has_root("  linux /k root=LABEL=x\n"));
 	CHECK(has_root("options quiet root=/dev/sr0\n"));
+	CHECK(has_root("/x\n module_path: boot():/i\n"));
+	CHECK(has_root("CMDLINE=root=x\n"));
 	CHECK(!has_root("set root=(cd0)\nsearch --set root=x\nlinux /k boot=LABEL=x quiet\n"));
 	CHECK(!has_root("# initrd /i\n# linux /k root=x\nlinux /k noroot=1\n"));
 }
@@ -132,6 +134,28 @@ TEST(config_refind)
 			  "\"title\"  \"kernel initrd=/a\"\n"),
 		  "Iboot\\\\ram I/a ");
 	CHECK_STR(in("menuentry x {\n linux /k\n initrd /i\n}\nloader\n"), "I/i ");
+}
+
+#define HASH                                                                                                                     \
+	"#ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2ca6914d2"
+
+TEST(config_limine)
+{
+	CHECK_STR(in("timeout: 5\nwallpaper: boot():/w.png\n\n/+Arch\n  //Linux\n    protocol: linux\n    path: boot():/k\n"
+		     "    cmdline: root=x\n    module_path: boot():/ram" HASH
+		     "\n    MODULE_PATH: fslabel(A b):/a/c#d\n//More\nprotocol: linux\n"
+		     "kernel_path: boot(2):/l\nmodule_path: tftp():/no\nmodule_path: ${X}/no\nmodule_path: hdd(1:2):/m\n"),
+		  "K/k I/ram I/a/c#d K/l I/m ");
+	CHECK_STR(
+		in("TIMEOUT=5\n:Old\nCOMMENT=x\nPROTOCOL=linux\nKERNEL_PATH=boot:///k\nCMDLINE=a\nMODULE_PATH=$boot://1/a/b" HASH
+		   "\nMODULE_PATH=guid://736b5698-5ae1-4dff-be2c-ef8f44a61c52/c\n"),
+		"K/k I/a/b I/c ");
+	CHECK_STR(
+		in("/kernel\nprotocol: multiboot2\npath: boot():/m\nmodule_path: boot():/n\n/efi\nprotocol: efi\npath: boot():/x.efi\n"),
+		"M/m m/n ");
+	CHECK_STR(
+		in("/x\nprotocol: linux\nmodule_path: boot(:/\nmodule_path: boot():\nmodule_path: $\nmodule_path:\nmodule_path: /x\n"),
+		"");
 }
 
 TEST(config_hostile_text_ends)

@@ -88,8 +88,7 @@ static enum loader whose(const char *text, size_t len)
 	return found;
 }
 
-/* Its lines begin with words of the user's. */
-static bool is_refind_linux(const char *path)
+bool pod_config_is_refind_linux(const char *path)
 {
 	return pod_ends_with_nocase(path, "refind_linux.conf") || pod_ends_with_nocase(path, "refind-linux.conf");
 }
@@ -102,7 +101,7 @@ bool pod_config_is_bls(const char *text, size_t len)
 void pod_config_read(const char *path, const char *text, size_t len, struct pod_menu_vars *vars, pod_menu_fn *cb, void *ctx)
 {
 	char folder[POD_MENU_NAME_MAX];
-	if (is_refind_linux(path)) {
+	if (pod_config_is_refind_linux(path)) {
 		pod_menu_refind_linux(text, len, cb, ctx);
 		return;
 	}

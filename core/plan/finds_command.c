@@ -5,6 +5,7 @@
  * identifier and that the initramfs has in its scripts.
  */
 #include "core/plan/finds_int.h"
+#include "core/plan/menu.h"
 #include "core/base/mem.h"
 
 static bool is_blank(char c)
@@ -12,15 +13,37 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Whose arguments are a command line. */
+/* Whose arguments are a command line: of GRUB, SYSLINUX, entries of the Boot Loader Specification, rEFInd, Limine. */
 static bool takes_arguments(const char *word, size_t len)
 {
-	static const char *const known[] = {"linux",   "linux16",   "linuxefi", "append", "kernel",
-					    "options", "multiboot", "module",	"module2"};
+	static const char *const known[] = {"linux",	 "linux16", "linuxefi", "append",      "kernel",   "options",
+					    "multiboot", "module",  "module2",	"add_options", "cmdline:", "kernel_cmdline:"};
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
 		if (pod_strlen(known[i]) == len && pod_strncasecmp(word, known[i], len) == 0)
 			return true;
 	return false;
+}
+
+static bool begins(const char *text, size_t len, const char *with)
+{
+	size_t n = pod_strlen(with);
+	return len >= n && pod_strncasecmp(text, with, n) == 0;
+}
+
+/* Where the arguments begin in what is left of a line; `len`: it has none. */
+static size_t arguments_at(const char *path, const char *text, size_t len)
+{
+	static const char *const joined[] = {"cmdline=", "kernel_cmdline="}; /* of Limine before version 8 */
+	size_t stop = 0;
+	for (size_t i = 0; i < POD_ARRAY_LEN(joined); i++)
+		if (begins(text, len, joined[i]))
+			return pod_strlen(joined[i]);
+	/* The name and the arguments, each in quotes: neither is taken for the other. */
+	if (len && *text == '"' && pod_config_is_refind_linux(path))
+		return 0;
+	while (stop < len && !is_blank(text[stop]))
+		stop++;
+	return stop < len && takes_arguments(text, stop) ? stop : len;
 }
 
 size_t pod_finds_commands(const char *path, const char *text, size_t len, struct pod_finds_command *out, size_t max)
@@ -30,18 +53,17 @@ size_t pod_finds_commands(const char *path, const char *text, size_t len, struct
 	for (size_t at = 0, end; at < len && n < max; at = end + 1, line++) {
 		for (end = at; end < len && text[end] != '\n'; end++)
 			;
-		size_t word = at, stop;
+		size_t word = at;
 		while (word < end && is_blank(text[word]))
 			word++;
-		for (stop = word; stop < end && !is_blank(text[stop]); stop++)
-			;
-		if (stop == end || !takes_arguments(text + word, stop - word))
+		size_t from = word + arguments_at(path, text + word, end - word);
+		if (from == end)
 			continue;
 		struct pod_finds_command *c = &out[n++];
 		(void)pod_strlcpy(c->file, path, sizeof c->file);
 		c->line = line;
-		c->text = text + stop;
-		c->len = end - stop;
+		c->text = text + from;
+		c->len = end - from;
 	}
 	return n;
 }
@@ -80,12 +102,6 @@ bool pod_command_has_value(const struct pod_finds_request *rq, uint32_t name_has
 			    memcmp(value, p.value, p.value_len) == 0)
 				return true;
 	return false;
-}
-
-static bool begins(const char *text, size_t len, const char *with)
-{
-	size_t n = pod_strlen(with);
-	return len >= n && pod_strncasecmp(text, with, n) == 0;
 }
 
 /* LABEL=x, and others that the kernel or blkid(8) know; the value must not be a variable of the loader's. */

@@ -80,6 +80,9 @@ void pod_menu_limine(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_refind(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 void pod_menu_refind_linux(const char *text, size_t len, pod_menu_fn *cb, void *ctx);
 
+/* Is it rEFInd's file beside a kernel? Its lines begin with words of the user's: nothing else tells. */
+bool pod_config_is_refind_linux(const char *path);
+
 /* Are these (at least 6) bytes the beginning of something that the kernel unpacks as an initrd? */
 bool pod_menu_initrd_content(const uint8_t *p);
 

@@ -127,3 +127,27 @@ TEST(finds_wants_no_modules)
 	for (size_t i = 0; i < POD_ARRAY_LEN(no); i++)
 		CHECK(!pod_finds_wants(no[i]));
 }
+
+/* "LINE: TEXT" of each. */
+static const char *commands(const char *path, const char *text)
+{
+	static struct pod_finds_command c[8];
+	static char all[512];
+	size_t n = pod_finds_commands(path, text, strlen(text), c, 8), at = 0;
+	all[0] = 0;
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(all + at, sizeof all - at, "%u:%.*s|", c[i].line, (int)c[i].len, c[i].text);
+	return all;
+}
+
+TEST(finds_command_lines_of_each_loader)
+{
+	CHECK_STR(commands("grub.cfg", "menuentry x {\n\tlinux /k a\n}\n"), "2: /k a|");
+	CHECK_STR(commands("menu.lst", "title x\nkernel /k a\n"), "2: /k a|");
+	CHECK_STR(commands("refind.conf", "menuentry x {\n options \"a\"\n submenuentry y {\n  add_options \"b\"\n"),
+		  "2: \"a\"|4: \"b\"|");
+	CHECK_STR(commands("boot/refind_linux.conf", "# x\n\"Live\" \"a b\"\n"), "2:\"Live\" \"a b\"|");
+	CHECK_STR(commands("grub.cfg", "\"Live\" \"a b\"\n"), "");
+	CHECK_STR(commands("limine.conf", "/x\n  cmdline: a=b\n"), "2: a=b|");
+	CHECK_STR(commands("limine.cfg", ":x\nKERNEL_CMDLINE=a=b\nCMDLINE=\n"), "2:a=b|");
+}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import disk_cases
 import kernel_cases
+import loader_cases
 import memory_cases
 import partition_cases
 import quirk_cases
@@ -49,6 +50,7 @@ MARKER = {
     "nosquash": r"Unable to find a medium containing a live file system",
     **disk_cases.MARKERS,
     **search_cases.MARKERS,
+    **loader_cases.MARKERS,
     **kernel_cases.MARKERS,
 }
 
@@ -451,6 +453,8 @@ kernel_cases.add_to(case)
 
 # Systems that search otherwise.
 search_cases.add_to(case)
+# Other loaders.
+loader_cases.add_to(case)
 
 # Firmware with the faults of other machines.
 quirk_cases.add_to(case, MENU, MARKER["efionly"])

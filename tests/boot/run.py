@@ -21,6 +21,7 @@ import time
 import traceback
 
 import cases
+import loader_cases
 import search_cases
 import secure
 import sticks
@@ -156,7 +157,7 @@ def run_case(env, case, broken):
                     vm.send_raw(case.answer[1])
                 fail = None if case.choose == "menu" else cases.MENU_ERROR
                 if fail and case.medium != "nosquash":
-                    fail += "|" + cases.LIVE_ERROR + "|" + search_cases.GIVEN_UP
+                    fail += "|" + cases.LIVE_ERROR + "|" + search_cases.GIVEN_UP + "|" + loader_cases.GIVEN_UP
                 cases.wait_marker(vm, marker, case.timeout, fail=fail)
                 took, read = vm.seconds(), vm.blockstats()["bytes"] / sticks.MIB
                 if case.forbid and re.search(case.forbid, vm.text):

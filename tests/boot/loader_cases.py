@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Loaders whose configuration is the only place that says which file is the initrd: from power-on to the system that it starts, which finds its
+medium only if the shim is in that file."""
+
+import re
+import subprocess
+
+from vm import BootError
+
+# The configuration, and the initrd in it, of each.
+LOADERS = {"wren": ("boot/grub/menu.lst", "bios")}
+MARKERS = {m: "pod%s login:" % m for m in LOADERS}
+GIVEN_UP = "(?:%s) found no volume with its words" % "|".join(LOADERS)
+
+
+def check_found(vm, env, case):
+    """What `plan` says of it; that the loader's own entry started it; a medium that can be read."""
+    config = LOADERS[case.medium][0]
+    told = subprocess.run([env.isopod, "plan", env.stick(case.stick) + ":" + case.file], capture_output=True, text=True).stdout
+    if not re.search(r"parts/ram.*" + re.escape(config), told):
+        raise BootError("plan does not say what names the initrd: " + told)
+    found = re.search(r"%s: the medium is (/dev/\w+), by started=(\S+)" % case.medium, vm.text)
+    if not found or not config.endswith(found[2]):
+        raise BootError("it does not say where it found its medium, or another entry started it")
+    vm.login()
+    st, out = vm.run("cat /cd/word.txt; cat /cd/system.sfs | wc -c; ls -d /isopod /.isopod 2>&1")
+    if case.medium + ", on its own medium" not in out or not re.search(r"^\d{6,}$", out, re.M) or re.search(r"^/\.?isopod$", out, re.M):
+        raise BootError("the medium cannot be read, or something is left over: " + out)
+    return "the medium is " + found[1]
+
+
+def add_to(case):
+    for m, (_, fw) in LOADERS.items():
+        long = {"group": "long", "timeout": 240, "wrong": "floppy" if fw == "bios" else "efionly"}
+        case("%s-loader-%s" % (fw, m), fw, "loaders", m, after=check_found, writes=True, **long)

@@ -8,7 +8,7 @@ import subprocess
 from vm import BootError
 
 # The configuration, and the initrd in it, of each.
-LOADERS = {"wren": ("boot/grub/menu.lst", "bios")}
+LOADERS = {"wren": ("boot/grub/menu.lst", "bios"), "crake": ("EFI/BOOT/refind.conf", "uefi")}
 MARKERS = {m: "pod%s login:" % m for m in LOADERS}
 GIVEN_UP = "(?:%s) found no volume with its words" % "|".join(LOADERS)
 
@@ -29,7 +29,16 @@ def check_found(vm, env, case):
     return "the medium is " + found[1]
 
 
+def check_arguments(vm, env, case):
+    """A word more, and one less, in the line that the loader gave."""
+    said = check_found(vm, env, case)
+    st, out = vm.run("cat /proc/cmdline")
+    words = out.split()
+    if "isopod.test=mantis" not in words or "started=" + LOADERS[case.medium][0].split("/")[-1] not in words:
+        raise BootError("not the arguments that were asked for: " + out)
+    return said
+
+
 def add_to(case):
-    for m, (_, fw) in LOADERS.items():
-        long = {"group": "long", "timeout": 240, "wrong": "floppy" if fw == "bios" else "efionly"}
-        case("%s-loader-%s" % (fw, m), fw, "loaders", m, after=check_found, writes=True, **long)
+    case("bios-loader-wren", "bios", "loaders", "wren", after=check_found, writes=True, group="long", timeout=240, wrong="floppy")
+    case("uefi-loader-crake-arguments", "uefi", "loaders", "crake", "arguments", after=check_arguments, group="long", timeout=240, wrong="efionly")

@@ -445,7 +445,7 @@ STICKS = {
     "partition-egg": Stick(["plover", "limpet", "floppy", "efionly"], size="256M", finish=kernel_cases.add_partition),
     "memory": Stick(["grubfloppy", "cicada", "mayfly", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "search": Stick(["badger", "swift", "mole", "shrike", "cuckoo", "floppy", "efionly"], size="384M", finish=search_cases.lengthen),
-    "loaders": Stick(["wren", "floppy", "efionly"], size="384M"),
+    "loaders": Stick(["wren", "crake", "floppy", "efionly"], size="384M"),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),
     "gpt": Stick(["live"] + FEW, size="4G", options=["--table", "gpt"]),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Logical volumes of Linux' LVM2 whose bytes all lie on one disk: where, and as a device. Format: lvm.c.
+ * Logical volumes of Linux' LVM2 whose bytes all lie on one disk. Format: lvm.c.
  */
 #ifndef POD_DISK_LVM_H
 #define POD_DISK_LVM_H
@@ -42,19 +42,5 @@ struct pod_lvm {
 enum pod_status POD_MUST_USE pod_lvm_read(struct pod_dev *disk, const struct pod_parttab *table, struct pod_alloc *a,
 					  struct pod_lvm *out);
 void pod_lvm_free(struct pod_lvm *l, struct pod_alloc *a); /* zeroed is legal */
-
-/* Where the byte `off_bytes` lies, which must be within the runs; returns how many bytes follow it there. */
-uint64_t pod_lvm_place(const struct pod_lvm_run *run, size_t runs, uint64_t off_bytes, uint64_t *at_bytes);
-
-/* Runs of a disk as a read-only device; both must outlive it. */
-struct pod_lvm_dev {
-	struct pod_dev dev;
-	struct pod_dev *disk;
-	const struct pod_lvm_run *run;
-	size_t runs;
-};
-/* POD_E_RANGE: they are not all on the disk. */
-enum pod_status POD_MUST_USE pod_lvm_dev_init(struct pod_lvm_dev *d, struct pod_dev *disk, const struct pod_lvm_run *run,
-					      size_t runs);
 
 #endif

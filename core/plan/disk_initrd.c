@@ -14,25 +14,17 @@
  */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
-#include "core/disk/lvm.h"
 #include "core/fs/btrfs.h"
 #include "core/fs/ext.h"
 #include "core/fs/fat_place.h"
 #include "core/fs/xfs.h"
 
-enum {
-	CACHE_LINES = 64,
-	CACHE_LINE = 4096,
-	SECTOR = 512,
-};
+enum { SECTOR = 512 };
 
 /* What there is on the disk. */
 struct job {
 	struct pod_handover *h;
-	struct pod_mapdev disk;
-	struct pod_cache cache; /* over it */
-	struct pod_parttab table;
-	struct pod_lvm lvm;
+	struct pod_volumes volumes;
 	size_t kernels;
 	char closed
 		[48]; /* "LUKS", "LVM (raid1)", "Btrfs with ...": what a partition was that cannot be looked into; "": none was such */
@@ -43,11 +35,7 @@ struct job {
 /* A partition, or a logical volume, with a filesystem. */
 struct volume {
 	struct job *j;
-	uint32_t number;	       /* of the partition; 0: there are none */
-	const char *name;	       /* of a logical volume, else "" */
-	const struct pod_lvm_run *run; /* where it lies on the disk */
-	size_t runs;
-	struct pod_lvm_dev dev;
+	struct pod_volume *at;
 	struct pod_fs fs;
 	struct pod_place place;
 	struct pod_scan scan;
@@ -60,14 +48,19 @@ struct volume {
 /* Where the bytes from `off` on lie on the disk, and how many of `len` lie there together; 0: they are not in the volume. */
 static uint64_t on_disk(const struct volume *v, uint64_t off, uint64_t len, uint64_t *at)
 {
-	return pod_min_u64(pod_lvm_place(v->run, v->runs, off, at), len);
+	const struct pod_map *runs = &v->at->runs;
+	if (off >= runs->size_bytes)
+		return 0;
+	const struct pod_seg *s = &runs->seg[pod_map_find(runs, off)];
+	*at = s->source + (off - s->start_bytes);
+	return pod_min_u64(len, s->start_bytes + s->length_bytes - off);
 }
 
 /* Of the first one, for those who ask where something is. */
 static uint64_t first_on_disk(const struct volume *v, uint64_t off)
 {
 	uint64_t at = 0;
-	(void)pod_lvm_place(v->run, v->runs, off, &at);
+	(void)on_disk(v, off, 1, &at);
 	return at;
 }
 
@@ -90,17 +83,7 @@ static enum pod_status show(struct pod_place *p, uint64_t off, const void *data,
 static enum pod_status shown(struct pod_place *p, uint64_t off, void *buf, size_t len)
 {
 	struct volume *v = p->ctx;
-	uint64_t at;
-	for (uint8_t *to = buf; len;) {
-		size_t n = (size_t)on_disk(v, off, len, &at);
-		if (!n)
-			return POD_E_RANGE;
-		POD_TRY(pod_map_read(&v->j->h->plan->map, v->j->h->rq->disk, at, to, n));
-		to += n;
-		off += n;
-		len -= n;
-	}
-	return POD_OK;
+	return pod_map_read(&v->at->runs, &v->j->volumes.disk.dev, off, buf, len);
 }
 
 /* Shows `pieces` in the runs from `first` on, which have room for them. */
@@ -197,8 +180,8 @@ static void note_volume(const struct volume *v, size_t first)
 {
 	struct pod_plan *p = v->j->h->plan;
 	for (; first < p->initrd_count; first++) {
-		p->initrd[first].partition = v->number;
-		(void)pod_strlcpy(p->initrd[first].volume, v->name, sizeof p->initrd[first].volume);
+		p->initrd[first].partition = v->at->number;
+		(void)pod_strlcpy(p->initrd[first].volume, v->at->name, sizeof p->initrd[first].volume);
 	}
 }
 
@@ -355,8 +338,8 @@ static enum pod_status search(struct volume *v)
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
-	if (v->j->h->rq->ukis && !v->name[0]) /* firmware starts them, from a partition */
-		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, v->run->start_bytes, serve_uki, v));
+	if (v->j->h->rq->ukis && !v->at->name[0]) /* firmware starts them, from a partition */
+		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, first_on_disk(v, 0), serve_uki, v));
 	return pod_menus_change(v->j->h, &v->scan) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
 }
 
@@ -367,7 +350,7 @@ static enum pod_status open_volume(struct volume *v, struct pod_alloc *a)
 							    &pod_place_btrfs_default, &pod_place_btrfs};
 	struct pod_diag diag = {0};
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++) {
-		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->dev.dev, a, &diag);
+		enum pod_status st = pod_fs_open_as(&v->fs, known[i]->fs, &v->at->dev.dev, a, &diag);
 		if (st == POD_OK) {
 			pod_place_init(&v->place, known[i], &v->fs);
 			v->place.show = show;
@@ -399,10 +382,10 @@ static enum pod_status look_for_raid(struct volume *v, uint64_t at)
 {
 	static const uint8_t begin[8] = {0xFC, 0x4E, 0x2B, 0xA9, 1, 0, 0, 0};
 	uint8_t s[SECTOR] = {0};
-	if (pod_in_range(at, SECTOR, v->dev.dev.size_bytes))
-		POD_TRY(pod_dev_read(&v->dev.dev, at, s, sizeof s));
+	if (pod_in_range(at, SECTOR, v->at->dev.dev.size_bytes))
+		POD_TRY(pod_dev_read(&v->at->dev.dev, at, s, sizeof s));
 	if (memcmp(s, begin, sizeof begin) == 0)
-		close_it(v->j, v->number, "Linux RAID", "");
+		close_it(v->j, v->at->number, "Linux RAID", "");
 	return POD_OK;
 }
 
@@ -411,14 +394,14 @@ static enum pod_status look_for_closed(struct volume *v)
 {
 	static const uint8_t luks[6] = {'L', 'U', 'K', 'S', 0xBA, 0xBE};
 	uint8_t s[SECTOR] = {0};
-	if (v->dev.dev.size_bytes >= SECTOR)
-		POD_TRY(pod_dev_read(&v->dev.dev, 0, s, sizeof s));
+	if (v->at->runs.size_bytes >= SECTOR)
+		POD_TRY(pod_dev_read(&v->at->dev.dev, 0, s, sizeof s));
 	if (v->closed)
-		close_it(v->j, v->number, v->closed, "");
+		close_it(v->j, v->at->number, v->closed, "");
 	else if (memcmp(s, luks, sizeof luks) == 0)
-		close_it(v->j, v->number, *v->name ? "LUKS in LVM" : "LUKS", "");
+		close_it(v->j, v->at->number, *v->at->name ? "LUKS in LVM" : "LUKS", "");
 	else if (memcmp(s + 3, "-FVE-FS-", 8) == 0)
-		v->j->bitlocker = v->number ? v->number : 1;
+		v->j->bitlocker = v->at->number ? v->at->number : 1;
 	POD_TRY(look_for_raid(v, 0));
 	return look_for_raid(v, 4096);
 }
@@ -432,7 +415,7 @@ static enum pod_status look_for_windows(struct volume *v)
 	struct pod_node node;
 	if (v->j->windows || pod_image_is_vhd(v->j->h->plan->container))
 		return POD_OK;
-	enum pod_status st = pod_fs_open_as(&v->fs, &pod_fs_ntfs, &v->dev.dev, a, NULL);
+	enum pod_status st = pod_fs_open_as(&v->fs, &pod_fs_ntfs, &v->at->dev.dev, a, NULL);
 	if (st != POD_OK)
 		return pod_is_fatal(st) ? st : POD_OK;
 	scratch = pod_zalloc(a, 1, sizeof *scratch);
@@ -441,24 +424,24 @@ static enum pod_status look_for_windows(struct volume *v)
 		st = pod_fs_lookup(&v->fs, loader[i], &node, scratch);
 	pod_free(a, scratch);
 	if (st == POD_OK)
-		v->j->windows = v->number ? v->number : 1;
+		v->j->windows = v->at->number ? v->at->number : 1;
 	return pod_is_fatal(st) ? st : POD_OK;
 }
 
-static enum pod_status look_into(struct job *j, uint32_t number, const char *name, const struct pod_lvm_run *run, size_t runs)
+static enum pod_status look_into(void *ctx, struct pod_volume *at)
 {
+	struct job *j = ctx;
 	struct pod_plan *p = j->h->plan;
+	if (at->why) {
+		close_it(j, at->number, "LVM", at->why);
+		return POD_OK;
+	}
 	struct volume *v = pod_zalloc(p->alloc, 1, sizeof *v);
 	if (!v)
 		return POD_E_NOMEM;
 	v->j = j;
-	v->number = number;
-	v->name = name;
-	v->run = run;
-	v->runs = runs;
-	enum pod_status st = pod_lvm_dev_init(&v->dev, &j->cache.dev, run, runs);
-	if (st == POD_OK)
-		st = open_volume(v, p->alloc);
+	v->at = at;
+	enum pod_status st = open_volume(v, p->alloc);
 	if (st == POD_E_NOT_FOUND) {
 		st = look_for_closed(v);
 		if (st == POD_OK)
@@ -467,55 +450,30 @@ static enum pod_status look_into(struct job *j, uint32_t number, const char *nam
 		st = search(v);
 	}
 	if (v->served && v->place.ops->dirty && v->place.ops->dirty(&v->fs)) {
-		if (*name)
+		if (*at->name)
 			pod_plan_warn(p, "Logical volume %s was not shut down cleanly: its boot loader may see older files.",
-				      name);
+				      at->name);
 		else
-			pod_plan_warn(p, "Partition %u was not shut down cleanly: its boot loader may see older files.", number);
+			pod_plan_warn(p, "Partition %u was not shut down cleanly: its boot loader may see older files.",
+				      at->number);
 	}
 	pod_place_fini(&v->place);
 	pod_scan_free(&v->scan);
 	pod_fs_close(&v->fs);
 	pod_free(p->alloc, v);
-	return pod_is_fatal(st) ? st : POD_OK; /* a damaged partition does not hide the others */
+	return st;
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------ */
 
-/* As many as there are; those that cannot be looked into are told. */
-static enum pod_status look_into_volumes(struct job *j)
-{
-	enum pod_status st = pod_lvm_read(&j->cache.dev, &j->table, j->h->plan->alloc, &j->lvm);
-	if (st == POD_OK && j->lvm.unread != UINT32_MAX)
-		close_it(j, j->lvm.unread, "LVM", "");
-	for (size_t i = 0; st == POD_OK && i < j->lvm.volumes; i++) {
-		const struct pod_lvm_volume *l = &j->lvm.volume[i];
-		if (l->why[0])
-			close_it(j, l->partition, "LVM", l->why);
-		else
-			st = look_into(j, l->partition, l->name, l->run, l->runs);
-	}
-	return st;
-}
-
-static enum pod_status look_into_partitions(struct job *j)
-{
-	struct pod_lvm_run whole = {0, j->cache.dev.size_bytes};
-	enum pod_status st = pod_parttab_read(&j->cache.dev, j->h->plan->alloc, &j->table, NULL);
-	if (st == POD_OK && j->table.kind == POD_PARTTAB_NONE)
-		return look_into(j, 0, "", &whole, 1);
-	for (uint32_t i = 0; st == POD_OK && i < j->table.count; i++) {
-		struct pod_lvm_run run = {j->table.part[i].start_bytes, j->table.part[i].length_bytes};
-		st = look_into(j, j->table.part[i].number, "", &run, 1);
-	}
-	return st;
-}
-
 static enum pod_status look_into_all(struct job *j)
 {
-	enum pod_status st = look_into_partitions(j);
+	enum pod_status st = pod_volumes_open(&j->volumes, &j->h->plan->map, j->h->rq->disk, j->h->plan->alloc);
+	j->h->volumes = &j->volumes;
 	if (st == POD_OK)
-		st = look_into_volumes(j);
+		st = pod_volumes_each(&j->volumes, look_into, j);
+	j->h->volumes = NULL;
+	pod_volumes_close(&j->volumes);
 	return pod_is_fatal(st) ? st : POD_OK;
 }
 
@@ -556,10 +514,7 @@ enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
 	if (!j)
 		return POD_E_NOMEM;
 	j->h = h;
-	pod_mapdev_init(&j->disk, &p->map, h->rq->disk, SECTOR);
-	enum pod_status st = pod_cache_init(&j->cache, &j->disk.dev, p->alloc, CACHE_LINES, CACHE_LINE);
-	if (st == POD_OK)
-		st = look_into_all(j);
+	enum pod_status st = look_into_all(j);
 	if (st == POD_E_BUDGET) { /* those that are served already can start */
 		pod_plan_warn(p, "Looking through the partitions would take too long: an initrd may be served unchanged.");
 		st = POD_OK;
@@ -568,9 +523,6 @@ enum pod_status pod_plan_disk_initrds(struct pod_handover *h)
 		warn_if_none(j);
 		warn_of_modules(j);
 	}
-	pod_lvm_free(&j->lvm, p->alloc);
-	if (j->cache.line)
-		pod_cache_fini(&j->cache, p->alloc);
 	pod_free(p->alloc, j);
 	return st;
 }

@@ -4,6 +4,7 @@
 #define POD_PLAN_INTERNAL_H
 
 #include "core/base/str.h"
+#include "core/disk/lvm.h"
 #include "core/plan/arguments.h"
 #include "core/plan/menu.h"
 #include "core/plan/plan.h"
@@ -127,6 +128,30 @@ void pod_cpio_add_header(struct pod_cpio *c, const char *name, uint32_t mode, ui
 void pod_cpio_put(struct pod_cpio *c, const void *data, size_t len);
 void pod_cpio_end(struct pod_cpio *c, size_t align);
 
+/* A partition, the whole disk where there are none, or a logical volume. */
+struct pod_volume {
+	uint32_t number;     /* of the partition, of a logical volume the one with its first byte; 0: there are none */
+	const char *name;    /* of a logical volume, else "" */
+	const char *why;     /* NULL; or that it is LVM that cannot be read, and why, where that is known: then it has no bytes */
+	struct pod_map runs; /* where it lies on the disk */
+	struct pod_mapdev dev;
+};
+/* What there is of them on the disk that a map shows. */
+struct pod_volumes {
+	struct pod_alloc *alloc;
+	struct pod_mapdev disk;
+	struct pod_cache cache; /* over it: as it was when it was read first */
+	struct pod_parttab table;
+	struct pod_lvm lvm;
+};
+/* Of a zeroed one. To be closed in any case. */
+enum pod_status POD_MUST_USE pod_volumes_open(struct pod_volumes *x, const struct pod_map *map, struct pod_dev *disk,
+					      struct pod_alloc *a);
+void pod_volumes_close(struct pod_volumes *x);
+/* Partitions first. `v` is the callback's until it returns. What is wrong with one (pod_is_fatal) does not hide the others. */
+typedef enum pod_status pod_volume_fn(void *ctx, struct pod_volume *v);
+enum pod_status POD_MUST_USE pod_volumes_each(struct pod_volumes *x, pod_volume_fn *cb, void *ctx);
+
 /* A kernel module that comes with the record. */
 struct pod_module {
 	char name[96]; /* in the archive */
@@ -150,9 +175,10 @@ struct pod_handover {
 	size_t chunk_bytes;
 	struct pod_module *module; /* POD_MODULES_MAX of them, or NULL: there is none */
 	uint32_t module_count;
-	bool asked;		/* for a persistence file, and what a disk needs */
-	enum pod_status answer; /* to that */
-	bool disk_told;		/* the record has the chunk of the disk */
+	bool asked;		     /* for a persistence file, and what a disk needs */
+	enum pod_status answer;	     /* to that */
+	bool disk_told;		     /* the record has the chunk of the disk */
+	struct pod_volumes *volumes; /* of a disk, while its initrds are served; else NULL */
 };
 enum { POD_PRE_LEN = 2048 };
 enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *blob_off);

@@ -11,7 +11,6 @@
  * kernel; then nothing is missing.
  */
 #include "core/plan/internal.h"
-#include "core/disk/lvm.h"
 #include "core/base/mem.h"
 #include "core/fs/fs.h"
 
@@ -222,7 +221,7 @@ enum pod_status pod_handover_modules_of(struct pod_handover *h, struct pod_fs *r
 	return st == POD_E_NOT_FOUND ? POD_OK : st;
 }
 
-/* --- the partitions and logical volumes ---------------------------------------------------------------------------------------- */
+/* --- the partitions and logical volumes ------------------------------------------------------------------ */
 
 /* POD_OK also where it is another filesystem, or damaged. *opened: it is that one. */
 static enum pod_status look_into_as(struct pod_handover *h, struct pod_dev *d, const struct pod_fs_ops *ops, bool *opened)
@@ -236,67 +235,21 @@ static enum pod_status look_into_as(struct pod_handover *h, struct pod_dev *d, c
 		st = pod_handover_modules_of(h, fs);
 	pod_fs_close(fs);
 	pod_free(h->plan->alloc, fs);
-	if (st == POD_E_FORMAT || st == POD_E_CORRUPT || st == POD_E_UNSUPPORTED || st == POD_E_RANGE || st == POD_E_LIMIT)
-		st = POD_OK;
-	return st;
+	return pod_is_fatal(st) ? st : POD_OK;
 }
 
 /* Of one that is a root filesystem, or may be. */
-static enum pod_status look_into(struct pod_handover *h, struct pod_dev *d)
+static enum pod_status look_into(void *ctx, struct pod_volume *v)
 {
 	static const struct pod_fs_ops *const known[] = {&pod_fs_ext, &pod_fs_xfs, &pod_fs_btrfs_default, &pod_fs_btrfs};
 	enum pod_status st = POD_OK;
 	bool opened = false;
 	for (size_t i = 0; st == POD_OK && !opened && i < POD_ARRAY_LEN(known); i++)
-		st = look_into_as(h, d, known[i], &opened);
+		st = look_into_as(ctx, &v->dev.dev, known[i], &opened);
 	return st;
-}
-
-static enum pod_status look_into_volumes(struct pod_handover *h, struct pod_dev *disk, const struct pod_parttab *table)
-{
-	struct pod_lvm lvm;
-	struct pod_lvm_dev d;
-	POD_TRY(pod_lvm_read(disk, table, h->plan->alloc, &lvm));
-	enum pod_status st = POD_OK;
-	for (size_t i = 0; st == POD_OK && i < lvm.volumes; i++)
-		if (lvm.volume[i].runs && pod_lvm_dev_init(&d, disk, lvm.volume[i].run, lvm.volume[i].runs) == POD_OK)
-			st = look_into(h, &d.dev);
-	pod_lvm_free(&lvm, h->plan->alloc);
-	return st;
-}
-
-/* Those of the disk that the map shows, through a cache. */
-static enum pod_status look_into_all(struct pod_handover *h, struct pod_dev *disk, struct pod_parttab *table)
-{
-	struct pod_window w;
-	enum pod_status st = pod_parttab_read(disk, h->plan->alloc, table, NULL);
-	if (st == POD_OK && table->kind == POD_PARTTAB_NONE)
-		st = look_into(h, disk);
-	for (uint32_t i = 0; st == POD_OK && i < table->count; i++) {
-		st = pod_window_init(&w, disk, table->part[i].start_bytes, table->part[i].length_bytes);
-		if (st == POD_OK)
-			st = look_into(h, &w.dev);
-	}
-	if (st == POD_OK)
-		st = look_into_volumes(h, disk, table);
-	return st == POD_E_CORRUPT || st == POD_E_FORMAT ? POD_OK : st;
 }
 
 enum pod_status pod_handover_modules(struct pod_handover *h)
 {
-	enum { LINES = 64, LINE = 4096, SECTOR = 512 };
-	struct pod_alloc *a = h->plan->alloc;
-	struct pod_parttab *table = pod_zalloc(a, 1, sizeof *table);
-	struct pod_mapdev disk;
-	struct pod_cache cache;
-	if (!table)
-		return POD_E_NOMEM;
-	pod_mapdev_init(&disk, &h->plan->map, h->rq->disk, SECTOR);
-	enum pod_status st = pod_cache_init(&cache, &disk.dev, a, LINES, LINE);
-	if (st == POD_OK) {
-		st = look_into_all(h, &cache.dev, table);
-		pod_cache_fini(&cache, a);
-	}
-	pod_free(a, table);
-	return st;
+	return h->volumes ? pod_volumes_each(h->volumes, look_into, h) : POD_OK;
 }

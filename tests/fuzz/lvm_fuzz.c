@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * LVM2: the input is a disk; its first byte, which belongs to nobody, says whether it is one physical volume (0) or has two partitions. Repairs the
- * sums of label, head and text, so that the fuzzer gets past them, unless that byte's bit 1 is set. Whatever is accepted lies on the disk and can be read.
+ * sums of label, head and text, so that the fuzzer gets past them, unless that byte's bit 1 is set. Whatever is accepted lies on the disk.
  */
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
@@ -35,19 +35,16 @@ static void mend(uint8_t *d, size_t len)
 
 static void use(struct fuzz_env *e, const struct pod_lvm_volume *v)
 {
-	struct pod_lvm_dev d;
-	uint8_t buf[700];
+	uint64_t size = 0;
 	FUZZ_REQUIRE(memchr(v->name, 0, sizeof v->name) && memchr(v->why, 0, sizeof v->why));
 	FUZZ_REQUIRE(!v->runs == !!v->why[0]);
 	if (!v->runs)
 		return;
-	FUZZ_REQUIRE(pod_lvm_dev_init(&d, &e->dev, v->run, v->runs) == POD_OK);
-	FUZZ_REQUIRE(d.dev.size_bytes == v->size_bytes && v->size_bytes >= SECTOR);
-	for (size_t i = 0; i < v->runs && i < 16; i++) {
-		uint64_t at = v->run[i].length_bytes > 600 ? v->run[i].length_bytes - 300 : 0;
-		enum pod_status st = pod_dev_read(&d.dev, at, buf, (size_t)pod_min_u64(sizeof buf, d.dev.size_bytes - at));
-		FUZZ_REQUIRE(st == POD_OK || st == POD_E_IO);
+	for (size_t i = 0; i < v->runs; i++) {
+		FUZZ_REQUIRE(pod_in_range(v->run[i].start_bytes, v->run[i].length_bytes, e->dev.size_bytes));
+		size += v->run[i].length_bytes;
 	}
+	FUZZ_REQUIRE(size == v->size_bytes && size >= SECTOR);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -2,7 +2,7 @@
 /* LVM2. The first text is what vgcreate, lvcreate and lvextend 2.03.16 wrote, without its comments and dates. */
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
-#include "core/disk/lvm.h"
+#include "core/plan/internal.h"
 #include "tests/unit/test.h"
 
 enum { SECTOR = 512, MIB = 1 << 20, DISK = 24 * MIB, AREA = 4096, AREA_LEN = 64 << 10, TEXT_AT = SECTOR };
@@ -165,29 +165,76 @@ TEST(what_lvm2_writes)
 	done();
 }
 
-TEST(a_volume_is_a_device)
+/* What each one is, and for swap_1 what it shows around the place where its two runs meet. */
+static char told[512];
+static bool swap_was_right;
+
+static enum pod_status tell(void *ctx, struct pod_volume *v)
 {
-	struct pod_lvm_dev d;
-	uint8_t got[32];
-	uint64_t at;
+	const char *name = *v->name ? v->name : "-", *why = v->why ? v->why : "can be read";
+	size_t n = strlen(told);
+	(void)ctx;
+	snprintf(told + n, sizeof told - n, "%u %s %llu %s\n", v->number, name, (unsigned long long)v->dev.dev.size_bytes / MIB,
+		 why);
+	if (strcmp(v->name, "pod-vg/swap_1") == 0) {
+		uint8_t got[32];
+		CHECK_EQ(pod_dev_read(&v->dev.dev, 4 * MIB - 16, got, 32), POD_OK);
+		swap_was_right = memcmp(got, "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", 32) == 0;
+		CHECK_EQ(pod_dev_read(&v->dev.dev, 7 * MIB - 16, got, 32), POD_E_RANGE);
+	}
+	return v->number == 1 ? POD_E_CORRUPT : POD_OK; /* it does not hide the others */
+}
+
+static enum pod_status tell_all(struct pod_volumes *x)
+{
+	struct pod_map whole;
+	told[0] = 0;
+	pod_map_init(&whole, &test_alloc);
+	enum pod_status st = pod_map_append(&whole, POD_SEG_DEV, 0, sizeof disk);
+	if (st == POD_OK)
+		st = pod_volumes_open(x, &whole, &mem.dev, &test_alloc);
+	if (st == POD_OK)
+		st = pod_volumes_each(x, tell, NULL);
+	pod_volumes_close(x);
+	pod_map_fini(&whole);
+	CHECK_EQ(test_alloc_live, 0);
+	return st;
+}
+
+/* An entry of the partition table in the first sector. */
+static void mbr_part(unsigned i, uint8_t type, uint32_t lba, uint32_t sectors)
+{
+	uint8_t *e = disk + 446 + 16 * (size_t)i;
+	e[4] = type;
+	pod_put_le32(e + 8, lba);
+	pod_put_le32(e + 12, sectors);
+	pod_put_le16(disk + 510, 0xAA55);
+}
+
+TEST(partitions_and_volumes_are_devices)
+{
+	static struct pod_volumes x;
 	blank();
-	part(3, MIB, 18 * MIB);
+	mbr_part(0, 0x83, 20 * MIB / SECTOR, MIB / SECTOR);
+	mbr_part(1, 0x8e, MIB / SECTOR, 18 * MIB / SECTOR);
 	put_pv(MIB, PV_A, real_text);
 	memset(disk + 6 * MIB - 16, 'a', 16);
 	memset(disk + 11 * MIB, 'b', 16);
-	REQUIRE(look() == POD_OK && lvm.volumes == 2);
-	const struct pod_lvm_volume *v = lvm.volume;
-	REQUIRE(pod_lvm_dev_init(&d, &mem.dev, v->run, v->runs) == POD_OK);
-	CHECK_EQ(d.dev.size_bytes, 7 * MIB);
-	CHECK_EQ(pod_dev_read(&d.dev, 4 * MIB - 16, got, 32), POD_OK);
-	CHECK(memcmp(got, "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", 32) == 0);
-	CHECK_EQ(pod_dev_read(&d.dev, 7 * MIB - 16, got, 32), POD_E_RANGE);
-	CHECK_EQ(pod_lvm_place(v->run, v->runs, 4 * MIB + 5, &at), 3 * MIB - 5);
-	CHECK_EQ(at, 11 * MIB + 5);
-	CHECK_EQ(pod_lvm_place(v->run, v->runs, 7 * MIB, &at), 0);
-	mem.dev.size_bytes = 12 * MIB;
-	CHECK_EQ(pod_lvm_dev_init(&d, &mem.dev, v->run, v->runs), POD_E_RANGE);
-	done();
+	swap_was_right = false;
+	CHECK_EQ(tell_all(&x), POD_OK);
+	CHECK_STR(told, "1 - 1 can be read\n2 - 18 can be read\n2 pod-vg/swap_1 7 can be read\n2 pod-vg/root 5 can be read\n");
+	CHECK(swap_was_right);
+	/* one that cannot be read is told, and has no bytes */
+	disk[MIB + AREA + SECTOR + 10] ^= 1;
+	memset(&x, 0, sizeof x);
+	CHECK_EQ(tell_all(&x), POD_OK);
+	CHECK_STR(told, "1 - 1 can be read\n2 - 18 can be read\n2 - 0 \n");
+	/* a disk without partitions */
+	blank();
+	put_pv(0, PV_A, real_text);
+	memset(&x, 0, sizeof x);
+	CHECK_EQ(tell_all(&x), POD_OK);
+	CHECK_STR(told, "0 - 24 can be read\n0 pod-vg/swap_1 7 can be read\n0 pod-vg/root 5 can be read\n");
 }
 
 TEST(segments_that_go_on_are_one)

@@ -36,7 +36,7 @@ all: $(B)/stick/FONT.BIN
 
 # --- tests and pictures ----------------------------------------------------------------------------------------
 # The tests of the menu also need the menu itself; menu_render draws it into pictures (make menu-pictures).
-$(B)/unit/menu_test $(B)/unit/menu_arguments_test $(B)/unit/menu_images_test $(B)/unit/menu_looking_test $(B)/unit/menu_record_test $(B)/unit/menu_serial_test $(B)/unit/menu_store_test $(B)/unit/menu_partition_test: $(B)/unit/%: tests/unit/%.c $(B)/unit/main.o $(B)/san/libmenu.a $(B)/san/libpod.a $(B)/stick/FONT.BIN
+$(B)/unit/menu_test $(B)/unit/menu_arguments_test $(B)/unit/menu_config_test $(B)/unit/menu_images_test $(B)/unit/menu_limits_test $(B)/unit/menu_looking_test $(B)/unit/menu_record_test $(B)/unit/menu_serial_test $(B)/unit/menu_store_test $(B)/unit/menu_partition_test: $(B)/unit/%: tests/unit/%.c $(B)/unit/main.o $(B)/san/libmenu.a $(B)/san/libpod.a $(B)/stick/FONT.BIN
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(UNIT_FLAGS) -D_GNU_SOURCE -DFONT_FILE='"$(abspath $(B))/stick/FONT.BIN"' $(TEST_DEPS) -o $@ $< $(B)/unit/main.o $(B)/san/libmenu.a $(B)/san/libpod.a
 

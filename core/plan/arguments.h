@@ -23,8 +23,8 @@ bool pod_arguments_valid(const char *words);
 enum pod_status POD_MUST_USE pod_arguments_edit(const char *words, const char *path, const char *text, size_t len,
 						struct pod_menu_vars *vars, struct pod_alloc *a, char **out, size_t *out_len,
 						uint32_t *lines);
-/* The same of an entry of the Boot Loader Specification that starts a unified kernel image; `own`: which has a command line of its own, that
- * one in the entry would replace. */
+/* The same of an entry of the Boot Loader Specification that starts a unified kernel image; `own`: which has a command line of
+ * its own, that one in the entry would replace. */
 enum pod_status POD_MUST_USE pod_arguments_edit_unified(const char *words, const char *text, size_t len, bool own,
 							struct pod_alloc *a, char **out, size_t *out_len, uint32_t *lines);
 /* The same of `text` that is one command line, up to a NUL in it; what is blank behind it is left out. *out is always something. */

@@ -279,8 +279,8 @@ static enum pod_status show_uki(struct serving *s, const struct pod_uki *uki)
 	return POD_OK;
 }
 
-/* The disk is told to the shim as it is before anything else on it is shown otherwise. Where it cannot be told, no initrd is served, but words still
- * reach a kernel. */
+/* The disk is told to the shim as it is before anything else on it is shown otherwise. Where it cannot be told, no initrd is
+ * served, but words still reach a kernel. */
 static enum pod_status prepare(struct volume *v)
 {
 	enum pod_status st = pod_handover_prepare(v->j->h);

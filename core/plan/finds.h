@@ -73,8 +73,9 @@ struct pod_finds_request {
 enum pod_status POD_MUST_USE pod_finds_read(const struct pod_finds_request *rq, struct pod_alloc *a, struct pod_finds *out);
 
 /*
- * The same of an initrd, whose `len` bytes are at the beginning of the `size` bytes at `mem`; behind them it is unpacked, and `mem` is changed.
- * `rq` without files. POD_E_NOMEM: it does not fit. POD_E_CORRUPT, POD_E_UNSUPPORTED: it cannot be unpacked here.
+ * The same of an initrd, whose `len` bytes are at the beginning of the `size` bytes at `mem`; behind them it is unpacked, and
+ * `mem` is changed. `rq` without files. POD_E_NOMEM: it does not fit. POD_E_CORRUPT, POD_E_UNSUPPORTED: it cannot be unpacked
+ * here.
  */
 enum pod_status POD_MUST_USE pod_finds_in_initrd(uint8_t *mem, size_t len, size_t size, const struct pod_finds_request *rq,
 						 struct pod_alloc *a, struct pod_finds *out);

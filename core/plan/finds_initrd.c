@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An initrd's files, from the initrd in memory: archives behind each other, packed or not, with zeros between them (Linux'
- * Documentation/driver-api/early-userspace/buffer-format.rst; cpio.c has the form of an archive). Nothing is copied: a file's path and text are
- * where the archive has them, and its text is ended by a NUL in the place of the padding or of the next header, which has been read by then.
+ * Documentation/driver-api/early-userspace/buffer-format.rst; cpio.c has the form of an archive). Nothing is copied: a file's
+ * path and text are where the archive has them, and its text is ended by a NUL in the place of the padding or of the next header,
+ * which has been read by then.
  */
 #include "core/plan/finds_int.h"
 #include "core/base/unpack.h"

@@ -152,8 +152,8 @@ uint32_t pod_argument_hash(uint32_t function);
 
 /* One command of f->now. */
 enum pod_status pod_finds_command_means(void *ctx, const struct pod_command *c);
-/* A word, or a string of a program. The better evidence stays: 0, the value of a variable; 1, something is done with it; 2, it is one of the
- * kernel's lists of devices, or comes from there. */
+/* A word, or a string of a program. The better evidence stays: 0, the value of a variable; 1, something is done with it; 2, it is
+ * one of the kernel's lists of devices, or comes from there. */
 void pod_finds_note(struct pod_finder *f, enum pod_device_word w, const char *file, uint32_t line, const char *word,
 		    uint8_t rank);
 /* `list`: words with a space in front of and behind each. */

@@ -343,7 +343,8 @@ static void reach_program(struct pod_finder *f, uint32_t file, bool run)
 static bool is_known_program(const char *name)
 {
 	static const char known[] =
-		" busybox [ nfsmount mount.nfs mount.cifs mount.nfs4 rpcbind rpc.statd nbd-client iscsistart iscsid sh bash dash ash mount umount blkid findfs udevadm systemd-udevd udevd eudev mdev modprobe insmod depmod kmod "
+		" busybox [ nfsmount mount.nfs mount.cifs mount.nfs4 rpcbind rpc.statd nbd-client iscsistart iscsid "
+		"sh bash dash ash mount umount blkid findfs udevadm systemd-udevd udevd eudev mdev modprobe insmod depmod kmod "
 		"lsmod rmmod losetup dmsetup lvm mdadm cryptsetup fsck e2fsck fsck.ext4 sleep usleep cat ls ln cp mv rm mkdir mknod chmod "
 		"chown echo printf grep egrep fgrep sed awk gawk mawk cut tr sort uniq head tail wc test true false expr basename dirname "
 		"readlink realpath stat find xargs tee touch date dd sync kill killall pidof ps dmesg logger klogd syslogd getty agetty "

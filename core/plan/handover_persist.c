@@ -8,7 +8,8 @@
  *   dracut      takes lines of /etc/cmdline.d/ for the command line (dracut.cmdline(7)); the folders are those of an overlay
  *   kiwi        is a module of dracut's (kiwi-live)
  *
- * Others need no such file: archiso, Puppy and Tiny Core are told by their boot menus (arguments_serve.c), Alpine looks into every filesystem there is.
+ * Others need no such file: archiso, Puppy and Tiny Core are told by their boot menus (arguments_serve.c), Alpine looks into
+ * every filesystem there is.
  */
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"

@@ -61,8 +61,8 @@ void pod_scan_warn(struct pod_plan *p, const struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_scan_initrds(struct pod_scan *s, struct pod_plan *p,
 					      enum pod_status (*cb)(void *ctx, const struct pod_found *f, const char *found_by),
 					      void *ctx);
-/* Is the file list[i] one of those before it? Files that share data are told by what they are; else by where their data is, which has several
- * records. */
+/* Is the file list[i] one of those before it? Files that share data are told by what they are; else by where their data is, which
+ * has several records. */
 bool pod_scan_was_there(const struct pod_scan *s, const struct pod_found *list, size_t i);
 /* Adds a candidate, whose start is looked up; *index: which one it is, also if it was known before. One more than is kept is left out:
  * *index is initrd_count. POD_E_CORRUPT: it lies nowhere. */
@@ -79,8 +79,8 @@ enum pod_status POD_MUST_USE pod_scan_each_text(struct pod_scan *s, pod_scan_tex
 enum pod_status POD_MUST_USE pod_scan_named(struct pod_scan *s, const char *config, const char *path, size_t len,
 					    struct pod_found *f);
 
-/* Calls `cb` with the tree of an ISO as the plan's map shows it, walked; another image has none, and is POD_OK. `disk` is the device the plan was
- * made on. */
+/* Calls `cb` with the tree of an ISO as the plan's map shows it, walked; another image has none, and is POD_OK. `disk` is the
+ * device the plan was made on. */
 typedef enum pod_status pod_plan_tree_fn(void *ctx, struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_plan_in_tree(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
 					      pod_plan_tree_fn *cb, void *ctx);
@@ -188,17 +188,17 @@ enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_
 /* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record
  * holds. */
 enum pod_status POD_MUST_USE pod_handover_chunk(struct pod_handover *h, uint32_t type, const void *data, size_t len);
-/* Tells the shim of the disk that the plan's map shows now; the first post of a disk image does. POD_E_UNSUPPORTED: it cannot be told, and a warning says
- * why; then a shim would be of no use. */
+/* Tells the shim of the disk that the plan's map shows now; the first post of a disk image does. POD_E_UNSUPPORTED: it cannot be
+ * told, and a warning says why; then a shim would be of no use. */
 enum pod_status POD_MUST_USE pod_handover_disk(struct pod_handover *h);
-/* Gives the shim the modules that it needs to show a disk, of each kernel that is installed on it; after pod_handover_disk. What is not there
- * is no error. */
+/* Gives the shim the modules that it needs to show a disk, of each kernel that is installed on it; after pod_handover_disk. What
+ * is not there is no error. */
 enum pod_status POD_MUST_USE pod_handover_modules(struct pod_handover *h);
 /* Of one filesystem. */
 enum pod_status POD_MUST_USE pod_handover_modules_of(struct pod_handover *h, struct pod_fs *root);
 void pod_handover_fini(struct pod_handover *h);
-/* Looks for the image's persistence file, and says so in the plan and in the record. Once: of a disk pod_handover_overlay does, of another image
- * pod_handover_prepare. */
+/* Looks for the image's persistence file, and says so in the plan and in the record. Once: of a disk pod_handover_overlay does,
+ * of another image pod_handover_prepare. */
 enum pod_status POD_MUST_USE pod_handover_persist(struct pod_handover *h);
 /* Fills in the plan's disk_id; when done before, without effect. */
 enum pod_status POD_MUST_USE pod_handover_disk_id(struct pod_handover *h);
@@ -332,8 +332,8 @@ enum pod_status POD_MUST_USE pod_plan_fat_initrds(struct pod_handover *h, struct
 /* The same for those of the systems that are installed in a disk image: in the clusters of its own partitions. */
 enum pod_status POD_MUST_USE pod_plan_disk_initrds(struct pod_handover *h);
 
-/* Of a Windows medium (x->image; its trees are opened where it is an ISO): makes the map that of a hard disk which Windows' own boot manager starts from, and says so in p->windows and
- * p->image.firmware. Whatever is no such medium stays as it is. */
+/* Of a Windows medium (x->image; its trees are opened where it is an ISO): makes the map that of a hard disk which Windows' own
+ * boot manager starts from, and says so in p->windows and p->image.firmware. Whatever is no such medium stays as it is. */
 enum pod_status POD_MUST_USE pod_plan_windows(struct pod_iso_trees *x, struct pod_diag *diag);
 /* Of an ISO that is served as the CD it is: puts the helper into each WIM that Windows PE starts from (windows_cd.c). */
 enum pod_status POD_MUST_USE pod_plan_windows_cd(struct pod_iso_trees *x, struct pod_diag *diag);

@@ -2,9 +2,9 @@
 /*
  * The program that UEFI starts an image with.
  *
- * Secure Boot, before the key is pressed: against the machine's lists. Only that one is judged: what shim starts, shim judges. Without anybody who
- * can verify RSA, what is told is what is certain without it: no signature, another digest than was signed, a chain that leads to nobody in
- * db, an entry of dbx.
+ * Secure Boot, before the key is pressed: against the machine's lists. Only that one is judged: what shim starts, shim judges.
+ * Without anybody who can verify RSA, what is told is what is certain without it: no signature, another digest than was signed, a
+ * chain that leads to nobody in db, an entry of dbx.
  *
  * After a start that failed: does it keep its own rules, and is it for that machine?
  */

@@ -33,8 +33,9 @@ enum pod_menu_kind {
 	POD_MENU_ENTRY,	     /* no file: an entry begins; its title */
 	POD_MENU_ENTRY_NAME, /* no file: a further title or identifier of this entry */
 	POD_MENU_ARCH,	     /* no file: BLS: the architecture that this entry is for */
-	/* No file: where the arguments of a Linux kernel stand, also of one that Xen starts. text: what has to stand in front of further ones.
-	 * Of the other fields only those at the end and `entry` are filled, and `unsure`: they are an EFI program's, which need be no Linux. */
+	/* No file: where the arguments of a Linux kernel stand, also of one that Xen starts. text: what has to stand in front of
+	 * further ones. Of the other fields only those at the end and `entry` are filled, and `unsure`: they are an EFI
+	 * program's, which need be no Linux. */
 	POD_MENU_ARGUMENTS,
 	/* No file: Limine: a hash of an initrd or a program in the line, at `at`; with another one the loader refuses the file. */
 	POD_MENU_HASH,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the boot menus name, after a start that failed: the kernel or initrd that a loader looked for in a folder and that is not there; a kernel
- * whose own sum is wrong. */
+/* What the boot menus name, after a start that failed: the kernel or initrd that a loader looked for in a folder and that is not
+ * there; a kernel whose own sum is wrong. */
 #include "core/plan/internal.h"
 #include "core/base/mem.h"
 #include "core/image/bootfile.h"

@@ -4,9 +4,9 @@
  * Linux' EFI stub (since 5.8, Documentation/arch/x86/boot.rst and drivers/firmware/efi/libstub) asks for an initrd at the device path
  * LINUX_EFI_INITRD_MEDIA_GUID, and the kernel unpacks it behind the built-in one. So the port for UEFI offers the two archives there.
  *
- * What the stub finds there takes the place of what a loader gave, and loaders with one of their own refuse to start beside ours: nothing
- * is offered where anything in the image might be an initrd, or not all of it was looked at. Neither is it where a command line has root=: a kernel without any initramfs
- * mounts that itself, and our /init would come before it.
+ * What the stub finds there takes the place of what a loader gave, and loaders with one of their own refuse to start beside ours:
+ * nothing is offered where anything in the image might be an initrd, or not all of it was looked at. Neither is it where a
+ * command line has root=: a kernel without any initramfs mounts that itself, and our /init would come before it.
  */
 #include "core/plan/internal.h"
 #include "core/base/bytes.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A snapshot of a persistence file (persist.h) without what is not in use: of ext4 the blocks that its bitmaps and its journal leave free
- * (core/fs/ext_used.h), of an overlay what lies behind the last chunk that was written, but for the store's areas. Of what is in use that is
- * written which is not there yet: both sides are read and compared, so nothing has to be known of what lies in the copy's place. Where it
- * cannot be proved what is in use, all is.
+ * A snapshot of a persistence file (persist.h) without what is not in use: of ext4 the blocks that its bitmaps and its journal
+ * leave free (core/fs/ext_used.h), of an overlay what lies behind the last chunk that was written, but for the store's areas. Of
+ * what is in use that is written which is not there yet: both sides are read and compared, so nothing has to be known of what
+ * lies in the copy's place. Where it cannot be proved what is in use, all is.
  */
 #ifndef POD_PLAN_PERSIST_COPY_H
 #define POD_PLAN_PERSIST_COPY_H

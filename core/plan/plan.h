@@ -201,7 +201,8 @@ struct pod_plan_windows {
 	struct pod_wim_choice *choice;
 	uint32_t choices;   /* 0: they were not looked at */
 	char wim_name[128]; /* its name, "" if it has none */
-	/* The loader for UEFI comes out of the WIM, and is the one that is signed with the certificate of 2023; there is one of the other year. */
+	/* The loader for UEFI comes out of the WIM, and is the one that is signed with the certificate of 2023; there is one of
+	 * the other year. */
 	bool loader_2023, loader_other;
 	char replaced[256]; /* the program in the WIM that the helper stands in for; "": the WIM is as it was */
 	char answer[256];   /* the answer file that Setup is given, "": none */
@@ -244,10 +245,12 @@ struct pod_plan {
 	size_t overlay_count, overlay_cap;
 	struct pod_initrd *initrd;
 	size_t initrd_count, initrd_cap;
-	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0 bytes: none. */
+	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0
+	 * bytes: none. */
 	struct pod_initrd offered;
 	uint32_t argument_lines; /* kernel lines that are served with the request's arguments, or the words of `persist` */
-	/* The first warning, counted from 1, that says of a boot menu or of a unified kernel image why it is served without them; 0: none. */
+	/* The first warning, counted from 1, that says of a boot menu or of a unified kernel image why it is served without them;
+	 * 0: none. */
 	uint32_t arguments_refused;
 	struct pod_plan_wim *wim;
 	size_t wim_count, wim_cap;
@@ -278,10 +281,12 @@ void pod_plan_free(struct pod_plan *p);
  * is there being `folder`. POD_E_NOT_FOUND: there is none. `disk` is the device the plan was made on. */
 enum pod_status POD_MUST_USE pod_plan_missing(const struct pod_plan *p, struct pod_dev *disk, const char *folder,
 					      struct pod_alloc *a, char out[256]);
-/* The first kernel that a loader's configuration names and that breaks its own rules, its CRC-32 among them. POD_E_NOT_FOUND: there is none. */
+/* The first kernel that a loader's configuration names and that breaks its own rules, its CRC-32 among them. POD_E_NOT_FOUND:
+ * there is none. */
 enum pod_status POD_MUST_USE pod_plan_damaged_kernel(const struct pod_plan *p, struct pod_dev *disk, struct pod_alloc *a,
 						     char out[256]);
-/* The path of the program that UEFI starts the image with, if it breaks the rules of one or is for another machine; else NULL. firmware: POD_FW_*. */
+/* The path of the program that UEFI starts the image with, if it breaks the rules of one or is for another machine; else NULL.
+ * firmware: POD_FW_*. */
 const char *pod_plan_damaged_loader(const struct pod_plan *p, struct pod_dev *disk, uint32_t firmware, struct pod_alloc *a);
 /* What this firmware starts, as bios_entry and efi_entry have it. firmware: POD_FW_*. */
 int pod_plan_entry(const struct pod_plan *p, uint32_t firmware);
@@ -292,18 +297,19 @@ bool pod_plan_other_mode(const struct pod_plan *p, uint32_t firmware);
 
 /* Is it an image that its own system could find as a partition of the stick, and for which there is no other way? (partition.c) */
 bool pod_plan_may_be_partition(const struct pod_plan *p);
-/* Names it so, and where it is a disk its own partitions (pod_partmode_begin tells more). POD_E_UNSUPPORTED also: it is not in one piece on the
- * disk, which is the one the plan was made on. `number`: of the partition that it lies in. */
+/* Names it so, and where it is a disk its own partitions (pod_partmode_begin tells more). POD_E_UNSUPPORTED also: it is not in
+ * one piece on the disk, which is the one the plan was made on. `number`: of the partition that it lies in. */
 enum pod_status POD_MUST_USE pod_plan_name_image(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record,
 						 struct pod_alloc *a, uint32_t number);
 
-/* Secure Boot is on: does this firmware refuse the program that it starts the image with? Then p->why says so, unless it says already that the
- * image does not start; pod_start_of_plan repeats it. What cannot be told is not said. `name`: of the image. */
+/* Secure Boot is on: does this firmware refuse the program that it starts the image with? Then p->why says so, unless it says
+ * already that the image does not start; pod_start_of_plan repeats it. What cannot be told is not said. `name`: of the image. */
 struct pod_trust;
 void pod_plan_judge_loader(struct pod_plan *p, struct pod_dev *disk, const char *name, uint32_t firmware,
 			   const struct pod_trust *t);
 
-/* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start that of 2023?
+/* For rq->windows_2023, where Secure Boot is on: does a machine with these variables refuse Windows' loader of 2011, and start
+ * that of 2023?
  */
 bool pod_plan_wants_2023(const uint8_t *db, size_t db_len, const uint8_t *dbx, size_t dbx_len);
 

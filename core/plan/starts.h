@@ -85,8 +85,8 @@ const char *pod_start_what(enum pod_start_why why);
 
 /* As far as the image alone tells. `firmware`: POD_FW_* of those who want to start it. */
 void pod_start_of_image(const struct pod_image *im, uint32_t firmware, struct pod_start *out);
-/* Why none of its boot images is started by UEFI, or by a BIOS, though the catalogue promises one: POD_WHY_BOOT_IMAGE. False: another reason, or
- * none. */
+/* Why none of its boot images is started by UEFI, or by a BIOS, though the catalogue promises one: POD_WHY_BOOT_IMAGE. False:
+ * another reason, or none. */
 bool pod_start_of_boot_images(const struct pod_image *im, bool uefi, struct pod_start *out);
 /* Does it take a plan to tell? */
 bool pod_start_needs_plan(const struct pod_image *im, uint32_t firmware);
@@ -96,7 +96,8 @@ void pod_start_of_plan(const struct pod_plan *p, uint32_t firmware, struct pod_s
 bool pod_start_of_extents(const struct pod_extent *e, size_t count, uint64_t size_bytes, struct pod_start *out);
 /* The same, if it is about what the image's system will meet once it runs; else false. */
 bool pod_start_of_system(const struct pod_plan *p, uint32_t firmware, struct pod_start *out);
-/* Of a plan that could not be made. parent: pod_plan.parent. stick_file: one of the stick's own files that is missing or damaged; NULL: none is. */
+/* Of a plan that could not be made. parent: pod_plan.parent. stick_file: one of the stick's own files that is missing or damaged;
+ * NULL: none is. */
 void pod_start_of_failure(enum pod_status st, const struct pod_diag *d, const char *parent, const char *stick_file,
 			  struct pod_start *out);
 

@@ -6,8 +6,9 @@
  *
  *   [the file in front of it, headers patched][pre][the original .initrd][zeros][post][the file behind it]
  *
- * The kernel's arguments are its section .cmdline, one a profile where there are several; other ones take the place of what is in it. The stub
- * takes those of whoever starts it instead, if there are any, but not with Secure Boot on. Addons (small EFI programs beside it) add to them.
+ * The kernel's arguments are its section .cmdline, one a profile where there are several; other ones take the place of what is in
+ * it. The stub takes those of whoever starts it instead, if there are any, but not with Secure Boot on. Addons (small EFI
+ * programs beside it) add to them.
  *
  * Some stubs let the kernel run where it lies, with memory behind it that its own headers ask for: a section that moves in memory moves
  * behind that, too. Sections behind one named .profile belong to that profile: the table then stays in its order.

@@ -123,7 +123,8 @@ enum pod_status POD_MUST_USE windows_vhd(struct windows_job *j, struct pod_diag 
 enum pod_status POD_MUST_USE windows_patch(struct windows_job *j, const char **why);
 
 /* windows_cd.c */
-/* Are there several WIMs that start beside those in sources and those that Windows' own boot menu names? Then the image has a boot menu that offers them. */
+/* Are there several WIMs that start beside those in sources and those that Windows' own boot menu names? Then the image has a
+ * boot menu that offers them. */
 enum pod_status POD_MUST_USE windows_cd_has_menu(struct windows_job *j, struct pod_iso_trees *x, bool *yes,
 						 struct pod_diag *diag);
 

@@ -276,16 +276,17 @@ static void bls_line(struct pod_lines *l, struct pod_span s)
 		const char *key;
 		enum pod_menu_kind kind;
 	} keys[] = {
-		{"title", POD_MENU_ENTRY_NAME}, {"linux", POD_MENU_KERNEL},    {"initrd", POD_MENU_INITRD},
-		{"efi", POD_MENU_CHAIN},	{"devicetree", POD_MENU_FILE}, {"architecture", POD_MENU_ARCH},
-		{"default", POD_MENU_DEFAULT},
+		{"title", POD_MENU_ENTRY_NAME},	 {"linux", POD_MENU_KERNEL},	{"initrd", POD_MENU_INITRD},
+		{"efi", POD_MENU_CHAIN},	 {"uki", POD_MENU_CHAIN},	{"devicetree", POD_MENU_FILE},
+		{"architecture", POD_MENU_ARCH}, {"default", POD_MENU_DEFAULT},
 	};
 	struct pod_span key = pod_lines_word(&s);
+	bool program = pod_lines_is(key, "efi") || pod_lines_is(key, "uki");
 	if (pod_lines_is(key, "options")) {
 		l->own = s;
-	} else if (pod_lines_is(key, "linux") || pod_lines_is(key, "efi")) {
+	} else if (program || pod_lines_is(key, "linux")) {
 		l->behind = (struct pod_span){s.p + s.len, 0};
-		l->program = pod_lines_is(key, "efi");
+		l->program = program;
 	}
 	for (size_t i = 0; i < POD_ARRAY_LEN(keys); i++)
 		if (pod_lines_is(key, keys[i].key))

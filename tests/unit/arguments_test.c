@@ -152,6 +152,7 @@ TEST(arguments_in_boot_loader_entries)
 		  "title x\nlinux /k\noptions ro\noptions quiet a b\ninitrd /i\n");
 	CHECK_STR(edit("a b", "title x\nlinux /k"), "title x\nlinux /k\noptions a b");
 	CHECK_STR(edit("a", "title shell\nefi /shellx64.efi\noptions x\n"), "=");
+	CHECK_STR(edit("a", "title x\nuki /x.efi\noptions x\n"), "=");
 }
 
 static const char *edit_unified(const char *words, const char *text, bool own)
@@ -169,6 +170,8 @@ TEST(arguments_in_entries_of_unified_kernel_images)
 {
 	CHECK_STR(edit_unified("a", "title x\nefi /EFI/Linux/x.efi\noptions ro\n", true),
 		  "title x\nefi /EFI/Linux/x.efi\noptions ro a\n");
+	CHECK_STR(edit_unified("a", "title x\nuki /EFI/Linux/x.efi\noptions ro\n", true),
+		  "title x\nuki /EFI/Linux/x.efi\noptions ro a\n");
 	CHECK_STR(edit_unified("a", "title x\nlinux /x.efi\n", true), "=");
 	CHECK_EQ(lines, 0);
 	CHECK_STR(edit_unified("a", "title x\nefi /x.efi\noptions\n", true), "=");

@@ -165,6 +165,9 @@ TEST(menu_bls)
 		bls("# c\ntitle Arch\nlinux   /arch/vmlinuz\ninitrd /a.img\ninitrd /b.img\noptions x linux /no\narchitecture x64\n"),
 		"N2.1 Arch\nK3.1 /arch/vmlinuz\nI4.1 /a.img\nI5.1 /b.img\nA7.1 x64\n");
 	CHECK_STR(bls("timeout 3\ndefault arch*\n"), "D2.1 arch*\n");
+	/* what is loaded from a network is not looked for on the medium */
+	CHECK_STR(bls("title a\nefi /x.efi\n"), "N1.1 a\nC2.1 /x.efi\n");
+	CHECK_STR(bls("title a\nuki /EFI/Linux/x.efi\nuki-url https://y/z.efi\n"), "N1.1 a\nC2.1 /EFI/Linux/x.efi\n");
 }
 
 TEST(menu_initrd_content)

@@ -46,6 +46,15 @@ const char *pod_last_name(const char *path)
 	return name;
 }
 
+const char *pod_windows_last_name(const char *path)
+{
+	const char *name = path;
+	for (; *path; path++)
+		if (pod_is_slash(*path))
+			name = path + 1;
+	return name;
+}
+
 bool pod_starts_with(const char *s, const char *prefix)
 {
 	while (*prefix && *s == *prefix)

@@ -14,6 +14,12 @@ int pod_strcasecmp(const char *a, const char *b);
 int pod_strncasecmp(const char *a, const char *b, size_t n);
 /* What is behind the last '/' of a path. */
 const char *pod_last_name(const char *path);
+/* Of Windows' paths, where folders end in backslashes, too. */
+static inline bool pod_is_slash(char c)
+{
+	return c == '/' || c == '\\';
+}
+const char *pod_windows_last_name(const char *path);
 bool pod_starts_with(const char *s, const char *prefix);
 bool pod_starts_with_nocase(const char *s, const char *prefix);
 bool pod_ends_with_nocase(const char *s, const char *suffix);

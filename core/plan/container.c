@@ -32,31 +32,17 @@ struct pod_container {
 
 /* --- paths ---------------------------------------------------------------------------------------------- */
 
-static bool is_slash(char c)
-{
-	return c == '/' || c == '\\';
-}
-
 /* Behind "\\?\", "C:" and "Volume{...}". */
 static const char *without_volume(const char *p)
 {
-	while (is_slash(*p) || *p == '?' || *p == '.')
+	while (pod_is_slash(*p) || *p == '?' || *p == '.')
 		p++;
 	if (pod_tolower(*p) >= 'a' && pod_tolower(*p) <= 'z' && p[1] == ':')
 		return p + 2;
 	if (pod_starts_with(p, "Volume{"))
-		while (*p && !is_slash(*p))
+		while (*p && !pod_is_slash(*p))
 			p++;
 	return p;
-}
-
-static const char *last_name(const char *p)
-{
-	const char *name = p;
-	for (; *p; p++)
-		if (is_slash(*p))
-			name = p + 1;
-	return name;
 }
 
 /* `path` seen from folder `out[0..at)`: an absolute path without "." and "..". False: it leaves the volume, or is too long. */
@@ -64,7 +50,7 @@ static bool walk_path(char *out, size_t size, size_t at, const char *path)
 {
 	while (*path) {
 		size_t n = 0;
-		while (path[n] && !is_slash(path[n]))
+		while (path[n] && !pod_is_slash(path[n]))
 			n++;
 		if (n == 2 && path[0] == '.' && path[1] == '.') {
 			if (!at)
@@ -79,7 +65,7 @@ static bool walk_path(char *out, size_t size, size_t at, const char *path)
 			at += n;
 		}
 		path += n;
-		while (is_slash(*path))
+		while (pod_is_slash(*path))
 			path++;
 	}
 	out[at] = '\0';
@@ -88,7 +74,7 @@ static bool walk_path(char *out, size_t size, size_t at, const char *path)
 
 bool pod_plan_parent_path(const char *child, enum pod_parent_path kind, const char *path, bool beside, char *out, size_t size)
 {
-	size_t dir = (size_t)(last_name(child) - child);
+	size_t dir = (size_t)(pod_windows_last_name(child) - child);
 	bool relative = kind == POD_PARENT_RELATIVE;
 	if (dir + 1 > size)
 		return false;
@@ -96,7 +82,7 @@ bool pod_plan_parent_path(const char *child, enum pod_parent_path kind, const ch
 		return false;
 	memcpy(out, child, dir);
 	if (beside)
-		return walk_path(out, size, dir ? dir - 1 : 0, last_name(path));
+		return walk_path(out, size, dir ? dir - 1 : 0, pod_windows_last_name(path));
 	return walk_path(out, size, relative && dir ? dir - 1 : 0, relative ? path : without_volume(path));
 }
 
@@ -253,8 +239,8 @@ static enum pod_status find_unwritten(struct pod_container *c)
 
 static bool same_folder(const char *a, const char *b)
 {
-	size_t len = (size_t)(last_name(a) - a);
-	return len == (size_t)(last_name(b) - b) && pod_strncasecmp(a, b, len) == 0;
+	size_t len = (size_t)(pod_windows_last_name(a) - a);
+	return len == (size_t)(pod_windows_last_name(b) - b) && pod_strncasecmp(a, b, len) == 0;
 }
 
 /* What matters to a Windows that opens the files by itself. */

@@ -159,11 +159,7 @@ static void give_multiboot(struct pod_lines *l, struct pod_span s)
 
 static bool is_mboot(const char *kernel)
 {
-	const char *module = kernel;
-	for (const char *c = kernel; *c; c++)
-		if (*c == '/')
-			module = c + 1;
-	return pod_strcasecmp(module, "mboot.c32") == 0;
+	return pod_strcasecmp(pod_last_name(kernel), "mboot.c32") == 0;
 }
 
 static void append(struct pod_lines *l, struct pod_span s)

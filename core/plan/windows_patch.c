@@ -31,11 +31,6 @@ enum { ANSWER_MAX = 1 << 20 };
 
 /* --- which program ---------------------------------------------------------------------------------------- */
 
-static bool is_slash(char c)
-{
-	return c == '\\' || c == '/';
-}
-
 /* The first word of a command line, in quotes or not. */
 static size_t first_word(const char **line)
 {
@@ -69,10 +64,10 @@ static bool program_path(const char *line, char *out, size_t size)
 		under = "";
 		p += 2, n -= 2;
 	}
-	if (n && is_slash(*p) && under[0] && under[pod_strlen(under) - 1] == '/')
+	if (n && pod_is_slash(*p) && under[0] && under[pod_strlen(under) - 1] == '/')
 		under = "";
 	if (!*under)
-		while (n && is_slash(*p))
+		while (n && pod_is_slash(*p))
 			p++, n--;
 	size_t at = pod_strlen(under);
 	if (!n || at + n + sizeof ".exe" > size)

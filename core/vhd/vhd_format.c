@@ -91,16 +91,6 @@ static size_t put_utf16(const char *s, uint8_t *out, size_t max, bool big_endian
 	return n;
 }
 
-/* The last component: what "Parent Unicode Name" holds. */
-static const char *base_name(const char *path)
-{
-	const char *name = path;
-	for (; *path; path++)
-		if (*path == '\\' || *path == '/')
-			name = path + 1;
-	return name;
-}
-
 /* The parent's part of a header. The paths' bytes go into `text` (1536 bytes each for relative and absolute), which will lie at
  * `text_off`. */
 enum { TEXT_ROOM = 1536 };
@@ -114,7 +104,8 @@ static enum pod_status put_parent(uint8_t *h, const struct pod_parent_spec *p, u
 	memcpy(h + 40, p->linkage, 16);
 	pod_put_be32(h + 56, p->vhd_timestamp);
 	memset(h + 64, 0, 1024 - 64);
-	if (put_utf16(base_name(any), h + 64, 510, true) == SIZE_MAX)
+	/* "Parent Unicode Name": the last component */
+	if (put_utf16(pod_windows_last_name(any), h + 64, 510, true) == SIZE_MAX)
 		return POD_E_LIMIT;
 	memset(text, 0, 2 * TEXT_ROOM);
 	for (unsigned i = 0, at = 0; i < POD_PARENT_PATHS; i++) {

@@ -360,6 +360,34 @@ static void text_wim(const struct cli_wim *w)
 	free(refusal);
 }
 
+static void json_persist(struct cli_json *j, struct cli_image *im, const struct pod_plan *p)
+{
+	if (!p->persist.kind)
+		return;
+	cli_json_open(j, "persistence", '{');
+	persist_json(j, POD_OK, &p->persist);
+	if (*pod_persist_words(p->persist.kind))
+		cli_json_str(j, "arguments", pod_persist_words(p->persist.kind));
+	cli_json_bool(j, "snapshot_before_start", cli_image_keeps(im, p) && im->target->data.ops == &pod_fs_exfat);
+	cli_json_close(j, '}');
+}
+
+static void json_extents(struct cli_json *j, const struct cli_image *im)
+{
+	cli_json_open(j, "extents", '[');
+	for (size_t i = 0; i < im->extent_count; i++) {
+		const struct pod_extent *e = &im->extent[i];
+
+		cli_json_open(j, NULL, '{');
+		cli_json_u64(j, "start", e->file_bytes);
+		cli_json_u64(j, "length", e->length_bytes);
+		if (!e->hole)
+			cli_json_u64(j, "source", e->dev_bytes);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+}
+
 static int report_json(struct cli_image *im, const char *arg, const struct pod_plan *p, const struct finds *finds,
 		       const struct cli_bootmode *only, const struct pod_start *start, struct fault *fault)
 {
@@ -407,30 +435,12 @@ static int report_json(struct cli_image *im, const char *arg, const struct pod_p
 	finds_json(&j, finds);
 	json_wims(&j, p);
 	json_windows(&j, &p->windows);
-	if (p->persist.kind) {
-		cli_json_open(&j, "persistence", '{');
-		persist_json(&j, POD_OK, &p->persist);
-		if (*pod_persist_words(p->persist.kind))
-			cli_json_str(&j, "arguments", pod_persist_words(p->persist.kind));
-		cli_json_bool(&j, "snapshot_before_start", cli_image_keeps(im, p) && im->target->data.ops == &pod_fs_exfat);
-		cli_json_close(&j, '}');
-	}
+	json_persist(&j, im, p);
 	cli_json_open(&j, "warnings", '[');
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		cli_json_str(&j, NULL, p->warning[i]);
 	cli_json_close(&j, ']');
-	cli_json_open(&j, "extents", '[');
-	for (size_t i = 0; i < im->extent_count; i++) {
-		const struct pod_extent *e = &im->extent[i];
-
-		cli_json_open(&j, NULL, '{');
-		cli_json_u64(&j, "start", e->file_bytes);
-		cli_json_u64(&j, "length", e->length_bytes);
-		if (!e->hole)
-			cli_json_u64(&j, "source", e->dev_bytes);
-		cli_json_close(&j, '}');
-	}
-	cli_json_close(&j, ']');
+	json_extents(&j, im);
 	json_map(&j, im, p);
 	cli_json_close(&j, '}');
 	return cli_json_end(&j, fault);
@@ -590,6 +600,51 @@ static void text_snapshot(struct cli_image *im, const char *arg)
 	free(text);
 }
 
+static void text_persist(struct cli_image *im, const struct pod_plan *p)
+{
+	if (!p->persist.kind)
+		return;
+	cli_print("%s ", _("What the system changes is kept, in the file beside the image:"));
+	persist_text(POD_OK, &p->persist);
+	cli_print("\n");
+	if (*pod_persist_words(p->persist.kind))
+		cli_print(_("  its boot menus tell the system of it: %s (%u kernel lines)\n"), pod_persist_words(p->persist.kind),
+			  p->argument_lines);
+	if (cli_image_keeps(im, p))
+		cli_print(
+			"  %s\n",
+			im->target->data.ops == &pod_fs_exfat
+				? _("before each start the menu keeps it as a snapshot, as isopod.conf says")
+				: _("isopod.conf asks for a snapshot before each start: on NTFS the menu takes none; use 'isopod persist snapshot'"));
+}
+
+static void text_map(struct cli_image *im, const struct pod_plan *p)
+{
+	cli_print("%s\n", _("Where the image lies:"));
+	for (size_t i = 0; i < im->extent_count; i++) {
+		const struct pod_extent *e = &im->extent[i];
+
+		if (e->hole)
+			cli_print(_("  %llu + %llu: zeros\n"), (unsigned long long)e->file_bytes,
+				  (unsigned long long)e->length_bytes);
+		else
+			cli_print(_("  %llu + %llu: from byte %llu\n"), (unsigned long long)e->file_bytes,
+				  (unsigned long long)e->length_bytes, (unsigned long long)e->dev_bytes);
+	}
+	cli_print(_("Virtual disk: %llu bytes, sectors of %u, %zu segments:\n"), (unsigned long long)p->map.size_bytes,
+		  p->sector_size, p->map.count);
+	for (size_t i = 0; i < p->map.count; i++) {
+		const struct pod_seg *s = &p->map.seg[i];
+
+		cli_print("  %llu + %llu: %s", (unsigned long long)s->start_bytes, (unsigned long long)s->length_bytes,
+			  segment_text(im, p, s));
+		if (s->kind == POD_SEG_ZERO)
+			cli_print("\n");
+		else
+			cli_print(" %llu\n", (unsigned long long)s->source);
+	}
+}
+
 static int report_text(struct cli_image *im, const char *arg, const struct pod_plan *p, const struct finds *finds,
 		       const struct cli_bootmode *only, const struct pod_start *start, struct fault *fault)
 {
@@ -628,43 +683,8 @@ static int report_text(struct cli_image *im, const char *arg, const struct pod_p
 	text_finds(finds);
 	text_wims(p);
 	text_windows(&p->windows);
-	if (p->persist.kind) {
-		cli_print("%s ", _("What the system changes is kept, in the file beside the image:"));
-		persist_text(POD_OK, &p->persist);
-		cli_print("\n");
-		if (*pod_persist_words(p->persist.kind))
-			cli_print(_("  its boot menus tell the system of it: %s (%u kernel lines)\n"),
-				  pod_persist_words(p->persist.kind), p->argument_lines);
-		if (cli_image_keeps(im, p))
-			cli_print(
-				"  %s\n",
-				im->target->data.ops == &pod_fs_exfat
-					? _("before each start the menu keeps it as a snapshot, as isopod.conf says")
-					: _("isopod.conf asks for a snapshot before each start: on NTFS the menu takes none; use 'isopod persist snapshot'"));
-	}
-	cli_print("%s\n", _("Where the image lies:"));
-	for (size_t i = 0; i < im->extent_count; i++) {
-		const struct pod_extent *e = &im->extent[i];
-
-		if (e->hole)
-			cli_print(_("  %llu + %llu: zeros\n"), (unsigned long long)e->file_bytes,
-				  (unsigned long long)e->length_bytes);
-		else
-			cli_print(_("  %llu + %llu: from byte %llu\n"), (unsigned long long)e->file_bytes,
-				  (unsigned long long)e->length_bytes, (unsigned long long)e->dev_bytes);
-	}
-	cli_print(_("Virtual disk: %llu bytes, sectors of %u, %zu segments:\n"), (unsigned long long)p->map.size_bytes,
-		  p->sector_size, p->map.count);
-	for (size_t i = 0; i < p->map.count; i++) {
-		const struct pod_seg *s = &p->map.seg[i];
-
-		cli_print("  %llu + %llu: %s", (unsigned long long)s->start_bytes, (unsigned long long)s->length_bytes,
-			  segment_text(im, p, s));
-		if (s->kind == POD_SEG_ZERO)
-			cli_print("\n");
-		else
-			cli_print(" %llu\n", (unsigned long long)s->source);
-	}
+	text_persist(im, p);
+	text_map(im, p);
 	for (uint32_t i = 0; i < p->warning_count; i++)
 		if (!pod_start_is_warning(start, p, i))
 			cli_print(_("Warning: %s\n"), p->warning[i]);

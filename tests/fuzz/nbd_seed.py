@@ -37,6 +37,7 @@ for n in range(4):
     write("wrong-%d" % n, n, GO, request(0, 196608, 1), request(1, 196600, 100, 0, bytes(100)), request(9, 0, 0), request(0, 2**64 - 1, 2**32 - 1), request(2, 0, 0))
 write("zeroes", 0, struct.pack(">I", 1), option(1))
 write("options", 1, FLAGS, option(3), option(3, b"x"), option(6, info()), option(8), option(6, b"bad"), option(5, bytes(5000)), option(2))
+write("options-long", 1, FLAGS, option(5, bytes(200000)), option(2))
 # structured replies, block status
 STATUS = (FLAGS + option(8) + contexts(9, b"disk") + contexts(9, b"disk", b"base:", b"qemu:dirty-bitmap:") + contexts(10, b"disk", b"base:allocation", b"qemu:dirty-bitmap:one"))
 ASK = (request(1, 0, 9000, 0, b"x" * 9000) + request(7, 0, 196608) + request(7, 4096, 4097, 8) + request(7, 0, 0) + request(0, 5, 4096, 4) + request(0, 0, 196609) +

@@ -53,3 +53,6 @@ put("other-kind", struct.pack("<IHH", 16, 0x200, 0xef1) + bytes(8) + one)
 put("certificate", leaf)
 put("utf16", certificate(b"\3", b"x", "窗 Moth".encode("utf-16-be"), b"k").replace(b"\x0c\x0c", b"\x1e\x0c"))
 put("list", uuid.UUID("a5c059a1-94e4-4aa7-87b5-ab155c2bf072").bytes_le + struct.pack("<III", 28 + 16 + len(ca), 0, 16 + len(ca)) + bytes(16) + ca)
+for n in range(5):  # a length whose own bytes are cut off
+    put("cut-%d" % n, struct.pack("<IHH", 10 + n, 0x200, 2) + bytes([0x30, 0x84]) + bytes(n))
+    put("cut-certificate-%d" % n, bytes([0x30, 0x84]) + bytes(n))

@@ -129,10 +129,10 @@ static void check_kernel(const struct boot *b)
 		say(b, _("it is damaged: its CRC-32 is wrong"));
 }
 
-/* memdisk is given disks, wimboot and iPXE files of any kind. */
+/* memdisk is given disks, wimboot and iPXE (*.lkrn, by whatever name in front) files of any kind. */
 static bool takes_anything(const char *kernel)
 {
-	static const char *const name[] = {"memdisk", "wimboot", "ipxe", "grub", "plop", "gpxe"};
+	static const char *const name[] = {"memdisk", "wimboot", "ipxe", "grub", "plop", "gpxe", ".lkrn"};
 
 	for (size_t i = 0; kernel && i < POD_ARRAY_LEN(name); i++)
 		if (pod_strcasestr(kernel, name[i]))
@@ -152,6 +152,8 @@ static void check_initrd(const struct boot *b)
 		say(b, _("it cannot be read"));
 		return;
 	}
+	if (memcmp(head, "#!ipxe", 6) == 0 || memcmp(head, "#!gpxe", 6) == 0) /* scripts, which are for no Linux */
+		return;
 	/* The kernel passes over zeros in front of an archive. */
 	while (zeros < n && !head[zeros])
 		zeros++;

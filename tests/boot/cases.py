@@ -433,7 +433,7 @@ case("bios-sata-dracut", "bios", "main", "dracut", bus="sata", after=check_clean
 # Another firmware that has UEFI.
 case("uboot-x64-menu", "uboot-x64", "main", "live", "menu", marker=MENU, timeout=120, touches="esp", bus="sata", **L)
 case("uboot-x64-efionly", "uboot-x64", "main", "efionly", touches="esp", bus="sata", timeout=120, **L)
-case("uboot-x64-live", "uboot-x64", "main", "live", touches="esp", bus="sata", after=check_clean, **L)
+case("uboot-x64-live", "uboot-x64", "main", "live", touches="esp", bus="sata", timeout=900, after=check_clean, **L)
 case("uboot-aa64-menu", "uboot-aa64", "main", "live", "menu", marker=MENU, timeout=120, touches="esp", bus="virtio", **L)
 case("uboot-aa64-installer", "uboot-aa64", "main", "installer-arm64", touches="esp", bus="virtio", memory=1400, timeout=600, **L)
 

@@ -486,5 +486,8 @@ SOUND = [
     Sound("GRUB, as grub-mkrescue makes it", medium(lambda f: shutil.rmtree(f + "/efi"), live, rescue), quick=False),
     Sound("with an erofs", medium(erofs)),
     Sound("with the kernel's modules in its root image", medium(lambda f: root_of(VERSION)(f))),
+    Sound("a script of iPXE's as its initrd", medium(both(holding("live/own", "#!ipxe\ndhcp\n"), replaced(CFG, ("linux /live/memtest", "linux /live/memtest\n\tinitrd /live/own"))))),
+    Sound("iPXE by another name, with a file of its own", medium(both(lambda f: shutil.copy(f + "/live/memtest", f + "/live/netboot.lkrn"), holding("live/own", "set keep-san 1\n"),
+          replaced(CFG, ("linux /live/memtest", "linux /live/netboot.lkrn\n\tinitrd /live/own"))))),
     Sound("entries of no use: an absent memory test, a chain to the disk", medium(both(without("live/memtest"), replaced(CFG, ("linux /live/memtest", "chainloader (hd0)+1"))))),
 ]

@@ -130,8 +130,10 @@ enum pod_status image_probe_disk(struct probe *p)
 	bool bootable = has_boot_signature(p->head);
 	bool table = image_mbr_plausible(p->head, &end);
 	bool floppy = is_floppy_size(im->size_bytes) && (fat || (bootable && !table));
-	/* A boot sector, with or without a little behind it: what looks like partitions of no more than that is its code. */
-	if (im->size_bytes < FLOPPY_LEAST_KIB << 10 && !fat && bootable && (!table || end < FLOPPY_LEAST_KIB << 10))
+	/* A boot sector, with or without a little behind it: what looks like partitions of no more than that is its code. A small kernel of
+	 * Linux' has the mark of one, too. */
+	bool kernel = memcmp(p->head + 0x202, "HdrS", 4) == 0;
+	if (im->size_bytes < FLOPPY_LEAST_KIB << 10 && !fat && bootable && !kernel && (!table || end < FLOPPY_LEAST_KIB << 10))
 		floppy = true, table = false;
 	if (!fat && table) {
 		im->volume_bytes = end;

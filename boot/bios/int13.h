@@ -144,7 +144,7 @@ bool i13_rec_write(uint8_t s[POD_REC_SECTOR], uint64_t sector);
 bool i13_launch(void);
 
 /* --- the machine under the server: resident.S; a unit test supplies its own ------------------------------ */
-/* The old INT 13h or 15h. */
+/* The old INT 13h; the INT 15h that there is now, which may be a V86 monitor's. */
 void i13_old13(struct i13_regs *r);
 void i13_int15(struct i13_regs *r);
 /* Between near memory and linear addresses below 1 MiB + 64 KiB; at most 32 KiB. */

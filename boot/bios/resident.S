@@ -321,8 +321,7 @@ i13_old13:
 	cmpw	%bx, %ax
 	je	5f
 	movw	%bx, %fs
-5:
-	popw	%es
+5:	popw	%es
 	popw	%ds
 	popal
 	retl

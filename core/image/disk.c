@@ -4,6 +4,7 @@
  * as drives and BIOSes do it; a raw disk by a table that somebody could have written, or by a FAT in its first sector.
  */
 #include "core/image/internal.h"
+#include "core/image/instead.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
@@ -129,13 +130,12 @@ enum pod_status image_probe_disk(struct probe *p)
 	bool fat = pod_fat_parse_bpb(p->head, &g, NULL) == POD_OK;
 	bool bootable = has_boot_signature(p->head);
 	bool table = image_mbr_plausible(p->head, &end);
-	bool floppy = is_floppy_size(im->size_bytes) && (fat || (bootable && !table));
-	/* A boot sector, with or without a little behind it: what looks like partitions of no more than that is its code. A small kernel of
-	 * Linux' has the mark of one, too. */
-	bool kernel = memcmp(p->head + 0x202, "HdrS", 4) == 0;
-	if (im->size_bytes < FLOPPY_LEAST_KIB << 10 && !fat && bootable && !kernel && (!table || end < FLOPPY_LEAST_KIB << 10))
-		floppy = true, table = false;
-	if (!fat && table) {
+	/* A boot sector, with or without a little behind it: what looks like partitions of no more than that is its code. A small
+	 * kernel of Linux' has the mark of one, too. */
+	bool alone = im->size_bytes < FLOPPY_LEAST_KIB << 10 && !fat && bootable && !pod_instead_is_kernel(p->head) &&
+		     (!table || end < FLOPPY_LEAST_KIB << 10);
+	bool floppy = alone || (is_floppy_size(im->size_bytes) && (fat || (bootable && !table)));
+	if (!fat && table && !alone) {
 		im->volume_bytes = end;
 		enum pod_status st = probe_table(p);
 		/* A protective MBR may span more than the disk, so that only real partitions count; the reader of the table

@@ -376,34 +376,38 @@ static void close_it(struct job *j, uint32_t number, const char *what, const cha
 	j->closed_number = number ? number : 1;
 }
 
-/* Linux' RAID (md), its superblock of version 1.1 or 1.2 at this place: u32 magic, u32 version. One of 1.0 or 0.90 lies behind a filesystem, which is
- * looked into as it is. */
-static enum pod_status look_for_raid(struct volume *v, uint64_t at)
+/* The superblock of Linux' RAID (md), of version 1.1 at the beginning, 1.2 at 4096: u32 magic, u32 version. One of 1.0 or 0.90 lies behind a
+ * filesystem, which is looked into as it is. */
+static bool is_raid(const uint8_t *s)
 {
 	static const uint8_t begin[8] = {0xFC, 0x4E, 0x2B, 0xA9, 1, 0, 0, 0};
-	uint8_t s[SECTOR] = {0};
-	if (pod_in_range(at, SECTOR, v->at->dev.dev.size_bytes))
-		POD_TRY(pod_dev_read(&v->at->dev.dev, at, s, sizeof s));
-	if (memcmp(s, begin, sizeof begin) == 0)
-		close_it(v->j, v->at->number, "Linux RAID", "");
-	return POD_OK;
+	return memcmp(s, begin, sizeof begin) == 0;
+}
+
+/* Zeros where the volume has no such sector. */
+static enum pod_status sector_of(struct volume *v, uint64_t at, uint8_t *s)
+{
+	memset(s, 0, SECTOR);
+	return pod_in_range(at, SECTOR, v->at->runs.size_bytes) ? pod_dev_read(&v->at->dev.dev, at, s, SECTOR) : POD_OK;
 }
 
 /* LUKS: its header begins with this. BitLocker: the OEM name in its boot sector. */
 static enum pod_status look_for_closed(struct volume *v)
 {
 	static const uint8_t luks[6] = {'L', 'U', 'K', 'S', 0xBA, 0xBE};
-	uint8_t s[SECTOR] = {0};
-	if (v->at->runs.size_bytes >= SECTOR)
-		POD_TRY(pod_dev_read(&v->at->dev.dev, 0, s, sizeof s));
+	uint8_t s[SECTOR];
+	POD_TRY(sector_of(v, 0, s));
+	bool raid = is_raid(s);
 	if (v->closed)
 		close_it(v->j, v->at->number, v->closed, "");
 	else if (memcmp(s, luks, sizeof luks) == 0)
 		close_it(v->j, v->at->number, *v->at->name ? "LUKS in LVM" : "LUKS", "");
 	else if (memcmp(s + 3, "-FVE-FS-", 8) == 0)
 		v->j->bitlocker = v->at->number ? v->at->number : 1;
-	POD_TRY(look_for_raid(v, 0));
-	return look_for_raid(v, 4096);
+	POD_TRY(sector_of(v, 4096, s));
+	if (raid || is_raid(s))
+		close_it(v->j, v->at->number, "Linux RAID", "");
+	return POD_OK;
 }
 
 /* Installed in an image that is not one of those it opens itself, it is started, and does not find its disk again. */

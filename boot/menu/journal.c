@@ -83,7 +83,7 @@ static void add_plan(struct menu *m, struct pod_rec_image *r, const struct pod_p
 		r->flags |= POD_REC_I_TRUNCATED;
 	if (extents > 1)
 		r->flags |= POD_REC_I_FRAGMENTED;
-	if (p->initrd_count)
+	if (p->initrd_count || p->lone.length_bytes)
 		r->flags |= POD_REC_I_HANDOVER;
 	if (has_helper(p))
 		r->flags |= POD_REC_I_HELPER;

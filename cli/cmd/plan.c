@@ -161,13 +161,15 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
-	if (p->offered.length_bytes) {
-		cli_json_open(j, "offered", '{');
-		cli_json_str(j, "kernel", p->offered.path);
-		cli_json_u64(j, "offset", p->offered.start_bytes);
-		cli_json_u64(j, "length", p->offered.length_bytes);
-		cli_json_str(j, "machine", p->offered.machine < POD_MACHINE_COUNT ? machine_text[p->offered.machine] : NULL);
-		cli_json_str(j, "found_by", p->offered.found_by);
+	if (p->offered.length_bytes || p->lone.length_bytes) {
+		const struct pod_initrd *o = p->offered.length_bytes ? &p->offered : &p->lone;
+
+		cli_json_open(j, o == &p->offered ? "offered" : "added", '{');
+		cli_json_str(j, "kernel", o->path);
+		cli_json_u64(j, "offset", o->start_bytes);
+		cli_json_u64(j, "length", o->length_bytes);
+		cli_json_str(j, "machine", o->machine < POD_MACHINE_COUNT ? machine_text[o->machine] : NULL);
+		cli_json_str(j, "found_by", o->found_by);
 		cli_json_close(j, '}');
 	}
 	cli_json_open(j, "overlays", '[');
@@ -469,6 +471,12 @@ static void text_overlays(const struct pod_plan *p)
 			  "built-in one, if its loader starts it by its EFI stub. If it still does not find its medium, start it as a "
 			  "partition: P on the details page of the menu.\n"),
 			p->offered.path, p->offered.machine < POD_MACHINE_COUNT ? machine_text[p->offered.machine] : "?");
+	if (p->lone.length_bytes)
+		cli_print(
+			_("Started without an initrd: %s, %s, in partition %u. It is given one with the hand-over shim, by the boot menu %s, and finds "
+			  "its disk if loop devices are built into it.\n"),
+			p->lone.path, p->lone.machine < POD_MACHINE_COUNT ? machine_text[p->lone.machine] : "?", p->lone.partition,
+			p->lone.found_by);
 	if (p->overlay_count)
 		cli_print("%s\n", _("Patched in the virtual disk (the file itself is never changed):"));
 	for (size_t i = 0; i < p->overlay_count; i++) {

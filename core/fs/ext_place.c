@@ -366,10 +366,125 @@ static enum pod_status ext_point(struct pod_place *p, const struct pod_node *fil
 	return st;
 }
 
+/* --- a further file ---------------------------------------------------------------------------------------- */
+
+/*
+ * The folder "lost+found", which each volume has, and which loaders have no use for: its inode is shown as that of a file. The entry in the
+ * root folder tells what it is, too.
+ */
+static const char SPARE[] = "lost+found";
+
+enum {
+	MODE_FILE = 0100644,
+	FL_INDEX = 0x1000, /* of a folder */
+	ENTRY_TYPE = 7,
+	TYPE_FILE = 1,
+	TAIL = 12, /* what stands for an entry behind the last one and holds the block's sum */
+	TAIL_TYPE = 0xDE,
+	ROOT = 2,
+};
+
+struct renaming {
+	struct pod_place *p;
+	const struct ext_volume *v;
+	const struct pod_node *root;
+	uint8_t *block;
+	enum pod_status st;
+	bool done;
+};
+
+static enum pod_status show_tail(struct renaming *r, uint64_t at)
+{
+	uint8_t number[4], generation[4];
+	uint32_t size = 1u << r->v->shift;
+	uint8_t *tail = r->block + size - TAIL;
+	if (!(r->v->ro_compat & EXT_RO_METADATA_CSUM) || pod_get_le32(tail) || pod_get_le16(tail + 4) != TAIL ||
+	    tail[ENTRY_TYPE] != TAIL_TYPE)
+		return POD_OK;
+	pod_put_le32(number, ROOT);
+	POD_TRY(r->p->shown(r->p, r->root->entry_bytes + 100, generation, sizeof generation));
+	uint32_t sum = sum_of(sum_of(r->v->seed, number, sizeof number), generation, sizeof generation);
+	pod_put_le32(tail + 8, sum_of(sum, r->block, size - TAIL));
+	return r->p->show(r->p, at + size - TAIL, tail, TAIL);
+}
+
+/* One block of the root folder: entries of +0 4 inode, +4 2 length, +6 1 bytes of the name, +7 1 type, +8 the name. */
+static enum pod_status rename_in(struct renaming *r, uint64_t at)
+{
+	uint32_t size = 1u << r->v->shift, len;
+	POD_TRY(r->p->shown(r->p, at, r->block, size));
+	for (uint32_t in = 0; in + 8 + sizeof SPARE - 1 <= size; in += len) {
+		uint8_t *e = r->block + in;
+		len = pod_get_le16(e + 4);
+		if (len < 8 || len > size - in)
+			return POD_E_CORRUPT;
+		if (!pod_get_le32(e) || e[6] != sizeof SPARE - 1 || memcmp(e + 8, SPARE, sizeof SPARE - 1) != 0)
+			continue;
+		r->done = true;
+		if (!(r->v->incompat & EXT_INCOMPAT_FILETYPE)) /* the byte belongs to the length of the name */
+			return POD_OK;
+		e[ENTRY_TYPE] = TYPE_FILE;
+		POD_TRY(r->p->show(r->p, at + in + ENTRY_TYPE, e + ENTRY_TYPE, 1));
+		return show_tail(r, at);
+	}
+	return POD_OK;
+}
+
+static enum pod_status rename_in_run(void *ctx, const struct pod_extent *e)
+{
+	struct renaming *r = ctx;
+	for (uint64_t done = 0; !e->hole && !r->done && r->st == POD_OK && done < e->length_bytes; done += 1u << r->v->shift) {
+		r->st = pod_budget_spend(r->p->fs->dev->budget, 1, 0);
+		if (r->st == POD_OK)
+			r->st = rename_in(r, e->dev_bytes + done);
+	}
+	return r->done || r->st != POD_OK ? POD_END : POD_OK;
+}
+
+static enum pod_status show_as_file(struct pod_place *p, const struct pod_node *root, const struct pod_node *spare)
+{
+	struct renaming r = {.p = p, .v = ext_volume(p->fs), .root = root};
+	uint8_t inode[EXT_INODE_BASE];
+	POD_TRY(p->shown(p, spare->entry_bytes, inode, sizeof inode));
+	uint32_t flags = pod_get_le32(inode + 32);
+	if (flags & (EXT_FL_INLINE_DATA | EXT_FL_ENCRYPT))
+		return POD_E_UNSUPPORTED;
+	r.block = pod_zalloc(p->fs->alloc, 1, (size_t)1 << r.v->shift);
+	if (!r.block)
+		return POD_E_NOMEM;
+	enum pod_status st = p->fs->ops->extents(p->fs, root, rename_in_run, &r);
+	pod_free(p->fs->alloc, r.block);
+	if (st == POD_OK || st == POD_END)
+		st = r.st != POD_OK ? r.st : r.done ? POD_OK : POD_E_NOSPACE;
+	POD_TRY(st);
+	pod_put_le16(inode, MODE_FILE);
+	pod_put_le32(inode + 32, flags & ~(uint32_t)FL_INDEX);
+	return p->show(p, spare->entry_bytes, inode, sizeof inode);
+}
+
+static enum pod_status ext_add(struct pod_place *p, const struct pod_place_runs *runs, uint64_t size, const char **path,
+			       struct pod_node *file)
+{
+	struct pod_node root;
+	struct pod_dirent *scratch = pod_zalloc(p->fs->alloc, 1, sizeof *scratch);
+	if (!scratch)
+		return POD_E_NOMEM;
+	enum pod_status st = p->fs->ops->root(p->fs, &root);
+	if (st == POD_OK)
+		st = pod_fs_lookup(p->fs, SPARE, file, scratch);
+	pod_free(p->fs->alloc, scratch);
+	if (st == POD_E_NOT_FOUND || (st == POD_OK && !file->is_dir))
+		return POD_E_NOSPACE;
+	POD_TRY(st);
+	POD_TRY(show_as_file(p, &root, file));
+	*path = SPARE;
+	return ext_point(p, file, runs, size);
+}
+
 static bool ext_dirty(struct pod_fs *fs)
 {
 	return ext_volume(fs)->incompat & EXT_INCOMPAT_RECOVER;
 }
 
 const struct pod_place_ops pod_place_ext = {
-	.fs = &pod_fs_ext, .next_free = ext_next_free, .dirty = ext_dirty, .point = ext_point};
+	.fs = &pod_fs_ext, .next_free = ext_next_free, .dirty = ext_dirty, .point = ext_point, .add = ext_add};

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * FAT: clusters that no file uses, and files that are shown longer (place.h): the chain is shown with other links, in each copy of the
- * FAT, and the directory entry with another first cluster and another size. fat.c has the layout.
+ * FAT, and the directory entry with another first cluster and another size. A further file gets an entry in the root folder that is not in
+ * use. fat.c has the layout.
  */
 #include "core/fs/fat_place.h"
 #include "core/base/bytes.h"
+#include "core/base/mem.h"
 #include "core/fs/fat.h"
 
 enum { ENTRY_CLUSTER_HIGH = 20, ENTRY_CLUSTER = 26 /* and the size behind it */ };
@@ -92,4 +94,78 @@ static enum pod_status fat_point(struct pod_place *p, const struct pod_node *fil
 	return p->show(p, file->entry_bytes + ENTRY_CLUSTER, b, sizeof b);
 }
 
-const struct pod_place_ops pod_place_fat = {.fs = &pod_fs_fat, .next_free = fat_next_free, .point = fat_point};
+/* --- a further file ---------------------------------------------------------------------------------------- */
+
+enum { ENTRY = 32, SECTOR = 512, UNUSED = 0xE5, ARCHIVE = 0x20, DATE = 1 << 5 | 1 /* the first of January 1980 */ };
+
+/* A place for an entry in the root folder. */
+struct slot {
+	uint64_t at;
+	bool found;
+};
+
+/* `bytes` at `at` of the device are the folder's. POD_END: there it is. Behind one that ended the folder the next one, which may hold
+ * anything, has to do so. */
+static enum pod_status look_for_slot(struct pod_place *p, uint64_t at, uint64_t bytes, struct slot *s)
+{
+	static const uint8_t zero;
+	uint8_t b[SECTOR];
+	for (uint64_t done = 0; done < bytes; done += SECTOR) {
+		POD_TRY(pod_budget_spend(p->fs->dev->budget, 1, 0));
+		POD_TRY(p->shown(p, at + done, b, SECTOR));
+		for (uint32_t in = 0; in < SECTOR; in += ENTRY) {
+			if (s->found) {
+				POD_TRY(b[in] ? p->show(p, at + done + in, &zero, 1) : POD_OK);
+				return POD_END;
+			}
+			if (b[in] && b[in] != UNUSED)
+				continue;
+			s->at = at + done + in;
+			s->found = true;
+			if (b[in] == UNUSED)
+				return POD_END;
+		}
+	}
+	return POD_OK;
+}
+
+static enum pod_status find_slot(struct pod_place *p, struct slot *s)
+{
+	const struct pod_fat_geometry *g = pod_fat_geometry(p->fs);
+	enum pod_status st;
+	if (g->bits != 32) {
+		st = look_for_slot(p, g->root_bytes, (uint64_t)g->root_entries * ENTRY, s);
+	} else {
+		uint32_t left = (2u << 20) >> g->cluster_shift; /* a folder has at most 65536 entries */
+		st = POD_OK;
+		for (uint32_t c = g->root_cluster; st == POD_OK && c != POD_FAT_END && left; left--) {
+			if (c < 2 || c - 2 >= g->cluster_count)
+				return POD_E_CORRUPT;
+			st = look_for_slot(p, pod_fat_cluster_bytes(g, c), 1u << g->cluster_shift, s);
+			if (st == POD_OK)
+				POD_TRY(pod_fat_next(p->fs, c, &c));
+		}
+	}
+	if (st != POD_OK && st != POD_END)
+		return st;
+	return s->found ? POD_OK : POD_E_NOSPACE;
+}
+
+static enum pod_status fat_add(struct pod_place *p, const struct pod_place_runs *runs, uint64_t size, const char **path,
+			       struct pod_node *file)
+{
+	static const uint8_t name[11] = {'I', 'S', 'O', 'P', 'O', 'D', ' ', ' ', 'C', 'P', 'I'};
+	struct slot s = {.found = false};
+	uint8_t entry[ENTRY] = {0};
+	POD_TRY(find_slot(p, &s));
+	memcpy(entry, name, sizeof name);
+	entry[sizeof name] = ARCHIVE;
+	pod_put_le16(entry + 24, DATE);
+	POD_TRY(p->show(p, s.at, entry, sizeof entry));
+	*file = (struct pod_node){.entry_bytes = s.at, .entry_len = ENTRY, .size_bytes = size};
+	*path = "isopod.cpi";
+	return fat_point(p, file, runs, size);
+}
+
+const struct pod_place_ops pod_place_fat = {
+	.fs = &pod_fs_fat, .next_free = fat_next_free, .point = fat_point, .add = fat_add};

@@ -58,6 +58,10 @@ struct pod_place_ops {
 	 * succeeds. POD_E_LIMIT, POD_E_NOSPACE, POD_E_UNSUPPORTED: the file has to stay as it is. May ask for room of its own. */
 	enum pod_status (*point)(struct pod_place *p, const struct pod_node *file, const struct pod_place_runs *runs,
 				 uint64_t size_bytes);
+	/* Shows a file that the volume has not got, of these runs; *path, by which loaders find it, and *file are filled in. NULL: no such
+	 * way is known. POD_E_NOSPACE: there is no place for its name. Where it fails, what is shown already no loader looks at. */
+	enum pod_status (*add)(struct pod_place *p, const struct pod_place_runs *runs, uint64_t size_bytes, const char **path,
+			       struct pod_node *file);
 };
 
 /* `fs` is open, as ops->fs; the caller sets show, shown and ctx. */

@@ -45,6 +45,7 @@ struct edit {
 	bool adds;     /* there are words that are added */
 	bool programs; /* EFI programs are given them, too */
 	bool no_more;  /* no arguments where there are none */
+	struct pod_arguments_initrd *more;
 	size_t copied; /* of the text, so far */
 	struct pod_alloc *alloc;
 	char *out;
@@ -152,17 +153,8 @@ static bool has_newline(const char *p, const char *end)
 	return p < end;
 }
 
-static void edit_line(void *ctx, const struct pod_menu_item *item)
+static void edit_words(struct edit *e, const struct pod_menu_item *item)
 {
-	struct edit *e = ctx;
-	if (item->kind == POD_MENU_HASH && item->at >= e->copied) {
-		e->hashes++;
-		put(e, e->text + e->copied, item->at - e->copied);
-		e->copied = item->at + item->len;
-	}
-	if (item->kind != POD_MENU_ARGUMENTS || !*e->words || item->at < e->copied || (item->unsure && !e->programs) ||
-	    (!item->len && e->no_more))
-		return;
 	const char *p = e->text + item->at, *from = p, *end = p + item->len;
 	bool added = false;
 	e->lines++;
@@ -192,14 +184,44 @@ static void edit_line(void *ctx, const struct pod_menu_item *item)
 	e->copied = item->at + item->len;
 }
 
+/* Behind the arguments. */
+static void add_initrd(struct edit *e, const struct pod_menu_item *item)
+{
+	e->more->count++;
+	put(e, e->text + e->copied, item->at + item->len - e->copied);
+	put_string(e, item->initrd);
+	put(e, e->text + item->device, item->device_len);
+	put(e, "/", 1);
+	put_string(e, e->more->path);
+	e->copied = item->at + item->len;
+}
+
+static void edit_line(void *ctx, const struct pod_menu_item *item)
+{
+	struct edit *e = ctx;
+	bool wanted = e->more && e->more->wants(e->more->ctx, e->text, item);
+	if (item->kind == POD_MENU_HASH && item->at >= e->copied) {
+		e->hashes++;
+		put(e, e->text + e->copied, item->at - e->copied);
+		e->copied = item->at + item->len;
+	}
+	if (item->kind != POD_MENU_ARGUMENTS || item->at < e->copied)
+		return;
+	if (*e->words && !(item->unsure && !e->programs) && (item->len || !e->no_more))
+		edit_words(e, item);
+	if (wanted)
+		add_initrd(e, item);
+}
+
 /* What is behind the last line. */
 static enum pod_status end_text(struct edit *e, size_t len, char **out, size_t *out_len, uint32_t *lines)
 {
+	bool changed = e->lines || e->hashes || (e->more && e->more->count);
 	*out = NULL;
 	*lines = e->lines;
-	if (e->lines || e->hashes)
+	if (changed)
 		put(e, e->text + e->copied, len - e->copied);
-	if (e->st != POD_OK || !(e->lines || e->hashes)) {
+	if (e->st != POD_OK || !changed) {
 		pod_free(e->alloc, e->out);
 		return e->st;
 	}
@@ -209,9 +231,10 @@ static enum pod_status end_text(struct edit *e, size_t len, char **out, size_t *
 }
 
 enum pod_status pod_arguments_edit(const char *words, const char *path, const char *text, size_t len, struct pod_menu_vars *vars,
-				   struct pod_alloc *a, char **out, size_t *out_len, uint32_t *lines)
+				   struct pod_arguments_initrd *more, struct pod_alloc *a, char **out, size_t *out_len,
+				   uint32_t *lines)
 {
-	struct edit e = {.words = words, .text = text, .adds = any_word(words, false), .alloc = a};
+	struct edit e = {.words = words, .text = text, .adds = any_word(words, false), .more = more, .alloc = a};
 	pod_config_read(path, text, len, vars, edit_line, &e);
 	return end_text(&e, len, out, out_len, lines);
 }

@@ -57,7 +57,7 @@ static void refuse(struct pod_plan *p, const struct pod_found *f, const char *fm
  * instead, with words of its own; whether it was is not looked for. */
 bool pod_menus_change(const struct pod_handover *h, const struct pod_scan *s)
 {
-	return pod_arguments_wanted(h) || (s->hashed && s->initrd_count);
+	return pod_arguments_wanted(h) || s->lone || (s->hashed && s->initrd_count);
 }
 
 void pod_arguments_refuse(struct pod_handover *h, const struct pod_scan *s, const struct pod_found *f)
@@ -65,6 +65,10 @@ void pod_arguments_refuse(struct pod_handover *h, const struct pod_scan *s, cons
 	if (s->hashed)
 		pod_plan_warn(h->plan,
 			      "%.80s: this boot menu is served unchanged: its loader refuses an initrd whose hash is in it.",
+			      f->path);
+	if (s->lone)
+		pod_plan_warn(h->plan,
+			      "%.80s: this boot menu is served unchanged: a kernel that it starts without an initrd does not find its disk.",
 			      f->path);
 	if (pod_arguments_wanted(h))
 		refuse(h->plan, f, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.");
@@ -116,9 +120,31 @@ static void look_at_program(void *ctx, const struct pod_menu_item *item)
 		p->st = p->h->rq->ukis->is(p->s, &f.node, &p->unified, &p->own);
 }
 
+static bool wants_initrd(void *ctx, const char *text, const struct pod_menu_item *item)
+{
+	return pod_lone_wants(ctx, text, item);
+}
+
+/* With an initrd for kernels that none is loaded for. */
+static enum pod_status edit_lone(const char *words, struct pod_scan *s, const struct pod_found *f, const char *text, char **out,
+				 size_t *out_len, struct pod_menu_served *menu)
+{
+	struct pod_lone *lone = pod_zalloc(s->alloc, 1, sizeof *lone);
+	struct pod_arguments_initrd more = {.wants = wants_initrd, .ctx = lone, .path = s->lone};
+	size_t len = (size_t)f->node.size_bytes;
+	if (!lone)
+		return POD_E_NOMEM;
+	pod_lone_begin(lone, s, f->path, text, len);
+	enum pod_status st =
+		pod_arguments_edit(words, f->path, text, len, s->vars, &more, s->alloc, out, out_len, &menu->lines);
+	menu->lone = more.count;
+	pod_free(s->alloc, lone);
+	return st;
+}
+
 /* Into *out the text with the words, or NULL. */
 static enum pod_status edit_text(struct pod_handover *h, struct pod_scan *s, const struct pod_found *f, const char *text,
-				 char **out, size_t *out_len, uint32_t *lines)
+				 char **out, size_t *out_len, struct pod_menu_served *menu)
 {
 	struct program p = {.h = h, .s = s, .config = f->path};
 	size_t len = (size_t)f->node.size_bytes;
@@ -127,12 +153,14 @@ static enum pod_status edit_text(struct pod_handover *h, struct pod_scan *s, con
 	if (h->rq->ukis && pod_config_is_bls(text, len))
 		pod_menu_bls(text, len, look_at_program, &p);
 	POD_TRY(p.st);
+	if (!p.unified && s->lone)
+		return edit_lone(words, s, f, text, out, out_len, menu);
 	if (!p.unified)
-		return pod_arguments_edit(words, f->path, text, len, s->vars, s->alloc, out, out_len, lines);
+		return pod_arguments_edit(words, f->path, text, len, s->vars, NULL, s->alloc, out, out_len, &menu->lines);
 	*out = NULL;
 	/* With Secure Boot on its own command line is the one that counts. */
 	return p.own && h->rq->secure_boot ? POD_OK
-					   : pod_arguments_edit_unified(words, text, len, p.own, s->alloc, out, out_len, lines);
+					   : pod_arguments_edit_unified(words, text, len, p.own, s->alloc, out, out_len, &menu->lines);
 }
 
 static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const struct pod_found *f, char *text,
@@ -144,10 +172,10 @@ static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const st
 		pod_arguments_refuse(h, s, f);
 		return pod_budget_status(s->fs->dev->budget);
 	}
-	enum pod_status st = edit_text(h, s, f, text, &out, &out_len, &menu->lines);
+	enum pod_status st = edit_text(h, s, f, text, &out, &out_len, menu);
 	if (st == POD_E_LIMIT) {
 		pod_arguments_refuse(h, s, f);
-		menu->lines = 0;
+		menu->lines = menu->lone = 0;
 		return POD_OK;
 	}
 	POD_TRY(st);
@@ -192,7 +220,8 @@ enum pod_status pod_arguments_note(struct pod_handover *h, const struct pod_foun
 {
 	h->plan->argument_lines += menu->lines;
 	return pod_plan_note(h->plan, POD_OVERLAY_MENU, start, menu->size_bytes, f->path,
-			     !menu->lines      ? "boot menu without the hash of an initrd that is served changed"
+			     !menu->lines && menu->lone ? "boot menu that loads an initrd with the shim for a kernel that has none"
+			     : !menu->lines    ? "boot menu without the hash of an initrd that is served changed"
 			     : asked_for(h)[0] ? "boot menu with the kernel arguments that were asked for"
 					       : "boot menu that tells the system of its persistence file");
 }

@@ -321,6 +321,64 @@ static enum pod_status serve_menu(void *ctx, const struct pod_found *f, struct p
 	return POD_OK;
 }
 
+/* --- an initrd more ---------------------------------------------------------------------------------------- */
+
+/* A file of our two archives alone (lone.c), where the volume has room for it, and for its name. */
+static enum pod_status show_lone(struct serving *s, struct pod_initrd *lone)
+{
+	struct volume *v = s->v;
+	struct pod_plan *p = v->j->h->plan;
+	const struct pod_map *post;
+	struct pod_node file;
+	uint64_t at;
+	POD_TRY(pod_handover_pre(v->j->h, &at));
+	POD_TRY(pod_handover_post(v->j->h, lone->machine, &post));
+	POD_TRY(pod_map_append(&s->front, POD_SEG_MEM, at, POD_PRE_LEN));
+	POD_TRY(pod_plan_append(&s->front, post));
+	s->size = s->front.size_bytes;
+	POD_TRY(pod_map_pad(&s->front, v->fs.cluster_size));
+	POD_TRY(pod_place_room(&v->place, s->front.size_bytes, &s->runs));
+	if (p->overlay_count + s->runs.count >= POD_PLAN_OVERLAY_MAX)
+		return POD_E_LIMIT;
+	POD_TRY(v->place.ops->add(&v->place, &s->runs, s->size, &v->scan.lone, &file));
+	POD_TRY(lay(v, &s->front, s->runs.run));
+	lone->partition = v->at->number;
+	lone->start_bytes = first_on_disk(v, s->runs.run[0].dev_bytes);
+	lone->length_bytes = s->size;
+	for (size_t i = 0; i < s->runs.count; i++)
+		POD_TRY(pod_plan_note(p, POD_OVERLAY_INITRD, first_on_disk(v, s->runs.run[i].dev_bytes), s->runs.run[i].length_bytes,
+				      v->scan.lone, "an initrd of the shim alone, for a kernel that is started without one"));
+	return pod_plan_note(p, POD_OVERLAY_DIRENT, first_on_disk(v, file.entry_bytes), file.entry_len, v->scan.lone,
+			     "the record of that file");
+}
+
+/* Only of the first volume with such a kernel. */
+static enum pod_status serve_lone(struct volume *v)
+{
+	struct pod_plan *p = v->j->h->plan;
+	struct serving s = {.v = v};
+	struct pod_initrd lone = {.path = ""};
+	if (!v->place.ops->add || v->at->name[0] || p->lone.length_bytes)
+		return POD_OK;
+	POD_TRY(pod_lone_look(&v->scan, &lone));
+	if (!lone.path[0])
+		return POD_OK;
+	pod_map_init(&s.front, p->alloc);
+	enum pod_status st = show_lone(&s, &lone);
+	pod_place_runs_free(&v->place, &s.runs);
+	pod_map_fini(&s.front);
+	if (st == POD_OK) {
+		p->lone = lone;
+		v->served++;
+		return POD_OK;
+	}
+	v->scan.lone = NULL;
+	if (of_one_file(st))
+		pod_plan_warn(p, "%.80s is started without an initrd, and there is no room for one in its volume: it does not find its disk.",
+			      lone.path);
+	return of_one_file(st) ? POD_OK : st;
+}
+
 /* --- one partition ---------------------------------------------------------------------------------------- */
 
 /* With half of the budget: what is found must be served with the other half. */
@@ -338,6 +396,7 @@ static enum pod_status search(struct volume *v)
 	pod_scan_warn(p, &v->scan);
 	v->j->kernels += v->scan.kernel_count;
 	POD_TRY(pod_scan_initrds(&v->scan, p, serve_one, v));
+	POD_TRY(serve_lone(v));
 	if (v->j->h->rq->ukis && !v->at->name[0]) /* firmware starts them, from a partition */
 		POD_TRY(v->j->h->rq->ukis->each(v->j->h, &v->scan, first_on_disk(v, 0), serve_uki, v));
 	return pod_menus_change(v->j->h, &v->scan) ? pod_arguments_each(v->j->h, &v->scan, serve_menu, v) : POD_OK;
@@ -485,7 +544,7 @@ static void warn_if_none(struct job *j)
 {
 	struct pod_plan *p = j->h->plan;
 	char number[12];
-	if (p->initrd_count)
+	if (p->initrd_count || p->lone.length_bytes)
 		return;
 	pod_snprintf(number, sizeof number, "%u", j->windows ? j->windows : j->bitlocker ? j->bitlocker : j->closed_number);
 	if (j->windows)

@@ -46,6 +46,7 @@ struct pod_scan {
 	char damaged[256];	    /* a folder that could not be read, or "" */
 	bool loop;		    /* because it contains itself */
 	struct pod_menu_vars *vars; /* of GRUB, while configurations are read */
+	const char *lone;	    /* the path of the file that kernels without an initrd are given (lone.c), or NULL */
 };
 
 /* Walks the directories where loaders keep kernels, breadth first, within a limit of directory bytes and the device's budget;
@@ -262,9 +263,10 @@ struct pod_uki_ops {
 struct pod_menu_served {
 	struct pod_map map; /* segments only, in whole sectors of 512 bytes; memory is the plan's blob */
 	uint64_t size_bytes;
-	uint32_t lines; /* of kernels */
+	uint32_t lines; /* of kernels that were given arguments */
+	uint32_t lone;	/* that were given an initrd */
 };
-/* Is any boot menu of the tree served changed? With arguments, or without the hash of an initrd in it. */
+/* Is any boot menu of the tree served changed? With arguments, with an initrd more, or without the hash of one in it. */
 bool pod_menus_change(const struct pod_handover *h, const struct pod_scan *s);
 /* Are there any: in the request, or for the persistence file? Known when pod_handover_prepare was called, where there is an initrd. */
 bool pod_arguments_wanted(const struct pod_handover *h);
@@ -287,6 +289,23 @@ enum pod_uki_refusal { POD_UKI_SECURE_BOOT, POD_UKI_NO_CMDLINE, POD_UKI_FORM, PO
 void pod_arguments_refuse_uki(struct pod_plan *p, const struct pod_found *f, enum pod_uki_refusal why);
 /* That one with changed command lines, if it has any, could not be served so. */
 void pod_arguments_lost(struct pod_plan *p, const struct pod_found *f, const struct pod_uki *uki);
+
+/* Kernels that no initrd is loaded for (lone.c), while the boot menu that starts them is read. */
+#define POD_LONE_ENTRIES 512u
+struct pod_lone {
+	struct pod_scan *s;
+	const char *config;		  /* the path of the menu */
+	bool entry[POD_LONE_ENTRIES + 1]; /* in this one something is loaded; the last: in all that are beyond */
+	uint32_t of_entry;
+	enum pod_machine machine; /* of the last kernel; POD_MACHINE_COUNT: it is no Linux of this volume */
+	struct pod_found kernel;
+};
+/* Before a text of this path is read; it must be read twice. */
+void pod_lone_begin(struct pod_lone *l, struct pod_scan *s, const char *config, const char *text, size_t len);
+/* Of each item of the text, in order: is it the arguments of a kernel that is to be given an initrd? */
+bool pod_lone_wants(struct pod_lone *l, const char *text, const struct pod_menu_item *item);
+/* The first kernel of a tree that wants one: out->path "": there is none. Behind pod_scan_configs. */
+enum pod_status POD_MUST_USE pod_lone_look(struct pod_scan *s, struct pod_initrd *out);
 
 enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_offer_make(struct pod_handover *h);

@@ -491,6 +491,25 @@ static void give_arguments(struct grub *g)
 	}
 }
 
+/* The command that loads an initrd for this kernel, whose name stands as it is, without quotes and variables but for a device's. */
+static void initrd_behind(const struct grub *g, struct pod_menu_item *item)
+{
+	static const char *const pair[][2] = {
+		{"linux", " ;initrd "}, {"linux16", " ;initrd16 "}, {"linuxefi", " ;initrdefi "}};
+	const char *name = g->second_end, *device;
+	while (name > g->begin && !ends_word(name[-1]))
+		name--;
+	for (device = name; device < g->second_end && *device != '/'; device++)
+		;
+	if (device == g->second_end || (device != name && (*name != '(' || device[-1] != ')')))
+		return;
+	for (size_t i = 0; i < POD_ARRAY_LEN(pair); i++)
+		if (is(g, 0, pair[i][0]))
+			item->initrd = pair[i][1];
+	item->device = (size_t)(name - g->begin);
+	item->device_len = (size_t)(device - name);
+}
+
 /* What stands behind the kernel's name. */
 static void give_kernel_arguments(struct grub *g, enum pod_menu_kind kind)
 {
@@ -510,6 +529,8 @@ static void give_kernel_arguments(struct grub *g, enum pod_menu_kind kind)
 				     .at = (size_t)(g->second_end - g->begin),
 				     .len = (size_t)(g->last_end - g->second_end),
 				     .escape = "$;{}|&<>#*?"};
+	if (kind == POD_MENU_KERNEL && !g->tested)
+		initrd_behind(g, &item);
 	g->cb(g->ctx, &item);
 }
 

@@ -83,7 +83,8 @@ void pod_lines_give_arguments(struct pod_lines *l, struct pod_span where, const 
 				     .text = in_front,
 				     .at = (size_t)(where.p - l->begin),
 				     .len = where.len,
-				     .escape = ""};
+				     .escape = "",
+				     .initrd = l->initrd};
 	l->cb(l->ctx, &item);
 }
 
@@ -195,6 +196,7 @@ static void kernel(struct pod_lines *l, struct pod_span s, enum pod_menu_kind ki
 static void end_entry(struct pod_lines *l)
 {
 	bool is_linux = !l->kernel[0] || l->behind.p || is_mboot(l->kernel);
+	l->initrd = l->behind.p ? " initrd=" : NULL;
 	if (is_linux && l->own.p)
 		pod_lines_give_arguments(l, l->own, " ");
 	else if (l->behind.p && !l->all_have)

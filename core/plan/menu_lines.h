@@ -19,6 +19,7 @@ struct pod_lines {
 	char kernel[POD_MENU_NAME_MAX]; /* of this entry */
 	/* Where this entry's kernel has its arguments: behind its name, and on a line of their own. p: NULL if it has none. */
 	struct pod_span behind, own;
+	const char *initrd; /* pod_menu_item.initrd */
 	bool program;  /* an EFI program is started, not a kernel */
 	bool all_have; /* what stands in front of the first entry has some, for all that have none of their own */
 };

@@ -11,7 +11,8 @@ bool pod_plan_may_be_partition(const struct pod_plan *p)
 	bool starts = p->bios_entry != POD_ENTRY_NONE;
 	for (size_t i = 0; i < POD_ARRAY_LEN(p->efi_entry); i++)
 		starts |= p->efi_entry[i] != POD_ENTRY_NONE;
-	return kind && starts && p->container == POD_IMAGE_UNKNOWN && !p->initrd_count && !p->windows.count && !p->wim_count;
+	return kind && starts && p->container == POD_IMAGE_UNKNOWN && !p->initrd_count && !p->lone.length_bytes &&
+	       !p->windows.count && !p->wim_count;
 }
 
 /* Types that a kernel must see to look into a partition of its own; all others find what they want by what is in it. */

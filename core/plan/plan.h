@@ -248,6 +248,8 @@ struct pod_plan {
 	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0
 	 * bytes: none. */
 	struct pod_initrd offered;
+	/* The same of those in a disk image, whose boot menu is served with a command that loads it (lone.c). */
+	struct pod_initrd lone;
 	uint32_t argument_lines; /* kernel lines that are served with the request's arguments, or the words of `persist` */
 	/* The first warning, counted from 1, that says of a boot menu or of a unified kernel image why it is served without them;
 	 * 0: none. */

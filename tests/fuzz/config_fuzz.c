@@ -51,7 +51,7 @@ static void edit(const char *path, const char *text, size_t size, struct pod_men
 	uint32_t lines;
 	vars->count = 0;
 	e.alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, &e};
-	if (pod_arguments_edit(words, path, text, size, vars, &e.alloc, &out, &len, &lines) != POD_OK)
+	if (pod_arguments_edit(words, path, text, size, vars, NULL, &e.alloc, &out, &len, &lines) != POD_OK)
 		return;
 	FUZZ_REQUIRE(lines == (*words ? s->lines : 0) && !out == !(lines + s->hashes));
 	FUZZ_REQUIRE(*words || !out || len < size);

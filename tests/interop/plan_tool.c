@@ -96,6 +96,8 @@ int main(int argc, char **argv)
 	if (p->offered.length_bytes)
 		printf("offered %s machine %d by %s: %llu %llu\n", p->offered.path, (int)p->offered.machine, p->offered.found_by,
 		       (unsigned long long)p->offered.start_bytes, (unsigned long long)p->offered.length_bytes);
+	if (p->lone.length_bytes)
+		printf("lone %s machine %d by %s\n", p->lone.path, (int)p->lone.machine, p->lone.found_by);
 	for (size_t i = 0; i < p->overlay_count; i++)
 		printf("overlay %d %s %llu %llu\n", (int)p->overlay[i].kind, p->overlay[i].path,
 		       (unsigned long long)p->overlay[i].start_bytes, (unsigned long long)p->overlay[i].length_bytes);

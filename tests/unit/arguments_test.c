@@ -13,7 +13,7 @@ static const char *edit(const char *words, const char *text)
 	char *out = NULL;
 	size_t len = 0;
 	memset(&vars, 0, sizeof vars);
-	CHECK(pod_arguments_edit(words, "boot/grub/grub.cfg", text, strlen(text), &vars, &test_alloc, &out, &len, &lines) ==
+	CHECK(pod_arguments_edit(words, "boot/grub/grub.cfg", text, strlen(text), &vars, NULL, &test_alloc, &out, &len, &lines) ==
 	      POD_OK);
 	snprintf(made, sizeof made, "%.*s", out ? (int)len : 1, out ? out : "=");
 	pod_free(&test_alloc, out);
@@ -93,7 +93,7 @@ static const char *edit_at(const char *path, const char *words, const char *text
 	static struct pod_menu_vars vars;
 	char *out = NULL;
 	size_t len = 0;
-	CHECK(pod_arguments_edit(words, path, text, strlen(text), &vars, &test_alloc, &out, &len, &lines) == POD_OK);
+	CHECK(pod_arguments_edit(words, path, text, strlen(text), &vars, NULL, &test_alloc, &out, &len, &lines) == POD_OK);
 	snprintf(made, sizeof made, "%.*s", out ? (int)len : 1, out ? out : "=");
 	pod_free(&test_alloc, out);
 	return made;

@@ -6,7 +6,7 @@
  *   /isopod/i-1..8  whatever /init was, file or symbolic link, saved by the archive behind each initrd, the latest as i-1; where
  *                   an initrd brought no /init, this is the link to the shim that the archive before had left
  *   /isopod/init    the inode that the archive in front of the initrd had prepared for it; empty if /init was a link
- * If neither holds one, the usual places are tried.
+ * If neither holds one, the usual places are tried. If there is none either, it is a kernel that mounts its root by itself (root.c).
  *
  * The distribution's init must not be able to tell: same process, arguments, environment, descriptors, signals, session.
  */
@@ -80,18 +80,32 @@ static void put_line(const char *text)
 	pod_sys_write(2, text, pod_strlen(text));
 }
 
+static const char *const usual[] = {
+	"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", "/bin/init", "/linuxrc", "/bin/sh",
+};
+
+static bool is_usual_there(void)
+{
+	struct pod_sys_stat st;
+	for (size_t i = 0; i < POD_ARRAY_LEN(usual); i++)
+		if (pod_sys_stat(usual[i], true, &st) >= 0)
+			return true;
+	return false;
+}
+
 _Noreturn void pod_shim_main(long *stack)
 {
-	static const char *const usual[] = {
-		"/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/sbin/init", "/bin/init", "/linuxrc", "/bin/sh",
-	};
 	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1;
 	if (pod_sys_getpid() != 1) {
 		put_line("isopod: this program is started by the kernel, as /init of an initramfs\n");
 		pod_sys_exit(2);
 	}
-	bool restored = restore_init();
+	bool restored = restore_init(), none = !restored && !is_usual_there();
+	if (none)
+		pod_root_begin();
 	start_watcher(argv[0]);
+	if (none)
+		pod_root_run(argv, envp);
 	if (restored)
 		(void)pod_sys_exec("/init", argv, envp);
 	/* A name at /init is kept for those who look there again. */

@@ -116,6 +116,12 @@ void pod_load_modules(void);
 /* Calls `cb` for each name in a folder until it returns false; -errno if the folder cannot be read. */
 long pod_each_name(const char *dir, bool (*cb)(void *ctx, const char *name), void *ctx);
 
+/* Where nothing in the initramfs is an init (root.c): before the watcher starts; then, in its place, what the kernel would have done. */
+void pod_root_begin(void);
+_Noreturn void pod_root_run(char **argv, char **envp);
+/* The watcher says that the disk, with its partitions, is there; "": what is shown is none. */
+void pod_root_shown(const char *disk);
+
 /* The watcher's life; never returns. */
 _Noreturn void pod_watch_run(char *own_name);
 

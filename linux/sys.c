@@ -23,9 +23,11 @@ enum {
 	NR_WAIT4 = 61,
 	NR_UNAME = 63,
 	NR_FDATASYNC = 75,
+	NR_CHDIR = 80,
 	NR_SYSLOG = 103,
 	NR_SETSID = 112,
 	NR_PRCTL = 157,
+	NR_CHROOT = 161,
 	NR_MOUNT = 165,
 	NR_UMOUNT2 = 166,
 	NR_GETDENTS64 = 217,
@@ -74,10 +76,12 @@ enum {
 	NR_WRITE = 4,
 	NR_CLOSE = 6,
 	NR_EXECVE = 11,
+	NR_CHDIR = 12,
 	NR_GETPID = 20,
 	NR_MOUNT = 21,
 	NR_UMOUNT2 = 52,
 	NR_IOCTL = 54,
+	NR_CHROOT = 61,
 	NR_SETSID = 66,
 	NR_SOCKETCALL = 102,
 	NR_SYSLOG = 103,
@@ -136,6 +140,8 @@ enum {
 	NR_RENAMEAT = 38,
 	NR_UMOUNT2 = 39,
 	NR_MOUNT = 40,
+	NR_CHDIR = 49,
+	NR_CHROOT = 51,
 	NR_OPENAT = 56,
 	NR_CLOSE = 57,
 	NR_GETDENTS64 = 61,
@@ -195,6 +201,7 @@ __asm__(".globl _start\n"
 #define AT_FDCWD	       (-100)
 #define AT_SYMLINK_NOFOLLOW    0x100
 #define MNT_DETACH	       2
+#define WNOHANG		       1
 #define CLONE_NEWNS	       0x00020000
 #define SIGCHLD		       17
 #define PR_SET_NAME	       15
@@ -343,6 +350,21 @@ long pod_sys_exec(const char *path, char *const *argv, char *const *envp)
 long pod_sys_wait(long pid, int *status)
 {
 	return call6(NR_WAIT4, pid, (long)status, 0, 0, 0, 0);
+}
+
+bool pod_sys_no_child(void)
+{
+	return call6(NR_WAIT4, -1, 0, WNOHANG, 0, 0, 0) != 0;
+}
+
+long pod_sys_chdir(const char *path)
+{
+	return call3(NR_CHDIR, (long)path, 0, 0);
+}
+
+long pod_sys_chroot(const char *path)
+{
+	return call3(NR_CHROOT, (long)path, 0, 0);
 }
 
 long pod_sys_finit_module(int fd, uint32_t flags)

@@ -70,6 +70,10 @@ long pod_sys_fork(void);
 long pod_sys_exec(const char *path, char *const *argv, char *const *envp);
 /* Waits for one child; returns its pid and *status. */
 long pod_sys_wait(long pid, int *status);
+/* Has a child ended, or is there none? Does not wait; a child that ended is gone then. */
+bool pod_sys_no_child(void);
+long pod_sys_chdir(const char *path);
+long pod_sys_chroot(const char *path);
 /* Loads the module in a file. */
 long pod_sys_finit_module(int fd, uint32_t flags);
 /* The kernel's release, "6.1.0-9-amd64". */

@@ -415,7 +415,9 @@ static enum pod_status act(struct pod_watch *w, const struct pod_disk *d)
 		pod_record_disk(d);
 		pod_record_write();
 		st = pod_attach(w, d, (int)fd) ? POD_OK : POD_E_IO;
-		if (st != POD_OK)
+		if (st == POD_OK)
+			pod_root_shown(w->shown_disk);
+		else
 			pod_record_stage(POD_STAGE_NOT_SHOWN, (uint32_t)st);
 		pod_record_write();
 	}

@@ -423,10 +423,11 @@ static void add_initrds(struct menu *m, struct menu_pager *p, const struct pod_p
 {
 	char t[800], size[16];
 	if (plan->lone.length_bytes) {
-		pod_snprintf(t, sizeof t,
-			     T("%s is started without one. The boot menu %s loads one with Isopod's helper for it, so that it finds its "
-			       "disk, if loop devices are built into it."),
-			     plan->lone.path, plan->lone.found_by);
+		pod_snprintf(
+			t, sizeof t,
+			T("%s is started without one. The boot menu %s loads one with Isopod's helper for it, so that it finds its "
+			  "disk, if loop devices are built into it."),
+			plan->lone.path, plan->lone.found_by);
 		pager_add(m, p, "");
 		pager_add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));
 		pager_add(m, p, t);

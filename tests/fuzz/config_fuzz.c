@@ -18,6 +18,7 @@ static void look(void *ctx, const struct pod_menu_item *i)
 	if (i->kind < POD_MENU_ARGUMENTS)
 		return;
 	FUZZ_REQUIRE(i->at >= s->end && pod_in_range(i->at, i->len, s->size));
+	FUZZ_REQUIRE(!i->initrd || pod_in_range(i->device, i->device_len, i->at));
 	s->end = i->at + i->len;
 	s->lines += i->kind == POD_MENU_ARGUMENTS && !i->unsure;
 	s->hashes += i->kind == POD_MENU_HASH;
@@ -61,6 +62,33 @@ static void edit(const char *path, const char *text, size_t size, struct pod_men
 	FUZZ_REQUIRE(!e.live);
 }
 
+/* Every kernel that can be given an initrd gets one. */
+static bool wants(void *ctx, const char *text, const struct pod_menu_item *item)
+{
+	size_t *added = ctx;
+	(void)text;
+	if (item->kind != POD_MENU_ARGUMENTS || !item->initrd)
+		return false;
+	*added += pod_strlen(item->initrd) + item->device_len + sizeof "/x" - 1;
+	return true;
+}
+
+static void add_initrds(const char *path, const char *text, size_t size, struct pod_menu_vars *vars)
+{
+	struct fuzz_env e = {0};
+	size_t len, added = 0;
+	struct pod_arguments_initrd more = {.wants = wants, .ctx = &added, .path = "x"};
+	char *out;
+	uint32_t lines;
+	vars->count = 0;
+	e.alloc = (struct pod_alloc){fuzz_alloc, fuzz_release, &e};
+	if (pod_arguments_edit("", path, text, size, vars, &more, &e.alloc, &out, &len, &lines) != POD_OK)
+		return;
+	FUZZ_REQUIRE(!lines && (!more.count || (out && len <= size + added)));
+	pod_free(&e.alloc, out);
+	FUZZ_REQUIRE(!e.live);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pod_menu_vars *vars = calloc(1, sizeof *vars);
@@ -77,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		edit(paths[i], text, size, vars, "a=$b -quiet x;\"c d\"", &s);
 		edit(paths[i], text, size, vars, "-a", &s);
 		edit(paths[i], text, size, vars, "", &s);
+		add_initrds(paths[i], text, size, vars);
 	}
 	edit_unified(text, size, "a=$b -quiet x;\"c d\"");
 	free(text);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Small disk images with a partition each: ext2, ext4 and FAT with an initrd, LUKS, LVM with an ext2 in two pieces, LVM without a group; one without a
+# Small disk images with a partition each: ext2, ext4 and FAT with an initrd, and without, LUKS, LVM with an ext2 in two pieces, LVM without a group; one without a
 # table; the two fault counters are appended.
 set -e
 PATH=$PATH:/usr/sbin:/sbin
@@ -38,6 +38,20 @@ mkfs.fat -C -F 12 -s 1 "$w/v" 96 >/dev/null
 mcopy -s -i "$w/v" "$w/t/boot" ::/
 disk fat c
 { cat "$w/v"; printf '\0\0\0\0'; } >"$OUT/whole"
+# Kernels that no initrd is loaded for.
+rm "$w/t/boot/initrd.img" "$w/t/initrd.img"
+printf 'menuentry a {\nlinux (hd0,1)/boot/vmlinuz root=/dev/sda1 x\n}\nlinux /boot/vmlinuz root=PARTUUID=1-1' >"$w/t/boot/grub/grub.cfg"
+ext -t ext4 -O ^has_journal,^resize_inode
+disk lone-ext
+# shellcheck disable=SC2059
+for i in 20 40 60 80; do
+	{ cat "$w/d"; printf "\\$(printf %03o $i)\0\0\0"; } >"$OUT/lone-read$i"
+	{ cat "$w/d"; printf "\0\0\\$(printf %03o $i)\0"; } >"$OUT/lone-alloc$i"
+done
+rm -f "$w/v"
+mkfs.fat -C -F 12 -s 1 "$w/v" 96 >/dev/null
+mcopy -s -i "$w/v" "$w/t/boot" ::/
+disk lone-fat c
 { printf 'LUKS\272\276'; head -c 4090 /dev/zero; } >"$w/v"
 disk luks
 { head -c 512 /dev/zero; printf 'LABELONE'; head -c 16 /dev/zero; printf 'LVM2 001'; head -c 4000 /dev/zero; } >"$w/v"

@@ -52,6 +52,12 @@ void pod_loop_clear(const struct pod_shown *s);
 bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, const char **note,
 		   struct pod_try *t);
 
+/* A file of `size` bytes, all holes, in memory, open to be written to; < 0: `t` tells why not. Closed, it stays while a loop device has it. */
+long pod_memory_open(uint64_t size, struct pod_try *t);
+void pod_memory_close(int fd);
+/* The same disk, copied into such a file. */
+bool pod_memory_show(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, struct pod_try *t);
+
 /* The same for the system's own udev, of this one, which was shown. */
 void pod_udev_shown(const struct pod_shown *s);
 /* LVM's devices file names the partitions of this one, which was shown (lvmdev.c). */

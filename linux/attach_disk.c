@@ -11,7 +11,8 @@
  *      and PARTUUIDs, and udev makes the links.
  *
  * Where the record says so, 1 can be written to, and there is no 2. Without a snapshot the disk is read-only. Without device-mapper a
- * loop device can show a disk in one piece by itself.
+ * copy in memory is shown (attach_memory.c); and where there is no room for one, or the record says that the system writes to the file,
+ * a loop device can show a disk in one piece by itself.
  */
 #include "linux/attach.h"
 #include "linux/observe.h"
@@ -21,8 +22,9 @@
 #define DISK  "isopod-overlay"
 #define STORE "isopod-store"
 
-#define STORE_DIR     POD_DIR "/overlay"
 #define CHUNK_SECTORS 8u
+
+#define OVERLAY_LOST "the overlay beside %s cannot be used: what it holds is not shown, and nothing will be kept"
 
 static bool make_base(const struct pod_ho_disk *d, const struct pod_disk *disk, bool write, struct pod_shown *out,
 		      struct pod_try *t)
@@ -51,25 +53,12 @@ static uint64_t store_size(const struct pod_ho_disk *d)
 static bool make_store(const struct pod_watch *w, struct pod_shown *out, struct pod_try *t)
 {
 	uint64_t size = store_size(&w->vdisk);
-	char opt[64];
 	if (!size)
 		return pod_try_fail(t, "the size of the memory is not known", 0);
-	(void)pod_snprintf(opt, sizeof opt, "mode=0700,size=%llu", (unsigned long long)size);
-	(void)pod_sys_mkdir(STORE_DIR, 0700);
-	/* Without tmpfs the file is in the view's own ramfs. */
-	bool own = pod_sys_mount("isopod", STORE_DIR, "tmpfs", 0, opt) >= 0;
-	(void)pod_sys_mknod(STORE_DIR "/store", SYS_S_IFREG | 0600, 0, 0);
-	long fd = pod_sys_open(STORE_DIR "/store", SYS_O_RDWR);
-	bool done = false;
-	if (fd < 0 || pod_sys_pwrite((int)fd, "", 1, size - 1) != 1)
-		(void)pod_try_fail(t, "no file in memory", fd < 0 ? fd : 0);
-	else
-		done = pod_loop_show(w, (int)fd, 0, 0, 0, out, t);
+	long fd = pod_memory_open(size, t);
+	bool done = fd >= 0 && pod_loop_show(w, (int)fd, 0, 0, 0, out, t);
 	if (fd >= 0)
-		pod_sys_close((int)fd);
-	/* The loop device keeps the file. */
-	if (own)
-		(void)pod_sys_umount_detach(STORE_DIR);
+		pod_memory_close((int)fd); /* the loop device keeps the file */
 	return done;
 }
 
@@ -144,10 +133,6 @@ static bool make_loop(const struct pod_watch *w, const struct pod_shown *under, 
 		return pod_try_fail(t, "the disk below cannot be opened", fd);
 	bool done = pod_loop_show(w, (int)fd, offset, w->vdisk.size_bytes, flags, out, t);
 	pod_sys_close((int)fd);
-	if (done) {
-		pod_udev_shown(out);
-		pod_lvmdev_shown(out);
-	}
 	return done;
 }
 
@@ -159,9 +144,7 @@ static bool show_mapped(const struct pod_watch *w, const struct pod_disk *disk, 
 		return false;
 	bool keeps = !write && w->record.cow.length_bytes, kept = keeps && make_kept(w, disk, &base, &over, t);
 	if (keeps && !kept)
-		pod_say(POD_SAY_ERROR,
-			"the overlay beside %s cannot be used: what it holds is not shown, and nothing will be kept: %s (error %u)",
-			w->path, t->why, (unsigned)-t->err);
+		pod_say(POD_SAY_ERROR, OVERLAY_LOST ": %s (error %u)", w->path, t->why, (unsigned)-t->err);
 	bool overlay = kept || (!write && make_overlay(w, &base, &over, t));
 	if (!write && !overlay)
 		pod_say(POD_SAY_ERROR, "nothing can be written to the disk in %s: %s (error %u)", w->path, t->why,
@@ -181,17 +164,32 @@ static bool show_mapped(const struct pod_watch *w, const struct pod_disk *disk, 
 	return false;
 }
 
+/* Without device-mapper. */
+static bool show_unmapped(const struct pod_watch *w, const struct pod_disk *disk, bool write, struct pod_shown *out,
+			  const char **note, struct pod_try *t)
+{
+	struct pod_shown under = {.major = disk->major, .minor = disk->minor};
+	struct pod_ho_run first;
+	if (w->record.cow.length_bytes)
+		pod_say(POD_SAY_ERROR, OVERLAY_LOST ": %s (error %u)", w->path, t->why, (unsigned)-t->err);
+	*note = "a copy in memory is shown; what is written to it is gone when the machine is switched off";
+	if (!write && pod_memory_show(w, disk, out, t))
+		return true;
+	pod_ho_disk_seg(&w->vdisk, 0, &first);
+	if (w->vdisk.seg_count != 1 || !first.start_bytes)
+		return false;
+	*note = write ? "what is written to it goes into the file" : "it is read-only";
+	return make_loop(w, &under, first.start_bytes, write, out, t);
+}
+
 bool pod_disk_show(const struct pod_watch *w, const struct pod_disk *disk, struct pod_shown *out, const char **note,
 		   struct pod_try *t)
 {
 	bool write = (w->vdisk.flags & POD_HO_DISK_WRITE) != 0;
-	struct pod_shown under = {.major = disk->major, .minor = disk->minor};
-	struct pod_ho_run first;
-	if (w->use != POD_USE_LOOP && show_mapped(w, disk, write, out, note, t))
-		return true;
-	pod_ho_disk_seg(&w->vdisk, 0, &first);
-	if (t->busy || w->use == POD_USE_DM || w->vdisk.seg_count != 1 || !first.start_bytes)
+	bool done = w->use != POD_USE_LOOP && show_mapped(w, disk, write, out, note, t);
+	if (!done && (t->busy || w->use == POD_USE_DM || !show_unmapped(w, disk, write, out, note, t)))
 		return false;
-	*note = write ? "what is written to it goes into the file" : "it is read-only";
-	return make_loop(w, &under, first.start_bytes, write, out, t);
+	pod_udev_shown(out);
+	pod_lvmdev_shown(out);
+	return true;
 }

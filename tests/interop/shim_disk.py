@@ -23,6 +23,11 @@ INIT = r"""#!/bin/sh
 mkdir -p /proc /sys /dev /mnt
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
 echo "T:which=disk"
+case $(cat /proc/cmdline) in
+*t.full*) # less than twice the disk is left
+	mkdir /full; mount -t ramfs full /full
+	while [ $(awk '/^MemAvailable/ { print $2 }' /proc/meminfo) -gt 44000 ]; do dd if=/dev/zero bs=1M count=2 >>/full/zeros 2>/dev/null; done ;;
+esac
 for m in xhci_pci usb_storage sd_mod vfat nls_ascii nls_cp437 nls_utf8; do modprobe $m; done
 for i in $(seq 200); do [ -b /dev/loop0p5 -o -b /dev/loop1p5 ] && break; sleep 0.1; done
 sleep 1
@@ -221,9 +226,17 @@ class Tests:
         self.check("goes into the file" in log, "the log does not say where writes go")
 
     def case_no_device_mapper(self):
-        s = self.stick(spread=False)
+        s = self.stick()
         w, log, changed = self.boot(s, [])
+        self.seen(w, True)
+        self.check("a copy in memory is shown; what is written to it is gone" in log, "the log does not say where writes go")
+        self.check(not changed, f"{len(changed)} blocks of the stick were written")
+
+    def case_no_device_mapper_and_no_room(self):
+        s = self.stick(spread=False)
+        w, log, changed = self.boot(s, [], "t.full")
         self.seen(w, False)
+        self.check(re.search(r"isopod: nothing can be written to the disk in /images/x.iso: it has 24.0 MiB, and a copy in memory may have [12]\d\.\d MiB", log), "no message")
         self.check(not changed, f"{len(changed)} blocks of the stick were written")
 
     def gives_up(self, words):

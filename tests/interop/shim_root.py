@@ -111,8 +111,9 @@ class Tests(D.Tests):
         self.check("end" in w, "it did not come to its end")
 
     def case_mbr_partuuid(self):
-        w, log, changed = self.boot(f"root=PARTUUID={SIGNATURE:08x}-02 rootfstype=squashfs rootwait rw")
+        w, log, changed = self.boot(f"root=PARTUUID={SIGNATURE:08x}-02 rootfstype=squashfs rootwait rw", spread=True)
         self.good(w, "squashfs ro")
+        self.check(w.get("wrote") == "hello" and "a copy in memory is shown" in log, "written to the disk: " + w.get("wrote", "none"))
         self.check(not changed, f"{len(changed)} blocks of the stick were written")
 
     def case_gpt_offset_and_init(self):

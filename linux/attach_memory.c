@@ -5,26 +5,26 @@
  */
 #include "linux/attach.h"
 #include "linux/observe.h"
+#include "core/base/bytes.h"
 #include "core/base/mem.h"
 
-#define DIR	 POD_DIR "/overlay"
-#define FILE	 DIR "/store"
-#define PAGE	 4096u
-#define PIECE	 (64u * PAGE)
-#define SAY_MS	 3000u
-#define ROUND(n) (((n) + PAGE - 1) & ~(uint64_t)(PAGE - 1))
+#define IN_MEMORY      POD_DIR "/overlay"
+#define IN_MEMORY_FILE IN_MEMORY "/store"
+#define PAGE	       4096u
+#define PIECE	       (64u * PAGE)
+#define SAY_MS	       3000u
 
 static bool mounted;
 
 long pod_memory_open(uint64_t size, struct pod_try *t)
 {
 	char opt[64];
-	(void)pod_snprintf(opt, sizeof opt, "mode=0700,size=%llu", (unsigned long long)ROUND(size));
-	(void)pod_sys_mkdir(DIR, 0700);
+	(void)pod_snprintf(opt, sizeof opt, "mode=0700,size=%llu", (unsigned long long)pod_align_up(size, PAGE));
+	(void)pod_sys_mkdir(IN_MEMORY, 0700);
 	/* Without tmpfs the file is in the view's own ramfs. */
-	mounted = pod_sys_mount("isopod", DIR, "tmpfs", 0, opt) >= 0;
-	(void)pod_sys_mknod(FILE, SYS_S_IFREG | 0600, 0, 0);
-	long fd = pod_sys_open(FILE, SYS_O_RDWR);
+	mounted = pod_sys_mount("isopod", IN_MEMORY, "tmpfs", 0, opt) >= 0;
+	(void)pod_sys_mknod(IN_MEMORY_FILE, SYS_S_IFREG | 0600, 0, 0);
+	long fd = pod_sys_open(IN_MEMORY_FILE, SYS_O_RDWR);
 	if (fd >= 0 && pod_sys_pwrite((int)fd, "", 1, size - 1) == 1)
 		return fd;
 	(void)pod_try_fail(t, "no file in memory", fd < 0 ? fd : 0);
@@ -38,9 +38,9 @@ void pod_memory_close(int fd)
 {
 	pod_sys_close(fd);
 	if (mounted)
-		(void)pod_sys_umount_detach(DIR);
+		(void)pod_sys_umount_detach(IN_MEMORY);
 	else
-		pod_sys_unlink(FILE, 0);
+		pod_sys_unlink(IN_MEMORY_FILE, 0);
 	mounted = false;
 }
 
@@ -85,23 +85,31 @@ static void say_progress(struct copy *c)
 		pod_format_size(all, c->all_bytes));
 }
 
+static bool read_piece(struct copy *c, uint64_t from, uint8_t *buf, size_t n)
+{
+	while (n) {
+		long got = pod_sys_pread(c->from, buf, n, from);
+		if (got <= 0) {
+			pod_say(POD_SAY_ERROR, "%s cannot be copied into memory: the stick cannot be read at %llu (error %u)",
+				c->w->path, (unsigned long long)from, (unsigned)-got);
+			return pod_try_fail(c->t, "the stick cannot be read", got);
+		}
+		buf += got;
+		from += (uint64_t)got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
 static bool copy_run(struct copy *c, const struct pod_ho_run *run)
 {
 	static uint64_t buf[PIECE / sizeof(uint64_t)];
 	for (uint64_t at = 0; at < run->length_bytes;) {
-		size_t n = (size_t)pod_min_u64(sizeof buf, run->length_bytes - at), have = 0;
-		while (have < n) {
-			long got = pod_sys_pread(c->from, (uint8_t *)buf + have, n - have, run->start_bytes + at + have);
-			if (got <= 0) {
-				pod_say(POD_SAY_ERROR,
-					"%s cannot be copied into memory: the stick cannot be read at %llu (error %u)",
-					c->w->path, (unsigned long long)(run->start_bytes + at + have), (unsigned)-got);
-				return pod_try_fail(c->t, "the stick cannot be read", got);
-			}
-			have += (size_t)got;
-		}
-		/* a last page that is not whole */
-		memset((uint8_t *)buf + n, 0, (size_t)(ROUND(n) - n));
+		size_t n = (size_t)pod_min_u64(sizeof buf, run->length_bytes - at), rest = n & (PAGE - 1);
+		if (!read_piece(c, run->start_bytes + at, (uint8_t *)buf, n))
+			return false;
+		if (rest) /* a page that is not whole */
+			memset((uint8_t *)buf + n, 0, PAGE - rest);
 		if (!write_piece(c, buf, n))
 			return false;
 		at += n;

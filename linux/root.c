@@ -21,6 +21,7 @@
 #define SLOW_MS	    60000u /* the disk was not shown: say so once */
 #define FIND_S	    10u	   /* a root that is not on it may still be on its way */
 #define BUSY_SAY_MS 3000u
+#define LAST_MS	    100000u /* before the kernel's panic covers what was said; by then the flight recorder has saved it, too */
 
 enum { MS_RDONLY = 1, MS_MOVE = 0x2000, MS_SILENT = 0x8000 };
 
@@ -263,5 +264,7 @@ _Noreturn void pod_root_run(char **argv, char **envp)
 		else
 			pod_say(POD_SAY_ERROR, "the root was mounted, but cannot be made the root");
 	}
+	if (a.root)
+		pod_sleep_ms(LAST_MS);
 	pod_sys_exit(1);
 }

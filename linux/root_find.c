@@ -70,6 +70,8 @@ static bool number_in_name(const char *name, uint32_t *number)
 		return false;
 	if (!*p)
 		return true;
+	if (*p == '0') /* nor does the kernel take that for a number */
+		return false;
 	*number = number_of(&p);
 	return *number && !*p;
 }

@@ -103,7 +103,10 @@ static bool wait_shown(char *disk, size_t size)
 static bool wait_root(const struct pod_root_args *a, const struct pod_root_want *want, const char *disk, struct pod_root_dev *dev)
 {
 	uint32_t since_ms = pod_sys_now_ms(), wait_s = a->wait_s > FIND_S ? a->wait_s : FIND_S;
-	for (bool said = false; !pod_root_find(want, disk, dev); pod_sleep_ms(STEP_MS)) {
+	uint32_t pause_ms = STEP_MS;
+	for (bool said = false; !pod_root_find(want, disk, dev); pod_sleep_ms(pause_ms)) {
+		if (pause_ms < 500) /* it reads from all disks */
+			pause_ms *= 2;
 		if (!said)
 			pod_say(POD_SAY_ERROR, "root=%s is neither on %s nor elsewhere; waiting for it", a->root,
 				disk[0] ? disk : "what is shown");

@@ -11,6 +11,7 @@ import loader_cases
 import memory_cases
 import partition_cases
 import quirk_cases
+import router_cases
 import search_cases
 import sticks
 import trace_cases
@@ -52,10 +53,11 @@ MARKER = {
     **search_cases.MARKERS,
     **loader_cases.MARKERS,
     **kernel_cases.MARKERS,
+    **router_cases.MARKERS,
 }
 
 # Media that are raw disks.
-RAW = ("rawdisk", *disk_cases.MARKERS)
+RAW = ("rawdisk", *disk_cases.MARKERS, *router_cases.MARKERS)
 
 # The line of keys at the foot of the menu: drawn last, and by nothing else.
 MENU = r"Tab\s+details"
@@ -450,6 +452,8 @@ memory_cases.add_to(case)
 partition_cases.add_to(case)
 # Kernels that Debian has not.
 kernel_cases.add_to(case)
+# Disk images without an initrd.
+router_cases.add_to(case)
 
 # Systems that search otherwise.
 search_cases.add_to(case)

@@ -230,18 +230,25 @@ def add_installed_chain(env, path):
     add_chain(env, path, "installed", 100 << 20)
 
 
+def add_conf(env, path, text):
+    """isopod.conf"""
+    with tempfile.TemporaryDirectory(prefix="isopod.") as work:
+        conf = os.path.join(work, "isopod.conf")
+        with open(conf, "w") as f:
+            f.write(text)
+        env.run("add", path, conf, "--to", "/")
+
+
 def add_installed_written(env, path):
     """The installed system raw and as a VHD of fixed size, both of which it may write to."""
     folder = path + ".d"
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     try:
-        vhd, conf = os.path.join(folder, "raw.vhd"), os.path.join(folder, "isopod.conf")
-        with open(conf, "w") as f:
-            f.write("write = on\n")
+        vhd = os.path.join(folder, "raw.vhd")
         env.run("disk", "convert", env.medium("installed"), vhd, "--fixed")
         env.run("add", path, vhd, "--to", "/images")
-        env.run("add", path, conf, "--to", "/")
+        add_conf(env, path, "write = on\n")
     finally:
         shutil.rmtree(folder)
 
@@ -445,6 +452,8 @@ STICKS = {
     "partition-egg": Stick(["plover", "limpet", "floppy", "efionly"], size="256M", finish=kernel_cases.add_partition),
     "memory": Stick(["grubfloppy", "cicada", "mayfly", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "search": Stick(["badger", "swift", "mole", "shrike", "cuckoo", "floppy", "efionly"], size="384M", finish=search_cases.lengthen),
+    "router": Stick(["router", "routerefi", "floppy", "efionly"], size="384M"),
+    "router-written": Stick(["router", "routerefi", "floppy", "efionly"], size="384M", finish=lambda env, path: add_conf(env, path, "write = on\n")),
     "loaders": Stick(["wren", "crake", "floppy", "efionly"], size="384M"),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),

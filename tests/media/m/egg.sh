@@ -90,7 +90,8 @@ END
 	chmod 755 tree/init
 }
 
-build() {
+# source_here: linux-source-6.1/ and tools/, and what makes them find each other.
+source_here() {
 	local p w=$PWD
 	# shellcheck disable=SC2086
 	apt-get -qq download $packages
@@ -98,12 +99,17 @@ build() {
 		dpkg-deb -x "$p" tools
 		rm "$p"
 	done
-	system
 	tar -xf tools/usr/src/linux-source-6.1.tar.xz --wildcards --exclude='*/Documentation/*/*' --exclude='*/drivers/gpu/*.[ch]' \
 		--exclude='*/sound/*.[ch]' --exclude='*/boot/dts/*' --exclude='*/tools/testing/*'
 	export PATH=$w/tools/usr/bin:$PATH BISON_PKGDATADIR=$w/tools/usr/share/bison M4=$w/tools/usr/bin/m4
 	export C_INCLUDE_PATH=$w/tools/usr/include LIBRARY_PATH=$w/tools/usr/lib/x86_64-linux-gnu LD_LIBRARY_PATH=$w/tools/usr/lib/x86_64-linux-gnu
 	export KBUILD_BUILD_TIMESTAMP="@$SOURCE_DATE_EPOCH" KBUILD_BUILD_USER=pod KBUILD_BUILD_HOST=pod KBUILD_BUILD_VERSION=1
+}
+
+build() {
+	local w=$PWD
+	source_here
+	system
 	mkdir egg
 	configure
 	kernel bzImage

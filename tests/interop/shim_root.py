@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import shim_boot as S
 import shim_disk as D
+import trace_format as tf
 
 MIB = 1 << 20
 SIGNATURE, GUID = 0xC0FFEE01, "6F0D5DC4-12B5-4E1A-9A0B-3C5D7E9F1A2B"
@@ -91,9 +92,14 @@ class Tests(D.Tests):
             f.write(v.read())
         return open(path, "rb").read()
 
-    def boot(self, words, fs="squashfs", label="dos", spread=False, flags=0, until=None):
+    def boot(self, words, fs="squashfs", label="dos", spread=False, flags=0, until=None, state=None):
         self.disk = self.make(fs, label)
         s = self.stick(flags, spread)
+        if state:
+            s.state = (D.STATE, tf.SIZE, D.BOOT)
+            with open(s.path, "r+b") as f:
+                f.seek(D.STATE)
+                f.write(state)
         before = open(s.path, "rb").read()
         m = S.Machine(self.work, self.kernel, self.modules_there + S.post_archive(self.shim, s.record()), [s], words)
         if until:
@@ -139,6 +145,17 @@ class Tests(D.Tests):
     def case_label(self):
         w, log, changed = self.boot('root="PARTLABEL=the root"', "ext4", "gpt")
         self.good(w, "ext4 ro")
+
+    def case_recorded(self):
+        state = bytearray(tf.SIZE)
+        tf.put_boot(state, D.BOOT, tf.machine(D.BOOT), tf.image(D.BOOT))
+        w, log, changed = self.boot("root=/dev/sda2", spread=True, state=state)
+        self.good(w, "squashfs ro")
+        with open(self.work + "/stick.img", "rb") as f:
+            f.seek(D.STATE)
+            r = tf.read_linux(f.read(tf.SIZE), D.BOOT)
+        self.check(r and {"shown", "root-switched"} <= set(r["stages"]), "recorded: " + str(r))
+        self.check(all(D.STATE <= c < D.STATE + tf.SIZE for c in changed), "written elsewhere: %s" % changed[:3])
 
     def case_no_root(self):
         w, log, changed = self.boot("")

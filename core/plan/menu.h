@@ -57,7 +57,7 @@ struct pod_menu_item {
 	const char *escape; /* and the characters in them that need a backslash in front */
 	/* ARGUMENTS of rEFInd: what has to stand around them, once some were added, and for a quote in them. NULL: nothing, and a quote. */
 	const char *before, *behind, *quote;
-	/* ARGUMENTS of GRUB 2 and SYSLINUX: what gives the kernel an initrd, if it and then a path stand behind them; in front of the path
+	/* ARGUMENTS of GRUB 2, SYSLINUX and BLS: what gives the kernel an initrd, if it and then a path stand behind them; in front of the path
 	 * the device as it stands in front of the kernel's, `device_len` bytes at `device` of the text. NULL: not known. */
 	const char *initrd;
 	size_t device, device_len;

@@ -298,6 +298,7 @@ void pod_menu_bls(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 	while (pod_lines_next(&l, &s))
 		if (s.len && s.p[0] != '#')
 			bls_line(&l, s);
+	l.initrd = l.program ? NULL : "\ninitrd ";
 	if (l.behind.p)
 		pod_lines_give_arguments(&l, l.own.p ? l.own : l.behind, l.own.p ? " " : "\noptions ");
 }

@@ -161,10 +161,14 @@ def entries(work):
         ("SYSLINUX", b"default a\nlabel a\n kernel /boot/vmlinuz\n append " + root + b" quiet\n", b"quiet initrd=/"),
         ("SYSLINUX with one", b"default a\nlabel a\n kernel /boot/vmlinuz\n append initrd=/boot/x " + root + b"\n", None),
         ("SYSLINUX, on a line of its own", b"label a\n linux /boot/vmlinuz\n initrd /boot/x\n append " + root + b"\n", None),
+        ("BLS", b"title a\nlinux /boot/vmlinuz\noptions quiet " + root + b"\narchitecture x64\n", b"\ninitrd /"),
+        ("BLS with one", b"title a\nlinux /boot/vmlinuz\ninitrd /boot/x\noptions quiet " + root + b"\n", None),
+        ("BLS, a program", b"title a\nefi /boot/vmlinuz\noptions " + root + b"\n", None),
+        ("BLS without arguments", b"title a\nlinux /boot/vmlinuz\n", None),
     ]
     volume, image, size = work / "volume", work / "image.img", 16 * MIB
     for name, config, want in cases:
-        at = "boot/syslinux.cfg" if "SYSLINUX" in name else "boot/grub/grub.cfg"
+        at = "boot/syslinux.cfg" if "SYSLINUX" in name else "boot/entries/a.conf" if "BLS" in name else "boot/grub/grub.cfg"
         with open(volume, "wb") as f:
             f.truncate(size)
         run("mkfs.fat", "-F", 16, volume)
@@ -178,7 +182,7 @@ def entries(work):
         else:
             end = want.split(b" ")[-1]
             check(got.count(end + b"isopod.cpi") == 1 and want + b"isopod.cpi" in got and "lone boot/vmlinuz" in text, f"{name}: {text}\n{got}")
-            equal(re.sub(rb" ;?initrd(16|efi)?[ =](\(\$root\))?/isopod.cpi", b"", got), config, f"{name}: nothing else is changed")
+            equal(re.sub(rb"[ \n];?initrd(16|efi)?[ =](\(\$root\))?/isopod.cpi", b"", got), config, f"{name}: nothing else is changed")
     with_words = plan(work, image, "acpi=off")
     check("lone" not in with_words[0], f"SYSLINUX, with words: {with_words[0]}")
 

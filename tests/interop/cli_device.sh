@@ -3,6 +3,10 @@
 # Block devices, by loop devices, and made-up /proc and /sys: what is in use is refused, whatever the options; what is not, works.
 # shellcheck disable=SC2317  # clean is called by the trap
 set -u
+# As in common.sh.
+if [ -z "${OWN_MOUNTS:-}" ] && unshare -m true 2>/dev/null; then
+	OWN_MOUNTS=1 exec unshare -m "$0" "$@"
+fi
 B=${B:-build}
 isopod=$B/isopod
 faults=$B/interop/isopod-faults

@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the Python tests share: counting checks, the line they end with, running other people's programs."""
-import os, subprocess, sys
+import ctypes, os, subprocess, sys
 
 B = os.path.abspath(os.environ.get("B", "build"))
 passed = failed = skipped = 0
+
+
+def own_mounts():
+    """What is mounted from here on, nobody else sees (as root; else nothing is mounted but by FUSE). Another test's sandbox takes a copy of all
+    mounts with it, and what is unmounted here goes on being mounted there: its last changes are not in the image yet."""
+    new_namespace, private = 0x20000, 0x40000 | 0x4000  # CLONE_NEWNS; MS_PRIVATE | MS_REC
+    libc = ctypes.CDLL(None)
+    if libc.unshare(new_namespace) == 0:
+        libc.mount(b"none", b"/", None, ctypes.c_ulong(private), None)
+
+
+own_mounts()
 
 
 def check(ok, what):

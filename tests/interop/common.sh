@@ -3,6 +3,10 @@
 # What exfat.sh and parttab.sh share, to be sourced: a folder $dir that goes away (with more to undo, redefine `undo`), the image
 # $img in it, and the checks, which count in $pass and $fail.
 : "${B:?}"
+# What is mounted here nobody else sees: own_mounts() in common.py tells why.
+if [ -z "${OWN_MOUNTS:-}" ] && unshare -m true 2>/dev/null; then
+	OWN_MOUNTS=1 exec unshare -m "$0" "$@"
+fi
 dir=$(mktemp -d) || exit 1
 img=$dir/image
 pass=0 fail=0

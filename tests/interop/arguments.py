@@ -7,7 +7,7 @@ import json, os, re, subprocess, tempfile, time
 
 from common import B, check, equal, finish, run, sbin
 import served
-from served import SHIM, extract, kernel, newc, served_right, write
+from served import SHIM, extract, kernel, newc, noise, served_right, write
 
 sbin()
 WORDS = 'acpi=off x$y -quiet'
@@ -59,7 +59,7 @@ def seven(archive, path):
 
 
 def iso(work):
-    src, initrd = os.path.join(work, "iso"), newc(["/etc/hostname"])
+    src, initrd = os.path.join(work, "iso"), newc(["etc/hostname"])
     for path, (was, _) in FILES.items():
         write(os.path.join(src, path), was)
     write(os.path.join(src, "live/vmlinuz"), kernel(True))
@@ -86,14 +86,14 @@ def iso(work):
 
 def efi_fat(work):
     """systemd-boot's entries and a grub.cfg inside the boot image, with an initrd beside them and without."""
-    for name, initrd in (("alone", b""), ("initrd", newc(["/etc/hostname"]))):
+    for name, initrd in (("alone", b""), ("initrd", newc(["etc/hostname"]))):
         img = os.path.join(work, name + ".fat")
         run("mkfs.fat", "-C", "-F", "12", "-s", "1", img, "1440")
         run("mmd", "-i", img, "::EFI", "::EFI/BOOT", "::loader", "::loader/entries", "::live")
         long_was, long_is = b"# a comment\n" * 300 + ENTRY_WAS, b"# a comment\n" * 300 + ENTRY_IS
         files = {"EFI/BOOT/BOOTX64.EFI": (b"MZ" + bytes(1022), None), "EFI/BOOT/grub.cfg": (GRUB_WAS, GRUB_IS),
                  "loader/entries/live.conf": (ENTRY_WAS, ENTRY_IS), "loader/entries/long.conf": (long_was, long_is),
-                 "live/vmlinuz": (kernel(True), None), "fill": (os.urandom(9000), None)}
+                 "live/vmlinuz": (kernel(True), None), "fill": (noise(9000), None)}
         if initrd:
             files["live/initrd.img"] = (initrd, None)
         for path, (was, _) in files.items():
@@ -129,7 +129,7 @@ def disks(work):
     for path, (was, _) in FILES.items():
         write(os.path.join(top, path), was)
     write(os.path.join(top, "live/vmlinuz"), kernel(True))
-    write(os.path.join(top, "live/initrd.img"), newc(["/etc/hostname"]))
+    write(os.path.join(top, "live/initrd.img"), newc(["etc/hostname"]))
     volume, image = os.path.join(work, "volume"), os.path.join(work, "disk.img")
     for kind in ("ext4", "fat"):
         if kind == "ext4":

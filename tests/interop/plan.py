@@ -5,16 +5,16 @@ El Torito images), and cpio (the archives around an initrd)."""
 import gzip, hashlib, lzma, os, re, subprocess, tempfile
 
 from common import check, finish
-from served import SHIM, extract, kernel, newc, plan, run, served_right, write
+from served import SHIM, extract, kernel, newc, noise, plan, run, served_right, write
 
 
 def iso_tree(work):
     src = os.path.join(work, "tree")
     initrds = {
-        "live/initrd.img-6.1": newc(["/etc/hostname"]) + b"tail",
-        "live/initrd.img-6.1-686": gzip.compress(newc(["/etc/hostname"]) + os.urandom(4800)),
-        "boot/booster-linux.img": newc(["/etc/hostname"]) + b"b",
-        "boot/odd-name": b"\x28\xb5\x2f\xfd" + os.urandom(2044),  # only the configuration names it; exactly one sector
+        "live/initrd.img-6.1": newc(["etc/hostname"]) + b"tail",
+        "live/initrd.img-6.1-686": gzip.compress(newc(["etc/hostname"]) + noise(4800)),
+        "boot/booster-linux.img": newc(["etc/hostname"]) + b"b",
+        "boot/odd-name": b"\x28\xb5\x2f\xfd" + noise(2044),  # only the configuration names it; exactly one sector
     }
     for p, data in initrds.items():
         write(os.path.join(src, p), data)
@@ -24,7 +24,7 @@ def iso_tree(work):
     write(os.path.join(src, "boot/grub/grub.cfg"), b"menuentry x {\n linux /boot/vmlinuz\n initrd ($root)/boot/odd-name\n}\n")
     write(os.path.join(src, "boot/initrd.txt.cfg"), b"\x1f\x8b not an initrd: a configuration by its name\n")
     write(os.path.join(src, "boot/initrd.bad"), b"plain text, no initrd by content")
-    write(os.path.join(src, "data.bin"), os.urandom(30000))
+    write(os.path.join(src, "data.bin"), noise(30000))
     os.makedirs(os.path.join(src, "hard"))
     os.link(os.path.join(src, "live/initrd.img-6.1"), os.path.join(src, "hard/initrd-again"))
     run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "TREE", "-o", os.path.join(work, "tree.iso"), src)
@@ -51,7 +51,7 @@ def iso_tree(work):
 def kinds_of_initrds(work):
     """Whatever a configuration loads beside a kernel, if it is an archive; ramdisks stay as they are, and are told."""
     src = os.path.join(work, "kinds")
-    archive = newc(["/etc/hostname", "/etc/passwd"])
+    archive = newc(["etc/hostname", "etc/passwd"])
     ext2 = os.path.join(work, "ext2")
     run("mke2fs", "-q", "-t", "ext2", "-E", "root_owner=0:0", ext2, "400k")
     ext2 = open(ext2, "rb").read()
@@ -96,7 +96,7 @@ LOADERS = {
 
 def limine_hashes(work):
     """Limine's configuration is served without the hash of an initrd that is changed, and with those of all else."""
-    src, archive = os.path.join(work, "hashes"), newc(["/etc/hostname"])
+    src, archive = os.path.join(work, "hashes"), newc(["etc/hostname"])
     text = "timeout: 3\n/Live\n    protocol: linux\n    path: boot():/k%s\n    cmdline: boot=live\n    module_path: boot():/ram%s\n"
     digest = ["#" + hashlib.blake2b(data).hexdigest() for data in (kernel(True), archive)]
     write(os.path.join(src, "k"), kernel(True))
@@ -116,7 +116,7 @@ def limine_hashes(work):
 
 def other_loaders(work):
     """One initrd for each, by a name that says nothing."""
-    src, archive = os.path.join(work, "loaders"), newc(["/etc/hostname"])
+    src, archive = os.path.join(work, "loaders"), newc(["etc/hostname"])
     names = {path: "ram-%d" % n for n, path in enumerate(LOADERS)}
     write(os.path.join(src, "k"), kernel(True))
     for path, name in names.items():
@@ -135,7 +135,7 @@ def many_folders(work):
     src = os.path.join(work, "many")
     for n in range(70):
         write(os.path.join(src, "boot/f%02d/readme" % n), b"%d" % n)
-    initrd = newc(["/etc/hostname"])
+    initrd = newc(["etc/hostname"])
     write(os.path.join(src, "boot/f69/deeper/initrd.img"), initrd)
     write(os.path.join(src, "boot/f69/deeper/vmlinuz"), kernel(True))
     run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "MANY", "-o", os.path.join(work, "many.iso"), src)
@@ -148,14 +148,14 @@ def many_folders(work):
 def fat_image(work, name, kib, bits, cluster_sectors, fill, becomes=None):
     """A FAT with a loader, a kernel, two initrds and `fill` KiB of other data; as EFI El Torito image."""
     img = os.path.join(work, name + ".fat")
-    archive = newc(["/etc/hostname"])
-    initrds = {"arch/initramfs.img": lzma.compress(archive + os.urandom(70001), check=lzma.CHECK_CRC32),
-               "EFI/initrd.gz": gzip.compress(archive + os.urandom(8190 - 171))}
+    archive = newc(["etc/hostname"])
+    initrds = {"arch/initramfs.img": lzma.compress(archive + noise(70001), check=lzma.CHECK_CRC32),
+               "EFI/initrd.gz": gzip.compress(archive + noise(8190 - 171))}
     run("mkfs.fat", "-C", "-F", str(bits), "-s", str(cluster_sectors), img, str(kib))
     run("mmd", "-i", img, "::EFI", "::EFI/BOOT", "::arch")
     efi = bytearray(1024)
     efi[0:2] = b"MZ"
-    files = {"EFI/BOOT/BOOTX64.EFI": bytes(efi), "arch/vmlinuz": kernel(True), "fill": os.urandom(fill * 1024), "initrd.root": lzma.compress(archive + os.urandom(300), lzma.FORMAT_ALONE)}
+    files = {"EFI/BOOT/BOOTX64.EFI": bytes(efi), "arch/vmlinuz": kernel(True), "fill": noise(fill * 1024), "initrd.root": lzma.compress(archive + noise(300), lzma.FORMAT_ALONE)}
     files.update(initrds)
     for p, data in files.items():
         write(os.path.join(work, "f"), data)

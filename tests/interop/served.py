@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What tests of the plan share: inputs, the virtual disk made of them, and whether an initrd in it is served with the shim."""
-import os, struct, subprocess, tempfile
+import os, random, struct, subprocess, tempfile
 
 from common import B
 import common
@@ -14,8 +14,17 @@ def run(*args):
     return common.run(*args, stderr=subprocess.STDOUT)
 
 
+def noise(n, rng=random.Random(6)):
+    """The same in each run: now and then noise is taken for something, as an initrd that begins like Zstandard for a ramdisk with minix."""
+    return rng.randbytes(n)
+
+
 def newc(names):
-    return subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input="\n".join(names).encode(), stdout=subprocess.PIPE, check=True).stdout
+    """An archive made by cpio, of files of our own: those of a machine are not on all."""
+    with tempfile.TemporaryDirectory() as d:
+        for name in names:
+            write(os.path.join(d, name), name.encode() + b"\n")
+        return subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input="\n".join(names).encode(), cwd=d, stdout=subprocess.PIPE, check=True).stdout
 
 
 def kernel(flags64):

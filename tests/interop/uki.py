@@ -7,7 +7,7 @@ import json, os, re, struct, subprocess, tempfile, time
 
 from common import B, check, equal, finish
 import served as shared
-from served import SHIM, archives_wrong, extract, kernel, newc, plan, run, write
+from served import SHIM, archives_wrong, extract, kernel, newc, noise, plan, run, write
 
 PRE = 2048
 
@@ -81,7 +81,7 @@ def main():
         write(os.path.join(work, "shim"), SHIM)
         key = os.path.join(work, "k")
         run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test/", "-days", "9", "-keyout", key + ".key", "-out", key + ".crt")
-        initrd = newc(["/etc/hostname"]) + b"\0" * 4 + os.urandom(700001)
+        initrd = newc(["etc/hostname"]) + b"\0" * 4 + noise(700001)
         small = [(".osrel", 0x20000), (".cmdline", 0x30000)]
         last = unified(work, "last", small + [(".linux", 0x2000000), (".initrd", 0x3000000)], initrd)
         middle = unified(work, "middle", small + [(".initrd", 0x100000), (".linux", 0x1ac000)], initrd, key)
@@ -208,7 +208,7 @@ def left_out(work, program, initrd, now):
     damaged = program[:0x98 + 32] + (0x1800).to_bytes(4, "little") + program[0x98 + 36:]
     text, _ = iso_with(work, "damaged", {"EFI/Linux/damaged.efi": damaged}, WORDS)
     check("damaged or of an unknown form" in text and "warning EFI/Linux/damaged.efi: " + lost in text and "kernel lines 0\n" in text, "damaged: " + text)
-    small = newc(["/etc/hostname"])
+    small = newc(["etc/hostname"])
     initrds = [("boot/initrd%02d.img" % i, small + b"%d" % i) for i in range(64)]
     text, _ = iso_with(work, "many", {**dict(initrds), "EFI/Linux/a.efi": program}, WORDS)
     check("warning More than 64 initrds" in text and "warning EFI/Linux/a.efi: " + lost in text and "kernel lines 0\n" in text, "more than 64 in a tree: " + text)
@@ -278,7 +278,7 @@ def fat(work, name, kib, bits, becomes, program, initrd, command=None, *options,
     """The program in the FAT of an El Torito image, as it is served; other files in it and in the tree beside it, (path, content)."""
     img = os.path.join(work, name + ".fat")
     run("mkfs.fat", "-C", "-F", bits, "-s", 1, img, kib)
-    fill = os.urandom(900000)
+    fill = noise(900000)
     for p, data in (("EFI/BOOT/BOOTX64.EFI", program), ("fill", fill), *more):
         for i in (i for i, c in enumerate(p) if c == "/"):
             subprocess.run(["mmd", "-D", "s", "-i", img, "::" + p[:i]], stderr=subprocess.DEVNULL)

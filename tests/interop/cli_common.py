@@ -13,6 +13,24 @@ ESP_PATH = {"BOOTX64.EFI": "EFI/BOOT/BOOTX64.EFI", "BOOTIA32.EFI": "EFI/BOOT/BOO
             "WINX64.EXE": "ISOPOD/WINX64.EXE", "WINIA32.EXE": "ISOPOD/WINIA32.EXE", "WINAA64.EXE": "ISOPOD/WINAA64.EXE", "FONT.BIN": "ISOPOD/FONT.BIN"}
 
 
+def in_memory():
+    """A folder in memory, or None where there is little room in it: a container often has 64 MiB there."""
+    try:
+        s = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    return "/dev/shm" if s.f_bavail * s.f_frsize >= 3 << 30 else None
+
+
+def work_in_memory(children=False):
+    """For tests that write the same again and again, and depend on no drive; `children`: the temporary files of commands, too."""
+    folder = in_memory()
+    if folder:
+        tempfile.tempdir = folder
+        if children:
+            os.environ["TMPDIR"] = folder
+
+
 @contextlib.contextmanager
 def workdir():
     d = tempfile.mkdtemp(prefix="isopod-cli.")

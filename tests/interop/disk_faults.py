@@ -3,7 +3,7 @@
 """A full drive, a write that fails, a flush that fails, at each of them in each writing command of `disk` and `layer`: the command does not
 say that it has succeeded, every image and layer shows what it showed or what it is to show, and with the drive in order again the
 same command succeeds."""
-import glob, json, os, random, shutil, tempfile
+import glob, json, os, random, shutil
 
 from power_common import *
 import cli_common
@@ -191,8 +191,7 @@ def layer_commands(rng):
         command("layer commit " + how, "h", ["layer", "commit", "@/s", how], rng, of_store)
 
 
-if os.path.isdir("/dev/shm"):  # thousands of flushes
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()  # thousands of flushes
 with workdir():
     rng = random.Random(int(os.environ.get("SEED", "3")))
     disk_commands(rng)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`isopod disk` and images that others are based on: who they are is known before the parent changes."""
-import json, os, random, shutil, struct, subprocess, tempfile, time
+import json, os, random, shutil, struct, subprocess, time
 
 from power_common import *
 from power_folder import LONG, folder_states
@@ -346,8 +346,7 @@ def deep():
         os.unlink("%d.vhdx" % i)
 
 
-if os.path.isdir("/dev/shm"):  # thousands of flushes, which are recorded anyway
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()  # thousands of flushes, which are recorded anyway
 with workdir():
     for form in ("vhdx", "vhd"):
         writing(form)

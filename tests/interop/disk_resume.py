@@ -162,9 +162,7 @@ def interrupted():
     equal(isopod("disk", "convert", "s.raw", "q.qcow2", "--resume").rc, 2, "a qcow2")
 
 
-if os.path.isdir("/dev/shm"):
-    import tempfile
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()
 for part in (killed, goes_on_or_not, interrupted):
     with workdir():
         source("s.raw")

@@ -129,9 +129,7 @@ def refused():
     one_line(isopod("disk", "shrink", "bad.img", "--size", "40M"), 3, "a dynamic disk", "dynamic disk")
 
 
-if os.path.isdir("/dev/shm"):
-    import tempfile
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 for part in (lambda: shrinks("gpt", FORMS), lambda: shrinks("mbr"), lambda: shrinks("extended"), killed, refused):
     with workdir():

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`isopod layer` and a store that something else has changed: what is said, what still opens, what a repair mends."""
-import json, os, random, shutil, stat, subprocess, tempfile
+import json, os, random, shutil, stat, subprocess
 
 from cli_common import *
 import cli_common
@@ -300,8 +300,7 @@ def warns_of_depth():
     equal(isopod("layer", "snapshot", "d").err, "", "fewer")
 
 
-if os.path.isdir("/dev/shm"):
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()
 with workdir():
     store("c0")
     older_index()

@@ -3,7 +3,7 @@
 """A commit that was interrupted: what every command shows of the layers meanwhile, what is refused, and that --resume and --undo end it
 exactly, killed at every write themselves; in folders and on sticks. qemu-img reads the base afterwards. The same of `disk merge`, as
 far as it goes there."""
-import glob, json, os, random, shutil, tempfile
+import glob, json, os, random, shutil
 
 from power_common import *
 import cli_common
@@ -343,8 +343,7 @@ def merge():
     check(seen > 2 and r.rc == 0, "disk merge: %d states in the middle" % seen)
 
 
-if os.path.isdir("/dev/shm"):  # many small files, which are flushed again and again
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()  # many small files, which are flushed again and again
 with workdir():
     rng = random.Random(11)
     make_data("data", 1)

@@ -196,7 +196,7 @@ def qemu():
 def killed():
     """At any moment while snapshots are made: what was flushed is there, the store is sound, and another server goes on."""
     r, done = random.Random(5), 0
-    must("layer", "create", "k", "--size", "64M")
+    must("layer", "create", "k", "--size", "256M")  # more than any machine writes in that time
     for _ in range(8):
         with Server("k", "--write") as s:
             w = Writer(s.client(), done)
@@ -341,8 +341,7 @@ def on_a_stick():
 
 def main():
     # Kills and locks are what this is about, not a drive's pace: in memory, where there is some.
-    if os.path.isdir("/dev/shm"):
-        tempfile.tempdir = "/dev/shm"
+    work_in_memory()
     with workdir():
         for part in (under_way, contexts_stay, qemu, killed, each_write, errors, who_may_ask, deaf, on_a_stick):
             part()

@@ -10,7 +10,7 @@ SANITIZED, SHIPPED = "layer-model", "layer-model-fast"
 
 
 def model(program, operations, seed):
-    folder = os.path.join("/dev/shm" if os.path.isdir("/dev/shm") else ".", "isopod-layer-model.%d" % os.getpid())
+    folder = os.path.join(in_memory() or ".", "isopod-layer-model.%d" % os.getpid())
     began = time.monotonic()
     try:
         r = run(os.path.join(B, "interop", program), folder, operations, seed)

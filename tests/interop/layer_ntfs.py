@@ -214,8 +214,7 @@ def power(name, stick, args, rng, most):
     check("new" in seen and len(seen) > 1, "%s: states that were seen: %r" % (name, seen))
 
 
-if os.path.isdir("/dev/shm"):
-    os.environ["TMPDIR"] = "/dev/shm"
+work_in_memory(children=True)
 os.environ["LC_ALL"] = "C.UTF-8"
 with workdir():
     rng = random.Random(11)

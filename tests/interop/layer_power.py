@@ -287,8 +287,7 @@ def commits_on_a_stick(rng):
 
 
 # The states are written in full again and again, and nothing here depends on a real disk.
-if os.path.isdir("/dev/shm"):
-    os.environ["TMPDIR"] = "/dev/shm"
+work_in_memory(children=True)
 with workdir():
     rng = random.Random(7)
     env = {"SOURCE_DATE_EPOCH": "1700000000"}

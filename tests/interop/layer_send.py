@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """isopod layer send and receive: contents against qemu-img; through gzip; holes; a pipe torn at many points and resumed; killed, a full
 drive, failing writes and power cuts; every field of the stream turned over; another base, a store that went on by itself, twice."""
-import json, os, random, re, shutil, subprocess, tempfile
+import json, os, random, re, shutil, subprocess
 
 from power_common import *
 from power_folder import folder_states
@@ -330,8 +330,7 @@ def on_a_stick(whole, two):
     check(" 0 faults" in must("layer", "check", store, "--hash").out, "a sound store")
 
 
-if os.path.isdir("/dev/shm"):  # thousands of flushes
-    tempfile.tempdir = "/dev/shm"
+work_in_memory()  # thousands of flushes
 with workdir():
     rng = random.Random(int(os.environ.get("SEED", "5")))
     make(rng)

@@ -139,14 +139,22 @@ static unsigned place(struct layer_pieces *ps, unsigned placed)
 	return placed;
 }
 
-static struct layer_piece *by_id(struct layer_pieces *ps, uint32_t id)
+/* Whatever needed ones stand on is needed, too. Of several with one number all are: which of them is meant, the number does not say. Each is
+ * followed once, so that circles have an end. */
+static void need_parents(struct layer_pieces *ps)
 {
-	struct layer_piece *found = NULL;
+	bool more = true;
 
-	for (size_t i = 0; i < ps->n; i++)
-		if (ps->v[i].e.id == id)
-			found = &ps->v[i];
-	return found;
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < ps->n; i++) {
+			if (!ps->v[i].needed || ps->v[i].followed)
+				continue;
+			ps->v[i].followed = more = true;
+			for (size_t k = 0; k < ps->n; k++)
+				ps->v[k].needed |= ps->v[k].e.id == ps->v[i].e.parent;
+		}
+	}
 }
 
 static int by_turn(const void *a, const void *b)
@@ -156,16 +164,15 @@ static int by_turn(const void *a, const void *b)
 	return (x->turn > y->turn) - (x->turn < y->turn);
 }
 
-/* Leaves unknown ones that hold something, and what they stand on, parents first. Whatever the files say, each is marked once. A spare file
- * that something stands on is a layer, though it says nothing itself. */
+/* Leaves unknown ones that hold something, and what they stand on, parents first. A spare file that something stands on is a layer, though it
+ * says nothing itself. */
 static void sort_out(struct layer_pieces *ps)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < ps->n; i++)
-		if (ps->v[i].placed && ps->v[i].unknown && !ps->v[i].silent)
-			for (struct layer_piece *p = &ps->v[i]; p && !p->needed; p = by_id(ps, p->e.parent))
-				p->needed = true;
+		ps->v[i].needed = ps->v[i].placed && ps->v[i].unknown && !ps->v[i].silent;
+	need_parents(ps);
 	for (size_t i = 0; i < ps->n; i++)
 		ps->v[i].unknown |= ps->v[i].needed && pod_store_spare(&ps->ls->s, ps->v[i].e.id);
 	for (size_t i = 0; i < ps->n; i++)

@@ -14,6 +14,7 @@ struct layer_piece {
 	bool spare;	      /* made ahead for the boot manager, and not used */
 	bool opened, silent;  /* it could be read; it says nothing about the disk, so that it shows what its parent shows */
 	bool unknown, needed; /* of a stranger: the index should know it; it holds something, or is below what does */
+	bool followed;	      /* what it stands on is marked as needed */
 	unsigned turn;	      /* in which it was placed: behind what it stands on */
 };
 struct layer_pieces {

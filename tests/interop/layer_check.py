@@ -82,16 +82,28 @@ def older_index():
 
 
 def in_a_circle():
-    """Two unknown files with one identifier, each of which stands on the other by that: an end is found, and nothing goes."""
+    """Two unknown files with one identifier, each of which stands on the other by that: an end is found, and nothing goes, in whichever order
+    the folder names them."""
+    for again in (False, True):
+        shutil.rmtree("ring", ignore_errors=True)
+        a_ring(again)
+
+
+def a_ring(again):
+    """`again`: the first of them gets its name once more, behind the others, which changes its place in the list of a folder in memory."""
     must("layer", "create", "ring", "--size", "8M")
     for name, parent in (("x.00000005", file("ring", "base")), ("z.00000007", "ring/x.00000005.vhdx"), ("y.00000005", "ring/z.00000007.vhdx")):
         must("disk", "create", "ring/%s.vhdx" % name, "--parent", parent)
     write("ring/y.00000005.vhdx", 3, "0")
+    if again:
+        os.rename("ring/x.00000005.vhdx", "aside")
+        os.rename("aside", "ring/x.00000005.vhdx")
     files = {f for f in os.listdir("ring") if f.endswith(".vhdx")}
     check(isopod("layer", "check", "ring", timeout=20).rc == 1, "check ends")
     one_line(isopod("layer", "snapshot", "ring", "q", timeout=20), 3, "snapshot ends", "does not know", "check --repair")
     isopod("layer", "check", "ring", "--repair", timeout=20)
     equal({f for f in os.listdir("ring") if f.endswith(".vhdx")} & files, files, "a repair takes nothing away")
+    must("disk", "convert", "ring/y.00000005.vhdx", "y.raw", "--replace")
 
 
 def outsider():

@@ -8,7 +8,8 @@
  *   program PATH    the same by a program: this one, started inside as "PATH inside"
  *   inside          what that does
  *   files FILE      FILE is handed over: prints what "in0" holds; and that it cannot be written
- *   fault WHAT      crash, abort, hang, spin, allocate, write, answer, lie, huge, exit, close; count: how much it could write
+ *   fault WHAT [N]  crash, abort, hang, spin, allocate, write, answer, lie, huge, exit, close; count: how much it could write; it may take
+ *                   N seconds, else 60
  *
  * Prints records; a fault goes to stderr, and the status is 3.
  */
@@ -309,7 +310,7 @@ int main(int argc, char **argv)
 		s.inputs = 1;
 		s.work = work_files;
 	} else {
-		s.seconds = 2;
+		s.seconds = argc > 3 ? (unsigned)atoi(argv[3]) : 60;
 		s.memory_bytes = 256u << 20;
 		s.disk_bytes = 8u << 20;
 		s.answer_bytes = 1u << 20;

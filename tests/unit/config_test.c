@@ -94,6 +94,7 @@ TEST(config_syslinux_and_systemd_boot)
 	CHECK_STR(in("LABEL l\n  KERNEL /live/vmlinuz\n  APPEND initrd=/live/a.img,/live/b.img quiet\n"),
 		  "K/live/vmlinuz I/live/a.img I/live/b.img ");
 	CHECK_STR(in("label l\nlinux k\nINITRD ../u.img,initrd.img\n"), "Kk I../u.img Iinitrd.img ");
+	CHECK_STR(in("default l\nappend initrd=/i\nlabel l\nlinux k\n"), "I/i Kk ");
 	CHECK_STR(in("default install\nkernel vmlinuz initrd=initrd.gz --\n"), "Kvmlinuz Iinitrd.gz ");
 	CHECK_STR(in_file("loader/entries/a.conf", "title Arch\nlinux /arch/vmlinuz\ninitrd  /ucode.img\ninitrd  "
 						   "/arch/initramfs.img\noptions archisobasedir=arch\n"),

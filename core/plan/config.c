@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Whose configuration a text is, by what its lines begin with; the grammars are in menu_*.c. */
 #include "core/plan/internal.h"
+#include "core/plan/menu_lines.h"
 
 enum loader { UNDECIDED, GRUB, SYSLINUX, BLS, LEGACY, REFIND, LIMINE };
 
@@ -40,7 +41,8 @@ enum {
 	LOADER = 1 << 4,
 	BELOW = 1 << 5,
 	PROTOCOL = 1 << 6,
-	PATHLIKE = 1 << 7
+	PATHLIKE = 1 << 7,
+	JOINED = 1 << 8, /* "title=..." */
 };
 static const struct {
 	const char *word;
@@ -52,11 +54,18 @@ static const struct {
 	{"submenuentry", BELOW},
 };
 
+/* GRUB Legacy takes "=" behind a command for a blank; GRUB 2 sets a variable so. */
 static uint32_t mark_of(const char *word, size_t len)
 {
-	for (size_t i = 0; i < POD_ARRAY_LEN(marks); i++)
-		if (pod_strlen(marks[i].word) == len && pod_strncasecmp(word, marks[i].word, len) == 0)
-			return marks[i].bit;
+	size_t n = 0;
+	while (n < len && word[n] != '=')
+		n++;
+	for (size_t i = 0; i < POD_ARRAY_LEN(marks); i++) {
+		uint32_t bit = marks[i].bit;
+		if ((n == len || (bit & (TITLE | OLD))) && pod_strlen(marks[i].word) == n &&
+		    pod_strncasecmp(word, marks[i].word, n) == 0)
+			return n == len || bit == OLD ? bit : bit | JOINED;
+	}
 	if (len && (*word == '/' || *word == ':'))
 		return PATHLIKE;
 	return len > 8 && (word[8] == ':' || word[8] == '=') && pod_strncasecmp(word, "protocol", 8) == 0 ? PROTOCOL : 0;
@@ -67,7 +76,7 @@ static enum loader whose(const char *text, size_t len)
 {
 	enum loader found = UNDECIDED;
 	uint32_t has = 0;
-	for (size_t at = 0; at < len; at++) {
+	for (size_t at = pod_lines_bom(text, len); at < len; at++) {
 		while (at < len && is_blank(text[at]))
 			at++;
 		size_t word = at;
@@ -79,7 +88,7 @@ static enum loader whose(const char *text, size_t len)
 		while (at < len && text[at] != '\n')
 			at++;
 	}
-	if ((has & TITLE) && (has & OLD) && !(has & (LABEL | MENUENTRY)))
+	if ((has & TITLE) && (has & OLD) && !(has & (LABEL | MENUENTRY)) && !((has & JOINED) && found == GRUB))
 		return LEGACY;
 	if ((has & PROTOCOL) && (has & PATHLIKE)) /* an entry's line begins so */
 		return LIMINE;

@@ -11,8 +11,10 @@
  *   default NUMBER
  *
  * FILE is /PATH or (DEVICE)/PATH: (hd0,0), (cd), (fd0), GRUB4DOS: also (ud), (bd), (0xff) and () for the root. Behind the first word "=" is
- * as good as a blank. Neither reads quotes or backslashes in arguments. What GRUB4DOS runs under a condition ("if exist /x kernel /x") is
- * not read, nor what its variables stand for.
+ * as good as a blank. Neither reads quotes or backslashes in arguments; but GNU GRUB goes on in the next line behind a backslash at the end of
+ * one (stage2.c, get_line_from_config), which GRUB4DOS does not. That passes over a BOM, and takes several commands in a line: "A && B" and
+ * "A || B" (Grub4dos Guide, "Embedded Menu"). What it runs under a condition ("if exist /x kernel /x") is not read, nor what its
+ * variables stand for.
  */
 #include "core/base/str.h"
 #include "core/plan/menu_lines.h"
@@ -83,6 +85,32 @@ static void end_entry(struct legacy *g)
 	g->l.behind.p = NULL;
 }
 
+/* Does the line begin with a command that GRUB4DOS, for which a backslash is a character as others are, is meant to run? */
+static bool begins_command(struct pod_span line)
+{
+	static const char *const known[] = {"title", "initrd", "kernel", "module", "boot", "savedefault"};
+	struct pod_span word = pod_lines_word(&line);
+	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
+		if (pod_lines_is(word, known[i]))
+			return true;
+	return false;
+}
+
+/* The line, and those that it goes on in: all of them, as they stand in the text. */
+static struct pod_span whole_line(struct legacy *g, struct pod_span s)
+{
+	struct pod_span more = s;
+	while (more.len && more.p[more.len - 1] == '\\') {
+		struct pod_lines ahead = g->l;
+		if (!pod_lines_next(&ahead, &more) || begins_command(more))
+			break;
+		g->l.p = ahead.p;
+		g->l.line = ahead.line;
+		s.len = (size_t)(more.p + more.len - s.p);
+	}
+	return s;
+}
+
 static void take_kernel(struct legacy *g, struct pod_span s)
 {
 	end_entry(g); /* the one before it is not started, but nobody minds */
@@ -137,12 +165,10 @@ static bool is_number(struct pod_span s)
 	return s.len;
 }
 
-static void take_line(struct legacy *g, struct pod_span s)
+static void take_command(struct legacy *g, struct pod_span s)
 {
 	struct pod_span key = take_key(&s), rest = s, word = pod_lines_word(&rest);
-	if (pod_lines_is(key, "title") || pod_lines_is(key, "iftitle"))
-		begin_title(g, s);
-	else if (pod_lines_is(key, "kernel"))
+	if (pod_lines_is(key, "kernel"))
 		take_kernel(g, s);
 	else if (pod_lines_is(key, "initrd"))
 		take_initrds(g, s);
@@ -158,9 +184,44 @@ static void take_line(struct legacy *g, struct pod_span s)
 		pod_lines_give(&g->l, POD_MENU_DEFAULT, word);
 }
 
+/* What is in front of the next operator, and in *s what is behind it. */
+static struct pod_span take_part(struct pod_span *s, bool *more)
+{
+	struct pod_span part = {s->p, 0};
+	*more = false;
+	while (s->len && !*more) {
+		struct pod_span w = pod_lines_word(s);
+		*more = pod_lines_is(w, "&&") || pod_lines_is(w, "||");
+		if (!*more)
+			part.len = (size_t)(w.p + w.len - part.p);
+	}
+	return part;
+}
+
+static void take_line(struct legacy *g, struct pod_span s)
+{
+	struct pod_span rest = s, key = take_key(&rest);
+	uint32_t line = g->l.line;
+	bool more;
+	if (pod_lines_is(key, "title") || pod_lines_is(key, "iftitle")) {
+		begin_title(g, rest);
+		return;
+	}
+	s = whole_line(g, s);
+	uint32_t last = g->l.line;
+	g->l.line = line;
+	do {
+		struct pod_span part = take_part(&s, &more);
+		g->l.unsure |= more;
+		take_command(g, part);
+	} while (more);
+	g->l.line = last;
+	g->l.unsure = false;
+}
+
 void pod_menu_legacy(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 {
-	struct legacy g = {.l = {.begin = text, .p = text, .end = text + len, .cb = cb, .ctx = ctx}};
+	struct legacy g = {.l = {.begin = text, .p = text + pod_lines_bom(text, len), .end = text + len, .cb = cb, .ctx = ctx}};
 	struct pod_span s;
 	while (pod_lines_next(&g.l, &s))
 		if (s.len && s.p[0] != '#')

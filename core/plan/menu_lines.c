@@ -3,12 +3,18 @@
  * Configurations that are read line by line: SYSLINUX (isolinux, syslinux, extlinux: doc/syslinux.txt and doc/menu.txt of SYSLINUX 6)
  * and entries of the Boot Loader Specification (UAPI.1), which systemd-boot reads, with its loader.conf.
  */
+#include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/plan/menu_lines.h"
 
 bool pod_lines_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
+}
+
+size_t pod_lines_bom(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }
 
 bool pod_lines_next(struct pod_lines *l, struct pod_span *out)
@@ -71,7 +77,7 @@ void pod_lines_give_on(struct pod_lines *l, enum pod_menu_kind kind, struct pod_
 		if ((uint8_t)(text[i] = s.p[i]) < ' ')
 			return;
 	text[s.len] = 0;
-	item.unsure = kind == POD_MENU_CONFIG; /* SYSLINUX goes on without it */
+	item.unsure = l->unsure || kind == POD_MENU_CONFIG; /* SYSLINUX goes on without it */
 	l->cb(l->ctx, &item);
 }
 

@@ -21,10 +21,13 @@ struct pod_lines {
 	struct pod_span behind, own;
 	const char *initrd; /* pod_menu_item.initrd */
 	bool program;  /* an EFI program is started, not a kernel */
+	bool unsure;   /* what this line names need not be read, or is one of several */
 	bool all_have; /* what stands in front of the first entry has some, for all that have none of their own */
 };
 
 bool pod_lines_blank(char c);
+/* Bytes of a BOM (of UTF-8) in front, for those loaders that pass over it. */
+size_t pod_lines_bom(const char *text, size_t len);
 /* The next line without the blanks around it; false at the end. */
 bool pod_lines_next(struct pod_lines *l, struct pod_span *out);
 /* Takes the first word off. */

@@ -82,6 +82,10 @@ TEST(arguments_in_grub_legacy)
 		     "default 0\ntitle x\n root (hd0,0)\n kernel /k ro quiet\r\n initrd /i\ntitle y\n kernel /l"),
 		"default 0\ntitle x\n root (hd0,0)\n kernel /k ro a$ \"x=b c\"\r\n initrd /i\ntitle y\n kernel /l a$ \"x=b c\"");
 	CHECK_EQ(lines, 2);
+	/* a line that goes on; of several commands in one only the kernel's */
+	CHECK_STR(edit("a -quiet", "title x\nkernel /k root=x \\\n  ro quiet\ninitrd /i\ntitle y\nkernel /k b && initrd /i\n"),
+		  "title x\nkernel /k root=x \\\n  ro a\ninitrd /i\ntitle y\nkernel /k b a && initrd /i\n");
+	CHECK_EQ(lines, 2);
 	/* of multiboot kernels only the one that Xen starts */
 	CHECK_STR(edit("a", "title x\nkernel /xen.gz y\nmodule /k z\nmodule /i\ntitle y\nkernel /gnumach y\nmodule /m z\n"),
 		  "title x\nkernel /xen.gz y\nmodule /k z a\nmodule /i\ntitle y\nkernel /gnumach y\nmodule /m z\n");

@@ -62,6 +62,10 @@ TEST(menu_grub_legacy)
 		  "E13.4 [if exist /x] D\nC14.4 /x.bin\nc15.4? /y.lst\n");
 	CHECK_STR(legacy("kernel (hd0,0/x\ninitrd ()\ninitrd /\ninitrd @x\ninitrd @a=@b=/c\ninitrd @a=/d\nmodule --x\ntitle"),
 		  "I6.0 /d\n");
+	/* GRUB4DOS: several commands on a line, of which it depends which are run; GNU GRUB: lines that go on */
+	CHECK_STR(legacy("title A && B\nfind --set-root /k && kernel /k a || kernel /l\ninitrd /i\ntitle C\n"
+			 "kernel /k \\\r\n  root=x \\\n initrd=/no\ninitrd /i\nkernel /l C:\\\ninitrd /j\n"),
+		  "E1.1 A && B\nK2.1? /k\nK2.1? /l\nI3.1 /i\nE4.2 C\nK5.2 /k\nI8.2 /i\nK9.2 /l\nI10.2 /j\n");
 }
 
 static const char *refind(const char *text)

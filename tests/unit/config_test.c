@@ -117,6 +117,10 @@ TEST(config_grub_legacy)
 			  "title iso\nmap /x.iso (0xff) || map --mem /x.iso (0xff)\nmap --hook\nchainloader (0xff)\n"),
 		  "K/live/k I/live/i I/live/j I/l ");
 	CHECK_STR(in("title x\nkernel (md)0x3F+10 a\ninitrd (fd0)+1 %file% /%d%/x\nmodule\n"), "");
+	/* "=" is as good as a blank, also behind "title"; and a BOM in front is passed over */
+	CHECK_STR(in("title=Gentoo\nroot=(hd0,0)\nkernel=/k root=/dev/sda3\ninitrd=/i\n"), "K/k I/i ");
+	CHECK_STR(in("\xEF\xBB\xBFtitle x\nkernel /k\ninitrd /i\n"), "K/k I/i ");
+	CHECK_STR(in("set x=1\ntitle=a\nroot=(cd0)\nlinux /k\ninitrd $root/i\n"), "K/k I/i ");
 	/* neither an entry for systemd-boot nor SYSLINUX */
 	CHECK_STR(in("title Arch\nlinux /k\ninitrd /i\n"), "K/k I/i ");
 	CHECK_STR(in("label l\nkernel /k\ntext help\n title of it\nendtext\nappend initrd=/i\n"), "K/k I/i ");

@@ -120,6 +120,15 @@ TEST(arguments_in_refind)
 	CHECK_EQ(lines, 2);
 	CHECK_STR(edit("-ro", "menuentry A {\n loader /k\n}\nmenuentry C {\n loader /l\n options ro\n}"),
 		  "menuentry A {\n loader /k\n}\nmenuentry C {\n loader /l\n options \n}");
+	/* "loader" puts aside what was in front of it; what makes a Linux of it may stand at the end; nobody starts what is disabled */
+	CHECK_STR(edit("a", "menuentry A {\n options \"x\"\n loader /k\n}\n"),
+		  "menuentry A {\n options \"x\"\n loader /k\n\toptions \"a\"\n}\n");
+	CHECK_STR(
+		edit("a",
+		     "menuentry A {\n loader /k.efi\n options \"x\"\n submenuentry B {\n  add_options s\n }\n ostype Linux\n}\n"),
+		"menuentry A {\n loader /k.efi\n options \"x a\"\n submenuentry B {\n  add_options \"s a\"\n }\n ostype Linux\n}\n");
+	CHECK_STR(edit("a", "menuentry A {\n loader /k\n options \"x\"\n disabled\n}\n"), "=");
+	CHECK_EQ(lines, 0);
 	CHECK_STR(edit_at("EFI/x/refind_linux.conf", "a -b", "\"A\" \"ro b\"\n# x\n\"C\" \"\"\nD e\n"),
 		  "\"A\" \"ro a\"\n# x\n\"C\" \"a\"\nD \"e a\"\n");
 }

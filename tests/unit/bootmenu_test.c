@@ -83,6 +83,11 @@ TEST(menu_refind)
 		       " loader f\n}\n"),
 		"c1.0? a.conf\nE3.1 A \"\"b\"\"\nK4.1 /k\nI5.1 \\i j\nE9.2 B\n~C11.2 b.efi\n~I12.2 c\n~I14.2 /e\n~K16.2 f\n");
 	CHECK_STR(refind("menuentry\nloader\ninitrd \"\noptions \"initrd=\ninitrd \"/x"), "I5.1 /x\n");
+	/* an entry that is disabled is none, wherever it says so; one below goes alone */
+	CHECK_STR(
+		refind("menuentry A {\n loader /k\n submenuentry S {\n initrd /i\n }\n disabled yes\n}\nmenuentry B {\n loader /l\n"
+		       " submenuentry T {\n initrd /i\n Disabled\n }\n initrd /j\n}\n"),
+		"E8.1 B\nK9.1 /l\nI14.1 /j\n");
 }
 
 TEST(menu_limine)

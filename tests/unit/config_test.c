@@ -139,6 +139,7 @@ TEST(config_refind)
 			  "\"title\"  \"kernel initrd=/a\"\n"),
 		  "Iboot\\\\ram I/a ");
 	CHECK_STR(in("menuentry x {\n linux /k\n initrd /i\n}\nloader\n"), "I/i ");
+	CHECK_STR(in("\xEF\xBB\xBFmenuentry x {\n loader /k\n initrd /i\n}\n"), "K/k I/i ");
 }
 
 #define HASH                                                                                                                     \

@@ -108,7 +108,8 @@ static void give_path(struct limine *g, enum pod_menu_kind kind, struct pod_span
 	path = path_of(value, &elsewhere);
 	if (path.len > 1)
 		pod_lines_give_on(&g->l, kind, path, elsewhere);
-	if (hash.len && (kind == POD_MENU_INITRD || kind == POD_MENU_CHAIN))
+	/* Of a module its content says whether it is an initrd (named.c). */
+	if (hash.len && (kind == POD_MENU_INITRD || kind == POD_MENU_MODULE || kind == POD_MENU_CHAIN))
 		g->l.cb(g->l.ctx, &(struct pod_menu_item){.kind = POD_MENU_HASH,
 							  .line = g->l.line,
 							  .entry = g->l.entry,

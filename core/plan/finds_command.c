@@ -16,8 +16,8 @@ static bool is_blank(char c)
 /* Whose arguments are a command line: of GRUB, SYSLINUX, entries of the Boot Loader Specification, rEFInd, Limine. */
 static bool takes_arguments(const char *word, size_t len)
 {
-	static const char *const known[] = {"linux",	 "linux16", "linuxefi", "append",      "kernel",   "options",
-					    "multiboot", "module",  "module2",	"add_options", "cmdline:", "kernel_cmdline:"};
+	static const char *const known[] = {"linux",   "linux16",   "linuxefi", "append",  "kernel",
+					    "options", "multiboot", "module",	"module2", "add_options"};
 	for (size_t i = 0; i < POD_ARRAY_LEN(known); i++)
 		if (pod_strlen(known[i]) == len && pod_strncasecmp(word, known[i], len) == 0)
 			return true;
@@ -33,7 +33,8 @@ static bool begins(const char *text, size_t len, const char *with)
 /* Where the arguments begin in what is left of a line; `len`: it has none. */
 static size_t arguments_at(const char *path, const char *text, size_t len)
 {
-	static const char *const joined[] = {"cmdline=", "kernel_cmdline="}; /* of Limine before version 8 */
+	/* Of Limine, before version 8 with "="; a blank may follow. */
+	static const char *const joined[] = {"cmdline=", "kernel_cmdline=", "cmdline:", "kernel_cmdline:"};
 	size_t stop = 0;
 	for (size_t i = 0; i < POD_ARRAY_LEN(joined); i++)
 		if (begins(text, len, joined[i]))

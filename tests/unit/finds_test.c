@@ -149,5 +149,6 @@ TEST(finds_command_lines_of_each_loader)
 	CHECK_STR(commands("boot/refind_linux.conf", "# x\n\"Live\" \"a b\"\n"), "2:\"Live\" \"a b\"|");
 	CHECK_STR(commands("grub.cfg", "\"Live\" \"a b\"\n"), "");
 	CHECK_STR(commands("limine.conf", "/x\n  cmdline: a=b\n"), "2: a=b|");
+	CHECK_STR(commands("limine.conf", "/x\ncmdline:a=b\nKernel_Cmdline:c\n"), "2:a=b|3:c|");
 	CHECK_STR(commands("limine.cfg", ":x\nKERNEL_CMDLINE=a=b\nCMDLINE=\n"), "2:a=b|");
 }

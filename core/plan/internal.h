@@ -40,7 +40,7 @@ struct pod_scan {
 	size_t record_count, record_cap;
 	const char **by;	    /* per initrd: the path of the configuration that names it, or NULL */
 	struct pod_dirent *entry;   /* scratch */
-	bool hashed;		    /* a configuration has hashes of files that are served changed (POD_MENU_HASH) */
+	bool hashed;		    /* a configuration has what files that are served changed no longer fit (POD_MENU_HASH) */
 	bool cut_short;		    /* a limit, ours or the budget's, left something out */
 	char addon[256];	    /* the first addon of a unified kernel image, or "" */
 	char damaged[256];	    /* a folder that could not be read, or "" */

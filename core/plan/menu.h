@@ -37,7 +37,8 @@ enum pod_menu_kind {
 	 * further ones. Of the other fields only those at the end and `entry` are filled, and `unsure`: they are an EFI
 	 * program's, which need be no Linux. */
 	POD_MENU_ARGUMENTS,
-	/* No file: Limine: a hash of an initrd or a program in the line, at `at`; with another one the loader refuses the file. */
+	/* No file: Limine: a hash of an initrd or a program in the line, at `at`, or the "$" that has an initrd unpacked: the loader refuses
+	 * a changed file with either. */
 	POD_MENU_HASH,
 };
 

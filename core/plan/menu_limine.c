@@ -98,6 +98,17 @@ static struct pod_span path_of(struct pod_span s, bool *elsewhere)
 	return (struct pod_span){s.p + n, s.len - n};
 }
 
+/* What no longer fits once the file is served changed. */
+static void give_misfit(struct limine *g, struct pod_span s)
+{
+	g->l.cb(g->l.ctx, &(struct pod_menu_item){.kind = POD_MENU_HASH,
+						  .line = g->l.line,
+						  .entry = g->l.entry,
+						  .text = "",
+						  .at = (size_t)(s.p - g->l.begin),
+						  .len = s.len});
+}
+
 static void give_path(struct limine *g, enum pod_menu_kind kind, struct pod_span value)
 {
 	bool elsewhere;
@@ -108,14 +119,12 @@ static void give_path(struct limine *g, enum pod_menu_kind kind, struct pod_span
 	path = path_of(value, &elsewhere);
 	if (path.len > 1)
 		pod_lines_give_on(&g->l, kind, path, elsewhere);
+	/* Limine unpacks one stream: what is put in front of it, or behind, is none. Linux unpacks its initrd itself. */
+	if (value.len && *value.p == '$' && kind == POD_MENU_INITRD)
+		give_misfit(g, (struct pod_span){value.p, 1});
 	/* Of a module its content says whether it is an initrd (named.c). */
 	if (hash.len && (kind == POD_MENU_INITRD || kind == POD_MENU_MODULE || kind == POD_MENU_CHAIN))
-		g->l.cb(g->l.ctx, &(struct pod_menu_item){.kind = POD_MENU_HASH,
-							  .line = g->l.line,
-							  .entry = g->l.entry,
-							  .text = "",
-							  .at = (size_t)(hash.p - g->l.begin),
-							  .len = hash.len});
+		give_misfit(g, hash);
 }
 
 static void end_entry(struct limine *g)

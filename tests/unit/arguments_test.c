@@ -147,6 +147,10 @@ TEST(arguments_in_limine)
 		  "/B\nprotocol: linux\npath: boot():/k\nmodule_path: boot():/i\ncmdline: a\n\n/C\nprotocol: efi\npath: boot():/x"
 		  "\ncmdline: x\n/D\nprotocol: linux\npath: boot():/k\ncmdline: a\n");
 	CHECK_EQ(lines, 3);
+	/* what Limine would unpack, and no longer can: the kernel does it */
+	CHECK_STR(
+		edit("", ":A\nPROTOCOL=linux\nKERNEL_PATH=$boot:///k\nMODULE_PATH=$boot:///i" HASH "\nMODULE_PATH=boot:///$j\n"),
+		":A\nPROTOCOL=linux\nKERNEL_PATH=$boot:///k\nMODULE_PATH=boot:///i\nMODULE_PATH=boot:///$j\n");
 	/* a module of another kernel may be an initrd, too */
 	CHECK_STR(edit("a", "/A\nprotocol: limine\npath: boot():/k" HASH "\nmodule_path: boot():/i" HASH "\n"),
 		  "/A\nprotocol: limine\npath: boot():/k" HASH "\nmodule_path: boot():/i\n");

@@ -110,6 +110,17 @@ static bool check_program(const struct boot *b)
 	return judged || st != POD_OK;
 }
 
+static enum menus_loader loader_of(const struct boot *b)
+{
+	return b->m->root[b->m->config[b->w->config].root].loader;
+}
+
+/* GRUB Legacy starts multiboot kernels by the same word. */
+static bool is_multiboot(const struct boot *b)
+{
+	return loader_of(b) == MENUS_LEGACY && pod_multiboot_read(b->file, b->buf, NULL) == POD_OK;
+}
+
 static void check_kernel(const struct boot *b)
 {
 	struct pod_diag g = {0};
@@ -117,6 +128,8 @@ static void check_kernel(const struct boot *b)
 	enum pod_status st = pod_kernel_read(b->file, &k, &g);
 	bool good = true;
 
+	if (st == POD_E_FORMAT && is_multiboot(b))
+		return;
 	if (st != POD_OK) {
 		say_status(b, st, &g, _("it is no kernel: it has neither a boot sector's mark nor the header of any kind"));
 		return;
@@ -191,7 +204,11 @@ static void check_font(const struct boot *b)
 static void check_multiboot(const struct boot *b)
 {
 	struct pod_diag g = {0};
-	enum pod_status st = pod_multiboot_read(b->file, b->buf, &g);
+	enum pod_status st;
+
+	if (loader_of(b) == MENUS_LIMINE) /* those of its own protocol have none */
+		return;
+	st = pod_multiboot_read(b->file, b->buf, &g);
 
 	if (st != POD_OK && st != POD_E_UNSUPPORTED)
 		say_status(b, st, &g, _("it has no multiboot header"));

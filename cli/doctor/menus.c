@@ -100,10 +100,10 @@ static void add_config(struct menus *m, uint32_t root, uint32_t volume, const ch
 		m->config[m->configs++] = (struct menus_config){.root = root, .volume = volume, .path = cli_xstrdup(path)};
 }
 
-/* Of GRUB, grub.cfg in each folder of EFI; of systemd-boot, each entry, which are configurations of `root`. */
-static void add_folder(struct menus *m, enum menus_loader loader, uint32_t root, uint32_t volume)
+/* Of GRUB and rEFInd, `name` in each folder of EFI; of systemd-boot, each entry, which are configurations of `root`. */
+static void add_folder(struct menus *m, enum menus_loader loader, uint32_t root, uint32_t volume, const char *name)
 {
-	const char *folder = loader == MENUS_GRUB ? "EFI" : "loader/entries";
+	const char *folder = loader == MENUS_BLS ? "loader/entries" : "EFI";
 	struct menus_volume *v = &m->volume[volume];
 	struct pod_dir *dir = cli_xmalloc(sizeof *dir);
 	struct pod_dirent *e = cli_xmalloc(sizeof *e);
@@ -111,9 +111,9 @@ static void add_folder(struct menus *m, enum menus_loader loader, uint32_t root,
 
 	if (pod_fs_lookup(&v->fs, folder, &node, e) == POD_OK && node.is_dir && pod_dir_open(dir, &v->fs, &node) == POD_OK)
 		for (unsigned n = 0; n < 256 && pod_dir_next(dir, e) == POD_OK; n++) {
-			char *path = cli_xasprintf("%s/%s%s", folder, e->name, loader == MENUS_GRUB ? "/grub.cfg" : "");
+			char *path = cli_xasprintf("%s/%s%s", folder, e->name, name);
 
-			if (loader == MENUS_GRUB && e->node.is_dir)
+			if (loader != MENUS_BLS && e->node.is_dir)
 				(void)add_root(m, loader, volume, POD_FW_X64, path);
 			else if (loader == MENUS_BLS && pod_ends_with_nocase(e->name, ".conf"))
 				add_config(m, root, volume, path);
@@ -127,7 +127,7 @@ static void grub_roots(struct menus *m, uint32_t volume)
 {
 	static const char *const both[] = {"boot/grub/grub.cfg", "boot/grub2/grub.cfg", "grub/grub.cfg", "grub2/grub.cfg"};
 
-	add_folder(m, MENUS_GRUB, 0, volume);
+	add_folder(m, MENUS_GRUB, 0, volume, "/grub.cfg");
 	for (size_t i = 0; i < POD_ARRAY_LEN(both); i++)
 		(void)add_root(m, MENUS_GRUB, volume, m->volume[volume].fat ? POD_FW_X64 : POD_FW_BIOS | POD_FW_X64, both[i]);
 }
@@ -149,8 +149,65 @@ static void syslinux_roots(struct menus *m, uint32_t volume)
 		}
 }
 
+/* The first of these that is there is the only one that counts. */
+static bool add_first(struct menus *m, enum menus_loader loader, uint32_t volume, uint32_t firmware, const char *const *path,
+		      size_t paths)
+{
+	for (size_t i = 0; i < paths; i++)
+		if (add_root(m, loader, volume, firmware, path[i]))
+			return true;
+	return false;
+}
+
+/* GRUB4DOS: Grub4dos Guide, "Embedded Menu". */
+static void legacy_roots(struct menus *m)
+{
+	static const char *const known[] = {"menu.lst", "boot/grub/menu.lst", "grub/menu.lst"};
+
+	if (m->legacy[0])
+		(void)add_root(m, MENUS_LEGACY, 0, POD_FW_BIOS, m->legacy);
+	if (m->grub4dos)
+		(void)add_first(m, MENUS_LEGACY, 0, POD_FW_BIOS, known, POD_ARRAY_LEN(known));
+}
+
+/* Beside the program, and beside kernels, which it finds in folders of EFI and in these. */
+static void refind_roots(struct menus *m, uint32_t volume)
+{
+	add_folder(m, MENUS_REFIND, 0, volume, "/refind.conf");
+	add_folder(m, MENUS_REFIND, 0, volume, "/refind_linux.conf");
+	(void)add_root(m, MENUS_REFIND, volume, POD_FW_X64, "boot/refind_linux.conf");
+	(void)add_root(m, MENUS_REFIND, volume, POD_FW_X64, "refind_linux.conf");
+}
+
+/* CONFIG.md, "Location of the config file". */
+static void limine_roots(struct menus *m, uint32_t volume)
+{
+	static const char *const known[] = {
+		"limine.conf", "limine/limine.conf", "boot/limine.conf", "boot/limine/limine.conf", "EFI/BOOT/limine.conf",
+		"limine.cfg",  "limine/limine.cfg",  "boot/limine.cfg",	 "boot/limine/limine.cfg",  "EFI/BOOT/limine.cfg",
+	};
+
+	(void)add_first(m, MENUS_LIMINE, volume, POD_FW_BIOS | POD_FW_X64, known, POD_ARRAY_LEN(known));
+}
+
+/* GRUB Legacy has its version and its configuration's path behind the sector that El Torito's has in front (stage2/asm.S: "0.97" at 12h); the
+ * beginning of grldr looks for a file of this name. */
+static void look_for_legacy(struct menus *m, const char *head, size_t n)
+{
+	const size_t version = 512 + 0x12, most = 16;
+	size_t at = version;
+
+	m->grub4dos |= memmem(head, n, "GRLDR", 5) != NULL;
+	if (n < version + most + sizeof m->legacy || head[at] != '0' || head[at + 1] != '.')
+		return;
+	while (at < version + most && head[at])
+		at++;
+	if (!head[at] && head[at + 1] == '/')
+		snprintf(m->legacy, sizeof m->legacy, "%.*s", (int)sizeof m->legacy - 1, head + at + 1);
+}
+
 /* "ISOLINUX 6.04 " in the boot image. */
-static void find_isolinux(struct menus *m)
+static void find_bios_loader(struct menus *m)
 {
 	const struct pod_image *im = m->im->image;
 	uint8_t *buf = cli_xmalloc(32768);
@@ -166,6 +223,8 @@ static void find_isolinux(struct menus *m)
 		if (hit && hit + 11 < buf + n) {
 			m->isolinux_bytes = at;
 			m->isolinux_major = hit[9] >= '0' && hit[9] <= '9' ? (unsigned)(hit[9] - '0') : 0;
+		} else {
+			look_for_legacy(m, (const char *)buf, n);
 		}
 	}
 	free(buf);
@@ -183,16 +242,21 @@ static void find_roots(struct menus *m)
 {
 	bool iso = m->im->image->kind == POD_IMAGE_ISO;
 
-	find_isolinux(m);
+	find_bios_loader(m);
 	for (uint32_t i = 0; i < m->volumes; i++) {
 		/* Of a disk GRUB's files lie on a volume that it searches for. */
 		if (iso)
 			grub_roots(m, i);
 		if ((m->isolinux_bytes && !i) || has_syslinux(m, i))
 			syslinux_roots(m, i);
-		if (m->volume[i].fat)
+		if (m->volume[i].fat) {
 			(void)add_root(m, MENUS_BLS, i, POD_FW_X64, "loader/loader.conf");
+			refind_roots(m, i);
+		}
+		limine_roots(m, i);
 	}
+	if (m->volumes)
+		legacy_roots(m);
 }
 
 /* --- looking up ------------------------------------------------------------------------------------------------------------- */
@@ -281,7 +345,10 @@ static void look_up(struct menus *m, struct menus_want *w)
 		look_up_syslinux(m, w, r);
 		return;
 	}
-	if (try_path(m, w, own, w->text, r->loader == MENUS_GRUB) || r->loader == MENUS_BLS)
+	if (r->loader == MENUS_REFIND)
+		for (char *p = w->text; *p; p++)
+			*p = *p == '\\' ? '/' : *p;
+	if (try_path(m, w, own, w->text, r->loader == MENUS_GRUB) || r->loader != MENUS_GRUB)
 		return;
 	for (uint32_t i = 0; i < m->volumes; i++)
 		if (i != own && try_path(m, w, i, w->text, true))
@@ -435,6 +502,9 @@ static void judge_text(struct menus *m, const struct menus_config *c, char *text
 	struct pod_memdev dev;
 	char *name;
 
+	/* rEFInd reads UTF-16, too, and without a menu shows what it finds. */
+	if (m->root[c->root].loader == MENUS_REFIND)
+		return;
 	pod_memdev_init(&dev, text, n, 512, true);
 	if (utf16 || pod_instead_look(&dev.dev, NULL, &is) != POD_OK)
 		is = POD_INSTEAD_NONE;
@@ -447,6 +517,30 @@ static void judge_text(struct menus *m, const struct menus_config *c, char *text
 		       _("the loader gets no menu from %s: it is %s"), name,
 		       utf16 ? _("text in UTF-16") : _(pod_instead_text(is)));
 	free(name);
+}
+
+static void read_text(struct menus *m, const struct menus_config *c, char *text, size_t n)
+{
+	switch (m->root[c->root].loader) {
+	case MENUS_GRUB:
+		pod_menu_grub(text, n, m->vars, take, m);
+		break;
+	case MENUS_SYSLINUX:
+		pod_menu_syslinux(text, n, take, m);
+		break;
+	case MENUS_BLS:
+		pod_menu_bls(text, n, take, m);
+		break;
+	case MENUS_LEGACY:
+		pod_menu_legacy(text, n, take, m);
+		break;
+	case MENUS_REFIND:
+		(pod_config_is_refind_linux(c->path) ? pod_menu_refind_linux : pod_menu_refind)(text, n, take, m);
+		break;
+	case MENUS_LIMINE:
+		pod_menu_limine(text, n, take, m);
+		break;
+	}
 }
 
 static void read_config(struct menus *m, uint32_t config)
@@ -469,12 +563,7 @@ static void read_config(struct menus *m, uint32_t config)
 		judge_text(m, c, text, n);
 	} else if (pod_fs_read(&m->volume[c->volume].fs, &node, 0, text, n) == POD_OK) {
 		judge_text(m, c, text, n);
-		if (r->loader == MENUS_GRUB)
-			pod_menu_grub(text, n, m->vars, take, m);
-		else if (r->loader == MENUS_SYSLINUX)
-			pod_menu_syslinux(text, n, take, m);
-		else
-			pod_menu_bls(text, n, take, m);
+		read_text(m, c, text, n);
 	}
 	/* An entry of systemd-boot is known by the name of its file. */
 	if (r->loader == MENUS_BLS && entry_at(m, 1)) {
@@ -508,10 +597,14 @@ static void find_default(struct menus *m, uint32_t root)
 	const struct menus_root *r = &m->root[root];
 	const char *name = r->by_default ? r->by_default : "0", *sub = strrchr(name, '>');
 	struct menus_entry *first = NULL, *hit = NULL;
+	bool by_number = r->loader == MENUS_GRUB || r->loader == MENUS_LEGACY || r->loader == MENUS_LIMINE;
+	bool by_name = !by_number || r->loader == MENUS_GRUB;
 	unsigned long number;
 	char *end;
 
 	number = strtoul(name, &end, 10);
+	if (r->loader == MENUS_LIMINE && number)
+		number--; /* from 1 */
 	for (uint32_t i = 0; i < m->entries; i++) {
 		struct menus_entry *e = &m->entry[i];
 
@@ -520,12 +613,12 @@ static void find_default(struct menus *m, uint32_t root)
 		if (e->is_default)
 			return; /* `menu default` says it */
 		first = first ? first : e;
-		if (!hit && (is_named(e, sub ? sub + 1 : name, r->loader == MENUS_BLS) ||
-			     (r->loader == MENUS_GRUB && end != name && !*end && e->position == number)))
+		if (!hit && ((by_name && is_named(e, sub ? sub + 1 : name, r->loader == MENUS_BLS)) ||
+			     (by_number && end != name && !*end && e->position == number)))
 			hit = e;
 	}
-	/* SYSLINUX shows its menu, or asks: the first one is as good as any. systemd-boot takes the newest version. */
-	if (!hit && r->loader != MENUS_BLS)
+	/* SYSLINUX shows its menu, or asks: the first one is as good as any. systemd-boot takes the newest version, rEFInd the last choice. */
+	if (!hit && r->loader != MENUS_BLS && r->loader != MENUS_REFIND)
 		hit = first;
 	if (hit)
 		hit->is_default = true;
@@ -568,7 +661,7 @@ void menus_collect(struct menus *m, struct doctor *d, const struct doctor_image 
 			m->config[m->configs++] = (struct menus_config){
 				.root = i, .volume = m->root[i].volume, .path = cli_xstrdup(m->root[i].path)};
 		if (m->root[i].loader == MENUS_BLS)
-			add_folder(m, MENUS_BLS, i, m->root[i].volume);
+			add_folder(m, MENUS_BLS, i, m->root[i].volume, "");
 		for (; next < m->configs && !cli_interrupted; next++)
 			read_config(m, next);
 		find_default(m, i);

@@ -6,7 +6,7 @@
 #include "cli/doctor/images.h"
 #include "core/plan/menu.h"
 
-enum menus_loader { MENUS_GRUB, MENUS_SYSLINUX, MENUS_BLS };
+enum menus_loader { MENUS_GRUB, MENUS_SYSLINUX, MENUS_BLS, MENUS_LEGACY, MENUS_REFIND, MENUS_LIMINE };
 
 #define MENUS_VOLUMES 12u
 #define MENUS_ROOTS   24u
@@ -75,9 +75,11 @@ struct menus {
 	uint32_t reading; /* the configuration that is being read */
 	uint32_t base;	  /* its first entry */
 	uint32_t wrong;	  /* findings of menus_contents */
-	/* The BIOS boot image if it is isolinux: 0 bytes: it is none. */
+	/* The BIOS boot image if it is isolinux; 0 bytes: it is none. */
 	uint64_t isolinux_bytes;
 	unsigned isolinux_major;
+	char legacy[64]; /* or GRUB Legacy: the configuration that it names in its head; "" */
+	bool grub4dos;	 /* or GRUB4DOS */
 };
 
 /* Opens volumes, reads the configurations and whatever they lead to, and looks all of it up. */

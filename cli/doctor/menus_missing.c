@@ -11,11 +11,12 @@ const struct doctor_check doctor_check_menus = {
 	.hazard = POD_HAZARD_IMAGE,
 	.title = N_("what the boot menus name"),
 	.explain =
-		N_("The configurations of isolinux, GRUB and systemd-boot in the image are read as these loaders read them: does "
-		   "each kernel, initrd, module and further configuration exist, as the loader looks names up? GRUB "
-		   "distinguishes capital and small letters. Without what the entry that starts by itself needs, or without "
-		   "what all entries need, the image does not start: take the original image, or make it anew with the "
-		   "missing file. What only another entry needs (a memory test, the system on the hard disk) is a note."),
+		N_("The configurations of isolinux, GRUB (GRUB Legacy and GRUB4DOS, too), systemd-boot, rEFInd and Limine in the "
+		   "image are read as these loaders read them: does each kernel, initrd, module and further configuration exist, "
+		   "as the loader looks names up? GRUB distinguishes capital and small letters. Without what the entry that "
+		   "starts by itself needs, or without what all entries need, the image does not start: take the original image, "
+		   "or make it anew with the missing file. What only another entry needs (a memory test, the system on the hard "
+		   "disk) is a note."),
 };
 
 #define ORIGINAL _("take the original image; or make it anew with the file that its menu names")
@@ -42,11 +43,24 @@ static bool is_last(const struct menus *m, const struct menus_want *w, bool *not
 	return all || (same && w->kind != POD_MENU_KERNEL && own->kernel);
 }
 
+/* rEFInd shows whatever it finds besides, and a program in its menu may well be that of another system. */
+static enum doctor_level level_in_refind(const struct menus *m, const struct menus_want *w)
+{
+	bool linux_one = w->kind == POD_MENU_KERNEL || w->kind == POD_MENU_INITRD;
+
+	for (uint32_t i = 0; i < m->wants; i++)
+		linux_one |= m->want[i].entry == w->entry && m->want[i].kind == POD_MENU_INITRD;
+	return linux_one && !m->entry[w->entry].optional && !menus_is_optional(w->text) ? DOCTOR_WARN : DOCTOR_NOTE;
+}
+
 /* How bad is it that `w`, which an entry names, is missing? */
 static enum doctor_level level_in_entry(const struct menus *m, const struct menus_want *w)
 {
 	const struct menus_entry *e = &m->entry[w->entry];
 	bool nothing, last = is_last(m, w, &nothing);
+
+	if (m->root[e->root].loader == MENUS_REFIND)
+		return level_in_refind(m, w);
 
 	if (e->foreign || w->unsure || w->kind == POD_MENU_CONFIG || w->kind == POD_MENU_FONT)
 		return DOCTOR_NOTE;

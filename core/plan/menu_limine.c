@@ -20,6 +20,7 @@ struct limine {
 	struct pod_lines l;
 	enum protocol protocol; /* of this entry */
 	bool has_kernel, has_arguments, old;
+	size_t open;	      /* entries at this depth are on the screen, and those below the last of them if it is open */
 	struct pod_span last; /* the end of the entry's last line */
 };
 
@@ -134,13 +135,26 @@ static void end_entry(struct limine *g)
 	g->has_kernel = g->has_arguments = false;
 }
 
+/* Numbers are those of entries that the menu shows as it begins: of the first level, and of open ones below. */
+static void count(struct limine *g, size_t depth, bool is_open)
+{
+	g->l.entry++;
+	g->l.no_number = depth > g->open + 1;
+	g->l.uncounted += g->l.no_number;
+	if (!g->l.no_number)
+		g->open = is_open ? depth : depth - 1;
+}
+
 static void begin_entry(struct limine *g, struct pod_span name)
 {
+	size_t depth = 0;
 	end_entry(g);
 	g->old = *name.p == ':';
-	while (name.len && (*name.p == '/' || *name.p == ':' || *name.p == '+'))
+	while (name.len && (*name.p == '/' || *name.p == ':'))
+		name.p++, name.len--, depth++;
+	count(g, depth, name.len && *name.p == '+');
+	while (name.len && (*name.p == '+' || pod_lines_blank(*name.p)))
 		name.p++, name.len--;
-	g->l.entry++;
 	g->protocol = protocol_of(g->l);
 	pod_lines_give(&g->l, POD_MENU_ENTRY, name);
 }
@@ -148,7 +162,10 @@ static void begin_entry(struct limine *g, struct pod_span name)
 static void option(struct limine *g, struct pod_span key, struct pod_span value)
 {
 	static const uint8_t kernel[] = {[LINUX] = POD_MENU_KERNEL, [PROGRAM] = POD_MENU_CHAIN, [OTHER] = POD_MENU_MULTIBOOT};
-	if (pod_lines_is(key, "path") || pod_lines_is(key, "kernel_path") || pod_lines_is(key, "image_path")) {
+	if (!g->l.entry) {
+		if (pod_lines_is(key, "default_entry"))
+			pod_lines_give(&g->l, POD_MENU_DEFAULT, value);
+	} else if (pod_lines_is(key, "path") || pod_lines_is(key, "kernel_path") || pod_lines_is(key, "image_path")) {
 		g->has_kernel = true;
 		give_path(g, (enum pod_menu_kind)kernel[g->protocol], value);
 	} else if (pod_lines_is(key, "module_path")) {
@@ -170,7 +187,7 @@ void pod_menu_limine(const char *text, size_t len, pod_menu_fn *cb, void *ctx)
 			continue;
 		if (begins_entry(line))
 			begin_entry(&g, line);
-		else if (g.l.entry && split(line, &key, &value))
+		else if (split(line, &key, &value))
 			option(&g, key, value);
 		g.last = (struct pod_span){line.p + line.len, 0};
 	}

@@ -67,7 +67,7 @@ void pod_lines_give_on(struct pod_lines *l, enum pod_menu_kind kind, struct pod_
 	struct pod_menu_item item = {.kind = kind,
 				     .line = l->line,
 				     .entry = l->entry,
-				     .position = l->entry ? l->entry - 1 : UINT32_MAX,
+				     .position = l->entry && !l->no_number ? l->entry - 1 - l->uncounted : UINT32_MAX,
 				     .firmware = POD_FW_BIOS | POD_FW_X64,
 				     .elsewhere = elsewhere,
 				     .text = text};

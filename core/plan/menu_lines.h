@@ -14,6 +14,8 @@ struct pod_span {
 struct pod_lines {
 	const char *begin, *p, *end;
 	uint32_t line, entry;
+	uint32_t uncounted; /* so many of the entries so far have no number ... */
+	bool no_number;	    /* ... and this one */
 	pod_menu_fn *cb;
 	void *ctx;
 	char kernel[POD_MENU_NAME_MAX]; /* of this entry */

@@ -13,7 +13,8 @@
  *
  * in the initramfs, whose file is in memory, and over the system's own file, which stays as it is on the disk: a service in /run, before udev starts,
  * mounts a changed copy over it. Over the file and not its folder, so that LVM cannot replace the copy: a volume that is added while the system
- * runs like this is then refused aloud, and not left out of the true file in silence.
+ * runs like this is then refused aloud, and not left out of the true file in silence. It has the file's label for SELinux, under which LVM reads no
+ * file that is labelled as those of /run are; without SELinux there is none to give.
  */
 #include "linux/attach.h"
 #include "core/base/bytes.h"
@@ -203,7 +204,10 @@ static void change_there(const char *loop)
 	}
 	n += (size_t)pod_snprintf(script + n, sizeof script - n,
 				  " \\\n\t" DEVICES " >/run/lvm/isopod.devices\n"
-				  "chmod 600 /run/lvm/isopod.devices\nmount --bind /run/lvm/isopod.devices " DEVICES "\n");
+				  "chmod 600 /run/lvm/isopod.devices\n"
+				  "chcon --reference=" DEVICES
+				  " /run/lvm/isopod.devices 2>/dev/null || :\nmount --bind /run/lvm/isopod.devices " DEVICES
+				  "\n");
 	(void)pod_sys_mkdir(UNITS "/sysinit.target.wants", 0755);
 	if (put_file(IN_RUN "/" SCRIPT, script, n) && put_file(UNITS "/" SERVICE, unit, sizeof unit - 1))
 		(void)pod_sys_symlink("../" SERVICE, UNITS "/sysinit.target.wants/" SERVICE);

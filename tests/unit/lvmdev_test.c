@@ -232,6 +232,9 @@ TEST(systemd_is_given_a_service)
 	CHECK(strstr(script, "-e 's,^[^#].*PVID=" ID_A ".*,IDTYPE=devname IDNAME=/dev/loop3p2 DEVNAME=/dev/loop3p2 PVID=" ID_A
 			     " PART=2,'"));
 	CHECK(strstr(script, "PVID=" ID_B " PART=7,'"));
+	/* a copy with the label of /run would be hidden from LVM by SELinux */
+	const char *label_line = strstr(script, "\nchcon --reference=" DEVICES " /run/lvm/isopod.devices 2>/dev/null || :\n");
+	CHECK(label_line && strstr(label_line, "\nmount --bind "));
 }
 
 TEST(a_disk_without_volumes_needs_none)

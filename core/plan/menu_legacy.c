@@ -11,10 +11,10 @@
  *   default NUMBER
  *
  * FILE is /PATH or (DEVICE)/PATH: (hd0,0), (cd), (fd0), GRUB4DOS: also (ud), (bd), (0xff) and () for the root. Behind the first word "=" is
- * as good as a blank. Neither reads quotes or backslashes in arguments; but GNU GRUB goes on in the next line behind a backslash at the end of
- * one (stage2.c, get_line_from_config), which GRUB4DOS does not. That passes over a BOM, and takes several commands in a line: "A && B" and
- * "A || B" (Grub4dos Guide, "Embedded Menu"). What it runs under a condition ("if exist /x kernel /x") is not read, nor what its
- * variables stand for.
+ * as good as a blank; one in a name has a backslash in front (Grub4dos Guide, "Basics"). Neither reads quotes or backslashes in arguments; but
+ * GNU GRUB goes on in the next line behind a backslash at the end of one (stage2.c, get_line_from_config), which GRUB4DOS does not. That passes
+ * over a BOM, and takes several commands in a line: "A && B" and "A || B" (Guide, "Embedded Menu"). What it runs under a condition ("if exist /x
+ * kernel /x") is not read, nor what its variables stand for, nor a root that is a folder.
  */
 #include "core/base/str.h"
 #include "core/plan/menu_lines.h"
@@ -64,11 +64,27 @@ static struct pod_span path_of(const struct legacy *g, struct pod_span s, bool *
 	return s;
 }
 
+/* A word that goes on behind "\ ". */
+static struct pod_span take_name(struct pod_span *s)
+{
+	struct pod_span w = pod_lines_word(s);
+	while (s->len && w.len && w.p[w.len - 1] == '\\') {
+		struct pod_span more = pod_lines_word(s);
+		w.len = (size_t)(more.p + more.len - w.p);
+	}
+	return w;
+}
+
 static void give_path(struct legacy *g, enum pod_menu_kind kind, struct pod_span word)
 {
 	bool elsewhere;
+	char name[POD_MENU_NAME_MAX];
 	struct pod_span path = path_of(g, word, &elsewhere);
-	pod_lines_give_on(&g->l, kind, path, elsewhere);
+	size_t n = 0;
+	for (size_t i = 0; i < path.len && n < sizeof name; i++)
+		if (path.p[i] != '\\' || i + 1 == path.len || !pod_lines_blank(path.p[i + 1]))
+			name[n++] = path.p[i];
+	pod_lines_give_on(&g->l, kind, (struct pod_span){name, n}, elsewhere);
 }
 
 static struct pod_span without_options(struct pod_span s)
@@ -115,7 +131,7 @@ static void take_kernel(struct legacy *g, struct pod_span s)
 {
 	end_entry(g); /* the one before it is not started, but nobody minds */
 	s = without_options(s);
-	struct pod_span name = pod_lines_word(&s);
+	struct pod_span name = take_name(&s);
 	g->dom0 = pod_lines_holds_xen(name);
 	give_path(g, g->dom0 ? POD_MENU_MULTIBOOT : POD_MENU_KERNEL, name);
 	/* With a module behind it it is no Linux. */
@@ -126,7 +142,7 @@ static void take_kernel(struct legacy *g, struct pod_span s)
 static void take_module(struct legacy *g, struct pod_span s)
 {
 	s = without_options(s);
-	struct pod_span name = pod_lines_word(&s);
+	struct pod_span name = take_name(&s);
 	give_path(g, POD_MENU_MODULE, name);
 	g->l.behind.p = NULL;
 	if (g->dom0 && name.len)
@@ -139,7 +155,7 @@ static void take_initrds(struct legacy *g, struct pod_span s)
 {
 	s = without_options(s);
 	while (s.len) {
-		struct pod_span w = pod_lines_word(&s);
+		struct pod_span w = take_name(&s);
 		for (size_t i = 0; w.len && *w.p == '@' && i < w.len; i++)
 			if (w.p[i] == '=') {
 				w.p += i + 1;
@@ -167,7 +183,7 @@ static bool is_number(struct pod_span s)
 
 static void take_command(struct legacy *g, struct pod_span s)
 {
-	struct pod_span key = take_key(&s), rest = s, word = pod_lines_word(&rest);
+	struct pod_span key = take_key(&s), rest = s, word = take_name(&rest);
 	if (pod_lines_is(key, "kernel"))
 		take_kernel(g, s);
 	else if (pod_lines_is(key, "initrd"))

@@ -82,6 +82,7 @@ TEST(arguments_in_grub_legacy)
 		     "default 0\ntitle x\n root (hd0,0)\n kernel /k ro quiet\r\n initrd /i\ntitle y\n kernel /l"),
 		"default 0\ntitle x\n root (hd0,0)\n kernel /k ro a$ \"x=b c\"\r\n initrd /i\ntitle y\n kernel /l a$ \"x=b c\"");
 	CHECK_EQ(lines, 2);
+	CHECK_STR(edit("a -b", "title x\nkernel /k\\ b b\n"), "title x\nkernel /k\\ b a\n");
 	/* a line that goes on; of several commands in one only the kernel's */
 	CHECK_STR(edit("a -quiet", "title x\nkernel /k root=x \\\n  ro quiet\ninitrd /i\ntitle y\nkernel /k b && initrd /i\n"),
 		  "title x\nkernel /k root=x \\\n  ro a\ninitrd /i\ntitle y\nkernel /k b a && initrd /i\n");

@@ -62,6 +62,9 @@ TEST(menu_grub_legacy)
 		  "E13.4 [if exist /x] D\nC14.4 /x.bin\nc15.4? /y.lst\n");
 	CHECK_STR(legacy("kernel (hd0,0/x\ninitrd ()\ninitrd /\ninitrd @x\ninitrd @a=@b=/c\ninitrd @a=/d\nmodule --x\ntitle"),
 		  "I6.0 /d\n");
+	/* a blank in a name */
+	CHECK_STR(legacy("title A\nkernel (cd)/a\\ b/k\\ 6 x\\ y\ninitrd /i\\ j /l\nmodule /m\\\n"),
+		  "E1.1 A\nK2.1 /a b/k 6\nI3.1 /i j\nI3.1 /l\nm4.1 /m\\\n");
 	/* GRUB4DOS: several commands on a line, of which it depends which are run; GNU GRUB: lines that go on */
 	CHECK_STR(legacy("title A && B\nfind --set-root /k && kernel /k a || kernel /l\ninitrd /i\ntitle C\n"
 			 "kernel /k \\\r\n  root=x \\\n initrd=/no\ninitrd /i\nkernel /l C:\\\ninitrd /j\n"),

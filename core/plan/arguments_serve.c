@@ -52,12 +52,12 @@ static void refuse(struct pod_plan *p, const struct pod_found *f, const char *fm
 		p->arguments_refused = p->warning_count;
 }
 
-/* A hash in Limine's configuration is that of the file on the medium; what is served in its place has another, and Limine would stop: it gets the
- * configuration without it. If the configuration's own hash was put into Limine's program (`limine enroll-config`), Limine stops at that
- * instead, with words of its own; whether it was is not looked for. */
+/* A hash in Limine's configuration is that of a file on the medium, be it in another volume, if that was looked into before; what is served in its
+ * place has another, and Limine would stop: it gets the configuration without it. If the configuration's own hash was put into Limine's program
+ * (`limine enroll-config`), Limine stops at that instead, with words of its own; whether it was is not looked for. */
 bool pod_menus_change(const struct pod_handover *h, const struct pod_scan *s)
 {
-	return pod_arguments_wanted(h) || s->lone || (s->hashed && s->initrd_count);
+	return pod_arguments_wanted(h) || s->lone || (s->hashed && (s->initrd_count || h->plan->initrd_count));
 }
 
 void pod_arguments_refuse(struct pod_handover *h, const struct pod_scan *s, const struct pod_found *f)

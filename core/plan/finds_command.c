@@ -33,8 +33,8 @@ static bool begins(const char *text, size_t len, const char *with)
 /* Where the arguments begin in what is left of a line; `len`: it has none. */
 static size_t arguments_at(const char *path, const char *text, size_t len)
 {
-	/* Of Limine, before version 8 with "="; a blank may follow. */
-	static const char *const joined[] = {"cmdline=", "kernel_cmdline=", "cmdline:", "kernel_cmdline:"};
+	/* Of GRUB Legacy; of Limine, before version 8 with "=". A blank may follow. */
+	static const char *const joined[] = {"kernel=", "module=", "cmdline=", "kernel_cmdline=", "cmdline:", "kernel_cmdline:"};
 	size_t stop = 0;
 	for (size_t i = 0; i < POD_ARRAY_LEN(joined); i++)
 		if (begins(text, len, joined[i]))

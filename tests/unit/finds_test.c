@@ -144,6 +144,7 @@ TEST(finds_command_lines_of_each_loader)
 {
 	CHECK_STR(commands("grub.cfg", "menuentry x {\n\tlinux /k a\n}\n"), "2: /k a|");
 	CHECK_STR(commands("menu.lst", "title x\nkernel /k a\n"), "2: /k a|");
+	CHECK_STR(commands("menu.lst", "title=x\nkernel=/k a\nmodule=/l b\n"), "2:/k a|3:/l b|");
 	CHECK_STR(commands("refind.conf", "menuentry x {\n options \"a\"\n submenuentry y {\n  add_options \"b\"\n"),
 		  "2: \"a\"|4: \"b\"|");
 	CHECK_STR(commands("boot/refind_linux.conf", "# x\n\"Live\" \"a b\"\n"), "2:\"Live\" \"a b\"|");

@@ -475,8 +475,8 @@ static void text_overlays(const struct pod_plan *p)
 		cli_print(
 			_("Started without an initrd: %s, %s, in partition %u. It is given one with the hand-over shim, by the boot menu %s, and finds "
 			  "its disk if loop devices are built into it.\n"),
-			p->lone.path, p->lone.machine < POD_MACHINE_COUNT ? machine_text[p->lone.machine] : "?", p->lone.partition,
-			p->lone.found_by);
+			p->lone.path, p->lone.machine < POD_MACHINE_COUNT ? machine_text[p->lone.machine] : "?",
+			p->lone.partition, p->lone.found_by);
 	if (p->overlay_count)
 		cli_print("%s\n", _("Patched in the virtual disk (the file itself is never changed):"));
 	for (size_t i = 0; i < p->overlay_count; i++) {

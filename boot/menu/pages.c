@@ -70,8 +70,10 @@ static const char *const core_text[] __attribute__((unused)) = {
 	N_("boot menu that tells the system of its persistence file"),
 	N_("an initrd of the shim alone, for a kernel that is started without one"),
 	N_("the record of that file"),
+	N_("the record of that file, in the Joliet tree"),
 	N_("boot menu that loads an initrd with the shim for a kernel that has none"),
 	N_("%.80s is started without an initrd, and there is no room for one in its volume: it does not find its disk."),
+	N_("%.60s is started without an initrd, and one more has no room in the ISO: on a BIOS it does not find its medium."),
 	N_("%.80s: this boot menu is served unchanged: a kernel that it starts without an initrd does not find its disk."),
 	N_("boot menu without the hash of an initrd that is served changed"),
 	N_("No boot menu was found to add %s to: what the system changes is not kept."),
@@ -425,8 +427,11 @@ static void add_initrds(struct menu *m, struct menu_pager *p, const struct pod_p
 	if (plan->lone.length_bytes) {
 		pod_snprintf(
 			t, sizeof t,
-			T("%s is started without one. The boot menu %s loads one with Isopod's helper for it, so that it finds its "
-			  "disk, if loop devices are built into it."),
+			plan->image.kind == POD_IMAGE_ISO
+				? T("%s is started without one. The boot menu %s loads one with Isopod's helper for it, so that it finds "
+				    "its medium.")
+				: T("%s is started without one. The boot menu %s loads one with Isopod's helper for it, so that it finds its "
+				    "disk, if loop devices are built into it."),
 			plan->lone.path, plan->lone.found_by);
 		pager_add(m, p, "");
 		pager_add_marked(m, p, MARK_HEAD, T("Linux initrds that get Isopod's helper"));

@@ -34,6 +34,7 @@ bool partition_ask(struct menu *m, const char *name)
 static enum pod_status begin(struct menu *m, struct pod_plan *p)
 {
 	struct pod_window record;
+	POD_TRY(pod_plan_no_lone(p));
 	POD_TRY(pod_window_init(&record, &m->stick.state.dev, POD_STATE_PARTMODE, POD_PARTMODE_RECORD));
 	return pod_plan_name_image(p, m->fw->disk, &record.dev, m->alloc, m->stick.id.part_number);
 }
@@ -41,10 +42,8 @@ static enum pod_status begin(struct menu *m, struct pod_plan *p)
 enum pod_status partition_begin(struct menu *m, struct pod_plan *p, const char *name, char *text, size_t size)
 {
 	enum pod_status st = begin(m, p);
-	if (st == POD_OK) {
-		p->offered.length_bytes = 0; /* the shim would look for the data partition */
+	if (st == POD_OK)
 		return st;
-	}
 	/* The one sector may have come there nonetheless. */
 	(void)!stick_end_partmode(m);
 	if (!p->in_one_piece)

@@ -91,6 +91,7 @@ static enum pod_status make_plan(struct menu *m, size_t image, struct pod_plan *
 		.find = find_file,
 		.find_ctx = m,
 		.ukis = m->fw->ukis,
+		.bios = !m->fw->ukis,
 		.arguments = m->arguments,
 		.secure_boot = m->fw->secure_boot,
 		.windows_cd = m->conf->windows_cd,

@@ -142,6 +142,26 @@ static void json_boot_entries(struct cli_json *j, const struct pod_image *im)
 	cli_json_close(j, ']');
 }
 
+/* `none`: it is not known. */
+static const char *machine_of(const struct pod_initrd *r, const char *none)
+{
+	return r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : none;
+}
+
+/* An initrd for a kernel that is started without one. */
+static void json_more(struct cli_json *j, const char *name, const struct pod_initrd *o)
+{
+	if (!o->length_bytes)
+		return;
+	cli_json_open(j, name, '{');
+	cli_json_str(j, "kernel", o->path);
+	cli_json_u64(j, "offset", o->start_bytes);
+	cli_json_u64(j, "length", o->length_bytes);
+	cli_json_str(j, "machine", machine_of(o, NULL));
+	cli_json_str(j, "found_by", o->found_by);
+	cli_json_close(j, '}');
+}
+
 static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 {
 	cli_json_open(j, "initrds", '[');
@@ -156,22 +176,13 @@ static void json_overlays(struct cli_json *j, const struct pod_plan *p)
 			cli_json_str(j, "volume", r->volume);
 		cli_json_u64(j, "offset", r->start_bytes);
 		cli_json_u64(j, "length", r->length_bytes);
-		cli_json_str(j, "machine", r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : NULL);
+		cli_json_str(j, "machine", machine_of(r, NULL));
 		cli_json_str(j, "found_by", r->found_by);
 		cli_json_close(j, '}');
 	}
 	cli_json_close(j, ']');
-	if (p->offered.length_bytes || p->lone.length_bytes) {
-		const struct pod_initrd *o = p->offered.length_bytes ? &p->offered : &p->lone;
-
-		cli_json_open(j, o == &p->offered ? "offered" : "added", '{');
-		cli_json_str(j, "kernel", o->path);
-		cli_json_u64(j, "offset", o->start_bytes);
-		cli_json_u64(j, "length", o->length_bytes);
-		cli_json_str(j, "machine", o->machine < POD_MACHINE_COUNT ? machine_text[o->machine] : NULL);
-		cli_json_str(j, "found_by", o->found_by);
-		cli_json_close(j, '}');
-	}
+	json_more(j, "offered", &p->offered);
+	json_more(j, "added", &p->lone);
 	cli_json_open(j, "overlays", '[');
 	for (size_t i = 0; i < p->overlay_count; i++) {
 		const struct pod_overlay *o = &p->overlay[i];
@@ -448,6 +459,27 @@ static int report_json(struct cli_image *im, const char *arg, const struct pod_p
 	return cli_json_end(&j, fault);
 }
 
+/* Initrds for kernels that are started without one. */
+static void text_more(const struct pod_plan *p)
+{
+	if (p->offered.length_bytes)
+		cli_print(
+			_("Started without an initrd: %s, %s. On UEFI it is offered one with the hand-over shim, which it unpacks behind a "
+			  "built-in one, if its loader starts it by its EFI stub. If it still does not find its medium, start it as a "
+			  "partition: P on the details page of the menu.\n"),
+			p->offered.path, machine_of(&p->offered, "?"));
+	if (p->lone.length_bytes && p->image.kind == POD_IMAGE_ISO)
+		cli_print(
+			_("Started without an initrd: %s, %s. On a BIOS it is given one with the hand-over shim, by the boot menu %s, which it "
+			  "unpacks behind a built-in one.\n"),
+			p->lone.path, machine_of(&p->lone, "?"), p->lone.found_by);
+	else if (p->lone.length_bytes)
+		cli_print(
+			_("Started without an initrd: %s, %s, in partition %u. It is given one with the hand-over shim, by the boot menu %s, and finds "
+			  "its disk if loop devices are built into it.\n"),
+			p->lone.path, machine_of(&p->lone, "?"), p->lone.partition, p->lone.found_by);
+}
+
 static void text_overlays(const struct pod_plan *p)
 {
 	char size[16];
@@ -461,22 +493,10 @@ static void text_overlays(const struct pod_plan *p)
 			cli_print(_("  in partition %u:"), r->partition);
 		if (r->volume[0])
 			cli_print(_("  in logical volume %s:"), r->volume);
-		cli_print(_("  %s, %s, %s at offset %llu, found by %s\n"), r->path,
-			  r->machine < POD_MACHINE_COUNT ? machine_text[r->machine] : "?", pod_format_size(size, r->length_bytes),
-			  (unsigned long long)r->start_bytes, r->found_by);
+		cli_print(_("  %s, %s, %s at offset %llu, found by %s\n"), r->path, machine_of(r, "?"),
+			  pod_format_size(size, r->length_bytes), (unsigned long long)r->start_bytes, r->found_by);
 	}
-	if (p->offered.length_bytes)
-		cli_print(
-			_("Started without an initrd: %s, %s. On UEFI it is offered one with the hand-over shim, which it unpacks behind a "
-			  "built-in one, if its loader starts it by its EFI stub. If it still does not find its medium, start it as a "
-			  "partition: P on the details page of the menu.\n"),
-			p->offered.path, p->offered.machine < POD_MACHINE_COUNT ? machine_text[p->offered.machine] : "?");
-	if (p->lone.length_bytes)
-		cli_print(
-			_("Started without an initrd: %s, %s, in partition %u. It is given one with the hand-over shim, by the boot menu %s, and finds "
-			  "its disk if loop devices are built into it.\n"),
-			p->lone.path, p->lone.machine < POD_MACHINE_COUNT ? machine_text[p->lone.machine] : "?",
-			p->lone.partition, p->lone.found_by);
+	text_more(p);
 	if (p->overlay_count)
 		cli_print("%s\n", _("Patched in the virtual disk (the file itself is never changed):"));
 	for (size_t i = 0; i < p->overlay_count; i++) {

@@ -295,6 +295,7 @@ enum pod_status cli_image_plan(struct cli_image *im, struct pod_plan *out, struc
 		.helper = load_helper,
 		.helper_ctx = im,
 		.ukis = &pod_plan_ukis,
+		.bios = true,
 		.arguments = im->arguments,
 		.windows_cd = conf && conf->windows_cd,
 		.answer = conf ? conf->answer_path : NULL,

@@ -167,5 +167,4 @@ static enum pod_status fat_add(struct pod_place *p, const struct pod_place_runs 
 	return fat_point(p, file, runs, size);
 }
 
-const struct pod_place_ops pod_place_fat = {
-	.fs = &pod_fs_fat, .next_free = fat_next_free, .point = fat_point, .add = fat_add};
+const struct pod_place_ops pod_place_fat = {.fs = &pod_fs_fat, .next_free = fat_next_free, .point = fat_point, .add = fat_add};

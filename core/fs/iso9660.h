@@ -29,6 +29,12 @@ static inline uint64_t pod_iso9660_data(const struct pod_node *n)
 	return n->priv[0];
 }
 
+/* The record of a further file in the root directory, `len` bytes at `start` of the device, which may be behind its end: into `out`, and *at is where
+ * it is to be put. `name`: lower case, 8.3. POD_END: there is no room for it, or there is such a file. */
+#define POD_ISO_RECORD_MAX 255u
+enum pod_status POD_MUST_USE pod_iso9660_add(struct pod_fs *fs, const char *name, uint64_t start, uint64_t len,
+					     uint8_t out[POD_ISO_RECORD_MAX], size_t *out_len, uint64_t *at);
+
 /* Does what the volume says twice agree: numbers in both byte orders, the path tables, the folders' own records? POD_E_CORRUPT: `diag` says
  * what does not. POD_E_FORMAT: there is no such volume. */
 enum pod_status POD_MUST_USE pod_iso9660_check(struct pod_dev *dev, struct pod_alloc *a, struct pod_diag *diag);

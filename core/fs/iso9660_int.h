@@ -6,7 +6,7 @@
 #include "core/fs/iso9660.h"
 
 #define ISO_SECTOR     2048u
-#define ISO_RECORD_MAX 255u
+#define ISO_RECORD_MAX POD_ISO_RECORD_MAX
 
 /* pod_fs.priv[] */
 enum {

@@ -46,6 +46,7 @@ struct pod_scan {
 	char damaged[256];	    /* a folder that could not be read, or "" */
 	bool loop;		    /* because it contains itself */
 	struct pod_menu_vars *vars; /* of GRUB, while configurations are read */
+	bool built_in;		    /* kernels without an initrd have theirs built in (pod_lone_built_in) */
 	const char *lone;	    /* the path of the file that kernels without an initrd are given (lone.c), or NULL */
 };
 
@@ -297,15 +298,23 @@ struct pod_lone {
 	const char *config;		  /* the path of the menu */
 	bool entry[POD_LONE_ENTRIES + 1]; /* in this one something is loaded; the last: in all that are beyond */
 	uint32_t of_entry;
-	enum pod_machine machine; /* of the last kernel; POD_MACHINE_COUNT: it is no Linux of this volume */
+	enum pod_machine
+		machine; /* of the last kernel; POD_MACHINE_COUNT: it is no Linux of this volume, or is not to be given one */
 	struct pod_found kernel;
 };
+/* Have kernels of this tree that no initrd is loaded for theirs built in? Nothing in it may be one, nothing of it be left out, and no menu
+ * tell a kernel of a root. */
+enum pod_status POD_MUST_USE pod_lone_built_in(struct pod_handover *h, struct pod_scan *s, bool *yes);
 /* Before a text of this path is read; it must be read twice. */
 void pod_lone_begin(struct pod_lone *l, struct pod_scan *s, const char *config, const char *text, size_t len);
 /* Of each item of the text, in order: is it the arguments of a kernel that is to be given an initrd? */
 bool pod_lone_wants(struct pod_lone *l, const char *text, const struct pod_menu_item *item);
 /* The first kernel of a tree that wants one: out->path "": there is none. Behind pod_scan_configs. */
 enum pod_status POD_MUST_USE pod_lone_look(struct pod_scan *s, struct pod_initrd *out);
+
+/* Gives those of an ISO one, on a BIOS (iso_lone.c): p->lone, and s->lone of the first tree. Before its menus are served. */
+struct pod_iso_trees;
+enum pod_status POD_MUST_USE pod_iso_lone(struct pod_handover *h, struct pod_iso_trees *x);
 
 enum pod_status POD_MUST_USE pod_offer_look(struct pod_handover *h, struct pod_scan *s);
 enum pod_status POD_MUST_USE pod_offer_make(struct pod_handover *h);

@@ -145,6 +145,7 @@ enum pod_status pod_plan_iso_initrds(struct pod_handover *h, struct pod_iso_tree
 	POD_TRY(pod_scan_initrds(&x->tree[0].scan, h->plan, serve_one, &j));
 	if (ukis)
 		POD_TRY(x->rq->ukis->each(h, &x->tree[0].scan, 0, serve_uki, &j));
+	POD_TRY(pod_iso_lone(h, x));
 	if (pod_menus_change(h, &x->tree[0].scan)) /* a persistence file may have been found meanwhile */
 		POD_TRY(pod_arguments_each(h, &x->tree[0].scan, serve_menu, &j));
 	return x->rq->ukis ? x->rq->ukis->offer_look(h, &x->tree[0].scan) : POD_OK;

@@ -5,10 +5,15 @@
  * archives alone, and the boot menu with a command that loads it. A built-in initramfs is unpacked before that; where there is none, the
  * shim mounts root= as the kernel would have done, which then does not (linux/root.c).
  *
+ * On an ISO it is the same, for a BIOS (iso_lone.c); there the kernel has its initramfs built in, or would start nothing. For UEFI there is
+ * offer.c, and there may be no other way beside it.
+ *
  * An entry gets the initrd if none is loaded in it, its kernel is a Linux in the same volume, and its arguments name a device in a way that needs
- * no program: what has a root=UUID= and no initrd does not start anywhere.
+ * no program: what has a root=UUID= and no initrd does not start anywhere. On an ISO it need not name one, but the kernel has to be known as a Linux:
+ * memory tests and network loaders say that they are kernels, too.
  */
 #include "core/plan/internal.h"
+#include "core/base/bytes.h"
 #include "core/base/mem.h"
 
 /* Does `s` begin with it? */
@@ -67,6 +72,22 @@ void pod_lone_begin(struct pod_lone *l, struct pod_scan *s, const char *config, 
 	pod_config_read(config, text, len, s->vars, note_initrd, l);
 }
 
+/* Linux/x86 boot protocol: at 0x20E where its version stands, less 0x200: "6.1.0-13-amd64 (USER@HOST) #1 ...". Memtest86+ and iPXE have a
+ * text of their own there. */
+static bool has_version(struct pod_scan *s, const struct pod_node *file, const uint8_t *head)
+{
+	char text[128];
+	size_t n = 0;
+	uint64_t at = 0x200 + (uint64_t)pod_get_le16(head + 0x20e);
+	if (memcmp(head + 0x202, "HdrS", 4) != 0 || at == 0x200 || !pod_in_range(at, sizeof text, file->size_bytes) ||
+	    pod_fs_read(s->fs, file, at, text, sizeof text) != POD_OK)
+		return false;
+	text[sizeof text - 1] = 0;
+	while (text[n] >= '0' && text[n] <= '9')
+		n++;
+	return n && text[n] == '.' && text[n + 1] >= '0' && text[n + 1] <= '9' && pod_strcasestr(text, " (");
+}
+
 static void look_at_kernel(struct pod_lone *l, const struct pod_menu_item *item)
 {
 	uint8_t head[POD_KERNEL_HEAD];
@@ -74,7 +95,8 @@ static void look_at_kernel(struct pod_lone *l, const struct pod_menu_item *item)
 	l->machine = POD_MACHINE_COUNT;
 	if (pod_scan_named(l->s, l->config, item->text, pod_strlen(item->text), &l->kernel) != POD_OK ||
 	    l->kernel.node.size_bytes < sizeof head || pod_fs_read(l->s->fs, &l->kernel.node, 0, head, sizeof head) != POD_OK ||
-	    !pod_kernel_head_machine(head, &l->machine))
+	    !pod_kernel_head_machine(head, &l->machine) ||
+	    (l->s->built_in && (!(item->firmware & POD_FW_BIOS) || !has_version(l->s, &l->kernel.node, head))))
 		l->machine = POD_MACHINE_COUNT;
 }
 
@@ -82,8 +104,25 @@ bool pod_lone_wants(struct pod_lone *l, const char *text, const struct pod_menu_
 {
 	if (item->kind == POD_MENU_KERNEL && !*has_initrd(l, item->entry))
 		look_at_kernel(l, item);
-	return item->kind == POD_MENU_ARGUMENTS && item->initrd && l->machine != POD_MACHINE_COUNT && item->entry == l->of_entry &&
-	       !*has_initrd(l, item->entry) && names_device(text + item->at, item->len);
+	return item->kind == POD_MENU_ARGUMENTS && item->initrd && l->machine != POD_MACHINE_COUNT &&
+	       item->entry == l->of_entry && !*has_initrd(l, item->entry) &&
+	       (l->s->built_in || names_device(text + item->at, item->len));
+}
+
+/* --- built in --------------------------------------------------------------------------------------------- */
+
+static enum pod_status look_for_root(void *ctx, const char *config, const char *text, size_t len)
+{
+	bool *yes = ctx;
+	(void)config;
+	*yes = *yes && !pod_config_has_root(text, len);
+	return POD_OK;
+}
+
+enum pod_status pod_lone_built_in(struct pod_handover *h, struct pod_scan *s, bool *yes)
+{
+	*yes = !s->initrd_count && !s->cut_short && !h->plan->initrd_count;
+	return *yes ? pod_scan_each_text(s, look_for_root, yes) : POD_OK;
 }
 
 /* --- the first of them ------------------------------------------------------------------------------------ */

@@ -2,7 +2,8 @@
 /*
  * Kernels that are started without an initrd, because theirs is built in (CONFIG_INITRAMFS_SOURCE): there is no file to put the shim into.
  * Linux' EFI stub (since 5.8, Documentation/arch/x86/boot.rst and drivers/firmware/efi/libstub) asks for an initrd at the device path
- * LINUX_EFI_INITRD_MEDIA_GUID, and the kernel unpacks it behind the built-in one. So the port for UEFI offers the two archives there.
+ * LINUX_EFI_INITRD_MEDIA_GUID, and the kernel unpacks it behind the built-in one. So the port for UEFI offers the two archives there. (On a BIOS it is
+ * the boot menu that loads them: iso_lone.c.)
  *
  * What the stub finds there takes the place of what a loader gave, and loaders with one of their own refuse to start beside ours:
  * nothing is offered where anything in the image might be an initrd, or not all of it was looked at. Neither is it where a
@@ -41,18 +42,14 @@ static enum pod_status named_kernel(void *ctx, const char *config, const struct 
 	return st == POD_E_NOT_FOUND ? POD_OK : st;
 }
 
-static enum pod_status look_for_root(void *ctx, const char *config, const char *text, size_t len)
-{
-	struct job *j = ctx;
-	(void)config;
-	j->h->offer.no |= pod_config_has_root(text, len);
-	return POD_OK;
-}
-
 enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
 {
 	struct job j = {.h = h, .s = s};
-	if (s->initrd_count || s->cut_short || h->plan->initrd_count || h->offer.no) {
+	bool built_in;
+	if (h->offer.no)
+		return POD_OK;
+	POD_TRY(pod_lone_built_in(h, s, &built_in));
+	if (!built_in) {
 		h->offer.no = true;
 		return POD_OK;
 	}
@@ -62,7 +59,6 @@ enum pod_status pod_offer_look(struct pod_handover *h, struct pod_scan *s)
 		h->offer.no |= unified;		 /* it brings its own, if any */
 		take(&j, &s->efi[i], "content"); /* the firmware starts it */
 	}
-	POD_TRY(pod_scan_each_text(s, look_for_root, &j));
 	return h->offer.no ? POD_OK : pod_scan_each_named(s, named_kernel, &j);
 }
 

@@ -9,10 +9,19 @@ bool pod_plan_may_be_partition(const struct pod_plan *p)
 {
 	bool kind = p->image.kind == POD_IMAGE_ISO || p->image.kind == POD_IMAGE_DISK;
 	bool starts = p->bios_entry != POD_ENTRY_NONE;
+	/* In a disk image the kernel has its own disk in place of the root that it would mount; in an ISO it has its own programs. */
+	bool shim = p->initrd_count || (p->lone.length_bytes && p->image.kind == POD_IMAGE_DISK);
 	for (size_t i = 0; i < POD_ARRAY_LEN(p->efi_entry); i++)
 		starts |= p->efi_entry[i] != POD_ENTRY_NONE;
-	return kind && starts && p->container == POD_IMAGE_UNKNOWN && !p->initrd_count && !p->lone.length_bytes &&
-	       !p->windows.count && !p->wim_count;
+	return kind && starts && p->container == POD_IMAGE_UNKNOWN && !shim && !p->windows.count && !p->wim_count;
+}
+
+enum pod_status pod_plan_no_lone(struct pod_plan *p)
+{
+	uint64_t len = p->lone.length_bytes;
+	p->offered.length_bytes = p->lone.length_bytes = 0;
+	/* The boot menu still loads it: of zeros in an initrd Linux makes nothing, and says nothing. */
+	return len ? pod_map_replace(&p->map, p->lone.start_bytes, len, POD_SEG_ZERO, 0) : POD_OK;
 }
 
 /* Types that a kernel must see to look into a partition of its own; all others find what they want by what is in it. */

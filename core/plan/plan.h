@@ -97,6 +97,7 @@ struct pod_plan_request {
 	bool wim_images; /* look at all its images, for a choice: windows.choice. Else only at those that are in question */
 	/* How unified kernel images are served with the shim: &pod_plan_ukis. NULL: they stay as they are, since nobody starts them. */
 	const struct pod_uki_ops *ukis;
+	bool bios; /* it may be started on one: a kernel of an ISO that no initrd is loaded for is given one by the boot menu (iso_lone.c) */
 	/* Words that every kernel line of the image's boot menus gets, or loses (arguments.h); NULL or "": none. */
 	const char *arguments;
 	bool secure_boot;      /* signatures are enforced: what would lose its own is served unchanged */
@@ -248,7 +249,7 @@ struct pod_plan {
 	/* For kernels that are started without an initrd: where it lies on the virtual disk. path: of the first such kernel. 0
 	 * bytes: none. */
 	struct pod_initrd offered;
-	/* The same of those in a disk image, whose boot menu is served with a command that loads it (lone.c). */
+	/* The same of those whose boot menu is served with a command that loads it: in a disk image, or, on a BIOS, in an ISO (lone.c). */
 	struct pod_initrd lone;
 	uint32_t argument_lines; /* kernel lines that are served with the request's arguments, or the words of `persist` */
 	/* The first warning, counted from 1, that says of a boot menu or of a unified kernel image why it is served without them;
@@ -299,6 +300,8 @@ bool pod_plan_other_mode(const struct pod_plan *p, uint32_t firmware);
 
 /* Is it an image that its own system could find as a partition of the stick, and for which there is no other way? (partition.c) */
 bool pod_plan_may_be_partition(const struct pod_plan *p);
+/* Before it is started so: what the kernel would be given is no shim any more, which would look for the image in the data partition. */
+enum pod_status POD_MUST_USE pod_plan_no_lone(struct pod_plan *p);
 /* Names it so, and where it is a disk its own partitions (pod_partmode_begin tells more). POD_E_UNSUPPORTED also: it is not in
  * one piece on the disk, which is the one the plan was made on. `number`: of the partition that it lies in. */
 enum pod_status POD_MUST_USE pod_plan_name_image(const struct pod_plan *p, struct pod_dev *disk, struct pod_dev *record,

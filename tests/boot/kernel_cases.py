@@ -70,5 +70,6 @@ def add_to(case):
             case("%s-partition-%s" % (fw, m), fw, "partition-egg", m, marker=words(m, root, True), after=partition_cases.put_back,
                  forbid=STUB, wrong=wrong, **long)
     case("uefi-builtin", "uefi", "egg", "plover", marker=words("plover", "rootfs", True), after=check_offered, verdict="taken-over", **long)
-    # There is no way to give it the shim on a BIOS.
-    case("bios-builtin", "bios", "egg", "plover", marker=words("plover", "rootfs", False), after=check_system, forbid="is the sum", **long)
+    # The boot menu loads it: nobody would ask a BIOS.
+    case("bios-builtin", "bios", "egg", "plover", marker=words("plover", "rootfs", True), after=check_shown, forbid=STUB, wrong="floppy",
+         verdict="taken-over", **long)

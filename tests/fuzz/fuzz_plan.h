@@ -58,6 +58,7 @@ static inline void fuzz_plan(const uint8_t *data, size_t len, size_t gap)
 				      .image_bytes = e.dev.size_bytes,
 				      .path = "/images/fuzz.iso",
 				      .shim = fuzz_plan_shim,
+				      .bios = true,
 				      .arguments = "a=$b -quiet"};
 	struct pod_plan *p = malloc(sizeof *p);
 	pod_budget_start(&e.budget, FUZZ_PLAN_STEPS, POD_BUDGET_UNLIMITED, 0);

@@ -23,7 +23,17 @@ xorriso -as mkisofs -quiet -no-pad -R -J -V SEED -b isolinux/isolinux.bin -c boo
 	-e boot/efi.img -no-emul-boot -o "$w/a.iso" "$w/t" 2>/dev/null
 rm "$w/t/boot/efi.img"
 xorriso -as mkisofs -quiet -no-pad -V PLAIN -o "$w/b.iso" "$w/t" 2>/dev/null
-for f in a b; do
+# A kernel that no initrd is loaded for, with a version of Linux; with and without Joliet.
+mkdir -p "$w/u/boot/grub" "$w/u/isolinux"
+printf '%4096s' x >"$w/u/isolinux/isolinux.bin"
+cp "$w/t/live/vmlinuz" "$w/u/vmlinuz"
+printf '\000\001' | dd of="$w/u/vmlinuz" bs=1 seek=526 conv=notrunc 2>/dev/null
+printf '6.1.0 (a@b) #1' | dd of="$w/u/vmlinuz" bs=1 seek=768 conv=notrunc 2>/dev/null
+printf 'linux /vmlinuz a\n' >"$w/u/boot/grub/grub.cfg"
+printf 'label a\n kernel /vmlinuz\n append quiet\n' >"$w/u/isolinux/isolinux.cfg"
+xorriso -as mkisofs -quiet -no-pad -R -V LONE -b isolinux/isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -o "$w/c.iso" "$w/u" 2>/dev/null
+xorriso -as mkisofs -quiet -no-pad -J -V LONE -b isolinux/isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -o "$w/d.iso" "$w/u" 2>/dev/null
+for f in a b c d; do
 	{ tail -c +32769 "$w/$f.iso"; printf '\0\0\0\0'; } >"$1/$f"
 done
 "${B:-build}/fuzz/udf-seed" "$1"

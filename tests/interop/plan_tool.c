@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plan_tool IMAGE SHIM OUT [secure] [persist=FILE] [WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
- * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on; FILE: its persistence file, which lies behind it; WORDS: with these kernel arguments.
+ * plan_tool IMAGE SHIM OUT [secure] [bios] [persist=FILE] [WORDS]: writes the virtual disk that the plan makes of IMAGE (with the bytes of SHIM as every machine's shim)
+ * to OUT, and prints the initrds and overlays, one a line; `secure`: as with Secure Boot on; `bios`: on a BIOS; FILE: its persistence file, which lies behind it; WORDS: with these kernel arguments.
  */
 #include <string.h>
 #include "core/base/str.h"
@@ -56,6 +56,8 @@ int main(int argc, char **argv)
 {
 	bool secure = argc > 4 && pod_streq(argv[4], "secure");
 	int next = 4 + secure;
+	bool bios = argc > next && pod_streq(argv[next], "bios");
+	next += bios;
 	bool persist = argc > next && strncmp(argv[next], "persist=", 8) == 0;
 	next += persist;
 	if (argc < 4 || argc > next + 1)
@@ -78,7 +80,8 @@ int main(int argc, char **argv)
 				      .find_ctx = &behind,
 				      .shim = shim,
 				      .shim_ctx = &bin,
-				      .ukis = &pod_plan_ukis,
+				      .ukis = bios ? NULL : &pod_plan_ukis,
+				      .bios = bios,
 				      .secure_boot = secure,
 				      .arguments = argc > next ? argv[next] : NULL,
 				      .state_start_bytes = 0x123456000,

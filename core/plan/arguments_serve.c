@@ -67,9 +67,10 @@ void pod_arguments_refuse(struct pod_handover *h, const struct pod_scan *s, cons
 			      "%.80s: this boot menu is served unchanged: its loader refuses an initrd whose hash is in it.",
 			      f->path);
 	if (s->lone)
-		pod_plan_warn(h->plan,
-			      "%.80s: this boot menu is served unchanged: a kernel that it starts without an initrd does not find its disk.",
-			      f->path);
+		pod_plan_warn(
+			h->plan,
+			"%.80s: this boot menu is served unchanged: a kernel that it starts without an initrd does not find its disk.",
+			f->path);
 	if (pod_arguments_wanted(h))
 		refuse(h->plan, f, "%.80s: this boot menu is served unchanged: kernels that it starts do not get the arguments.");
 }
@@ -135,8 +136,7 @@ static enum pod_status edit_lone(const char *words, struct pod_scan *s, const st
 	if (!lone)
 		return POD_E_NOMEM;
 	pod_lone_begin(lone, s, f->path, text, len);
-	enum pod_status st =
-		pod_arguments_edit(words, f->path, text, len, s->vars, &more, s->alloc, out, out_len, &menu->lines);
+	enum pod_status st = pod_arguments_edit(words, f->path, text, len, s->vars, &more, s->alloc, out, out_len, &menu->lines);
 	menu->lone = more.count;
 	pod_free(s->alloc, lone);
 	return st;
@@ -159,8 +159,9 @@ static enum pod_status edit_text(struct pod_handover *h, struct pod_scan *s, con
 		return pod_arguments_edit(words, f->path, text, len, s->vars, NULL, s->alloc, out, out_len, &menu->lines);
 	*out = NULL;
 	/* With Secure Boot on its own command line is the one that counts. */
-	return p.own && h->rq->secure_boot ? POD_OK
-					   : pod_arguments_edit_unified(words, text, len, p.own, s->alloc, out, out_len, &menu->lines);
+	return p.own && h->rq->secure_boot
+		       ? POD_OK
+		       : pod_arguments_edit_unified(words, text, len, p.own, s->alloc, out, out_len, &menu->lines);
 }
 
 static enum pod_status edit(struct pod_handover *h, struct pod_scan *s, const struct pod_found *f, char *text,
@@ -220,7 +221,8 @@ enum pod_status pod_arguments_note(struct pod_handover *h, const struct pod_foun
 {
 	h->plan->argument_lines += menu->lines;
 	return pod_plan_note(h->plan, POD_OVERLAY_MENU, start, menu->size_bytes, f->path,
-			     !menu->lines && menu->lone ? "boot menu that loads an initrd with the shim for a kernel that has none"
+			     !menu->lines && menu->lone
+				     ? "boot menu that loads an initrd with the shim for a kernel that has none"
 			     : !menu->lines    ? "boot menu without the hash of an initrd that is served changed"
 			     : asked_for(h)[0] ? "boot menu with the kernel arguments that were asked for"
 					       : "boot menu that tells the system of its persistence file");

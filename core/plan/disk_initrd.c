@@ -346,8 +346,9 @@ static enum pod_status show_lone(struct serving *s, struct pod_initrd *lone)
 	lone->start_bytes = first_on_disk(v, s->runs.run[0].dev_bytes);
 	lone->length_bytes = s->size;
 	for (size_t i = 0; i < s->runs.count; i++)
-		POD_TRY(pod_plan_note(p, POD_OVERLAY_INITRD, first_on_disk(v, s->runs.run[i].dev_bytes), s->runs.run[i].length_bytes,
-				      v->scan.lone, "an initrd of the shim alone, for a kernel that is started without one"));
+		POD_TRY(pod_plan_note(p, POD_OVERLAY_INITRD, first_on_disk(v, s->runs.run[i].dev_bytes),
+				      s->runs.run[i].length_bytes, v->scan.lone,
+				      "an initrd of the shim alone, for a kernel that is started without one"));
 	return pod_plan_note(p, POD_OVERLAY_DIRENT, first_on_disk(v, file.entry_bytes), file.entry_len, v->scan.lone,
 			     "the record of that file");
 }
@@ -374,8 +375,10 @@ static enum pod_status serve_lone(struct volume *v)
 	}
 	v->scan.lone = NULL;
 	if (of_one_file(st))
-		pod_plan_warn(p, "%.80s is started without an initrd, and there is no room for one in its volume: it does not find its disk.",
-			      lone.path);
+		pod_plan_warn(
+			p,
+			"%.80s is started without an initrd, and there is no room for one in its volume: it does not find its disk.",
+			lone.path);
 	return of_one_file(st) ? POD_OK : st;
 }
 

@@ -494,8 +494,7 @@ static void give_arguments(struct grub *g)
 /* The command that loads an initrd for this kernel, whose name stands as it is, without quotes and variables but for a device's. */
 static void initrd_behind(const struct grub *g, struct pod_menu_item *item)
 {
-	static const char *const pair[][2] = {
-		{"linux", " ;initrd "}, {"linux16", " ;initrd16 "}, {"linuxefi", " ;initrdefi "}};
+	static const char *const pair[][2] = {{"linux", " ;initrd "}, {"linux16", " ;initrd16 "}, {"linuxefi", " ;initrdefi "}};
 	const char *name = g->second_end, *device;
 	while (name > g->begin && !ends_word(name[-1]))
 		name--;

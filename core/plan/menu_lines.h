@@ -22,9 +22,9 @@ struct pod_lines {
 	/* Where this entry's kernel has its arguments: behind its name, and on a line of their own. p: NULL if it has none. */
 	struct pod_span behind, own;
 	const char *initrd; /* pod_menu_item.initrd */
-	bool program;  /* an EFI program is started, not a kernel */
-	bool unsure;   /* what this line names need not be read, or is one of several */
-	bool all_have; /* what stands in front of the first entry has some, for all that have none of their own */
+	bool program;	    /* an EFI program is started, not a kernel */
+	bool unsure;	    /* what this line names need not be read, or is one of several */
+	bool all_have;	    /* what stands in front of the first entry has some, for all that have none of their own */
 };
 
 bool pod_lines_blank(char c);

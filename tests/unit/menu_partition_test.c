@@ -142,3 +142,23 @@ TEST(the_next_start)
 	CHECK(named() && stick.disk[446 + 32 + 4] == 0x83);
 	done();
 }
+
+/* The archive that a served boot menu loads, which would look for the image in the data partition. */
+TEST(the_file_that_a_kernel_is_given_is_zeros)
+{
+	uint8_t data[4096], got[4096];
+	uint64_t at;
+	struct pod_plan p = {.lone = {.start_bytes = 1024, .length_bytes = 2048}, .offered = {.length_bytes = 5}};
+	memset(data, 'x', sizeof data);
+	pod_map_init(&p.map, &test_alloc);
+	CHECK_EQ(pod_map_mem(&p.map, data, sizeof data, &at), POD_OK);
+	CHECK_EQ(pod_map_append(&p.map, POD_SEG_MEM, at, sizeof data), POD_OK);
+	CHECK_EQ(pod_plan_no_lone(&p), POD_OK);
+	CHECK(!p.lone.length_bytes && !p.offered.length_bytes);
+	CHECK_EQ(pod_map_read(&p.map, NULL, 0, got, sizeof got), POD_OK);
+	memset(data + 1024, 0, 2048);
+	CHECK(memcmp(got, data, sizeof got) == 0);
+	CHECK_EQ(pod_plan_no_lone(&p), POD_OK);
+	pod_map_fini(&p.map);
+	CHECK_EQ(test_alloc_live, 0);
+}

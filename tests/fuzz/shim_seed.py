@@ -103,3 +103,24 @@ write("on-its-way", dict(machine(ONE), **{
     SYS + "/class/nvme": names("nvme0"), SYS + "/class/nvme/nvme0": names("state", "nvme0n1"), SYS + "/class/nvme/nvme0/state": b"connecting\n",
     SYS + "/class/mmc_host": names("mmc0"), SYS + "/class/mmc_host/mmc0": names("mmc0:4567"), SYS + "/class/mmc_host/mmc0/mmc0:4567/type": b"SD\n",
     "ioctl": bytes([132] * 40)}))
+# Of a kernel without an initramfs: its root is on the disk that is shown, on another, nowhere.
+CLASS = SYS + "/class/block"
+mbr, gpt = bytearray(512), bytearray(92)
+struct.pack_into("<I", mbr, 0x1b8, 0x706f6477)
+mbr[510:] = b"\x55\xaa"
+other = bytearray(mbr)
+other[0x1be + 4] = 0xee
+gpt[:8] = b"EFI PART"
+struct.pack_into("<QII", gpt, 72, 2, 4, 128)
+shown = {"/isopod-shown": b"loop0\n", CLASS: names("loop0", "loop0p1", "loop0p2", "sda", "sda1"), "7:0@0": bytes(mbr), "8:0@0": bytes(other),
+         "8:0@512": bytes(gpt), "8:0@1040": bytes(range(16)), PROC + "/filesystems": b"nodev\tsysfs\n\text4\n\tsquashfs\n"}
+for i, (name, number, part) in enumerate((("loop0", "7:0", 0), ("loop0p1", "259:0", 1), ("loop0p2", "259:1", 2), ("sda", "8:0", 0), ("sda1", "8:1", 1))):
+    shown[CLASS + "/%s/dev" % name] = number.encode()
+    if part:
+        shown[CLASS + "/%s/partition" % name] = b"%d" % part
+        shown[CLASS + "/%s/../dev" % name] = b"7:0" if name[0] == "l" else b"8:0"
+        shown[CLASS + "/%s/uevent" % name] = b"MAJOR=259\nPARTN=%d\nPARTNAME=part%d\n" % (part, part)
+ROOTS = [b"PARTUUID=706f6477-02 rootwait", b"PARTUUID=706F6477-01/PARTNROFF=1 rw rootfstype=ext4,squashfs", b"PARTLABEL=part2 init=/x", b"/dev/sda2 ro",
+         b"/dev/mmcblk0p1", b"8:1", b"0802 rootflags=\"a b\"", b"PARTUUID=03020100-0504-0706-0809-0a0b0c0d0e0f", b"UUID=1", b"PARTUUID=706f6477-07 rootdelay=3"]
+for i, root in enumerate(ROOTS):
+    write("root-%d" % i, {PROC + "/cmdline": b"root=" + root + b"\n", **shown})

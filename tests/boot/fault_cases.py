@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import queue
+import random
 import re
 import shutil
 import struct
@@ -26,6 +27,7 @@ import trace_cases as tc
 from sticks import Env
 from vm import VM, BootError, BootTimeout
 
+noise = random.Random(11)
 MIB = 1 << 20
 IMAGE, DRIVERS, RULES, MEMORY, FIRMWARE, DRIVE = range(1, 7)
 KERNEL, INITRD, CFG, MENU, EFI = "/live/vmlinuz", "/live/initrd.img", "/boot/grub/grub.cfg", "/isolinux/isolinux.cfg", "/boot/grub/efi.img"
@@ -191,7 +193,7 @@ def conf(text):
 
 def slot(number):
     def spoil(env, stick, work):
-        tc.overwrite(stick, (34 if number == 0 else 1040) * 512, os.urandom(512 * 1000))
+        tc.overwrite(stick, (34 if number == 0 else 1040) * 512, noise.randbytes(512 * 1000))
     return spoil
 
 
@@ -204,15 +206,15 @@ FAULTS = [
     Fault("kernel that the menu names is missing", IMAGE, edit((CFG, KERNEL.encode(), b"/live/lost"), (MENU, KERNEL.encode(), b"/live/lost")), sure=BOTH),
     Fault("initrd that the menu names is missing", IMAGE, edit((CFG, INITRD.encode(), b"/live/lost.gz"), (MENU, INITRD.encode(), b"/live/lost.gz")), sure=("uefi",)),
     Fault("kernel without its header", IMAGE, over(KERNEL, 0, bytes(2048))),
-    Fault("kernel damaged in the middle", IMAGE, over(KERNEL, .5, os.urandom(65536)), limit=40, sure=BOTH),
-    Fault("initrd damaged in the middle", IMAGE, over(INITRD, .5, os.urandom(4096)), limit=75),
-    Fault("initrd of noise", IMAGE, over(INITRD, 0, os.urandom(65536)), limit=75, unheard=True),
+    Fault("kernel damaged in the middle", IMAGE, over(KERNEL, .5, noise.randbytes(65536)), limit=40, sure=BOTH),
+    Fault("initrd damaged in the middle", IMAGE, over(INITRD, .5, noise.randbytes(4096)), limit=75),
+    Fault("initrd of noise", IMAGE, over(INITRD, 0, noise.randbytes(65536)), limit=75, unheard=True),
     Fault("cut off in the kernel", IMAGE, cut_in(KERNEL), sure=BOTH),
     Fault("cut off in the initrd", IMAGE, cut_in(INITRD), sure=BOTH),
-    Fault("configuration is noise", IMAGE, lambda e, i, w: [tc.replace_file(i, w, n, lambda d: os.urandom(len(d))) for n in (CFG, MENU)], limit=30),
-    Fault("isolinux.bin damaged", IMAGE, over("/isolinux/isolinux.bin", .2, os.urandom(8192)), firmware=("bios",), limit=25),
-    Fault("ldlinux.c32 damaged", IMAGE, over("/isolinux/ldlinux.c32", 0, os.urandom(4096)), firmware=("bios",), limit=25),
-    Fault("menu.c32 damaged", IMAGE, over("/isolinux/menu.c32", 0, os.urandom(4096)), firmware=("bios",), limit=25),
+    Fault("configuration is noise", IMAGE, lambda e, i, w: [tc.replace_file(i, w, n, lambda d: noise.randbytes(len(d))) for n in (CFG, MENU)], limit=30),
+    Fault("isolinux.bin damaged", IMAGE, over("/isolinux/isolinux.bin", .2, noise.randbytes(8192)), firmware=("bios",), limit=25),
+    Fault("ldlinux.c32 damaged", IMAGE, over("/isolinux/ldlinux.c32", 0, noise.randbytes(4096)), firmware=("bios",), limit=25),
+    Fault("menu.c32 damaged", IMAGE, over("/isolinux/menu.c32", 0, noise.randbytes(4096)), firmware=("bios",), limit=25),
     Fault("boot catalogue wiped", IMAGE, catalogue(wipe), limit=25, sure=BOTH),
     Fault("boot catalogue leads behind the end", IMAGE, catalogue(point_away), limit=25),
     Fault("volume descriptors wiped", IMAGE, no_descriptors, limit=25, unheard=True),
@@ -233,8 +235,8 @@ FAULTS = [
     Fault("too little memory for the initrd", MEMORY, memory=96, limit=60),
     Fault("unreadable sector in the initrd", DRIVE, drive=tc.unreadable_initrd, limit=60, sure=("bios",)),
     Fault("shim of the stick missing", DRIVE, stick=esp_gone("ISOPOD/SHIMX64"), limit=25, sure=BOTH),
-    Fault("shim of the stick is noise", DRIVE, stick=esp_other("ISOPOD/SHIMX64", os.urandom), limit=75, sure=BOTH),
-    Fault("font of the stick is noise", 0, stick=esp_other("ISOPOD/FONT.BIN", os.urandom), medium="ipxe", ends=r"iPXE \d|iPXE initialising", limit=40),
+    Fault("shim of the stick is noise", DRIVE, stick=esp_other("ISOPOD/SHIMX64", noise.randbytes), limit=75, sure=BOTH),
+    Fault("font of the stick is noise", 0, stick=esp_other("ISOPOD/FONT.BIN", noise.randbytes), medium="ipxe", ends=r"iPXE \d|iPXE initialising", limit=40),
     Fault("state file is zeros", 0, stick=esp_other("ISOPOD/STATE.BIN", bytes), medium="ipxe", ends=r"iPXE \d|iPXE initialising", limit=40),
     Fault("stage 2 damaged", 0, stick=slot(0), medium="ipxe", firmware=("bios",), ends=r"iPXE \d", limit=20),
     Fault("rules that contradict each other", 0, stick=conf("default = /images/gone.iso\nmemory = /images/*\nhidden = *\n"), medium="ipxe",

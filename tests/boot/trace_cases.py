@@ -7,6 +7,7 @@ be written, switches the machine off, and compares the verdict. With --break the
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from vm import VM, BootError, BootTimeout
 
+noise = random.Random(11)
 MIB = 1 << 20
 PANIC = r"Kernel panic - not syncing"
 FAILED_READ = r"The first that failed was in live/initrd\.img"
@@ -55,13 +57,13 @@ def overwrite(path, at, data):
 
 def damage_initrd(env, iso, work):
     at, length = place(iso, "/live/initrd.img")
-    overwrite(iso, at + length // 2, os.urandom(2048))
+    overwrite(iso, at + length // 2, noise.randbytes(2048))
 
 
 def damage_squashfs(env, iso, work):
     """The end holds the tables without which it cannot be mounted."""
     at, length = place(iso, "/live/filesystem.squashfs")
-    overwrite(iso, at + length - 64 * 1024, os.urandom(64 * 1024))
+    overwrite(iso, at + length - 64 * 1024, noise.randbytes(64 * 1024))
 
 
 def truncate(env, iso, work):
@@ -152,7 +154,7 @@ def name_missing_kernel(env, iso, work):
 def damage_kernel(env, iso, work):
     """In the middle of what the kernel unpacks itself from."""
     at, length = place(iso, "/live/vmlinuz")
-    overwrite(iso, at + length // 2, os.urandom(4096))
+    overwrite(iso, at + length // 2, noise.randbytes(4096))
 
 
 def other_label(env, iso, work):

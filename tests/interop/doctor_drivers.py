@@ -8,6 +8,7 @@ from cli_common import B, FAULTS, check, equal, finish, isopod, loop_device, loo
 import windows_media
 from doctor_machine import AHCI, E1000E, QEMU, XHCI, inventory, pci
 
+noise = random.Random(11)
 MEDIA = os.environ.get("ISOPOD_MEDIA", os.path.expanduser("~/.cache/isopod/media"))
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION = "6.1.0-9-isopod"
@@ -515,7 +516,7 @@ def hostile_inventories():
     cases = [("empty", b"", "inventory"), ("json", b"{}\n", "inventory"), ("version", b"isopod-inventory 2\n", "inventory"),
              ("keyword", b"isopod-inventory 1\nexec /x rm\n", "line 2"), ("path", b"isopod-inventory 1\n\ntext ../../etc/shadow x\n", "line 3"),
              ("dots", b"isopod-inventory 1\ntext /proc/../x y\n", "line 2"), ("base64", b"isopod-inventory 1\ndata /x ***\n", "line 2"),
-             ("twice", b"isopod-inventory 1\ntext /x 1\ntext /x 2\n", "twice"), ("zeros", bytes(5000), "inventory"), ("noise", os.urandom(5000), "inventory")]
+             ("twice", b"isopod-inventory 1\ntext /x 1\ntext /x 2\n", "twice"), ("zeros", bytes(5000), "inventory"), ("noise", noise.randbytes(5000), "inventory")]
     for name, data, word in cases:
         with open("bad.inv", "wb") as f:
             f.write(data)
@@ -529,7 +530,7 @@ def hostile_inventories():
     files = {p: "\x01\xff%s%n\n" * 50 for p in ("/proc/meminfo", "/proc/iomem", "/proc/cpuinfo", "/sys/power/state", "/sys/firmware/efi/fw_platform_size")}
     files.update({"/sys/firmware/memmap/%d/start" % i: "0xffffffffffffffffff\n" for i in range(20)})
     devices = [("pci", "pci:" + "v0000" * 200, "x"), ("pci", "pci:bc01sc06i", None), ("usb", "usb:ic02isc06ip", "\\"), ("virtio", "virtio:d", None), ("acpi", "acpi::PNP0D40:", None)]
-    data = {"/sys/firmware/acpi/tables/T%d" % i: os.urandom(i * 7) for i in range(40)}
+    data = {"/sys/firmware/acpi/tables/T%d" % i: noise.randbytes(i * 7) for i in range(40)}
     data["/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"] = b"\1"
     data["/sys/firmware/efi/efivars/dbx-d719b2cb-3d3a-4596-a3bc-dad00e67656f"] = b"\1\2"
     inventory("odd.inv", devices, files, data)

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Partition mode: the table that names an image, as sfdisk, sgdisk, parted and blkid read it, before, meanwhile and after. The menu itself
 writes and restores it (partition_tool.c)."""
-import json, os, struct
+import json, os, random, struct
 
 from cli_common import MIB, check, equal, finish, isopod, make_data, must, sha256, workdir
 from common import B, run, sbin
 
+noise = random.Random(11)
 TOOL = os.path.join(B, "interop/partition")
 GAP = 2016 * 512  # of a GPT the other entry array: it stays, and nobody reads it then
 
@@ -37,7 +38,7 @@ def make_images():
     with open("tree/EFI/BOOT/BOOTX64.EFI", "wb") as f:
         f.write(b"MZ" + bytes(5000))
     with open("tree/hello", "wb") as f:
-        f.write(os.urandom(300000))
+        f.write(noise.randbytes(300000))
     run("xorriso", "-as", "mkisofs", "-quiet", "-V", "CARDINAL", "-o", "bird.iso", "tree")
     # a disk as FreeBSD's memory stick image: an ESP with the loader, and a slice
     with open("disk.img", "wb") as f:
@@ -155,7 +156,7 @@ def in_pieces():
     for i in range(0, n, 2):
         must("remove", stick, "/images/fill%d.img" % i)
     with open("tree/wide", "wb") as f:
-        f.write(os.urandom(9 * MIB))
+        f.write(noise.randbytes(9 * MIB))
     run("xorriso", "-as", "mkisofs", "-quiet", "-V", "WIDE", "-o", "wide.iso", "tree")
     must("add", stick, "wide.iso", "--to", "/images")
     plan = must("plan", stick + ":/images/wide.iso")

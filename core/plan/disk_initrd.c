@@ -328,13 +328,9 @@ static enum pod_status show_lone(struct serving *s, struct pod_initrd *lone)
 {
 	struct volume *v = s->v;
 	struct pod_plan *p = v->j->h->plan;
-	const struct pod_map *post;
 	struct pod_node file;
-	uint64_t at;
-	POD_TRY(pod_handover_pre(v->j->h, &at));
-	POD_TRY(pod_handover_post(v->j->h, lone->machine, &post));
-	POD_TRY(pod_map_append(&s->front, POD_SEG_MEM, at, POD_PRE_LEN));
-	POD_TRY(pod_plan_append(&s->front, post));
+	uint64_t start;
+	POD_TRY(pod_handover_alone(v->j->h, lone->machine, &s->front, v->fs.cluster_size, &start));
 	s->size = s->front.size_bytes;
 	POD_TRY(pod_map_pad(&s->front, v->fs.cluster_size));
 	POD_TRY(pod_place_room(&v->place, s->front.size_bytes, &s->runs));

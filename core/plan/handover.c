@@ -282,6 +282,19 @@ enum pod_status pod_handover_post(struct pod_handover *h, enum pod_machine m, co
 	return POD_OK;
 }
 
+enum pod_status pod_handover_alone(struct pod_handover *h, enum pod_machine m, struct pod_map *to, uint64_t align,
+				   uint64_t *start)
+{
+	const struct pod_map *post;
+	uint64_t pre;
+	POD_TRY(pod_handover_pre(h, &pre));
+	POD_TRY(pod_handover_post(h, m, &post));
+	POD_TRY(pod_map_pad(to, align));
+	*start = to->size_bytes;
+	POD_TRY(pod_map_append(to, POD_SEG_MEM, pre, POD_PRE_LEN));
+	return pod_plan_append(to, post);
+}
+
 void pod_handover_fini(struct pod_handover *h)
 {
 	for (size_t i = 0; i < POD_ARRAY_LEN(h->post); i++)

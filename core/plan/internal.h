@@ -187,6 +187,9 @@ enum pod_status POD_MUST_USE pod_handover_pre(struct pod_handover *h, uint64_t *
 /* Before anything in the map is served otherwise; a second time it does nothing, and says what it said before. */
 enum pod_status POD_MUST_USE pod_handover_prepare(struct pod_handover *h);
 enum pod_status POD_MUST_USE pod_handover_post(struct pod_handover *h, enum pod_machine m, const struct pod_map **pieces);
+/* Appends both, with no initrd between them, at a multiple of `align` bytes: *start. `to`: the plan's map, or segments that count in its blob. */
+enum pod_status POD_MUST_USE pod_handover_alone(struct pod_handover *h, enum pod_machine m, struct pod_map *to, uint64_t align,
+						uint64_t *start);
 /* Adds a chunk to the record (core/map/handover.h): before the first post is asked for, each type once. POD_E_LIMIT: more than a record
  * holds. */
 enum pod_status POD_MUST_USE pod_handover_chunk(struct pod_handover *h, uint32_t type, const void *data, size_t len);

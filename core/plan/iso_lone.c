@@ -21,14 +21,7 @@ struct place {
 static enum pod_status append(struct pod_handover *h, struct pod_initrd *lone)
 {
 	struct pod_map *map = &h->plan->map;
-	const struct pod_map *post;
-	uint64_t pre;
-	POD_TRY(pod_handover_pre(h, &pre));
-	POD_TRY(pod_handover_post(h, lone->machine, &post));
-	POD_TRY(pod_map_pad(map, SECTOR));
-	lone->start_bytes = map->size_bytes;
-	POD_TRY(pod_map_append(map, POD_SEG_MEM, pre, POD_PRE_LEN));
-	POD_TRY(pod_plan_append(map, post));
+	POD_TRY(pod_handover_alone(h, lone->machine, map, SECTOR, &lone->start_bytes));
 	lone->length_bytes = map->size_bytes - lone->start_bytes;
 	return pod_plan_note(h->plan, POD_OVERLAY_INITRD, lone->start_bytes, lone->length_bytes, name,
 			     "an initrd of the shim alone, for a kernel that is started without one");

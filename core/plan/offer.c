@@ -66,17 +66,10 @@ enum pod_status pod_offer_make(struct pod_handover *h)
 {
 	struct pod_initrd *o = &h->plan->offered;
 	struct pod_map *map = &h->plan->map;
-	const struct pod_map *post;
-	uint64_t pre;
 	if (h->offer.no || h->plan->initrd_count || !h->offer.kernel.path[0])
 		return POD_OK;
 	*o = h->offer.kernel;
-	POD_TRY(pod_handover_pre(h, &pre));
-	POD_TRY(pod_handover_post(h, o->machine, &post));
-	POD_TRY(pod_map_pad(map, POD_ISO_TREES_SECTOR));
-	o->start_bytes = map->size_bytes;
-	POD_TRY(pod_map_append(map, POD_SEG_MEM, pre, POD_PRE_LEN));
-	POD_TRY(pod_plan_append(map, post));
+	POD_TRY(pod_handover_alone(h, o->machine, map, POD_ISO_TREES_SECTOR, &o->start_bytes));
 	o->length_bytes = map->size_bytes - o->start_bytes;
 	return pod_plan_note(h->plan, POD_OVERLAY_INITRD, o->start_bytes, o->length_bytes, o->path,
 			     "it is started without an initrd: UEFI offers it this one, with the shim, behind a built-in one");

@@ -136,15 +136,12 @@ def bench_slow(env, runs):
 
 def bench_recorder(env, runs):
     """Power-on to login with the flight recorder, against the same stick with `recorder = off`; what it writes until then."""
-    conf = os.path.join(env.work, "isopod.conf")
-    with open(conf, "w") as f:
-        f.write("recorder = off\n")
     for fw in ("bios", "uefi"):
         copies = []
         try:
             for tag in ("on", "off"):
                 copies.append(env.chosen("two", "/images/live.iso", "bench-%s-%s" % (fw, tag)))
-            env.run("add", copies[1], conf, "--to", "/")
+            env.add_conf(copies[1], "recorder = off\n")
             on, off = [], []
             for _ in range(runs):
                 on.append(until(fw, copies[0], r"podlive login:", 600))
@@ -158,7 +155,6 @@ def bench_recorder(env, runs):
         most = max(r["written"] for r in on)
         row("bytes written to the stick until then, " + fw, "%.1f KiB (off: %d)" % (most / 1024, max(r["written"] for r in off)),
             "<= 256 KiB", 0 < most <= 256 << 10, "-")
-    os.unlink(conf)
 
 
 def bench_doctor(env, runs):

@@ -41,6 +41,14 @@ def data_partition(path):
     return start * 512, (start + sectors) * 512
 
 
+def write_file(vm):
+    """What is written comes back from the disk."""
+    st, out = vm.run("dd if=/dev/urandom of=/pod.bin bs=1M count=4 conv=fsync && a=$(md5sum </pod.bin) && echo 3 >/proc/sys/vm/drop_caches"
+                     " && [ \"$a\" = \"$(md5sum </pod.bin)\" ] && sync && echo written", timeout=120)
+    if st or "written" not in out:
+        raise BootError("writing: status %d, %r" % (st, out))
+
+
 def write_something(vm, root):
     """The root is the disk's own and is written to; what was written comes back from the disk. `root`: a link to its partition, a name of
     device-mapper's, or GROUP/VOLUME."""
@@ -55,10 +63,7 @@ def write_something(vm, root):
         source, device = "/dev/mapper/(?:%s)" % root.replace("-", "--").replace("/", "-"), r"/dev/dm-\d+"
     if not re.search(r"^%s\s+rw\b[^\n]*\n%s$" % (source, device), out.replace("\r", ""), re.M):
         raise BootError("the root is not what the disk has as %s: %r" % (root, out))
-    st, out = vm.run("dd if=/dev/urandom of=/pod.bin bs=1M count=4 conv=fsync && a=$(md5sum </pod.bin) && echo 3 >/proc/sys/vm/drop_caches"
-                     " && [ \"$a\" = \"$(md5sum </pod.bin)\" ] && sync && echo written", timeout=120)
-    if st or "written" not in out:
-        raise BootError("writing: status %d, %r" % (st, out))
+    write_file(vm)
     st, out = vm.run("systemctl --failed --no-legend --plain --no-pager")
     if st or out.strip():
         raise BootError("failed units: %r" % out)
@@ -72,13 +77,22 @@ ROOT = {"installed": "/dev/disk/by-partuuid/706f6469-6e73-4e03-8a03-697331300001
         "installeddracut": "rl/root", "installedluks2": "/dev/mapper/luks-706f6469-6e73-4e1b-8a1b-69733100001b"}
 
 
-def check_overlay(vm, env, case):
-    """The stick's data partition is untouched."""
-    write_something(vm, ROOT[case.medium])
+def places_written(vm, env, case):
+    """Where in the stick's data partition, by MiB, bytes are not what they were."""
     start, end = data_partition(vm.image)
-    bad = [at for at in changed(env, env.stick(case.stick), vm.image) if at + CHUNK > start and at < end - CHUNK]
+    return [at for at in changed(env, env.stick(case.stick), vm.image) if at + CHUNK > start and at < end - CHUNK]
+
+
+def check_untouched(vm, env, case):
+    """The stick's data partition is as it was."""
+    bad = places_written(vm, env, case)
     if bad:
         raise BootError("%d MiB of the data partition were written, the first at %d" % (len(bad), bad[0]))
+
+
+def check_overlay(vm, env, case):
+    write_something(vm, ROOT[case.medium])
+    check_untouched(vm, env, case)
 
 
 def check_lvm(vm, env, case):
@@ -127,16 +141,20 @@ def check_luks(vm, env, case):
 
 def check_places(vm, env, case):
     """What was written is in the image, and nowhere else in the data partition."""
-    start, end = data_partition(vm.image)
     m = re.search(r"^  0 \+ (\d+): from byte (\d+)$", env.run("plan", vm.image + ":" + case.file), re.M)
     if not m:
         raise BootError("the image does not lie in one piece")
     first = int(m[2])
     last = first + int(m[1])
-    places = [at for at in changed(env, env.stick(case.stick), vm.image) if at + CHUNK > start and at < end - CHUNK]
+    places = places_written(vm, env, case)
     inside = [at for at in places if at + CHUNK > first and at < last]
     if len(inside) < 4 or len(inside) != len(places):
         raise BootError("%d MiB of the image were written, %d beside it" % (len(inside), len(places) - len(inside)))
+
+
+def check_written(vm, env, case):
+    write_something(vm, ROOT[case.medium])
+    check_places(vm, env, case)
 
 
 def check_auto(vm, env, case):
@@ -148,11 +166,6 @@ def check_auto(vm, env, case):
     st, out = vm.run("cat /proc/cmdline; readlink -f /dev/gpt-auto-root; ls /efi/EFI/Linux; findmnt -no SOURCE,FSTYPE /efi | tail -n 1")
     if "root=" in out or not re.search(r"^/dev/loop\d+p2\nmkosi-debian-\S+\.efi\n/dev/loop\d+p1\s+vfat$", out.replace("\r", ""), re.M):
         raise BootError("the root was not found by its type: %r" % out)
-
-
-def check_written(vm, env, case):
-    write_something(vm, ROOT[case.medium])
-    check_places(vm, env, case)
 
 
 def add_to(case):

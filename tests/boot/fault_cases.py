@@ -184,10 +184,7 @@ def esp_other(name, make):
 
 def conf(text):
     def spoil(env, stick, work):
-        path = os.path.join(work, "isopod.conf")
-        with open(path, "w") as f:
-            f.write(text)
-        env.run("add", stick, path, "--to", "/")
+        env.add_conf(stick, text)
     return spoil
 
 

@@ -43,11 +43,8 @@ def add_memory(env, path):
             made.append(os.path.join(folder, name))
             with open(made[-1], "wb") as f:
                 f.write(moth(code, size))
-        conf = os.path.join(folder, "isopod.conf")
-        with open(conf, "w") as f:
-            f.write("memory = /images/* | nothing*\n")
         env.run("add", path, *made, "--to", "/images")
-        env.run("add", path, conf, "--to", "/")
+        env.add_conf(path, "memory = /images/* | nothing*\n")
     finally:
         shutil.rmtree(folder)
 

@@ -2,8 +2,6 @@
 """Partition mode: a system that looks for its label on the partitions that its kernel sees, and the stick's table before, meanwhile, after."""
 
 import json
-import os
-import shutil
 import subprocess
 
 from vm import BootError
@@ -20,15 +18,7 @@ def add_partition(env, path):
 
 def add_rule(env, path, names):
     """An isopod.conf by which these (patterns) start as partitions."""
-    folder = path + ".d"
-    os.makedirs(folder, exist_ok=True)
-    conf = os.path.join(folder, "isopod.conf")
-    with open(conf, "w") as f:
-        f.write("partition = %s\n" % names)
-    try:
-        env.run("add", path, conf, "--to", "/")
-    finally:
-        shutil.rmtree(folder)
+    env.add_conf(path, "partition = %s\n" % names)
 
 
 def head(path):

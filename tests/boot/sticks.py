@@ -70,6 +70,14 @@ class Env:
         return r.stdout
 
     # --- sticks --------------------------------------------------------------------------------------------------
+    def add_conf(self, path, text):
+        """Puts an isopod.conf onto a stick."""
+        with tempfile.TemporaryDirectory(prefix="isopod.") as work:
+            conf = os.path.join(work, "isopod.conf")
+            with open(conf, "w") as f:
+                f.write(text)
+            self.run("add", path, conf, "--to", "/")
+
     def key(self, name):
         h = hashlib.sha256()
         spec = STICKS[name]
@@ -230,15 +238,6 @@ def add_installed_chain(env, path):
     add_chain(env, path, "installed", 100 << 20)
 
 
-def add_conf(env, path, text):
-    """isopod.conf"""
-    with tempfile.TemporaryDirectory(prefix="isopod.") as work:
-        conf = os.path.join(work, "isopod.conf")
-        with open(conf, "w") as f:
-            f.write(text)
-        env.run("add", path, conf, "--to", "/")
-
-
 def add_installed_written(env, path):
     """The installed system raw and as a VHD of fixed size, both of which it may write to."""
     folder = path + ".d"
@@ -248,7 +247,7 @@ def add_installed_written(env, path):
         vhd = os.path.join(folder, "raw.vhd")
         env.run("disk", "convert", env.medium("installed"), vhd, "--fixed")
         env.run("add", path, vhd, "--to", "/images")
-        add_conf(env, path, "write = on\n")
+        env.add_conf(path, "write = on\n")
     finally:
         shutil.rmtree(folder)
 
@@ -300,15 +299,13 @@ def add_kept_store(env, path):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     try:
-        store, raw, conf = os.path.join(folder, "store"), env.medium("rawdisk"), os.path.join(folder, "isopod.conf")
+        store, raw = os.path.join(folder, "store"), env.medium("rawdisk")
         env.run("layer", "create", store, "--from", raw, "--name", "clean")
         current = [n for n in os.listdir(store) if n.startswith("layer-")][0]
         serve_and_write(env, os.path.join(store, current), raw, 0, 1 << 20)
         env.run("add", path, *[os.path.join(store, n) for n in sorted(os.listdir(store))], "--to", "/vm/win")
         env.run("layer", "spare", path + ":/vm/win", "2")
-        with open(conf, "w") as f:
-            f.write("snapshot = /vm/win\ndefault = /vm/win/%s\ntimeout = 3\n" % current)
-        env.run("add", path, conf, "--to", "/")
+        env.add_conf(path, "snapshot = /vm/win\ndefault = /vm/win/%s\ntimeout = 3\n" % current)
     finally:
         shutil.rmtree(folder)
 
@@ -453,7 +450,7 @@ STICKS = {
     "memory": Stick(["grubfloppy", "cicada", "mayfly", "floppy", "hd", "rawdisk", "memtest", "efionly", "ia32"], size="512M", finish=memory_cases.add_memory),
     "search": Stick(["badger", "swift", "mole", "shrike", "cuckoo", "floppy", "efionly"], size="384M", finish=search_cases.lengthen),
     "router": Stick(["router", "routerefi", "floppy", "efionly"], size="384M"),
-    "router-written": Stick(["router", "routerefi", "floppy", "efionly"], size="384M", finish=lambda env, path: add_conf(env, path, "write = on\n")),
+    "router-written": Stick(["router", "routerefi", "floppy", "efionly"], size="384M", finish=lambda env, path: env.add_conf(path, "write = on\n")),
     "loaders": Stick(["wren", "crake", "floppy", "efionly"], size="384M"),
     "main": Stick(COMMON),
     "two": Stick(["live", "efionly"], size="2G"),

@@ -24,18 +24,25 @@ ext() {
 	rm -f "$w/v"
 	mke2fs -q -F -N 32 -m 0 -b 1024 "$@" -d "$w/t" "$w/v" 160k >/dev/null
 }
+# For the counters: the disk again, of which the Nth read or allocation fails.
+fault() {
+	# shellcheck disable=SC2059
+	for i in $2; do
+		{ cat "$w/d"; printf "\\$(printf %03o "$i")\0\0\0"; } >"$OUT/$1read$i"
+		{ cat "$w/d"; printf "\0\0\\$(printf %03o "$i")\0"; } >"$OUT/$1alloc$i"
+	done
+}
+fat() {
+	rm -f "$w/v"
+	mkfs.fat -C -F 12 -s 1 "$w/v" 96 >/dev/null
+	mcopy -s -i "$w/v" "$w/t/boot" ::/
+}
 ext -t ext2 -O ^resize_inode
 disk ext2
 ext -t ext4 -O ^has_journal,^resize_inode
 disk ext4
-# shellcheck disable=SC2059
-for i in 3 9 27 60 90; do
-	{ cat "$w/d"; printf "\\$(printf %03o $i)\0\0\0"; } >"$OUT/read$i"
-	{ cat "$w/d"; printf "\0\0\\$(printf %03o $i)\0"; } >"$OUT/alloc$i"
-done
-rm -f "$w/v"
-mkfs.fat -C -F 12 -s 1 "$w/v" 96 >/dev/null
-mcopy -s -i "$w/v" "$w/t/boot" ::/
+fault "" "3 9 27 60 90"
+fat
 disk fat c
 { cat "$w/v"; printf '\0\0\0\0'; } >"$OUT/whole"
 # Kernels that no initrd is loaded for.
@@ -43,14 +50,8 @@ rm "$w/t/boot/initrd.img" "$w/t/initrd.img"
 printf 'menuentry a {\nlinux (hd0,1)/boot/vmlinuz root=/dev/sda1 x\n}\nlinux /boot/vmlinuz root=PARTUUID=1-1' >"$w/t/boot/grub/grub.cfg"
 ext -t ext4 -O ^has_journal,^resize_inode
 disk lone-ext
-# shellcheck disable=SC2059
-for i in 20 40 60 80; do
-	{ cat "$w/d"; printf "\\$(printf %03o $i)\0\0\0"; } >"$OUT/lone-read$i"
-	{ cat "$w/d"; printf "\0\0\\$(printf %03o $i)\0"; } >"$OUT/lone-alloc$i"
-done
-rm -f "$w/v"
-mkfs.fat -C -F 12 -s 1 "$w/v" 96 >/dev/null
-mcopy -s -i "$w/v" "$w/t/boot" ::/
+fault "lone-" "20 40 60 80"
+fat
 disk lone-fat c
 { printf 'LUKS\272\276'; head -c 4090 /dev/zero; } >"$w/v"
 disk luks

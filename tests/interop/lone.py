@@ -81,17 +81,28 @@ def ext(work, name, options):
     check(not wrong, f"{name}: e2fsck: {wrong[:3]}")
 
 
-def fat(work, name, bits, size_mib, folders=0, full_root=False):
-    volume, image, size = work / "volume", work / "image.img", size_mib * MIB
+def fat_disk(work, bits, size, *options, grow=None):
+    """A disk with what is in top/boot on a FAT volume, which `grow` may add to."""
+    volume, image = work / "volume", work / "image.img"
     with open(volume, "wb") as f:
         f.truncate(size)
-    run("mkfs.fat", "-F", bits, *(["-s", "1"] if bits == 32 else []), "-n", "PODBOOT", volume)
-    tree(work / "top")
+    run("mkfs.fat", "-F", bits, *options, volume)
     run("mcopy", "-s", "-i", volume, work / "top/boot", "::")
-    for i in range(folders):
-        if subprocess.run(["mmd", "-i", str(volume), f"::D{i}"], stderr=subprocess.DEVNULL, check=False).returncode:
-            break
+    if grow:
+        grow(volume)
     disk(image, START + size, volume)
+    return image
+
+
+def fat(work, name, bits, size_mib, folders=0, full_root=False):
+    def grow(volume):
+        for i in range(folders):
+            if subprocess.run(["mmd", "-i", str(volume), f"::D{i}"], stderr=subprocess.DEVNULL, check=False).returncode:
+                break
+
+    size = size_mib * MIB
+    tree(work / "top")
+    image = fat_disk(work, bits, size, *(["-s", "1"] if bits == 32 else []), "-n", "PODBOOT", grow=grow)
     text, virtual = plan(work, image)
     if full_root:
         check("there is no room for one in its volume" in text and "lone" not in text, f"{name}: {text}")
@@ -109,23 +120,18 @@ def fat(work, name, bits, size_mib, folders=0, full_root=False):
 
 def fat_slots(work):
     """An entry that was deleted is used; and one that ended the folder, behind which bytes lie that mean nothing."""
-    volume, image, size = work / "volume", work / "image.img", 16 * MIB
-    for name in ("deleted", "rubbish"):
-        with open(volume, "wb") as f:
-            f.truncate(size)
-        run("mkfs.fat", "-F", 16, volume)
-        tree(work / "top")
-        run("mcopy", "-s", "-i", volume, work / "top/boot", "::")
-        with open(volume, "r+b") as f:
-            boot = f.read(512)
-            root = int.from_bytes(boot[14:16], "little") * 512 + boot[16] * int.from_bytes(boot[22:24], "little") * 512
-            if name == "deleted":
-                f.seek(root + 32)
-                f.write(b"\xe5" + b"OLD    TXT" + bytes(21) + b"STAYS   TXT" + b"\x20" + bytes(20))
-            else:
-                f.seek(root + 64)
-                f.write(b"GARBAGE BIN\x20" + bytes(20))
-        disk(image, START + size, volume)
+    size = 16 * MIB
+    tree(work / "top")
+    for name, at, entries in (("deleted", 32, b"\xe5" + b"OLD    TXT" + bytes(21) + b"STAYS   TXT" + b"\x20" + bytes(20)),
+                              ("rubbish", 64, b"GARBAGE BIN\x20" + bytes(20))):
+        def grow(volume):
+            with open(volume, "r+b") as f:
+                boot = f.read(512)
+                root = int.from_bytes(boot[14:16], "little") * 512 + boot[16] * int.from_bytes(boot[22:24], "little") * 512
+                f.seek(root + at)
+                f.write(entries)
+
+        image = fat_disk(work, 16, size, grow=grow)
         text, virtual = plan(work, image)
         listed = run("mdir", "-a", "-b", "-i", slice_of(virtual, work, size), "::").decode().upper()
         check("lone boot/vmlinuz" in text and "ISOPOD.CPI" in listed, f"{name}: {text} {listed}")
@@ -166,15 +172,10 @@ def entries(work):
         ("BLS, a program", b"title a\nefi /boot/vmlinuz\noptions " + root + b"\n", None),
         ("BLS without arguments", b"title a\nlinux /boot/vmlinuz\n", None),
     ]
-    volume, image, size = work / "volume", work / "image.img", 16 * MIB
     for name, config, want in cases:
         at = "boot/syslinux.cfg" if "SYSLINUX" in name else "boot/entries/a.conf" if "BLS" in name else "boot/grub/grub.cfg"
-        with open(volume, "wb") as f:
-            f.truncate(size)
-        run("mkfs.fat", "-F", 16, volume)
         tree(work / "top", config, at, {"boot/text": b"x" * 4000})
-        run("mcopy", "-s", "-i", volume, work / "top/boot", "::")
-        disk(image, START + size, volume)
+        image = fat_disk(work, 16, 16 * MIB)
         text, virtual = plan(work, image)
         got = grub(virtual, "/" + at)
         if want is None:
@@ -189,29 +190,20 @@ def entries(work):
 
 def words(work):
     """Arguments for once, and the initrd, in one menu."""
-    volume, image, size = work / "volume", work / "image.img", 16 * MIB
-    with open(volume, "wb") as f:
-        f.truncate(size)
-    run("mkfs.fat", "-F", 16, volume)
     tree(work / "top")
-    run("mcopy", "-s", "-i", volume, work / "top/boot", "::")
-    disk(image, START + size, volume)
-    _, virtual = plan(work, image, "acpi=off -rootwait")
+    _, virtual = plan(work, fat_disk(work, 16, 16 * MIB), "acpi=off -rootwait")
     equal(grub(virtual, "/boot/grub/grub.cfg"), FREE.replace(b" rootwait noinitrd\n", b" noinitrd acpi=off ;initrd /isopod.cpi\n").replace(
         b"sda2 ;", b"sda2 acpi=off ;initrd (hd0,msdos1)/isopod.cpi ;"), "arguments and an initrd")
 
 
 def full(work):
-    volume, image, size = work / "volume", work / "image.img", 8 * MIB
-    with open(volume, "wb") as f:
-        f.truncate(size)
-    run("mkfs.fat", "-F", 12, volume)
+    def grow(volume):
+        left = int(re.search(r"([\d ]+) bytes free", run("mdir", "-i", volume, "::").decode())[1].replace(" ", ""))
+        (work / "filler").write_bytes(b"f" * left)
+        run("mcopy", "-i", volume, work / "filler", "::")
+
     tree(work / "top")
-    run("mcopy", "-s", "-i", volume, work / "top/boot", "::")
-    left = int(re.search(r"([\d ]+) bytes free", run("mdir", "-i", volume, "::").decode())[1].replace(" ", ""))
-    (work / "filler").write_bytes(b"f" * left)
-    run("mcopy", "-i", volume, work / "filler", "::")
-    disk(image, START + size, volume)
+    image = fat_disk(work, 12, 8 * MIB, grow=grow)
     text, virtual = plan(work, image)
     check("there is no room for one in its volume" in text, f"full: {text}")
     equal(grub(virtual, "/boot/grub/grub.cfg"), FREE, "full: the boot menu")

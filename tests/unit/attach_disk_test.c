@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How the disk in an image is shown where there is no device-mapper: as a copy in memory, or as it is. */
 #include "tests/unit/test.h"
+#include "tests/unit/calls.h"
 #include "linux/attach_disk.c"
 #include "linux/attach_memory.c"
 #include "linux/handover.c"
@@ -16,7 +17,7 @@ static uint64_t memory_bytes, written_bytes; /* how long the file is; what was w
 static unsigned writes, open_files;
 static uint64_t bad_at, full_at; /* a byte of the stick that cannot be read; what the file cannot grow to */
 static long dm_error;
-static char said[4096], calls[1024], meminfo[128];
+static char said[4096], meminfo[128];
 static uint32_t now_ms, step_ms;
 static uint8_t segs[16 * 16];
 static struct pod_watch w;
@@ -24,15 +25,6 @@ static struct pod_shown out;
 static struct pod_try t;
 static const char *text;
 static const struct pod_disk stick = {.name = "sdb", .major = 8, .minor = 16};
-
-static void note(const char *fmt, ...)
-{
-	va_list ap;
-	size_t n = strlen(calls);
-	va_start(ap, fmt);
-	vsnprintf(calls + n, sizeof calls - n, fmt, ap);
-	va_end(ap);
-}
 
 /* A byte of the stick: its second MiB is zeros but for one byte. */
 static uint8_t byte_at(uint64_t at)

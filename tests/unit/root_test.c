@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include "tests/unit/test.h"
+#include "tests/unit/calls.h"
 #include "linux/root.c"
 #include "linux/root_args.c"
 #include "linux/root_find.c"
@@ -22,7 +23,7 @@ static unsigned blocks;
 static uint8_t table[2][64 * 1024];
 static int sector_size;
 
-static char calls[16384], said[2048];
+static char said[2048];
 static const char *cmdline, *shown, *filesystems;
 static bool watcher_ended, has_dev;
 static uint32_t now_ms;
@@ -30,15 +31,6 @@ static unsigned busy;		       /* how often a mount says so */
 static const char *mounts_as, *starts; /* the type that the root has; the init that can be started */
 static bool only_read;
 static jmp_buf over;
-
-static void note(const char *fmt, ...)
-{
-	va_list ap;
-	size_t n = strlen(calls);
-	va_start(ap, fmt);
-	vsnprintf(calls + n, sizeof calls - n, fmt, ap);
-	va_end(ap);
-}
 
 static void add(const char *name, uint32_t major, uint32_t minor, uint32_t number, const char *label)
 {
